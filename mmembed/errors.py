@@ -1,0 +1,87 @@
+"""Everything mmembed raises on purpose.
+
+    MmembedError
+    ├── InputError            what the caller gave cannot be used
+    │   ├── ImageError        a picture cannot be decoded, or is refused
+    │   │   ├── ImageTooLarge     over a limit on bytes or pixels
+    │   │   └── UnsupportedFormat not one of the formats we open
+    │   ├── LimitError        more items, labels, characters … than allowed
+    │   ├── ManifestError     a caption file cannot be read
+    │   └── QueryError        a search or classification makes no sense
+    ├── NotFound              no such item, page or file
+    ├── ModelError            a model is unknown, unreachable or broken
+    │   └── ModelMismatch     the data folder was built with another model
+    ├── StoreError            the data folder cannot be read or written
+    │   └── StoreBusy         another process is writing to it
+    └── Overloaded            too many requests are waiting
+
+Messages name the object, the limit and the remedy. Foreign exceptions are
+translated once, in the module that owns the foreign library.
+"""
+
+from __future__ import annotations
+
+
+class MmembedError(Exception):
+    """Base of all errors that mmembed raises on purpose."""
+
+
+class InputError(MmembedError):
+    """What the caller gave cannot be used."""
+
+
+class ImageError(InputError):
+    """A picture cannot be decoded, or is refused; the message starts with its name."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name}: {reason}")
+
+
+class ImageTooLarge(ImageError):
+    """A picture is over the limit on bytes or pixels."""
+
+
+class UnsupportedFormat(ImageError):
+    """A file is not in one of the formats we open."""
+
+
+class LimitError(InputError):
+    """More items, labels, characters or bytes than one request may hold."""
+
+
+class ManifestError(InputError):
+    """A caption manifest cannot be read; the message names the file and line."""
+
+
+class QueryError(InputError):
+    """A search or classification request makes no sense as written."""
+
+
+class NotFound(MmembedError):
+    """No such item, page or file."""
+
+
+class ModelError(MmembedError):
+    """A model is unknown, cannot be reached, or its files are broken."""
+
+
+class ModelMismatch(ModelError):
+    """The data folder was built with another model than the one asked for."""
+
+
+class StoreError(MmembedError):
+    """The data folder cannot be read or written."""
+
+
+class StoreBusy(StoreError):
+    """Another process is writing to the data folder."""
+
+
+class Overloaded(MmembedError):
+    """Too many requests are waiting; try again in `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)

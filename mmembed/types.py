@@ -1,0 +1,152 @@
+"""The few small types that the whole program speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Kind: TypeAlias = Literal["image", "caption"]
+Embeddings: TypeAlias = NDArray[np.float32]
+"""float32 (n, dim), each row unit-norm, so that a dot product is the cosine similarity."""
+
+KINDS: tuple[Kind, ...] = ("image", "caption")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image: upright, sRGB, first frame, fully loaded."""
+
+    image: Image.Image
+    """mode RGB, EXIF orientation already applied."""
+    name: str
+    """What errors call it: a path, an upload's file name, `images[3]`."""
+    format: str
+    """The file's real format, as Pillow names it: JPEG, PNG, HEIF …"""
+    frames: int
+    """1 for a still picture; only the first frame is in `image`."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row of the catalog: an image, or a caption."""
+
+    id: int
+    kind: Kind
+    sha256: str
+    """Of the image file's bytes, or of the caption's UTF-8 text; hex."""
+    path: str | None = None
+    """Absolute path of the image file; for a caption, of the image it describes."""
+    caption: str | None = None
+    """The caption's text; for an image, its first caption."""
+    image_id: int | None = None
+    """For a caption, the image it describes, if any."""
+    tags: tuple[str, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    """Pixels, upright."""
+    bytes: int | None = None
+    format: str | None = None
+    mtime_ns: int | None = None
+    """The file's modification time when it was indexed, in nanoseconds since 1970."""
+    captions: tuple[str, ...] = ()
+    """All captions of an image; filled where one item is read, not in lists."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One search result."""
+
+    item: Item
+    score: float
+    """Cosine similarity of query and item, in [-1, 1]."""
+    relevance: float
+    """0 to 1: how far the score stands above this query's mean score over the
+    collection, in standard deviations divided by five, clipped. See index.Background."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label's answer for one image."""
+
+    label: str
+    probability: float
+    score: float
+    """Cosine similarity of image and label embedding, in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of a query: exactly one of text, image (file bytes) and item (an id)."""
+
+    text: str | None = None
+    image: bytes | None = None
+    item: int | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that was asked for and could not be done."""
+
+    name: str
+    error: str
+    """Name of the error class: ImageError, UnsupportedFormat …"""
+    message: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image file with what is said of it, on its way into the catalog."""
+
+    path: str
+    captions: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Encoder(Protocol):
+    """What embeds images and texts into one space. Implementations are thread-safe."""
+
+    @property
+    def name(self) -> str:
+        """The model's id, as `--model` takes it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest over weights, preprocessing, tokenizer and pooling."""
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied by before softmax or sigmoid (already exponentiated)."""
+
+    @property
+    def logit_bias(self) -> float | None:
+        """Added after scaling by models trained with a sigmoid loss (SigLIP); else None."""
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of one text window, start and end tokens included."""
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.float32]:
+        """The model's own preprocessing of an upright RGB image: float32 (3, height, width)."""
+
+    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
+        """float32 (n, 3, height, width) from `preprocess` → float32 (n, dim), unit-norm."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm. A text longer than `context_length` is
+        cut into windows at sentence borders, whose embeddings are averaged: nothing is dropped."""
+
+    def count_windows(self, text: str) -> int:
+        """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
