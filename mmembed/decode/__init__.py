@@ -1,0 +1,202 @@
+"""Image files become pictures that are safe to compute with. Owns Pillow and pillow-heif.
+
+    bytes | path → read_file → refuse (kind, bytes, pixels) → load → upright → sRGB on white
+
+Everything is decided here, at the boundary: what comes out is fully loaded, and whatever
+Pillow raises on broken or hostile input leaves as an ImageError that names the file.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import re
+import stat
+import warnings
+from dataclasses import dataclass
+
+from PIL import Image, UnidentifiedImageError
+
+from mmembed.config import Settings
+from mmembed.decode.colour import upright_srgb
+from mmembed.decode.formats import FORMATS, media_type, unidentified
+from mmembed.errors import ImageError, ImageTooLarge
+from mmembed.types import Picture
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Limits",
+    "decode",
+    "media_type",
+    "printable",
+    "read_file",
+    "thumbnail",
+]
+
+THUMBNAIL_SIZE = 320  # pixels on the longer side
+THUMBNAIL_QUALITY = 80  # WebP, of 100
+_QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is refused before it is decoded."""
+
+    max_bytes: int = int(Settings.max_image_mb * 1e6)
+    """Largest file, in bytes."""
+    max_pixels: int = int(Settings.max_megapixels * 1e6)
+    """Largest picture, width x height, as its header says."""
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def decode(
+    source: bytes | str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Picture:
+    """An image file, or its bytes → an upright sRGB picture, fully loaded.
+
+    `name` is what errors call it; a path names itself. Transparent pictures are laid on
+    white, 16-bit ones scaled to 8, animated ones give their first frame. Any thread may call.
+
+    Raises ImageTooLarge over a limit, UnsupportedFormat for other kinds of file, and
+    ImageError for whatever is missing, broken or hostile.
+    """
+    if isinstance(source, bytes):
+        data, name = source, name or "image"
+    else:
+        name = name or printable(source)
+        data = read_file(source, name=name, limits=limits)
+    _refuse_unusable(data, name, limits)
+    _allow_pixels(limits.max_pixels)
+    try:
+        return _decode(data, name, limits)
+    except ImageError:
+        raise
+    except UnidentifiedImageError:
+        raise unidentified(data, name) from None
+    except Image.DecompressionBombError as error:
+        count = re.search(r"\d+", str(error))
+        raise _too_many_pixels(name, int(count[0]) if count else 0, limits) from None
+    except Exception as error:  # Pillow and its plugins raise nearly everything on bad input
+        raise ImageError(name, _reason(error)) from None
+
+
+def read_file(
+    path: str | os.PathLike[str], *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+) -> bytes:
+    """The bytes of a regular file; its size is checked before it is read.
+
+    Raises ImageTooLarge, and ImageError for folders, pipes, devices and unreadable files.
+    """
+    name = name or printable(path)
+    try:
+        # Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise ImageError(name, _irregular(status.st_mode))
+            if status.st_size > limits.max_bytes:
+                raise _too_many_bytes(name, status.st_size, limits)
+            with open(fd, "rb", closefd=False) as file:
+                return file.read(limits.max_bytes + 1)
+        finally:
+            os.close(fd)
+    except (OSError, ValueError) as error:
+        raise ImageError(name, f"cannot be read: {_reason(error)}") from None
+
+
+def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE) -> bytes:
+    """An RGB image → a WebP file of at most `size` pixels on the longer side, no metadata."""
+    small = image.copy()
+    small.info.clear()
+    small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
+    return buffer.getvalue()
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path as text that can be printed, whatever bytes the file system holds."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _decode(data: bytes, name: str, limits: Limits) -> Picture:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        _refuse_pixels(image, name, limits)
+        image.load()
+        _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
+        return Picture(upright_srgb(image), name, image.format or "", _frames(image))
+
+
+def _irregular(mode: int) -> str:
+    return "a folder, not an image file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
+
+
+def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
+    if not data:
+        raise ImageError(name, "the file is empty")
+    if len(data) > limits.max_bytes:
+        raise _too_many_bytes(name, len(data), limits)
+
+
+def _refuse_pixels(image: Image.Image, name: str, limits: Limits) -> None:
+    pixels = image.width * image.height
+    if pixels > limits.max_pixels:
+        raise _too_many_pixels(name, pixels, limits)
+    if pixels == 0:
+        raise ImageError(name, "the picture has no pixels")
+
+
+def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLarge:
+    limit = f"limit {limits.max_bytes / 1e6:g}; raise MMEMBED_MAX_IMAGE_MB"
+    return ImageTooLarge(name, f"{_millions(size)} MB, {limit}")
+
+
+def _too_many_pixels(name: str, pixels: int, limits: Limits) -> ImageTooLarge:
+    limit = f"limit {limits.max_pixels / 1e6:g}; raise MMEMBED_MAX_MEGAPIXELS"
+    return ImageTooLarge(name, f"{_millions(pixels)} megapixels, {limit}")
+
+
+def _millions(number: int) -> str:
+    """Rounded up, so that what is over a limit never reads as equal to it."""
+    return f"{math.ceil(number / 1e5) / 10:,.1f}".removesuffix(".0")
+
+
+def _allow_pixels(max_pixels: int) -> None:
+    """Lift Pillow's own limit where ours is higher, and keep its warnings to itself.
+
+    The filter is added rather than set for a while: `warnings.catch_warnings` changes
+    the whole process and is not safe when several threads decode.
+    """
+    if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max_pixels
+    if _QUIET not in warnings.filters:
+        warnings.filterwarnings("ignore", module=_QUIET[3].pattern)
+
+
+def _reason(error: Exception) -> str:
+    """One line without the memory addresses that Pillow puts into its messages."""
+    if isinstance(error, MemoryError):
+        return "not enough memory to decode it"
+    if not isinstance(error, (OSError, ValueError, SyntaxError, RuntimeError)):
+        return f"cannot be decoded ({type(error).__name__})"
+    text = (error.strerror or "") if isinstance(error, OSError) else ""
+    text = text or re.sub(r"<[^<>]* at 0x[0-9a-fA-F]+>", "the file", str(error))
+    text = " ".join(text.split())[:200]
+    if not text:
+        return f"cannot be decoded ({type(error).__name__})"
+    return text[0].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _frames(image: Image.Image) -> int:
+    """Asked last: counting seeks through the file, and broken tails must not spoil frame one."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except Exception:
+        return 1
