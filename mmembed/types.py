@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -67,8 +67,33 @@ class Hit:
     score: float
     """Cosine similarity of query and item, in [-1, 1]."""
     relevance: float
-    """0 to 1: how far the score stands above this query's mean score over the
-    collection, in standard deviations divided by five, clipped. See index.Background."""
+    """0 to 1: how far the score stands above the query's background; see Background."""
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The best vectors of a search, by falling score, ties by rising id."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    """Cosine similarity, rounded to 6 decimals so that equal vectors tie everywhere."""
+    complete: bool
+    """Whether this is all there is."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """The mean and spread of a query's scores over the collection, by which a hit's
+    relevance is judged: cosines of different models and modalities are not comparable."""
+
+    mean: float
+    deviation: float
+
+    def relevance(self, score: float) -> float:
+        """Standard deviations above the mean, divided by five, clipped to [0, 1]."""
+        if self.deviation <= 1e-6:
+            return 1.0 if score >= self.mean else 0.0
+        return float(np.clip((score - self.mean) / self.deviation / 5, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -99,16 +124,6 @@ class Failure:
     error: str
     """Name of the error class: ImageError, UnsupportedFormat …"""
     message: str
-
-
-@dataclass(frozen=True)
-class Source:
-    """An image file with what is said of it, on its way into the catalog."""
-
-    path: str
-    captions: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Encoder(Protocol):

@@ -1,0 +1,50 @@
+"""A lock file that names its holder, so that one process writes at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmembed.errors import StoreBusy, StoreError
+
+POLL_S = 0.01
+
+
+@contextmanager
+def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
+    """Hold the lock file `path` for the length of the block.
+
+    The lock belongs to the open file, so the kernel frees it when the process dies,
+    however it dies. Raises StoreBusy, naming the holder, after `wait_s` seconds.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+    try:
+        _acquire(descriptor, path, wait_s)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}, {purpose}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 200, 0).decode(errors="replace")
+                raise StoreBusy(
+                    f"{path.parent}: another process is writing here ({holder}); "
+                    "wait for it to end, or stop it"
+                ) from None
+            time.sleep(POLL_S)

@@ -1,0 +1,8 @@
+"""USearch: views of the catalog's vectors that can always be rebuilt. Owns usearch.
+
+snapshot (a verified file) → view (search, exact or HNSW)
+"""
+
+from mmembed.index.view import VectorView
+
+__all__ = ["VectorView"]

@@ -1,0 +1,88 @@
+"""The file of a view: written aside, fsynced, renamed, and verified before it is read.
+
+USearch checks nothing when it opens a file: flipped bits in the graph are a crash, and
+saving in place loses the old file when the process dies. So its bytes pass through here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+LAYOUT = 1
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What a snapshot is of; stored beside it, and compared before it is trusted."""
+
+    layout: int
+    collection: str
+    fingerprint: str
+    kind: str
+    dim: int
+    seq: int
+    """The last change of the catalog that the snapshot holds."""
+    count: int
+    bytes: int = 0
+    checksum: str = ""
+    """blake2b of the file, hex."""
+
+
+def sidecar(path: Path) -> Path:
+    """Where the stamp of a snapshot lies."""
+    return path.with_name(path.name + ".json")
+
+
+def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
+    """Publish a snapshot and its stamp; a reader sees the old pair, the new one, or a
+    pair that does not match, which it will not trust. Raises OSError."""
+    checksum = hashlib.blake2b(content).hexdigest()
+    full = Stamp(**{**asdict(stamp), "bytes": len(content), "checksum": checksum})
+    _replace(path, content)
+    _replace(sidecar(path), json.dumps(asdict(full), indent=1).encode())
+    _sync_folder(path.parent)
+
+
+def read(path: Path, expected: Stamp) -> tuple[bytes, Stamp] | None:
+    """The verified bytes and stamp of a snapshot, or None where it is missing or not to
+    be trusted: another collection, model, kind or size, or a checksum that does not hold."""
+    try:
+        stamp = Stamp(**json.loads(sidecar(path).read_bytes()))
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s: cannot be read (%s); rebuilding it", path, error)
+        return None
+    for name in ("layout", "collection", "fingerprint", "kind", "dim"):
+        if getattr(stamp, name) != getattr(expected, name):
+            log.warning("%s: is of another %s; rebuilding it", path, name)
+            return None
+    if len(content) != stamp.bytes or hashlib.blake2b(content).hexdigest() != stamp.checksum:
+        log.warning("%s: fails its checksum; rebuilding it", path)
+        return None
+    return content, stamp
+
+
+def _replace(path: Path, content: bytes | bytearray) -> None:
+    aside = path.with_name(path.name + ".new")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
