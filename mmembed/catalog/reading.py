@@ -160,12 +160,18 @@ class CatalogReader:
         rows = self._rows(f"SELECT {COLUMNS} FROM items WHERE id = ?", (item_id,))
         if not rows:
             raise NotFound(f"item {item_id}: no such item")
-        return replace(_item(rows[0]), captions=tuple(self.captions(item_id)))
+        return replace(_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ())))
 
-    def captions(self, image_id: int) -> list[str]:
-        """The captions of an image, in the order they were given."""
-        rows = self._rows("SELECT caption FROM items WHERE image_id = ? ORDER BY id", (image_id,))
-        return [str(row[0]) for row in rows]
+    def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
+        """The captions of images by image id, in the order they were given; images without
+        any are left out."""
+        found: dict[int, list[str]] = {}
+        for chunk in _chunks(image_ids):
+            marks = ",".join("?" * len(chunk))
+            sql = f"SELECT image_id, caption FROM items WHERE image_id IN ({marks}) ORDER BY id"
+            for image_id, caption in self._rows(sql, chunk):
+                found.setdefault(int(image_id), []).append(str(caption))
+        return found
 
     def vector_of(self, item_id: int) -> NDArray[np.float16]:
         """The item's embedding, float16 (dim,). Raises NotFound."""
@@ -202,10 +208,11 @@ class CatalogReader:
         rows = self._rows(f"SELECT DISTINCT vector_id FROM items {where} ORDER BY 1", values)
         return [int(row[0]) for row in rows]
 
-    def has_content(self, kind: Kind, sha256: str) -> bool:
-        """Whether this content has a vector already."""
-        sql = "SELECT 1 FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
-        return bool(self._rows(sql, (kind, sha256)))
+    def content(self, kind: Kind, sha256: str) -> Item | None:
+        """Some item with this content, which therefore has a vector already; or None."""
+        sql = f"SELECT {COLUMNS} FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
+        rows = self._rows(sql, (kind, sha256))
+        return _item(rows[0]) if rows else None
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""

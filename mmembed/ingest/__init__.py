@@ -1,0 +1,10 @@
+"""Folders of images → the catalog; resumable at any moment.
+
+scan → manifests → plan → pipeline (decode → embed → commit)
+"""
+
+from mmembed.ingest.pipeline import Pipeline, Progress, Report
+from mmembed.ingest.plan import Plan, make_plan
+from mmembed.ingest.scan import Scan, scan
+
+__all__ = ["Pipeline", "Plan", "Progress", "Report", "Scan", "make_plan", "scan"]

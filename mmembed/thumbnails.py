@@ -1,0 +1,40 @@
+"""A cache of small WebP pictures, keyed by content; may be deleted at any time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+SIZES = (320, 1280)
+"""Longer sides, in pixels: the grid's pictures, and previews of what browsers can't show."""
+VERSION = 1
+
+
+def cached(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) -> bytes:
+    """The WebP file of a content at a size: read from the cache, or rendered into it.
+
+    Where the cache cannot be written, the rendered picture is answered all the same.
+    """
+    path = folder / sha256[:2] / f"{sha256}-{size}-v{VERSION}.webp"
+    try:
+        return path.read_bytes()
+    except OSError:
+        content = render()
+    _keep(path, content)
+    return content
+
+
+def _keep(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".new")
+    except OSError:
+        return
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        os.replace(aside, path)
+    except OSError:
+        Path(aside).unlink(missing_ok=True)
