@@ -1,0 +1,77 @@
+/** The one place that talks to the server. */
+
+export class ApiError extends Error {
+  constructor(message, status) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const UNREACHABLE = 'The server does not answer. Is “mmembed serve” still running?';
+
+/** The JSON of an answer. Raises ApiError with a sentence to show; AbortError passes through. */
+async function request(path, { signal, json, form } = {}) {
+  const body = json ? JSON.stringify(json) : form;
+  const headers = json ? { 'Content-Type': 'application/json' } : {};
+  let response;
+  try {
+    response = await fetch(path, { method: body ? 'POST' : 'GET', body, headers, signal });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new ApiError(UNREACHABLE, 0);
+  }
+  return answerOf(response);
+}
+
+async function answerOf(response) {
+  const answer = await response.json().catch((error) => {
+    if (error.name === 'AbortError') throw error;
+    return null;
+  });
+  if (response.ok && answer) return answer;
+  const said = answer?.error?.message ?? answer?.detail;
+  const message = typeof said === 'string' ? said : `The server answered ${response.status}.`;
+  throw new ApiError(message, response.status);
+}
+
+function query(values) {
+  const given = Object.entries(values).filter(([, value]) => value !== null && value !== '');
+  return new URLSearchParams(given).toString();
+}
+
+export const health = () => request('/health');
+
+export const item = (id) => request(`/v1/items/${encodeURIComponent(id)}`);
+
+export const items = ({ kind, limit, cursor = null }, signal) =>
+  request(`/v1/items?${query({ kind, limit, cursor })}`, { signal });
+
+/** `terms`: [{text | image | item}]; words alone go as a plain link that a person could share. */
+export function search({ terms, kind, limit, cursor = null }, signal) {
+  if (terms.length === 1 && terms[0].text) {
+    return request(`/v1/search?${query({ q: terms[0].text, k: limit, kind, cursor })}`, { signal });
+  }
+  const json = { query: terms, k: limit, kind, ...(cursor === null ? {} : { cursor }) };
+  return request('/v1/search', { signal, json });
+}
+
+const settingsOf = ({ labels, template, mode }) => ({
+  labels,
+  mode,
+  ...(template ? { templates: [template] } : {}),
+});
+
+export const classifyItems = (ids, settings, signal) =>
+  request('/v1/classify', {
+    signal,
+    json: { images: ids.map((id) => ({ item: id })), ...settingsOf(settings) },
+  });
+
+export function classifyFiles(files, settings, signal) {
+  const form = new FormData();
+  for (const file of files) form.append('images', file, file.name);
+  for (const label of settings.labels) form.append('labels', label);
+  if (settings.template) form.append('templates', settings.template);
+  form.append('mode', settings.mode);
+  return request('/v1/classify', { signal, form });
+}

@@ -1,0 +1,95 @@
+/** The composition: one state, one `send`, and every part of the page told of each change. */
+
+import * as api from './api.js';
+import { Classifier } from './classifier.js';
+import { Classify } from './classify.js';
+import { Detail } from './detail.js';
+import { inField } from './dom.js';
+import { Drop } from './drop.js';
+import { Finder } from './finder.js';
+import { Header } from './header.js';
+import { History } from './history.js';
+import { Knower } from './knower.js';
+import { Results } from './results.js';
+import { parse } from './route.js';
+import { SearchBar } from './search-bar.js';
+import { initial, reduce } from './state.js';
+import { title } from './words.js';
+
+const get = (id) => document.getElementById(id);
+
+let state = initial(parse(location.search));
+const current = () => state;
+const remember = History(send);
+const finder = Finder(send);
+const classifier = Classifier(send, current);
+const moreAgain = () => finder.more(state);
+const more = () => state.results.more !== 'failed' && finder.more(state);
+const again = () => {
+  checkHealth();
+  finder.again(state);
+};
+
+const updates = [
+  Header(get('top'), get('notice'), send),
+  SearchBar(get('search'), send),
+  Results(get('results'), send, { more, moreAgain, again, current }),
+  Classify(get('classify'), send, { run: classifier.run }),
+  Detail(get('detail'), send, { more, current }),
+  showComplaint,
+  showTitle,
+  finder.update,
+  Knower(send),
+  classifier.update,
+];
+Drop(get('drop'), send, current);
+addEventListener('keydown', onKey);
+update();
+checkHealth();
+
+function send(action) {
+  const before = state.route;
+  state = reduce(state, action);
+  remember(before, state.route, action);
+  update();
+}
+
+/** An update may itself send: the ones after it then see the newer state, twice and harmlessly. */
+function update() {
+  for (const show of updates) show(state);
+}
+
+async function checkHealth() {
+  try {
+    send({ type: 'healthy', health: await api.health() });
+  } catch {
+    send({ type: 'healthy', health: null }); // the results say it in a sentence
+  }
+}
+
+function onKey(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey || get('detail').open) return;
+  if (event.key === '/' && !inField(event.target)) {
+    event.preventDefault();
+    get('q').select();
+    get('q').focus();
+  } else if (event.key === 'ArrowDown' && event.target === get('q')) {
+    event.preventDefault();
+    document.querySelector('#results li:not([hidden]) [data-opens][tabindex="0"]')?.focus();
+  } else if (event.key === 'Escape' && event.target.closest?.('#results')) {
+    get('q').focus();
+  }
+}
+
+function showComplaint({ complaint }) {
+  const line = get('complaint');
+  line.hidden = !complaint;
+  if (line.textContent !== complaint) line.textContent = complaint;
+}
+
+function showTitle({ route, known }) {
+  const item = known[route.item]?.item;
+  const part = item ? title(item) : route.tab === 'classify' ? 'Classify' : route.q.trim();
+  const text = part ? `${part} · mmembed` : 'mmembed';
+  if (document.title !== text) document.title = text;
+}

@@ -1,0 +1,133 @@
+/** One picture, large, with what is known of it. */
+
+import { h, icon } from './dom.js';
+import { Facts } from './facts.js';
+import { Failure } from './messages.js';
+import { beside, shownBy, walk } from './questions.js';
+import { title } from './words.js';
+
+const LARGEST_ZOOM = 2;
+
+export function Detail(dialog, send, { more, current }) {
+  let opener = null;
+  let last = [];
+  const stage = Stage();
+  const side = h('div', { class: 'side' });
+  const close = () => send({ type: 'closed' });
+  const step = (by) => {
+    const id = beside(current(), by);
+    if (id) send({ type: 'opened', id });
+  };
+  const previous = Arrow('left', 'Previous picture', () => step(-1));
+  const next = Arrow('right', 'Next picture', () => step(1));
+  const closer = h('button', { class: 'quiet close', type: 'button', 'aria-label': 'Close', onclick: close }, icon('close'));
+  dialog.append(h('div', { class: 'stage' }, stage.element, previous, next), side, closer);
+
+  dialog.addEventListener('cancel', (event) => {
+    event.preventDefault();
+    close();
+  });
+  dialog.addEventListener('click', (event) => event.target === dialog && close());
+  dialog.addEventListener('keydown', (event) => {
+    if (event.key === 'Tab') trap(dialog, event);
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === 'ArrowLeft') step(-1);
+    if (event.key === 'ArrowRight') step(1);
+  });
+
+  function open() {
+    if (dialog.open) return;
+    opener = document.activeElement;
+    dialog.showModal();
+    closer.focus();
+  }
+
+  function shut() {
+    if (!dialog.open) return;
+    dialog.close();
+    const shown = document.querySelector(`li:not([hidden]) [data-opens="${CSS.escape(last[0])}"]`);
+    (shown?.checkVisibility() ? shown : opener)?.focus();
+    last = [];
+    stage.show(null);
+  }
+
+  return function update(state) {
+    const id = state.route.item;
+    if (!id) return shut();
+    const hit = state.results.hits.find((one) => shownBy(one) === id);
+    const entry = state.known[id];
+    arrows(state);
+    if (id === last[0] && hit === last[1] && entry === last[2]) return;
+    last = [id, hit, entry];
+    open();
+    show(id, hit, entry);
+  };
+
+  function arrows(state) {
+    const ids = walk(state);
+    const at = ids.indexOf(state.route.item);
+    previous.disabled = !(at > 0);
+    next.disabled = at < 0 || at === ids.length - 1;
+    previous.hidden = next.hidden = at < 0;
+    if (at >= ids.length - 3 && at >= 0) more();
+  }
+
+  function show(id, hit, entry) {
+    const item = { ...pictureOf(hit), ...entry?.item };
+    const known = item.id !== undefined;
+    stage.show(known ? item : null);
+    dialog.setAttribute('aria-label', known ? title(item) : 'Picture');
+    if (entry?.error) side.replaceChildren(Failure(entry.error, () => send({ type: 'forgotten', id })));
+    else side.replaceChildren(...(known ? Facts(item, hit, send) : []));
+  }
+}
+
+/** What a hit tells of the picture it shows, until the picture's own answer is there. */
+const pictureOf = (hit) => (hit ? { ...hit, id: hit.image_id ?? hit.id } : {});
+
+const Arrow = (side, name, onclick) =>
+  h('button', { class: `arrow ${side}`, type: 'button', 'aria-label': name, onclick }, icon(side));
+
+/** The thumbnail at once, the large picture over it when it is there, in the same box. */
+function Stage() {
+  const image = h('img', { alt: '' });
+  const quote = h('blockquote', { hidden: true });
+  let wanted = '';
+
+  function show(item) {
+    const { thumbnail, image: large } = item?.links ?? {};
+    image.hidden = !(thumbnail || large);
+    quote.hidden = !item || !image.hidden;
+    quote.textContent = item?.caption ?? '';
+    image.alt = item ? title(item) : '';
+    image.style.maxInlineSize = item?.width ? `${item.width * LARGEST_ZOOM}px` : '';
+    image.style.maxBlockSize = item?.height ? `${item.height * LARGEST_ZOOM}px` : '';
+    if (wanted === (large ?? thumbnail ?? '')) return;
+    wanted = large ?? thumbnail ?? '';
+    if (image.hidden) image.removeAttribute('src');
+    else image.src = thumbnail ?? large;
+    if (large) swap(large);
+  }
+
+  async function swap(source) {
+    const full = h('img', { src: source });
+    const seen = await full.decode().then(
+      () => true,
+      () => false, // a format this browser cannot show: the thumbnail stays
+    );
+    if (seen && wanted === source) image.src = source;
+  }
+
+  return { element: h('div', { class: 'frame' }, image, quote), show };
+}
+
+/** Tab goes round within the dialog. */
+function trap(dialog, event) {
+  const stops = [...dialog.querySelectorAll('a[href], button:not([disabled]), summary')].filter(
+    (stop) => stop.checkVisibility(),
+  );
+  const [first, final] = [stops[0], stops.at(-1)];
+  if (document.activeElement !== (event.shiftKey ? first : final)) return;
+  event.preventDefault();
+  (event.shiftKey ? final : first).focus();
+}

@@ -1,0 +1,72 @@
+/** The side of the detail view: captions, what to do next, and the facts. */
+
+import { CopyButton } from './copy.js';
+import { h, icon } from './dom.js';
+import { date, fileName, score, size } from './words.js';
+
+export function Facts(item, hit, send) {
+  return [...Words(item), Actions(item, send), List(item, hit)];
+}
+
+function Words(item) {
+  const captions = item.captions?.length ? item.captions : [item.caption].filter(Boolean);
+  const [first = fileName(item.path), ...others] = captions;
+  return [
+    h('h2', {}, first),
+    others.length ? h('ul', { class: 'others' }, ...others.map((text) => h('li', {}, text))) : null,
+  ].filter(Boolean);
+}
+
+function Actions(item, send) {
+  const id = String(item.id);
+  const original = item.links?.image;
+  return h(
+    'p',
+    { class: 'actions' },
+    Action('like', 'More like this', () => send({ type: 'likened', id })),
+    item.kind === 'caption' && !item.image_id
+      ? null
+      : Action('bars', 'Classify', () => send({ type: 'went', to: { tab: 'classify', of: [id], item: '' } })),
+    original
+      ? h('a', { class: 'plain', href: original, target: '_blank', rel: 'noopener' }, icon('open'), 'Original')
+      : null,
+  );
+}
+
+const Action = (drawing, text, onclick) =>
+  h('button', { class: 'plain', type: 'button', onclick }, icon(drawing), text);
+
+function List(item, hit) {
+  const rows = [
+    ['Match', match(hit)],
+    ['Size', measures(item)],
+    ['Format', item.format],
+    ['Changed', date(item.mtime)],
+    ['Tags', item.tags?.length ? Tags(item.tags) : ''],
+    ...Object.entries(item.metadata ?? {}).map(([name, value]) => [name, said(value)]),
+    ['Path', item.path ? Path(item.path) : ''],
+  ];
+  const given = rows.filter(([, value]) => value);
+  return h('dl', {}, ...given.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
+}
+
+/** 'relevance 83 % · cosine 0.312' for a result; '' for a picture that nobody searched. */
+function match(hit) {
+  if (typeof hit?.score !== 'number') return '';
+  const cosine = `cosine ${hit.score.toFixed(3)}`;
+  return typeof hit.relevance === 'number' ? `${score(hit)} · ${cosine}` : cosine;
+}
+
+function measures({ width, height, bytes }) {
+  const pixels = width && height ? `${width} × ${height}` : '';
+  return [pixels, bytes ? size(bytes) : ''].filter(Boolean).join(' · ');
+}
+
+const said = (value) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+
+const Tags = (tags) => h('span', { class: 'tags' }, ...tags.map((tag) => h('span', {}, tag)));
+
+function Path(path) {
+  const text = h('span', { class: 'path' }, path);
+  return h('span', { class: 'copied' }, text, CopyButton(path, 'Copy the path', text));
+}

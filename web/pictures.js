@@ -1,0 +1,50 @@
+/** Picture files on their way into the page: chosen, dropped or pasted. */
+
+const NAMES = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|jp2|j2k|heic|heif)$/i;
+
+export const isPicture = (file) => file.type.startsWith('image/') || NAMES.test(file.name);
+
+/** What the search box keeps of a picture; raises where the file cannot be read. */
+export async function readPicture(file) {
+  return { name: file.name, url: URL.createObjectURL(file), data: await dataUri(file) };
+}
+
+function dataUri(file) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(new Error(`${file.name} could not be read.`));
+    reader.readAsDataURL(file);
+  });
+}
+
+let made = 0;
+
+/** What the classify tab keeps of a file. */
+export const subjectOf = (file) => ({
+  key: `file:${(made += 1)}`,
+  name: file.name,
+  url: URL.createObjectURL(file),
+  file,
+});
+
+/** Where files go: to be classified on that tab, to be searched by everywhere else. */
+export async function receive(files, tab, send) {
+  const pictures = [...files].filter(isPicture);
+  if (!pictures.length) {
+    const name = files[0]?.name;
+    send({ type: 'complained', message: `${name ?? 'That'} is not a picture that can be read.` });
+  } else if (tab === 'classify') {
+    send({ type: 'subjectsAdded', files: pictures.map(subjectOf) });
+  } else {
+    await searchBy(pictures[0], send);
+  }
+}
+
+async function searchBy(file, send) {
+  try {
+    send({ type: 'pictured', picture: await readPicture(file) });
+  } catch (error) {
+    send({ type: 'complained', message: error.message });
+  }
+}

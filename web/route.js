@@ -1,0 +1,67 @@
+/** What the address bar says: everything that can be reloaded, shared and gone back to. */
+
+/**
+ * @typedef {{
+ *  tab: 'search' | 'classify';
+ *  q: string;
+ *  kind: 'image' | 'caption';
+ *  like: string;
+ *  item: string;
+ *  labels: string[];
+ *  template: string;
+ *  mode: 'softmax' | 'sigmoid';
+ *  of: string[];
+ * }} Route
+ *
+ * `like` is the item whose neighbours are wanted, `item` the one shown large, `of` the
+ * items to classify. Ids are strings here and '' means none.
+ */
+
+/** @type {Readonly<Route>} */
+export const HOME = Object.freeze({
+  tab: 'search',
+  q: '',
+  kind: 'image',
+  like: '',
+  item: '',
+  labels: [],
+  template: '',
+  mode: 'softmax',
+  of: [],
+});
+
+const CHOICES = {
+  tab: ['search', 'classify'],
+  kind: ['image', 'caption'],
+  mode: ['softmax', 'sigmoid'],
+};
+
+/** A route from `location.search`; what it does not understand falls back to HOME's. */
+export function parse(query) {
+  const given = new URLSearchParams(query);
+  const route = { ...HOME };
+  for (const name of Object.keys(HOME)) {
+    const value = given.get(name);
+    if (value === null) continue;
+    if (Array.isArray(HOME[name])) route[name] = splitList(value);
+    else if (!CHOICES[name] || CHOICES[name].includes(value)) route[name] = value;
+  }
+  return route;
+}
+
+/** '' for HOME, else '?name=value…' with only what differs from HOME. */
+export function serialise(route) {
+  const said = new URLSearchParams();
+  for (const name of Object.keys(HOME)) {
+    const value = Array.isArray(route[name]) ? route[name].join(',') : route[name];
+    if (value !== String(HOME[name])) said.set(name, value);
+  }
+  const text = said.toString();
+  return text && `?${text}`;
+}
+
+/** Labels or ids from text with commas or line breaks between them; each once. */
+export function splitList(text) {
+  const parts = text.split(/[,\n\r]+/).map((part) => part.trim());
+  return [...new Set(parts.filter(Boolean))];
+}
