@@ -65,7 +65,6 @@ _OUR_KINDS = (
     (b"\x89PNG", "PNG"),
     (b"GIF8", "GIF"),
     (b"BM", "BMP"),
-    (b"RIFF", "WebP"),
     (b"II*\0", "TIFF"),
     (b"MM\0*", "TIFF"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
@@ -82,6 +81,8 @@ def unidentified(data: bytes, name: str) -> ImageError:
     ours = [kind for magic, kind in _OUR_KINDS if data.startswith(magic)]
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         ours = ["HEIF"]
+    if data[8:12] == b"WEBP":
+        ours = ["WebP"]
     if ours:
         return ImageError(name, f"the {ours[0]} data is broken or incomplete")
     return UnsupportedFormat(name, f"{_kind(data)}; expected one of {SPOKEN_FORMATS}")

@@ -1,0 +1,242 @@
+"""Joins the requests of many threads into batches for one model on one thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.config import Settings
+from mmembed.errors import Overloaded
+from mmembed.types import Embeddings, Encoder
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_Inputs: TypeAlias = "NDArray[np.float32] | Sequence[str]"
+
+
+@dataclass(eq=False)
+class _Request:
+    """What one caller waits for; done piece by piece."""
+
+    kind: Literal["image", "text"]
+    inputs: _Inputs
+    taken: int = 0  # how many inputs have gone into batches
+    rows: list[Embeddings] = field(default_factory=list)
+    error: BaseException | None = None
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error
+        self.finished.set()
+
+    def add(self, rows: Embeddings) -> None:
+        self.rows.append(rows.copy())  # a view would keep the other callers' rows alive
+        if sum(map(len, self.rows)) == len(self.inputs):
+            self.finished.set()
+
+
+_Piece: TypeAlias = "tuple[_Request, _Inputs]"
+
+
+class Batcher:
+    """Wraps an Encoder and is one; any thread may call it.
+
+    One thread of its own loads the model and runs it, which is how torch is fastest. What
+    waits when the model becomes free is joined into a batch; nobody waits for company.
+    A request larger than a batch is run in turns with the others. An error reaches the
+    caller whose input caused it, and no other.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Encoder],
+        *,
+        batch: int = Settings.batch,
+        max_queue: int = Settings.max_queue,
+    ) -> None:
+        """Runs `load` on the new thread and waits for it; what it raises is raised here.
+
+        batch: images or texts in one forward pass. max_queue: requests that may wait.
+        """
+        self.batch = batch
+        self.max_queue = max_queue
+        self._queue: deque[_Request] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._encoder: Encoder
+        self._failure: BaseException | None = None
+        loaded = threading.Event()
+        arguments = (load, loaded)
+        self._thread = threading.Thread(
+            target=self._own, args=arguments, name="mmembed-model", daemon=True
+        )
+        self._thread.start()
+        loaded.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def name(self) -> str:
+        """The model's id, as `--model` takes it."""
+        return self._encoder.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest over weights, preprocessing, tokenizer and pooling."""
+        return self._encoder.fingerprint
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self._encoder.dim
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied by before softmax or sigmoid."""
+        return self._encoder.logit_scale
+
+    @property
+    def logit_bias(self) -> float | None:
+        """Added after scaling by models trained with a sigmoid loss; else None."""
+        return self._encoder.logit_bias
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of one text window."""
+        return self._encoder.context_length
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait, not counting those in the running batch."""
+        return len(self._queue)
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.float32]:
+        """RGB image → float32 (3, height, width), on the calling thread."""
+        return self._encoder.preprocess(image)
+
+    def count_windows(self, text: str) -> int:
+        """How many windows `embed_texts` averages for this text, on the calling thread."""
+        return self._encoder.count_windows(text)
+
+    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
+        """float32 (n, 3, height, width) → float32 (n, dim), unit-norm.
+
+        Raises Overloaded when the queue is full or closed, and what the model raises.
+        """
+        return self._submit(_Request("image", pixels))
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm. Raises as `embed_preprocessed`."""
+        return self._submit(_Request("text", list(texts)))
+
+    def close(self) -> None:
+        """Answer what already waits, then end the thread. Later calls raise Overloaded."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def __enter__(self) -> Batcher:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _submit(self, request: _Request) -> Embeddings:
+        if len(request.inputs) == 0:
+            return np.zeros((0, self.dim), np.float32)
+        with self._changed:
+            if self._closed:
+                raise Overloaded("the model is shutting down")
+            if len(self._queue) >= self.max_queue:
+                raise Overloaded(
+                    f"{self.max_queue} requests are already waiting for the model; "
+                    f"try again, or raise MMEMBED_MAX_QUEUE"
+                )
+            self._queue.append(request)
+            self._changed.notify()
+        try:
+            request.finished.wait()
+        except BaseException as interruption:  # Ctrl-C: nobody will read the answer
+            request.fail(interruption)
+            raise
+        if request.error is not None:
+            raise request.error
+        return np.concatenate(request.rows)
+
+    def _own(self, load: Callable[[], Encoder], loaded: threading.Event) -> None:
+        """The thread: load the model, then run batches until closed and drained."""
+        try:
+            self._encoder = load()
+        except BaseException as error:
+            self._failure = error
+            return
+        finally:
+            loaded.set()
+        while pieces := self._next_batch():
+            self._run(pieces)
+
+    def _next_batch(self) -> list[_Piece]:
+        """Wait for requests and take some; [] means closed and nothing left to do."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                pieces = self._take()
+                if pieces or (self._closed and not self._queue):
+                    return pieces
+
+    def _take(self) -> list[_Piece]:
+        """Up to `batch` inputs of the first request's kind, in the order of the queue.
+
+        What a large request has left goes to the end of the queue, behind the others.
+        """
+        self._queue = deque(r for r in self._queue if not r.finished.is_set())  # given up
+        pieces: list[_Piece] = []
+        unfinished: list[_Request] = []
+        room = self.batch
+        for request in [r for r in self._queue if r.kind == self._queue[0].kind]:
+            if not room:
+                break
+            piece = request.inputs[request.taken : request.taken + room]
+            request.taken += len(piece)
+            room -= len(piece)
+            pieces.append((request, piece))
+            self._queue.remove(request)
+            if request.taken < len(request.inputs):
+                unfinished.append(request)
+        self._queue.extend(unfinished)
+        return pieces
+
+    def _run(self, pieces: list[_Piece]) -> None:
+        """Embed the pieces together; where that fails, each alone, to find the guilty one."""
+        try:
+            rows = self._embed(pieces)
+        except BaseException as error:  # whatever it is, a caller waits for it
+            if len(pieces) == 1:
+                pieces[0][0].fail(error)
+                return
+            for piece in pieces:
+                self._run([piece])
+            return
+        start = 0
+        for request, inputs in pieces:
+            request.add(rows[start : start + len(inputs)])
+            start += len(inputs)
+
+    def _embed(self, pieces: list[_Piece]) -> Embeddings:
+        if pieces[0][0].kind == "image":
+            return self._encoder.embed_preprocessed(np.concatenate([i for _, i in pieces]))
+        return self._encoder.embed_texts([str(text) for _, inputs in pieces for text in inputs])

@@ -1,0 +1,26 @@
+"""open_clip models as encoders: images and texts → float32 (n, dim), unit-norm.
+
+    name → resolve_model (auto, bundled) → locate (files) → load_encoder → OpenClipEncoder
+
+Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported when a
+model is first asked for, never before, so that `mmembed --help` answers at once.
+"""
+
+from mmembed.encoder.model_names import (
+    BUNDLED_FOLDER,
+    RECOMMENDED,
+    ModelChoice,
+    list_models,
+    resolve_model,
+)
+from mmembed.encoder.open_clip_encoder import OpenClipEncoder, load_encoder
+
+__all__ = [
+    "BUNDLED_FOLDER",
+    "RECOMMENDED",
+    "ModelChoice",
+    "OpenClipEncoder",
+    "list_models",
+    "load_encoder",
+    "resolve_model",
+]

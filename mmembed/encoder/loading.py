@@ -1,0 +1,171 @@
+"""From a model id to a model in memory; whatever goes wrong on the way is a ModelError."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mmembed.encoder.fingerprint import model_fingerprint, tower_config
+from mmembed.encoder.foreign import import_open_clip
+from mmembed.encoder.model_names import CONFIG_FILE, HUB_PREFIX, ModelFiles, locate
+from mmembed.encoder.preprocessing import Preprocessing
+from mmembed.encoder.text_tower import ShortTextTower
+from mmembed.encoder.windows import Tokenizer, Windows
+from mmembed.errors import ModelError
+
+_T = TypeVar("_T")
+_CONTEXT_LENGTH = 77  # open_clip's default, in tokens
+_NEEDS_TRANSFORMERS = "needs the transformers package: pip install 'mmembed[hf]'"
+_UNREACHABLE = (
+    "cannot be fetched from the model hub; check the connection, or use --model bundled, "
+    "or copy the files from another machine and use --model local-dir:FOLDER"
+)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model on its device, and all that is needed to feed it."""
+
+    name: str
+    model: Any
+    device: str
+    dim: int
+    image_size: tuple[int, int]
+    """Height and width of the pixels that the image tower takes."""
+    preprocessing: Preprocessing
+    windows: Windows
+    text_tower: ShortTextTower | None
+    """None where texts must be read with all their padding."""
+    fingerprint: str
+
+
+def load_model(name: str, device: str | None, tokenizer: Tokenizer | None) -> LoadedModel:
+    """The model behind an id other than `auto`; see `load_encoder`. Raises ModelError."""
+    open_clip = import_open_clip()
+    files = locate(name)
+    config = _read_config(open_clip, name, files)
+    tokenizer = tokenizer or _load_tokenizer(open_clip, name, files, config)
+    _fetch_weights(open_clip, name, files)
+    model, transform = _load_weights(open_clip, name, files)
+    context_length = getattr(tokenizer, "context_length", None) or _context_length(config)
+    pixels = dict(model.visual.preprocess_cfg)
+    pixels["size"] = _height_width(pixels["size"])
+    fingerprint = model_fingerprint(
+        model.state_dict(),
+        pixels,
+        tower_config(open_clip, config, files.quick_gelu),
+        tokenizer,
+        context_length,
+    )
+    device = device or _best_device()
+    return LoadedModel(
+        name=name,
+        model=model.eval().to(device),
+        device=device,
+        dim=int(config["embed_dim"]),
+        image_size=pixels["size"],
+        preprocessing=Preprocessing(transform),
+        windows=Windows(tokenizer, context_length),
+        text_tower=ShortTextTower.of(open_clip, model),
+        fingerprint=fingerprint,
+    )
+
+
+def _read_config(open_clip: Any, name: str, files: ModelFiles) -> dict[str, Any]:
+    """The model_cfg: embed_dim, vision_cfg, text_cfg and more."""
+    if files.folder is not None:
+        path = files.folder / CONFIG_FILE
+    elif files.architecture.startswith(HUB_PREFIX):
+        repository = files.architecture.removeprefix(HUB_PREFIX)
+        path = Path(_fetch(name, lambda: _download(open_clip, repository, CONFIG_FILE)))
+    else:
+        return dict(open_clip.get_model_config(files.architecture))
+    try:
+        config: dict[str, Any] = json.loads(path.read_text("utf-8"))["model_cfg"]
+        return {"embed_dim": 0, "vision_cfg": {}, "text_cfg": {}} | config
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{name}: {CONFIG_FILE} is not a model_cfg of open_clip") from error
+
+
+def _load_tokenizer(open_clip: Any, name: str, files: ModelFiles, config: Any) -> Tokenizer:
+    """open_clip's own choice; a vocabulary named in a local-dir is looked for in that folder."""
+    options = {}
+    vocabulary = config["text_cfg"].get("tokenizer_kwargs", {}).get("bpe_path")
+    if vocabulary and files.folder is not None:
+        options["bpe_path"] = str(files.folder / vocabulary)
+    try:
+        return open_clip.get_tokenizer(files.architecture, **options)  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise ModelError(f"{name}: its tokenizer {_NEEDS_TRANSFORMERS}") from error
+    except Exception as error:  # transformers and the hub raise many kinds
+        raise ModelError(f"{name}: its tokenizer cannot be loaded: {_line(error)}") from error
+
+
+def _fetch_weights(open_clip: Any, name: str, files: ModelFiles) -> None:
+    """Bring the weights into the hub's cache, so that what fails afterwards is not the network."""
+    if files.pretrained:
+        config = open_clip.get_pretrained_cfg(files.architecture, files.pretrained)
+        _fetch(name, lambda: open_clip.download_pretrained(config))
+    elif files.architecture.startswith(HUB_PREFIX):
+        repository = files.architecture.removeprefix(HUB_PREFIX)
+        _fetch(name, lambda: _download(open_clip, repository, None))
+
+
+def _download(open_clip: Any, repository: str, file: str | None) -> str:
+    return str(open_clip.pretrained.download_pretrained_from_hf(repository, filename=file))
+
+
+def _fetch(name: str, download: Callable[[], _T]) -> _T:
+    try:
+        return download()
+    except Exception as error:  # the hub's client raises dozens of kinds
+        raise ModelError(f"{name}: {_UNREACHABLE} ({_line(error)})") from error
+
+
+def _load_weights(open_clip: Any, name: str, files: ModelFiles) -> tuple[Any, Any]:
+    """The model in float32 on the CPU and its transform. Weights that are not safetensors are
+    read with torch's weights_only: never by unpickling code."""
+    try:
+        return open_clip.create_model_from_pretrained(  # type: ignore[no-any-return]
+            files.architecture,
+            files.pretrained,
+            precision="fp32",
+            device="cpu",
+            force_quick_gelu=files.quick_gelu,
+            weights_only=True,
+        )
+    except Exception as error:  # bad JSON, shapes, safetensors, zip files …
+        if "transformers" in str(error):
+            raise ModelError(f"{name}: its text tower {_NEEDS_TRANSFORMERS}") from error
+        raise ModelError(
+            f"{name}: the model's files are broken or do not fit together: {_line(error)}; "
+            f"get them again, or use --model bundled"
+        ) from error
+
+
+def _context_length(config: dict[str, Any]) -> int:
+    return int(config["text_cfg"].get("context_length", _CONTEXT_LENGTH))
+
+
+def _height_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    if isinstance(size, int):
+        return size, size
+    height, width = size
+    return int(height), int(width)
+
+
+def _best_device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.backends.cudnn.allow_tf32 = False  # else the patch convolution keeps 10 bits
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _line(error: Exception) -> str:
+    """An error's first lines, shortened: open_clip quotes whole lists of tensors."""
+    return " ".join(str(error).split())[:240] or type(error).__name__

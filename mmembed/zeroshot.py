@@ -1,0 +1,195 @@
+"""Zero-shot classification: labels × prompt templates → probabilities. Pure NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import QueryError
+from mmembed.types import Embeddings, Label
+
+Mode: TypeAlias = Literal["softmax", "sigmoid"]
+
+SHORT_TEMPLATES: tuple[str, ...] = (
+    "{}",
+    "a photo of a {}.",
+    "a picture of a {}.",
+    "a photo of the {}.",
+    "a close-up photo of a {}.",
+    "a drawing of a {}.",
+    "a photo of many {}.",
+)
+"""The default: nearly as good as CLIP's eighty at a tenth of the time."""
+
+# The templates that OpenAI published with CLIP for ImageNet (MIT licence).
+TEMPLATES: tuple[str, ...] = (
+    "a bad photo of a {}.",
+    "a photo of many {}.",
+    "a sculpture of a {}.",
+    "a photo of the hard to see {}.",
+    "a low resolution photo of the {}.",
+    "a rendering of a {}.",
+    "graffiti of a {}.",
+    "a bad photo of the {}.",
+    "a cropped photo of the {}.",
+    "a tattoo of a {}.",
+    "the embroidered {}.",
+    "a photo of a hard to see {}.",
+    "a bright photo of a {}.",
+    "a photo of a clean {}.",
+    "a photo of a dirty {}.",
+    "a dark photo of the {}.",
+    "a drawing of a {}.",
+    "a photo of my {}.",
+    "the plastic {}.",
+    "a photo of the cool {}.",
+    "a close-up photo of a {}.",
+    "a black and white photo of the {}.",
+    "a painting of the {}.",
+    "a painting of a {}.",
+    "a pixelated photo of the {}.",
+    "a sculpture of the {}.",
+    "a bright photo of the {}.",
+    "a cropped photo of a {}.",
+    "a plastic {}.",
+    "a photo of the dirty {}.",
+    "a jpeg corrupted photo of a {}.",
+    "a blurry photo of the {}.",
+    "a photo of the {}.",
+    "a good photo of the {}.",
+    "a rendering of the {}.",
+    "a {} in a video game.",
+    "a photo of one {}.",
+    "a doodle of a {}.",
+    "a close-up photo of the {}.",
+    "a photo of a {}.",
+    "the origami {}.",
+    "the {} in a video game.",
+    "a sketch of a {}.",
+    "a doodle of the {}.",
+    "a origami {}.",
+    "a low resolution photo of a {}.",
+    "the toy {}.",
+    "a rendition of the {}.",
+    "a photo of the clean {}.",
+    "a photo of a large {}.",
+    "a rendition of a {}.",
+    "a photo of a nice {}.",
+    "a photo of a weird {}.",
+    "a blurry photo of a {}.",
+    "a cartoon {}.",
+    "art of a {}.",
+    "a sketch of the {}.",
+    "a embroidered {}.",
+    "a pixelated photo of a {}.",
+    "itap of the {}.",
+    "a jpeg corrupted photo of the {}.",
+    "a good photo of a {}.",
+    "a plushie {}.",
+    "a photo of the nice {}.",
+    "a photo of the small {}.",
+    "a photo of the weird {}.",
+    "the cartoon {}.",
+    "art of the {}.",
+    "a drawing of the {}.",
+    "a photo of the large {}.",
+    "a black and white photo of a {}.",
+    "the plushie {}.",
+    "a dark photo of a {}.",
+    "itap of a {}.",
+    "graffiti of the {}.",
+    "a toy {}.",
+    "itap of my {}.",
+    "a photo of a cool {}.",
+    "a photo of a small {}.",
+    "a tattoo of the {}.",
+)
+
+
+def fill(template: str, label: str) -> str:
+    """`a photo of a {}.`, `cat` → `a photo of a cat.`; other braces stay as they are.
+
+    Raises QueryError for a template without `{}`: all labels would get the same prompt.
+    """
+    if "{}" not in template:
+        raise QueryError(f"template {template!r}: has no {{}} for the label to go to")
+    return template.replace("{}", label)
+
+
+def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels without surrounding blanks.
+
+    Raises QueryError where there are none, where one is blank, and where one comes twice.
+    """
+    clean = tuple(label.strip() for label in labels)
+    if not clean:
+        raise QueryError("labels: give at least one")
+    seen: set[str] = set()
+    for position, label in enumerate(clean):
+        if not label:
+            raise QueryError(f"labels[{position}]: is blank")
+        if label in seen:
+            raise QueryError(f"labels[{position}]: {label!r} is there twice")
+        seen.add(label)
+    return clean
+
+
+def label_matrix(
+    embed_texts: Callable[[Sequence[str]], Embeddings],
+    labels: Sequence[str],
+    templates: Sequence[str] = SHORT_TEMPLATES,
+) -> Embeddings:
+    """float32 (n_labels, dim), unit-norm: each label's prompts embedded, averaged, normalised.
+
+    `embed_texts` maps n texts to float32 (n, dim), unit-norm; it is called once per label.
+    Raises QueryError as `check_labels` and `fill` do, and for an empty list of templates.
+    """
+    if not templates:
+        raise QueryError("templates: give at least one, such as 'a photo of a {}.'")
+    prompts = [[fill(t, label) for t in templates] for label in check_labels(labels)]
+    rows = np.stack([embed_texts(texts).astype(np.float64).mean(axis=0) for texts in prompts])
+    matrix: Embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return matrix
+
+
+def probabilities(
+    images: Embeddings,
+    labels: Embeddings,
+    *,
+    logit_scale: float,
+    logit_bias: float | None = None,
+    mode: Mode = "softmax",
+) -> NDArray[np.float32]:
+    """float32 (n_images, dim) × float32 (n_labels, dim), unit-norm → float32 (n_images, n_labels).
+
+    softmax: each row sums to 1, exactly one label applies. sigmoid: each label on its own,
+    in [0, 1]; calibrated only for models trained so, which have a `logit_bias`.
+    Computed in float64. Raises QueryError for another mode.
+    """
+    logits = logit_scale * (images.astype(np.float64) @ labels.astype(np.float64).T)
+    if mode == "sigmoid":
+        logits = logits + (logit_bias or 0.0)
+        chances = np.exp(-np.logaddexp(0, -logits))  # 1 / (1 + e^-x) that cannot overflow
+    elif mode == "softmax":
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        chances /= chances.sum(axis=1, keepdims=True)
+    else:
+        raise QueryError(f"mode {mode!r}: expected softmax or sigmoid")
+    return chances.astype(np.float32)
+
+
+def top_labels(
+    labels: Sequence[str],
+    chances: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    k: int | None = None,
+) -> tuple[Label, ...]:
+    """The k likeliest labels of one image by falling probability, ties in the order of labels.
+
+    chances, scores: float32 (n_labels,), probability in [0, 1] and cosine in [-1, 1].
+    """
+    order = np.argsort(-chances, kind="stable")[:k]
+    return tuple(Label(labels[i], float(chances[i]), float(scores[i])) for i in order)
