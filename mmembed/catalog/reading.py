@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mmembed.catalog.schema import connect
 from mmembed.errors import NotFound, StoreError
-from mmembed.types import Failure, Item, Kind
+from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
 COLUMNS = (
     "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
@@ -42,33 +42,6 @@ class Known:
     sha256: str
     bytes: int
     mtime_ns: int
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Narrows a search or listing to items that carry all `tags` and lie under `folder`."""
-
-    tags: tuple[str, ...] = ()
-    folder: str | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.tags or self.folder)
-
-    def where(self) -> tuple[str, list[object]]:
-        """SQL condition (starting with AND) and its values."""
-        parts: list[str] = []
-        values: list[object] = []
-        for tag in self.tags:
-            parts.append("AND items.id IN (SELECT item_id FROM tags WHERE tag = ?)")
-            values.append(tag)
-        if self.folder:
-            prefix = self.folder.rstrip("/") + "/"
-            parts.append("AND items.path >= ? AND items.path < ?")
-            values += [prefix, prefix[:-1] + chr(ord("/") + 1)]
-        return " ".join(parts), values
-
-
-EVERYTHING = Filter()
 
 
 class CatalogReader:
@@ -193,7 +166,7 @@ class CatalogReader:
         self, vector_ids: Sequence[int], chosen: Filter = EVERYTHING
     ) -> dict[int, list[Item]]:
         """The items that carry each of these vectors, by rising id; missing ids are left out."""
-        where, values = chosen.where()
+        where, values = _condition(chosen)
         found: dict[int, list[Item]] = {}
         for chunk in _chunks(vector_ids):
             marks = ",".join("?" * len(chunk))
@@ -239,8 +212,20 @@ class CatalogReader:
         return [] if found == ["ok"] else found
 
 
+def _condition(chosen: Filter) -> tuple[str, list[object]]:
+    """SQL conditions, each starting with AND, and their values."""
+    parts = ["AND items.id IN (SELECT item_id FROM tags WHERE tag = ?)"] * len(chosen.tags)
+    values: list[object] = list(chosen.tags)
+    if chosen.folder:
+        prefix = chosen.folder.rstrip("/") + "/"
+        # A range, because LIKE has wildcards that paths may contain.
+        parts.append("AND items.path >= ? AND items.path < ?")
+        values += [prefix, prefix[:-1] + chr(ord("/") + 1)]
+    return " ".join(parts), values
+
+
 def _where(kind: Kind | None, chosen: Filter) -> tuple[str, list[object]]:
-    condition, values = chosen.where()
+    condition, values = _condition(chosen)
     if kind is None:
         return f"WHERE 1 {condition}", values
     return f"WHERE items.kind = ? {condition}", [kind, *values]

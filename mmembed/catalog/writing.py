@@ -19,6 +19,7 @@ from mmembed.errors import ModelMismatch, NotFound, StoreError
 from mmembed.types import Failure, Kind
 
 WRITE_LOCK = "catalog.lock"
+INDEX_LOCK = "index.lock"
 WRITE_WAIT_S = 30.0
 CHECKPOINT_BYTES = 16 * 2**20
 """The write-ahead log is folded into the database when it has grown past this."""
@@ -176,6 +177,12 @@ class Catalog(CatalogReader):
     def write_lock(self, purpose: str) -> Iterator[None]:
         """Keep every other writer out for the length of the block; for publishing views."""
         with exclusive(self.folder / WRITE_LOCK, purpose=purpose, wait_s=WRITE_WAIT_S):
+            yield
+
+    @contextmanager
+    def indexing_lock(self) -> Iterator[None]:
+        """Held for a whole indexing, so that two don't embed the same files."""
+        with exclusive(self.folder / INDEX_LOCK, purpose="indexing", wait_s=0):
             yield
 
 

@@ -188,6 +188,14 @@ class VectorView:
                 return _rank(ids, rows, query, count)
             return self._search_graph(query, count, size)
 
+    def nearest(
+        self, query: NDArray[np.float32], count: int, among: Sequence[int] | None
+    ) -> Ranked:
+        """`search`, or `search_among` where only some vectors are asked for."""
+        if among is None:
+            return self.search(query, count)
+        return self.search_among(query, among, count)
+
     def search_among(self, query: NDArray[np.float32], ids: Sequence[int], count: int) -> Ranked:
         """The nearest among the vectors with these ids, always exactly."""
         with self._lock:

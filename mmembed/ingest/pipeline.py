@@ -21,7 +21,7 @@ from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, Known
 from mmembed.decode import Limits, decode, read_file
 from mmembed.errors import ImageError, MmembedError, StoreError
 from mmembed.ingest.plan import Plan, Source
-from mmembed.types import Encoder, Failure
+from mmembed.types import Embeddings, Encoder, Failure, Item
 
 COMMIT_IMAGES = 64
 """Images in one transaction at the most; a kill loses less than this many embeddings."""
@@ -68,10 +68,16 @@ class Pipeline:
     """The stages that an indexing runs through."""
 
     catalog: Catalog
-    encoder: Encoder
+    load: Callable[[], Encoder]
+    """Gives the model; not called where there is nothing to embed."""
     limits: Limits
     batch: int
     threads: int
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model, loaded at first need."""
+        return self.load()
 
     def run(self, plan: Plan, known: dict[str, Known], progress: Progress) -> Report:
         """Bring the catalog up to the plan. An interrupt ends it early with what was
@@ -130,8 +136,7 @@ class Pipeline:
             )
             twin = self.catalog.content("image", sha256)
             if twin is not None:
-                size = {"width": twin.width or 0, "height": twin.height or 0}
-                return Prepared(source, replace(entry, format=twin.format or "", **size), None)
+                return Prepared(source, _like(entry, twin), None)
             picture = decode(data, name=source.path, limits=self.limits)
             width, height = picture.image.size
             entry = replace(entry, width=width, height=height, format=picture.format)
@@ -207,7 +212,9 @@ class Pipeline:
         """Distinct captions, with embeddings where their text has no vector yet."""
         entries = [CaptionEntry(text, None) for text in dict.fromkeys(texts)]
         new = [e for e in entries if self.catalog.content("caption", e.sha256) is None]
-        rows = self.encoder.embed_texts([e.text for e in new]) if new else []
+        if not new:
+            return entries
+        rows: Embeddings = self.encoder.embed_texts([e.text for e in new])
         vectors = {entry.text: row for entry, row in zip(new, rows, strict=True)}
         return [replace(entry, embedding=vectors.get(entry.text)) for entry in entries]
 
@@ -221,6 +228,10 @@ class Pipeline:
                 report.recaptioned += 1
             if source.tags:
                 self.catalog.add_tags(item_id, source.tags)
+
+
+def _like(entry: ImageEntry, twin: Item) -> ImageEntry:
+    return replace(entry, width=twin.width or 0, height=twin.height or 0, format=twin.format or "")
 
 
 def _stack(batch: Sequence[Prepared]) -> NDArray[np.float32]:

@@ -1,0 +1,68 @@
+"""The command line. Exit codes: 0 done, 1 some items failed, 2 wrong use, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from mmembed.cli import classify, embed, index, search, serve
+from mmembed.config import Settings
+from mmembed.errors import InputError, MmembedError, ModelMismatch
+
+DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+COMMANDS = (index, search, classify, embed, serve)
+
+DESCRIPTION = """\
+Search your pictures by words, by example and by label.
+
+  mmembed index ~/Pictures            embed every picture, once
+  mmembed serve                       then open http://127.0.0.1:8000
+  mmembed search "a dog in the snow"  or ask here
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    parsed = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        settings = Settings.from_env(
+            data=parsed.data, model=parsed.model, **parsed.settings_of(parsed)
+        )
+        return int(parsed.run(settings, parsed))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; writing more at exit would fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except MmembedError as error:
+        print(f"mmembed: {error}", file=sys.stderr)
+        return WRONG_USE if isinstance(error, InputError | ModelMismatch) else SOME_FAILED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "mmembed", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        sub = commands.add_parser(
+            name,
+            help=command.HELP,
+            description=command.DESCRIPTION,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        sub.set_defaults(run=command.run, settings_of=lambda parsed: {})
+        command.add_arguments(sub)
+        sub.add_argument(
+            "--data", metavar="DIR", help=f"folder of the collection (default {Settings.data})"
+        )
+        sub.add_argument(
+            "--model", metavar="ID", help="model id, such as bundled or ViT-B-32/laion2b_s34b_b79k"
+        )
+    return parser

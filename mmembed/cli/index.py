@@ -1,0 +1,126 @@
+"""`mmembed index`"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mmembed.collection import Collection
+from mmembed.config import Settings
+from mmembed.ingest import Progress, Report
+
+HELP = "embed pictures and captions into the collection"
+DESCRIPTION = """\
+Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
+run it again: it goes on where it was.
+
+Captions are taken from name.txt beside name.jpg, from files called captions or metadata
+(.jsonl, .csv, .tsv, .parquet) in the folders, and from --captions FILE. Their columns are
+file_name, caption or captions, and tags.
+
+  mmembed index ~/Pictures
+  mmembed index photos --captions captions.jsonl --data ./my-collection
+"""
+SHOWN_FAILURES = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or picture")
+    parser.add_argument(
+        "--captions", action="append", default=[], type=Path, metavar="FILE",
+        help="manifest with captions and tags; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--all-failures", action="store_true", help=f"list them all, not the first {SHOWN_FAILURES}"
+    )
+
+
+def run(settings: Settings, asked: argparse.Namespace) -> int:
+    """Index; 1 if some files failed, 130 if it was interrupted."""
+    with Collection(settings) as collection, Bar() as bar:
+        report = collection.index(asked.paths, manifests=asked.captions, progress=bar.update)
+        bar.close()
+        for line in summary(report):
+            print(line)
+        for line in failures(report, None if asked.all_failures else SHOWN_FAILURES):
+            print(line, file=sys.stderr)
+        print(f"model: {collection.embedder.choice.reason}; folder: {settings.data}")
+    if report.interrupted:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 1 if report.failures else 0
+
+
+class Bar:
+    """A progress bar with rate and remaining time, where somebody watches."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[None] | None = None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def update(self) -> Progress:
+        """What the indexing calls."""
+        return self._update
+
+    def _update(self, done: int, total: int, failed: int) -> None:
+        if self._bar is None:
+            self._bar = tqdm(total=total, initial=done, unit=" images", disable=None, leave=False)
+        self._bar.update(done - self._bar.n)
+        if failed:
+            self._bar.set_postfix_str(f"{failed} failed")
+
+    def close(self) -> None:
+        """Take the bar off the screen."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def summary(report: Report) -> list[str]:
+    """What was done, in a few lines; what did not happen is not mentioned."""
+    rate = f", {report.embedded / report.seconds:.1f} a second" if report.embedded else ""
+    lines = [f"{report.total} pictures in {report.seconds:.1f} s"]
+    counts = [
+        (report.embedded, f"embedded{rate}"),
+        (report.copies, "copies of content that was embedded before"),
+        (report.unchanged, "unchanged"),
+        (report.touched, "with a new time and the same content"),
+        (report.moved, "moved"),
+        (report.removed, "gone, and removed from the collection"),
+        (report.recaptioned, "with other captions than before"),
+        (len(report.failures), "failed"),
+    ]
+    lines += [f"{count:>8} {what}" for count, what in counts if count]
+    passed = [
+        (report.hidden, "hidden"),
+        (report.linked, "linked folders"),
+        (report.other, "other files"),
+    ]
+    if any(count for count, _ in passed):
+        named = ", ".join(f"{count} {what}" for count, what in passed if count)
+        lines.append(f"passed over: {named}")
+    if report.kept_because_empty:
+        lines.append(
+            "no pictures at all were found where some are known, so nothing was removed; "
+            "is a disk missing?"
+        )
+    return lines
+
+
+def failures(report: Report, limit: int | None) -> list[str]:
+    """What failed and why, a line each."""
+    shown = report.failures[:limit]
+    lines = [f"failed: {failure.message}" for failure in shown]
+    if len(shown) < len(report.failures):
+        rest = len(report.failures) - len(shown)
+        lines.append(f"… and {rest} more failed; --all-failures lists them")
+    return lines

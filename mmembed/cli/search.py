@@ -1,0 +1,96 @@
+"""`mmembed search`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from mmembed.cli.table import table
+from mmembed.collection import Collection, SearchPage
+from mmembed.config import Settings
+from mmembed.errors import QueryError
+from mmembed.types import EVERYTHING, KINDS, Filter, Hit, Term
+
+HELP = "find pictures or captions by words, by a picture, or by both"
+DESCRIPTION = """\
+Find what is nearest in meaning.
+
+  mmembed search "two dogs on a beach"
+  mmembed search --image sunset.jpg -k 5
+  mmembed search "at night" --image street.jpg
+  mmembed search --image mystery.jpg --kind caption
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("words", nargs="?", metavar='"WORDS"', help="what to look for")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="look for what resembles it")
+    parser.add_argument("--item", type=int, metavar="ID", help="look for what resembles an item")
+    parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
+    parser.add_argument("--kind", choices=KINDS, default="image", help="default: image")
+    parser.add_argument("--tag", action="append", default=[], help="only with this tag")
+    parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(settings: Settings, asked: argparse.Namespace) -> int:
+    """Search and print; 0 also where nothing was found."""
+    if asked.k < 1 or asked.k > settings.max_k:
+        raise QueryError(f"-k {asked.k}: expected 1 to {settings.max_k}")
+    chosen = Filter(tuple(asked.tag)) if asked.tag else EVERYTHING
+    with Collection(settings) as collection:
+        page = collection.search(
+            _terms(collection, asked),
+            k=asked.k,
+            kind=asked.kind,
+            cursor=asked.cursor,
+            chosen=chosen,
+        )
+        model = collection.model_name
+    if asked.json:
+        print(json.dumps(_as_json(page, model), ensure_ascii=False, indent=1))
+        return 0
+    for note in page.notes:
+        print(note, file=sys.stderr)
+    if not page.hits:
+        print(f"nothing found: {settings.data} holds no {asked.kind}s", file=sys.stderr)
+    for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):
+        print(line)
+    return 0
+
+
+def _terms(collection: Collection, asked: argparse.Namespace) -> list[Term]:
+    terms = [Term(text=asked.words)] if asked.words is not None else []
+    if asked.image is not None:
+        terms.append(Term(image=collection.read_image(asked.image)))
+    if asked.item is not None:
+        terms.append(Term(item=asked.item))
+    return terms
+
+
+def _row(hit: Hit) -> tuple[str, ...]:
+    item = hit.item
+    return (
+        f"{hit.score:.3f}",
+        "▮" * round(hit.relevance * 10),
+        str(item.id),
+        item.path or "",
+        item.caption or "",
+    )
+
+
+def _as_json(page: SearchPage, model: str) -> dict[str, object]:
+    hits = [
+        {**asdict(hit.item), "score": hit.score, "relevance": round(hit.relevance, 4)}
+        for hit in page.hits
+    ]
+    return {
+        "hits": hits,
+        "next_cursor": page.next_cursor,
+        "model": model,
+        "notes": list(page.notes),
+    }

@@ -1,0 +1,38 @@
+"""Columns for a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+GAP = "  "
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Lines with aligned columns; the last column is cut to the width of the terminal.
+
+    Control characters, which file names and captions may hold, are shown as escapes.
+    """
+    cells = [tuple(heads), *(tuple(_plain(cell) for cell in row) for row in rows)]
+    if len(cells) == 1:
+        return []
+    widths = [max(_width(row[i]) for row in cells) for i in range(len(heads) - 1)]
+    room = max(20, shutil.get_terminal_size((120, 24)).columns - sum(widths) - 2 * len(widths))
+    return [_line(row, widths, room) for row in cells]
+
+
+def _line(row: Sequence[str], widths: Sequence[int], room: int) -> str:
+    fixed = [cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=False)]
+    last = row[-1] if len(row[-1]) <= room else row[-1][: room - 1] + "…"
+    return GAP.join([*fixed, last]).rstrip()
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _width(text: str) -> int:
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    zero = sum(unicodedata.combining(c) > 0 for c in text)
+    return len(text) + wide - zero

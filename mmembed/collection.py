@@ -1,0 +1,254 @@
+"""The one composition of all stages: a request is one call into a Collection."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from mmembed import originals, thumbnails
+from mmembed.catalog import Catalog, ImageEntry
+from mmembed.classifier import Classified, Classifier
+from mmembed.config import Settings
+from mmembed.decode import decode, media_type, read_file, thumbnail
+from mmembed.embedder import Embedder, ImageInput, Load
+from mmembed.encoder import load_encoder
+from mmembed.errors import NotFound, QueryError
+from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
+from mmembed.paging import Cursor, page_of_items
+from mmembed.query import query_embedding
+from mmembed.types import EVERYTHING, Filter, Hit, Item, Kind, Term
+from mmembed.views import Views
+
+__all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
+
+BUNDLED_NOTICE = (
+    "The small built-in model answers: good for trying mmembed out, weak on photographs. "
+    "Choose a larger one with --model, for example ViT-B-32-256/datacomp_s34b_b86k."
+)
+
+
+@dataclass(frozen=True)
+class SearchPage:
+    """One page of hits, by falling score, ties by rising id."""
+
+    hits: tuple[Hit, ...]
+    next_cursor: str | None
+    notes: tuple[str, ...]
+    """What the asker should know, such as a query that was longer than the model reads."""
+
+
+class Collection:
+    """Images and captions in one data folder, and the model that embeds them.
+
+    Methods may be called from any thread. The model is loaded at first need.
+    """
+
+    def __init__(self, settings: Settings, load: Load = load_encoder) -> None:
+        threads = settings.decode_threads or os.cpu_count() or 1
+        self.settings = settings
+        self.catalog = Catalog(settings.data)
+        self.embedder = Embedder(settings, self.catalog, threads, load)
+        self.classifier = Classifier(self.embedder)
+        self._views = Views(self.catalog, exact_limit=settings.exact_limit)
+        self._pipeline = Pipeline(
+            catalog=self.catalog,
+            load=lambda: self.embedder.encoder,
+            limits=self.embedder.limits,
+            batch=settings.batch,
+            threads=threads,
+        )
+
+    def __enter__(self) -> Collection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let waiting requests finish, and close the model and the catalog."""
+        self.embedder.close()
+        self.catalog.close()
+
+    @property
+    def model_name(self) -> str:
+        """The id of the model that answers."""
+        return self.embedder.choice.name
+
+    @property
+    def notice(self) -> str | None:
+        """What a user should know of the model that answers, if anything."""
+        return BUNDLED_NOTICE if self.model_name == "bundled" else None
+
+    def describe(self) -> dict[str, object]:
+        """What the collection is and holds, for people and monitors."""
+        return {
+            "model": self.model_name,
+            "engine": "torch",
+            "dim": self.embedder.encoder.dim,
+            "items": self.catalog.count(),
+            "images": self.catalog.count("image"),
+            "captions": self.catalog.count("caption"),
+            "notice": self.notice,
+        }
+
+    # -- indexing --------------------------------------------------------------------
+
+    def index(
+        self, paths: Sequence[Path], *, manifests: Sequence[Path] = (), progress: Progress
+    ) -> Report:
+        """Bring the collection up to these folders and files, and publish the views.
+
+        One indexing at a time: raises StoreBusy beside another. Raises InputError for paths
+        that do not exist, ManifestError for manifests that were asked for and cannot be read.
+        """
+        with self.catalog.indexing_lock():
+            found = scan(paths)
+            known = self.catalog.known_files()
+            plan = make_plan(found, known, manifests)
+            report = self._pipeline.run(plan, known, progress)
+            self._views.publish()
+        report.hidden, report.linked, report.other = found.hidden, found.linked, found.other
+        return report
+
+    def rebuild(self) -> None:
+        """Build the views anew from the catalog."""
+        self._views.rebuild()
+
+    def publish(self) -> None:
+        """Save the views, so that the next start need not follow what this one did."""
+        self._views.publish()
+
+    # -- items -----------------------------------------------------------------------
+
+    def add_image(
+        self, data: bytes, *, name: str, captions: Sequence[str] = (), tags: Sequence[str] = ()
+    ) -> Item:
+        """Keep an uploaded image in the data folder and index it; the same bytes keep their
+        id. Raises ImageError."""
+        picture = decode(data, name=name, limits=self.embedder.limits)
+        embedding = self.embedder.picture(picture)
+        sha256 = hashlib.sha256(data).hexdigest()
+        suffix = "." + media_type(picture.format).rpartition("/")[2]
+        path = originals.keep(self.catalog.folder, sha256, suffix, data)
+        entry = ImageEntry(
+            path=str(path),
+            sha256=sha256,
+            embedding=embedding,
+            width=picture.image.width,
+            height=picture.image.height,
+            bytes=len(data),
+            format=picture.format,
+            mtime_ns=path.stat().st_mtime_ns,
+            captions=tuple(self._pipeline.embed_captions(captions)),
+            tags=tuple(tags),
+        )
+        return self.catalog.item(self.catalog.write([entry])[0])
+
+    def add_caption(self, text: str, *, tags: Sequence[str] = ()) -> Item:
+        """Index a caption that belongs to no image; the same text keeps its id."""
+        [entry] = self._pipeline.embed_captions([text])
+        return self.catalog.item(self.catalog.write_caption(entry, tags))
+
+    def update(
+        self,
+        item_id: int,
+        *,
+        tags: Sequence[str] | None = None,
+        captions: Sequence[str] | None = None,
+    ) -> Item:
+        """Replace an item's tags, or an image's captions. Raises NotFound, QueryError."""
+        item = self.catalog.item(item_id)
+        if captions is not None:
+            if item.kind != "image":
+                raise QueryError(f"item {item_id}: only an image has captions")
+            self.catalog.set_captions(item_id, self._pipeline.embed_captions(captions))
+        if tags is not None:
+            self.catalog.set_tags(item_id, tags)
+        return self.catalog.item(item_id)
+
+    def remove(self, item_id: int) -> None:
+        """Remove an item; of files, only an upload is deleted. Raises NotFound."""
+        item = self.catalog.item(item_id)
+        self.catalog.remove([item_id])
+        if item.kind == "image":
+            originals.discard(self.catalog.folder, item.path)
+
+    def original(self, item_id: int) -> tuple[Path, str]:
+        """The file of an image and its media type. Raises NotFound."""
+        item = self.catalog.item(item_id)
+        if item.kind != "image" or item.path is None or item.format is None:
+            raise NotFound(f"item {item_id}: is not an image")
+        path = Path(item.path)
+        if not path.is_file():
+            raise NotFound(f"item {item_id}: its file is no longer there; index its folder again")
+        return path, media_type(item.format)
+
+    def thumbnail(self, item_id: int, size: int) -> bytes:
+        """A WebP picture of an image, at most `size` pixels on its longer side. Raises
+        NotFound, ImageError."""
+        path, _ = self.original(item_id)
+        limits = self.embedder.limits
+        return thumbnails.cached(
+            self.catalog.folder / "thumbnails",
+            self.catalog.item(item_id).sha256,
+            size,
+            lambda: thumbnail(decode(path, limits=limits).image, size),
+        )
+
+    # -- search ----------------------------------------------------------------------
+
+    def search(
+        self,
+        terms: Sequence[Term],
+        *,
+        k: int = 20,
+        kind: Kind = "image",
+        cursor: str | None = None,
+        chosen: Filter = EVERYTHING,
+    ) -> SearchPage:
+        """The k items of a kind that are nearest to the query, after an earlier page's
+        cursor. Raises QueryError, ImageError, NotFound."""
+        after = Cursor.decode(cursor) if cursor else None
+        query = query_embedding(
+            terms,
+            embed_texts=lambda texts: self.embedder.encoder.embed_texts(texts),
+            embed_image=lambda data: self.embedder.image(ImageInput("the query image", data)),
+            embedding_of=self.embedder.item,
+        )
+        notes = self._notes(terms)
+        view = self._views.view(kind)
+        if view is None:
+            return SearchPage((), None, notes)
+        among = self.catalog.vectors_matching(kind, chosen) if chosen else None
+        found, rest = page_of_items(
+            lambda count: view.nearest(query, count, among),
+            lambda ids: self.catalog.items_of_vectors(ids, chosen),
+            k=k,
+            after=after,
+        )
+        background = view.background(query)
+        hits = tuple(Hit(item, score, background.relevance(score)) for item, score in found)
+        return SearchPage(hits, rest.encode() if rest else None, notes)
+
+    def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
+        texts = [term.text for term in terms if term.text is not None]
+        windows = [self.embedder.encoder.count_windows(text) for text in texts]
+        return tuple(
+            f"The text is longer than the {self.embedder.encoder.context_length} tokens that the "
+            f"model reads at once: the answer averages its {count} parts."
+            for count in windows
+            if count > 1
+        )
+
+    def read_image(self, path: Path) -> bytes:
+        """The bytes of an image file, within the limits. Raises ImageError."""
+        return read_file(path, limits=self.embedder.limits)
