@@ -20,9 +20,11 @@ SHORT_TEMPLATES: tuple[str, ...] = (
     "a photo of the {}.",
     "a close-up photo of a {}.",
     "a drawing of a {}.",
-    "a photo of many {}.",
+    "a photo of a small {}.",
 )
-"""The default: nearly as good as CLIP's eighty at a tenth of the time."""
+"""The default: a few that suit photographs and drawings alike, at a tenth of the cost."""
+
+_PROMPTS_AT_ONCE = 256  # embedded in one call
 
 # The templates that OpenAI published with CLIP for ImageNet (MIT licence).
 TEMPLATES: tuple[str, ...] = (
@@ -144,15 +146,24 @@ def label_matrix(
 ) -> Embeddings:
     """float32 (n_labels, dim), unit-norm: each label's prompts embedded, averaged, normalised.
 
-    `embed_texts` maps n texts to float32 (n, dim), unit-norm; it is called once per label.
+    `embed_texts` maps n texts to float32 (n, dim), unit-norm; it gets some 256 at a time.
     Raises QueryError as `check_labels` and `fill` do, and for an empty list of templates.
     """
     if not templates:
         raise QueryError("templates: give at least one, such as 'a photo of a {}.'")
     prompts = [[fill(t, label) for t in templates] for label in check_labels(labels)]
-    rows = np.stack([embed_texts(texts).astype(np.float64).mean(axis=0) for texts in prompts])
-    matrix: Embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return matrix
+    step = max(1, _PROMPTS_AT_ONCE // len(templates))
+    parts = [_average(embed_texts, prompts[i : i + step]) for i in range(0, len(prompts), step)]
+    return np.concatenate(parts)
+
+
+def _average(
+    embed_texts: Callable[[Sequence[str]], Embeddings], prompts: Sequence[Sequence[str]]
+) -> Embeddings:
+    rows = embed_texts([text for texts in prompts for text in texts]).astype(np.float64)
+    means = rows.reshape(len(prompts), -1, rows.shape[1]).mean(axis=1)
+    unit: Embeddings = (means / np.linalg.norm(means, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def probabilities(
@@ -178,7 +189,8 @@ def probabilities(
         chances /= chances.sum(axis=1, keepdims=True)
     else:
         raise QueryError(f"mode {mode!r}: expected softmax or sigmoid")
-    return chances.astype(np.float32)
+    as_floats: NDArray[np.float32] = chances.astype(np.float32)
+    return as_floats
 
 
 def top_labels(

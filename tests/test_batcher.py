@@ -1,0 +1,240 @@
+"""Concurrent requests are joined, split back, and fail alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mmembed.batcher import Batcher
+from mmembed.errors import ModelError, Overloaded
+from mmembed.types import Embeddings
+from tests.fake_encoder import FakeEncoder
+
+
+class GatedEncoder(FakeEncoder):
+    """Runs only while `gate` is open, refuses the text «bad», and notes its threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = threading.Event()
+        self.gate.set()
+        self.running = threading.Event()
+        self.threads = {threading.get_ident()}
+        self.seen: list[list[str]] = []
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        self.threads.add(threading.get_ident())
+        self.running.set()
+        assert self.gate.wait(10)
+        self.seen.append(list(texts))
+        if "bad" in texts:
+            raise ModelError("bad text")
+        return super().embed_texts(texts)
+
+
+@pytest.fixture
+def encoder() -> GatedEncoder:
+    return GatedEncoder()
+
+
+@pytest.fixture
+def batcher(encoder: GatedEncoder) -> Iterator[Batcher]:
+    with Batcher(lambda: encoder, batch=4, max_queue=8) as batcher:
+        yield batcher
+        encoder.gate.set()
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(16) as pool:
+        yield pool
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def hold(encoder: GatedEncoder, batcher: Batcher, pool: ThreadPoolExecutor) -> Future[Embeddings]:
+    """Occupy the model with one request, so that what follows has to wait."""
+    encoder.gate.clear()
+    encoder.running.clear()
+    first = pool.submit(batcher.embed_texts, ["first"])
+    assert encoder.running.wait(10)
+    return first
+
+
+def submit(
+    batcher: Batcher, pool: ThreadPoolExecutor, requests: Sequence[Sequence[str]]
+) -> list[Future[Embeddings]]:
+    """Put requests into the queue, one after the other."""
+    futures = []
+    for texts in requests:
+        before = batcher.waiting
+        futures.append(pool.submit(batcher.embed_texts, texts))
+        wait_until(lambda before=before: batcher.waiting > before)  # type: ignore[misc]
+    return futures
+
+
+def test_it_is_the_encoder_it_wraps(batcher: Batcher, encoder: GatedEncoder) -> None:
+    for name in ("name", "fingerprint", "dim", "logit_scale", "logit_bias", "context_length"):
+        assert getattr(batcher, name) == getattr(encoder, name)
+    assert batcher.count_windows("x " * 200) == 3
+    texts = ["red", "blue", "a", "b", "c", "d", "e"]
+    np.testing.assert_allclose(batcher.embed_texts(texts), FakeEncoder().embed_texts(texts))
+
+
+def test_images_come_back_in_order(batcher: Batcher) -> None:
+    pixels = np.random.default_rng(0).random((9, 3, 8, 8), np.float32)
+    np.testing.assert_array_equal(
+        batcher.embed_preprocessed(pixels), FakeEncoder().embed_preprocessed(pixels)
+    )
+
+
+def test_nothing_gives_nothing(batcher: Batcher, encoder: GatedEncoder) -> None:
+    assert batcher.embed_texts([]).shape == (0, encoder.dim)
+    assert batcher.embed_preprocessed(np.zeros((0, 3, 8, 8), np.float32)).shape[0] == 0
+
+
+def test_what_waits_is_joined_up_to_a_batch(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    first = hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["a"], ["b", "c"], ["d"], ["e"]])
+    encoder.gate.set()
+    expected = [FakeEncoder().embed_texts(texts) for texts in (["a"], ["b", "c"], ["d"], ["e"])]
+    for future, rows in zip(futures, expected, strict=True):
+        np.testing.assert_allclose(future.result(10), rows)
+    assert first.result(10).shape == (1, encoder.dim)
+    assert encoder.seen == [["first"], ["a", "b", "c", "d"], ["e"]]
+
+
+def test_a_large_request_takes_turns(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    hold(encoder, batcher, pool)
+    big = [f"big{i}" for i in range(10)]
+    futures = submit(batcher, pool, [big, ["small"]])
+    encoder.gate.set()
+    np.testing.assert_allclose(futures[0].result(10), FakeEncoder().embed_texts(big))
+    futures[1].result(10)
+    assert encoder.seen[1:3] == [big[:4], ["small", *big[4:7]]]
+
+
+def test_everything_runs_on_one_other_thread() -> None:
+    with Batcher(GatedEncoder) as batcher, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: batcher.embed_texts([str(i)]), range(50)))
+        encoder = batcher._encoder
+        assert isinstance(encoder, GatedEncoder)
+        assert len(encoder.threads) == 1
+        assert threading.get_ident() not in encoder.threads
+
+
+def test_an_error_reaches_only_its_caller(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    hold(encoder, batcher, pool)
+    good, bad, other = submit(batcher, pool, [["a"], ["bad"], ["b"]])
+    encoder.gate.set()
+    assert good.result(10).shape == other.result(10).shape == (1, encoder.dim)
+    with pytest.raises(ModelError, match="bad text"):
+        bad.result(10)
+    assert batcher.embed_texts(["still here"]).shape == (1, encoder.dim)
+
+
+def test_an_error_ends_a_large_request_at_once(batcher: Batcher, encoder: GatedEncoder) -> None:
+    with pytest.raises(ModelError, match="bad text"):
+        batcher.embed_texts(["bad", *"abcdefghijk"])
+    batcher.embed_texts(["next"])
+    assert encoder.seen[-1] == ["next"]
+    assert len(encoder.seen) == 2
+
+
+def test_pictures_of_the_wrong_size_fail_alone(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    hold(encoder, batcher, pool)
+    shapes = [(1, 3, 8, 8), (1, 3, 8), (1, 3, 8, 8)]
+    futures = [
+        pool.submit(batcher.embed_preprocessed, np.ones(shape, np.float32)) for shape in shapes
+    ]
+    wait_until(lambda: batcher.waiting == 3)
+    encoder.gate.set()
+    with pytest.raises(IndexError):  # what FakeEncoder makes of it
+        futures[1].result(10)
+    assert futures[0].result(10).shape == futures[2].result(10).shape == (1, encoder.dim)
+
+
+def test_a_full_queue_says_so(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["x"]] * 8)
+    with pytest.raises(Overloaded, match=r"^8 requests are already waiting.*MMEMBED_MAX_QUEUE"):
+        batcher.embed_texts(["one too many"])
+    encoder.gate.set()
+    assert all(future.result(10).shape == (1, encoder.dim) for future in futures)
+
+
+def test_close_answers_what_waits_and_refuses_the_rest(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["x"], ["y"]])
+    closing = pool.submit(batcher.close)
+    encoder.gate.set()
+    closing.result(10)
+    assert [len(future.result(0)) for future in futures] == [1, 1]
+    with pytest.raises(Overloaded, match="shutting down"):
+        batcher.embed_texts(["late"])
+    batcher.close()
+
+
+def test_a_caller_that_gives_up_does_not_wedge_the_others(
+    batcher: Batcher,
+    encoder: GatedEncoder,
+    pool: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hold(encoder, batcher, pool)
+    interrupted = threading.Event()
+    wait = threading.Event.wait
+
+    def interrupt(event: threading.Event, timeout: float | None = None) -> bool:
+        if threading.current_thread() is threading.main_thread() and not interrupted.is_set():
+            interrupted.set()
+            raise KeyboardInterrupt
+        return wait(event, timeout)
+
+    monkeypatch.setattr(threading.Event, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        batcher.embed_texts(["abandoned"] * 9)
+    encoder.gate.set()
+    assert batcher.embed_texts(["next"]).shape == (1, encoder.dim)
+    assert all("abandoned" not in texts for texts in encoder.seen)
+
+
+def test_a_model_that_cannot_be_loaded_is_reported_to_the_constructor() -> None:
+    def load() -> FakeEncoder:
+        raise ModelError("no such model")
+
+    with pytest.raises(ModelError, match="no such model"):
+        Batcher(load)
+
+
+def test_many_threads_each_get_their_own_rows() -> None:
+    texts = [f"{colour} thing {i}" for i, colour in enumerate(["red", "blue", "green"] * 60)]
+    expected = FakeEncoder().embed_texts(texts)
+    with Batcher(FakeEncoder, batch=16) as batcher, ThreadPoolExecutor(16) as pool:
+        rows: list[NDArray[np.float32]] = list(
+            pool.map(lambda text: batcher.embed_texts([text])[0], texts)
+        )
+    np.testing.assert_allclose(np.array(rows), expected, atol=1e-6)
