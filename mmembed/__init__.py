@@ -1,0 +1,52 @@
+"""Search pictures by words, by example and by label.
+
+    file | bytes → decode → encoder (through batcher) → catalog → index → search / zeroshot
+                                                                        → server | cli → web
+
+`Collection` is the whole of it; the other names are what goes in and comes out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mmembed.collection import Classified, Collection, ImageInput, SearchPage
+    from mmembed.config import Settings
+    from mmembed.encoder import load_encoder
+    from mmembed.errors import MmembedError
+    from mmembed.types import Encoder, Filter, Hit, Item, Label, Term
+
+__all__ = [
+    "Classified",
+    "Collection",
+    "Encoder",
+    "Filter",
+    "Hit",
+    "ImageInput",
+    "Item",
+    "Label",
+    "MmembedError",
+    "SearchPage",
+    "Settings",
+    "Term",
+    "load_encoder",
+]
+
+_HOMES = {
+    "collection": ("Classified", "Collection", "ImageInput", "SearchPage"),
+    "config": ("Settings",),
+    "encoder": ("load_encoder",),
+    "errors": ("MmembedError",),
+    "types": ("Encoder", "Filter", "Hit", "Item", "Label", "Term"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported at first use, so that `mmembed --help` needs none of them."""
+    from importlib import import_module
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"mmembed.{home}"), name)
+    raise AttributeError(f"module 'mmembed' has no attribute {name!r}")

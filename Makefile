@@ -1,0 +1,78 @@
+# make run                      try it on the pictures that come with it
+# make run PHOTOS=~/Pictures    search your own
+# make test                     run all tests
+# make check                    ruff, mypy, dependency rule
+#
+# TORCH="torch torchvision"     the newest torch instead of the tested one
+# TORCH= VENV=~/my-env          an environment of yours, with the torch that is in it
+# PIP_FLAGS="…"                 passed to pip, for example another index for torch
+# DATA=folder PORT=9000 MODEL=ViT-B-32/laion2b_s34b_b79k
+
+PYTHON ?= python3
+VENV ?= .venv
+TORCH ?= torch==2.13.0 torchvision==0.28.0
+PIP_FLAGS ?=
+PORT ?= 8000
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_FLAGS)
+
+ifdef PHOTOS
+SOURCE := $(PHOTOS)
+# Every folder of photos has a collection of its own.
+DATA ?= data/photos-$(firstword $(shell printf %s "$(PHOTOS)" | cksum))
+MODEL ?= auto
+else
+SOURCE := fixtures/gallery
+DATA ?= data/gallery
+# The gallery is shown with the model that comes along: nothing is downloaded for a try.
+MODEL ?= bundled
+endif
+
+.PHONY: run install test check format constraints wheel clean
+
+run: install
+	@$(BIN)/mmembed index "$(SOURCE)" --data "$(DATA)" --model "$(MODEL)" || [ $$? -eq 1 ]
+	@echo "your own  make run PHOTOS=~/Pictures"
+	@exec $(BIN)/mmembed serve --data "$(DATA)" --model "$(MODEL)" --port $(PORT)
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_dependency_rule.py
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v < (3, 14) else "Python 3.10 to 3.13 is needed, this is %d.%d: make PYTHON=python3.12 …" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV); the first time this fetches torch and takes some minutes"
+	$(PIP) $(TORCH) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(PIP) --editable '.[test,check]'
+	@touch $@
+
+# The tested set, for every Python and system that we support; torch is chosen above.
+constraints: $(VENV)/.test
+	$(PIP) uv
+	printf '%s\n' $(TORCH) | $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
+	  --all-extras --constraint /dev/stdin --no-header --no-annotate --no-emit-index-url --upgrade \
+	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.txt
+
+wheel: $(VENV)/.installed
+	$(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	@ls -l dist
+
+clean:
+	rm -rf $(VENV) data dist .mypy_cache .ruff_cache .pytest_cache
