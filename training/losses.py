@@ -1,0 +1,38 @@
+"""The symmetric contrastive loss, told which other pairs also happen to be true."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+_EXCLUDED = -1e4
+
+
+def also_true(caption_facts: Tensor, image_facts: Tensor) -> Tensor:
+    """Which captions hold for which pictures: bool (captions, pictures).
+
+    Both arguments are int32 (n, facts), padded with -1. A caption holds where all its facts are
+    among the picture's.
+    """
+    known, places = torch.unique(torch.cat((caption_facts, image_facts), 1), return_inverse=True)
+    claimed, given = places.split((caption_facts.shape[1], image_facts.shape[1]), dim=1)
+    captions = torch.zeros(len(caption_facts), len(known)).scatter_(1, claimed, 1.0)
+    images = torch.zeros(len(image_facts), len(known)).scatter_(1, given, 1.0)
+    padding = known == -1
+    captions[:, padding] = 0.0
+    return captions @ images.T >= captions.sum(1, keepdim=True) - 0.5
+
+
+def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, true_pairs: Tensor) -> Tensor:
+    """Mean cross-entropy of picture to caption and caption to picture.
+
+    `images` and `texts` are float32 (n, dim), unit-norm, in the same order; `true_pairs` is
+    `also_true` of the batch: pairs off the diagonal that are true count neither for nor against.
+    """
+    logits = scale * texts @ images.T
+    accidental = true_pairs & ~torch.eye(len(logits), dtype=torch.bool)
+    logits = logits.masked_fill(accidental, _EXCLUDED)
+    labels = torch.arange(len(logits))
+    return 0.5 * (functional.cross_entropy(logits, labels)
+                  + functional.cross_entropy(logits.T, labels))  # fmt: skip

@@ -1,0 +1,50 @@
+"""The bundled model: its shape, and writing it in open_clip's own format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from open_clip.model import CLIP
+from safetensors.torch import save_file
+
+from .tokens import CONTEXT, MERGES_FILE, VOCABULARY
+
+IMAGE_SIZE = 112
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+STD = (0.26862954, 0.26130258, 0.27577711)
+
+MODEL_CONFIG: dict[str, Any] = {
+    "embed_dim": 256,
+    "vision_cfg": {
+        "image_size": IMAGE_SIZE, "layers": [1, 2, 3, 2], "width": 16, "head_width": 32,
+        "patch_size": None,
+    },
+    "text_cfg": {
+        "context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 128, "heads": 4, "layers": 3,
+        "tokenizer_kwargs": {"bpe_path": MERGES_FILE},
+    },
+}  # fmt: skip
+PREPROCESS = {"size": IMAGE_SIZE, "mean": list(MEAN), "std": list(STD),
+              "interpolation": "bicubic", "resize_mode": "shortest"}  # fmt: skip
+
+
+def new_model(seed: int) -> CLIP:
+    """The model with random weights; the same seed gives the same weights."""
+    torch.manual_seed(seed)
+    return CLIP(MODEL_CONFIG["embed_dim"], dict(MODEL_CONFIG["vision_cfg"]),
+                dict(MODEL_CONFIG["text_cfg"]))
+
+
+def write_bundle(model: CLIP, folder: Path) -> None:
+    """Write configuration and float16 weights as open_clip reads them from a `local-dir:`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESS}
+    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    weights = {
+        name: tensor.detach().half().contiguous() if tensor.is_floating_point() else tensor
+        for name, tensor in model.state_dict().items()
+    }
+    save_file(weights, folder / "open_clip_model.safetensors")
