@@ -31,6 +31,7 @@ const again = () => {
 };
 
 const updates = [
+  finder.update,
   Header(get('top'), get('notice'), send),
   SearchBar(get('search'), send),
   Results(get('results'), send, { more, moreAgain, again, current }),
@@ -38,7 +39,6 @@ const updates = [
   Detail(get('detail'), send, { more, current }),
   showComplaint,
   showTitle,
-  finder.update,
   Knower(send),
   classifier.update,
 ];

@@ -5,6 +5,7 @@ import { debounce } from './dom.js';
 import { classifyError, idOf, settingsKey, unanswered } from './questions.js';
 
 const BATCH = 8;
+const BATCH_BYTES = 24e6;
 const PAUSE_MS = 300;
 
 export function Classifier(send, current) {
@@ -47,7 +48,10 @@ export function Classifier(send, current) {
 function nextBatch(state) {
   const waiting = unanswered(state);
   const files = waiting.filter((subject) => subject.file);
-  return (files.length ? files : waiting).slice(0, BATCH);
+  if (!files.length) return waiting.slice(0, BATCH);
+  let bytes = 0;
+  const fits = ({ file }, index) => (bytes += file.size) < BATCH_BYTES || index === 0;
+  return files.slice(0, BATCH).filter(fits);
 }
 
 async function classify(batch, state, signal, send) {

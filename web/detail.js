@@ -88,38 +88,49 @@ const pictureOf = (hit) => (hit ? { ...hit, id: hit.image_id ?? hit.id } : {});
 const Arrow = (side, name, onclick) =>
   h('button', { class: `arrow ${side}`, type: 'button', 'aria-label': name, onclick }, icon(side));
 
-/** The thumbnail at once, the large picture over it when it is there, in the same box. */
+/** The thumbnail at once, then ever larger pictures over it as they come, in the same box. */
 function Stage() {
   const image = h('img', { alt: '' });
   const quote = h('blockquote', { hidden: true });
-  let wanted = '';
+  let shown = '';
 
   function show(item) {
-    const { thumbnail, image: large } = item?.links ?? {};
-    image.hidden = !(thumbnail || large);
+    const [first = '', ...larger] = sources(item);
+    image.hidden = !first;
     quote.hidden = !item || !image.hidden;
     quote.textContent = item?.caption ?? '';
     image.alt = item ? title(item) : '';
     image.style.maxInlineSize = item?.width ? `${item.width * LARGEST_ZOOM}px` : '';
     image.style.maxBlockSize = item?.height ? `${item.height * LARGEST_ZOOM}px` : '';
-    if (wanted === (large ?? thumbnail ?? '')) return;
-    wanted = large ?? thumbnail ?? '';
-    if (image.hidden) image.removeAttribute('src');
-    else image.src = thumbnail ?? large;
-    if (large) swap(large);
+    if (shown === first) return;
+    shown = first;
+    if (first) image.src = first;
+    else image.removeAttribute('src');
+    grow(first, larger);
   }
 
-  async function swap(source) {
-    const full = h('img', { src: source });
-    const seen = await full.decode().then(
-      () => true,
-      () => false, // a format this browser cannot show: the thumbnail stays
-    );
-    if (seen && wanted === source) image.src = source;
+  async function grow(first, larger) {
+    for (const source of larger) {
+      const seen = await canShow(source);
+      if (shown !== first) return;
+      if (seen) image.src = source;
+    }
   }
 
   return { element: h('div', { class: 'frame' }, image, quote), show };
 }
+
+/** What there is to see of an item, from small to large. */
+function sources(item) {
+  const { thumbnail, preview, image } = item?.links ?? {};
+  return [thumbnail, preview, item?.shown_by_browsers === false ? null : image].filter(Boolean);
+}
+
+const canShow = (source) =>
+  h('img', { src: source }).decode().then(
+    () => true,
+    () => false, // a format this browser does not know: what is there stays
+  );
 
 /** Tab goes round within the dialog. */
 function trap(dialog, event) {

@@ -41,7 +41,7 @@ function List(item, hit) {
     ['Match', match(hit)],
     ['Size', measures(item)],
     ['Format', item.format],
-    ['Changed', date(item.mtime)],
+    ['Changed', date(item.modified ?? item.mtime)],
     ['Tags', item.tags?.length ? Tags(item.tags) : ''],
     ...Object.entries(item.metadata ?? {}).map(([name, value]) => [name, said(value)]),
     ['Path', item.path ? Path(item.path) : ''],

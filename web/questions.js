@@ -18,6 +18,10 @@ export function terms({ route, picture }) {
 export const queryKey = ({ route, picture }) =>
   JSON.stringify([route.kind, route.q.trim(), route.like, picture?.url ?? '']);
 
+/** False while what is shown answers an older question. */
+export const isAnswered = (state) =>
+  state.results.status !== 'loading' && state.results.key === queryKey(state);
+
 /** Changes exactly when every picture has to be classified again. */
 export const settingsKey = ({ route }) =>
   JSON.stringify([route.labels, route.template.trim(), route.mode]);

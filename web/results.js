@@ -4,7 +4,7 @@ import { Captions } from './captions.js';
 import { h, onChange } from './dom.js';
 import { Grid } from './grid.js';
 import { Empty, Failure } from './messages.js';
-import { shownBy, terms } from './questions.js';
+import { isAnswered, queryKey, shownBy, terms } from './questions.js';
 import { suggestions, summary } from './words.js';
 
 const AHEAD = '1200px';
@@ -45,7 +45,7 @@ export function Results(section, send, { more, moreAgain, again, current }) {
     const { route, results } = state;
     section.hidden = route.tab !== 'search';
     if (section.hidden) return;
-    const loading = results.status === 'loading';
+    const loading = !isAnswered(state);
     section.classList.toggle('loading', loading);
     section.querySelector(`[name=kind][value=${route.kind}]`).checked = true;
     get('skeleton').hidden = !(loading && !results.hits.length);
@@ -59,26 +59,27 @@ export function Results(section, send, { more, moreAgain, again, current }) {
     const texts = terms(state).length ? [] : suggestions(results.hits);
     if (!loading) showTries(texts.join('\n'), texts);
     get('classify-these').hidden = route.kind !== 'image' || !results.hits.length;
-    showMore(button, results);
+    showMore(button, results, loading);
     lookAgain(results.hits);
   };
 }
 
-function showMore(button, { status, next, more, error }) {
-  button.hidden = status !== 'idle' || next === null;
+function showMore(button, { next, more, error }, loading) {
+  button.hidden = loading || next === null;
   button.classList.toggle('busy', more === 'loading');
   button.textContent = more === 'failed' ? `${error} Try again` : 'Show more';
 }
 
 const messageKey = (state) => {
-  const { status, error, hits } = state.results;
-  return JSON.stringify([status, error, hits.length === 0, state.route.kind, terms(state).length]);
+  const { error, hits } = state.results;
+  return JSON.stringify([isAnswered(state), error, hits.length === 0, queryKey(state)]);
 };
 
 function messageFor(state, again) {
   const { status, error, hits } = state.results;
+  if (!isAnswered(state)) return [];
   if (status === 'failed') return [Failure(error, again)];
-  if (status === 'loading' || hits.length || !state.results.key) return [];
+  if (hits.length) return [];
   return [Empty(state, again)];
 }
 

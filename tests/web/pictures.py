@@ -63,6 +63,7 @@ class Row:
             "image_id": self.image_id,
             "links": {
                 "thumbnail": f"/v1/items/{shown}/thumbnail",
+                "preview": f"/v1/items/{shown}/thumbnail?size=1280",
                 "image": f"/v1/items/{shown}/image",
                 "self": f"/v1/items/{self.id}",
             },
@@ -70,7 +71,7 @@ class Row:
 
     def full(self) -> dict[str, object]:
         more = {"captions": list(self.captions), "metadata": {"camera": "none"}}
-        return {**self.brief(), **more, "mtime": 1_700_000_000.5}
+        return {**self.brief(), **more, "modified": "2023-11-14T22:13:20+00:00"}
 
     def data(self) -> bytes:
         return self.file.read_bytes() if self.file else drawn(self.size, self.colours)
