@@ -37,7 +37,7 @@ class Settings:
     max_megapixels: float = _setting(100.0, "largest picture that is decoded")
     max_image_mb: float = _setting(100.0, "largest image file that is read")
     max_upload_mb: float = _setting(64.0, "largest request body")
-    max_items: int = _setting(64, "images or texts in one request")
+    max_items: int = _setting(1024, "images or texts in one request")
     max_labels: int = _setting(2000, "labels in one classification")
     max_text_chars: int = _setting(10_000, "characters in one text")
     max_k: int = _setting(1000, "results in one page")

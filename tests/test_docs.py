@@ -1,0 +1,53 @@
+"""What can be used is documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mmembed.cli import COMMANDS
+from mmembed.collection import Collection
+from mmembed.config import Settings, describe
+from mmembed.server import create_app
+from tests.fake_encoder import FakeEncoder
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_every_route_is_documented(tmp_path: Path) -> None:
+    documented = (ROOT / "docs/http.md").read_text()
+    settings = Settings.from_env({}, data=tmp_path, model="fake")
+    with Collection(settings, load=lambda name: FakeEncoder()) as collection:
+        paths = create_app(collection).openapi()["paths"]
+    assert paths
+    for path in paths:
+        assert path in documented, f"{path} is not in docs/http.md"
+
+
+@pytest.mark.parametrize(("variable", "default", "meaning"), describe())
+def test_every_setting_is_documented(variable: str, default: str, meaning: str) -> None:
+    rows = (ROOT / "docs/settings.md").read_text().splitlines()
+    shown = f"`{default}`" if default else ""
+    assert f"| `{variable}` | {shown} | {meaning} |" in rows
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for command in COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        assert f"mmembed {name}" in readme
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+            if not target.startswith("http"):
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_project_speaks_of_itself_alone() -> None:
+    """No path of the machine it was made on."""
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile"]:
+        assert not re.search(r"/(home|root|work)/", document.read_text()), document
