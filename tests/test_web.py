@@ -87,7 +87,7 @@ class Watch:
 
 @pytest.fixture
 def watch(page: Page, server: StandIn) -> Watch:
-    watch: Watch = page.watch  # type: ignore[attr-defined]
+    watch: Watch = page.watch
     return watch
 
 
@@ -101,7 +101,7 @@ def page(browser: Browser, server: StandIn) -> Iterator[Page]:
     )
     page = context.new_page()
     page.set_default_timeout(8000)
-    watch = page.watch = Watch(page, server.address)  # type: ignore[attr-defined]
+    watch = page.watch = Watch(page, server.address)
     yield page
     context.close()
     assert watch.outside == []
@@ -171,7 +171,7 @@ def test_a_picture_finds_pictures_like_it(page: Page, server: StandIn, way: str)
     expect(tiles(page).first).to_be_visible()
     if way == "choose":
         payload = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": RED_PICTURE}
-        page.set_input_files("#picture-file", files=[payload])  # type: ignore[list-item]
+        page.set_input_files("#picture-file", files=[payload])
     else:
         bring(page, way, ("mine.jpg", RED_PICTURE))
     expect(page.locator("#status")).to_contain_text("for this picture")
@@ -460,8 +460,20 @@ def test_it_can_be_read_and_heard(page: Page, theme: str) -> None:
         assert [pair for pair in found["contrasts"] if pair[2] < MIN_CONTRAST] == []
     page.goto("/")
     for role in ("banner", "search", "navigation", "main", "status"):
-        expect(page.get_by_role(role).first).to_be_attached()  # type: ignore[arg-type]
+        expect(page.get_by_role(role).first).to_be_attached()
     assert page.locator("html").get_attribute("lang") == "en"
+
+
+@pytest.mark.browser
+def test_the_api_is_described_without_outside_help(page: Page, server: StandIn) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="The HTTP API").click()
+    search = page.locator("details", has_text="GET/v1/search")
+    search.locator("summary").click()
+    expect(search.locator("dt").first).to_have_text("q")
+    expect(search.locator(".command code")).to_have_text(
+        f"curl '{server.address}/v1/search?q=sunset'"
+    )
 
 
 @pytest.mark.browser

@@ -41,6 +41,9 @@ function query(values) {
 
 export const health = () => request('/health');
 
+/** The API's description of itself, in OpenAPI's words. */
+export const description = () => request('/openapi.json');
+
 export const item = (id) => request(`/v1/items/${encodeURIComponent(id)}`);
 
 export const items = ({ kind, limit, cursor = null }, signal) =>

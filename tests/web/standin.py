@@ -20,6 +20,7 @@ from tests.web.pictures import Collection, Row, drawn_collection, photo_collecti
 from tests.web.uploads import Upload, multipart
 
 WEB = Path(__file__).parents[2] / "web"
+PAGES = {"/": "index.html", "/docs": "docs.html"}
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -63,8 +64,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bytes | None) -> None:
         url = urlsplit(self.path)
         try:
-            if url.path == "/" or url.path.startswith("/static/"):
-                self._send_file(url.path.removeprefix("/static/").strip("/") or "index.html")
+            if url.path in PAGES or url.path.startswith("/static/"):
+                self._send_file(PAGES.get(url.path) or url.path.removeprefix("/static/"))
             elif url.path.startswith("/v1/items/") and url.path.endswith(("image", "thumbnail")):
                 data = self.server.behaviour.collection.by_id(int(url.path.split("/")[3])).data()
                 self._send(200, "image/webp" if data[8:12] == b"WEBP" else "image/jpeg", data)
@@ -142,6 +143,8 @@ class Canned(Behaviour):
     def answer(self, path: str, options: dict[str, object]) -> object:
         if path == "/health":
             return self.health()
+        if path == "/openapi.json":
+            return json.loads((Path(__file__).parent / "openapi.json").read_text("utf-8"))
         if path == "/v1/items":
             rows = [row for row in self.collection.rows if row.kind == options.get("kind", "image")]
             shown = [row.brief() for row in rows]

@@ -1,0 +1,47 @@
+/** The API as a page, drawn from the server's own description of itself. */
+
+import * as api from './api.js';
+import { Command } from './copy.js';
+import { h } from './dom.js';
+import { body, example, groups, parameters } from './openapi.js';
+
+const status = document.getElementById('docs-status');
+
+try {
+  const description = await api.description();
+  document.getElementById('routes').append(...groups(description).map(Group));
+  status.remove();
+} catch (error) {
+  status.textContent = error.message;
+}
+
+function Group({ tag, operations }) {
+  return h('section', {}, h('h2', {}, tag), ...operations.map(Operation));
+}
+
+function Operation(operation) {
+  const fields = [...parameters(operation), ...body(operation)];
+  return h(
+    'details',
+    { class: 'route' },
+    h(
+      'summary',
+      {},
+      h('span', { class: `method ${operation.method}` }, operation.method.toUpperCase()),
+      h('code', {}, operation.path),
+      h('span', { class: 'says' }, operation.description ?? operation.summary ?? ''),
+    ),
+    fields.length ? h('dl', {}, ...fields.map(Field)) : null,
+    Command(example(operation, location.origin)),
+  );
+}
+
+function Field({ name, type, required, initial, description }) {
+  const facts = [type, required ? 'required' : initial === undefined ? '' : `default ${initial}`];
+  return h(
+    'div',
+    {},
+    h('dt', {}, h('code', {}, name)),
+    h('dd', {}, h('span', { class: 'hint' }, facts.filter(Boolean).join(' · ')), ' ', description ?? ''),
+  );
+}
