@@ -192,7 +192,7 @@ def test_close_answers_what_waits_and_refuses_the_rest(
     closing = pool.submit(batcher.close)
     encoder.gate.set()
     closing.result(10)
-    assert [len(future.result(0)) for future in futures] == [1, 1]
+    assert [len(future.result(10)) for future in futures] == [1, 1]
     with pytest.raises(Overloaded, match="shutting down"):
         batcher.embed_texts(["late"])
     batcher.close()

@@ -63,7 +63,7 @@ def load_model(name: str, device: str | None, tokenizer: Tokenizer | None) -> Lo
     device = device or _best_device()
     return LoadedModel(
         name=name,
-        model=model.eval().to(device),
+        model=model.eval().requires_grad_(False).to(device),
         device=device,
         dim=int(config["embed_dim"]),
         image_size=pixels["size"],

@@ -1,0 +1,267 @@
+"""Every kind of picture comes out upright, in sRGB, on white, fully loaded."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from mmembed.decode import decode, media_type, thumbnail
+from tests.pictures import ODD, UNDO, encoded, png, quarters, swapped_profile
+
+
+def pixels(source: bytes | Path) -> NDArray[np.int16]:
+    """int16, so that differences can be taken; (height, width, 3)."""
+    picture = decode(source)
+    assert picture.image.mode == "RGB"
+    assert not picture.image.info
+    return np.asarray(picture.image).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected", "media", "options"),
+    [
+        ("JPEG", "JPEG", "image/jpeg", {"quality": 95, "subsampling": 0}),
+        ("MPO", "MPO", "image/jpeg", {"save_all": True, "append_images": [quarters()]}),
+        ("PNG", "PNG", "image/png", {}),
+        ("WEBP", "WEBP", "image/webp", {"lossless": True}),
+        ("BMP", "BMP", "image/bmp", {}),
+        ("TIFF", "TIFF", "image/tiff", {"compression": "tiff_lzw"}),
+        ("AVIF", "AVIF", "image/avif", {"quality": 95}),
+        ("JPEG2000", "JPEG2000", "image/jp2", {}),
+        ("HEIF", "HEIF", "image/heif", {"quality": 95}),
+        ("GIF", "GIF", "image/gif", {}),
+    ],
+)
+def test_every_format_that_we_name_opens(
+    kind: str, expected: str, media: str, options: dict[str, Any]
+) -> None:
+    picture = decode(encoded(quarters(), kind, **options), name="cat")
+    assert (picture.name, picture.format, media_type(picture.format)) == ("cat", expected, media)
+    assert np.abs(np.asarray(picture.image).astype(int) - np.asarray(quarters())).mean() < 6
+    assert picture.frames == (2 if kind == "MPO" else 1)
+
+
+def test_other_formats_have_no_media_type() -> None:
+    assert media_type("PSD") == "application/octet-stream"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(kind: str, orientation: int) -> None:
+    undo = UNDO[orientation - 1]
+    turned = quarters() if undo is None else quarters().transpose(Image.Transpose(undo))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    options = {"PNG": {}, "TIFF": {"compression": "tiff_lzw"}}.get(kind, {"quality": 95})
+    result = pixels(encoded(turned, kind, exif=exif, **options))
+    assert result.shape == (48, 64, 3)
+    assert np.abs(result - np.asarray(quarters())).mean() < 6
+
+
+def test_nonsense_exif_is_ignored() -> None:
+    for exif in (b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0nonsense"):
+        assert pixels(encoded(quarters(), "JPEG", exif=exif)).shape == (48, 64, 3)
+    impossible = Image.Exif()
+    impossible[0x0112] = 77
+    assert pixels(encoded(quarters(), "PNG", exif=impossible)).shape == (48, 64, 3)
+
+
+def test_transparent_is_white() -> None:
+    red = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
+    half = Image.new("RGBA", (4, 4), (255, 0, 0, 128))
+    grey = Image.new("LA", (4, 4), (0, 0))
+    assert (pixels(encoded(red)) == 255).all()
+    assert pixels(encoded(half))[0, 0].tolist() == [255, 127, 127]
+    assert (pixels(encoded(grey)) == 255).all()
+    assert (pixels(encoded(red, "WEBP", lossless=True, exact=True)) == 255).all()
+    assert (pixels(encoded(red, "TIFF")) == 255).all()
+
+
+def test_transparent_palette_entries_are_white() -> None:
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([255, 0, 0, 0, 0, 255])
+    palette.putdata([0, 1])
+    assert pixels(encoded(palette))[0].tolist() == [[255, 0, 0], [0, 0, 255]]
+    assert pixels(encoded(palette, transparency=0))[0].tolist() == [[255, 255, 255], [0, 0, 255]]
+    some = encoded(palette, transparency=bytes([128, 255]))
+    assert pixels(some)[0].tolist() == [[255, 127, 127], [0, 0, 255]]
+    assert pixels(encoded(palette, "GIF", transparency=1))[0].tolist()[1] == [255, 255, 255]
+
+
+def test_colour_that_counts_as_transparent_is_white() -> None:
+    two = Image.new("RGB", (2, 1), "red")
+    two.putpixel((1, 0), (0, 0, 255))
+    assert pixels(encoded(two, transparency=(255, 0, 0)))[0].tolist() == [[255] * 3, [0, 0, 255]]
+    grey = Image.new("L", (2, 1), 7)
+    grey.putpixel((1, 0), 100)
+    assert pixels(encoded(grey, transparency=7))[0].tolist() == [[255] * 3, [100] * 3]
+    deep = png(
+        2, 1, 16, 2, b"\0" + struct.pack(">6H", 65535, 0, 0, 0, 0, 65535), b"tRNS\xff\xff\0\0\0\0"
+    )
+    assert pixels(deep)[0].tolist() == [[255] * 3, [0, 0, 255]]
+    wide = png(
+        2, 1, 16, 0, b"\0" + struct.pack(">2H", 1000, 30000), b"tRNS" + struct.pack(">H", 1000)
+    )
+    assert pixels(wide)[0].tolist() == [[255] * 3, [117] * 3]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bits_are_scaled_not_clipped(kind: str) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
+    result = pixels(encoded(Image.fromarray(ramp), kind))
+    np.testing.assert_allclose(result[..., 0].ravel(), np.arange(256), atol=1)
+
+
+def test_16_bit_colour_is_scaled() -> None:
+    data = png(1, 1, 16, 2, b"\0" + struct.pack(">3H", 65535, 32768, 256))
+    np.testing.assert_allclose(pixels(data)[0, 0], [255, 128, 1], atol=1)
+
+
+def test_big_endian_16_bit_tiff_is_scaled() -> None:
+    ramp = np.linspace(0, 65535, 256).astype(">u2").reshape(16, 16)
+    image = Image.frombytes("I;16B", (16, 16), ramp.tobytes())
+    result = pixels(encoded(image, "TIFF"))
+    np.testing.assert_allclose(result[..., 0].ravel(), np.arange(256), atol=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0, 0.5, 1], [0, 128, 255]),
+        ([0, 100, 255], [0, 100, 255]),
+        ([0, 257, 65535], [0, 1, 255]),
+        ([-1, 0, 1], [0, 128, 255]),
+        ([0, 50_000, 100_000], [0, 128, 255]),
+        ([0, 0, 0], [0, 0, 0]),
+        ([0, float("nan"), 1], [0, 0, 255]),
+    ],
+)
+def test_float_greys_are_scaled_by_their_range(values: list[float], expected: list[int]) -> None:
+    image = Image.fromarray(np.array([values], np.float32))
+    assert pixels(encoded(image, "TIFF"))[0, :, 0].tolist() == expected
+
+
+def test_32_bit_integers_are_scaled() -> None:
+    image = Image.fromarray(np.array([[0, 25_700, 65_535]], np.int32))
+    assert pixels(encoded(image, "TIFF"))[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_one_bit_and_grey_become_rgb() -> None:
+    assert pixels(encoded(Image.new("1", (2, 2), 1)))[0, 0].tolist() == [255] * 3
+    assert pixels(encoded(Image.new("L", (2, 2), 99)))[0, 0].tolist() == [99] * 3
+
+
+def test_cmyk_looks_right() -> None:
+    result = pixels(encoded(quarters().convert("CMYK"), "JPEG", quality=95))
+    assert np.abs(result - np.asarray(quarters())).mean() < 8
+    result = pixels(encoded(quarters().convert("CMYK"), "TIFF"))
+    assert np.abs(result - np.asarray(quarters())).mean() < 8
+
+
+def test_lab_looks_right() -> None:
+    profile = ImageCms.createProfile("LAB")
+    lab = ImageCms.profileToProfile(
+        quarters(), ImageCms.createProfile("sRGB"), profile, outputMode="LAB"
+    )
+    assert lab is not None
+    assert np.abs(pixels(encoded(lab, "TIFF")) - np.asarray(quarters())).mean() < 4
+
+
+def test_icc_profile_is_applied() -> None:
+    image = Image.new("RGB", (4, 4), (250, 30, 20))
+    result = pixels(encoded(image, icc_profile=swapped_profile()))
+    np.testing.assert_allclose(result[0, 0], [20, 30, 250], atol=3)
+    clear = image.convert("RGBA")
+    clear.putalpha(0)
+    assert (pixels(encoded(clear, icc_profile=swapped_profile())) == 255).all()
+
+
+@pytest.mark.parametrize("profile", [b"nonsense", b"", swapped_profile()[:300]])
+def test_broken_profiles_are_ignored(profile: bytes) -> None:
+    data = encoded(quarters(), icc_profile=profile)
+    np.testing.assert_array_equal(pixels(data), np.asarray(quarters()))
+
+
+def test_profiles_for_other_colours_are_ignored() -> None:
+    grey = Image.new("L", (4, 4), 77)
+    assert pixels(encoded(grey, icc_profile=swapped_profile()))[0, 0].tolist() == [77] * 3
+
+
+def test_srgb_profile_changes_nothing() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = encoded(quarters(), icc_profile=profile)
+    np.testing.assert_array_equal(pixels(data), np.asarray(quarters()))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "AVIF"])
+def test_first_frame_of_an_animation(kind: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "green")]
+    picture = decode(encoded(frames[0], kind, save_all=True, append_images=frames[1:]))
+    assert picture.frames == 3
+    np.testing.assert_allclose(np.asarray(picture.image)[4, 4], [255, 0, 0], atol=6)
+
+
+def odd(name: str) -> NDArray[np.int16]:
+    if not (ODD / name).is_file():
+        pytest.skip(f"fixtures/odd has no {name}")
+    return pixels(ODD / name)
+
+
+def test_odd_orientations_are_one_picture() -> None:
+    upright = odd("orientation-1.jpg")
+    for orientation in range(2, 9):
+        turned = odd(f"orientation-{orientation}.jpg")
+        assert np.abs(turned - upright).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "name", ["picture.heic", "picture.avif", "picture.jp2", "cmyk.jpg", "rgb-16-bit.png"]
+)
+def test_odd_formats_are_pictures(name: str) -> None:
+    assert odd(name).std() > 20
+
+
+def test_odd_palette_is_on_white() -> None:
+    assert (odd("palette-alpha.png")[0] == 255).all()
+
+
+def test_odd_animations_give_the_first_frame() -> None:
+    for name in ("animated.gif", "animated.webp"):
+        odd(name)
+        assert decode(ODD / name).frames == 3
+
+
+def test_threads_decode_at_once() -> None:
+    data = [encoded(quarters((64 + i, 48)), kind) for i in range(20) for kind in ("JPEG", "HEIF")]
+    barrier = threading.Barrier(8)
+
+    def work(worker: int) -> list[int]:
+        barrier.wait()
+        return [decode(d).image.width for d in data]
+
+    with ThreadPoolExecutor(8) as pool:
+        widths = [64 + i for i in range(20) for _ in range(2)]
+        assert list(pool.map(work, range(8))) == [widths] * 8
+
+
+def test_thumbnail_is_small_webp_without_metadata() -> None:
+    image = quarters((1000, 500))
+    image.info["exif"] = b"Exif\0\0II*\0\x08\0\0\0\0\0"
+    image.info["icc_profile"] = swapped_profile()
+    data = thumbnail(image)
+    small = Image.open(io.BytesIO(data))
+    assert (small.format, small.size) == ("WEBP", (320, 160))
+    assert not {"exif", "icc_profile", "xmp"} & set(small.info)
+    assert image.size == (1000, 500)
+    assert Image.open(io.BytesIO(thumbnail(image, 50))).size == (50, 25)
+    assert Image.open(io.BytesIO(thumbnail(quarters((8, 6))))).size == (8, 6)
+    assert Image.open(io.BytesIO(thumbnail(quarters((2, 20_000))))).size == (1, 320)
