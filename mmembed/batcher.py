@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -71,6 +73,8 @@ class Batcher:
         self._queue: deque[_Request] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self.answered_at = -math.inf
+        """When the model last finished a batch, by time.monotonic(); shows that it lives."""
         self._encoder: Encoder
         self._failure: BaseException | None = None
         loaded = threading.Event()
@@ -125,6 +129,10 @@ class Batcher:
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text, on the calling thread."""
         return self._encoder.count_windows(text)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included, on the calling thread."""
+        return self._encoder.count_tokens(text)
 
     def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
         """float32 (n, 3, height, width) → float32 (n, dim), unit-norm.
@@ -231,6 +239,7 @@ class Batcher:
             for piece in pieces:
                 self._run([piece])
             return
+        self.answered_at = time.monotonic()
         start = 0
         for request, inputs in pieces:
             request.add(rows[start : start + len(inputs)])

@@ -180,3 +180,6 @@ class Encoder(Protocol):
 
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included."""

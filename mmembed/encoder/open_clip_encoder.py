@@ -76,6 +76,12 @@ class OpenClipEncoder:
         """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
         return len(self._loaded.windows.split(text))
 
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included; padding is not counted."""
+        windows = self._loaded.windows
+        tokens = windows.tokens(["", *windows.split(text)])
+        return int((tokens[1:] != tokens[0, -1]).sum())
+
     def _embed_windows(self, windows: list[str]) -> Embeddings:
         if not windows:
             return np.zeros((0, self.dim), np.float32)
