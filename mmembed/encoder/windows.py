@@ -30,6 +30,7 @@ class Windows:
     def __init__(self, tokenizer: Tokenizer, context_length: int) -> None:
         self.tokenizer = tokenizer
         self.context_length = context_length
+        self._padding = tokenizer([""], context_length=context_length)[0, -1]
         # A tokenizer that puts something behind the padding gives no way to see what fits.
         self._can_tell = self._fits_exactly("")
 
@@ -69,9 +70,8 @@ class Windows:
 
     def _fits_exactly(self, text: str) -> bool:
         """Whether a longer window would read the same tokens and then only padding."""
-        padding = self.tokenizer([""], context_length=self.context_length)[0, -1]
         short = self.tokenizer([text], context_length=self.context_length)[0]
-        if bool((short[-2:] == padding).all()):
+        if bool((short[-2:] == self._padding).all()):
             return True
         longer = self.tokenizer([text], context_length=self.context_length + _SPARE)[0]
-        return bool((longer[:-_SPARE] == short).all() and (longer[-_SPARE:] == padding).all())
+        return bool((longer[:-_SPARE] == short).all() and (longer[-_SPARE:] == self._padding).all())
