@@ -155,7 +155,7 @@ def test_words_find_pictures(page: Page, server: StandIn) -> None:
     page.keyboard.type("violet hill night")
     expect(page.locator("#status")).to_contain_text("for “violet hill night”")
     assert names(page, 4) == ["a violet hill under a night sky"] * 4
-    expect(tiles(page).first.locator(".figure")).to_have_text("100 %")
+    expect(tiles(page).first.locator(".figure")).to_have_text("relevance 1.00 · cosine 0.400")
     page.locator("#q").fill("golden hill")
     page.keyboard.press("Enter")
     expect(tiles(page).first.locator("img")).to_have_attribute("alt", re.compile("golden"))
@@ -251,7 +251,7 @@ def test_the_detail_says_all_that_is_known(page: Page) -> None:
     page.goto("/?q=red&item=1")
     dialog = page.get_by_role("dialog", name="a red hill under a pale sky")
     expect(dialog.get_by_role("heading")).to_have_text("a red hill under a pale sky")
-    for text in ("red hill", "480 × 320 · 48 kB", "JPEG", "hill", "100 % · cosine 0.400"):
+    for text in ("red hill", "480 × 320 · 48 kB", "JPEG", "hill", "relevance 1.00 · cosine 0.400"):
         expect(dialog.get_by_text(text, exact=True).first).to_be_visible()
     expect(dialog.locator(".frame img")).to_have_attribute("src", "/v1/items/1/image")
     dialog.get_by_role("button", name="Copy the path").click()
@@ -462,6 +462,21 @@ def test_it_can_be_read_and_heard(page: Page, theme: str) -> None:
     for role in ("banner", "search", "navigation", "main", "status"):
         expect(page.get_by_role(role).first).to_be_attached()
     assert page.locator("html").get_attribute("lang") == "en"
+
+
+@pytest.mark.browser
+def test_a_finger_swipes_to_the_next_picture(page: Page) -> None:
+    page.goto("/?q=red&item=1")
+    expect(page.get_by_role("button", name="Next picture")).to_be_visible()
+    page.evaluate(
+        """() => {
+          const target = document.querySelector('.stage');
+          const at = (clientX) => [new Touch({ identifier: 1, target, clientX, clientY: 200 })];
+          target.dispatchEvent(new TouchEvent('touchstart', { touches: at(400) }));
+          target.dispatchEvent(new TouchEvent('touchend', { changedTouches: at(200) }));
+        }"""
+    )
+    expect(page).to_have_url(re.compile("item=2"))
 
 
 @pytest.mark.browser

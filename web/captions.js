@@ -3,10 +3,11 @@
 import { Thumbnail } from './chip.js';
 import { h, onChange } from './dom.js';
 import { neighbour } from './layout.js';
+import { Meter } from './meter.js';
 import { Roving } from './roving.js';
 import { serialise } from './route.js';
 import { shownBy } from './questions.js';
-import { fileName, score } from './words.js';
+import { fileName } from './words.js';
 
 export function Captions(list, send) {
   const rove = Roving(list, (index, key) => neighbour(rowsOf(list), index, key));
@@ -34,7 +35,6 @@ const rowsOf = (list) => [...list.children].map((_, row) => ({ x: 0, width: 1, r
 
 function Caption(hit, route) {
   const id = shownBy(hit);
-  const figure = score(hit);
   return h(
     'li',
     {},
@@ -44,7 +44,7 @@ function Caption(hit, route) {
       hit.links?.thumbnail ? Thumbnail(hit.links.thumbnail, { loading: 'lazy' }) : h('span', { class: 'none' }),
       h('span', { class: 'caption-text' }, hit.caption ?? ''),
       h('span', { class: 'caption-path' }, fileName(hit.path)),
-      figure ? h('span', { class: 'figure' }, figure) : null,
+      Meter(hit),
     ),
   );
 }

@@ -26,7 +26,7 @@ export function Cards(list, send) {
 }
 
 function Card(key, send) {
-  const figure = h('div', { class: 'card-picture' });
+  const figure = h('div', { class: 'card-picture' }, icon('picture'));
   const name = h('h2', { class: 'card-name' });
   const answer = h('div', { class: 'card-answer' });
   const remove = h(
@@ -43,7 +43,7 @@ function Card(key, send) {
     name.textContent = said;
     remove.setAttribute('aria-label', `Remove ${said}`);
     const picture = subject.url ?? subject.item?.links?.thumbnail;
-    if (picture && picture !== source) figure.replaceChildren(Thumbnail(picture, { alt: said }));
+    if (picture && picture !== source) figure.replaceChildren(icon('picture'), Thumbnail(picture, { alt: said }));
     source = picture;
     const now = subject.error ? { error: { message: subject.error } } : result;
     element.classList.toggle('waiting', !subject.error && (stale || !now));

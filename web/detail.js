@@ -4,9 +4,8 @@ import { h, icon } from './dom.js';
 import { Facts } from './facts.js';
 import { Failure } from './messages.js';
 import { beside, shownBy, walk } from './questions.js';
+import { Stage, onSwipe } from './stage.js';
 import { title } from './words.js';
-
-const LARGEST_ZOOM = 2;
 
 export function Detail(dialog, send, { more, current }) {
   let opener = null;
@@ -20,8 +19,11 @@ export function Detail(dialog, send, { more, current }) {
   };
   const previous = Arrow('left', 'Previous picture', () => step(-1));
   const next = Arrow('right', 'Next picture', () => step(1));
-  const closer = h('button', { class: 'quiet close', type: 'button', 'aria-label': 'Close', onclick: close }, icon('close'));
-  dialog.append(h('div', { class: 'stage' }, stage.element, previous, next), side, closer);
+  const named = { class: 'quiet close', type: 'button', 'aria-label': 'Close' };
+  const closer = h('button', { ...named, onclick: close }, icon('close'));
+  const screen = h('div', { class: 'stage' }, stage.element, previous, next);
+  dialog.append(screen, side, closer);
+  onSwipe(screen, step);
 
   dialog.addEventListener('cancel', (event) => {
     event.preventDefault();
@@ -87,50 +89,6 @@ const pictureOf = (hit) => (hit ? { ...hit, id: hit.image_id ?? hit.id } : {});
 
 const Arrow = (side, name, onclick) =>
   h('button', { class: `arrow ${side}`, type: 'button', 'aria-label': name, onclick }, icon(side));
-
-/** The thumbnail at once, then ever larger pictures over it as they come, in the same box. */
-function Stage() {
-  const image = h('img', { alt: '' });
-  const quote = h('blockquote', { hidden: true });
-  let shown = '';
-
-  function show(item) {
-    const [first = '', ...larger] = sources(item);
-    image.hidden = !first;
-    quote.hidden = !item || !image.hidden;
-    quote.textContent = item?.caption ?? '';
-    image.alt = item ? title(item) : '';
-    image.style.maxInlineSize = item?.width ? `${item.width * LARGEST_ZOOM}px` : '';
-    image.style.maxBlockSize = item?.height ? `${item.height * LARGEST_ZOOM}px` : '';
-    if (shown === first) return;
-    shown = first;
-    if (first) image.src = first;
-    else image.removeAttribute('src');
-    grow(first, larger);
-  }
-
-  async function grow(first, larger) {
-    for (const source of larger) {
-      const seen = await canShow(source);
-      if (shown !== first) return;
-      if (seen) image.src = source;
-    }
-  }
-
-  return { element: h('div', { class: 'frame' }, image, quote), show };
-}
-
-/** What there is to see of an item, from small to large. */
-function sources(item) {
-  const { thumbnail, preview, image } = item?.links ?? {};
-  return [thumbnail, preview, item?.shown_by_browsers === false ? null : image].filter(Boolean);
-}
-
-const canShow = (source) =>
-  h('img', { src: source }).decode().then(
-    () => true,
-    () => false, // a format this browser does not know: what is there stays
-  );
 
 /** Tab goes round within the dialog. */
 function trap(dialog, event) {

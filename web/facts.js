@@ -2,7 +2,7 @@
 
 import { CopyButton } from './copy.js';
 import { h, icon } from './dom.js';
-import { date, fileName, score, size } from './words.js';
+import { date, fileName, match, size } from './words.js';
 
 export function Facts(item, hit, send) {
   return [...Words(item), Actions(item, send), List(item, hit)];
@@ -48,13 +48,6 @@ function List(item, hit) {
   ];
   const given = rows.filter(([, value]) => value);
   return h('dl', {}, ...given.map(([name, value]) => h('div', {}, h('dt', {}, name), h('dd', {}, value))));
-}
-
-/** 'relevance 83 % · cosine 0.312' for a result; '' for a picture that nobody searched. */
-function match(hit) {
-  if (typeof hit?.score !== 'number') return '';
-  const cosine = `cosine ${hit.score.toFixed(3)}`;
-  return typeof hit.relevance === 'number' ? `${score(hit)} · ${cosine}` : cosine;
 }
 
 function measures({ width, height, bytes }) {

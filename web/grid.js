@@ -3,9 +3,10 @@
 import { Thumbnail } from './chip.js';
 import { h, icon } from './dom.js';
 import { justify, neighbour, rowHeight } from './layout.js';
+import { Meter } from './meter.js';
 import { Roving } from './roving.js';
 import { serialise } from './route.js';
-import { fileName, score, title } from './words.js';
+import { fileName, title } from './words.js';
 
 const GAP = 6;
 
@@ -86,14 +87,7 @@ function Tile(hit, route) {
     Thumbnail(hit.links?.thumbnail ?? '', { alt: name, loading: 'lazy', draggable: 'false' }),
     h('span', { class: 'tile-text', 'aria-hidden': 'true' }, hit.caption || fileName(hit.path)),
   );
-  return h('li', { class: 'tile', 'data-id': hit.id }, link, Figure(hit), LikeButton(name));
-}
-
-function Figure(hit) {
-  const text = score(hit);
-  if (!text) return null;
-  const cosine = typeof hit.score === 'number' ? `, cosine ${hit.score.toFixed(3)}` : '';
-  return h('span', { class: 'figure', title: `relevance ${text}${cosine}` }, text);
+  return h('li', { class: 'tile', 'data-id': hit.id }, link, Meter(hit), LikeButton(name));
 }
 
 const LikeButton = (name) =>

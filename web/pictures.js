@@ -2,10 +2,10 @@
 
 const NAMES = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|jp2|j2k|heic|heif)$/i;
 
-export const isPicture = (file) => file.type.startsWith('image/') || NAMES.test(file.name);
+const isPicture = (file) => file.type.startsWith('image/') || NAMES.test(file.name);
 
 /** What the search box keeps of a picture; raises where the file cannot be read. */
-export async function readPicture(file) {
+async function readPicture(file) {
   return { name: file.name, url: URL.createObjectURL(file), data: await dataUri(file) };
 }
 
@@ -21,7 +21,7 @@ function dataUri(file) {
 let made = 0;
 
 /** What the classify tab keeps of a file. */
-export const subjectOf = (file) => ({
+const subjectOf = (file) => ({
   key: `file:${(made += 1)}`,
   name: file.name,
   url: URL.createObjectURL(file),

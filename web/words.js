@@ -33,10 +33,11 @@ export function date(moment) {
   return Number.isNaN(time.getTime()) ? '' : time.toLocaleDateString('en', { dateStyle: 'long' });
 }
 
-/** The discreet figure on a result: its relevance, or its cosine where that is all there is. */
-export function score(hit) {
-  if (typeof hit.relevance === 'number') return percent(hit.relevance);
-  return typeof hit.score === 'number' ? hit.score.toFixed(2) : '';
+/** 'relevance 0.83 · cosine 0.312' for a result; '' for an item that nobody searched for. */
+export function match(hit) {
+  if (typeof hit?.score !== 'number') return '';
+  const cosine = `cosine ${hit.score.toFixed(3)}`;
+  return typeof hit.relevance === 'number' ? `relevance ${hit.relevance.toFixed(2)} · ${cosine}` : cosine;
 }
 
 /** What was asked, in words: “a red kite” and this picture. */

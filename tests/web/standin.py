@@ -104,6 +104,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(data)))
             self.send_header("Content-Security-Policy", POLICY)
+            if self.path.startswith("/static/"):
+                self.send_header("Cache-Control", "max-age=60")
             self.end_headers()
             self.wfile.write(data)
         except ConnectionError:

@@ -48,3 +48,10 @@ test('the notice is the server’s own, or ours for a bundled model, or none', (
   assert.equal(words.modelNotice({ model: 'ViT-B-32/laion2b' }), '');
   assert.equal(words.modelNotice(null), '');
 });
+
+test('a match tells relevance and cosine, or what there is of them', () => {
+  assert.equal(words.match({ score: 0.3124, relevance: 0.834 }), 'relevance 0.83 · cosine 0.312');
+  assert.equal(words.match({ score: 0.3124, relevance: null }), 'cosine 0.312');
+  assert.equal(words.match({}), '');
+  assert.equal(words.match(undefined), '');
+});
