@@ -88,6 +88,7 @@ def test_it_is_the_encoder_it_wraps(batcher: Batcher, encoder: GatedEncoder) -> 
     for name in ("name", "fingerprint", "dim", "logit_scale", "logit_bias", "context_length"):
         assert getattr(batcher, name) == getattr(encoder, name)
     assert batcher.count_windows("x " * 200) == 3
+    assert batcher.count_tokens("x") == 3
     texts = ["red", "blue", "a", "b", "c", "d", "e"]
     np.testing.assert_allclose(batcher.embed_texts(texts), FakeEncoder().embed_texts(texts))
 

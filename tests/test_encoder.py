@@ -223,6 +223,11 @@ def test_a_text_that_just_fits_is_one_window(small: OpenClipEncoder) -> None:
     assert small.count_windows("dog " * (room + 1)) == 2
 
 
+def test_tokens_are_counted_without_padding(small: OpenClipEncoder) -> None:
+    assert small.count_tokens("a dog") == 4
+    assert small.count_tokens("dog " * 19) == 19 + 4  # two windows
+
+
 def test_nothing_gives_nothing(small: OpenClipEncoder) -> None:
     assert small.embed_texts([]).shape == (0, small.dim)
     assert small.embed_preprocessed(small.blank_pixels()[:0]).shape == (0, small.dim)
