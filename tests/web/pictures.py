@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import product
@@ -168,13 +169,23 @@ def _caption_of(row: Row, offset: int) -> Row:
 
 
 def photo_collection(folder: Path) -> Collection:
-    """The photographs that a folder's captions.jsonl names."""
+    """The pictures of a folder that have captions: in captions.jsonl, or in texts beside them."""
     rows: list[Row] = []
-    for line in (folder / "captions.jsonl").read_text("utf-8").splitlines():
-        told = json.loads(line)
-        file = folder / told["file_name"]
+    for file, captions in _captioned(folder):
         with Image.open(file) as image:
             size = image.size
-        captions = tuple(told["captions"])
         rows.append(Row(len(rows) + 1, "image", str(file), captions, size, file=file))
     return Collection(rows + [_caption_of(row, len(rows)) for row in rows])
+
+
+def _captioned(folder: Path) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    manifest = folder / "captions.jsonl"
+    if manifest.is_file():
+        for line in manifest.read_text("utf-8").splitlines():
+            told = json.loads(line)
+            yield folder / told["file_name"], tuple(told["captions"])
+        return
+    for file in sorted(folder.iterdir()):
+        text = file.with_suffix(".txt")
+        if file != text and text.is_file():
+            yield file, tuple(text.read_text("utf-8").splitlines())
