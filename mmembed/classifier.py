@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from mmembed import zeroshot
 from mmembed.embedder import Embedder, Embedding, ImageInput
+from mmembed.errors import QueryError
 from mmembed.types import Embeddings, Failure, Label
 
 LABEL_MATRICES_KEPT = 32
+
+_Key = tuple[tuple[str, ...], tuple[str, ...]]
+"""Labels and templates."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,7 @@ class Classifier:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._matrices: OrderedDict[tuple[tuple[str, ...], tuple[str, ...]], Embeddings]
-        self._matrices = OrderedDict()
+        self._matrices: OrderedDict[_Key, Future[Embeddings]] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -48,6 +52,8 @@ class Classifier:
         top: int | None = None,
     ) -> list[Classified]:
         """The `top` labels of every image (all, if None). Raises QueryError."""
+        if top is not None and top < 1:
+            raise QueryError(f"top {top}: expected at least one label")
         clean = zeroshot.check_labels(labels)
         matrix = self._matrix(clean, tuple(templates or zeroshot.SHORT_TEMPLATES))
         rows = self._embedder.images(images)
@@ -79,14 +85,24 @@ class Classifier:
         return zeroshot.top_labels(labels, chances[0], matrix @ row, top)
 
     def _matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
+        """The embeddings of the labels; who asks while another embeds them waits for those."""
         key = (labels, templates)
         with self._lock:
-            if key in self._matrices:
-                self._matrices.move_to_end(key)
-                return self._matrices[key]
-        matrix = zeroshot.label_matrix(self._embedder.encoder.embed_texts, labels, templates)
-        with self._lock:
-            self._matrices[key] = matrix
+            kept = self._matrices.get(key)
+            if kept is None:
+                mine = self._matrices[key] = Future()
+            self._matrices.move_to_end(key)
             while len(self._matrices) > LABEL_MATRICES_KEPT:
                 self._matrices.popitem(last=False)
+        return kept.result() if kept is not None else self._embed(key, mine)
+
+    def _embed(self, key: _Key, promise: Future[Embeddings]) -> Embeddings:
+        try:
+            matrix = zeroshot.label_matrix(self._embedder.encoder.embed_texts, *key)
+        except BaseException as error:
+            with self._lock:
+                self._matrices.pop(key, None)
+            promise.set_exception(error)
+            raise
+        promise.set_result(matrix)
         return matrix

@@ -56,7 +56,7 @@ class Collection:
         self._views = Views(self.catalog, exact_limit=settings.exact_limit)
         self._pipeline = Pipeline(
             catalog=self.catalog,
-            load=lambda: self.embedder.encoder,
+            load=self.embedder.claimed,
             limits=self.embedder.limits,
             batch=settings.batch,
             threads=threads,
@@ -135,7 +135,9 @@ class Collection:
         """Keep an uploaded image in the data folder and index it; the same bytes keep their
         id. Raises ImageError."""
         picture = decode(data, name=name, limits=self.embedder.limits)
+        self.embedder.claimed()
         embedding = self.embedder.picture(picture)
+        described = tuple(self._pipeline.embed_captions(captions))
         sha256 = hashlib.sha256(data).hexdigest()
         suffix = "." + media_type(picture.format).rpartition("/")[2]
         path = originals.keep(self.catalog.folder, sha256, suffix, data)
@@ -148,7 +150,7 @@ class Collection:
             bytes=len(data),
             format=picture.format,
             mtime_ns=path.stat().st_mtime_ns,
-            captions=tuple(self._pipeline.embed_captions(captions)),
+            captions=described,
             tags=tuple(tags),
         )
         return self.catalog.item(self.catalog.write([entry])[0])
@@ -190,6 +192,8 @@ class Collection:
         path = Path(item.path)
         if not path.is_file():
             raise NotFound(f"item {item_id}: its file is no longer there; index its folder again")
+        if not os.access(path, os.R_OK):
+            raise NotFound(f"item {item_id}: its file may not be read; change its permissions")
         return path, media_type(item.format)
 
     def thumbnail(self, item_id: int, size: int) -> bytes:
@@ -225,6 +229,7 @@ class Collection:
             embedding_of=self.embedder.item,
         )
         notes = self._notes(terms)
+        self.embedder.check_folder()
         view = self._views.view(kind)
         if view is None:
             return SearchPage((), None, notes)

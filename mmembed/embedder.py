@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,13 +18,21 @@ from mmembed.catalog import Catalog, Model
 from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
 from mmembed.encoder import ModelChoice, load_encoder, resolve_model
-from mmembed.errors import ImageError, NotFound
+from mmembed.errors import ImageError, ModelError, ModelMismatch, NotFound, Overloaded
 from mmembed.types import Encoder, Failure, Picture
 
 Embedding = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
 
+Pixels = NDArray[np.float32]
+"""float32 (3, height, width), as the model's preprocessing gives them."""
+
 Load = Callable[[str], Encoder]
+
+EMBEDDED_AT_ONCE = 64
+"""Images of one request that are decoded before the model gets them; bounds the memory."""
+ALIVE_S = 60.0
+"""A model that answered within this time, and has others waiting, is busy rather than stuck."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,20 @@ class ImageInput:
     item: int | None = None
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """An image that is ready for the model."""
+
+    name: str
+    pixels: Pixels
+
+
 class Embedder:
-    """The model of a collection, loaded at first need and bound to its catalog."""
+    """The model of a collection, loaded at first need.
+
+    A folder is bound to its model when the first vector is about to be written: whoever only
+    reads or classifies leaves an empty folder as it is.
+    """
 
     def __init__(
         self, settings: Settings, catalog: Catalog, threads: int, load: Load = load_encoder
@@ -50,6 +71,8 @@ class Embedder:
         self._catalog = catalog
         self._load = load
         self._encoder: Batcher | None = None
+        self._claimed = False
+        self._closed = False
         self._lock = threading.Lock()
         self._decoders = ThreadPoolExecutor(threads, "decode")
 
@@ -57,6 +80,7 @@ class Embedder:
         """Let what is being embedded finish, and let go of the model."""
         self._decoders.shutdown(cancel_futures=True)
         with self._lock:
+            self._closed = True
             if self._encoder is not None:
                 self._encoder.close()
 
@@ -73,7 +97,44 @@ class Embedder:
     def encoder(self) -> Encoder:
         """The loaded model. Raises ModelError, and ModelMismatch where the folder holds
         vectors of another."""
+        return self._batcher()
+
+    def claimed(self) -> Encoder:
+        """The loaded model, with the folder bound to it: for what writes vectors. Raises
+        as `encoder`."""
+        encoder = self._batcher()
+        if not self._claimed:
+            self._catalog.claim(_identity(encoder))
+            self._claimed = True
+        return encoder
+
+    def check_folder(self) -> None:
+        """Raises ModelMismatch where the folder holds vectors of another model, which another
+        process may have begun to write since this one started."""
+        encoder, known = self._encoder, self._catalog.model()
+        if encoder and known and known.fingerprint != encoder.fingerprint:
+            raise ModelMismatch(
+                f"{self._catalog.folder} was meanwhile built with {known.name}, not with "
+                f"{self.choice.name}; start again with that model, or choose another folder "
+                "with --data"
+            )
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._encoder is not None
+
+    def busy(self) -> bool:
+        """Whether requests wait for the model, and it answered others a moment ago."""
+        encoder = self._encoder  # without the lock, which is held while the model loads
+        if encoder is None or encoder.waiting == 0:
+            return False
+        return time.monotonic() - encoder.answered_at < ALIVE_S
+
+    def _batcher(self) -> Batcher:
         with self._lock:
+            if self._closed:
+                raise Overloaded("the model is shutting down")
             if self._encoder is None:
                 self._encoder = self._open()
             return self._encoder
@@ -84,41 +145,74 @@ class Embedder:
             lambda: self._load(name), batch=self._settings.batch, max_queue=self._settings.max_queue
         )
         try:
-            self._catalog.claim(Model(encoder.name, encoder.fingerprint, encoder.dim))
+            if self._catalog.model() is not None:
+                self._catalog.claim(_identity(encoder))
         except BaseException:
             encoder.close()
             raise
         return encoder
 
-    def picture(self, picture: Picture) -> Embedding:
-        """The embedding of a decoded image."""
-        pixels = self.encoder.preprocess(picture.image)
-        embedding: Embedding = self.encoder.embed_preprocessed(pixels[None])[0]
-        return embedding
-
     def item(self, item_id: int) -> Embedding:
-        """The stored embedding of an item. Raises NotFound."""
+        """The stored embedding of an item. Raises NotFound, ModelMismatch."""
+        self.check_folder()
         row = self._catalog.vector_of(item_id).astype(np.float32)
         return np.asarray(row / np.linalg.norm(row), dtype=np.float32)
+
+    def picture(self, picture: Picture) -> Embedding:
+        """The embedding of a decoded image."""
+        return self._alone(self.encoder.preprocess(picture.image))
 
     def image(self, image: ImageInput) -> Embedding:
         """The embedding of one image. Raises ImageError, NotFound."""
         if image.item is not None:
             return self.item(image.item)
+        return self._alone(self._pixels(image))
+
+    def images(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
+        """An embedding per image, or why there is none: a bad image fails alone."""
+        starts = range(0, len(images), EMBEDDED_AT_ONCE)
+        parts = [self._part(images[start : start + EMBEDDED_AT_ONCE]) for start in starts]
+        return [row for part in parts for row in part]
+
+    def _alone(self, pixels: Pixels) -> Embedding:
+        embedding: Embedding = self.encoder.embed_preprocessed(pixels[None])[0]
+        return embedding
+
+    def _part(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
+        read = list(self._decoders.map(self._read, images))
+        rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
+        return [next(rows) if isinstance(one, Decoded) else one for one in read]
+
+    def _read(self, image: ImageInput | Failure) -> Decoded | Embedding | Failure:
+        """What the model needs of one image; runs in a decode thread."""
+        if isinstance(image, Failure):
+            return image
+        try:
+            if image.item is not None:
+                return self.item(image.item)
+            return Decoded(image.name, self._pixels(image))
+        except (ImageError, NotFound) as error:
+            return Failure(image.name, type(error).__name__, str(error))
+
+    def _pixels(self, image: ImageInput) -> Pixels:
         data = image.data
         if data is None:
             assert image.path is not None
             data = read_file(image.path, name=image.name, limits=self.limits)
-        return self.picture(decode(data, name=image.name, limits=self.limits))
+        return self.encoder.preprocess(decode(data, name=image.name, limits=self.limits).image)
 
-    def images(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
-        """An embedding per image, or why there is none: a bad image fails alone."""
-        return list(self._decoders.map(self._image_or_failure, images))
-
-    def _image_or_failure(self, image: ImageInput | Failure) -> Embedding | Failure:
-        if isinstance(image, Failure):
-            return image
+    def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
+        """Embedded together; where the model cannot, each alone, to find the guilty one."""
+        if not images:
+            return []
         try:
-            return self.image(image)
-        except (ImageError, NotFound) as error:
-            return Failure(image.name, type(error).__name__, str(error))
+            pixels = np.stack([image.pixels for image in images])
+            return list(self.encoder.embed_preprocessed(pixels))
+        except ModelError as error:
+            if len(images) == 1:
+                return [Failure(images[0].name, type(error).__name__, str(error))]
+        return [row for image in images for row in self._rows([image])]
+
+
+def _identity(encoder: Encoder) -> Model:
+    return Model(encoder.name, encoder.fingerprint, encoder.dim)

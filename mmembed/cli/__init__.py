@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 
 from mmembed.cli import classify, embed, index, search, serve
+from mmembed.cli.table import plain
 from mmembed.config import Settings
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
@@ -28,11 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     parsed = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _allow_any_text()
     try:
         settings = Settings.from_env(
             data=parsed.data, model=parsed.model, **parsed.settings_of(parsed)
         )
-        return int(parsed.run(settings, parsed))
+        code = int(parsed.run(settings, parsed))
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -40,8 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except MmembedError as error:
-        print(f"mmembed: {error}", file=sys.stderr)
+        print(f"mmembed: {plain(str(error))}", file=sys.stderr)
         return WRONG_USE if isinstance(error, InputError | ModelMismatch) else SOME_FAILED
+
+
+def _allow_any_text() -> None:
+    """What the terminal's encoding lacks is printed as an escape rather than an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mmembed.cli.table import table
+from mmembed.cli.table import plain, print_json, table
 from mmembed.collection import Classified, Collection, ImageInput
 from mmembed.config import Settings
 from mmembed.errors import InputError
@@ -61,7 +60,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         model = collection.model_name
     if asked.json:
         answer = {"results": [_as_json(result) for result in results], "model": model}
-        print(json.dumps(answer, ensure_ascii=False, indent=1))
+        print_json(answer)
     else:
         _print(results)
     return 1 if any(result.failure for result in results) else 0
@@ -87,7 +86,7 @@ def _print(results: list[Classified]) -> None:
         print(line)
     for result in results:
         if result.failure:
-            print(f"failed: {result.failure.message}", file=sys.stderr)
+            print(f"failed: {plain(result.failure.message)}", file=sys.stderr)
 
 
 def _as_json(result: Classified) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from mmembed.cli.table import plain, print_json
 from mmembed.collection import Collection, ImageInput
 from mmembed.config import Settings
 from mmembed.errors import InputError
@@ -36,12 +36,12 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         images = [ImageInput(str(path), path=path) for path in asked.images]
         for image, row in zip(images, collection.embedder.images(images), strict=True):
             if isinstance(row, Failure):
-                print(f"failed: {row.message}", file=sys.stderr)
+                print(f"failed: {plain(row.message)}", file=sys.stderr)
                 failed += 1
             else:
-                print(json.dumps({"image": image.name, "embedding": row.tolist()}))
+                print_json({"image": image.name, "embedding": row.tolist()}, indent=None)
         if asked.text:
             rows = collection.embedder.encoder.embed_texts(asked.text)
             for text, row in zip(asked.text, rows, strict=True):
-                print(json.dumps({"text": text, "embedding": row.tolist()}, ensure_ascii=False))
+                print_json({"text": text, "embedding": row.tolist()}, indent=None)
     return 1 if failed else 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from mmembed.cli.table import plain
 from mmembed.collection import Collection
 from mmembed.config import Settings
 from mmembed.ingest import Progress, Report
@@ -119,7 +120,7 @@ def summary(report: Report) -> list[str]:
 def failures(report: Report, limit: int | None) -> list[str]:
     """What failed and why, a line each."""
     shown = report.failures[:limit]
-    lines = [f"failed: {failure.message}" for failure in shown]
+    lines = [f"failed: {plain(failure.message)}" for failure in shown]
     if len(shown) < len(report.failures):
         rest = len(report.failures) - len(shown)
         lines.append(f"… and {rest} more failed; --all-failures lists them")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mmembed.cli.table import table
+from mmembed.cli.table import print_json, table
 from mmembed.collection import Collection, SearchPage
 from mmembed.config import Settings
 from mmembed.errors import QueryError
@@ -52,12 +51,16 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         )
         model = collection.model_name
     if asked.json:
-        print(json.dumps(_as_json(page, model), ensure_ascii=False, indent=1))
+        print_json(_as_json(page, model))
         return 0
     for note in page.notes:
         print(note, file=sys.stderr)
     if not page.hits:
-        print(f"nothing found: {settings.data} holds no {asked.kind}s", file=sys.stderr)
+        tagged = "".join(f" with the tag {tag}" for tag in asked.tag)
+        more = " after that cursor" if asked.cursor else ""
+        print(
+            f"nothing found: {settings.data} holds no {asked.kind}s{tagged}{more}", file=sys.stderr
+        )
     for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):
         print(line)
     return 0

@@ -6,6 +6,7 @@ import argparse
 import logging
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from mmembed.collection import Collection
@@ -17,6 +18,7 @@ DESCRIPTION = "Serve the web page and the HTTP API of a collection.\n\nenvironme
     f"  {name:<24} {meaning} (default {default or 'none'})" for name, default, meaning in describe()
 )
 GRACE_S = 20
+BACKLOG = 2048
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,27 +34,34 @@ def _settings(asked: argparse.Namespace) -> dict[str, Any]:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Serve until interrupted; what was asked before is answered first."""
-    import uvicorn
-
-    from mmembed.server import create_app
-
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     listener = _listen(settings)
     collection = Collection(settings)
     try:
         collection.embedder.encoder  # noqa: B018  loaded before the first request is let in
         _greet(settings, collection, listener.getsockname()[1])
-        config = uvicorn.Config(
-            create_app(collection),
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
-        uvicorn.Server(config).run(sockets=[listener])
+        _serve(collection, listener)
     finally:
         listener.close()
         collection.close()
     return 0
+
+
+def _serve(collection: Collection, listener: socket.socket) -> None:
+    import uvicorn
+
+    from mmembed.server import create_app
+
+    config = uvicorn.Config(
+        create_app(collection),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    # Uvicorn raises the signal that ended it once more, after everything is shut down.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -61,6 +70,8 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        # From here on callers wait for the model to be loaded, and no second server gets by.
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         raise InputError(

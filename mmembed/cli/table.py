@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -14,7 +16,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
     Control characters, which file names and captions may hold, are shown as escapes.
     """
-    cells = [tuple(heads), *(tuple(_plain(cell) for cell in row) for row in rows)]
+    cells = [tuple(heads), *(tuple(plain(cell) for cell in row) for row in rows)]
     if len(cells) == 1:
         return []
     widths = [max(_width(row[i]) for row in cells) for i in range(len(heads) - 1)]
@@ -28,7 +30,9 @@ def _line(row: Sequence[str], widths: Sequence[int], room: int) -> str:
     return GAP.join([*fixed, last]).rstrip()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text on one line, in which control characters are escapes: a file name could move the
+    cursor of the terminal, or end the line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -36,3 +40,9 @@ def _width(text: str) -> int:
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     zero = sum(unicodedata.combining(c) > 0 for c in text)
     return len(text) + wide - zero
+
+
+def print_json(answer: object, *, indent: int | None = 1) -> None:
+    """An answer for programs; characters that standard output cannot carry are escaped."""
+    carries_all = (sys.stdout.encoding or "").lower().startswith("utf")
+    print(json.dumps(answer, ensure_ascii=not carries_all, indent=indent))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from mmembed.collection import Collection
 from mmembed.errors import MmembedError
-from mmembed.server import classify, embeddings, failures, items, search
-from mmembed.server.bodies import collection_of
+from mmembed.server import classify, embeddings, failures, health, items, openapi, pictures, search
+from mmembed.server.admission import Admission
 from mmembed.server.guard import Guard
+from mmembed.server.head import Head
+
+log = logging.getLogger(__name__)
+DESCRIPTION = "Search, classify and embed images and texts."
 
 
 def web_folder() -> Path:
@@ -33,60 +36,56 @@ def create_app(collection: Collection) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
+        app.state.pulse.close()
         await run_in_threadpool(_close, collection)
 
     app = FastAPI(
         title="mmembed",
-        description=__doc__ and "Search, classify and embed images and texts.",
-        version=version("mmembed"),
+        description=DESCRIPTION,
+        version=health.own_version(),
         lifespan=lifespan,
-        docs_url=None,
+        docs_url=None,  # FastAPI's own pages load code from elsewhere
         redoc_url=None,
+        responses=openapi.ERRORS,
     )
     app.state.collection = collection
-    settings = collection.settings
-    app.add_middleware(
-        Guard,
-        hosts=(settings.host, *settings.allowed_hosts),
-        max_bytes=int(settings.max_upload_mb * 1e6),
-    )
-    failures.install(app)
-    for module in (search, classify, items, embeddings):
+    app.state.pulse = health.Pulse(collection)
+    for module in (search, classify, items, pictures, embeddings, health):
         app.include_router(module.router)
     _add_pages(app)
+    openapi.install(app)
+    _surround(app)
     return app
+
+
+def _surround(app: FastAPI) -> None:
+    """What every request passes, from the inside out."""
+    settings = app.state.collection.settings
+    failures.install(app)
+    app.add_middleware(
+        Admission, max_requests=settings.max_queue, max_bytes=int(settings.max_upload_mb * 1e6)
+    )
+    app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
+    app.add_middleware(Head)
 
 
 def _close(collection: Collection) -> None:
     try:
         collection.publish()
+    except MmembedError as error:
+        log.warning("the views were not saved, and will be caught up at the next start: %s", error)
     finally:
         collection.close()
 
 
 def _add_pages(app: FastAPI) -> None:
     folder = web_folder()
-    app.get("/health", tags=["operations"])(health)
     app.mount("/static", StaticFiles(directory=folder), name="static")
 
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
-        return FileResponse(folder / "index.html", headers={"Cache-Control": "no-cache"})
+        return FileResponse(folder / "index.html")
 
     @app.get("/docs", include_in_schema=False)
     def docs() -> FileResponse:
-        return FileResponse(folder / "docs.html", headers={"Cache-Control": "no-cache"})
-
-
-def health(request: Request) -> JSONResponse:
-    """Whether the model answers: a real embedding is made for each call."""
-    collection = collection_of(request)
-    answer: dict[str, Any] = {"status": "ok", "version": version("mmembed")}
-    status = 200
-    try:
-        collection.embedder.encoder.embed_texts(["health"])
-        answer |= collection.describe()
-    except MmembedError as error:
-        status = failures.STATUS[type(error)]
-        answer |= {"status": "failing", **failures.body(str(error), kind=type(error).__name__)}
-    return JSONResponse(answer, status)
+        return FileResponse(folder / "docs.html")

@@ -4,21 +4,52 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
-from typing import TypeVar
+from collections.abc import Collection as Names
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from mmembed.collection import Collection
 from mmembed.config import PREFIX
 from mmembed.errors import ImageError, LimitError, NotFound, QueryError
-from mmembed.server.schemas import Shape
+from mmembed.server.failures import printable
 
-AnyShape = TypeVar("AnyShape", bound=Shape)
+AnyShape = TypeVar("AnyShape", bound=BaseModel)
 
 _DATA_URI = re.compile(r"data:[^,]*?(;base64)?,", re.ASCII)
+OTHER_FIELDS = 100
+"""Form fields besides images and labels: templates, mode …"""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart body, read whole."""
+
+    texts: dict[str, list[str]]
+    files: dict[str, list[tuple[str, bytes]]]
+    """File name and bytes."""
+
+    def only(self, *, texts: Names[str], files: Names[str]) -> Form:
+        """The form itself. Raises QueryError where it has a field of another name or kind."""
+        for name in self.texts:
+            if name in files:
+                raise QueryError(f"{name}: expected a file, as in -F {name}=@picture.jpg")
+        for name in self.files:
+            if name in texts:
+                raise QueryError(f"{name}: expected text, not a file")
+        for name in [*self.texts, *self.files]:
+            if name not in texts and name not in files:
+                raise QueryError(f"{name}: unknown field; known are {', '.join([*files, *texts])}")
+        return self
+
+    def text(self, name: str) -> str | None:
+        """The last value of a text field; None where it is blank or not there."""
+        return self.texts.get(name, [""])[-1] or None
 
 
 def collection_of(request: Request) -> Collection:
@@ -27,38 +58,58 @@ def collection_of(request: Request) -> Collection:
     return served
 
 
-async def read_json(request: Request, shape: type[AnyShape]) -> AnyShape:
-    """The body as a shape. Raises QueryError, or pydantic's ValidationError."""
+async def _read(request: Request) -> bytes:
+    return await request.body()
+
+
+async def _read_any(request: Request) -> bytes | Form:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return await request.body()
+    settings = collection_of(request).settings
+    async with request.form(
+        max_files=settings.max_items + 1, max_fields=settings.max_labels + OTHER_FIELDS
+    ) as form:
+        return await _form(form)
+
+
+async def _form(form: FormData) -> Form:
+    read = Form({}, {})
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            files = read.files.setdefault(name, [])
+            called = printable(value.filename or f"{name}[{len(files)}]")
+            files.append((called, await value.read()))
+        else:
+            read.texts.setdefault(name, []).append(value)
+    return read
+
+
+JsonBody: TypeAlias = Annotated[bytes, Depends(_read)]
+"""The raw body; it is parsed on the thread of the route, not on the event loop."""
+AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
+"""The raw body, or a form."""
+
+
+def parse(raw: bytes, shape: type[AnyShape]) -> AnyShape:
+    """A JSON body as a shape. Raises RequestValidationError."""
     try:
-        content = json.loads(await request.body())
-    except (ValueError, RecursionError):
-        raise QueryError("the body is not JSON") from None
-    return shape.model_validate(content)
+        return shape.model_validate_json(raw)
+    except ValidationError as error:
+        raise _invalid(error) from None
 
 
-def is_form(request: Request) -> bool:
-    """Whether the body is multipart rather than JSON."""
-    return request.headers.get("content-type", "").startswith("multipart/form-data")
+def check(values: dict[str, Any], shape: type[AnyShape]) -> AnyShape:
+    """A form's values as a shape. Raises RequestValidationError."""
+    try:
+        return shape.model_validate(values)
+    except ValidationError as error:
+        raise _invalid(error) from None
 
 
-def texts_of(form: FormData, name: str) -> list[str]:
-    """All values of a repeated text field; a field that is a file is an error."""
-    values = form.getlist(name)
-    if any(isinstance(value, UploadFile) for value in values):
-        raise QueryError(f"{name}: expected text, not a file")
-    return [str(value) for value in values if value]
-
-
-async def uploads_of(form: FormData, name: str) -> list[tuple[str, bytes]]:
-    """Name and bytes of every file in a repeated file field."""
-    files = form.getlist(name)
-    if not all(isinstance(file, UploadFile) for file in files):
-        raise QueryError(f"{name}: expected files")
-    return [
-        (file.filename or f"{name}[{index}]", await file.read())
-        for index, file in enumerate(files)
-        if isinstance(file, UploadFile)
-    ]
+def _invalid(error: ValidationError) -> RequestValidationError:
+    return RequestValidationError(
+        error.errors(include_url=False, include_input=False, include_context=False)
+    )
 
 
 def image_bytes(text: str, name: str) -> bytes:
@@ -69,7 +120,7 @@ def image_bytes(text: str, name: str) -> bytes:
     if text.startswith("data:") and (match is None or match[1] is None):
         raise ImageError(name, "expected data:image/…;base64,…")
     try:
-        payload = re.sub(r"\s+", "", text[match.end() :] if match else text)
+        payload = "".join((text[match.end() :] if match else text).split())
         return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ImageError(name, "neither a data URI nor base64") from None
@@ -82,10 +133,12 @@ def check_count(what: str, count: int, limit: int, setting: str) -> None:
 
 
 def check_text(name: str, text: str, limit: int) -> None:
-    """Raises QueryError for text that cannot be embedded, LimitError for too much of it."""
+    """Raises LimitError for more text than is embedded at once, QueryError for what is none."""
     check_count(f"characters in {name}", len(text), limit, "max_text_chars")
-    if any("\ud800" <= char <= "\udfff" for char in text):
-        raise QueryError(f"{name}: the text holds half of a surrogate pair")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise QueryError(f"{name}: the text holds half of a surrogate pair") from None
 
 
 def check_model(asked: str | None, collection: Collection) -> None:

@@ -2,86 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Request
-from starlette.concurrency import run_in_threadpool
 
 from mmembed import errors
 from mmembed.collection import Classified, Collection, ImageInput
+from mmembed.server.answers import ClassifyAnswer, classified_answer
 from mmembed.server.bodies import (
+    AnyBody,
+    Form,
+    check,
     check_count,
     check_model,
     check_text,
     collection_of,
     image_bytes,
-    is_form,
-    read_json,
-    texts_of,
-    uploads_of,
+    parse,
 )
 from mmembed.server.failures import STATUS
-from mmembed.server.schemas import ClassifyRequest, ImageShape, classified_answer
+from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.schemas import ClassifyRequest, ImageShape
 from mmembed.types import Failure
 
 router = APIRouter(tags=["classify"])
 
-_MULTIPART = {
-    "type": "object",
-    "properties": {
-        "images": {"type": "array", "items": {"type": "string", "format": "binary"}},
-        "labels": {"type": "array", "items": {"type": "string"}},
-        "templates": {"type": "array", "items": {"type": "string"}},
+MAX_TEMPLATES = 100
+"""OpenAI's list for ImageNet has 80; each costs as much as the labels themselves."""
+FORM = form_of(
+    {
+        "images": many(FILE),
+        "labels": many({"type": "string"}),
+        "templates": many({"type": "string"}),
         "mode": {"type": "string", "enum": ["softmax", "sigmoid"]},
-        "top_k": {"type": "integer"},
+        "top_k": {"type": "integer", "minimum": 1},
+        "model": {"type": "string"},
     },
-    "required": ["images", "labels"],
-}
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": ClassifyRequest.model_json_schema()},
-            "multipart/form-data": {"schema": _MULTIPART},
-        },
-    }
-}
+    required=["images", "labels"],
+)
+LISTS = ("labels", "templates")
+OPTIONS = ("mode", "top_k", "model")
 
 
-@router.post("/v1/classify", openapi_extra=_BODY)
-async def classify(request: Request) -> dict[str, Any]:
+@router.post("/v1/classify", openapi_extra=takes(ClassifyRequest, FORM))
+def classify(request: Request, body: AnyBody) -> ClassifyAnswer:
     """Probabilities of labels for every image; a bad image has an error of its own."""
     collection = collection_of(request)
-    limit = collection.settings.max_items
-    if is_form(request):
-        async with request.form(max_files=limit + 1) as form:
-            uploads = await uploads_of(form, "images")
-            inputs: list[ImageInput | Failure] = [ImageInput(n, data=d) for n, d in uploads]
-            asked = ClassifyRequest.model_validate(
-                {
-                    "images": [],
-                    "labels": texts_of(form, "labels"),
-                    "templates": texts_of(form, "templates") or None,
-                    "mode": form.get("mode") or None,
-                    "top_k": form.get("top_k") or None,
-                    "model": form.get("model") or None,
-                }
-            )
+    inputs: list[ImageInput | Failure]
+    if isinstance(body, Form):
+        asked = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
+        inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
+        _check(collection, asked, len(inputs))
     else:
-        asked = await read_json(request, ClassifyRequest)
+        asked = parse(body, ClassifyRequest)
+        _check(collection, asked, len(asked.images))
         inputs = [_input(index, image) for index, image in enumerate(asked.images)]
-    _check(collection, asked, len(inputs))
-    results = await run_in_threadpool(_classify, collection, inputs, asked)
-    return {
-        "results": [classified_answer(result, _status(result)) for result in results],
-        "model": collection.model_name,
-        "mode": asked.mode or collection.classifier.default_mode,
-    }
+    results = collection.classifier.classify(
+        inputs, asked.labels, templates=asked.templates or None, mode=asked.mode, top=asked.top_k
+    )
+    return ClassifyAnswer(
+        results=[classified_answer(result, _status(result)) for result in results],
+        model=collection.model_name,
+        mode=asked.mode or collection.classifier.default_mode,
+    )
 
 
-def _input(index: int, image: str | ImageShape) -> ImageInput | Failure:
-    if isinstance(image, str):
-        image = ImageShape(image=image)
+def _of_form(form: Form) -> ClassifyRequest:
+    texts = {name: [text for text in form.texts.get(name, []) if text] for name in LISTS}
+    options = {name: text for name in OPTIONS if (text := form.text(name)) is not None}
+    return check({"images": [], **texts, **options}, ClassifyRequest)
+
+
+def _input(index: int, image: ImageShape) -> ImageInput | Failure:
     name = image.name or f"images[{index}]"
     if (image.image is None) == (image.item is None):
         raise errors.QueryError(f"images[{index}]: expected exactly one of image and item")
@@ -100,16 +90,12 @@ def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
         raise errors.QueryError("images: there are none; send files, data URIs or item ids")
     check_count("images", count, settings.max_items, "max_items")
     check_count("labels", len(asked.labels), settings.max_labels, "max_labels")
-    for label in [*asked.labels, *(asked.templates or ())]:
-        check_text("a label or template", label, settings.max_text_chars)
-
-
-def _classify(
-    collection: Collection, inputs: list[ImageInput | Failure], asked: ClassifyRequest
-) -> list[Classified]:
-    return collection.classifier.classify(
-        inputs, asked.labels, templates=asked.templates, mode=asked.mode, top=asked.top_k
-    )
+    templates = asked.templates or []
+    if len(templates) > MAX_TEMPLATES:
+        raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
+    for name, texts in (("labels", asked.labels), ("templates", templates)):
+        for index, text in enumerate(texts):
+            check_text(f"{name}[{index}]", text, settings.max_text_chars)
 
 
 def _status(result: Classified) -> int:

@@ -3,87 +3,109 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request
+from numpy.typing import NDArray
 
 from mmembed import errors
 from mmembed.collection import Collection, ImageInput
-from mmembed.server.bodies import check_count, check_model, check_text, collection_of, image_bytes
+from mmembed.server.answers import Embedding, EmbeddingsAnswer, ModelAnswer, ModelsAnswer, Usage
+from mmembed.server.bodies import (
+    JsonBody,
+    check_count,
+    check_model,
+    check_text,
+    collection_of,
+    image_bytes,
+    parse,
+)
+from mmembed.server.openapi import takes
 from mmembed.server.schemas import EmbeddingsRequest
 from mmembed.types import Embeddings, Failure
 
 router = APIRouter(tags=["embeddings"])
 
 
-@router.post("/v1/embeddings")
-def create_embeddings(request: Request, asked: EmbeddingsRequest) -> dict[str, Any]:
+@router.post("/v1/embeddings", openapi_extra=takes(EmbeddingsRequest))
+def create_embeddings(request: Request, body: JsonBody) -> EmbeddingsAnswer:
     """Unit-norm embeddings of texts, or of images with `"modality": "image"`."""
     collection = collection_of(request)
+    asked = parse(body, EmbeddingsRequest)
     check_model(asked.model, collection)
     inputs = _inputs(asked)
     check_count("inputs", len(inputs), collection.settings.max_items, "max_items")
-    encoder = collection.embedder.encoder
-    if asked.dimensions not in (None, encoder.dim):
-        raise errors.QueryError(
-            f"dimensions: {collection.model_name} has {encoder.dim}, and cannot be cut"
-        )
-    rows = _images(collection, inputs) if asked.modality == "image" else _texts(collection, inputs)
-    tokens = sum(map(encoder.count_tokens, inputs)) if asked.modality == "text" else 0
-    return {
-        "object": "list",
-        "data": [
-            {"object": "embedding", "index": index, "embedding": _encode(row, asked)}
-            for index, row in enumerate(rows)
+    _check_dimensions(asked.dimensions, collection)
+    embed = _images if asked.modality == "image" else _texts
+    rows, tokens = embed(collection, inputs)
+    return EmbeddingsAnswer(
+        data=[
+            Embedding(index=index, embedding=_encode(row, asked)) for index, row in enumerate(rows)
         ],
-        "model": collection.model_name,
-        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
-    }
+        model=collection.model_name,
+        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+    )
 
 
 @router.get("/v1/models")
-def list_models(request: Request) -> dict[str, Any]:
+def list_models(request: Request) -> ModelsAnswer:
     """The model that answers."""
-    name = collection_of(request).model_name
-    return {"object": "list", "data": [{"id": name, "object": "model", "owned_by": "mmembed"}]}
+    return ModelsAnswer(data=[ModelAnswer(id=collection_of(request).model_name)])
 
 
 def _inputs(asked: EmbeddingsRequest) -> list[str]:
-    values = [asked.input] if isinstance(asked.input, str) else asked.input
-    texts = [value for value in values if isinstance(value, str)]
-    if not values:
+    if not asked.input:
         raise errors.QueryError("input: there is none")
-    if len(texts) != len(values):
+    for index, value in enumerate(asked.input):
+        if isinstance(value, int | list):
+            raise errors.QueryError(
+                f"input[{index}]: token ids are of another tokenizer than this model's; send the "
+                "text itself"
+            )
+        if not isinstance(value, str):
+            raise errors.QueryError(f"input[{index}]: expected text, or an image as a data URI")
+    return asked.input
+
+
+def _check_dimensions(asked: int | None, collection: Collection) -> None:
+    dim = collection.embedder.encoder.dim
+    if asked not in (None, dim):
         raise errors.QueryError(
-            "input: token ids are of another tokenizer than this model's; send the text itself"
+            f"dimensions: {collection.model_name} has {dim}, and cannot be cut to {asked}"
         )
-    return texts
 
 
-def _texts(collection: Collection, texts: list[str]) -> Embeddings:
+def _texts(collection: Collection, texts: list[str]) -> tuple[Embeddings, int]:
     for index, text in enumerate(texts):
         check_text(f"input[{index}]", text, collection.settings.max_text_chars)
         if not text.strip():
             raise errors.QueryError(f"input[{index}]: the text is empty")
-    return collection.embedder.encoder.embed_texts(texts)
+    encoder = collection.embedder.encoder
+    return encoder.embed_texts(texts), sum(map(encoder.count_tokens, texts))
 
 
-def _images(collection: Collection, inputs: list[str]) -> Embeddings:
+def _images(collection: Collection, inputs: list[str]) -> tuple[Embeddings, int]:
     names = [f"input[{index}]" for index in range(len(inputs))]
     images = [
         ImageInput(name, data=image_bytes(text, name))
         for name, text in zip(names, inputs, strict=True)
     ]
     rows = collection.embedder.images(images)
-    for name, row in zip(names, rows, strict=True):
+    for row in rows:
         if isinstance(row, Failure):
-            reason = row.message.removeprefix(f"{name}: ")
-            raise getattr(errors, row.error)(name, reason)
-    return np.stack([row for row in rows if not isinstance(row, Failure)])
+            raise _error_of(row)
+    return np.stack([row for row in rows if not isinstance(row, Failure)]), 0
 
 
-def _encode(row: np.ndarray[Any, np.dtype[np.float32]], asked: EmbeddingsRequest) -> Any:
+def _error_of(failure: Failure) -> errors.MmembedError:
+    kind: type[errors.MmembedError] = getattr(errors, failure.error)
+    if issubclass(kind, errors.ImageError):
+        return kind(failure.name, failure.message.removeprefix(f"{failure.name}: "))
+    return kind(failure.message)
+
+
+def _encode(row: NDArray[np.float32], asked: EmbeddingsRequest) -> list[float] | str:
     if asked.encoding_format == "base64":
         return base64.b64encode(row.astype("<f4").tobytes()).decode()
-    return row.tolist()
+    floats: list[float] = row.tolist()
+    return floats

@@ -7,14 +7,15 @@ that OpenAI's clients read, with the key that Jina's read beside it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed import errors
 
@@ -38,6 +39,12 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
 }
 """Status of every error class; a test fails when one is missing."""
 
+SAID: Mapping[str, str] = {
+    "extra_forbidden": "unknown field",
+    "missing": "is missing",
+}
+"""Pydantic's kinds of error in words of ours, where they are plainer."""
+
 
 def body(message: str, *, kind: str, param: str | None = None, code: int = 500) -> dict[str, Any]:
     """The one error shape."""
@@ -45,16 +52,7 @@ def body(message: str, *, kind: str, param: str | None = None, code: int = 500) 
     return {"error": error, "detail": message}
 
 
-def install(app: FastAPI) -> None:
-    """Let every error that leaves a route become an answer in the one shape."""
-    app.add_exception_handler(errors.MmembedError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(ValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
-
-
-def _answer(
+def answer(
     status: int,
     message: str,
     kind: str,
@@ -62,28 +60,85 @@ def _answer(
     param: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    return JSONResponse(
-        body(message, kind=kind, param=param, code=status), status, headers=dict(headers or {})
-    )
+    """An error as a response."""
+    content = body(printable(message), kind=kind, param=param and printable(param), code=status)
+    return JSONResponse(content, status, headers=dict(headers or {}))
+
+
+def answer_to(error: errors.MmembedError) -> JSONResponse:
+    """One of our errors as a response."""
+    headers = {}
+    if isinstance(error, errors.Overloaded):
+        headers["Retry-After"] = str(error.retry_after)
+    return answer(STATUS[type(error)], str(error), type(error).__name__, headers=headers)
+
+
+def printable(text: str) -> str:
+    """Text without the halves of surrogate pairs, which have no place in UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def install(app: FastAPI) -> None:
+    """Let every error that leaves a route become an answer in the one shape."""
+    app.add_exception_handler(errors.MmembedError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(LastResort)
+
+
+class LastResort:
+    """ASGI middleware: the details of a bug go to the log, not to the caller."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except ClientDisconnect:
+            log.debug("%s: the caller left before the request was whole", scope.get("path"))
+        except Exception:
+            if started or scope["type"] != "http":
+                raise
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            message = "something went wrong here; the server's log has it"
+            await answer(500, message, "InternalError")(scope, receive, send)
 
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.MmembedError)
-    status = STATUS[type(error)]
-    headers = {}
-    if isinstance(error, errors.Overloaded):
-        headers["Retry-After"] = str(error.retry_after)
-    if status >= 500:
+    if STATUS[type(error)] >= 500:
         log.error("%s %s: %s", request.method, request.url.path, error)
-    return _answer(status, str(error), type(error).__name__, headers=headers)
+    if isinstance(error, errors.StoreError | errors.ModelError):
+        # These name the data folder, which is nobody's business but the owner's.
+        folder = str(request.app.state.collection.settings.data)
+        error = type(error)(str(error).replace(folder, "the data folder"))
+    return answer_to(error)
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError | ValidationError)
+    assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    param = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    message = f"{param}: {first['msg']}" if param else str(first["msg"])
-    return _answer(422, message, "QueryError", param=param or None)
+    param = _place(first["loc"])
+    if first["type"] == "json_invalid":
+        message = "the body is not JSON; send JSON, or a form where the route takes one"
+    else:
+        message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"
+    return answer(422, message, "QueryError", param=param or None)
+
+
+def _place(location: Sequence[str | int]) -> str:
+    """`("body", "images", 0, "name")` → `images[0].name`."""
+    parts = location[1:] if location[:1] in (("body",), ("query",), ("path",)) else location
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return text.removeprefix(".")
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:
@@ -94,10 +149,4 @@ def _http(request: Request, error: Exception) -> JSONResponse:
     message = str(error.detail)
     if error.status_code in (404, 405):
         message = f"{request.method} {request.url.path}: {message}; the routes are at /docs"
-    return _answer(error.status_code, message, kind, headers=error.headers)
-
-
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    """The details of a bug go to the log, not to the caller."""
-    log.exception("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _answer(500, "something went wrong here; the server's log has it", "InternalError")
+    return answer(error.status_code, message, kind, headers=error.headers)

@@ -1,22 +1,28 @@
-"""Request and answer shapes."""
+"""Request shapes."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from mmembed.collection import Classified
-from mmembed.server.failures import body
-from mmembed.types import Hit, Item, Kind
+from mmembed.types import Kind
 
-BROWSER_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"})
+ItemId: TypeAlias = Annotated[int, Field(ge=1, le=2**63 - 1, description="id of an item")]
+Text: TypeAlias = Annotated[list[str], Field(fail_fast=True)]
+Model: TypeAlias = Annotated[
+    str | None, Field(description='the served model, or "default"; another is an error')
+]
+Encoded: TypeAlias = Annotated[
+    str | None, Field(description="an image file as a data URI or in base64")
+]
+Tags: TypeAlias = Annotated[Text, Field(description="only items with all these tags")]
+Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]
+K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
 
 
 class Shape(BaseModel):
-    """A request body; unknown fields are errors rather than silently ignored."""
+    """A request; unknown fields are errors rather than silently ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -25,140 +31,131 @@ class TermShape(Shape):
     """One part of a query: exactly one of text, image and item."""
 
     text: str | None = None
-    image: Annotated[str | None, Field(description="data URI or base64 of an image file")] = None
-    item: Annotated[int | None, Field(description="id of an item")] = None
-    weight: float = 1.0
+    image: Encoded = None
+    item: ItemId | None = None
+    weight: Annotated[
+        float,
+        Field(ge=-1000, le=1000, allow_inf_nan=False, description="negative leads away from it"),
+    ] = 1.0
 
 
 class FilterShape(Shape):
     """Narrows a search or a listing."""
 
-    tags: list[str] = []
+    tags: Tags = []
     folder: Annotated[str | None, Field(description="absolute path; items below it")] = None
+
+
+class WordsQuery(Shape):
+    """A search by words, in the address."""
+
+    q: Annotated[str, Field(description="words")]
+    k: K = 20
+    cursor: Page = None
+    kind: Kind = "image"
+    tag: Tags = []
+    model: Model = None
 
 
 class SearchRequest(Shape):
     """`q` for words alone, or `query` for weighted words, images and items."""
 
-    q: str | None = None
-    query: list[TermShape] | None = None
-    k: Annotated[int, Field(ge=1)] = 20
-    cursor: str | None = None
+    q: Annotated[str | None, Field(description="words")] = None
+    query: Annotated[list[TermShape], Field(fail_fast=True)] | None = None
+    k: K = 20
+    cursor: Page = None
     kind: Kind = "image"
     filter: FilterShape = Field(default_factory=FilterShape)
-    model: str | None = None
+    model: Model = None
 
 
 class ImageShape(Shape):
     """An image to classify: base64 or data URI, or the id of an item."""
 
-    image: str | None = None
-    item: int | None = None
-    name: str | None = None
+    image: Encoded = None
+    item: ItemId | None = None
+    name: Annotated[str | None, Field(description="what the answer calls it")] = None
+
+
+def _image_of_text(value: Any) -> Any:
+    return {"image": value} if isinstance(value, str) else value
+
+
+AnyImage: TypeAlias = Annotated[
+    ImageShape,
+    BeforeValidator(_image_of_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "description": "a data URI or base64"},
+                {"$ref": "#/components/schemas/ImageShape"},
+            ]
+        }
+    ),
+]
 
 
 class ClassifyRequest(Shape):
     """Images (data URIs, base64, or `{"item": id}`) × labels."""
 
-    images: list[str | ImageShape]
-    labels: list[str]
-    templates: Annotated[list[str] | None, Field(description="{} is the label")] = None
-    mode: Literal["softmax", "sigmoid"] | None = None
-    top_k: Annotated[int, Field(ge=1)] | None = None
-    model: str | None = None
+    images: Annotated[list[AnyImage], Field(fail_fast=True)]
+    labels: Annotated[Text, Field(description="any words; one is enough for sigmoid")]
+    templates: Annotated[
+        Text | None, Field(description="prompts in which {} is the label; they are averaged")
+    ] = None
+    mode: Annotated[
+        Literal["softmax", "sigmoid"] | None,
+        Field(description="one label of many, or each for itself; default: as the model was made"),
+    ] = None
+    top_k: Annotated[int | None, Field(ge=1, description="labels in the answer")] = None
+    model: Model = None
+
+
+class ItemsQuery(Shape):
+    """A listing, in the address."""
+
+    limit: Annotated[int, Field(ge=1, description="items in a page")] = 50
+    cursor: Page = None
+    kind: Kind | None = None
+    tag: Tags = []
 
 
 class ItemRequest(Shape):
-    """An image (base64 or data URI) with captions and tags, or a caption alone."""
+    """An image with captions and tags, or a caption alone."""
 
-    image: str | None = None
-    name: str | None = None
+    image: Encoded = None
+    name: Annotated[str | None, Field(description="what errors call the image")] = None
     caption: str | None = None
-    captions: list[str] = []
-    tags: list[str] = []
+    captions: Text = []
+    tags: Text = []
 
 
 class ItemPatch(Shape):
     """What of an item can be changed; fields left out stay."""
 
-    tags: list[str] | None = None
-    captions: list[str] | None = None
+    tags: Text | None = None
+    captions: Annotated[Text | None, Field(description="of an image")] = None
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 class EmbeddingsRequest(BaseModel):
     """OpenAI's request; with `"modality": "image"` the input is data URIs."""
 
-    input: str | list[str] | list[int] | list[list[int]]
-    model: str | None = None
-    modality: Literal["text", "image"] = "text"
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = None
-    user: str | None = None
-
-
-def links(item: Item) -> dict[str, str] | None:
-    """Where an image's pictures are; a caption has those of its image."""
-    image_id = item.id if item.kind == "image" else item.image_id
-    if image_id is None:
-        return None
-    base = f"/v1/items/{image_id}"
-    # The content in the address makes the answer cacheable for ever.
-    version = f"?v={quote(item.sha256[:12])}" if item.kind == "image" else ""
-    preview = f"{base}/thumbnail{version or '?'}{'&' if version else ''}size=1280"
-    return {
-        "self": base,
-        "thumbnail": f"{base}/thumbnail{version}",
-        "preview": preview,
-        "image": f"{base}/image{version}",
-    }
-
-
-def item_answer(item: Item, *, whole: bool = False) -> dict[str, Any]:
-    """An item as clients see it; whole: with all its captions."""
-    answer: dict[str, Any] = {
-        "id": item.id,
-        "kind": item.kind,
-        "path": item.path,
-        "caption": item.caption,
-        "tags": list(item.tags),
-        "width": item.width,
-        "height": item.height,
-        "bytes": item.bytes,
-        "format": item.format,
-        "sha256": item.sha256,
-        "image_id": item.image_id,
-        "modified": _iso(item.mtime_ns),
-        "shown_by_browsers": item.format in BROWSER_FORMATS,
-        "links": links(item),
-    }
-    if whole:
-        answer["captions"] = list(item.captions)
-    return answer
-
-
-def hit_answer(hit: Hit) -> dict[str, Any]:
-    """A search result as clients see it."""
-    score = {"score": round(hit.score, 6), "relevance": round(hit.relevance, 4)}
-    return {**item_answer(hit.item), **score}
-
-
-def classified_answer(result: Classified, status: int) -> dict[str, Any]:
-    """The labels of one image, or its error with the status it would have had alone."""
-    head = {"index": result.index, "name": result.name}
-    if result.failure is not None:
-        failure = result.failure
-        return {
-            **head,
-            **{"error": body(failure.message, kind=failure.error, code=status)["error"]},
-        }
-    labels = [
-        {"label": one.label, "probability": one.probability, "score": round(one.score, 6)}
-        for one in result.labels
+    input: Annotated[
+        list[Any],
+        BeforeValidator(_listed),
+        WithJsonSchema(
+            {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        ),
     ]
-    return {**head, "labels": labels}
-
-
-def _iso(mtime_ns: int | None) -> str | None:
-    if mtime_ns is None:
-        return None
-    return datetime.fromtimestamp(mtime_ns / 1e9, timezone.utc).isoformat(timespec="seconds")
+    model: Model = None
+    modality: Literal["text", "image"] = "text"
+    encoding_format: Annotated[
+        Literal["float", "base64"] | None,
+        Field(description="base64: of little-endian float32; default: float"),
+    ] = None
+    dimensions: Annotated[int | None, Field(description="the model's own, or left out")] = None
+    user: str | None = None

@@ -1,0 +1,89 @@
+"""How much the server takes on at a time: requests, and bytes of their bodies."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mmembed.errors import LimitError, MmembedError, Overloaded
+from mmembed.server.failures import answer_to
+
+ALWAYS = frozenset({"/health"})
+"""Answered however much there is to do."""
+BODIES_AT_ONCE = 8
+"""Bodies of the largest size that may be in memory together."""
+
+
+class Admission:
+    """ASGI middleware; answers 413 and 429 itself, and cuts off bodies that grow too large."""
+
+    def __init__(self, app: ASGIApp, *, max_requests: int, max_bytes: int) -> None:
+        self.app = app
+        self.max_requests = max_requests
+        self.max_bytes = max_bytes
+        self._requests = 0
+        self._bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in ALWAYS:
+            await self.app(scope, receive, send)
+            return
+        try:
+            self._check(scope)
+        except MmembedError as error:
+            await _refuse(error, scope, receive, send)
+            return
+        body = Body(receive, self)
+        self._requests += 1
+        try:
+            await self.app(scope, body.receive, send)
+        finally:
+            self._requests -= 1
+            self._bytes -= body.size
+
+    def take(self, more: int, size: int) -> None:
+        """Count bytes of a body that has `size` by now. Raises LimitError, Overloaded."""
+        self._bytes += more
+        if size > self.max_bytes:
+            raise self._too_large(f"more than {self.max_bytes}")
+        if self._bytes > BODIES_AT_ONCE * self.max_bytes:
+            raise Overloaded("the requests in progress fill the memory set aside for them")
+
+    def _check(self, scope: Scope) -> None:
+        length = Headers(scope=scope).get("content-length", "0")
+        if length.isdecimal() and int(length) > self.max_bytes:
+            raise self._too_large(length)
+        if self._requests >= self.max_requests:
+            raise Overloaded(
+                f"{self._requests} requests are already in progress; try again, or raise "
+                "MMEMBED_MAX_QUEUE"
+            )
+
+    def _too_large(self, size: str) -> LimitError:
+        return LimitError(
+            f"the request has {size} bytes, limit {self.max_bytes}; raise MMEMBED_MAX_UPLOAD_MB"
+        )
+
+
+class Body:
+    """A request's body as it comes in."""
+
+    def __init__(self, receive: Receive, admission: Admission) -> None:
+        self._receive = receive
+        self._admission = admission
+        self.size = 0
+
+    async def receive(self) -> Message:
+        """The next part. Raises LimitError, Overloaded."""
+        message = await self._receive()
+        more = len(message.get("body", b""))
+        self.size += more
+        self._admission.take(more, self.size)
+        return message
+
+
+async def _refuse(error: MmembedError, scope: Scope, receive: Receive, send: Send) -> None:
+    response = answer_to(error)
+    # What is left of the body is not read, so the connection is of no use any more.
+    response.headers["Connection"] = "close"
+    await response(scope, receive, send)
