@@ -1,13 +1,16 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-schema → reading, lock → writing
+lock → schema, rows → reading, entries → writing
 """
 
+from mmembed.catalog.entries import CaptionEntry, ImageEntry
 from mmembed.catalog.lock import exclusive
 from mmembed.catalog.reading import Known, Model
-from mmembed.catalog.writing import CaptionEntry, Catalog, ImageEntry
+from mmembed.catalog.schema import FILE_NAME
+from mmembed.catalog.writing import Catalog
 
 __all__ = [
+    "FILE_NAME",
     "CaptionEntry",
     "Catalog",
     "ImageEntry",

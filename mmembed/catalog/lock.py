@@ -6,11 +6,15 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmembed.errors import StoreBusy, StoreError
 
+WRITE_LOCK = "catalog.lock"
+INDEX_LOCK = "index.lock"
+VIEWS_LOCK = "views.lock"
+WRITE_WAIT_S = 30.0
 POLL_S = 0.01
 
 
@@ -27,8 +31,7 @@ def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
         raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
     try:
         _acquire(descriptor, path, wait_s)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}, {purpose}".encode(), 0)
+        _name_holder(descriptor, purpose)
         yield
     finally:
         os.close(descriptor)
@@ -40,7 +43,7 @@ def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
-        except OSError:
+        except BlockingIOError:
             if time.monotonic() >= deadline:
                 holder = os.pread(descriptor, 200, 0).decode(errors="replace")
                 raise StoreBusy(
@@ -48,3 +51,12 @@ def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
                     "wait for it to end, or stop it"
                 ) from None
             time.sleep(POLL_S)
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+
+
+def _name_holder(descriptor: int, purpose: str) -> None:
+    # A full disk must not keep anybody from deleting what fills it.
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}, {purpose}".encode(), 0)

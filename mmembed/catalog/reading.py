@@ -12,17 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
 from mmembed.catalog.schema import connect
 from mmembed.errors import NotFound, StoreError
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
-
-COLUMNS = (
-    "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
-    "items.width, items.height, items.bytes, items.format, items.mtime_ns, "
-    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), items.vector_id"
-)
-SQL_VARIABLES = 500
-"""Ids bound in one statement; older SQLite allows 999."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +27,7 @@ class Model:
     dim: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the catalog remembers of an image file, to tell whether it changed."""
 
@@ -61,11 +54,14 @@ class CatalogReader:
         try:
             with self._lock:
                 return self._connection.execute(sql, values).fetchall()
+        except (OverflowError, UnicodeEncodeError):
+            return []  # a number or text that no row can hold
         except sqlite3.Error as error:
             raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
 
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
-        return int(self._rows(sql, values)[0][0] or 0)
+        rows = self._rows(sql, values)
+        return int(rows[0][0] or 0) if rows else 0
 
     @property
     def identity(self) -> str:
@@ -84,6 +80,18 @@ class CatalogReader:
         """Sequence number of the newest change of any vector; 0 at the beginning."""
         return self._number("SELECT max(seq) FROM changes")
 
+    def mark(self, seq: int) -> str:
+        """What tells this change from one with the same number in another history of the
+        catalog, such as before a backup was restored; hex, empty where there is none."""
+        rows = self._rows("SELECT hex(mark) FROM changes WHERE seq = ?", (seq,))
+        return str(rows[0][0]) if rows else ""
+
+    def extent(self, kind: Kind) -> tuple[int, int]:
+        """The last change, and how many distinct vectors of a kind there are as of it."""
+        sql = "SELECT (SELECT max(seq) FROM changes), (SELECT count(*) FROM vectors WHERE kind = ?)"
+        [(seq, count)] = self._rows(sql, (kind,))
+        return int(seq or 0), int(count)
+
     def changes(self, kind: Kind, after: int, until: int) -> tuple[list[int], list[int]]:
         """Ids of the vectors added and of those removed in (after, until], net of each other."""
         sql = (
@@ -101,12 +109,10 @@ class CatalogReader:
     def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The ids that are still there, and their vectors: float16 (n, dim)."""
         found: dict[int, bytes] = {}
-        for chunk in _chunks(vector_ids):
-            marks = ",".join("?" * len(chunk))
-            found.update(
-                self._rows(f"SELECT id, embedding FROM vectors WHERE id IN ({marks})", chunk)
-            )
-        return list(found), _stack(list(found.values()))
+        for chunk in chunks(vector_ids):
+            sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
+            found.update(self._rows(sql, chunk))
+        return list(found), stack(list(found.values()))
 
     def all_embeddings(
         self, kind: Kind, chunk: int = 10_000
@@ -116,32 +122,32 @@ class CatalogReader:
         sql = "SELECT id, embedding FROM vectors WHERE kind = ? AND id > ? ORDER BY id LIMIT ?"
         while rows := self._rows(sql, (kind, last, chunk)):
             ids = [int(row[0]) for row in rows]
-            yield ids, _stack([row[1] for row in rows])
+            yield ids, stack([row[1] for row in rows])
             last = ids[-1]
-
-    def count_vectors(self, kind: Kind) -> int:
-        """How many distinct vectors of a kind there are."""
-        return self._number("SELECT count(*) FROM vectors WHERE kind = ?", (kind,))
 
     def count(self, kind: Kind | None = None, chosen: Filter = EVERYTHING) -> int:
         """How many items there are, of one kind or of all."""
-        where, values = _where(kind, chosen)
-        return self._number(f"SELECT count(*) FROM items {where}", values)
+        clause, values = where(kind, chosen)
+        return self._number(f"SELECT count(*) FROM items {clause}", values)
 
     def item(self, item_id: int) -> Item:
         """One item with all its captions. Raises NotFound."""
         rows = self._rows(f"SELECT {COLUMNS} FROM items WHERE id = ?", (item_id,))
         if not rows:
             raise NotFound(f"item {item_id}: no such item")
-        return replace(_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ())))
+        return replace(
+            to_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ()))
+        )
 
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """The captions of images by image id, in the order they were given; images without
         any are left out."""
         found: dict[int, list[str]] = {}
-        for chunk in _chunks(image_ids):
-            marks = ",".join("?" * len(chunk))
-            sql = f"SELECT image_id, caption FROM items WHERE image_id IN ({marks}) ORDER BY id"
+        for chunk in chunks(image_ids):
+            sql = (
+                f"SELECT image_id, caption FROM items WHERE image_id IN ({marks(chunk)}) "
+                "ORDER BY position, id"
+            )
             for image_id, caption in self._rows(sql, chunk):
                 found.setdefault(int(image_id), []).append(str(caption))
         return found
@@ -158,34 +164,57 @@ class CatalogReader:
         self, *, after: int, limit: int, kind: Kind | None, chosen: Filter = EVERYTHING
     ) -> list[Item]:
         """Up to `limit` items with an id above `after`, by rising id."""
-        where, values = _where(kind, chosen)
-        sql = f"SELECT {COLUMNS} FROM items {where} AND items.id > ? ORDER BY items.id LIMIT ?"
-        return [_item(row) for row in self._rows(sql, (*values, after, limit))]
+        clause, values = where(kind, chosen)
+        sql = f"SELECT {COLUMNS} FROM items {clause} AND items.id > ? ORDER BY items.id LIMIT ?"
+        return [to_item(row) for row in self._rows(sql, (*values, after, limit))]
 
     def items_of_vectors(
         self, vector_ids: Sequence[int], chosen: Filter = EVERYTHING
     ) -> dict[int, list[Item]]:
         """The items that carry each of these vectors, by rising id; missing ids are left out."""
-        where, values = _condition(chosen)
+        conditions, values = condition(chosen)
         found: dict[int, list[Item]] = {}
-        for chunk in _chunks(vector_ids):
-            marks = ",".join("?" * len(chunk))
-            sql = f"SELECT {COLUMNS} FROM items WHERE vector_id IN ({marks}) {where} ORDER BY id"
+        for chunk in chunks(vector_ids):
+            sql = (
+                f"SELECT {COLUMNS} FROM items WHERE vector_id IN ({marks(chunk)}) {conditions} "
+                "ORDER BY id"
+            )
             for row in self._rows(sql, (*chunk, *values)):
-                found.setdefault(int(row[-1]), []).append(_item(row))
+                found.setdefault(int(row[-1]), []).append(to_item(row))
         return found
 
     def vectors_matching(self, kind: Kind, chosen: Filter) -> list[int]:
         """Ids of the vectors of items of a kind that pass a filter, rising."""
-        where, values = _where(kind, chosen)
-        rows = self._rows(f"SELECT DISTINCT vector_id FROM items {where} ORDER BY 1", values)
+        clause, values = where(kind, chosen)
+        rows = self._rows(f"SELECT DISTINCT vector_id FROM items {clause} ORDER BY 1", values)
         return [int(row[0]) for row in rows]
 
     def content(self, kind: Kind, sha256: str) -> Item | None:
         """Some item with this content, which therefore has a vector already; or None."""
         sql = f"SELECT {COLUMNS} FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
         rows = self._rows(sql, (kind, sha256))
-        return _item(rows[0]) if rows else None
+        return to_item(rows[0]) if rows else None
+
+    def embeddings_of(self, kind: Kind, contents: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+        """The vectors, float16 (dim,), that contents have already, by sha256."""
+        found: dict[str, NDArray[np.float16]] = {}
+        for chunk in chunks(contents):
+            sql = (
+                "SELECT items.sha256, embedding FROM items JOIN vectors ON vectors.id = vector_id "
+                f"WHERE items.kind = ? AND items.sha256 IN ({marks(chunk)})"
+            )
+            for sha256, embedding in self._rows(sql, (kind, *chunk)):
+                found[sha256] = np.frombuffer(embedding, dtype="<f2")
+        return found
+
+    def tags_of(self, item_ids: Sequence[int]) -> dict[int, set[str]]:
+        """The tags of items by id; items without any are left out."""
+        found: dict[int, set[str]] = {}
+        for chunk in chunks(item_ids):
+            sql = f"SELECT item_id, tag FROM tags WHERE item_id IN ({marks(chunk)})"
+            for item_id, tag in self._rows(sql, chunk):
+                found.setdefault(int(item_id), set()).add(str(tag))
+        return found
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
@@ -210,51 +239,3 @@ class CatalogReader:
         """SQLite's own integrity check: an empty list, or what it found."""
         found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]
         return [] if found == ["ok"] else found
-
-
-def _condition(chosen: Filter) -> tuple[str, list[object]]:
-    """SQL conditions, each starting with AND, and their values."""
-    parts = ["AND items.id IN (SELECT item_id FROM tags WHERE tag = ?)"] * len(chosen.tags)
-    values: list[object] = list(chosen.tags)
-    if chosen.folder:
-        prefix = chosen.folder.rstrip("/") + "/"
-        # A range, because LIKE has wildcards that paths may contain.
-        parts.append("AND items.path >= ? AND items.path < ?")
-        values += [prefix, prefix[:-1] + chr(ord("/") + 1)]
-    return " ".join(parts), values
-
-
-def _where(kind: Kind | None, chosen: Filter) -> tuple[str, list[object]]:
-    condition, values = _condition(chosen)
-    if kind is None:
-        return f"WHERE 1 {condition}", values
-    return f"WHERE items.kind = ? {condition}", [kind, *values]
-
-
-def _chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(ids), SQL_VARIABLES):
-        yield ids[start : start + SQL_VARIABLES]
-
-
-def _stack(blobs: Sequence[bytes]) -> NDArray[np.float16]:
-    if not blobs:
-        return np.empty((0, 0), dtype=np.float16)
-    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1)
-
-
-def _item(row: tuple[Any, ...]) -> Item:
-    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, tags, _ = row
-    return Item(
-        id=item_id,
-        kind=kind,
-        sha256=sha256,
-        path=path,
-        caption=caption,
-        image_id=image_id,
-        tags=tuple(sorted(str(tags).split("\x1f"))) if tags else (),
-        width=width,
-        height=height,
-        bytes=size,
-        format=form,
-        mtime_ns=mtime,
-    )

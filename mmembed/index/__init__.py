@@ -1,6 +1,6 @@
 """USearch: views of the catalog's vectors that can always be rebuilt. Owns usearch.
 
-snapshot (a verified file) → view (search, exact or HNSW)
+snapshot (a verified file), scoring (cosines → an order) → view (search, exact or HNSW)
 """
 
 from mmembed.index.view import VectorView

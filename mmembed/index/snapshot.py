@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -29,10 +29,22 @@ class Stamp:
     dim: int
     seq: int
     """The last change of the catalog that the snapshot holds."""
+    mark: str
+    """The random mark of that change; of another history, it differs."""
     count: int
-    bytes: int = 0
+    removed: int
+    """How many of the graph's nodes are tombstones."""
+    size: int = 0
+    """Bytes of the file."""
     checksum: str = ""
-    """blake2b of the file, hex."""
+    """blake2b of the other fields and the file, hex."""
+
+    def sealed(self, content: bytes | bytearray) -> Stamp:
+        """This stamp with the size and checksum of a file."""
+        sized = replace(self, size=len(content), checksum="")
+        digest = hashlib.blake2b(json.dumps(asdict(sized), sort_keys=True).encode())
+        digest.update(content)
+        return replace(sized, checksum=digest.hexdigest())
 
 
 def sidecar(path: Path) -> Path:
@@ -43,8 +55,7 @@ def sidecar(path: Path) -> Path:
 def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
     """Publish a snapshot and its stamp; a reader sees the old pair, the new one, or a
     pair that does not match, which it will not trust. Raises OSError."""
-    checksum = hashlib.blake2b(content).hexdigest()
-    full = Stamp(**{**asdict(stamp), "bytes": len(content), "checksum": checksum})
+    full = stamp.sealed(content)
     _replace(path, content)
     _replace(sidecar(path), json.dumps(asdict(full), indent=1).encode())
     _sync_folder(path.parent)
@@ -58,26 +69,30 @@ def read(path: Path, expected: Stamp) -> tuple[bytes, Stamp] | None:
         content = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         log.warning("%s: cannot be read (%s); rebuilding it", path, error)
+        return None
+    if stamp.sealed(content) != stamp:
+        log.warning("%s: fails its checksum; rebuilding it", path)
         return None
     for name in ("layout", "collection", "fingerprint", "kind", "dim"):
         if getattr(stamp, name) != getattr(expected, name):
             log.warning("%s: is of another %s; rebuilding it", path, name)
             return None
-    if len(content) != stamp.bytes or hashlib.blake2b(content).hexdigest() != stamp.checksum:
-        log.warning("%s: fails its checksum; rebuilding it", path)
-        return None
     return content, stamp
 
 
 def _replace(path: Path, content: bytes | bytearray) -> None:
     aside = path.with_name(path.name + ".new")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)  # on a full disk the space is needed
+        raise
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """Folders of images → the catalog; resumable at any moment.
 
 scan → manifests → plan → pipeline (decode → embed → commit)
+
+flow carries inputs through threads and model; captions embeds texts.
 """
 
 from mmembed.ingest.pipeline import Pipeline, Progress, Report

@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,10 +66,13 @@ def read_sidecar(image_path: str) -> tuple[str, ...]:
     """
     path = Path(os.path.splitext(image_path)[0] + ".txt")
     try:
-        if path.stat().st_size > MAX_SIDECAR_BYTES:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return ()  # opening a pipe would wait for a writer for ever
+        if status.st_size > MAX_SIDECAR_BYTES:
             raise ManifestError(f"{path}: over {MAX_SIDECAR_BYTES} bytes; not taken for a caption")
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as UTF-8 text: {error}") from error
@@ -87,19 +91,21 @@ def _rows(path: Path) -> Iterator[tuple[int, Row]]:
     if reader is None:
         raise ManifestError(f"{path}: expected one of {', '.join(readers)}")
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ManifestError(f"{path}: not a regular file")
         yield from reader(path)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read: {error}") from error
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-            except ValueError as error:
+                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            except (ValueError, RecursionError) as error:
                 raise ManifestError(f"{path}:{number}: not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ManifestError(f"{path}:{number}: expected a JSON object")
@@ -109,8 +115,11 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Row]]:
 def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-        for row in reader:
-            yield reader.line_num, row
+        try:
+            for row in reader:
+                yield reader.line_num, row
+        except csv.Error as error:
+            raise ManifestError(f"{path}:{reader.line_num}: not CSV: {error}") from error
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
@@ -143,15 +152,20 @@ def _texts(value: Any) -> Iterable[str]:
             listed = _json_list(value)
             if listed is not None:
                 return _texts(listed)
-        return [value.strip()] if value.strip() else []
+        value = [value]
     if isinstance(value, list):
-        return [text.strip() for text in value if isinstance(text, str) and text.strip()]
+        return [_clean(text) for text in value if isinstance(text, str) and text.strip()]
     return []
+
+
+def _clean(text: str) -> str:
+    # JSON can spell halves of characters, which are no text and cannot be stored.
+    return text.strip().encode("utf-8", "replace").decode()
 
 
 def _tags(value: Any) -> Iterable[str]:
     if isinstance(value, str) and not value.lstrip().startswith("["):
-        return [tag.strip() for tag in re.split("[,;|]", value) if tag.strip()]
+        return [_clean(tag) for tag in re.split("[,;|]", value) if tag.strip()]
     return _texts(value)
 
 

@@ -8,24 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, Known
 from mmembed.decode import Limits, decode, read_file
-from mmembed.errors import ImageError, MmembedError, StoreError
+from mmembed.errors import ImageError
+from mmembed.ingest.captions import embed_captions
+from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.ingest.plan import Plan, Source
-from mmembed.types import Embeddings, Encoder, Failure, Item
+from mmembed.types import Encoder, Failure
 
 COMMIT_IMAGES = 64
 """Images in one transaction at the most; a kill loses less than this many embeddings."""
 COMMIT_SECONDS = 5.0
+RECAPTION_IMAGES = 256
+"""Images in one transaction where only what is said of them has changed."""
 
 Progress = Callable[[int, int, int], None]
 """Called with how many files are done, how many there are, and how many have failed."""
@@ -60,6 +62,7 @@ class Prepared:
 
     source: Source
     entry: ImageEntry
+    """Carries the vector of a known content: its other items may be gone before it is written."""
     pixels: NDArray[np.float32] | None
 
 
@@ -93,6 +96,9 @@ class Pipeline:
             self._index(plan, known, report, progress)
             self._recaption(plan, known, report)
             report.removed = self.catalog.remove([item.id for item in plan.gone.values()])
+            self.catalog.forget_failures(
+                lambda path: plan.scan.covers(path) and path not in plan.scan.files
+            )
         except KeyboardInterrupt:
             report.interrupted = True
         report.seconds = time.monotonic() - started
@@ -105,26 +111,28 @@ class Pipeline:
     ) -> None:
         done = len(plan.unchanged)
         progress(done, report.total, 0)
-        with ThreadPoolExecutor(self.threads, "decode") as pool:
-            prepared = _ordered(pool, self._prepare, plan.work, window=4 * self.batch)
-            for group in _grouped(prepared, COMMIT_IMAGES, COMMIT_SECONDS):
+        pool = ThreadPoolExecutor(self.threads, "decode")
+        try:
+            prepared = ordered(pool, self._prepare, plan.work, window=4 * self.batch)
+            for group in grouped(prepared, COMMIT_IMAGES, COMMIT_SECONDS):
                 failures = [one for one in group if isinstance(one, Failure)]
                 ready = [one for one in group if isinstance(one, Prepared)]
-                fresh = [one for one in ready if not self._moved(one, plan, known, report)]
+                fresh = self._without_moved(ready, plan, known, report)
                 entries = self._embed(fresh, failures, report)
                 self.catalog.write(entries, failures)
                 report.failures += failures
                 done += len(group)
                 progress(done, report.total, len(report.failures))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _prepare(self, source: Source) -> Prepared | Failure:
         """Read, hash, decode and preprocess one file; runs in a decode thread."""
         try:
             data = read_file(source.path, limits=self.limits)
-            sha256 = hashlib.sha256(data).hexdigest()
             entry = ImageEntry(
                 path=source.path,
-                sha256=sha256,
+                sha256=hashlib.sha256(data).hexdigest(),
                 embedding=None,
                 width=0,
                 height=0,
@@ -134,140 +142,160 @@ class Pipeline:
                 captions=tuple(CaptionEntry(text, None) for text in source.captions),
                 tags=source.tags,
             )
-            twin = self.catalog.content("image", sha256)
-            if twin is not None:
-                return Prepared(source, _like(entry, twin), None)
+            copy = self._copy(entry)
+            if copy is not None:
+                return Prepared(source, copy, None)
             picture = decode(data, name=source.path, limits=self.limits)
-            width, height = picture.image.size
-            entry = replace(entry, width=width, height=height, format=picture.format)
-            return Prepared(source, entry, self.encoder.preprocess(picture.image))
         except ImageError as error:
             return Failure(source.path, type(error).__name__, str(error))
+        width, height = picture.image.size
+        entry = replace(entry, width=width, height=height, format=picture.format)
+        encoder = self.encoder
+        try:
+            return Prepared(source, entry, encoder.preprocess(picture.image))
+        except Exception as error:  # a model's preprocessing may raise anything
+            return _failure(source.path, error)
 
-    def _moved(self, one: Prepared, plan: Plan, known: dict[str, Known], report: Report) -> bool:
-        """Take note of a file whose content is known and only its time or place is new."""
-        path, sha256 = one.source.path, one.entry.sha256
-        same = known.get(path)
-        if same is not None and same.sha256 == sha256:
-            report.touched += 1
-            self.catalog.move(same.id, path, one.entry.mtime_ns)
-        elif same is None and (old := plan.take_gone(sha256)):
-            report.moved += 1
-            same = replace(old, bytes=one.entry.bytes, mtime_ns=one.entry.mtime_ns)
-            known[path] = same
-            self.catalog.move(same.id, path, one.entry.mtime_ns)
-        else:
-            return False
-        plan.unchanged.append(one.source)
-        return True
+    def _copy(self, entry: ImageEntry) -> ImageEntry | None:
+        """The entry with what is known of its content; None where that is new."""
+        twin = self.catalog.content("image", entry.sha256)
+        vector = self.catalog.embeddings_of("image", [entry.sha256]).get(entry.sha256)
+        if twin is None or vector is None:
+            return None
+        return replace(
+            entry,
+            embedding=vector.astype(np.float32),
+            width=twin.width or 0,
+            height=twin.height or 0,
+            format=twin.format or "",
+        )
+
+    def _without_moved(
+        self, group: Sequence[Prepared], plan: Plan, known: dict[str, Known], report: Report
+    ) -> list[Prepared]:
+        """Take note of files whose content is known and only whose time or place is new;
+        returns the others."""
+        moves, others = [], []
+        for one in group:
+            path, entry = one.source.path, one.entry
+            same = known.get(path)
+            if same is not None and same.sha256 == entry.sha256:
+                report.touched += 1
+            elif same is None and (same := plan.take_gone(entry.sha256)):
+                report.moved += 1
+                known[path] = same
+            else:
+                others.append(one)
+                continue
+            moves.append((same.id, path, entry.mtime_ns))
+            plan.unchanged.append(one.source)
+        if moves:
+            self.catalog.move(moves)
+        return others
 
     def _embed(
         self, group: Sequence[Prepared], failures: list[Failure], report: Report
     ) -> list[ImageEntry]:
         """Entries with their embeddings; a content that comes twice is embedded once."""
-        first = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
-        vectors: dict[str, NDArray[np.float32]] = {}
-        pending = list(first.values())[::-1]
-        for start in range(0, len(pending), self.batch):
-            vectors.update(self._embed_batch(pending[start : start + self.batch], failures))
-        broken = first.keys() - vectors.keys()
-        entries = []
-        for one in group:
-            if one.entry.sha256 in broken:
-                continue
-            embedding = vectors.pop(one.entry.sha256, None)
-            report.embedded += embedding is not None
-            report.copies += embedding is None
-            entries.append(replace(one.entry, embedding=embedding))
-        return self._with_captions(entries)
+        new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
+        # Some may have been committed since their copies were prepared.
+        vectors: dict[str, NDArray[np.float32]] = {
+            sha256: vector.astype(np.float32)
+            for sha256, vector in self.catalog.embeddings_of("image", list(new)).items()
+        }
+        pending = [one for sha256, one in reversed(new.items()) if sha256 not in vectors]
+        errors: dict[str, Exception] = {}
+        for one, row in zip(pending, self._rows(pending), strict=True):
+            if isinstance(row, Exception):
+                errors[one.entry.sha256] = row
+            else:
+                vectors[one.entry.sha256] = row
+        failures += [
+            _failure(one.source.path, errors[one.entry.sha256])
+            for one in group
+            if one.entry.sha256 in errors
+        ]
+        entries = [
+            replace(one.entry, embedding=vectors.get(one.entry.sha256, one.entry.embedding))
+            for one in group
+            if one.entry.sha256 not in errors
+        ]
+        fresh = len(pending) - len(errors)
+        report.embedded += fresh
+        report.copies += len(entries) - fresh
+        return self._with_captions(entries, failures)
 
-    def _embed_batch(
-        self, batch: Sequence[Prepared], failures: list[Failure]
-    ) -> dict[str, NDArray[np.float32]]:
-        """Embeddings by content; where a batch fails, each image is tried alone."""
-        try:
-            rows = self.encoder.embed_preprocessed(_stack(batch))
-        except StoreError:
-            raise
-        except (MmembedError, RuntimeError, ValueError) as error:
-            if len(batch) > 1:
-                alone = [self._embed_batch([one], failures) for one in batch]
-                return {key: row for part in alone for key, row in part.items()}
-            path = batch[0].source.path
-            failures.append(Failure(path, type(error).__name__, f"{path}: {error}"))
-            return {}
-        return {one.entry.sha256: row for one, row in zip(batch, rows, strict=True)}
+    def _rows(self, pending: Sequence[Prepared]) -> list[NDArray[np.float32] | Exception]:
+        if not pending:
+            return []
+        encoder, pixels = self.encoder, [one.pixels for one in pending if one.pixels is not None]
+        rows: list[NDArray[np.float32] | Exception] = []
+        for start in range(0, len(pixels), self.batch):
+            rows += embed_each(
+                pixels[start : start + self.batch],
+                lambda some: encoder.embed_preprocessed(np.stack(some)),
+            )
+        return rows
 
     # -- captions --------------------------------------------------------------------
 
-    def _with_captions(self, entries: Sequence[ImageEntry]) -> list[ImageEntry]:
+    def _with_captions(
+        self, entries: Sequence[ImageEntry], failures: list[Failure]
+    ) -> list[ImageEntry]:
         texts = [caption.text for entry in entries for caption in entry.captions]
-        embedded = {caption.text: caption for caption in self.embed_captions(texts)}
+        embedded, errors = embed_captions(self.catalog, self.load, texts)
+        for entry in entries:
+            failures += [
+                _failure(entry.path, errors[c.text]) for c in entry.captions if c.text in errors
+            ]
         return [
-            replace(entry, captions=tuple(embedded[c.text] for c in entry.captions))
+            replace(
+                entry,
+                captions=tuple(embedded[c.text] for c in entry.captions if c.text in embedded),
+            )
             for entry in entries
         ]
 
     def embed_captions(self, texts: Sequence[str]) -> list[CaptionEntry]:
-        """Distinct captions, with embeddings where their text has no vector yet."""
-        entries = [CaptionEntry(text, None) for text in dict.fromkeys(texts)]
-        new = [e for e in entries if self.catalog.content("caption", e.sha256) is None]
-        if not new:
-            return entries
-        rows: Embeddings = self.encoder.embed_texts([e.text for e in new])
-        vectors = {entry.text: row for entry, row in zip(new, rows, strict=True)}
-        return [replace(entry, embedding=vectors.get(entry.text)) for entry in entries]
+        """Distinct captions with their embeddings. Raises InputError for what is no text, and
+        what the model raises."""
+        embedded, errors = embed_captions(self.catalog, self.load, texts)
+        for error in errors.values():
+            raise error
+        return list(embedded.values())
 
     def _recaption(self, plan: Plan, known: dict[str, Known], report: Report) -> None:
         """Bring captions and tags of unchanged images up to what is said of them now."""
-        said = {known[s.path].id: s for s in plan.unchanged if s.captions or s.tags}
-        old = self.catalog.captions_of(list(said))
-        for item_id, source in said.items():
-            if source.captions and list(source.captions) != old.get(item_id, []):
-                self.catalog.set_captions(item_id, self.embed_captions(source.captions))
-                report.recaptioned += 1
-            if source.tags:
-                self.catalog.add_tags(item_id, source.tags)
+        said = [(known[s.path].id, s) for s in plan.unchanged if s.captions or s.tags]
+        for start in range(0, len(said), RECAPTION_IMAGES):
+            self._recaption_some(said[start : start + RECAPTION_IMAGES], report)
+
+    def _recaption_some(self, said: Sequence[tuple[int, Source]], report: Report) -> None:
+        ids = [item_id for item_id, _ in said]
+        captions, tags = self.catalog.captions_of(ids), self.catalog.tags_of(ids)
+        other = {
+            item_id: source.captions
+            for item_id, source in said
+            if source.captions and list(source.captions) != captions.get(item_id)
+        }
+        embedded, errors = embed_captions(
+            self.catalog, self.load, [text for texts in other.values() for text in texts]
+        )
+        words = [
+            (item_id, [embedded[t] for t in other.get(item_id, ()) if t in embedded], source.tags)
+            for item_id, source in said
+            if item_id in other or not tags.get(item_id, set()).issuperset(source.tags)
+        ]
+        if words:
+            self.catalog.set_words(words)
+        report.recaptioned += len(other)
+        report.failures += [
+            _failure(source.path, errors[text])
+            for item_id, source in said
+            for text in other.get(item_id, ())
+            if text in errors
+        ]
 
 
-def _like(entry: ImageEntry, twin: Item) -> ImageEntry:
-    return replace(entry, width=twin.width or 0, height=twin.height or 0, format=twin.format or "")
-
-
-def _stack(batch: Sequence[Prepared]) -> NDArray[np.float32]:
-    return np.stack([one.pixels for one in batch if one.pixels is not None])
-
-
-def _ordered(
-    pool: ThreadPoolExecutor,
-    prepare: Callable[[Source], Prepared | Failure],
-    work: Iterable[Source],
-    *,
-    window: int,
-) -> Iterator[Prepared | Failure]:
-    """Results in the order of the work, with at most `window` files in flight."""
-    waiting: deque[Future[Prepared | Failure]] = deque()
-    source = iter(work)
-    try:
-        waiting.extend(pool.submit(prepare, one) for one in islice(source, window))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(prepare, one) for one in islice(source, 1))
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def _grouped(
-    results: Iterable[Prepared | Failure], size: int, seconds: float
-) -> Iterator[list[Prepared | Failure]]:
-    """Groups of up to `size` results, smaller ones where they come slowly."""
-    group: list[Prepared | Failure] = []
-    started = time.monotonic()
-    for result in results:
-        group.append(result)
-        if len(group) >= size or time.monotonic() - started > seconds:
-            yield group
-            group, started = [], time.monotonic()
-    if group:
-        yield group
+def _failure(path: str, error: Exception) -> Failure:
+    return Failure(path, type(error).__name__, f"{path}: {error}")

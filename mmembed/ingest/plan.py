@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ class Source:
 class Plan:
     """What one indexing has to do."""
 
+    scan: Scan
     work: list[Source] = field(default_factory=list)
     """Files that are new, or whose size or time changed."""
     unchanged: list[Source] = field(default_factory=list)
@@ -35,7 +37,8 @@ class Plan:
     """Known files that the scan should have met and did not."""
     failures: list[Failure] = field(default_factory=list)
     kept_because_empty: bool = False
-    """Nothing at all was found where images are known: an unmounted disk, perhaps."""
+    """Nothing at all was found below some path where images are known: an unmounted disk,
+    perhaps."""
     _gone_contents: dict[str, list[str]] | None = None
 
     def take_gone(self, sha256: str) -> Known | None:
@@ -54,7 +57,7 @@ def make_plan(scan: Scan, known: Mapping[str, Known], manifests: Sequence[Path])
     Raises ManifestError for a manifest that was asked for; one that the scan came across
     and that cannot be read is a failure among others.
     """
-    plan = Plan(failures=list(scan.failures))
+    plan = Plan(scan, failures=list(scan.failures))
     words = _all_words(scan, manifests, plan)
     for path, stat in scan.files.items():
         source = _source(path, stat, words.pop(path, None), plan)
@@ -63,15 +66,20 @@ def make_plan(scan: Scan, known: Mapping[str, Known], manifests: Sequence[Path])
             plan.unchanged.append(source)
         else:
             plan.work.append(source)
-    plan.gone = {p: k for p, k in known.items() if p not in scan.files and scan.covers(p)}
-    if not scan.files and plan.gone:
-        plan.gone = {}
-        plan.kept_because_empty = True
+    gone, plan.kept_because_empty = scan.missing(known)
+    plan.gone = {path: known[path] for path in gone}
     for path, left in words.items():
-        if scan.covers(path):
-            reason = f"{path}: no such image, though {left.where} names it"
-            plan.failures.append(Failure(path, "ManifestError", reason))
+        # One that exists outside the scanned folders is merely not of this indexing.
+        if scan.covers(path) or not os.path.lexists(path):
+            name = text_of(path)
+            reason = f"{name}: no such image, though {text_of(left.where)} names it"
+            plan.failures.append(Failure(name, "ManifestError", reason))
     return plan
+
+
+def text_of(path: str) -> str:
+    """A path that a manifest may have misspelt, as text that can be printed."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _all_words(scan: Scan, manifests: Sequence[Path], plan: Plan) -> dict[str, Words]:
@@ -83,7 +91,8 @@ def _all_words(scan: Scan, manifests: Sequence[Path], plan: Plan) -> dict[str, W
         except ManifestError as error:
             if path in manifests:
                 raise
-            plan.failures.append(Failure(str(path), "ManifestError", str(error)))
+            name = text_of(str(path))
+            plan.failures.append(Failure(name, "ManifestError", text_of(str(error))))
             continue
         for image, words in found.items():
             into = merged.setdefault(image, words)

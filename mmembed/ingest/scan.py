@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmembed.catalog import FILE_NAME
 from mmembed.decode import printable
 from mmembed.errors import InputError
 from mmembed.types import Failure
@@ -28,7 +29,7 @@ MANIFESTS = frozenset(
 """Files that are taken for caption manifests wherever a scan meets them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileStat:
     """Size and time of a file, by which it counts as unchanged."""
 
@@ -45,15 +46,25 @@ class Scan:
     """Image files by absolute path, in the order they are indexed."""
     manifests: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
-    """Folders that could not be listed: what is known under them is kept."""
+    passed: set[str] = field(default_factory=set)
+    """What was not entered: unreadable, hidden, linked and data folders. What is known of
+    them, because they were indexed by their own name, is kept."""
     hidden: int = 0
     linked: int = 0
     other: int = 0
 
     def covers(self, path: str) -> bool:
         """Whether the scan would have met this file, were it still there."""
-        return _under(path, self.roots) and not _under(path, self.unreadable)
+        return _under(path, self.roots) and self.passed.isdisjoint(_ancestors(path))
+
+    def missing(self, known: Iterable[str]) -> tuple[list[str], bool]:
+        """The known files that the scan should have met and did not; and whether some root
+        is empty where files are known: it may be a disk that is not mounted, so they count
+        as missing no more than files of another root."""
+        gone = [path for path in known if path not in self.files and self.covers(path)]
+        empty = [root for root in self.roots if not any(_under(f, [root]) for f in self.files)]
+        kept = [path for path in gone if not _under(path, empty)]
+        return kept, len(kept) < len(gone)
 
 
 def scan(paths: Sequence[Path]) -> Scan:
@@ -61,46 +72,75 @@ def scan(paths: Sequence[Path]) -> Scan:
     entered; linked folders are counted, not followed. Raises InputError for a path that
     does not exist, before anything is done."""
     for path in paths:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
-    found = Scan(roots=[os.path.abspath(path) for path in paths])
+        if not os.path.exists(path):
+            raise InputError(f"{printable(path)}: no such file or folder")
+    found = Scan(roots=list(dict.fromkeys(os.path.abspath(path) for path in paths)))
+    visited: set[str] = set()
     for root in found.roots:
         if os.path.isdir(root):
-            _walk(root, found)
+            _walk(root, found, visited)
         else:
             _take(root, found)
     return found
 
 
-def _walk(root: str, found: Scan) -> None:
+def _walk(root: str, found: Scan, visited: set[str]) -> None:
     pending = [root]
     while pending:
         folder = pending.pop()
-        folders: list[str] = []
-        for entry in _entries(folder, found):
-            if entry.name.startswith("."):
-                found.hidden += 1
-            elif entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-            elif entry.is_dir():
-                found.linked += 1
-            elif entry.name in MANIFESTS:
-                found.manifests.append(Path(entry.path))
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                _take(entry.path, found)
-            else:
-                found.other += 1
+        if folder in visited:
+            continue  # one root may lie in another
+        visited.add(folder)
+        entries = _entries(folder, found)
+        if any(entry.name == FILE_NAME for entry in entries):
+            # A collection of ours: its thumbnails are no new pictures.
+            found.passed.add(folder)
+            found.other += 1
+            continue
+        folders = [entry.path for entry in entries if _sort(entry, found)]
         pending.extend(reversed(folders))
 
 
-def _entries(folder: str, found: Scan) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: str, found: Scan) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
-            yield from sorted(entries, key=lambda entry: entry.name)
+            return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        found.unreadable.append(folder)
+        found.passed.add(folder)
         reason = f"{printable(folder)}: the folder cannot be read: {error.strerror}"
         found.failures.append(Failure(printable(folder), "OSError", reason))
+        return []
+
+
+def _sort(entry: os.DirEntry[str], found: Scan) -> bool:
+    """Put an entry where it belongs; True for a folder to enter."""
+    if entry.name.startswith("."):
+        found.hidden += 1
+        _pass_over(entry.path, found)
+    elif _is_folder(entry, follow=False):
+        return True
+    elif _is_folder(entry, follow=True):
+        found.linked += 1
+        _pass_over(entry.path, found)
+    elif entry.name in MANIFESTS:
+        found.manifests.append(Path(entry.path))
+    elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+        _take(entry.path, found)
+    else:
+        found.other += 1
+    return False
+
+
+def _pass_over(path: str, found: Scan) -> None:
+    if path not in found.roots:
+        found.passed.add(path)
+
+
+def _is_folder(entry: os.DirEntry[str], *, follow: bool) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=follow)
+    except OSError:  # links that lead to each other
+        return False
 
 
 def _take(path: str, found: Scan) -> None:
@@ -125,3 +165,13 @@ def _refuse(path: str, reason: str, found: Scan) -> None:
 
 def _under(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
+def _ancestors(path: str) -> Iterator[str]:
+    """The path itself and the folders above it."""
+    while True:
+        yield path
+        above = os.path.dirname(path)
+        if above == path:
+            return
+        path = above

@@ -1,0 +1,82 @@
+"""Rows of the catalog as items and vectors, and filters as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.types import Filter, Item, Kind
+
+T = TypeVar("T")
+
+COLUMNS = (
+    "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
+    "items.width, items.height, items.bytes, items.format, items.mtime_ns, "
+    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), items.vector_id"
+)
+TAG_SEPARATOR = "\x1f"
+SQL_VARIABLES = 500
+"""Ids bound in one statement; older SQLite allows 999."""
+
+
+def condition(chosen: Filter) -> tuple[str, list[object]]:
+    """SQL conditions, each starting with AND, and their values."""
+    parts = ["AND items.id IN (SELECT item_id FROM tags WHERE tag = ?)"] * len(chosen.tags)
+    values: list[object] = list(chosen.tags)
+    if chosen.folder:
+        prefix = chosen.folder.rstrip("/") + "/"
+        # A range, because LIKE has wildcards that paths may contain.
+        parts.append("AND items.path >= ? AND items.path < ?")
+        values += [prefix, prefix[:-1] + chr(ord("/") + 1)]
+    return " ".join(parts), values
+
+
+def where(kind: Kind | None, chosen: Filter) -> tuple[str, list[object]]:
+    """A WHERE clause and its values: the items of a kind, or of all, that pass a filter."""
+    conditions, values = condition(chosen)
+    if kind is None:
+        return f"WHERE 1 {conditions}", values
+    if kind == "image":
+        # Spelled out, so that SQLite may use the index of images by path.
+        return f"WHERE items.kind = 'image' {conditions}", values
+    return f"WHERE items.kind = ? {conditions}", [kind, *values]
+
+
+def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
+    """As many keys at a time as one statement may bind."""
+    for start in range(0, len(keys), SQL_VARIABLES):
+        yield keys[start : start + SQL_VARIABLES]
+
+
+def marks(keys: Sequence[T]) -> str:
+    """Question marks, one per key, for `IN (…)`."""
+    return ",".join("?" * len(keys))
+
+
+def stack(blobs: Sequence[bytes]) -> NDArray[np.float16]:
+    """Stored embeddings as float16 (n, dim)."""
+    if not blobs:
+        return np.empty((0, 0), dtype=np.float16)
+    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1)
+
+
+def to_item(row: tuple[Any, ...]) -> Item:
+    """The item of a row of COLUMNS."""
+    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, tags, _ = row
+    return Item(
+        id=item_id,
+        kind=kind,
+        sha256=sha256,
+        path=path,
+        caption=caption,
+        image_id=image_id,
+        tags=tuple(sorted(str(tags).split(TAG_SEPARATOR))) if tags else (),
+        width=width,
+        height=height,
+        bytes=size,
+        format=form,
+        mtime_ns=mtime,
+    )
