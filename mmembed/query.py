@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.errors import QueryError
+from mmembed.errors import ModelError, QueryError
 from mmembed.types import Embeddings, Term
 
 Embedding = NDArray[np.float32]
@@ -25,27 +25,40 @@ def query_embedding(
 
     A negative weight leads away from a term. Raises QueryError where there is no term, a
     term is not exactly one thing, a weight is not a finite number other than 0, or the terms
-    cancel out.
+    cancel out, and ModelError where a vector is not finite.
     """
     check_terms(terms)
     texts = [term.text for term in terms if term.text is not None]
     by_text = dict(zip(texts, embed_texts(texts), strict=True)) if texts else {}
-    total: NDArray[np.float64] | None = None
-    for term in terms:
-        if term.text is not None:
-            part = by_text[term.text]
-        elif term.image is not None:
-            part = embed_image(term.image)
-        else:
-            assert term.item is not None
-            part = embedding_of(term.item)
-        weighted = part.astype(np.float64) * term.weight
-        total = weighted if total is None else total + weighted
-    assert total is not None
+    # Relative to the largest, so that no weight is too large or too small to be added up.
+    largest = max(abs(term.weight) for term in terms)
+    total = sum(
+        (
+            _part(term, by_text, embed_image, embedding_of) * (term.weight / largest)
+            for term in terms
+        ),
+        start=np.float64(0),
+    )
     norm = float(np.linalg.norm(total))
+    if not math.isfinite(norm):
+        raise ModelError("the model gave no finite vector for the query")
     if norm < 1e-6:
         raise QueryError("the terms of the query cancel out; change their weights")
-    return (total / norm).astype(np.float32)
+    return np.asarray(total / norm, dtype=np.float32)
+
+
+def _part(
+    term: Term,
+    by_text: Mapping[str, Embedding],
+    embed_image: Callable[[bytes], Embedding],
+    embedding_of: Callable[[int], Embedding],
+) -> NDArray[np.float64]:
+    if term.text is not None:
+        return by_text[term.text].astype(np.float64)
+    if term.image is not None:
+        return embed_image(term.image).astype(np.float64)
+    assert term.item is not None
+    return embedding_of(term.item).astype(np.float64)
 
 
 def check_terms(terms: Sequence[Term]) -> None:

@@ -19,11 +19,19 @@ def cached(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) ->
     """
     path = folder / sha256[:2] / f"{sha256}-{size}-v{VERSION}.webp"
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
+        if _whole(content):
+            return content
     except OSError:
-        content = render()
+        pass
+    content = render()
     _keep(path, content)
     return content
+
+
+def _whole(content: bytes) -> bool:
+    """Whether a WebP file is as long as it says: a power cut may have shortened it."""
+    return content[:4] == b"RIFF" and len(content) == 8 + int.from_bytes(content[4:8], "little")
 
 
 def _keep(path: Path, content: bytes) -> None:
