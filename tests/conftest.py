@@ -1,0 +1,123 @@
+"""Collections without a model, and pictures to put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmembed.catalog import Catalog, ImageEntry, Model
+from mmembed.collection import Collection
+from mmembed.config import Settings
+from mmembed.ingest import Report
+from tests.fake_encoder import COLOURS, FakeEncoder
+
+MakePicture = Callable[..., Path]
+OpenCollection = Callable[..., Collection]
+Index = Callable[..., Report]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """An empty folder for pictures."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def picture(photos: Path) -> MakePicture:
+    """`picture("a.png", "red", seed=1)`: a file in `photos`; another seed, another content."""
+
+    def make(name: str = "a.png", colour: str = "red", *, seed: int = 0) -> Path:
+        image = Image.new("RGB", (16, 16), COLOURS[colour])
+        if seed:
+            corner = np.random.default_rng(seed).integers(0, 255, 3)
+            image.paste((int(corner[0]), int(corner[1]), int(corner[2])), (0, 0, 4, 4))
+        path = photos / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    """The encoder of the collections of this test; `batches` counts its calls."""
+    return FakeEncoder()
+
+
+@pytest.fixture
+def open_collection(tmp_path: Path, encoder: FakeEncoder) -> Iterator[OpenCollection]:
+    """Opens the collection of `tmp_path`, again and again; all are closed at the end."""
+    opened: list[Collection] = []
+
+    def open_one(**settings: Any) -> Collection:
+        chosen = {"data": tmp_path / "data", "model": "fake", "decode_threads": 2, **settings}
+        collection = Collection(Settings.from_env({}, **chosen), load=lambda name: encoder)
+        opened.append(collection)
+        return collection
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def collection(open_collection: OpenCollection) -> Collection:
+    """An empty collection that embeds colours."""
+    return open_collection()
+
+
+@pytest.fixture
+def index(collection: Collection, photos: Path) -> Index:
+    """`index()` brings the collection up to `photos`, or to the paths given."""
+
+    def run(*paths: Path, **options: Any) -> Report:
+        return collection.index(list(paths) or [photos], progress=_quietly, **options)
+
+    return run
+
+
+@pytest.fixture
+def open_catalog(tmp_path: Path) -> Iterator[Callable[[], Catalog]]:
+    """Opens the catalog of `tmp_path / "data"`, claimed for a model of four numbers."""
+    opened: list[Catalog] = []
+
+    def open_one() -> Catalog:
+        catalog = Catalog(tmp_path / "data")
+        opened.append(catalog)
+        catalog.claim(Model("four", "fingerprint-of-four", 4))
+        return catalog
+
+    yield open_one
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def catalog(open_catalog: Callable[[], Catalog]) -> Catalog:
+    """A catalog whose vectors have four numbers."""
+    return open_catalog()
+
+
+@pytest.fixture
+def entry() -> Callable[..., ImageEntry]:
+    """`entry("/a.jpg", [1, 0, 0, 0])`: an image to write; its content is its path's."""
+
+    def make(path: str, vector: Any = (1, 0, 0, 0), **more: Any) -> ImageEntry:
+        embedding = None if vector is None else np.asarray(vector, dtype=np.float32)
+        values: dict[str, Any] = {"sha256": f"content of {path}", "embedding": embedding}
+        sizes = {"width": 4, "height": 3, "bytes": 99, "format": "JPEG", "mtime_ns": 7}
+        return ImageEntry(path=path, **{**values, **sizes, **more})
+
+    return make
+
+
+def _quietly(done: int, total: int, failed: int) -> None:
+    pass
