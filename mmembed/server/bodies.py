@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 
 from mmembed.collection import Collection
 from mmembed.config import PREFIX
@@ -66,10 +67,16 @@ async def _read_any(request: Request) -> bytes | Form:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await request.body()
     settings = collection_of(request).settings
-    async with request.form(
-        max_files=settings.max_items + 1, max_fields=settings.max_labels + OTHER_FIELDS
-    ) as form:
-        return await _form(form)
+    most = {"max_files": settings.max_items + 1, "max_fields": settings.max_labels + OTHER_FIELDS}
+    try:
+        async with request.form(**most) as form:
+            return await _form(form)
+    except HTTPException as error:
+        if "aximum" not in str(error.detail):
+            raise
+        raise LimitError(
+            f"{error.detail} Raise {PREFIX}MAX_ITEMS for images, {PREFIX}MAX_LABELS for labels"
+        ) from None
 
 
 async def _form(form: FormData) -> Form:
@@ -107,9 +114,8 @@ def check(values: dict[str, Any], shape: type[AnyShape]) -> AnyShape:
 
 
 def _invalid(error: ValidationError) -> RequestValidationError:
-    return RequestValidationError(
-        error.errors(include_url=False, include_input=False, include_context=False)
-    )
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in details])
 
 
 def image_bytes(text: str, name: str) -> bytes:
@@ -120,7 +126,7 @@ def image_bytes(text: str, name: str) -> bytes:
     if text.startswith("data:") and (match is None or match[1] is None):
         raise ImageError(name, "expected data:image/…;base64,…")
     try:
-        payload = "".join((text[match.end() :] if match else text).split())
+        payload = "".join((text[match.end() :] if match else text).splitlines())
         return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ImageError(name, "neither a data URI nor base64") from None

@@ -136,9 +136,8 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _place(location: Sequence[str | int]) -> str:
     """`("body", "images", 0, "name")` → `images[0].name`."""
-    parts = location[1:] if location[:1] in (("body",), ("query",), ("path",)) else location
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
-    return text.removeprefix(".")
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:])
+    return "".join(parts).removeprefix(".")
 
 
 def _http(request: Request, error: Exception) -> JSONResponse:

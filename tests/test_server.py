@@ -1,0 +1,501 @@
+"""What all routes share: pages, errors, the guard, limits, health, many callers at once."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from mmembed import errors
+from mmembed.server import create_app, health
+from mmembed.server.failures import STATUS
+from tests.fake_encoder import FakeEncoder
+from tests.serving import (
+    ADDRESS,
+    Gate,
+    add,
+    data_uri,
+    error_of,
+    eventually,
+    open_collection,
+    picture,
+    serving,
+    write_pictures,
+)
+
+JSON = dict[str, Any]
+HARDENED = ("content-security-policy", "x-content-type-options", "referrer-policy")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("collection")
+    with serving(folder, max_upload_mb=0.2, allowed_hosts=("Photos.example", "x:9")) as (
+        client,
+        _,
+    ):
+        add(client, "red")
+        yield client
+
+
+# -- pages and the description of the API --------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_pages_come_from_here_alone(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    files = re.findall(r'(?:src|href)="(/static/[^"#]+)', answer.text)
+    assert files
+    for file in files:
+        found = client.get(file)
+        assert found.status_code == 200, file
+        assert found.headers["cache-control"] == "no-cache"
+
+
+def test_every_route_is_described(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()
+    methods = {(method, path) for path, ways in described["paths"].items() for method in ways}
+    assert methods == {
+        ("get", "/v1/search"),
+        ("post", "/v1/search"),
+        ("post", "/v1/classify"),
+        ("get", "/v1/items"),
+        ("post", "/v1/items"),
+        ("get", "/v1/items/{item_id}"),
+        ("patch", "/v1/items/{item_id}"),
+        ("delete", "/v1/items/{item_id}"),
+        ("get", "/v1/items/{item_id}/image"),
+        ("get", "/v1/items/{item_id}/thumbnail"),
+        ("post", "/v1/embeddings"),
+        ("get", "/v1/models"),
+        ("get", "/health"),
+    }
+    for path, ways in described["paths"].items():
+        for method, operation in ways.items():
+            assert operation["description"], path
+            assert ("requestBody" in operation) == (method in ("post", "patch")), path
+            assert "4XX" in operation["responses"], path
+
+
+def test_every_reference_in_the_description_leads_somewhere(client: TestClient) -> None:
+    answer = client.get("/openapi.json")
+    schemas = answer.json()["components"]["schemas"]
+    references = re.findall(r'"\$ref":"([^"]+)"', answer.text)
+    assert "#/components/schemas/ImageShape" in references
+    for reference in references:
+        assert reference.removeprefix("#/components/schemas/") in schemas
+    assert set(schemas["HitAnswer"]["properties"]) >= {"id", "score", "relevance", "links"}
+    assert schemas["ClassifyRequest"]["required"] == ["images", "labels"]
+    assert "$defs" not in answer.text
+
+
+def test_answers_have_the_described_shape(client: TestClient) -> None:
+    described = client.get("/openapi.json").json()["components"]["schemas"]
+    for path, name in (
+        ("/v1/search?q=red", "SearchAnswer"),
+        ("/v1/items", "ItemsAnswer"),
+        ("/v1/items/1", "WholeItem"),
+        ("/v1/models", "ModelsAnswer"),
+    ):
+        assert set(client.get(path).json()) == set(described[name]["properties"])
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/health", "/v1/items", "/v1/search?q=red"])
+def test_head_is_get_without_the_body(client: TestClient, path: str) -> None:
+    head, get = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_a_slash_too_many_is_forgiven(client: TestClient) -> None:
+    assert client.get("/v1/items/").status_code == 200
+    assert client.post("/v1/search/", json={"q": "red"}).status_code == 200
+
+
+# -- errors --------------------------------------------------------------------------
+
+
+def test_every_error_has_a_status() -> None:
+    def tree(kind: type[errors.MmembedError]) -> set[type[errors.MmembedError]]:
+        return {kind}.union(*map(tree, kind.__subclasses__()))
+
+    ours = {kind for kind in tree(errors.MmembedError) if kind.__module__ == errors.__name__}
+    assert set(STATUS) == ours
+    assert all(400 <= status < 600 for status in STATUS.values())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("GET", "/nowhere", 404, "GET /nowhere: Not Found; the routes are at /docs"),
+        ("GET", "/static/nowhere.js", 404, "the routes are at /docs"),
+        ("GET", "/v1/classify", 405, "GET /v1/classify: Method Not Allowed"),
+        ("PUT", "/v1/items/1", 405, "Method Not Allowed"),
+        ("DELETE", "/v1/search", 405, "Method Not Allowed"),
+        ("PATCH", "/", 405, "Method Not Allowed"),
+    ],
+)
+def test_routes_that_are_not_there(
+    client: TestClient, method: str, path: str, status: int, said: str
+) -> None:
+    answer = client.request(method, path)
+    assert said in error_of(answer, status)
+    assert ("allow" in answer.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"labels=cat", b"\xff\xfe", b'"\\ud800"', b"[" * 100_000, b'{"q": ' * 1000],
+)
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/classify", "/v1/items", "/v1/embeddings"])
+def test_bodies_that_are_not_json(client: TestClient, path: str, content: bytes) -> None:
+    error_of(client.post(path, content=content), 422)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("multipart/form-data", b"--x\r\n\r\n"),
+        ("multipart/form-data; boundary=x", b"--y\r\nnonsense"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n"),
+        ("Multipart/Form-Data; boundary=" + "x" * 5000, b"--x"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/v1/classify", "/v1/items"])
+def test_forms_that_are_broken(client: TestClient, path: str, kind: str, content: bytes) -> None:
+    answer = client.post(path, content=content, headers={"Content-Type": kind})
+    assert answer.status_code in (400, 422)
+    error_of(answer, answer.status_code)
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "utf-7", "rot13", "nothing"])
+def test_forms_in_odd_encodings(client: TestClient, charset: str) -> None:
+    content = (
+        b'--x\r\nContent-Disposition: form-data; name="images"; filename="\\ud800.png"\r\n\r\n'
+        + picture("red")
+        + b'\r\n--x\r\nContent-Disposition: form-data; name="labels"\r\n\r\n\\udfff\r\n--x--\r\n'
+    )
+    kind = f"multipart/form-data; boundary=x; charset={charset}"
+    answer = client.post("/v1/classify", content=content, headers={"Content-Type": kind})
+    assert answer.status_code in (200, 422)
+
+
+def test_bugs_keep_their_details(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Buggy(FakeEncoder):
+        def embed_texts(self, texts: Any) -> Any:
+            raise ZeroDivisionError("secret /etc/path")
+
+    with serving(tmp_path, Buggy()) as (client, _):
+        answer = client.get("/v1/search?q=red")
+    message = error_of(answer, 500)
+    assert message == "something went wrong here; the server's log has it"
+    assert "secret" not in answer.text
+    assert "ZeroDivisionError: secret" in caplog.text
+    assert all(name in answer.headers for name in HARDENED)
+
+
+def test_a_broken_catalog_does_not_tell_where_it_is(tmp_path: Path) -> None:
+    with serving(tmp_path) as (client, collection):
+        add(client, "red")
+        collection.catalog.close()
+        message = error_of(client.get("/v1/items"), 507)
+        assert str(tmp_path) not in message
+        assert "the data folder" in message
+        assert client.get("/health").status_code == 503
+
+
+# -- the guard -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:8000",
+        "localhost",
+        "LOCALHOST:1",
+        "[::1]:8000",
+        "192.168.1.20",
+        "photos.example",
+        "PHOTOS.example:443",
+        "x",
+    ],
+)
+def test_hosts_that_are_ours(client: TestClient, host: str) -> None:
+    assert client.get("/v1/models", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "evil.example:8000",
+        "127.0.0.1:8000/admin",
+        "evil.example@127.0.0.1",
+        "127.0.0.1:8000@evil.example",
+        "[::1",
+        "",
+        "a b",
+    ],
+)
+def test_foreign_hosts(client: TestClient, host: str) -> None:
+    answer = client.get("/v1/models", headers={"Host": host})
+    assert "MMEMBED_ALLOWED_HOSTS" in error_of(answer, 400)
+    assert all(name in answer.headers for name in HARDENED)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "http://127.0.0.1:9999", "null", "http://[", "http://127.0.0.1:8000.x"],
+)
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+def test_foreign_origins_change_nothing(client: TestClient, method: str, origin: str) -> None:
+    answer = client.request(method, "/v1/items/1", headers={"Origin": origin}, json={})
+    assert "not accepted" in error_of(answer, 403)
+    assert client.get("/v1/items/1").status_code == 200
+
+
+def test_our_own_pages_may_post(client: TestClient) -> None:
+    for origin in (ADDRESS, ADDRESS.upper()):
+        answer = client.post("/v1/search", headers={"Origin": origin}, json={"q": "red"})
+        assert answer.status_code == 200
+    answer = client.get("/v1/search?q=red", headers={"Origin": "http://evil.example"})
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/health", "/nowhere", "/v1/items", "/v1/items/1/image", "/static/app.js"]
+)
+def test_every_answer_is_hardened(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"]
+
+
+# -- limits --------------------------------------------------------------------------
+
+
+def test_a_body_that_says_it_is_too_large(client: TestClient) -> None:
+    answer = client.post("/v1/search", content=b"x" * 200_001)
+    message = error_of(answer, 413)
+    assert message == ("the request has 200001 bytes, limit 200000; raise MMEMBED_MAX_UPLOAD_MB")
+    assert answer.headers["connection"] == "close"
+    assert all(name in answer.headers for name in HARDENED)
+
+
+@pytest.mark.parametrize("path", ["/v1/search", "/v1/classify", "/v1/items/1"])
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+def test_a_body_that_turns_out_too_large(client: TestClient, path: str, kind: str) -> None:
+    read = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal read
+        yield b'--x\r\nContent-Disposition: form-data; name="images"; filename="a"\r\n\r\n'
+        while read < 10_000_000:
+            read += 10_000
+            yield b"x" * 10_000
+
+    method = "PATCH" if "items" in path else "POST"
+    answer = client.request(method, path, content=endless(), headers={"Content-Type": kind})
+    assert "limit 200000; raise MMEMBED_MAX_UPLOAD_MB" in error_of(answer, 413)
+
+
+def test_a_body_within_the_limit_is_read(client: TestClient) -> None:
+    padded = b'{"q": "red"}' + b" " * 150_000
+    for _ in range(20):  # what was counted is given back
+        assert client.post("/v1/search", content=padded).status_code == 200
+
+
+def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
+    gate = Gate()
+    with serving(tmp_path, gate, max_queue=2) as (client, _), ThreadPoolExecutor(8) as pool:
+        client.get("/v1/search?q=warm")
+        gate.close()
+        waiting = [pool.submit(client.get, "/v1/search?q=red") for _ in range(2)]
+        eventually(gate.reached.is_set)
+        app: Any = client.app
+        eventually(lambda: in_progress(app) == 2)
+        refused = client.get("/v1/search?q=red")
+        gate.open.set()
+        assert [one.result().status_code for one in waiting] == [200, 200]
+        message = error_of(refused, 429)
+        assert "MMEMBED_MAX_QUEUE" in message
+        assert refused.headers["retry-after"] == "1"
+        assert client.get("/v1/search?q=red").status_code == 200
+
+
+def in_progress(app: Any) -> int:
+    """How many requests the app is at."""
+    layer = app.middleware_stack
+    while type(layer).__name__ != "Admission":
+        layer = layer.app
+    return int(layer._requests)
+
+
+# -- health --------------------------------------------------------------------------
+
+
+def test_health_says_what_answers(tmp_path: Path) -> None:
+    encoder = FakeEncoder()
+    with serving(tmp_path, encoder) as (client, _):
+        add(client, "red", caption="a red field")
+        before = len(encoder.batches)
+        answer = client.get("/health")
+    assert answer.status_code == 200
+    assert len(encoder.batches) == before + 1
+    body = answer.json()
+    assert body["status"] == "ok"
+    assert (body["model"], body["engine"], body["dim"]) == ("fake", "torch", 16)
+    assert (body["items"], body["images"], body["captions"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.ModelError("fake: gives no numbers"), RuntimeError("at 0x7f00")]
+)
+def test_a_failing_model_is_not_healthy(tmp_path: Path, error: Exception) -> None:
+    class Failing(FakeEncoder):
+        def embed_texts(self, texts: Any) -> Any:
+            raise error
+
+    with serving(tmp_path, Failing()) as (client, _):
+        answer = client.get("/health")
+    assert answer.status_code == 503
+    body = answer.json()
+    assert body["status"] == "failing"
+    assert body["error"]["message"] == body["detail"]
+    assert "0x7f00" not in answer.text
+
+
+def test_a_model_that_cannot_be_loaded_is_not_healthy(tmp_path: Path) -> None:
+    collection = open_collection(tmp_path)
+
+    def broken(name: str) -> Any:
+        raise errors.ModelError(f"{name}: there is no such folder")
+
+    collection.embedder._load = broken
+    with TestClient(create_app(collection), base_url=ADDRESS) as client:
+        assert client.get("/health").json()["status"] == "failing"
+        assert "no such folder" in error_of(client.get("/v1/search?q=red"), 503)
+
+
+def test_a_busy_model_is_healthy(tmp_path: Path) -> None:
+    """A probe would wait behind all the others, and say nothing of them."""
+    gate = Gate()
+    with serving(tmp_path, gate) as (client, collection), ThreadPoolExecutor(60) as pool:
+        assert client.get("/v1/search?q=first").status_code == 200
+        gate.close()
+        running = pool.submit(client.get, "/v1/search?q=red")
+        eventually(gate.reached.is_set)
+        waiting = [pool.submit(client.get, "/v1/search?q=red") for _ in range(50)]
+        eventually(collection.embedder.busy)
+        answer = client.get("/health")
+        gate.open.set()
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+        assert {one.result().status_code for one in [running, *waiting]} == {200}
+
+
+def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE_S", 0.05)
+    monkeypatch.setattr("mmembed.embedder.ALIVE_S", 0.0)
+    gate = Gate()
+    with serving(tmp_path, gate) as (client, _):
+        assert client.get("/health").status_code == 200
+        gate.close()
+        answer = client.get("/health")
+        assert answer.status_code == 503
+        assert "has not answered" in answer.json()["detail"]
+        gate.open.set()
+        eventually(lambda: client.get("/health").status_code == 200)
+
+
+def test_a_model_that_still_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE_S", 0.05)
+    collection = open_collection(tmp_path)
+    loaded = threading.Event()
+
+    def slowly(name: str) -> FakeEncoder:
+        assert loaded.wait(60)
+        return FakeEncoder()
+
+    collection.embedder._load = slowly
+    with TestClient(create_app(collection), base_url=ADDRESS) as client:
+        answer = client.get("/health")
+        assert (answer.status_code, answer.json()["status"]) == (503, "loading")
+        assert client.get("/v1/items").status_code == 200
+        loaded.set()
+        eventually(lambda: client.get("/health").status_code == 200)
+
+
+# -- many callers at once ------------------------------------------------------------
+
+
+def test_many_callers_while_the_collection_grows(tmp_path: Path) -> None:
+    colours = ["red", "green", "blue", "yellow"]
+    folder = tmp_path / "photos"
+    for number in range(30):
+        write_pictures(folder / str(number), colours)
+    broken = data_uri(picture("red")[:50])
+    with serving(tmp_path / "data") as (client, collection), ThreadPoolExecutor(32) as pool:
+        for colour in colours:
+            add(client, colour, caption=f"a {colour} field")
+
+        def search(colour: str) -> bool:
+            hits = client.get(f"/v1/search?q={colour}&kind=caption&k=1").json()["hits"]
+            return bool(hits[0]["caption"] == f"a {colour} field")
+
+        def classify(colour: str) -> bool:
+            body = {"images": [broken, data_uri(picture(colour))], "labels": colours}
+            bad, good = client.post("/v1/classify", json=body).json()["results"]
+            return bool(bad["error"]["code"] == 422 and good["labels"][0]["label"] == colour)
+
+        def upload(colour: str) -> bool:
+            body = {"caption": f"a {colour} thing among others"}
+            return client.post("/v1/items", json=body).status_code == 201
+
+        def spoil(colour: str) -> bool:
+            return client.post("/v1/items", json={"image": broken}).status_code == 422
+
+        actions: list[Callable[[str], bool]] = [search, classify, upload, spoil]
+        indexing = pool.submit(collection.index, [folder], progress=lambda *_: None)
+        done = [pool.submit(actions[n % 4], colours[n // 4 % 4]) for n in range(256)]
+        assert [n for n, one in enumerate(done) if not one.result()] == []
+        assert indexing.result().failures == []
+        assert client.get("/v1/items?kind=image").json()["total"] == 4 + 120
+        k = 124
+        hits = client.get(f"/v1/search?q=red&k={k}").json()["hits"]
+        assert len({hit["id"] for hit in hits}) == k
+        assert len({hit["score"] for hit in hits[:31]}) == 1
+
+
+def test_shutting_down_publishes_and_closes_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(tmp_path) as (client, collection):
+        add(client, "red")
+    assert (tmp_path / "images.usearch").exists()
+    collection.close()
+    assert not caplog.records
+
+
+def test_views_that_cannot_be_saved_do_not_spoil_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path) as (client, collection):
+        add(client, "red")
+
+        def full() -> None:
+            raise errors.StoreError("no space left")
+
+        monkeypatch.setattr(collection, "publish", full)
+    assert "no space left" in caplog.text
