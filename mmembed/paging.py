@@ -62,15 +62,15 @@ def page_of_items(
     if k < 1:
         raise QueryError(f"k: {k} is not a number of results; ask for at least 1")
     seen = after.seen if after else 0
-    count = seen + k + 1
+    beyond = k + 2  # one to know that there is more, and one because the last tie is cut off
     while True:
-        ranked = nearest(count)
+        ranked = nearest(seen + beyond)
         hits = _join(ranked, items_of, after)
         if after is not None:
             hits = [hit for hit in hits if after.before(hit[1], hit[0].id)]
         if len(hits) > k or ranked.complete:
             break
-        count *= GROWTH
+        beyond *= GROWTH
     if len(hits) <= k:
         return hits, None
     last_item, last_score = hits[k - 1]

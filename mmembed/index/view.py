@@ -68,7 +68,7 @@ class VectorView:
     def _empty(self) -> Index:
         return Index(
             ndim=self.dim,
-            metric="ip",
+            metric="cos",
             dtype="f16",
             connectivity=CONNECTIVITY,
             expansion_add=EXPANSION_ADD,
@@ -181,12 +181,13 @@ class VectorView:
     def _add(self, index: Index, ids: Sequence[int], vectors: Vectors) -> None:
         if not len(ids):
             return
-        rows = unit(vectors).astype(np.float16)
-        if rows.shape[1] != self.dim or not np.isfinite(rows).all():
-            raise StoreError(f"{self.path}: a vector of the catalog is not finite, or too short")
+        if vectors.shape != (len(ids), self.dim) or not _sound(vectors):
+            raise StoreError(f"{self.path}: a vector of the catalog is broken; restore a backup")
         small = len(index) + len(ids) < SINGLE_THREAD_BELOW
         index.add(
-            np.asarray(ids, dtype=np.uint64), rows, threads=1 if small else os.cpu_count() or 1
+            np.asarray(ids, dtype=np.uint64),
+            np.ascontiguousarray(vectors),
+            threads=1 if small else os.cpu_count() or 1,
         )
 
     def _forget(self) -> None:
@@ -225,7 +226,7 @@ class VectorView:
             return Ranked(head.ids, head.scores, complete=count >= size)
         # The same results come first, however many are asked for; the rest follows on them.
         far = self._keys(query, 2 * count + MARGIN, exact=True)
-        tail = rank(far, cosines(far, self._get, query), self._get, query, count)
+        tail = rank(far, cosines(far, self._get, query), self._get, query, len(far))
         after = (tail.scores < head.scores[-1]) | (
             (tail.scores == head.scores[-1]) & (tail.ids > head.ids[-1])
         )
@@ -259,3 +260,7 @@ class VectorView:
         if not len(ids):
             return np.empty((0, self.dim), dtype=np.float32)
         return unit(np.vstack(self._index.get(ids.astype(np.uint64))))
+
+
+def _sound(vectors: Vectors) -> bool:
+    return bool(np.isfinite(vectors).all() and vectors.any(axis=1).all())
