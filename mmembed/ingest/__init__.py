@@ -5,8 +5,9 @@ scan → manifests → plan → pipeline (decode → embed → commit)
 flow carries inputs through threads and model; captions embeds texts.
 """
 
-from mmembed.ingest.pipeline import Pipeline, Progress, Report
+from mmembed.ingest.pipeline import Pipeline, Progress
 from mmembed.ingest.plan import Plan, make_plan
+from mmembed.ingest.report import Report
 from mmembed.ingest.scan import Scan, scan
 
 __all__ = ["Pipeline", "Plan", "Progress", "Report", "Scan", "make_plan", "scan"]

@@ -119,7 +119,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Row]]:
             for row in reader:
                 yield reader.line_num, row
         except csv.Error as error:
-            raise ManifestError(f"{path}:{reader.line_num}: not CSV: {error}") from error
+            raise ManifestError(f"{path}:{reader.line_num + 1}: not CSV: {error}") from error
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from mmembed.errors import ImageError
 from mmembed.ingest.captions import embed_captions
 from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.ingest.plan import Plan, Source
+from mmembed.ingest.report import Report
 from mmembed.types import Encoder, Failure
 
 COMMIT_IMAGES = 64
@@ -31,29 +32,6 @@ RECAPTION_IMAGES = 256
 
 Progress = Callable[[int, int, int], None]
 """Called with how many files are done, how many there are, and how many have failed."""
-
-
-@dataclass
-class Report:
-    """What one indexing did."""
-
-    total: int = 0
-    embedded: int = 0
-    copies: int = 0
-    """Files whose content had been embedded before; they share its vector."""
-    unchanged: int = 0
-    touched: int = 0
-    """Files with a new time and the old content."""
-    moved: int = 0
-    removed: int = 0
-    recaptioned: int = 0
-    hidden: int = 0
-    linked: int = 0
-    other: int = 0
-    kept_because_empty: bool = False
-    interrupted: bool = False
-    seconds: float = 0.0
-    failures: list[Failure] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -118,8 +96,10 @@ class Pipeline:
                 failures = [one for one in group if isinstance(one, Failure)]
                 ready = [one for one in group if isinstance(one, Prepared)]
                 fresh = self._without_moved(ready, plan, known, report)
-                entries = self._embed(fresh, failures, report)
+                entries, embedded = self._embed(fresh, failures)
                 self.catalog.write(entries, failures)
+                report.embedded += embedded
+                report.copies += len(entries) - embedded
                 report.failures += failures
                 done += len(group)
                 progress(done, report.total, len(report.failures))
@@ -194,9 +174,10 @@ class Pipeline:
         return others
 
     def _embed(
-        self, group: Sequence[Prepared], failures: list[Failure], report: Report
-    ) -> list[ImageEntry]:
-        """Entries with their embeddings; a content that comes twice is embedded once."""
+        self, group: Sequence[Prepared], failures: list[Failure]
+    ) -> tuple[list[ImageEntry], int]:
+        """Entries with their embeddings, and how many were new; a content that comes twice is
+        embedded once."""
         new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
         # Some may have been committed since their copies were prepared.
         vectors: dict[str, NDArray[np.float32]] = {
@@ -220,10 +201,7 @@ class Pipeline:
             for one in group
             if one.entry.sha256 not in errors
         ]
-        fresh = len(pending) - len(errors)
-        report.embedded += fresh
-        report.copies += len(entries) - fresh
-        return self._with_captions(entries, failures)
+        return self._with_captions(entries, failures), len(pending) - len(errors)
 
     def _rows(self, pending: Sequence[Prepared]) -> list[NDArray[np.float32] | Exception]:
         if not pending:
