@@ -12,15 +12,12 @@ _MEAN = torch.tensor(MEAN).view(1, 3, 1, 1)
 _STD = torch.tensor(STD).view(1, 3, 1, 1)
 
 
-def normalised(images: Tensor) -> Tensor:
-    """uint8 (n, side, side, 3) to the model's float32 (n, 3, side, side)."""
-    return (images.permute(0, 3, 1, 2).float() / 255 - _MEAN) / _STD
-
-
 def shrunk(images: Tensor) -> Tensor:
     """Evaluation input: the whole square picture at the model's size, normalised."""
     small = functional.interpolate(
-        images.permute(0, 3, 1, 2).float() / 255, (IMAGE_SIZE, IMAGE_SIZE), mode="bicubic",
+        images.permute(0, 3, 1, 2).float() / 255,
+        (IMAGE_SIZE, IMAGE_SIZE),
+        mode="bicubic",
         antialias=True,
     )
     return (small.clamp(0, 1) - _MEAN) / _STD
@@ -47,24 +44,26 @@ def _cropped(images: Tensor, mirrored: Tensor, generator: torch.Generator) -> Te
     return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
 
 
-def _toned(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Brightness, contrast and warmth change a little: colour words must stay true."""
-    count = len(images)
+def _tones(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Factor and offset for small changes of brightness, contrast and warmth, normalised.
+
+    Colour words must stay true, so the changes are mild.
+    """
     gain = _between(generator, count * 3, 0.94, 1.06).view(count, 3, 1, 1)
-    light = _between(generator, count, 0.85, 1.12).view(count, 1, 1, 1)
+    gain = gain * _between(generator, count, 0.85, 1.12).view(count, 1, 1, 1)
     contrast = _between(generator, count, 0.85, 1.15).view(count, 1, 1, 1)
-    return ((images - 0.5) * contrast + 0.5) * gain * light
+    return contrast * gain / _STD, (0.5 * (1 - contrast) * gain - _MEAN) / _STD
 
 
-def _roughened(images: Tensor, generator: torch.Generator) -> Tensor:
-    """A fifth of the pictures is blurred, as small or badly scaled pictures are; noise on all."""
-    blurred = torch.rand(len(images), generator=generator) < 0.2
-    images = images.clone()
-    images[blurred] = functional.avg_pool2d(
-        functional.pad(images[blurred], (1, 1, 1, 1), mode="reflect"), 3, stride=1
-    )
-    strength = _between(generator, len(images), 0.0, 0.03).view(-1, 1, 1, 1)
-    return images + torch.randn(images.shape, generator=generator) * strength
+def _roughen(images: Tensor, generator: torch.Generator) -> None:
+    """Blur some pictures, as small or badly scaled ones are, and put noise on some others."""
+    count = len(images)
+    order = torch.randperm(count, generator=generator)
+    blurred, noisy = order[: count // 5], order[count // 5 : count // 5 * 2]
+    padded = functional.pad(images[blurred], (1, 1, 1, 1), mode="reflect")
+    images[blurred] = functional.avg_pool2d(padded, 3, stride=1)
+    part = images[noisy]
+    images[noisy] = part + torch.randn(part.shape, generator=generator) * 0.02
 
 
 def augmented(images: Tensor, mirrored: Tensor, generator: torch.Generator) -> Tensor:
@@ -73,5 +72,6 @@ def augmented(images: Tensor, mirrored: Tensor, generator: torch.Generator) -> T
     `mirrored` is bool (n,): which pictures may be flipped.
     """
     pictures = _cropped(images.permute(0, 3, 1, 2).float() / 255, mirrored, generator)
-    pictures = _roughened(_toned(pictures, generator), generator)
-    return (pictures.clamp(0, 1) - _MEAN) / _STD
+    _roughen(pictures, generator)
+    factor, offset = _tones(len(pictures), generator)
+    return pictures.mul_(factor).add_(offset)

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from . import torchvision_schemas
 from .scenes import Caption, Scene, captions_of, draw_scene, facts_of, pixels, sample_scene
 from .tokens import CONTEXT, load_tokenizer, write_merges
 
@@ -24,9 +23,8 @@ FULL, PARTIAL, SHORT = 4, 2, 3
 CAPTIONS = FULL + PARTIAL + SHORT
 IMAGE_FACTS, CAPTION_FACTS = 48, 12
 SHARD = 2000
+HELD_OUT = "held_out.npz"
 _NO_FACT = -1
-
-assert torchvision_schemas.OPERATORS
 
 
 @dataclass(frozen=True)
@@ -99,6 +97,10 @@ def _render_shard(task: tuple[Path, Path, int, int, bool]) -> Path:
     return partial.rename(target)
 
 
+def training_shards(cache: Path, scenes: int) -> list[Path]:
+    return [cache / f"train-{number:03}.npz" for number in range(-(-scenes // SHARD))]
+
+
 def render(cache: Path, scenes: int, processes: int = 2) -> None:
     """Fill `cache` with training shards of `scenes` scenes and one shard of held-out ones.
 
@@ -106,10 +108,9 @@ def render(cache: Path, scenes: int, processes: int = 2) -> None:
     """
     cache.mkdir(parents=True, exist_ok=True)
     merges = write_merges(cache)
-    tasks = [(cache / "held_out.npz", merges, 900_000_000, 1000, True)]
-    for number in range(-(-scenes // SHARD)):
-        first = 1_000_000 + number * SHARD * 2
-        tasks.append((cache / f"train-{number:03}.npz", merges, first, SHARD, False))
+    tasks = [(cache / HELD_OUT, merges, 900_000_000, 1000, True)]
+    for number, path in enumerate(training_shards(cache, scenes)):
+        tasks.append((path, merges, 1_000_000 + number * SHARD * 2, SHARD, False))
     with multiprocessing.Pool(processes) as pool:
         for done in pool.imap_unordered(_render_shard, tasks):
             print(f"rendered {done.name}", flush=True)
@@ -125,7 +126,7 @@ def load(paths: Iterable[Path]) -> SceneArrays:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cache", type=Path, required=True, help="folder for rendered shards")
-    parser.add_argument("--scenes", type=int, default=60_000)
+    parser.add_argument("--scenes", type=int, default=28_000)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     render(arguments.cache, arguments.scenes, arguments.processes)

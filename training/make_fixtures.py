@@ -20,12 +20,17 @@ from PIL import Image
 from . import odd_files
 from .scenes import Scene, captions_of, draw_scene, pixels, sample_scene
 from .scenes.catalogue import SUBJECTS
+from .scenes.styles import STYLES
 
 SCENES = 280
 LANDSCAPES = 20
 FIRST_SEED = 500_000_000
 LONG_SIDES = (560, 600, 640, 640, 680)
 QUALITY = 80
+_STYLE_WORDS = "|".join(word for style in STYLES.values() for word in style.words)
+_STYLE = re.compile(rf"^an? ({_STYLE_WORDS}) of |, ({_STYLE_WORDS})$".lower())
+_SMALL_WORDS = {"a", "an", "the", "in", "on", "at", "of", "by", "with", "under", "next", "to",
+                "beside", "near", "and", "while", "it", "is", "front"}  # fmt: skip
 
 
 def _candidates() -> Iterator[str]:
@@ -66,11 +71,13 @@ def gallery_scenes(count: int = SCENES) -> list[Scene]:
 
 
 def file_name(caption: str, number: int, suffix: str) -> str:
-    """A short readable name such as `red-bicycle-in-the-rain-017.jpg`."""
-    words = re.sub(r"[^a-z0-9]+", " ", caption.lower()).split()
-    while words and words[0] in {"a", "an", "the"}:
+    """A short readable name such as `red-bicycle-in-the-rain-017.jpg`, without the style."""
+    words = re.sub(r"[^a-z0-9]+", " ", _STYLE.sub("", caption.lower())).split()[:7]
+    while words and words[0] in _SMALL_WORDS:
         words.pop(0)
-    return f"{'-'.join(words[:7])}-{number:03}{suffix}"
+    while words and words[-1] in _SMALL_WORDS:
+        words.pop()
+    return f"{'-'.join(words)}-{number:03}{suffix}"
 
 
 def _full_caption(scene: Scene, taken: set[str]) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from open_clip.model import CLIP
 from safetensors.torch import save_file
 
+from .clip import CLIP
 from .tokens import CONTEXT, MERGES_FILE, VOCABULARY
 
 IMAGE_SIZE = 112
@@ -19,7 +19,7 @@ STD = (0.26862954, 0.26130258, 0.27577711)
 MODEL_CONFIG: dict[str, Any] = {
     "embed_dim": 256,
     "vision_cfg": {
-        "image_size": IMAGE_SIZE, "layers": [1, 2, 3, 2], "width": 16, "head_width": 32,
+        "image_size": IMAGE_SIZE, "layers": [1, 2, 2, 1], "width": 16, "head_width": 32,
         "patch_size": None,
     },
     "text_cfg": {
@@ -34,8 +34,9 @@ PREPROCESS = {"size": IMAGE_SIZE, "mean": list(MEAN), "std": list(STD),
 def new_model(seed: int) -> CLIP:
     """The model with random weights; the same seed gives the same weights."""
     torch.manual_seed(seed)
-    return CLIP(MODEL_CONFIG["embed_dim"], dict(MODEL_CONFIG["vision_cfg"]),
-                dict(MODEL_CONFIG["text_cfg"]))
+    return CLIP(
+        MODEL_CONFIG["embed_dim"], dict(MODEL_CONFIG["vision_cfg"]), dict(MODEL_CONFIG["text_cfg"])
+    )
 
 
 def write_bundle(model: CLIP, folder: Path) -> None:

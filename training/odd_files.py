@@ -104,7 +104,9 @@ def _with_alpha() -> Image.Image:
 def _wide_gamut() -> tuple[Image.Image, bytes]:
     profile = wide_gamut_profile()
     target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-    turned = ImageCms.profileToProfile(picture(5, "umbrella"), ImageCms.createProfile("sRGB"), target)
+    turned = ImageCms.profileToProfile(
+        picture(5, "umbrella"), ImageCms.createProfile("sRGB"), target
+    )
     assert turned is not None
     return turned, profile
 
@@ -191,7 +193,9 @@ def write_odd(folder: Path) -> None:
         (folder / name).write_bytes(content())
         lines[name] = line
     for seed, (name, line) in enumerate(NAMES.items(), start=20):
-        (folder / name).write_bytes(_jpeg(seed, ("rabbit", "fox", "camel", "tent", "train")[seed - 20]))
+        (folder / name).write_bytes(
+            _jpeg(seed, ("rabbit", "fox", "camel", "tent", "train")[seed - 20])
+        )
         lines[name] = line
     table = "\n".join(f"- `{name}`: {line}" for name, line in lines.items())
     (folder / "README.md").write_text(f"# Odd files\n\n{table}\n", encoding="utf-8")

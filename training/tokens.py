@@ -5,8 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-import open_clip
-from open_clip.tokenizer import SimpleTokenizer
+from .clip import SimpleTokenizer, open_clip
 
 MERGES = 8000
 VOCABULARY = 512 + MERGES + 2

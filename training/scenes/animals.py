@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .brush import Brush, Point, smooth
-from .colour import BLACK, NAMED, WHITE, Colour, darken, lighten, luminance, mix, rgb
+from .colour import BLACK, NAMED, WHITE, Colour, darken, lighten, luminance, rgb
 from .subject import FUR, Draw, Subject
+
+# Points read better in rows than one on each line.
+# fmt: off
 
 PINK: Colour = rgb("f2a9b0")
 
@@ -44,7 +47,7 @@ def _body_points(build: Build) -> tuple[Point, ...]:
     half, back, belly = build.length / 2, build.back, build.belly
     return ((-half, -(back * 0.9)), (-half * 0.4, -back), (half * 0.4, -back * 0.97),
             (half, -back * 0.93), (half * 1.02, -(belly + 9)), (half * 0.4, -belly),
-            (-half * 0.4, -(belly + 3)), (-half * 0.98, -(belly + 8)))  # fmt: skip
+            (-half * 0.4, -(belly + 3)), (-half * 0.98, -(belly + 8)))
 
 
 def _tail(brush: Brush, build: Build, colour: Colour) -> None:
@@ -56,7 +59,7 @@ def _tail(brush: Brush, build: Build, colour: Colour) -> None:
         brush.oval(x - 9, y + 30, 3, 6, darken(colour, 0.4))
     elif build.tail == "bushy":
         brush.blob(((x + 4, y + 4), (x - 8, y), (x - 20, y - 16), (x - 15, y - 27),
-                    (x - 6, y - 12), (x + 5, y - 3)), colour)  # fmt: skip
+                    (x - 6, y - 12), (x + 5, y - 3)), colour)
         brush.blob(((x - 19, y - 15), (x - 15, y - 27), (x - 10, y - 20)), lighten(colour, 0.75))
     elif build.tail == "mane":
         brush.blob(((x + 3, y), (x - 8, y + 4), (x - 11, y + 30), (x - 4, y + 30), (x, y + 12)),
@@ -94,7 +97,7 @@ def _ears(brush: Brush, build: Build, colour: Colour) -> None:
         for dx in (-0.75, 0.2):
             left = x + size * dx
             brush.poly(((left, y - size * 0.6), (left + size * 0.15, y - size * 1.6),
-                        (left + size * 0.6, y - size * 0.7)), colour)  # fmt: skip
+                        (left + size * 0.6, y - size * 0.7)), colour)
     elif build.ears == "round":
         for dx in (-0.7, 0.45):
             brush.oval(x + size * dx, y - size * 0.85, size * 0.36, size * 0.36, colour)
@@ -115,7 +118,7 @@ def _extras(brush: Brush, build: Build, colour: Colour) -> None:
     if build.extra == "horns":
         for dx in (-0.4, 0.35):
             brush.line(((x + dx * size, y - size * 0.7), (x + dx * size * 1.9, y - size * 1.2),
-                        (x + dx * size * 1.7, y - size * 1.7)), rgb("efe3c2"), 3)  # fmt: skip
+                        (x + dx * size * 1.7, y - size * 1.7)), rgb("efe3c2"), 3)
     elif build.extra == "antlers":
         for dx in (-1, 1):
             top = (x + dx * 11, y - 34)
@@ -125,7 +128,7 @@ def _extras(brush: Brush, build: Build, colour: Colour) -> None:
                            rgb("7b5a3a"), 1.9)
     elif build.extra == "mane":
         brush.line(((x - size, y - size * 0.7), (x - size * 1.5, y + size),
-                    (x - size * 1.8, y + size * 2)), darken(colour, 0.5), 6)  # fmt: skip
+                    (x - size * 1.8, y + size * 2)), darken(colour, 0.5), 6)
     elif build.extra == "whiskers":
         for dy in (-2, 1, 4):
             brush.mark(((x + size * 0.5, y + 4), (x + size * 1.5, y + 3 + dy)), WHITE, 0.6)
@@ -244,4 +247,4 @@ SUBJECTS = (
     Subject("mouse", ("rat",), ("animal",), walker(_MOUSE), ("ground", "floor", "table"), 0.42,
             ("grey", "white", "brown")),
     Subject("camel", (), ("animal",), _camel, _OPEN, 1.0, (), "golden"),
-)  # fmt: skip
+)

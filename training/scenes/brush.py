@@ -147,7 +147,12 @@ class Brush:
         self._paint_line(self, smooth((start, end), closed=False), colour, width)
 
     def arc(
-        self, x: float, y: float, radius: float, sweep: tuple[float, float], colour: Colour,
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        sweep: tuple[float, float],
+        colour: Colour,
         width: float,
     ) -> None:
         """Part of a circle; `sweep` is (start, extent) in degrees, clockwise from the right."""
@@ -160,12 +165,12 @@ class Brush:
         """A soft highlight, as on glass, fruit and lacquer."""
         self.soft(x, y, rx, ry, WHITE, alpha)
 
-    def soft(
-        self, x: float, y: float, rx: float, ry: float, colour: Colour, alpha: float
-    ) -> None:
+    def soft(self, x: float, y: float, rx: float, ry: float, colour: Colour, alpha: float) -> None:
         """An oval that fades to nothing at its rim: shadows, haze and light."""
         shader = skia.GradientShader.MakeRadial(
-            (0, 0), 1.0, [argb(colour, alpha), argb(colour, alpha * 0.55), argb(colour, 0)],
+            (0, 0),
+            1.0,
+            [argb(colour, alpha), argb(colour, alpha * 0.55), argb(colour, 0)],
             [0.0, 0.5, 1.0],
         )
         self.canvas.save()
@@ -190,7 +195,10 @@ class Brush:
     def mark(self, points: Sequence[Point], colour: Colour, width: float) -> None:
         """A thin line that every style draws the same way: mouths, seams, strings."""
         paint = skia.Paint(
-            Color=argb(colour), AntiAlias=True, Style=skia.Paint.kStroke_Style, StrokeWidth=width,
+            Color=argb(colour),
+            AntiAlias=True,
+            Style=skia.Paint.kStroke_Style,
+            StrokeWidth=width,
             StrokeCap=skia.Paint.kRound_Cap,
         )
         self.canvas.drawPath(smooth(points, closed=False), paint)

@@ -6,6 +6,9 @@ from .brush import Brush
 from .colour import WHITE, Colour, darken, lighten, mix, rgb
 from .subject import BRIGHT, Subject
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 STONE: Colour = rgb("b8b0a4")
 ROOF: Colour = rgb("9c4a35")
 GLASS: Colour = rgb("8fc4e3")
@@ -187,4 +190,4 @@ SUBJECTS = (
     Subject("temple", ("Greek temple",), _HOUSE, _temple, _LAND, 1.2),
     Subject("pyramid", (), _HOUSE, _pyramid, ("sand",), 1.3),
     Subject("street lamp", ("lamp post", "street light"), ("object",), _street_lamp, _LAND, 1.1),
-)  # fmt: skip
+)

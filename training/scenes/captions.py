@@ -118,8 +118,9 @@ class _Teller:
         scene = self.scene
         if not scene.companion:
             return ""
-        other = article(self.noun(scene.companion, scene.companion_colour, 1,
-                                  coloured=self._maybe(0.6)))
+        other = article(
+            self.noun(scene.companion, scene.companion_colour, 1, coloured=self._maybe(0.6))
+        )
         self.facts.add(f"relation:{scene.subject}:{scene.relation}:{scene.companion}")
         words = {
             "beside": ("next to", "beside", "with"),
@@ -158,8 +159,9 @@ class _Teller:
 
     def caption(self, text: str) -> Caption:
         text = " ".join(text.split()).replace(" ,", ",")
-        return Caption(text[0].upper() + text[1:] if self._maybe(0.4) else text,
-                       frozenset(self.facts))
+        return Caption(
+            text[0].upper() + text[1:] if self._maybe(0.4) else text, frozenset(self.facts)
+        )
 
 
 def _full(scene: Scene, rng: random.Random) -> Caption:
@@ -198,7 +200,9 @@ def _partial(scene: Scene, rng: random.Random) -> Caption:
         return _landscape(scene, rng)
     tell = _Teller(scene, rng)
     text = tell.counted(coloured=rng.random() < 0.6)
-    for part in rng.sample((tell.related, tell.setting, tell.hour, tell.weather), rng.choice((1, 2))):
+    for part in rng.sample(
+        (tell.related, tell.setting, tell.hour, tell.weather), rng.choice((1, 2))
+    ):
         text = f"{text} {part()}"
     if rng.random() < 0.2:
         text = tell.styled(text)
@@ -220,8 +224,9 @@ def _short(scene: Scene, rng: random.Random) -> Caption:
         return tell.caption(tell.counted(coloured=pick > 0.9))
     if pick > 0.55:
         prompt = rng.choice(PROMPTS)
-        return tell.caption(prompt.format(word if prompt.endswith((" the {}", " one {}"))
-                                          else article(word)))
+        return tell.caption(
+            prompt.format(word if prompt.endswith((" the {}", " one {}")) else article(word))
+        )
     return tell.caption(rng.choice((word, article(word))))
 
 
@@ -242,8 +247,9 @@ def _bare_weather(tell: _Teller, rng: random.Random) -> str:
     return rng.choice((words, bare)) if words else _bare_setting(tell, rng)
 
 
-def captions_of(scene: Scene, seed: int, *, full: int, partial: int = 0, short: int = 0
-                ) -> list[Caption]:
+def captions_of(
+    scene: Scene, seed: int, *, full: int, partial: int = 0, short: int = 0
+) -> list[Caption]:
     """`full` captions that say everything, then partial and short ones; the seed fixes them."""
     rng = random.Random(f"{scene.seed}/{seed}")
     kinds = [_full] * full + [_partial] * partial + [_short] * short

@@ -41,7 +41,9 @@ def _refused(subject: Subject) -> set[str]:
             return set(names)
     if subject in leisure.SUBJECTS and "musical instrument" not in subject.kinds:
         return {"stage", "kitchen"}
-    return {"stage"} if subject not in people.SUBJECTS and subject not in leisure.SUBJECTS else set()
+    return (
+        {"stage"} if subject not in people.SUBJECTS and subject not in leisure.SUBJECTS else set()
+    )
 
 
 SETTINGS_OF: dict[str, tuple[str, ...]] = {

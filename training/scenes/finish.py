@@ -55,7 +55,9 @@ def wet_paper(surface: skia.Surface, seed: int) -> skia.Image:
     height = surface.height()
     shader = skia.PerlinNoiseShader.MakeFractalNoise(5.0 / height, 5.0 / height, 3, seed % 997)
     wobble = skia.ImageFilters.DisplacementMap(
-        skia.ColorChannel.kR, skia.ColorChannel.kG, height * 0.045,
+        skia.ColorChannel.kR,
+        skia.ColorChannel.kG,
+        height * 0.045,
         skia.ImageFilters.Image(_shaded(surface, shader)),
         skia.ImageFilters.Image(surface.makeImageSnapshot()),
     )
@@ -74,8 +76,11 @@ def _paper_border(surface: skia.Surface) -> None:
     width, height = surface.width(), surface.height()
     edge = min(width, height) * 0.05
     paint = skia.Paint(
-        Color=skia.Color(247, 242, 230), AntiAlias=True, Style=skia.Paint.kStroke_Style,
-        StrokeWidth=edge, PathEffect=skia.DiscretePathEffect.Make(edge * 0.5, edge * 0.28, 3),
+        Color=skia.Color(247, 242, 230),
+        AntiAlias=True,
+        Style=skia.Paint.kStroke_Style,
+        StrokeWidth=edge,
+        PathEffect=skia.DiscretePathEffect.Make(edge * 0.5, edge * 0.28, 3),
     )
     surface.getCanvas().drawRect(skia.Rect.MakeWH(width, height), paint)
 
@@ -107,7 +112,8 @@ def pixels(surface: skia.Surface, seed: int) -> skia.Image:
     small.getCanvas().drawImageRect(image, skia.Rect.MakeWH(columns, rows), linear, coarse)
     large = skia.Surface(surface.width(), surface.height())
     large.getCanvas().drawImageRect(
-        small.makeImageSnapshot(), skia.Rect.MakeWH(surface.width(), surface.height()),
+        small.makeImageSnapshot(),
+        skia.Rect.MakeWH(surface.width(), surface.height()),
         skia.SamplingOptions(skia.FilterMode.kNearest),
     )
     return large.makeImageSnapshot()

@@ -6,6 +6,9 @@ from .brush import Brush, oval_path, smooth
 from .colour import NAMED, WHITE, Colour, darken, lighten, rgb
 from .subject import Subject
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 LEAF: Colour = rgb("4f9a3c")
 STALK: Colour = rgb("6b4a2b")
 CRUST: Colour = rgb("d9a35a")
@@ -272,4 +275,4 @@ SUBJECTS = (
     Subject("glass of wine", ("wine glass",), ("drink",), _wine, _AT, 0.55, ("red", "white")),
     Subject("bottle", ("wine bottle",), ("drink",), _bottle, _AT, 0.65,
             ("green", "brown", "blue")),
-)  # fmt: skip
+)

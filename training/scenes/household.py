@@ -6,6 +6,9 @@ from .brush import Brush, oval_path
 from .colour import BLACK, NAMED, WHITE, Colour, darken, lighten, rgb
 from .subject import BRIGHT, PAINT, Subject
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 WOOD: Colour = rgb("94623b")
 BRASS: Colour = rgb("c79b45")
 WARM: Colour = rgb("ffdd8a")
@@ -257,4 +260,4 @@ SUBJECTS = (
     Subject("key", ("brass key",), _THING, _key, _TABLE, 0.45),
     Subject("telescope", (), _THING, _telescope, ("ground", "floor"), 0.75,
             ("blue", "red", "white", "black")),
-)  # fmt: skip
+)

@@ -11,6 +11,9 @@ from .colour import WHITE, Colour, darken, lighten, mix, rgb
 from .setting import Setting
 from .sky import HEIGHT, Stage, draw_sky
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 WOOD: Colour = rgb("b07a48")
 
 
@@ -50,9 +53,9 @@ def _shelf(brush: Brush, x: float, y: float, width: float) -> None:
 
 def _kitchen(brush: Brush, stage: Stage) -> None:
     _wall(brush, stage, rgb("dcebe4"), 66)
-    for x in range(0, int(stage.width) + 8, 8):
+    for tile in range(0, int(stage.width) + 8, 8):
         for y in range(38, 62, 8):
-            brush.box(x, y, 7.4, 7.4, rgb("f2f6f2"), 0.6)
+            brush.box(tile, y, 7.4, 7.4, rgb("f2f6f2"), 0.6)
     _window(brush, stage, stage.width * 0.58, 6, 24)
     x = stage.width * 0.06
     brush.box(x, 8, 36, 22, rgb("8fb0a0"), 1)
@@ -164,8 +167,8 @@ def _underwater(brush: Brush, stage: Stage) -> None:
         x, tone = rng.uniform(0, stage.width), rng.choice((rgb("3f9a58"), rgb("e0607a"),
                                                           rgb("e89a4a")))
         high = rng.uniform(8, 24)
-        brush.line(((x, 98), (x + 2, 95 - high * 0.4), (x - 2, 95 - high * 0.7), (x + 1, 95 - high)),
-                   tone, 2)
+        brush.line(((x, 98), (x + 2, 95 - high * 0.4), (x - 2, 95 - high * 0.7),
+                    (x + 1, 95 - high)), tone, 2)
     for _ in range(18):
         brush.arc(rng.uniform(0, stage.width), rng.uniform(5, 85), rng.uniform(0.6, 1.8), (0, 360),
                   rgb("dff4fb"), 0.4)
@@ -212,12 +215,14 @@ SETTINGS = (
             _bedroom, ("floor",), 90.0, 1.05, weather=False),
     Setting("stage", ("a stage", "a theatre stage"), ("on a stage", "on the stage"), _stage,
             ("floor",), 90.0, weather=False, timeless=True),
-    Setting("studio", ("a plain background",), ("on a plain background", "in front of a plain wall"),
-            _studio, ("ground", "floor", "table", "air"), 86.0, 1.2, weather=False, timeless=True),
-    Setting("underwater", ("the bottom of the sea",), ("under water", "underwater", "under the sea"),
-            _underwater, ("under",), 78.0, weather=False, timeless=True),
+    Setting("studio", ("a plain background",),
+            ("on a plain background", "in front of a plain wall"), _studio,
+            ("ground", "floor", "table", "air"), 86.0, 1.2, weather=False, timeless=True),
+    Setting("underwater", ("the bottom of the sea",),
+            ("under water", "underwater", "under the sea"), _underwater, ("under",), 78.0,
+            weather=False, timeless=True),
     Setting("space", ("outer space", "stars and planets"), ("in space", "in outer space"), _space,
             ("space",), 84.0, weather=False, timeless=True),
     Setting("sky", ("the sky", "the open sky"), ("in the sky", "high in the sky"), _open_sky,
             ("air",), 78.0),
-)  # fmt: skip
+)

@@ -8,6 +8,9 @@ from .brush import Brush, oval_path, polygon
 from .colour import BLACK, NAMED, WHITE, Colour, darken, lighten, rgb
 from .subject import BRIGHT, Subject
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 BRASS: Colour = rgb("d8a93c")
 WOOD: Colour = rgb("a5683a")
 STRING: Colour = rgb("e9e4d8")
@@ -131,7 +134,8 @@ def _surfboard(brush: Brush, colour: Colour) -> None:
 def _kite(brush: Brush, colour: Colour) -> None:
     brush.mark(((0, -34), (8, -20), (-6, -10), (4, 0)), rgb("666666"), 1.2)
     for x, y in ((6, -22), (-4, -11)):
-        brush.poly(((x - 6, y - 3), (x + 6, y + 3), (x + 6, y - 3), (x - 6, y + 3)), NAMED["yellow"])
+        bow = ((x - 6, y - 3), (x + 6, y + 3), (x + 6, y - 3), (x - 6, y + 3))
+        brush.poly(bow, NAMED["yellow"])
     brush.poly(((0, -100), (30, -70), (0, -34), (-30, -70)), colour)
     brush.poly(((0, -100), (30, -70), (0, -70)), lighten(colour, 0.55))
     brush.poly(((0, -34), (-30, -70), (0, -70)), lighten(colour, 0.55))
@@ -192,4 +196,4 @@ SUBJECTS = (
     Subject("trophy", ("golden cup",), ("object",), _trophy, ("table", "floor"), 0.5),
     Subject("snowman", (), ("toy",), _snowman, ("snow",), 0.7, ("red", "blue", "green", "purple"),
             wears=True),
-)  # fmt: skip
+)

@@ -4,71 +4,31 @@ from __future__ import annotations
 
 import math
 
-from . import buildings, plants
+from . import buildings
 from .brush import Brush, box_path, smooth
 from .colour import WHITE, Colour, darken, lighten, mix, rgb
 from .setting import Setting
-from .sky import HEIGHT, Stage, draw_sky
+from .sky import Stage, draw_sky
+from .terrain import ground, hills, ripples, scatter, stand
+
+# Points read better in rows than one on each line.
+# fmt: off
 
 GRASS: Colour = rgb("79b356")
 SAND: Colour = rgb("ecd3a0")
 WATER: Colour = rgb("3f8fc4")
 
 
-def _hills(brush: Brush, stage: Stage, y: float, rise: float, colour: Colour) -> None:
-    """A ridge across the picture at height `y`, undulating by `rise`."""
-    start = brush.rng.uniform(0, 6)
-    steps = 8
-    ridge = [(stage.width * step / steps, y - rise * math.sin(start + step * 1.3))
-             for step in range(-1, steps + 2)]
-    brush.path(smooth([*ridge, (stage.width + 30, 130), (-30, 130)], closed=True), colour)
-
-
-def _ground(brush: Brush, stage: Stage, y: float, colour: Colour) -> None:
-    tone = stage.soil(colour)
-    brush.wash(box_path(0, y, stage.width, HEIGHT - y), lighten(tone, 0.12), darken(tone, 0.16))
-
-
-def _scatter(brush: Brush, stage: Stage, y: float, colour: Colour, count: int) -> None:
-    """Tufts that give the ground its grain: larger towards the viewer."""
-    for _ in range(0 if stage.snowy else count):
-        depth = brush.rng.random()
-        x, at = brush.rng.uniform(0, stage.width), y + depth * (HEIGHT - y)
-        size = 0.6 + depth * 1.6
-        for lean in (-0.7, 0, 0.7):
-            brush.mark(((x, at), (x + lean * size, at - size * 1.5)), brush.tone(colour),
-                       0.25 + 0.2 * depth)
-
-
-def _stand(brush: Brush, x: float, y: float, scale: float, kind: str) -> None:
-    with brush.placed(x, y, scale):
-        if kind == "fir":
-            plants.fir(brush, rgb("2f6b4c"))
-        elif kind == "palm":
-            plants.palm(brush, GRASS)
-        else:
-            plants.crown(brush, rgb("4a9440"))
-
-
-def _ripples(brush: Brush, stage: Stage, top: float, colour: Colour) -> None:
-    for _ in range(46):
-        depth = brush.rng.random()
-        x, y = brush.rng.uniform(0, stage.width), top + depth * (HEIGHT - top)
-        long = 2 + depth * 5
-        tone = brush.tone(lighten(colour, brush.rng.uniform(0.2, 0.6)))
-        brush.mark(((x - long, y), (x, y - 0.5), (x + long, y)), tone, 0.3 + depth * 0.4)
-
-
 def _beach(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
     brush.wash(box_path(0, 56, stage.width, 20), darken(WATER, 0.1), lighten(WATER, 0.4))
-    _ripples(brush, stage, 58, WATER)
+    ripples(brush, stage, 58, WATER)
     shore = [(stage.width * step / 6, 71 + 1.6 * math.sin(step * 1.7)) for step in range(-1, 8)]
     for drop, tone in ((0.0, WHITE), (1.8, darken(SAND, 0.12)), (3.4, SAND)):
         line = [(x, y + drop) for x, y in shore]
         brush.wash(smooth([*line, (stage.width + 20, 130), (-20, 130)], closed=True), tone,
                    stage.soil(darken(tone, 0.12)))
-    _stand(brush, stage.width * brush.rng.choice((0.06, 0.94)), 84, 0.62, "palm")
+    stand(brush, stage.width * brush.rng.choice((0.06, 0.94)), 84, 0.62, "palm")
     for _ in range(16):
         brush.dot(brush.rng.uniform(0, stage.width), brush.rng.uniform(80, 99), 0.5,
                   brush.tone(darken(SAND, 0.25)))
@@ -76,14 +36,14 @@ def _beach(brush: Brush, stage: Stage) -> None:
 
 def _forest(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
-    _hills(brush, stage, 56, 3, stage.far(rgb("4c7f5f"), 0.5))
+    hills(brush, stage, 56, 3, stage.far(rgb("4c7f5f"), 0.5))
     for row, (y, scale) in enumerate(((64, 0.4), (71, 0.55), (78, 0.72))):
         if row == 2:
-            _ground(brush, stage, 68, rgb("5f8d45"))
+            ground(brush, stage, 68, rgb("5f8d45"))
         for _ in range(7 if row < 2 else 4):
             kind = brush.rng.choice(("fir", "tree"))
-            _stand(brush, brush.rng.uniform(0, stage.width), y, scale, kind)
-    _scatter(brush, stage, 76, rgb("3c6b30"), 60)
+            stand(brush, brush.rng.uniform(0, stage.width), y, scale, kind)
+    scatter(brush, stage, 76, rgb("3c6b30"), 60)
 
 
 def _mountains(brush: Brush, stage: Stage) -> None:
@@ -100,9 +60,9 @@ def _mountains(brush: Brush, stage: Stage) -> None:
                         (x + half * 0.1, peak + (foot - peak) * cap * 0.7),
                         (x - half * 0.06, peak + (foot - peak) * cap * 1.1),
                         (x - half * cap, peak + (foot - peak) * cap)), rgb("f2f5fa"))
-    _hills(brush, stage, 70, 2, stage.soil(rgb("6d9a5b")))
-    _ground(brush, stage, 74, rgb("7fae5a"))
-    _scatter(brush, stage, 76, rgb("4f7d3a"), 40)
+    hills(brush, stage, 70, 2, stage.soil(rgb("6d9a5b")))
+    ground(brush, stage, 74, rgb("7fae5a"))
+    scatter(brush, stage, 76, rgb("4f7d3a"), 40)
 
 
 def _city(brush: Brush, stage: Stage) -> None:
@@ -119,8 +79,8 @@ def _city(brush: Brush, stage: Stage) -> None:
             x += wide + rng.uniform(0, 2)
     brush.wash(box_path(0, 76, stage.width, 6), rgb("c9c4bc"), rgb("aaa59e"))
     brush.wash(box_path(0, 81, stage.width, 20), stage.soil(rgb("5f626a")), rgb("484a52"))
-    for x in range(-4, int(stage.width), 16):
-        brush.box(x, 94, 8, 1.4, rgb("efe6c0"))
+    for dash in range(-4, int(stage.width), 16):
+        brush.box(dash, 94, 8, 1.4, rgb("efe6c0"))
 
 
 def _lit_windows(brush: Brush, x: float, y: float, wide: float, high: float) -> None:
@@ -135,7 +95,7 @@ def _lit_windows(brush: Brush, x: float, y: float, wide: float, high: float) -> 
 def _desert(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
     for y, rise, tone in ((60, 4, rgb("cf9256")), (68, 3, rgb("dfa765")), (77, 2, rgb("eaba78"))):
-        _hills(brush, stage, y, rise, stage.soil(stage.far(tone, (80 - y) / 60)))
+        hills(brush, stage, y, rise, stage.soil(stage.far(tone, (80 - y) / 60)))
     for y in (84, 90, 96):
         brush.mark([(x, y + math.sin(x * 0.3 + y)) for x in range(0, int(stage.width) + 8, 8)],
                    brush.tone(rgb("cf9c5c")), 0.4)
@@ -146,10 +106,10 @@ def _desert(brush: Brush, stage: Stage) -> None:
 
 def _meadow(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
-    _hills(brush, stage, 62, 4, stage.soil(stage.far(rgb("6f9f66"), 0.35)))
-    _hills(brush, stage, 70, 3, stage.soil(rgb("86b95d")))
-    _ground(brush, stage, 74, rgb("8cc25c"))
-    _scatter(brush, stage, 74, rgb("4f8a35"), 90)
+    hills(brush, stage, 62, 4, stage.soil(stage.far(rgb("6f9f66"), 0.35)))
+    hills(brush, stage, 70, 3, stage.soil(rgb("86b95d")))
+    ground(brush, stage, 74, rgb("8cc25c"))
+    scatter(brush, stage, 74, rgb("4f8a35"), 90)
     for _ in range(0 if stage.snowy else 40):
         tone = brush.rng.choice((WHITE, rgb("f5d23c"), rgb("ef6f9c"), rgb("9d6fd0")))
         brush.dot(brush.rng.uniform(0, stage.width), brush.rng.uniform(77, 99), 0.75,
@@ -158,10 +118,10 @@ def _meadow(brush: Brush, stage: Stage) -> None:
 
 def _park(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
-    _hills(brush, stage, 64, 2, stage.far(rgb("5d9a54"), 0.3))
-    _ground(brush, stage, 70, rgb("7fb955"))
+    hills(brush, stage, 64, 2, stage.far(rgb("5d9a54"), 0.3))
+    ground(brush, stage, 70, rgb("7fb955"))
     for x in (0.05, 0.3, 0.92):
-        _stand(brush, stage.width * x, 76, 0.5, "tree")
+        stand(brush, stage.width * x, 76, 0.5, "tree")
     path = ((stage.width * 0.52, 70), (stage.width * 0.42, 80), (stage.width * 0.2, 105),
             (stage.width * 0.85, 105), (stage.width * 0.6, 82), (stage.width * 0.56, 70))
     brush.wash(smooth(path, closed=True), stage.soil(rgb("ddc79b")), stage.soil(rgb("cbb182")))
@@ -174,8 +134,8 @@ def _park(brush: Brush, stage: Stage) -> None:
 
 def _farm(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
-    _hills(brush, stage, 64, 3, stage.soil(stage.far(rgb("8fae5a"), 0.3)))
-    _ground(brush, stage, 70, rgb("c9b45a"))
+    hills(brush, stage, 64, 3, stage.soil(stage.far(rgb("8fae5a"), 0.3)))
+    ground(brush, stage, 70, rgb("c9b45a"))
     with brush.placed(stage.width * brush.rng.choice((0.2, 0.8)), 74, 0.34):
         buildings.barn(brush, rgb("b0392f"))
     for step in range(-3, 12):
@@ -190,10 +150,10 @@ def _farm(brush: Brush, stage: Stage) -> None:
 
 def _road(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
-    _hills(brush, stage, 58, 4, stage.soil(stage.far(rgb("6f9f66"), 0.45)))
-    _ground(brush, stage, 64, rgb("93b560"))
-    _stand(brush, stage.width * 0.1, 68, 0.34, "tree")
-    _stand(brush, stage.width * 0.9, 67, 0.28, "fir")
+    hills(brush, stage, 58, 4, stage.soil(stage.far(rgb("6f9f66"), 0.45)))
+    ground(brush, stage, 64, rgb("93b560"))
+    stand(brush, stage.width * 0.1, 68, 0.34, "tree")
+    stand(brush, stage.width * 0.9, 67, 0.28, "fir")
     brush.wash(box_path(0, 76, stage.width, 24), rgb("6c6f77"), rgb("54565e"))
     for y in (77.5, 98):
         brush.box(-2, y, stage.width + 4, 0.9, rgb("f0efe8"))
@@ -203,13 +163,13 @@ def _road(brush: Brush, stage: Stage) -> None:
 
 def _lake(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
-    _hills(brush, stage, 52, 6, stage.soil(stage.far(rgb("5b7f83"), 0.4)))
+    hills(brush, stage, 52, 6, stage.soil(stage.far(rgb("5b7f83"), 0.4)))
     for index in range(9):
         x = stage.width * (index + brush.rng.uniform(0, 0.8)) / 8
-        _stand(brush, x, 60, brush.rng.uniform(0.16, 0.26), "fir")
+        stand(brush, x, 60, brush.rng.uniform(0.16, 0.26), "fir")
     brush.wash(box_path(0, 60, stage.width, 40), mix(WATER, stage.hour.sky[1], 0.45),
                darken(WATER, 0.25))
-    _ripples(brush, stage, 62, WATER)
+    ripples(brush, stage, 62, WATER)
     for x in (0.03, 0.08, 0.95):
         for lean in (-2, 0, 2):
             brush.line(((stage.width * x + lean, 100), (stage.width * x + lean * 2, 84)),
@@ -231,10 +191,10 @@ def _sea(brush: Brush, stage: Stage) -> None:
 def _snowfield(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
     snow = rgb("eef3fa")
-    _hills(brush, stage, 60, 5, stage.far(snow, 0.3))
+    hills(brush, stage, 60, 5, stage.far(snow, 0.3))
     for _ in range(6):
-        _stand(brush, brush.rng.uniform(0, stage.width), 68, brush.rng.uniform(0.24, 0.36), "fir")
-    _hills(brush, stage, 72, 2.5, snow)
+        stand(brush, brush.rng.uniform(0, stage.width), 68, brush.rng.uniform(0.24, 0.36), "fir")
+    hills(brush, stage, 72, 2.5, snow)
     brush.wash(box_path(0, 80, stage.width, 20), snow, mix(snow, rgb("b9cbe4"), 0.5))
     for _ in range(10):
         brush.soft(brush.rng.uniform(0, stage.width), brush.rng.uniform(76, 98), 12, 2,
@@ -243,16 +203,17 @@ def _snowfield(brush: Brush, stage: Stage) -> None:
 
 def _garden(brush: Brush, stage: Stage) -> None:
     draw_sky(brush, stage)
-    _ground(brush, stage, 68, rgb("74b552"))
-    for x in range(-2, int(stage.width) + 6, 7):
-        brush.poly(((x, 74), (x, 54), (x + 2.5, 51), (x + 5, 54), (x + 5, 74)), rgb("f1efe8"))
+    ground(brush, stage, 68, rgb("74b552"))
+    for left in range(-2, int(stage.width) + 6, 7):
+        brush.poly(((left, 74), (left, 54), (left + 2.5, 51), (left + 5, 54), (left + 5, 74)),
+                   rgb("f1efe8"))
     brush.box(-2, 60, stage.width + 4, 2.4, rgb("dcd8cd"))
     for _ in range(24):
         x, y = brush.rng.uniform(0, stage.width), brush.rng.uniform(71, 77)
         tone = brush.rng.choice((rgb("e94f64"), rgb("f6c83e"), rgb("b06fd0"), WHITE))
         brush.oval(x, y + 1.5, 2.4, 1.8, rgb("3f8538"))
         brush.oval(x, y, 1.5, 1.5, tone)
-    _scatter(brush, stage, 78, rgb("47832f"), 60)
+    scatter(brush, stage, 78, rgb("47832f"), 60)
 
 
 SETTINGS = (
@@ -298,4 +259,4 @@ SETTINGS = (
             ("in the garden", "in a garden", "in front of a white fence"), _garden,
             ("ground", "air"),
             shows=("flower",)),
-)  # fmt: skip
+)

@@ -8,6 +8,9 @@ from .brush import Brush, Point
 from .colour import NAMED, WHITE, Colour, darken, lighten, rgb
 from .subject import BRIGHT, PAINT, Draw, Subject
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 SKINS = (rgb("f3cfae"), rgb("e0a97e"), rgb("b97a50"), rgb("7d4e33"))
 HAIRS = (rgb("2c2224"), rgb("5b3a25"), rgb("c99544"), rgb("9a4a22"))
 SHOES: Colour = rgb("3a3136")
@@ -203,4 +206,4 @@ SUBJECTS = (
     Subject("astronaut", ("spaceman",), _ONE,
             person(Figure(hair="none", arms=_SWING, extra="astronaut")), ("space",), 0.85,
             doing=("floating",)),
-)  # fmt: skip
+)

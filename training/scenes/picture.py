@@ -63,8 +63,16 @@ def _row(scene: Scene, width: float, rng: random.Random) -> list[Placement]:
         depth = (7 if index % 2 else -5) * (count > 2) + rng.uniform(-2, 2)
         floating = rng.uniform(-9, 9) if foot < 80 else 0.0
         near = 1 + depth / 60
-        placements.append(Placement(subject, scene.colour, x + rng.uniform(-2, 2),
-                                    foot + depth + floating, scale * near, flip))
+        placements.append(
+            Placement(
+                subject,
+                scene.colour,
+                x + rng.uniform(-2, 2),
+                foot + depth + floating,
+                scale * near,
+                flip,
+            )
+        )
     return placements
 
 
@@ -76,14 +84,16 @@ def _pair(scene: Scene, width: float, rng: random.Random) -> list[Placement]:
     if scene.relation == "front":
         side = rng.choice((-0.2, 0.2))
         return [
-            Placement(second, scene.companion_colour, width * (0.5 - side * 0.7), foot - 7,
-                      other, flip),
+            Placement(
+                second, scene.companion_colour, width * (0.5 - side * 0.7), foot - 7, other, flip
+            ),
             Placement(first, scene.colour, width * (0.5 + side), foot + 5, scale * 0.78, flip),
         ]
     side = {"left": -0.23, "right": 0.23}.get(scene.relation, rng.choice((-0.23, 0.23)))
     return [
-        Placement(second, scene.companion_colour, width * (0.5 - side), foot - 1, other * 0.78,
-                  flip),
+        Placement(
+            second, scene.companion_colour, width * (0.5 - side), foot - 1, other * 0.78, flip
+        ),
         Placement(first, scene.colour, width * (0.5 + side), foot + 2, scale * 0.82, not flip),
     ]
 
@@ -114,8 +124,16 @@ def _waterline(brush: Brush, placement: Placement, reach: float) -> None:
     brush.soft(placement.x, placement.y + 2, reach * 1.1, 4, rgb("1d4f7c"), 0.5)
     for dy, share in ((0.4, 1.0), (2.4, 0.8), (4.4, 0.55)):
         x, y, half = placement.x, placement.y + dy, reach * share
-        brush.mark(((x - half, y), (x - half * 0.3, y + 0.8), (x + half * 0.3, y - 0.4),
-                    (x + half, y + 0.4)), foam, 0.7)
+        brush.mark(
+            (
+                (x - half, y),
+                (x - half * 0.3, y + 0.8),
+                (x + half * 0.3, y - 0.4),
+                (x + half, y + 0.4),
+            ),
+            foam,
+            0.7,
+        )
 
 
 def draw_scene(scene: Scene, height: int) -> skia.Image:
@@ -142,5 +160,3 @@ def pixels(image: skia.Image) -> Pixels:
     """The image as uint8 (height, width, 3), sRGB."""
     array: Pixels = image.toarray(colorType=skia.ColorType.kRGBA_8888_ColorType)
     return np.ascontiguousarray(array[:, :, :3])
-
-

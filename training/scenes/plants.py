@@ -8,6 +8,9 @@ from .brush import Brush
 from .colour import NAMED, Colour, darken, lighten, rgb
 from .subject import BRIGHT, Subject
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 BARK: Colour = rgb("6f4c31")
 LEAF: Colour = rgb("4a9440")
 CLAY: Colour = rgb("b9663d")
@@ -41,8 +44,8 @@ def fir(brush: Brush, colour: Colour) -> None:
     """A conifer of three tiers."""
     brush.box(-5, -18, 10, 18, BARK)
     for y, reach in ((-14, 32), (-36, 26), (-58, 19)):
-        brush.poly(((0, y - 42), (reach, y), (reach * 0.4, y - 3), (0, y + 3), (-reach * 0.4, y - 3),
-                    (-reach, y)), darken(colour, (y + 58) / 200))
+        brush.poly(((0, y - 42), (reach, y), (reach * 0.4, y - 3), (0, y + 3),
+                    (-reach * 0.4, y - 3), (-reach, y)), darken(colour, (y + 58) / 200))
 
 
 def _fir(brush: Brush, colour: Colour) -> None:
@@ -177,4 +180,4 @@ SUBJECTS = (
             ("table", "floor"), 0.6, ("orange", "blue", "white", "yellow", "pink")),
     Subject("vase of flowers", ("flower vase", "bouquet"), _BLOSSOM, _flower_vase,
             ("table", "floor"), 0.65, (*BRIGHT[:4], "white")),
-)  # fmt: skip
+)

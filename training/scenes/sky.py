@@ -13,6 +13,9 @@ import skia
 from .brush import Brush, box_path, polygon
 from .colour import WHITE, Colour, argb, darken, lighten, mix, rgb
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 HEIGHT = 100.0
 
 
@@ -37,7 +40,7 @@ HOURS: dict[str, Hour] = {hour.name: hour for hour in (
          (rgb("5a4a8f"), rgb("fb9a4b")), rgb("f6c3a0"), rgb("e9915f")),
     Hour("night", ("at night", "by night", "in the dark"),
          (rgb("0b1436"), rgb("2c3f78")), rgb("8a96d2"), rgb("37487c"), dark=True),
-)}  # fmt: skip
+)}
 
 WEATHERS: dict[str, tuple[str, ...]] = {
     "clear": ("under a clear sky", "in fine weather"),
@@ -52,7 +55,7 @@ WEATHERS: dict[str, tuple[str, ...]] = {
 WEATHER_NAMES: dict[str, str] = {
     "clear": "clear sky", "sun": "sunshine", "clouds": "clouds", "rain": "rain",
     "snow": "falling snow", "fog": "fog", "storm": "thunderstorm", "rainbow": "rainbow",
-}  # fmt: skip
+}
 _DULL = {"rain", "snow", "fog", "storm", "clouds"}
 
 

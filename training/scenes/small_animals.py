@@ -6,6 +6,9 @@ from .brush import Brush, oval_path, smooth
 from .colour import BLACK, NAMED, WHITE, Colour, darken, lighten, rgb
 from .subject import BRIGHT, Subject
 
+# Points read better in rows than one on each line.
+# fmt: off
+
 BEAK: Colour = rgb("f0a030")
 
 
@@ -290,4 +293,4 @@ SUBJECTS = (
     Subject("frog", ("toad",), ("animal",), _frog, ("ground",), 0.45, (), "green"),
     Subject("snake", ("serpent",), ("animal", "reptile"), _snake, ("ground",), 0.6,
             ("green", "yellow", "red", "brown")),
-)  # fmt: skip
+)

@@ -41,8 +41,12 @@ def _gradient(path: skia.Path, first: Colour, last: Colour, alpha: float = 1.0) 
 
 def _stroke(colour: Colour, width: float, alpha: float = 1.0) -> skia.Paint:
     return skia.Paint(
-        Color=argb(colour, alpha), AntiAlias=True, Style=skia.Paint.kStroke_Style,
-        StrokeWidth=width, StrokeCap=skia.Paint.kRound_Cap, StrokeJoin=skia.Paint.kRound_Join,
+        Color=argb(colour, alpha),
+        AntiAlias=True,
+        Style=skia.Paint.kStroke_Style,
+        StrokeWidth=width,
+        StrokeCap=skia.Paint.kRound_Cap,
+        StrokeJoin=skia.Paint.kRound_Join,
     )
 
 

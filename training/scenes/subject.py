@@ -11,8 +11,18 @@ from .colour import Colour
 Draw = Callable[[Brush, Colour], None]
 
 FUR = ("brown", "black", "white", "grey", "golden")
-PAINT = ("red", "blue", "yellow", "green", "white", "black", "orange", "purple", "pink",
-         "turquoise")
+PAINT = (
+    "red",
+    "blue",
+    "yellow",
+    "green",
+    "white",
+    "black",
+    "orange",
+    "purple",
+    "pink",
+    "turquoise",
+)
 BRIGHT = ("red", "blue", "yellow", "green", "orange", "purple", "pink", "turquoise")
 
 

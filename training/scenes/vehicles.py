@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 from .brush import Brush, smooth
 from .colour import NAMED, WHITE, Colour, darken, lighten, rgb
 from .subject import BRIGHT, PAINT, Subject
+
+# Points read better in rows than one on each line.
+# fmt: off
 
 TYRE: Colour = rgb("26262c")
 METAL: Colour = rgb("b9c0c9")
@@ -82,7 +87,7 @@ def _bicycle(brush: Brush, colour: Colour) -> None:
     for x in (-30, 30):
         _spokes(brush, x, 21)
     frame = ((-30, -21), (-14, -52), (20, -54), (-2, -21), (-30, -21))
-    for start, end in zip(frame, frame[1:], strict=False):
+    for start, end in itertools.pairwise(frame):
         brush.straight(start, end, colour, 3.6)
     brush.straight((-14, -52), (-2, -21), colour, 3.6)
     brush.straight((30, -21), (18, -66), colour, 3.6)
@@ -260,4 +265,4 @@ SUBJECTS = (
     Subject("hot air balloon", ("hot-air balloon",), _ANY, _hot_air_balloon, _AIR, 0.85, BRIGHT),
     Subject("rocket", ("spaceship", "space rocket"), _ANY, _rocket, ("space", "air"), 0.95, BRIGHT),
     Subject("tractor", (), _ANY, _tractor, _ROAD, 0.85, ("red", "green", "blue", "yellow")),
-)  # fmt: skip
+)
