@@ -414,15 +414,13 @@ def test_an_interrupt_leaves_no_transaction_open(
 def test_a_process_that_dies_in_a_transaction_leaves_nothing(
     catalog: Catalog, entry: Entry, open_catalog: OpenCatalog
 ) -> None:
-    child = os.fork()
-    if not child:  # pragma: no cover - dies
-        import signal
-
-        dying = Catalog(catalog.folder)
-        with dying._transaction() as db:
-            db.execute("DELETE FROM meta")
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
+    dying = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom mmembed.catalog import Catalog\n"
+        "with Catalog(Path(sys.argv[1]))._transaction() as db:\n"
+        "    db.execute('DELETE FROM meta')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", dying, str(catalog.folder)], check=False)
+    assert ended.returncode == -9
     assert open_catalog().model() is not None
     catalog.write([entry("/a.jpg")])
 
