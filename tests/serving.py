@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -112,17 +111,17 @@ class Gate(FakeEncoder):
 
 def environment(**more: str) -> dict[str, str]:
     """Of a child process: offline, and without the settings of whoever runs the tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MMEMBED_")}
-    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
-    return {**kept, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1", **more}
+    ours = ("MMEMBED_", "PYTHON", "COLUMNS")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**kept, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1", **more}
 
 
 class Process:
     """A real `mmembed serve` on a free port."""
 
-    def __init__(self, *arguments: str, **variables: str) -> None:
+    def __init__(self, command: Sequence[str], *arguments: str, **variables: str) -> None:
         self.child = subprocess.Popen(
-            [sys.executable, "-m", "mmembed", "serve", "--port", "0", *arguments],
+            [*command, "serve", "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

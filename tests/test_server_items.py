@@ -118,8 +118,8 @@ def test_pages_of_items(client: TestClient) -> None:
     ids: list[int] = []
     cursor = None
     while True:
-        more = {"cursor": cursor} if cursor else {}
-        page = client.get("/v1/items", params={"limit": 4, **more}).json()
+        params = {"limit": "4", **({"cursor": cursor} if cursor else {})}
+        page = client.get("/v1/items", params=params).json()
         assert page["total"] == 6
         ids += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]

@@ -95,7 +95,7 @@ def test_pages_join_to_the_whole(client: TestClient) -> None:
     paged: list[int] = []
     cursor = None
     while True:
-        params = {"q": "red", "k": 2, **({"cursor": cursor} if cursor else {})}
+        params = {"q": "red", "k": "2", **({"cursor": cursor} if cursor else {})}
         page = client.get("/v1/search", params=params).json()
         paged += [hit["id"] for hit in page["hits"]]
         cursor = page["next_cursor"]

@@ -28,22 +28,25 @@ Search your pictures by words, by example and by label.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
-    parsed = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _allow_any_text()
     try:
-        settings = Settings.from_env(
-            data=parsed.data, model=parsed.model, **parsed.settings_of(parsed)
-        )
-        code = int(parsed.run(settings, parsed))
-        sys.stdout.flush()
-        return code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        try:
+            return _run(_parser().parse_args(arguments))
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough; writing more at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def _run(asked: argparse.Namespace) -> int:
+    try:
+        settings = Settings.from_env(data=asked.data, model=asked.model, **asked.settings_of(asked))
+        return int(asked.run(settings, asked))
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except MmembedError as error:
         print(f"mmembed: {plain(str(error))}", file=sys.stderr)
         return WRONG_USE if isinstance(error, InputError | ModelMismatch) else SOME_FAILED

@@ -14,7 +14,15 @@ from mmembed.config import Settings, describe
 from mmembed.errors import InputError
 
 HELP = "serve the web page and the HTTP API"
-DESCRIPTION = "Serve the web page and the HTTP API of a collection.\n\nenvironment:\n" + "\n".join(
+DESCRIPTION = """\
+Serve the web page and the HTTP API of a collection.
+
+  mmembed serve
+  mmembed serve --data ./my-collection --port 8080
+  MMEMBED_ALLOWED_HOSTS=photos.example mmembed serve --host 0.0.0.0
+
+environment, of this and of every other command:
+""" + "\n".join(
     f"  {name:<24} {meaning} (default {default or 'none'})" for name, default, meaning in describe()
 )
 GRACE_S = 20

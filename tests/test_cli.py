@@ -1,0 +1,470 @@
+"""The command line, in processes of its own: the real one with a tiny model where the model
+matters, else over the fake encoder."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2 as httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.pictures import ODD
+from tests.serving import (
+    PATIENCE_S,
+    Process,
+    data_uri,
+    environment,
+    eventually,
+    picture,
+    write_pictures,
+)
+
+REAL = [sys.executable, "-m", "mmembed"]
+FAKE = [sys.executable, "-m", "tests.fake_mmembed"]
+COMMANDS = ("index", "search", "classify", "embed", "serve")
+COLOURS = ["red", "green", "blue"]
+HOSTILE = "esc\x1b[31m\nline\u202e.png"
+
+
+Finished = subprocess.CompletedProcess[str]
+
+
+def run(command: list[str], *arguments: str | bytes | Path, **variables: str) -> Finished:
+    """Run a command; whatever it does, no traceback."""
+    finished = subprocess.run(
+        [*command, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(**variables),
+        timeout=2 * PATIENCE_S,
+    )
+    assert "Traceback" not in finished.stderr
+    assert "Exception ignored" not in finished.stderr
+    return finished
+
+
+def real(*arguments: str | bytes | Path, **variables: str) -> Finished:
+    return run(REAL, *arguments, **variables)
+
+
+def fake(*arguments: str | bytes | Path, **variables: str) -> Finished:
+    return run(FAKE, *arguments, **variables)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three colours with captions, and pictures with odd names."""
+    folder = tmp_path_factory.mktemp("photos")
+    for colour in COLOURS:
+        (folder / f"{colour}.txt").write_text(f"a {colour} field\n")
+    write_pictures(folder, COLOURS)
+    (folder / HOSTILE).write_bytes(picture("purple"))
+    (folder / "café 日本 🦊.jpg").write_bytes(picture("pink", kind="JPEG"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of a tiny model with random weights."""
+    from tests.random_models import OPENAI, SMALL, save_random
+
+    return save_random(tmp_path_factory.mktemp("model"), SMALL, OPENAI)
+
+
+@pytest.fixture(scope="module")
+def data(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of the photos, made with the fake encoder."""
+    data = tmp_path_factory.mktemp("fake")
+    assert fake("index", photos, "--data", data, "--model", "fake").returncode == 0
+    return data
+
+
+@pytest.fixture(scope="module")
+def real_data(photos: Path, model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of the photos, made with the tiny model."""
+    data = tmp_path_factory.mktemp("real")
+    finished = real("index", photos, "--data", data, "--model", model)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "5 pictures in" in finished.stdout
+    assert "5 embedded" in finished.stdout
+    assert str(data) in finished.stdout
+    return data
+
+
+# -- help ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches(command: str) -> None:
+    finished = real(command, "--help")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "--data DIR" in finished.stdout
+    assert "--model ID" in finished.stdout
+    assert f"  mmembed {command} " in finished.stdout, "has no example"
+
+
+def test_help_of_all() -> None:
+    finished = real("--help")
+    assert finished.returncode == 0
+    for command in COMMANDS:
+        assert command in finished.stdout
+    assert 'mmembed search "a dog in the snow"' in finished.stdout
+
+
+def test_help_loads_no_model_code() -> None:
+    script = """
+import sys
+from mmembed.cli import main
+for command in sys.argv[1:]:
+    try:
+        main([command, "--help"])
+    except SystemExit as end:
+        assert end.code == 0
+heavy = {"torch", "open_clip", "torchvision", "fastapi", "uvicorn", "huggingface_hub"}
+print("loaded:", sorted(heavy & set(sys.modules)))
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", script, *COMMANDS],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE_S,
+    )
+    assert finished.stdout.splitlines()[-1] == "loaded: []", finished.stderr
+
+
+# -- index, search, classify, embed --------------------------------------------------
+
+
+def test_indexing_again_has_nothing_to_do(real_data: Path, photos: Path) -> None:
+    finished = real("index", photos, "--data", real_data)
+    assert finished.returncode == 0
+    assert "5 unchanged" in finished.stdout
+    assert "embedded" not in finished.stdout
+
+
+def test_search_prints_a_table(real_data: Path) -> None:
+    finished = real("search", "a red field", "-k", "5", "--data", real_data)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    lines = finished.stdout.splitlines()
+    assert lines[0].split() == ["score", "relevance", "id", "picture", "caption"]
+    assert len(lines) == 6
+    assert any(r"esc\x1b[31m\nline\u202e.png" in line for line in lines)
+    assert any("café 日本 🦊.jpg" in line for line in lines)
+    assert any(line.endswith("a green field") for line in lines)
+    assert "\x1b" not in finished.stdout
+
+
+def test_search_prints_json(data: Path) -> None:
+    finished = fake(
+        "search", "red", "--json", "-k", "2", "--kind", "caption", MMEMBED_DATA=str(data)
+    )
+    answer = json.loads(finished.stdout)
+    assert len(answer["hits"]) == 2
+    assert {hit["kind"] for hit in answer["hits"]} == {"caption"}
+    assert answer["model"] == "fake"
+    more = fake(
+        "search", "red", "--json", "--kind", "caption", "--cursor", answer["next_cursor"],
+        "--data", data,
+    )  # fmt: skip
+    ids = [hit["id"] for hit in answer["hits"] + json.loads(more.stdout)["hits"]]
+    assert len(set(ids)) == 3
+
+
+def test_search_by_a_picture_and_by_an_item(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(picture("green"))
+    finished = fake("search", "--image", tmp_path / "x.png", "--json", "--data", data)
+    best = json.loads(finished.stdout)["hits"][0]
+    assert best["path"].endswith("green.png")
+    assert best["score"] == pytest.approx(1, abs=1e-3)
+    finished = fake("search", "--item", str(best["id"]), "--json", "--data", data)
+    assert json.loads(finished.stdout)["hits"][0]["id"] == best["id"]
+
+
+def test_searching_in_vain_says_why(data: Path) -> None:
+    finished = fake("search", "red", "--tag", "holiday", "--data", data)
+    assert (finished.returncode, finished.stdout) == (0, "")
+    assert finished.stderr == f"nothing found: {data} holds no images with the tag holiday\n"
+
+
+def test_classify_prints_a_table_and_names_failures(real_data: Path, tmp_path: Path) -> None:
+    good = tmp_path / HOSTILE
+    good.write_bytes(picture("red"))
+    bad = tmp_path / "bad\n.jpg"
+    bad.write_bytes(b"no picture")
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\ufeffred\n\nblue\nlight green\n")
+    finished = real(
+        "classify", good, bad, "--labels", f"@{labels}", "--top", "2", "--data", real_data
+    )
+    assert finished.returncode == 1
+    lines = finished.stdout.splitlines()
+    assert lines[0].split() == ["picture", "%", "label"]
+    assert len(lines) == 3
+    assert lines[1].startswith(str(tmp_path))
+    assert "%" in lines[1]
+    [failure] = finished.stderr.splitlines()
+    assert failure.startswith(f"failed: {tmp_path}/bad\\n.jpg: ")
+
+
+def test_classify_prints_json(data: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Path(os.fsdecode(odd)).write_bytes(picture("red"))
+    finished = fake(
+        "classify", odd, "--item", "1", "--item", "999", "--labels", "red,blue",
+        "--template", "a {} thing", "--mode", "softmax", "--json", "--data", data,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    results = json.loads(finished.stdout)["results"]
+    assert [result["index"] for result in results] == [0, 1, 2]
+    assert sum(label["probability"] for label in results[0]["labels"]) == pytest.approx(1)
+    assert results[2]["error"]["type"] == "NotFound"
+
+
+def test_classifying_leaves_an_empty_folder_to_any_model(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(picture("red"))
+    arguments = ("--data", tmp_path / "data", "--model", "fake")
+    finished = fake("classify", tmp_path / "x.png", "--labels", "a,b", *arguments)
+    assert finished.returncode == 0
+    assert not rows(tmp_path / "data", "SELECT * FROM meta WHERE key LIKE 'model%'")
+
+
+def test_embed_prints_lines_of_json(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "été.png").write_bytes(picture("red"))
+    finished = real(
+        "embed", tmp_path / "été.png", tmp_path / "no.png", "--text", "naïve", "--data", real_data,
+        PYTHONIOENCODING="ascii", PYTHONUTF8="0",
+    )  # fmt: skip
+    assert finished.returncode == 1
+    assert "no.png: cannot be read" in finished.stderr
+    image, text = map(json.loads, finished.stdout.splitlines())
+    assert image["image"] == str(tmp_path / "été.png")
+    assert text["text"] == "naïve"
+    for row in (image, text):
+        assert np.linalg.norm(row["embedding"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_failures_of_an_indexing_are_named(tmp_path: Path) -> None:
+    finished = fake("index", ODD, "--data", tmp_path, "--model", "fake")
+    assert finished.returncode == 1
+    failed = [line for line in finished.stderr.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == int(finished.stdout.split(" failed")[0].split()[-1])
+    for name in ("bomb.png", "empty.jpg", "text.jpg", "truncated.jpg", "eps-named.jpg"):
+        assert any(f"{name}: " in line for line in failed), name
+    whole = {Path(row[0]).name for row in rows(tmp_path, "SELECT path FROM items")}
+    assert {"orientation-6.jpg", "cmyk.jpg", "🦊 in the 🌲🌲.jpg", "صورة-תמונה.jpg"} <= whole
+    assert not whole & {"bomb.png", "truncated.jpg"}
+
+
+# -- exit codes and errors -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["index", "/no/such/folder"], 2, "/no/such/folder: no such file or folder"),
+        (["search", "red", "-k", "0"], 2, "-k 0: expected 1 to 1000"),
+        (["search"], 2, "the query is empty"),
+        (["search", "--image", "/no/such.jpg"], 2, "/no/such.jpg: cannot be read"),
+        (["classify", "--labels", "a,b"], 2, "no picture was named"),
+        (["classify", "x.jpg", "--labels", "@/no/labels"], 2, "/no/labels: the labels cannot"),
+        (["classify", "x.jpg", "--labels", " , "], 2, "labels: give at least one"),
+        (["classify", "x.jpg", "--labels", "a", "--top", "0"], 2, "top 0"),
+        (["embed"], 2, "nothing to embed"),
+        (["serve", "--host", "no.such.host.invalid"], 2, "choose another --port or --host"),
+        (["serve", "--port", "99999"], 2, "choose another --port or --host"),
+    ],
+)
+def test_wrong_use_is_one_line(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+    finished = fake(
+        *arguments, MMEMBED_DATA=str(tmp_path / "data"), MMEMBED_MODEL="local-dir:/none"
+    )
+    assert (finished.returncode, finished.stdout) == (code, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith("mmembed: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("arguments", [[], ["find"], ["search", "--what"], ["search", "-k", "x"]])
+def test_usage_errors(arguments: list[str]) -> None:
+    finished = fake(*arguments)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.startswith("usage: mmembed")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("MMEMBED_PORT", "http"), ("MMEMBED_MAX_MEGAPIXELS", "many")]
+)
+def test_a_bad_variable_is_named(variable: str, value: str) -> None:
+    finished = fake("search", "red", **{variable: value})
+    assert finished.returncode == 2
+    assert finished.stderr == f"mmembed: {variable}={value}: expected a number\n"
+
+
+def test_another_model_than_the_folders(data: Path) -> None:
+    finished = fake("search", "red", "--data", data, "--model", "other")
+    assert finished.returncode == 2
+    [line] = finished.stderr.splitlines()
+    assert "cannot be compared" in line
+
+
+def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    finished = fake("search", "red", "--data", tmp_path / "file")
+    assert finished.returncode == 1
+    assert len(finished.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["search", "red", "--tag", "none"], ["embed", "--text", "a"]]
+)
+def test_a_reader_that_leaves_early(data: Path, arguments: list[str]) -> None:
+    """As `| head` does."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        finished = subprocess.run(
+            [*FAKE, *arguments],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(MMEMBED_DATA=str(data)),
+            timeout=PATIENCE_S,
+        )
+    finally:
+        os.close(write)
+    assert finished.returncode == 0
+    assert "rror" not in finished.stderr
+
+
+# -- interrupted ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_indexing_goes_on(tmp_path: Path, how: signal.Signals) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 300), tmp_path / "data"
+    child = subprocess.Popen(
+        [*FAKE, "index", folder, "--data", data, "--model", "fake"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(MMEMBED_BATCH="1", SECONDS_A_BATCH="0.02"),
+    )
+    eventually(lambda: child.poll() is not None or (data / "catalog.sqlite3").exists())
+    eventually(lambda: child.poll() is not None or count(data))
+    child.send_signal(how)
+    _, said = child.communicate(timeout=PATIENCE_S)
+    assert child.returncode == 130, said
+    assert "run the same command again to go on" in said
+    assert "Traceback" not in said
+    kept = count(data)
+    assert 0 < kept < 300
+    again = fake("index", folder, "--data", data)
+    assert again.returncode == 0
+    assert f"{kept} unchanged" in again.stdout
+    assert f"{300 - kept} embedded" in again.stdout
+    assert count(data) == 300
+
+
+def many_pictures(folder: Path, number: int) -> Path:
+    folder.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (number, 24, 24, 3), np.uint8)
+    for index, pixels in enumerate(noise):
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    return folder
+
+
+def rows(data: Path, sql: str) -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(f"file:{data}/catalog.sqlite3?mode=ro", uri=True)
+    try:
+        return connection.execute(sql).fetchall()
+    except sqlite3.OperationalError:
+        return []  # the tables are being made
+    finally:
+        connection.close()
+
+
+def count(data: Path) -> int:
+    found = rows(data, "SELECT count(*) FROM items WHERE kind = 'image'")
+    return int(found[0][0]) if found else 0
+
+
+# -- serve ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def held() -> Iterator[socket.socket]:
+    """A port that is taken."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        yield holder
+
+
+def test_a_port_that_is_taken(held: socket.socket, data: Path) -> None:
+    port = held.getsockname()[1]
+    finished = fake("serve", "--port", str(port), "--data", data)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert f"127.0.0.1:{port}: cannot listen there" in line
+    assert "choose another --port or --host" in line
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_serving_ends_when_the_last_answer_is_given(tmp_path: Path, how: signal.Signals) -> None:
+    with Process(FAKE, "--data", str(tmp_path), "--model", "fake") as server:
+        assert "model     fake" in server.greeting
+        assert f"data      {tmp_path}: 0 images" in server.greeting
+        assert f"mmembed index ~/Pictures --data {tmp_path}" in server.greeting
+        answer = httpx.post(
+            f"{server.address}/v1/items", json={"image": data_uri(picture("red"))}, timeout=60
+        )
+        assert answer.status_code == 201
+        with half_a_search(server.address) as connection:
+            server.child.send_signal(how)
+            eventually(lambda: not listens(server.address))
+            connection.sendall(b'"red"}')
+            said = connection.makefile("rb").read()
+        assert said.startswith(b"HTTP/1.1 200 OK\r\n"), said
+        assert b'"hits":[{"id":1,' in said
+        assert server.ended() == (0, "")
+    assert (tmp_path / "images.usearch").stat().st_size > 0
+
+
+def half_a_search(address: str) -> socket.socket:
+    """A connection on which the server waits for the rest of a request."""
+    host, port = address.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=PATIENCE_S)
+    connection.sendall(
+        f"POST /v1/search HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 11\r\n"
+        'Expect: 100-continue\r\n\r\n{"q":'.encode()
+    )
+    assert connection.recv(1024).startswith(b"HTTP/1.1 100 Continue")  # a route asked for it
+    return connection
+
+
+def listens(address: str) -> bool:
+    host, port = address.removeprefix("http://").split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_server_of_an_unknown_model_does_not_start(tmp_path: Path) -> None:
+    finished = real("serve", "--port", "0", "--data", tmp_path, "--model", "local-dir:/none")
+    assert finished.returncode == 1
+    [line] = finished.stderr.splitlines()
+    assert "local-dir:/none: there is no such folder" in line
