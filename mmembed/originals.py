@@ -44,7 +44,7 @@ def _replace(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
-    except OSError:
+    except BaseException:
         Path(aside).unlink(missing_ok=True)
         raise
 

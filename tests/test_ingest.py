@@ -587,6 +587,27 @@ def test_what_is_known_below_a_folder_that_cannot_be_read_is_kept(
     assert sorted(ids(collection)) == ["a.png", "b.png", "c.png"]
 
 
+def test_a_picture_that_cannot_be_looked_at_is_kept(
+    collection: Collection, index: Index, picture: MakePicture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    red, green, _ = three(picture)
+    index()
+    real = os.stat
+
+    def stat(path: Any, **options: Any) -> os.stat_result:
+        if str(path) == str(red):
+            raise OSError(5, "Input/output error")
+        return real(path, **options)
+
+    green.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", stat)
+        report = index()
+    assert counts(report) == {"unchanged": 1, "removed": 1, "failures": 1}
+    assert "red.png: cannot be read: Input/output error" in report.failures[0].message
+    assert counts(index()) == {"unchanged": 2}
+
+
 def test_pipes_and_devices_are_not_opened(index: Index, picture: MakePicture, photos: Path) -> None:
     picture("red.png")
     os.mkfifo(photos / "x.jpg")

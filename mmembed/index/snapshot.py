@@ -90,7 +90,7 @@ def _replace(path: Path, content: bytes | bytearray) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError:
+    except BaseException:  # Ctrl-C too
         aside.unlink(missing_ok=True)  # on a full disk the space is needed
         raise
 

@@ -47,8 +47,8 @@ class Scan:
     manifests: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
-    """What was not entered: unreadable, hidden, linked and data folders. What is known of
-    them, because they were indexed by their own name, is kept."""
+    """What was not looked into: unreadable, hidden, linked and data folders, unreadable
+    files. What is known of them from another time is kept."""
     hidden: int = 0
     linked: int = 0
     other: int = 0
@@ -149,7 +149,11 @@ def _take(path: str, found: Scan) -> None:
         status = os.stat(path)
     except UnicodeEncodeError:
         _refuse(path, "the file name is not valid UTF-8; rename it", found)
+    except FileNotFoundError:
+        _refuse(path, "a link that leads nowhere", found)
     except OSError as error:
+        # A disk or network that hiccups does not make the picture gone.
+        _pass_over(path, found)
         _refuse(path, f"cannot be read: {error.strerror}", found)
     else:
         if stat.S_ISREG(status.st_mode):
