@@ -499,6 +499,18 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         Catalog(tmp_path / "file" / "data")
 
 
+@pytest.mark.parametrize("name", ["a?mode=ro#b%20c", 'it\'s "mine"; é 🦄', " ", "two\nlines"])
+def test_a_folder_may_have_any_name(tmp_path: Path, entry: Entry, name: str) -> None:
+    catalog = Catalog(tmp_path / name)
+    catalog.claim(Model("four", "f", 4))
+    catalog.write([entry("/a.jpg")])
+    catalog.close()
+    assert (tmp_path / name / "catalog.sqlite3").exists()
+    again = Catalog(tmp_path / name)
+    assert again.count() == 1
+    again.close()
+
+
 def test_many_may_make_the_same_catalog_at_once(tmp_path: Path) -> None:
     def make(_: int) -> str:
         catalog = Catalog(tmp_path / "data")
