@@ -36,11 +36,16 @@ class Slow(FakeEncoder):
         time.sleep(0.003 * len(pixels))
         return super().embed_preprocessed(pixels)
 
+def show(done, total, failed):
+    print(done, flush=True)
+    if done >= limit:
+        time.sleep(600)  # to be killed, however late the killer is
+
 pipeline.COMMIT_IMAGES = 4
-data, photos = map(Path, sys.argv[1:])
+data, photos, limit = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 settings = Settings.from_env({}, data=data, model="fake", batch=4)
 with Collection(settings, load=lambda name: Slow()) as collection:
-    report = collection.index([photos], progress=lambda done, *_: print(done, flush=True))
+    report = collection.index([photos], progress=show)
 print("embedded", report.embedded, len(report.failures), flush=True)
 """
 
@@ -183,15 +188,16 @@ def test_an_indexing_that_is_killed_again_and_again_completes(
     data, photos = tmp_path / "data", tmp_path / "photos"
     done = 0
     for _ in range(KILLS):
-        with run(INDEXING, data, photos) as process:
-            done = kill_after(process, chance.randint(done + 1, done + 18), chance)
+        target = done + chance.randint(1, 14)
+        with run(INDEXING, data, photos, target + 8) as process:
+            done = kill_after(process, target, chance)
         with sqlite3.connect(data / "catalog.sqlite3") as db:
             assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             [(images,)] = db.execute("SELECT count(*) FROM items WHERE kind = 'image'")
             [(paths,)] = db.execute("SELECT count(DISTINCT path) FROM items WHERE kind = 'image'")
         db.close()
         assert done <= images == paths <= PICTURES
-    with run(INDEXING, data, photos) as process:
+    with run(INDEXING, data, photos, PICTURES + 1) as process:
         lines = process.communicate()[0].splitlines()
     assert process.returncode == 0
     assert 0 < int(lines[0]) < PICTURES  # it went on where the last one ended
