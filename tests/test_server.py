@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -311,10 +312,41 @@ def test_a_body_that_turns_out_too_large(client: TestClient, path: str, kind: st
     assert "limit 200000; raise MMEMBED_MAX_UPLOAD_MB" in error_of(answer, 413)
 
 
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+def test_a_body_that_never_ends_is_not_waited_for(client: TestClient, kind: str) -> None:
+    """As a server sees it, because the test client sends its bodies whole."""
+    parts = [b'--x\r\nContent-Disposition: form-data; name="images"; filename="a"\r\n\r\n']
+    sent: list[JSON] = []
+
+    async def receive() -> JSON:
+        parts.append(b"x" * 10_000)
+        return {"type": "http.request", "body": parts[-2], "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = {"host": "localhost", "transfer-encoding": "chunked", "content-type": kind}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/classify",
+        "raw_path": b"/v1/classify",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    app: Any = client.app
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 413
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert len(parts) == 22
+
+
 def test_a_body_within_the_limit_is_read(client: TestClient) -> None:
     padded = b'{"q": "red"}' + b" " * 150_000
     for _ in range(20):  # what was counted is given back
-        assert client.post("/v1/search", content=padded).status_code == 200
+        answer = client.post("/v1/search", content=padded)
+        assert answer.status_code == 200
+        assert "connection" not in answer.headers
 
 
 def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:

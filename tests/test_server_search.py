@@ -160,6 +160,11 @@ def test_the_model_may_be_named(client: TestClient) -> None:
         ({"q": "red", "kind": "video"}, 422, "kind: "),
         ({"q": "red", "cursor": "zzz"}, 422, "cursor"),
         ({"q": "red", "filter": {"tag": ["a"]}}, 422, "filter.tag: unknown field"),
+        (
+            {"q": "red", "filter": {"tags": ["a"] * 51}},
+            422,
+            "filter.tags: List should have at most",
+        ),
         ({"q": "x" * 10_001}, 413, "limit 10000; raise MMEMBED_MAX_TEXT_CHARS"),
         ([], 422, "the body"),
     ],
@@ -179,6 +184,7 @@ def test_what_makes_no_sense_is_named(
         ("q=a&k=1000000000", 413, "limit 1000"),
         ("q=a&limit=3", 422, "limit: unknown field"),
         ("q=a&kind=video", 422, "kind: "),
+        ("q=a" + "&tag=b" * 51, 422, "at most 50"),
         ("q=a&cursor=%FF", 422, "cursor"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed.errors import LimitError, MmembedError, Overloaded
@@ -28,18 +28,18 @@ class Admission:
         if scope["type"] != "http" or scope["path"] in ALWAYS:
             await self.app(scope, receive, send)
             return
+        exchange = Exchange(self, Headers(scope=scope), receive, send)
         try:
             self._check(scope)
         except MmembedError as error:
-            await _refuse(error, scope, receive, send)
+            await answer_to(error)(scope, receive, exchange.send)
             return
-        body = Body(receive, self)
         self._requests += 1
         try:
-            await self.app(scope, body.receive, send)
+            await self.app(scope, exchange.receive, exchange.send)
         finally:
             self._requests -= 1
-            self._bytes -= body.size
+            self._bytes -= exchange.size
 
     def take(self, more: int, size: int) -> None:
         """Count bytes of a body that has `size` by now. Raises LimitError, Overloaded."""
@@ -65,25 +65,30 @@ class Admission:
         )
 
 
-class Body:
-    """A request's body as it comes in."""
+class Exchange:
+    """A request's body as it comes in, and its answer as it goes out."""
 
-    def __init__(self, receive: Receive, admission: Admission) -> None:
-        self._receive = receive
+    def __init__(
+        self, admission: Admission, headers: Headers, receive: Receive, send: Send
+    ) -> None:
         self._admission = admission
+        self._receive = receive
+        self._send = send
+        self._unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
         self.size = 0
 
     async def receive(self) -> Message:
-        """The next part. Raises LimitError, Overloaded."""
+        """The next part of the body. Raises LimitError, Overloaded."""
         message = await self._receive()
         more = len(message.get("body", b""))
+        self._unread = message.get("more_body", False)
         self.size += more
         self._admission.take(more, self.size)
         return message
 
-
-async def _refuse(error: MmembedError, scope: Scope, receive: Receive, send: Send) -> None:
-    response = answer_to(error)
-    # What is left of the body is not read, so the connection is of no use any more.
-    response.headers["Connection"] = "close"
-    await response(scope, receive, send)
+    async def send(self, message: Message) -> None:
+        """Pass on a part of the answer. Whoever is answered before all was read might send
+        for ever, so that the connection ends with the answer."""
+        if message["type"] == "http.response.start" and self._unread:
+            MutableHeaders(scope=message)["Connection"] = "close"
+        await self._send(message)

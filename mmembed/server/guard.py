@@ -53,10 +53,10 @@ class Guard:
         host = headers.get("host", "")
         if not self._is_ours(host):
             message = f"host {host!r} is not served here; allow it with MMEMBED_ALLOWED_HOSTS"
-            return answer(400, message, "Refused")
+            return _refuse(400, message)
         origin = headers.get("origin")
         if method not in SAFE_METHODS and origin and not _same(origin, host):
-            return answer(403, f"requests from pages of {origin} are not accepted", "Refused")
+            return _refuse(403, f"requests from pages of {origin} are not accepted")
         return None
 
     def _is_ours(self, host: str) -> bool:
@@ -84,3 +84,8 @@ def _same(origin: str, host: str) -> bool:
         return urlsplit(origin).netloc.lower() == host.lower()
     except ValueError:
         return False
+
+
+def _refuse(status: int, message: str) -> JSONResponse:
+    """The body was not read, so that the connection is of no use any more."""
+    return answer(status, message, "Refused", headers={"Connection": "close"})

@@ -43,7 +43,8 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> Items
     check_count("items asked for with limit", limit, collection.settings.max_k, "max_k")
     if asked.cursor is not None and not _CURSOR.fullmatch(asked.cursor):
         raise QueryError("cursor: not a next_cursor of an earlier answer")
-    check_count("tags", len(asked.tag), collection.settings.max_items, "max_items")
+    for tag in asked.tag:
+        check_text("tag", tag, collection.settings.max_text_chars)
     chosen = Filter(tuple(asked.tag))
     page = collection.catalog.page(
         after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, chosen=chosen

@@ -16,7 +16,10 @@ Model: TypeAlias = Annotated[
 Encoded: TypeAlias = Annotated[
     str | None, Field(description="an image file as a data URI or in base64")
 ]
-Tags: TypeAlias = Annotated[Text, Field(description="only items with all these tags")]
+Tags: TypeAlias = Annotated[
+    list[str],
+    Field(fail_fast=True, max_length=50, description="only items with all these tags"),
+]
 Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]
 K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
 

@@ -82,7 +82,6 @@ def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) 
     settings = collection.settings
     check_count("results asked for with k", asked.k, settings.max_k, "max_k")
     check_count("terms in query", len(terms), settings.max_items, "max_items")
-    check_count("tags in the filter", len(asked.filter.tags), settings.max_items, "max_items")
     texts = [("the query", term.text) for term in terms if term.text is not None]
     texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
     texts += [("the filter's folder", asked.filter.folder or "")]
