@@ -26,8 +26,7 @@ from mmembed.views import Views
 __all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
 
 BUNDLED_NOTICE = (
-    "The small built-in model answers: good for trying mmembed out, weak on photographs. "
-    "Choose a larger one with --model, for example ViT-B-32-256/datacomp_s34b_b86k."
+    "The small built-in model answers: fine for trying mmembed out, weak on photographs."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,7 @@ from typing import Any
 from mmembed.errors import InputError
 
 PREFIX = "MMEMBED_"
+MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "max_megapixels", "max_image_mb"})
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -43,6 +45,13 @@ class Settings:
     max_k: int = _setting(1000, "results in one page")
     max_queue: int = _setting(512, "requests that may wait for the model")
     exact_limit: int = _setting(50_000, "vectors up to which search is exact, not HNSW")
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a number that makes no sense."""
+        for name in names():
+            value, least = getattr(self, name), 0 if name in MAY_BE_ZERO else 1
+            if isinstance(value, int | float) and not least <= value < math.inf:
+                raise InputError(f"{variable(name)}={value}: expected a number from {least} up")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

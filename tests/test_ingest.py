@@ -112,7 +112,7 @@ def test_a_moved_picture_keeps_its_id_tags_and_captions(
     encoder.batches.clear()
     (photos / "elsewhere").mkdir()
     red.rename(photos / "elsewhere" / "scarlet.png")
-    assert counts(index()) == {"moved": 1, "unchanged": 2, "other": 1}
+    assert counts(index()) == {"moved": 1, "unchanged": 2}
     assert encoder.batches == []
     item = collection.catalog.item(red_id)
     assert item.path == str(photos / "elsewhere" / "scarlet.png")
@@ -159,7 +159,7 @@ def test_deleted_pictures_go(collection: Collection, index: Index, picture: Make
     red.with_suffix(".txt").write_text("words")
     index()
     red.unlink()
-    assert counts(index()) == {"removed": 1, "unchanged": 2, "other": 1}
+    assert counts(index()) == {"removed": 1, "unchanged": 2}
     assert collection.catalog.count() == 2
 
 
@@ -182,7 +182,7 @@ def test_two_pictures_that_change_names_are_both_kept(
     for path in (red, green):
         os.utime(path, ns=(7, 7))
     encoder.batches.clear()
-    assert counts(index()) == {"copies": 2, "unchanged": 1, "other": 2}
+    assert counts(index()) == {"copies": 2, "unchanged": 1}
     assert encoder.batches == []
     assert captions(collection, "red.png") == ("words of green",)
     assert collection.catalog.extent("image")[1] == 3
@@ -246,14 +246,14 @@ def test_a_changed_caption_is_taken_without_embedding_the_picture_again(
     index()
     encoder.batches.clear()
     path.with_suffix(".txt").write_text("two\nthree")
-    assert counts(index()) == {"unchanged": 1, "recaptioned": 1, "other": 1}
+    assert counts(index()) == {"unchanged": 1, "recaptioned": 1}
     assert encoder.batches == [1]  # the text «three», and no picture
     assert captions(collection, "a.png") == ("two", "three")
-    assert counts(index()) == {"unchanged": 1, "other": 1}
+    assert counts(index()) == {"unchanged": 1}
     path.with_suffix(".txt").write_text("three\ntwo")
-    assert counts(index()) == {"unchanged": 1, "recaptioned": 1, "other": 1}
+    assert counts(index()) == {"unchanged": 1, "recaptioned": 1}
     assert captions(collection, "a.png") == ("three", "two")
-    assert counts(index()) == {"unchanged": 1, "other": 1}
+    assert counts(index()) == {"unchanged": 1}
     assert encoder.batches == [1]
 
 
@@ -470,7 +470,7 @@ def test_nothing_is_written_where_nothing_is_new(
     (photos / "captions.jsonl").write_text('{"file_name": "red.png", "tags": ["x"]}')
     index()
     version = collection.catalog._connection.total_changes
-    assert counts(index()) == {"unchanged": 3, "other": 3}
+    assert counts(index()) == {"unchanged": 3}
     assert collection.catalog._connection.total_changes == version
 
 
@@ -919,7 +919,7 @@ def test_items_removed_by_others_during_the_run_do_no_harm(
     report = collection.index([photos], progress=during)
     assert report.failures == []
     assert set(ids(collection)) == {"copy.png"}
-    assert counts(index()) == {"copies": 1, "embedded": 1, "unchanged": 1, "other": 1}
+    assert counts(index()) == {"copies": 1, "embedded": 1, "unchanged": 1}
 
 
 def test_progress_ends_with_all_files(collection: Collection, picture: MakePicture) -> None:

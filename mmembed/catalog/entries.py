@@ -46,7 +46,6 @@ class ImageEntry:
 
 def write_image(db: sqlite3.Connection, entry: ImageEntry) -> int:
     """Add an image, or replace what is known under its path; returns its id."""
-    """Add an image, or replace what is known under its path; returns its id."""
     vector_id = _vector(db, "image", entry.sha256, entry.embedding)
     values = (
         entry.sha256, vector_id, entry.width, entry.height,

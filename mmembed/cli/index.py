@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Index; 1 if some files failed, 130 if it was interrupted."""
     with Collection(settings) as collection, Bar() as bar:
-        report = collection.index(asked.paths, manifests=asked.captions, progress=bar.update)
+        paths = [path.expanduser() for path in asked.paths]
+        report = collection.index(paths, manifests=asked.captions, progress=bar.update)
         bar.close()
         for line in summary(report):
             print(line)

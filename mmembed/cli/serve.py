@@ -99,6 +99,10 @@ def _greet(settings: Settings, collection: Collection, port: int) -> None:
     print(f"add more  mmembed index ~/Pictures --data {settings.data}", flush=True)
     if collection.notice:
         print(f"note      {collection.notice}", file=sys.stderr)
+        print(
+            "          a larger one for a new folder: --model ViT-B-32-256/datacomp_s34b_b86k",
+            file=sys.stderr,
+        )
     if settings.host not in ("127.0.0.1", "localhost", "::1"):
         print(
             "note      everyone who can reach this address can see and change the collection",

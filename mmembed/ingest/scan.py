@@ -21,6 +21,8 @@ SUFFIXES = frozenset(
     )
     for ending in endings.split()
 )
+SIDECAR = ".txt"
+"""Files of this ending are taken for captions; those beside no image are passed over."""
 MANIFESTS = frozenset(
     f"{stem}{suffix}"
     for stem in ("captions", "metadata")
@@ -126,7 +128,7 @@ def _sort(entry: os.DirEntry[str], found: Scan) -> bool:
         found.manifests.append(Path(entry.path))
     elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
         _take(entry.path, found)
-    else:
+    elif not entry.name.lower().endswith(SIDECAR):
         found.other += 1
     return False
 
