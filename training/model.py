@@ -48,4 +48,6 @@ def write_bundle(model: CLIP, folder: Path) -> None:
         name: tensor.detach().half().contiguous() if tensor.is_floating_point() else tensor
         for name, tensor in model.state_dict().items()
     }
-    save_file(weights, folder / "open_clip_model.safetensors")
+    target = folder / "open_clip_model.safetensors"
+    save_file(weights, target)
+    target.chmod(0o644)  # safetensors makes it readable for its owner only

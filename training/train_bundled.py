@@ -25,9 +25,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from . import dataset
 from .augment import augmented, shrunk
 from .clip import CLIP
+from .labels import Labels, label_loss, things_shown
 from .losses import also_true, contrastive_loss
 from .model import new_model, write_bundle
-from .tokens import write_merges
+from .tokens import MERGES_FILE, load_tokenizer, write_merges
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,22 @@ def encode_images(model: CLIP, pictures: Tensor) -> Tensor:
     return torch.nn.functional.normalize(features.float(), dim=-1)
 
 
-def step_loss(
-    model: CLIP, scenes: dataset.SceneArrays, rows: Tensor, generator: torch.Generator
-) -> Tensor:
-    """The loss of one batch: for each scene one of its captions, drawn at random."""
+@dataclass(frozen=True)
+class Lessons:
+    """Scenes, phrases for every subject, and which subjects each scene shows."""
+
+    scenes: dataset.SceneArrays
+    labels: Labels
+    theme: Tensor
+    true: Tensor
+
+
+def step_loss(model: CLIP, lessons: Lessons, rows: Tensor, generator: torch.Generator) -> Tensor:
+    """The loss of one batch: captions against pictures, and subjects against pictures.
+
+    For each scene one of its captions is drawn at random, for each subject one of its phrases.
+    """
+    scenes = lessons.scenes
     picks = torch.randint(dataset.CAPTIONS, (len(rows),), generator=generator).numpy()
     index = rows.numpy()
     images = augmented(torch.from_numpy(scenes.images[index]),
@@ -103,8 +116,11 @@ def step_loss(
     tokens = torch.from_numpy(scenes.tokens[index, picks].astype(np.int64))
     pairs = also_true(torch.from_numpy(scenes.caption_facts[index, picks]),
                       torch.from_numpy(scenes.image_facts[index]))  # fmt: skip
-    scale = model.logit_scale.exp()
-    return contrastive_loss(encode_images(model, images), encode_texts(model, tokens), scale, pairs)
+    scale, pictures = model.logit_scale.exp(), encode_images(model, images)
+    captions = contrastive_loss(pictures, encode_texts(model, tokens), scale, pairs)
+    phrases = encode_texts(model, lessons.labels.draw(generator))
+    subjects = label_loss(pictures, phrases, scale, lessons.theme[rows], lessons.true[rows])
+    return captions + subjects
 
 
 @torch.no_grad()
@@ -141,8 +157,9 @@ def _take_step(model: CLIP, optimiser: torch.optim.Optimizer, loss: Tensor, plan
         model.logit_scale.clamp_(0, math.log(100))
 
 
-def train(scenes: dataset.SceneArrays, held_out: dataset.SceneArrays, out: Path, plan: Plan,
-          part: int) -> None:  # fmt: skip
+def train(
+    lessons: Lessons, held_out: dataset.SceneArrays, out: Path, plan: Plan, part: int
+) -> None:
     """Train as planned; process 0 writes a loadable model into `out` after every epoch.
 
     Each of `plan.processes` calls takes its own `part` of every batch. What is written is the
@@ -153,12 +170,13 @@ def train(scenes: dataset.SceneArrays, held_out: dataset.SceneArrays, out: Path,
     blend = get_ema_multi_avg_fn(0.99)  # type: ignore[no-untyped-call]
     average = AveragedModel(model, multi_avg_fn=blend, use_buffers=True)
     optimiser, generator = new_optimiser(model, plan), torch.Generator().manual_seed(part + 1)
-    steps, step, start = plan.epochs * (len(scenes) // plan.batch), 0, time.monotonic()
+    scenes, step, start = len(lessons.scenes), 0, time.monotonic()
+    steps = plan.epochs * (scenes // plan.batch)
     for epoch in range(plan.epochs):
-        for rows in batches(len(scenes), plan, epoch):
+        for rows in batches(scenes, plan, epoch):
             for group in optimiser.param_groups:
                 group["lr"] = rate(step, steps, plan)
-            loss = step_loss(model, scenes, rows.chunk(plan.processes)[part], generator)
+            loss = step_loss(model, lessons, rows.chunk(plan.processes)[part], generator)
             _take_step(model, optimiser, loss, plan)
             average.update_parameters(model)
             step += 1
@@ -166,7 +184,8 @@ def train(scenes: dataset.SceneArrays, held_out: dataset.SceneArrays, out: Path,
                 speed = step * plan.batch / (time.monotonic() - start)
                 print(f"step {step}/{steps} loss {loss.item():.3f} {speed:.0f}/s", flush=True)
         if part == 0:
-            average.module.attn_mask = model.attn_mask  # the mean of minus infinity is no number
+            # The mean of minus infinities is no number; a copy, for it is averaged again.
+            average.module.attn_mask = model.attn_mask.clone()
             shares = recall(average.module, held_out)
             told = " ".join(f"R@{k} {share:.3f}" for k, share in shares.items())
             print(f"epoch {epoch + 1}: held out {told}", flush=True)
@@ -181,8 +200,9 @@ def _run_part(part: int, cache: Path, out: Path, scenes: int, plan: Plan) -> Non
         "gloo", init_method=f"file://{meeting.resolve()}", rank=part, world_size=plan.processes
     )
     arrays = dataset.load(dataset.training_shards(cache, scenes))
-    held_out = dataset.load([cache / dataset.HELD_OUT])
-    train(arrays, held_out, out, plan, part)
+    lessons = Lessons(arrays, Labels(load_tokenizer(out / MERGES_FILE)),
+                      *things_shown(arrays.image_facts))  # fmt: skip
+    train(lessons, dataset.load([cache / dataset.HELD_OUT]), out, plan, part)
     distributed.destroy_process_group()
 
 
@@ -191,7 +211,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="folder for rendered scenes")
     parser.add_argument("--out", type=Path, default=Path("mmembed/bundled"))
     parser.add_argument("--scenes", type=int, default=28_000)
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=11)
     parser.add_argument("--batch", type=int, default=256, help="over all processes")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
