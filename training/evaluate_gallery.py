@@ -16,6 +16,7 @@ from torch import Tensor
 
 from .clip import open_clip
 from .make_fixtures import gallery_scenes
+from .model import IMAGE_SIZE
 from .scenes.captions import article
 from .scenes.catalogue import SUBJECTS
 from .tokens import MERGES_FILE, load_tokenizer
@@ -69,6 +70,18 @@ def subject_accuracy(searcher: Searcher, images: Tensor) -> tuple[float, float]:
     return hits[:, 0].float().mean().item(), hits.any(1).float().mean().item()
 
 
+def name_found(searcher: Searcher, images: Tensor) -> float:
+    """Share of subjects of which a picture is among the first three for the bare name."""
+    shown: dict[str, set[int]] = {}
+    for row, scene in enumerate(gallery_scenes()):
+        for name in (scene.subject, scene.companion):
+            shown.setdefault(name, set()).add(row)
+    shown.pop("")
+    best = (searcher.texts(list(shown)) @ images.T).topk(3).indices.tolist()
+    hits = [not rows.isdisjoint(three) for rows, three in zip(shown.values(), best, strict=True)]
+    return sum(hits) / len(hits)
+
+
 @torch.no_grad()
 def images_per_second(model: Any, side: int, seconds: float = 3.0) -> float:
     """Float32 throughput of an image tower on random pictures, batches of 16."""
@@ -95,12 +108,12 @@ def main() -> None:
     print(f"{len(paths)} pictures:", " ".join(f"R@{k} {share:.3f}" for k, share in own.items()))
     first, five = subject_accuracy(searcher, images)
     print(f"zero-shot subject of {len(SUBJECTS)}: top-1 {first:.3f}, top-5 {five:.3f}")
+    print(f"bare name finds its picture among the first three: {name_found(searcher, images):.3f}")
     for query in QUERIES:
         best = (searcher.texts([query]) @ images.T)[0].topk(3).indices
         print(f"{query:26}", ", ".join(paths[index].stem for index in best))
     if arguments.speed:
-        side = searcher.model.visual.image_size[0]
-        ours = images_per_second(searcher.model, side)
+        ours = images_per_second(searcher.model, IMAGE_SIZE)
         large = images_per_second(open_clip.create_model("ViT-B-32").eval(), 224)
         print(f"{ours:.0f} images/s, ViT-B/32 {large:.0f}: {ours / large:.1f} times as fast")
 
