@@ -12,7 +12,7 @@ from typing import Any
 from mmembed.errors import InputError
 
 PREFIX = "MMEMBED_"
-MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "max_megapixels", "max_image_mb"})
+MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit"})
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -49,9 +49,11 @@ class Settings:
     def __post_init__(self) -> None:
         """Raises InputError for a number that makes no sense."""
         for name in names():
-            value, least = getattr(self, name), 0 if name in MAY_BE_ZERO else 1
-            if isinstance(value, int | float) and not least <= value < math.inf:
-                raise InputError(f"{variable(name)}={value}: expected a number from {least} up")
+            value = getattr(self, name)
+            if isinstance(value, int | float) and not 0 <= value < math.inf:
+                raise InputError(f"{variable(name)}={value}: expected a number from 0 up")
+            if value == 0 and name not in MAY_BE_ZERO:
+                raise InputError(f"{variable(name)}=0: expected a number above 0")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
