@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -81,7 +82,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
         f"{hit.score:.3f}",
         "▮" * round(hit.relevance * 10),
         str(item.id),
-        item.path or "",
+        _shown(item.path),
         item.caption or "",
     )
 
@@ -97,3 +98,9 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
         "model": model,
         "notes": list(page.notes),
     }
+
+
+def _shown(path: str | None) -> str:
+    """Files below the current folder are named from there."""
+    here = os.path.join(os.getcwd(), "")
+    return (path or "").removeprefix(here)
