@@ -87,7 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     zero_shot = _kind(kinds, "zero-shot", "classification by labels", ZERO_SHOT)
     _add_data(zero_shot)
     zero_shot.add_argument(
-        "--labels", type=Path, metavar="FILE", help="what the classes are called (default: so)"
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="what the classes are called (default: as their folders)",
     )
     zero_shot.add_argument(
         "--templates", default="short", metavar="short|full|FILE",
@@ -121,7 +124,7 @@ def _kind(kinds: Any, name: str, what: str, description: str) -> argparse.Argume
     add_collection_options(parser, argparse.SUPPRESS)
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE",
-        help="print JSON instead of tables; with FILE, write it there too",
+        help="print JSON instead of tables; with FILE, write it there as well",
     )  # fmt: skip
     return parser
 
@@ -196,12 +199,12 @@ def _bench(settings: Settings, asked: argparse.Namespace) -> Iterator[Bench]:
 
 
 def _tell(found: Measured, asked: argparse.Namespace) -> int:
+    if asked.json not in (None, "-"):
+        _write(Path(asked.json), found.as_json())
     if asked.json == "-":
         print_json(found.as_json())
     else:
         _print(found)
-    if asked.json not in (None, "-"):
-        _write(Path(asked.json), found.as_json())
     failures = _failures(found)
     for failure in failures[:SHOWN_SKIPPED]:
         print(f"skipped: {plain(failure.message)}", file=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmembed.errors import InputError, ManifestError
 from mmembed.ingest import Scan, make_plan, manifests, scan
+from mmembed.ingest.plan import text_of
 from mmembed.types import Failure
 
 
@@ -38,6 +39,7 @@ def read_labelled(data: Path, images: Path | None = None) -> LabelledImages:
 
     Raises InputError for what is not there or holds no images, and ManifestError.
     """
+    _check_images(data, images)
     if data.is_dir():
         return _class_folders(data)
     if not data.exists():
@@ -46,6 +48,15 @@ def read_labelled(data: Path, images: Path | None = None) -> LabelledImages:
     if not found:
         raise ManifestError(f"{data}: names no images")
     return LabelledImages(tuple(found), tuple(found.values()))
+
+
+def _check_images(data: Path, images: Path | None) -> None:
+    if images is None:
+        return
+    if data.is_dir():
+        raise InputError(f"{data}: is a folder; --images goes with a manifest, leave it out")
+    if not images.is_dir():
+        raise InputError(f"{images}: no such folder of images")
 
 
 def _class_folders(data: Path) -> LabelledImages:
@@ -78,6 +89,7 @@ def read_captioned(
     `images` is where the manifest's file names begin. `only` names the images to take, one a
     line. Raises InputError, and ManifestError where no image has a caption.
     """
+    _check_images(data, images)
     if data.is_dir():
         found = _folder(data)
     elif data.exists():
@@ -143,7 +155,9 @@ def _with_captions(found: CaptionedImages, data: Path) -> CaptionedImages:
     bare = [
         path for path, captions in zip(found.paths, found.captions, strict=True) if not captions
     ]
-    skipped = [Failure(path, "ManifestError", f"{path}: has no caption") for path in bare]
+    skipped = [
+        Failure(path, "ManifestError", f"{path}: has no caption") for path in map(text_of, bare)
+    ]
     return replace(
         found,
         paths=tuple(found.paths[i] for i in kept),

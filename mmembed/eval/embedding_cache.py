@@ -13,6 +13,7 @@ import hashlib
 import io
 import logging
 import os
+import time
 import zipfile
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -23,7 +24,8 @@ from numpy.typing import NDArray
 log = logging.getLogger(__name__)
 
 FLUSH_ROWS = 2048
-"""New vectors that are kept in memory at the most; a kill loses no more than these."""
+FLUSH_SECONDS = 60.0
+"""New vectors that are kept in memory at the most, and for how long: what a kill loses."""
 
 Row: TypeAlias = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
@@ -44,6 +46,7 @@ class EmbeddingCache:
         self.dim = dim
         self._rows: dict[bytes, Row] = {}
         self._new: list[bytes] = []
+        self._flushed = time.monotonic()
         if self.folder is not None:
             for path in sorted(self.folder.glob("*.npz")):
                 self._load(path)
@@ -60,7 +63,8 @@ class EmbeddingCache:
         if key not in self._rows:
             self._rows[key] = row
             self._new.append(key)
-        if len(self._new) >= FLUSH_ROWS:
+        late = time.monotonic() - self._flushed > FLUSH_SECONDS
+        if late or len(self._new) >= FLUSH_ROWS:
             self.flush()
 
     def flush(self) -> None:
@@ -68,6 +72,7 @@ class EmbeddingCache:
         if self.folder is None or not self._new:
             return
         keys, self._new = self._new, []
+        self._flushed = time.monotonic()
         buffer = io.BytesIO()
         np.savez(
             buffer,

@@ -149,7 +149,8 @@ def _search(
 
 
 def _scores(ranked: Ranked, own: int, k: int) -> NDArray[np.float64]:
-    return ranked.scores[ranked.ids != own][:k]
+    scores: NDArray[np.float64] = ranked.scores[ranked.ids != own][:k]
+    return scores
 
 
 def overlap(found: NDArray[np.float64], truth: NDArray[np.float64]) -> float:

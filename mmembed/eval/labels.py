@@ -130,6 +130,7 @@ def _from_list(path: Path, listed: Sequence[Names], present: Sequence[str]) -> d
     """Names without classes: a class is one of the names, a position in the list from 0, or
     the list is of the classes in the order of their names."""
     by_name = _by_name(path, listed, present)
+    # Names that no class has compete too; no class is called like these keys.
     others = {f"{position}\0": names for position, names in enumerate(listed)}
     if all(_words(one).casefold() in by_name for one in present):
         return others | {one: by_name[_words(one).casefold()] for one in present}
@@ -160,7 +161,9 @@ def _names(path: Path, value: Any) -> Names:
     values = [value] if isinstance(value, str) else value
     if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
         raise InputError(f"{path}: {value!r} is no label; expected text or a list of texts")
-    names = tuple(dict.fromkeys(name.strip() for name in values if name.strip()))
+    # JSON can spell halves of characters, which no model can read.
+    texts = [name.strip().encode("utf-8", "replace").decode() for name in values]
+    names = tuple(dict.fromkeys(text for text in texts if text))
     if not names:
         raise InputError(f"{path}: a label is blank")
     return names

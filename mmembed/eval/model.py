@@ -22,6 +22,7 @@ from mmembed.encoder import ModelChoice, load_encoder
 from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
+from mmembed.ingest.plan import text_of
 from mmembed.types import Embeddings, Encoder, Failure
 
 FOLDER = "eval"
@@ -145,18 +146,19 @@ class MeasuredModel:
         """Read, decode and preprocess one file; runs in a decode thread."""
         settings = self.bench.settings
         limits = Limits(int(settings.max_image_mb * 1e6), int(settings.max_megapixels * 1e6))
+        name = text_of(path)
         try:
-            data = read_file(path, limits=limits)
+            data = read_file(path, name=name, limits=limits)
             key = content_key(data)
             if self._cache("images").get(key) is not None:
-                return _Prepared(path, key, None)
-            image = decode(data, name=path, limits=limits).image
+                return _Prepared(name, key, None)
+            image = decode(data, name=name, limits=limits).image
         except ImageError as error:
-            return Failure(path, type(error).__name__, str(error))
+            return Failure(name, type(error).__name__, str(error))
         try:
-            return _Prepared(path, key, self.encoder.preprocess(image))
+            return _Prepared(name, key, self.encoder.preprocess(image))
         except Exception as error:  # a model's preprocessing may raise anything
-            return _failure(path, error)
+            return _failure(name, error)
 
     def _embed(self, group: Sequence[_Prepared | Failure]) -> list[Row | Failure]:
         """Vectors in the order of the group; a content that comes twice is embedded once."""

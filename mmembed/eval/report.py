@@ -10,10 +10,9 @@ from mmembed.eval.bootstrap import LEVEL, RESAMPLES, SEED, Difference, Figure
 from mmembed.eval.model import Counts
 from mmembed.types import Failure
 
-Table: TypeAlias = tuple[tuple[str, ...], list[tuple[str, ...]]]
+Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Heads and rows."""
 
-PERCENTS = ("accuracy", "recall")
 WORST = 10
 """Classes and confusions shown in a table; JSON has all."""
 
@@ -159,8 +158,3 @@ def _percent(value: float) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:.4g}"
-
-
-def skipped(failures: Sequence[Failure], limit: int | None) -> list[str]:
-    """Why images were left out, a line each."""
-    return [failure.message for failure in failures[:limit]]

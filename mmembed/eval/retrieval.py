@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmembed.eval import metrics
 from mmembed.eval.bootstrap import Statistic, bootstrap, compare
 from mmembed.eval.datasets import CaptionedImages
-from mmembed.eval.model import Bench, Counts, EmbeddedImages
+from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel
 from mmembed.eval.report import Comparison, Report
 from mmembed.types import Embeddings
 
@@ -64,10 +64,19 @@ def _measure(
     found = []
     for name in models:
         with bench.model(name) as model:
-            images, texts = model.images(data.paths), model.texts(captions)
-            found.append(Embedded(name, model.encoder.fingerprint, images, texts, model.counts))
+            found.append(_embed(model, data.paths, captions))
     common = np.logical_and.reduce([one.images.kept for one in found])
     return [_report(one, common, data) for one in found]
+
+
+def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) -> Embedded:
+    return Embedded(
+        name=model.encoder.name,
+        fingerprint=model.encoder.fingerprint,
+        images=model.images(paths),
+        texts=model.texts(captions),
+        counts=model.counts,
+    )
 
 
 def find(images: Embeddings, texts: Embeddings, owners: NDArray[np.int64]) -> Found:

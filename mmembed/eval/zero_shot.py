@@ -51,7 +51,8 @@ class Answers:
     @property
     def correct(self) -> NDArray[np.bool_]:
         """Whether the true label alone is first."""
-        return self.ranks == 1
+        first: NDArray[np.bool_] = self.ranks == 1
+        return first
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,14 @@ def _measure(
     found = []
     for name in models:
         with bench.model(name) as model:
-            found.append(_embed(name, model, task))
+            found.append(_embed(model, task))
     common = np.logical_and.reduce([one.images.kept for one in found])
     return [_report(one, common, task) for one in found]
 
 
-def _embed(name: str, model: MeasuredModel, task: Task) -> Embedded:
+def _embed(model: MeasuredModel, task: Task) -> Embedded:
     return Embedded(
-        name=name,
+        name=model.encoder.name,
         fingerprint=model.encoder.fingerprint,
         logit_scale=model.encoder.logit_scale,
         images=model.images(task.data.paths),
@@ -108,7 +109,7 @@ def label_matrix(model: MeasuredModel, labels: Labels, templates: Templates) -> 
 
 def _mean(rows: Embeddings) -> NDArray[np.float32]:
     if len(rows) == 1:
-        return rows[0]
+        return np.asarray(rows[0])  # as zero-shot classification has it, to the last bit
     mean = rows.mean(axis=0, dtype=np.float64)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
