@@ -88,10 +88,7 @@ class Embedder:
     def choice(self) -> ModelChoice:
         """The model that answers, without loading it, and why: `auto` is what the folder was
         built with, and for a new folder what can be had."""
-        known = self._catalog.model()
-        if self._settings.model == "auto" and known is not None:
-            return ModelChoice(known.name, f"{known.name} is what the folder was built with")
-        return resolve_model(self._settings.model)
+        return chosen_model(self._settings.model, self._catalog.model())
 
     @property
     def encoder(self) -> Encoder:
@@ -212,6 +209,14 @@ class Embedder:
             if len(images) == 1:
                 return [Failure(images[0].name, type(error).__name__, str(error))]
         return [row for image in images for row in self._rows([image])]
+
+
+def chosen_model(asked: str, known: Model | None) -> ModelChoice:
+    """The model that an id means beside a folder that was built with the known one, or with
+    none yet: `auto` is what it was built with, and for a new folder what can be had."""
+    if asked == "auto" and known is not None:
+        return ModelChoice(known.name, f"{known.name} is what the folder was built with")
+    return resolve_model(asked)
 
 
 def _identity(encoder: Encoder) -> Model:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmembed.cli import main
 from mmembed.collection import Collection
+from mmembed.eval import Bench
 from tests.fake_encoder import FakeEncoder
 
 SECONDS_A_BATCH = float(os.environ.get("SECONDS_A_BATCH", "0"))
@@ -25,4 +26,5 @@ class SlowEncoder(FakeEncoder):
 
 if __name__ == "__main__":
     Collection.__init__.__defaults__ = (SlowEncoder,)  # of its parameter `load`
+    Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
     sys.exit(main())

@@ -9,13 +9,14 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from mmembed.cli import classify, embed, index, search, serve
+from mmembed.cli import classify, embed, eval, index, search, serve
+from mmembed.cli.options import add_collection_options
 from mmembed.cli.table import plain
 from mmembed.config import Settings
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-COMMANDS = (index, search, classify, embed, serve)
+COMMANDS = (index, search, classify, embed, eval, serve)
 
 DESCRIPTION = """\
 Search your pictures by words, by example and by label.
@@ -73,10 +74,5 @@ def _parser() -> argparse.ArgumentParser:
         )
         sub.set_defaults(run=command.run, settings_of=lambda parsed: {})
         command.add_arguments(sub)
-        sub.add_argument(
-            "--data", metavar="DIR", help=f"folder of the collection (default {Settings.data})"
-        )
-        sub.add_argument(
-            "--model", metavar="ID", help="model id, such as bundled or ViT-B-32/laion2b_s34b_b79k"
-        )
+        add_collection_options(sub)
     return parser

@@ -6,12 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
+from mmembed.cli.bar import Bar
 from mmembed.cli.table import plain
 from mmembed.collection import Collection
 from mmembed.config import Settings
-from mmembed.ingest import Progress, Report
+from mmembed.ingest import Report
 
 HELP = "embed pictures and captions into the collection"
 DESCRIPTION = """\
@@ -55,36 +54,6 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     return 1 if report.failures else 0
-
-
-class Bar:
-    """A progress bar with rate and remaining time, where somebody watches."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[None] | None = None
-
-    def __enter__(self) -> Bar:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @property
-    def update(self) -> Progress:
-        """What the indexing calls."""
-        return self._update
-
-    def _update(self, done: int, total: int, failed: int) -> None:
-        if self._bar is None:
-            self._bar = tqdm(total=total, initial=done, unit=" images", disable=None, leave=False)
-        self._bar.update(done - self._bar.n)
-        if failed:
-            self._bar.set_postfix_str(f"{failed} failed")
-
-    def close(self) -> None:
-        """Take the bar off the screen."""
-        if self._bar is not None:
-            self._bar.close()
 
 
 def summary(report: Report) -> list[str]:

@@ -3,6 +3,7 @@
 snapshot (a verified file), scoring (cosines → an order) → view (search, exact or HNSW)
 """
 
+from mmembed.index.scoring import unit
 from mmembed.index.view import VectorView
 
-__all__ = ["VectorView"]
+__all__ = ["VectorView", "unit"]

@@ -20,6 +20,7 @@ from mmembed.errors import ManifestError
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "filepath", "file_path")
 CAPTION_COLUMNS = ("captions", "caption", "text")
 TAG_COLUMNS = ("tags", "keywords")
+LABEL_COLUMNS = ("label", "class", "class_name", "category")
 MAX_SIDECAR_BYTES = 64 * 1024
 
 Row = Mapping[str, Any]
@@ -35,13 +36,44 @@ class Words:
     """The manifest and line that first named the image."""
 
 
-def read_manifest(path: Path) -> dict[str, Words]:
+def read_manifest(path: Path, folder: Path | None = None) -> dict[str, Words]:
     """Words by absolute image path; rows that name the same file add up.
 
-    Relative file names are relative to the manifest's folder. Raises ManifestError, with
+    Relative file names are relative to `folder`, else to the manifest's. Raises ManifestError, with
     the file and line, where the manifest cannot be read.
     """
     found: dict[str, Words] = {}
+    for number, name, row in named_rows(path):
+        words = found.setdefault(
+            os.path.abspath((folder or path.parent) / name), Words(where=f"{path}:{number}")
+        )
+        for column in CAPTION_COLUMNS:
+            words.captions.update(dict.fromkeys(_texts(row.get(column))))
+        for column in TAG_COLUMNS:
+            words.tags.update(dict.fromkeys(_tags(row.get(column))))
+    return found
+
+
+def read_labels(path: Path, folder: Path | None = None) -> dict[str, str]:
+    """The label of each image by absolute path; file names are relative to `folder`, else to
+    the manifest's. Raises ManifestError, also for an image with two different labels."""
+    found: dict[str, str] = {}
+    for number, name, row in named_rows(path):
+        value = next((row[one] for one in LABEL_COLUMNS if row.get(one) not in (None, "")), None)
+        label = _clean(str(value)) if isinstance(value, str | int) else ""
+        if not label:
+            raise ManifestError(
+                f"{path}:{number}: no label; expected a column named {LABEL_COLUMNS[0]} "
+                f"(or {', '.join(LABEL_COLUMNS[1:])})"
+            )
+        image = os.path.abspath((folder or path.parent) / name)
+        if found.setdefault(image, label) != label:
+            raise ManifestError(f"{path}:{number}: {name} is labelled {found[image]!r} before")
+    return found
+
+
+def named_rows(path: Path) -> Iterator[tuple[int, str, Row]]:
+    """Line, file name as it is written, and all columns of each row. Raises ManifestError."""
     for number, row in _rows(path):
         name = _first(row, FILE_COLUMNS)
         if not isinstance(name, str) or not name.strip():
@@ -49,14 +81,7 @@ def read_manifest(path: Path) -> dict[str, Words]:
                 f"{path}:{number}: no file name; expected a column named {FILE_COLUMNS[0]} "
                 f"(or {', '.join(FILE_COLUMNS[1:])})"
             )
-        words = found.setdefault(
-            os.path.abspath(path.parent / name), Words(where=f"{path}:{number}")
-        )
-        for column in CAPTION_COLUMNS:
-            words.captions.update(dict.fromkeys(_texts(row.get(column))))
-        for column in TAG_COLUMNS:
-            words.tags.update(dict.fromkeys(_tags(row.get(column))))
-    return found
+        yield number, name, row
 
 
 def read_sidecar(image_path: str) -> tuple[str, ...]:
@@ -131,7 +156,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Row]]:
         ) from None
     try:
         file = parquet.ParquetFile(path)
-        wanted = set(FILE_COLUMNS + CAPTION_COLUMNS + TAG_COLUMNS)
+        wanted = set(FILE_COLUMNS + CAPTION_COLUMNS + TAG_COLUMNS + LABEL_COLUMNS)
         columns = [name for name in file.schema_arrow.names if name in wanted]
         number = 0
         for batch in file.iter_batches(columns=columns):

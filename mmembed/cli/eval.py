@@ -1,0 +1,260 @@
+"""`mmembed eval`"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mmembed.cli.bar import Bar
+from mmembed.cli.options import add_collection_options
+from mmembed.cli.table import plain, print_json, table
+from mmembed.config import Settings
+from mmembed.errors import InputError
+from mmembed.eval import (
+    Bench,
+    Comparison,
+    IndexReport,
+    Report,
+    Task,
+    compare_retrieval,
+    compare_zero_shot,
+    measure_index,
+    measure_retrieval,
+    measure_zero_shot,
+    read_captioned,
+    read_labelled,
+    read_labels,
+    read_templates,
+)
+from mmembed.types import Failure
+
+HELP = "measure how good a model and the index are on your pictures"
+DESCRIPTION = """\
+Measure how well a model knows your pictures, and what the index loses.
+
+  mmembed eval zero-shot pictures/             a folder per class
+  mmembed eval retrieval captions.jsonl        pictures and their captions
+  mmembed eval index                           HNSW against exact search
+  mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
+
+Each has a --help of its own. Vectors are kept in DIR/eval: a second run takes seconds.
+"""
+ZERO_SHOT = """\
+Say which label fits each picture, and count how often that is right.
+
+  mmembed eval zero-shot pictures/
+  mmembed eval zero-shot pictures/ --labels words.txt --templates full
+  mmembed eval zero-shot labels.csv --images pictures/ --json result.json
+  mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
+
+DATA is a folder with a folder per class, or a manifest (.jsonl, .csv, .tsv, .parquet) with the
+columns file_name and label. --labels FILE says what the classes are called, and may hold more
+labels than the data: all compete. It has lines such as `n01443537 goldfish, Carassius auratus`,
+or is JSON: {"n01443537": "goldfish"}, {"n01443537": ["goldfish", "gold fish"]}, or a list.
+"""
+RETRIEVAL = """\
+Look for each caption's picture among all, and for a caption of each picture.
+
+  mmembed eval retrieval captions.jsonl
+  mmembed eval retrieval captions.csv --images pictures/ --only test.txt
+  mmembed eval retrieval pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
+
+DATA is a manifest (.jsonl, .csv, .tsv, .parquet) with the columns file_name (or image) and
+caption (or captions, a list); a picture may come in several rows. Or a folder of pictures
+with captions as `mmembed index` finds them.
+"""
+INDEX = """\
+Compare the HNSW graph of a collection with exact search over the same vectors. Queries are
+vectors of the collection, drawn at random; one that is searched for does not count as found.
+
+  mmembed eval index
+  mmembed eval index --data ./my-collection -k 20 --queries 1000
+"""
+SHOWN_SKIPPED = 20
+
+Measured: TypeAlias = Report | Comparison | IndexReport
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    kinds = parser.add_subparsers(title="what is measured", required=True, metavar="WHAT")
+    zero_shot = _kind(kinds, "zero-shot", "classification by labels", ZERO_SHOT)
+    _add_data(zero_shot)
+    zero_shot.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="what the classes are called (default: as their folders)",
+    )
+    zero_shot.add_argument(
+        "--templates", default="short", metavar="short|full|FILE",
+        help="prompts with {} for the label: 7, the 80 of CLIP, or a file (default short)",
+    )  # fmt: skip
+    zero_shot.add_argument(
+        "--only-present", action="store_true", help="only labels that the data has compete"
+    )
+    zero_shot.set_defaults(measure=_zero_shot, settings_of=_settings)
+    retrieval = _kind(kinds, "retrieval", "search by captions", RETRIEVAL)
+    _add_data(retrieval)
+    retrieval.add_argument(
+        "--only", type=Path, metavar="FILE", help="names of the images to take, one a line"
+    )
+    retrieval.set_defaults(measure=_retrieval, settings_of=_settings)
+    index = _kind(kinds, "index", "HNSW against exact search", INDEX)
+    index.add_argument("-k", type=int, default=10, metavar="N", help="recall at N (default 10)")
+    index.add_argument(
+        "--queries", type=int, default=200, metavar="N", help="of each kind (default 200)"
+    )
+    index.set_defaults(measure=_index)
+
+
+def _kind(kinds: Any, name: str, what: str, description: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = kinds.add_parser(
+        name,
+        help=what,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_collection_options(parser, argparse.SUPPRESS)
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE",
+        help="print JSON instead of tables; with FILE, write it there as well",
+    )  # fmt: skip
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    take = parser.add_argument
+    take("dataset", type=Path, metavar="DATA", help="folder or manifest")
+    take("--images", type=Path, metavar="DIR", help="where a manifest's file names begin")
+    take(
+        "--compare", nargs=2, metavar=("A", "B"), help="two models side by side, instead of --model"
+    )
+    take("--batch-size", type=int, metavar="N", help=f"in one pass (default {Settings.batch})")
+    take("--no-cache", action="store_true", help="embed everything, and keep nothing")
+
+
+def run(settings: Settings, asked: argparse.Namespace) -> int:
+    """Measure and print; 1 if some images were skipped."""
+    found: Measured = asked.measure(settings, asked)
+    return _tell(found, asked)
+
+
+def _settings(asked: argparse.Namespace) -> dict[str, Any]:
+    return {"batch": asked.batch_size}
+
+
+def _zero_shot(settings: Settings, asked: argparse.Namespace) -> Measured:
+    data = read_labelled(asked.dataset, asked.images)
+    labels = read_labels(
+        data.classes, asked.labels, limit=settings.max_labels, only_present=asked.only_present
+    )
+    task = Task(data, labels, read_templates(asked.templates))
+    with _bench(settings, asked) as bench:
+        if asked.compare:
+            return compare_zero_shot(bench, _models(asked), task)
+        return measure_zero_shot(bench, [bench.choice().name], task)[0]
+
+
+def _retrieval(settings: Settings, asked: argparse.Namespace) -> Measured:
+    data = read_captioned(asked.dataset, asked.images, asked.only)
+    with _bench(settings, asked) as bench:
+        if asked.compare:
+            return compare_retrieval(bench, _models(asked), data)
+        return measure_retrieval(bench, [bench.choice().name], data)[0]
+
+
+def _index(settings: Settings, asked: argparse.Namespace) -> Measured:
+    return measure_index(settings, k=asked.k, queries=asked.queries)
+
+
+def _models(asked: argparse.Namespace) -> tuple[str, str]:
+    if asked.model:
+        raise InputError(f"--model {asked.model}: --compare names both models; leave --model out")
+    first, second = asked.compare
+    return first, second
+
+
+@contextlib.contextmanager
+def _bench(settings: Settings, asked: argparse.Namespace) -> Iterator[Bench]:
+    bars: dict[str, Bar] = {}
+
+    def update(what: str, done: int, total: int, failed: int) -> None:
+        bar = bars.setdefault(what, Bar(what))
+        bar.update(done, total, failed)
+        if done == total:
+            bars.pop(what).close()
+
+    try:
+        yield Bench(settings, update, cached=not asked.no_cache)
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+def _tell(found: Measured, asked: argparse.Namespace) -> int:
+    if asked.json not in (None, "-"):
+        _write(Path(asked.json), found.as_json())
+    if asked.json == "-":
+        print_json(found.as_json())
+    else:
+        _print(found)
+    failures = _failures(found)
+    for failure in failures[:SHOWN_SKIPPED]:
+        print(f"skipped: {plain(failure.message)}", file=sys.stderr)
+    if len(failures) > SHOWN_SKIPPED:
+        rest = len(failures) - SHOWN_SKIPPED
+        print(f"… and {rest} more skipped; --json FILE lists them", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _print(found: Measured) -> None:
+    for heading in _headings(found):
+        print(plain(heading))
+    for heads, rows in found.tables():
+        print()
+        for line in table(heads, rows):
+            print(line)
+    notes = found.notes if not isinstance(found, Comparison) else found.first.notes
+    for note in notes:
+        print(f"note: {plain(note)}", file=sys.stderr)
+
+
+def _headings(found: Measured) -> Sequence[str]:
+    if isinstance(found, Comparison):
+        first, second = found.first, found.second
+        return (
+            f"A: {first.model}; {first.origin()}",
+            f"B: {second.model}; {second.origin()}",
+            _over(first, len(_failures(found))),
+        )
+    if isinstance(found, Report):
+        return (f"{found.model}; {found.origin()}", _over(found, len(found.failures)))
+    return (f"{found.folder}: searched exactly up to {found.exact_limit} vectors, then by HNSW",)
+
+
+def _over(report: Report, skipped: int) -> str:
+    return f"over {report.over}" + (f"; {skipped} skipped" if skipped else "")
+
+
+def _failures(found: Measured) -> list[Failure]:
+    if isinstance(found, IndexReport):
+        return []
+    if isinstance(found, Comparison):
+        return list(dict.fromkeys((*found.first.failures, *found.second.failures)))
+    return list(found.failures)
+
+
+def _write(path: Path, answer: object) -> None:
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_text(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        os.replace(aside, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error

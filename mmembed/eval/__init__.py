@@ -1,0 +1,45 @@
+"""How good is it? Figures with definitions, for any model, on anybody's pictures.
+
+    datasets, labels → model (decode → embed, through embedding_cache)
+                     → zero_shot | retrieval → report
+    collection → index_recall → report
+
+metrics: what is counted; bootstrap: how far chance may have moved it.
+"""
+
+from mmembed.eval.bootstrap import Difference, Figure
+from mmembed.eval.datasets import (
+    CaptionedImages,
+    LabelledImages,
+    read_captioned,
+    read_labelled,
+)
+from mmembed.eval.index_recall import IndexReport, measure_index
+from mmembed.eval.labels import Labels, Templates, read_labels, read_templates
+from mmembed.eval.model import Bench
+from mmembed.eval.report import Comparison, Report
+from mmembed.eval.retrieval import compare_retrieval, measure_retrieval
+from mmembed.eval.zero_shot import Task, compare_zero_shot, measure_zero_shot
+
+__all__ = [
+    "Bench",
+    "CaptionedImages",
+    "Comparison",
+    "Difference",
+    "Figure",
+    "IndexReport",
+    "LabelledImages",
+    "Labels",
+    "Report",
+    "Task",
+    "Templates",
+    "compare_retrieval",
+    "compare_zero_shot",
+    "measure_index",
+    "measure_retrieval",
+    "measure_zero_shot",
+    "read_captioned",
+    "read_labelled",
+    "read_labels",
+    "read_templates",
+]

@@ -1,0 +1,183 @@
+"""Pictures with the right answers: folders of classes, and manifests of labels or captions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmembed.errors import InputError, ManifestError
+from mmembed.ingest import Scan, make_plan, manifests, scan
+from mmembed.ingest.plan import text_of
+from mmembed.types import Failure
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images, each with the class that it is of."""
+
+    paths: tuple[str, ...]
+    classes: tuple[str, ...]
+    """Of each image: the name of its folder, or its label in the manifest."""
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CaptionedImages:
+    """Images, each with one caption or several."""
+
+    paths: tuple[str, ...]
+    captions: tuple[tuple[str, ...], ...]
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def read_labelled(data: Path, images: Path | None = None) -> LabelledImages:
+    """A folder with one folder per class, at any depth below, or a manifest with a column of
+    file names and one of labels; `images` is where the manifest's file names begin.
+
+    Raises InputError for what is not there or holds no images, and ManifestError.
+    """
+    _check_images(data, images)
+    if data.is_dir():
+        return _class_folders(data)
+    if not data.exists():
+        raise InputError(f"{data}: no such file or folder")
+    found = manifests.read_labels(data, images)
+    if not found:
+        raise ManifestError(f"{data}: names no images")
+    return LabelledImages(tuple(found), tuple(found.values()))
+
+
+def _check_images(data: Path, images: Path | None) -> None:
+    if images is None:
+        return
+    if data.is_dir():
+        raise InputError(f"{data}: is a folder; --images goes with a manifest, leave it out")
+    if not images.is_dir():
+        raise InputError(f"{images}: no such folder of images")
+
+
+def _class_folders(data: Path) -> LabelledImages:
+    found = scan([data])
+    root = os.path.abspath(data)
+    classes = {path: os.path.relpath(path, root).split(os.sep)[:-1] for path in found.files}
+    loose = [path for path, folders in classes.items() if not folders]
+    if len(loose) == len(classes):
+        what = f"{len(loose)} images, but none in a folder" if loose else "no images"
+        raise InputError(
+            f"{data}: holds {what}; expected a folder per class with its images in it, "
+            "or name a manifest with the columns file_name and label"
+        )
+    reason = f"lies in no class folder of {data}"
+    skipped = [Failure(path, "InputError", f"{path}: {reason}") for path in loose]
+    return LabelledImages(
+        paths=tuple(path for path, folders in classes.items() if folders),
+        classes=tuple(folders[0] for folders in classes.values() if folders),
+        failures=(*found.failures, *skipped),
+        notes=_notes(found),
+    )
+
+
+def read_captioned(
+    data: Path, images: Path | None = None, only: Path | None = None
+) -> CaptionedImages:
+    """A manifest with a column of file names and one of captions, in which an image may come
+    several times; or a folder of images with captions as an indexing finds them.
+
+    `images` is where the manifest's file names begin. `only` names the images to take, one a
+    line. Raises InputError, and ManifestError where no image has a caption.
+    """
+    _check_images(data, images)
+    if data.is_dir():
+        found = _folder(data)
+    elif data.exists():
+        found = _manifest(data, images)
+    else:
+        raise InputError(f"{data}: no such file or folder")
+    if only is not None:
+        found = _narrowed(found, only, data)
+    return _with_captions(found, data)
+
+
+def _folder(data: Path) -> CaptionedImages:
+    found = scan([data])
+    if not found.files:
+        raise InputError(f"{data}: holds no images")
+    plan = make_plan(found, {}, ())
+    return CaptionedImages(
+        tuple(source.path for source in plan.work),
+        tuple(source.captions for source in plan.work),
+        tuple(plan.failures),
+        _notes(found),
+    )
+
+
+def _manifest(data: Path, images: Path | None) -> CaptionedImages:
+    found = manifests.read_manifest(data, images)
+    if not found:
+        raise ManifestError(f"{data}: names no images")
+    return CaptionedImages(tuple(found), tuple(tuple(words.captions) for words in found.values()))
+
+
+def _narrowed(found: CaptionedImages, only: Path, data: Path) -> CaptionedImages:
+    wanted = set(read_lines(only))
+    names = [_name_in(wanted, path) for path in found.paths]
+    taken = [i for i, name in enumerate(names) if name is not None]
+    if not taken:
+        raise InputError(f"{only}: none of its {len(wanted)} names is an image of {data}")
+    lost = len(wanted.difference(name for name in names if name is not None))
+    note = f"{only}: {lost} of its {len(wanted)} names are not in {data}"
+    return replace(
+        found,
+        paths=tuple(found.paths[i] for i in taken),
+        captions=tuple(found.captions[i] for i in taken),
+        notes=(*found.notes, note) if lost else found.notes,
+    )
+
+
+def _name_in(wanted: set[str], path: str) -> str | None:
+    """The name by which a list wants this file: its last parts, however many it gives."""
+    parts = path.split(os.sep)
+    tails = (os.sep.join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
+    return next((tail for tail in tails if tail in wanted), None)
+
+
+def _with_captions(found: CaptionedImages, data: Path) -> CaptionedImages:
+    kept = [i for i, captions in enumerate(found.captions) if captions]
+    if not kept:
+        raise ManifestError(
+            f"{data}: none of {len(found.paths)} images has a caption; expected a column named "
+            f"{manifests.CAPTION_COLUMNS[1]} (or {manifests.CAPTION_COLUMNS[0]}), or name.txt "
+            "beside name.jpg"
+        )
+    bare = [
+        path for path, captions in zip(found.paths, found.captions, strict=True) if not captions
+    ]
+    skipped = [
+        Failure(path, "ManifestError", f"{path}: has no caption") for path in map(text_of, bare)
+    ]
+    return replace(
+        found,
+        paths=tuple(found.paths[i] for i in kept),
+        captions=tuple(found.captions[i] for i in kept),
+        failures=(*found.failures, *skipped),
+    )
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file that are not blank, stripped. Raises InputError."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text: {error}") from error
+    clean = [line.strip() for line in lines if line.strip()]
+    if not clean:
+        raise InputError(f"{path}: is empty")
+    return clean
+
+
+def _notes(found: Scan) -> tuple[str, ...]:
+    passed = [(found.linked, "linked folders"), (found.hidden, "hidden files or folders")]
+    return tuple(f"{count} {what} were not looked into" for count, what in passed if count)

@@ -1,0 +1,123 @@
+"""Embeddings on disk, by model and content: what was embedded once is not embedded again.
+
+    folder/<encoder fingerprint>/images|texts|labels/<checksum>.npz
+
+A file is named by the checksum of its bytes, written aside and renamed, and never changed:
+one that is truncated or altered betrays itself, is put away and costs only its own vectors.
+Runs beside each other add files and disturb nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import time
+import zipfile
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+FLUSH_ROWS = 2048
+FLUSH_SECONDS = 60.0
+"""New vectors that are kept in memory at the most, and for how long: what a kill loses."""
+
+Row: TypeAlias = NDArray[np.float32]
+"""float32 (dim,), unit-norm."""
+Content: TypeAlias = Literal["images", "texts", "labels"]
+
+
+def content_key(data: bytes) -> bytes:
+    """SHA-256 of a content: 32 bytes."""
+    return hashlib.sha256(data).digest()
+
+
+class EmbeddingCache:
+    """The vectors of one model and one kind of content, by key. Without a folder, they are
+    kept for this run alone."""
+
+    def __init__(self, folder: Path | None, fingerprint: str, content: Content, dim: int) -> None:
+        self.folder = None if folder is None else folder / fingerprint / content
+        self.dim = dim
+        self._rows: dict[bytes, Row] = {}
+        self._new: list[bytes] = []
+        self._flushed = time.monotonic()
+        if self.folder is not None:
+            for path in sorted(self.folder.glob("*.npz")):
+                self._load(path)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, key: bytes) -> Row | None:
+        """The vector of a content, or None."""
+        return self._rows.get(key)
+
+    def add(self, key: bytes, row: Row) -> None:
+        """Keep a vector; on disk from the next `flush` on, which comes by itself at times."""
+        if key not in self._rows:
+            self._rows[key] = row
+            self._new.append(key)
+        late = time.monotonic() - self._flushed > FLUSH_SECONDS
+        if late or len(self._new) >= FLUSH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is new. Where that fails, it is logged, and costs time the next time."""
+        if self.folder is None or not self._new:
+            return
+        keys, self._new = self._new, []
+        self._flushed = time.monotonic()
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            keys=np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1),
+            rows=np.stack([self._rows[key] for key in keys]),
+        )
+        try:
+            _write(self.folder, buffer.getvalue())
+        except OSError as error:
+            log.warning("%s: embeddings cannot be kept: %s", self.folder, error.strerror)
+
+    def _load(self, path: Path) -> None:
+        try:
+            data = path.read_bytes()
+            if _name(data) != path.name:
+                raise ValueError("its checksum does not hold")
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                keys, rows = file["keys"], file["rows"]
+            if rows.dtype != np.float32 or rows.shape != (len(keys), self.dim):
+                raise ValueError(f"expected float32 ({len(keys)}, {self.dim})")
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            log.warning("%s: not used (%s); its contents are embedded again", path, error)
+            _discard(path)
+            return
+        self._rows.update(zip(map(bytes, keys), rows, strict=True))
+
+
+def _write(folder: Path, data: bytes) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _name(data)
+    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        aside.write_bytes(data)
+        os.replace(aside, path)
+    except BaseException:  # Ctrl-C too
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def _discard(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError:
+        log.warning("%s: cannot be removed", path)
+
+
+def _name(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:32] + ".npz"

@@ -1,0 +1,160 @@
+"""What a measurement found, as JSON and as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeAlias
+
+from mmembed.eval.bootstrap import LEVEL, RESAMPLES, SEED, Difference, Figure
+from mmembed.eval.model import Counts
+from mmembed.types import Failure
+
+Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""Heads and rows."""
+
+WORST = 10
+"""Classes and confusions shown in a table; JSON has all."""
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """How many images of one class were recognised."""
+
+    name: str
+    label: str
+    images: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often images of one label were taken for another."""
+
+    true: str
+    predicted: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """One model's figures on one set of images."""
+
+    task: str
+    model: str
+    fingerprint: str
+    images: int
+    """How many the figures are over."""
+    over: str
+    """What the figures are over, in words."""
+    figures: Mapping[str, Figure]
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+    details: Mapping[str, object] = field(default_factory=dict)
+    classes: tuple[ClassResult, ...] = ()
+    """By rising accuracy."""
+    confusions: tuple[Confusion, ...] = ()
+    """By falling number."""
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for programs."""
+        answer: dict[str, Any] = {
+            "task": self.task,
+            "model": self.model,
+            "fingerprint": self.fingerprint,
+            "images": self.images,
+            **self.details,
+            "figures": {name: asdict(figure) for name, figure in self.figures.items()},
+            "bootstrap": {"level": LEVEL, "resamples": RESAMPLES, "seed": SEED},
+            "skipped": [asdict(failure) for failure in self.failures],
+            "notes": list(self.notes),
+            "vectors": {what: asdict(counts) for what, counts in self.counts.items()},
+        }
+        if self.classes:
+            answer["classes"] = [asdict(one) for one in self.classes]
+            answer["confusions"] = [asdict(one) for one in self.confusions]
+        return answer
+
+    def tables(self) -> list[Table]:
+        """What a person reads first."""
+        rows = [(_spoken(name), *shown(name, figure)) for name, figure in self.figures.items()]
+        tables: list[Table] = [(("figure", "value", "95 % interval"), rows)]
+        worst = [one for one in self.classes[:WORST] if one.accuracy < 1]
+        if worst:
+            heads = ("worst classes", "images", "accuracy", "label")
+            tables.append(
+                (heads, [(o.name, str(o.images), _percent(o.accuracy), o.label) for o in worst])
+            )
+        if self.confusions:
+            pairs = [(str(o.images), o.true, o.predicted) for o in self.confusions[:WORST]]
+            tables.append((("mistaken", "true", "for"), pairs))
+        return tables
+
+    def origin(self) -> str:
+        """Where the vectors came from, in a line."""
+        parts = [
+            f"{what}: {counts.from_cache} from cache, {counts.embedded} embedded"
+            for what, counts in self.counts.items()
+        ]
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the same images."""
+
+    first: Report
+    second: Report
+    differences: Mapping[str, Difference]
+
+    def as_json(self) -> dict[str, Any]:
+        """Both reports, and the first's figures minus the second's."""
+        differences = {
+            name: {**asdict(one), "excludes_zero": one.excludes_zero}
+            for name, one in self.differences.items()
+        }
+        return {
+            "task": self.first.task,
+            "models": [self.first.as_json(), self.second.as_json()],
+            "differences": differences,
+        }
+
+    def tables(self) -> list[Table]:
+        """The figures side by side."""
+        rows = []
+        for name, figure in self.first.figures.items():
+            row = (_spoken(name), shown(name, figure)[0], shown(name, self.second.figures[name])[0])
+            rows.append((*row, *_difference(name, self.differences.get(name))))
+        heads = ("figure", "A", "B", "A − B", "95 % interval", "verdict")
+        return [(heads, rows)]
+
+
+def shown(name: str, figure: Figure) -> tuple[str, str]:
+    """A figure and its interval, as percentages where it is a share of something."""
+    write = _percent if name.split("_")[-1].isdigit() or "accuracy" in name else _plain
+    if figure.low is None or figure.high is None:
+        return write(figure.value), ""
+    return write(figure.value), f"{write(figure.low)} to {write(figure.high)}"
+
+
+def _difference(name: str, found: Difference | None) -> tuple[str, str, str]:
+    if found is None:
+        return "", "", ""
+    value, interval = shown(name, Figure(found.value, found.low, found.high))
+    if not found.excludes_zero:
+        return value, interval, "no difference shown: the interval contains 0"
+    better = "higher" if found.value > 0 else "lower"
+    return value, interval, f"A is {better}: the interval excludes 0"
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ").replace("recall at ", "recall@")
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4g}"

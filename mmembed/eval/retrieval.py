@@ -1,0 +1,152 @@
+"""Retrieval: does a caption find its image, and an image one of its captions?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.eval import metrics
+from mmembed.eval.bootstrap import Statistic, bootstrap, compare
+from mmembed.eval.datasets import CaptionedImages
+from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel
+from mmembed.eval.report import Comparison, Report
+from mmembed.types import Embeddings
+
+CUTOFFS = (1, 5, 10)
+PAIRS_AT_ONCE = 1 << 24
+"""Cosines in memory at a time."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """All that a model had to be loaded for."""
+
+    name: str
+    fingerprint: str
+    images: EmbeddedImages
+    texts: Embeddings
+    """float32 (n_captions, dim), unit-norm, image by image."""
+    counts: Mapping[str, Counts]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where the right answers are."""
+
+    of_texts: metrics.Ranks
+    """int64 (n_captions,): the rank of each caption's image among the images."""
+    of_images: metrics.Ranks
+    """int64 (n_images,): the rank of each image's best caption among the captions."""
+    owners: NDArray[np.int64]
+    """int64 (n_captions,): the image of each caption."""
+
+
+def measure_retrieval(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list[Report]:
+    """A report per model, all over the images that every model could embed. Raises InputError
+    where there is none, ModelError."""
+    return [report for report, _ in _measure(bench, models, data)]
+
+
+def compare_retrieval(bench: Bench, models: tuple[str, str], data: CaptionedImages) -> Comparison:
+    """Two models side by side. Raises as `measure_retrieval`."""
+    (first, ours), (second, theirs) = _measure(bench, models, data)
+    return Comparison(first, second, compare(ours, theirs, first.images))
+
+
+def _measure(
+    bench: Bench, models: Sequence[str], data: CaptionedImages
+) -> list[tuple[Report, dict[str, Statistic]]]:
+    captions = [text for texts in data.captions for text in texts]
+    found = []
+    for name in models:
+        with bench.model(name) as model:
+            found.append(_embed(model, data.paths, captions))
+    common = np.logical_and.reduce([one.images.kept for one in found])
+    return [_report(one, common, data) for one in found]
+
+
+def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) -> Embedded:
+    return Embedded(
+        name=model.encoder.name,
+        fingerprint=model.encoder.fingerprint,
+        images=model.images(paths),
+        texts=model.texts(captions),
+        counts=model.counts,
+    )
+
+
+def find(images: Embeddings, texts: Embeddings, owners: NDArray[np.int64]) -> Found:
+    """images: float32 (n_images, dim); texts: float32 (n_captions, dim); owners: int64
+    (n_captions,), the image of each caption; every image has one."""
+    everyone = np.arange(len(images))
+    by_text = [
+        metrics.best_ranks(texts[some] @ images.T, owners[some, None] == everyone)
+        for some in _slices(len(texts), len(images))
+    ]
+    by_image = [
+        metrics.best_ranks(images[some] @ texts.T, everyone[some, None] == owners)
+        for some in _slices(len(images), len(texts))
+    ]
+    return Found(np.concatenate(by_text), np.concatenate(by_image), owners)
+
+
+def _slices(rows: int, columns: int) -> list[slice]:
+    step = max(1, PAIRS_AT_ONCE // columns)
+    return [slice(start, start + step) for start in range(0, rows, step)]
+
+
+def statistics(found: Found) -> dict[str, Statistic]:
+    """The figures, given how often each image counts, and each caption with its image. Recall
+    at as many as there are is left out: it is 1 by necessity."""
+    n_images, n_texts = len(found.of_images), len(found.of_texts)
+
+    def of_texts(measure: Statistic, weights: metrics.Weights) -> float:
+        return measure(weights[found.owners])
+
+    figures: dict[str, Statistic] = {}
+    for k in CUTOFFS:
+        if k < n_images:
+            recall = partial(metrics.recall_at_k, found.of_texts, k)
+            figures[f"text_to_image_recall_at_{k}"] = partial(of_texts, recall)
+    figures["text_to_image_median_rank"] = partial(
+        of_texts, partial(metrics.median_rank, found.of_texts)
+    )
+    for k in CUTOFFS:
+        if k < n_texts:
+            figures[f"image_to_text_recall_at_{k}"] = partial(
+                metrics.recall_at_k, found.of_images, k
+            )
+    figures["image_to_text_median_rank"] = partial(metrics.median_rank, found.of_images)
+    return figures
+
+
+def _report(
+    embedded: Embedded, common: NDArray[np.bool_], data: CaptionedImages
+) -> tuple[Report, dict[str, Statistic]]:
+    owners = np.repeat(np.arange(len(data.paths)), [len(texts) for texts in data.captions])
+    kept = common[owners]
+    place = np.cumsum(common) - 1
+    found = find(
+        embedded.images.rows[common[embedded.images.kept]],
+        embedded.texts[kept],
+        place[owners[kept]],
+    )
+    counted = statistics(found)
+    n_images, n_texts = len(found.of_images), len(found.of_texts)
+    report = Report(
+        task="retrieval",
+        model=embedded.name,
+        fingerprint=embedded.fingerprint,
+        images=n_images,
+        over=f"{n_images} images with {n_texts} captions",
+        figures=bootstrap(counted, n_images),
+        failures=(*data.failures, *embedded.images.failures),
+        notes=data.notes,
+        counts=embedded.counts,
+        details={"captions": n_texts},
+    )
+    return report, counted

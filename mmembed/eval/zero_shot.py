@@ -1,0 +1,207 @@
+"""Zero-shot classification of labelled images: how often the right label wins."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed import zeroshot
+from mmembed.eval import metrics
+from mmembed.eval.bootstrap import Figure, Statistic, bootstrap, compare
+from mmembed.eval.datasets import LabelledImages
+from mmembed.eval.labels import Labels, Templates
+from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel
+from mmembed.eval.report import ClassResult, Comparison, Confusion, Report
+from mmembed.types import Embeddings
+
+IMAGES_AT_ONCE = 1024
+"""Images that are compared with all labels at a time; bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """All that a model had to be loaded for."""
+
+    name: str
+    fingerprint: str
+    logit_scale: float
+    images: EmbeddedImages
+    matrix: Embeddings
+    """float32 (n_labels, dim), unit-norm."""
+    counts: Mapping[str, Counts]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of each of n images; all arrays are (n,)."""
+
+    truth: NDArray[np.int64]
+    ranks: metrics.Ranks
+    """Of the true label."""
+    rivals: NDArray[np.int64]
+    """The best of the other labels: what an image that is not recognised is taken for."""
+    confidence: NDArray[np.float32]
+    """The probability of the likeliest label."""
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """Whether the true label alone is first."""
+        first: NDArray[np.bool_] = self.ranks == 1
+        return first
+
+
+@dataclass(frozen=True)
+class Task:
+    """Images, the labels that compete for them, and the prompts."""
+
+    data: LabelledImages
+    labels: Labels
+    templates: Templates
+
+
+def measure_zero_shot(bench: Bench, models: Sequence[str], task: Task) -> list[Report]:
+    """A report per model, all over the images that every model could embed. Raises InputError
+    where there is none, ModelError, QueryError."""
+    return [report for report, _ in _measure(bench, models, task)]
+
+
+def compare_zero_shot(bench: Bench, models: tuple[str, str], task: Task) -> Comparison:
+    """Two models side by side. Raises as `measure_zero_shot`."""
+    (first, ours), (second, theirs) = _measure(bench, models, task)
+    return Comparison(first, second, compare(ours, theirs, first.images))
+
+
+def _measure(
+    bench: Bench, models: Sequence[str], task: Task
+) -> list[tuple[Report, dict[str, Statistic]]]:
+    found = []
+    for name in models:
+        with bench.model(name) as model:
+            found.append(_embed(model, task))
+    common = np.logical_and.reduce([one.images.kept for one in found])
+    return [_report(one, common, task) for one in found]
+
+
+def _embed(model: MeasuredModel, task: Task) -> Embedded:
+    return Embedded(
+        name=model.encoder.name,
+        fingerprint=model.encoder.fingerprint,
+        logit_scale=model.encoder.logit_scale,
+        images=model.images(task.data.paths),
+        matrix=label_matrix(model, task.labels, task.templates),
+        counts=model.counts,
+    )
+
+
+def label_matrix(model: MeasuredModel, labels: Labels, templates: Templates) -> Embeddings:
+    """float32 (n_labels, dim), unit-norm: a label's embedding is that of zero-shot
+    classification, and where it has several names, the mean of theirs, normalised."""
+    names = list(dict.fromkeys(name for names in labels.names for name in names))
+    rows = model.labels(names, templates.prompts)
+    place = {name: position for position, name in enumerate(names)}
+    return np.stack([_mean(rows[[place[name] for name in one]]) for one in labels.names])
+
+
+def _mean(rows: Embeddings) -> NDArray[np.float32]:
+    if len(rows) == 1:
+        return np.asarray(rows[0])  # as zero-shot classification has it, to the last bit
+    mean = rows.mean(axis=0, dtype=np.float64)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+
+
+def answers(
+    images: Embeddings, matrix: Embeddings, truth: NDArray[np.int64], logit_scale: float
+) -> Answers:
+    """images: float32 (n, dim); matrix: float32 (n_labels, dim); truth: int64 (n,)."""
+    ranks, rivals, confidence = [], [], []
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        some = slice(start, start + IMAGES_AT_ONCE)
+        scores = images[some] @ matrix.T
+        right = metrics.one_hot(truth[some], len(matrix))
+        chances = zeroshot.probabilities(images[some], matrix, logit_scale=logit_scale)
+        ranks.append(metrics.best_ranks(scores, right))
+        rivals.append(np.where(right, -np.inf, scores).argmax(axis=1))
+        confidence.append(chances.max(axis=1))
+    return Answers(truth, np.concatenate(ranks), np.concatenate(rivals), np.concatenate(confidence))
+
+
+def statistics(found: Answers, classes: NDArray[np.int64], n_labels: int) -> dict[str, Statistic]:
+    """The figures that have an interval. classes: int64 (n,), the class of each image; top-5
+    of five labels or fewer would always be right, and is left out."""
+    statistics: dict[str, Statistic] = {
+        "accuracy_top_1": partial(metrics.recall_at_k, found.ranks, 1)
+    }
+    if n_labels > 5:
+        statistics["accuracy_top_5"] = partial(metrics.recall_at_k, found.ranks, 5)
+    statistics["mean_accuracy_per_class"] = partial(
+        metrics.mean_class_accuracy, found.correct, classes
+    )
+    return statistics
+
+
+def _report(
+    embedded: Embedded, common: NDArray[np.bool_], task: Task
+) -> tuple[Report, dict[str, Statistic]]:
+    labels = task.labels
+    kept = np.flatnonzero(common)
+    names = [task.data.classes[i] for i in kept]
+    order = {name: position for position, name in enumerate(labels.of_class)}
+    truth = np.array([labels.of_class[name] for name in names])
+    found = answers(
+        embedded.images.rows[common[embedded.images.kept]],
+        embedded.matrix,
+        truth,
+        embedded.logit_scale,
+    )
+    classes = np.array([order[name] for name in names])
+    counted = statistics(found, classes, len(labels.names))
+    ece = metrics.expected_calibration_error(found.confidence, found.correct)
+    report = Report(
+        task="zero-shot",
+        model=embedded.name,
+        fingerprint=embedded.fingerprint,
+        images=len(kept),
+        over=f"{len(kept)} images of {len(set(names))} classes, {len(labels.names)} labels",
+        figures={
+            **bootstrap(counted, len(kept)),
+            "expected_calibration_error": Figure(ece),
+        },
+        failures=(*task.data.failures, *embedded.images.failures),
+        notes=task.data.notes,
+        counts=embedded.counts,
+        details=_details(task),
+        classes=_classes(found, names, labels),
+        confusions=_confusions(found, labels),
+    )
+    return report, counted
+
+
+def _details(task: Task) -> dict[str, object]:
+    return {
+        "labels": len(task.labels.names),
+        "templates": {"name": task.templates.name, "prompts": list(task.templates.prompts)},
+    }
+
+
+def _classes(found: Answers, names: Sequence[str], labels: Labels) -> tuple[ClassResult, ...]:
+    sizes = Counter(names)
+    hits = Counter(name for name, right in zip(names, found.correct, strict=True) if right)
+    results = [
+        ClassResult(name, labels.shown(labels.of_class[name]), size, hits[name] / size)
+        for name, size in sizes.items()
+    ]
+    return tuple(sorted(results, key=lambda one: (one.accuracy, -one.images, one.name)))
+
+
+def _confusions(found: Answers, labels: Labels) -> tuple[Confusion, ...]:
+    wrong = ~found.correct
+    pairs = Counter(zip(found.truth[wrong].tolist(), found.rivals[wrong].tolist(), strict=True))
+    return tuple(
+        Confusion(labels.shown(true), labels.shown(taken), count)
+        for (true, taken), count in sorted(pairs.items(), key=lambda one: (-one[1], one[0]))
+    )
