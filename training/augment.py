@@ -1,4 +1,4 @@
-"""What happens to training pictures: small crops, shifts of tone, blur and noise."""
+"""What happens to training pictures: crops, shifts of tone, blur and noise."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from .model import IMAGE_SIZE, MEAN, STD
+from .model import MEAN, STD
 
 _MEAN = torch.tensor(MEAN).view(1, 3, 1, 1)
 _STD = torch.tensor(STD).view(1, 3, 1, 1)
 
 
-def shrunk(images: Tensor) -> Tensor:
+def shrunk(images: Tensor, side: int) -> Tensor:
     """Evaluation input: the whole square picture at the model's size, normalised."""
     small = functional.interpolate(
-        images.permute(0, 3, 1, 2).float() / 255,
-        (IMAGE_SIZE, IMAGE_SIZE),
-        mode="bicubic",
-        antialias=True,
+        images.permute(0, 3, 1, 2).float() / 255, (side, side), mode="bicubic", antialias=True
     )
     return (small.clamp(0, 1) - _MEAN) / _STD
 
@@ -27,21 +24,35 @@ def _between(generator: torch.Generator, count: int, low: float, high: float) ->
     return torch.rand(count, generator=generator) * (high - low) + low
 
 
-def _cropped(images: Tensor, mirrored: Tensor, generator: torch.Generator) -> Tensor:
-    """A random crop of 82 to 100 % of the side, stretched a little, perhaps mirrored."""
-    count = len(images)
-    zoom = _between(generator, count, 0.82, 1.0)
-    stretch = _between(generator, count, 0.95, 1.05)
-    flip = (torch.rand(count, generator=generator) < 0.5) & mirrored
-    wide, high = (zoom * stretch).clamp(max=1.0), (zoom / stretch).clamp(max=1.0)
-    maps = torch.zeros(count, 2, 3)
-    maps[:, 0, 0] = torch.where(flip, -wide, wide)
-    maps[:, 1, 1] = high
-    maps[:, 0, 2] = (1 - wide) * _between(generator, count, -1, 1)
-    maps[:, 1, 2] = (1 - high) * _between(generator, count, -1, 1)
-    size = [count, 3, IMAGE_SIZE, IMAGE_SIZE]
-    grid = functional.affine_grid(maps, size, align_corners=False)
-    return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+def random_boxes(count: int, zoom: float, stretch: float, generator: torch.Generator) -> Tensor:
+    """Crops whose sides are `zoom` to 1 of the picture's, stretched by up to `stretch`.
+
+    float32 (n, 4): left, top, right, bottom as shares of the side.
+    """
+    shrink = _between(generator, count, zoom, 1.0)
+    wider = torch.exp(_between(generator, count, -stretch, stretch))
+    wide, high = (shrink * wider).clamp(max=1.0), (shrink / wider).clamp(max=1.0)
+    left = (1 - wide) * torch.rand(count, generator=generator)
+    top = (1 - high) * torch.rand(count, generator=generator)
+    return torch.stack((left, top, left + wide, top + high), 1)
+
+
+def cropped(images: Tensor, boxes: Tensor, flip: Tensor, side: int) -> Tensor:
+    """uint8 (n, s, s, 3), boxes float32 (n, 4), flip bool (n,) to float32 (n, 3, side, side).
+
+    Values are from 0 to 1.
+    """
+    left, top, right, bottom = boxes.unbind(1)
+    maps = torch.zeros(len(boxes), 2, 3)
+    maps[:, 0, 0] = torch.where(flip, left - right, right - left)
+    maps[:, 1, 1] = bottom - top
+    maps[:, 0, 2] = left + right - 1
+    maps[:, 1, 2] = top + bottom - 1
+    grid = functional.affine_grid(maps, [len(boxes), 3, side, side], align_corners=False)
+    pictures = images.permute(0, 3, 1, 2).float()
+    return functional.grid_sample(
+        pictures, grid, padding_mode="reflection", align_corners=False
+    ).div_(255)
 
 
 def _tones(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -59,19 +70,15 @@ def _roughen(images: Tensor, generator: torch.Generator) -> None:
     """Blur some pictures, as small or badly scaled ones are, and put noise on some others."""
     count = len(images)
     order = torch.randperm(count, generator=generator)
-    blurred, noisy = order[: count // 5], order[count // 5 : count // 5 * 2]
+    blurred, noisy = order[: count // 8], order[count // 8 : count // 4]
     padded = functional.pad(images[blurred], (1, 1, 1, 1), mode="reflect")
     images[blurred] = functional.avg_pool2d(padded, 3, stride=1)
     part = images[noisy]
     images[noisy] = part + torch.randn(part.shape, generator=generator) * 0.02
 
 
-def augmented(images: Tensor, mirrored: Tensor, generator: torch.Generator) -> Tensor:
-    """uint8 (n, side, side, 3) to float32 (n, 3, IMAGE_SIZE, IMAGE_SIZE), normalised.
-
-    `mirrored` is bool (n,): which pictures may be flipped.
-    """
-    pictures = _cropped(images.permute(0, 3, 1, 2).float() / 255, mirrored, generator)
+def roughened(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """float32 (n, 3, side, side) from 0 to 1, changed in tone, some blurred, normalised."""
     _roughen(pictures, generator)
     factor, offset = _tones(len(pictures), generator)
     return pictures.mul_(factor).add_(offset)

@@ -40,10 +40,11 @@ class Labels:
             words += [subject.name] * max(1, len(words) - 2)
             self._phrases.append(tokenizer([p for word in words for p in _phrases(word)]))
 
-    def draw(self, generator: torch.Generator) -> Tensor:
-        """One phrase for each subject, int64 (subjects, CONTEXT)."""
-        picks = [int(torch.randint(len(p), (1,), generator=generator)) for p in self._phrases]
-        return torch.stack([p[pick] for p, pick in zip(self._phrases, picks, strict=True)])
+    def draw(self, subjects: Tensor, generator: torch.Generator) -> Tensor:
+        """One phrase for each of `subjects`, int64 (n, CONTEXT)."""
+        chances = torch.rand(len(subjects), generator=generator).tolist()
+        groups = [self._phrases[subject] for subject in subjects.tolist()]
+        return torch.stack([g[int(c * len(g))] for g, c in zip(groups, chances, strict=True)])
 
 
 def things_shown(image_facts: npt.NDArray[np.int32]) -> tuple[Tensor, Tensor]:

@@ -12,23 +12,24 @@ from safetensors.torch import save_file
 from .clip import CLIP
 from .tokens import CONTEXT, MERGES_FILE, VOCABULARY
 
-IMAGE_SIZE = 112
+IMAGE_SIZE = 128
+EMBEDDING = 256
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
 
 MODEL_CONFIG: dict[str, Any] = {
-    "embed_dim": 256,
+    "embed_dim": EMBEDDING,
     "vision_cfg": {
-        "image_size": IMAGE_SIZE, "layers": [1, 2, 2, 1], "width": 16, "head_width": 32,
-        "patch_size": None,
+        "timm_model_name": "regnetx_002", "timm_model_pretrained": False, "timm_pool": "avg",
+        "timm_proj": "mlp", "image_size": IMAGE_SIZE,
     },
     "text_cfg": {
-        "context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 128, "heads": 4, "layers": 3,
+        "context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 192, "heads": 3, "layers": 4,
         "tokenizer_kwargs": {"bpe_path": MERGES_FILE},
     },
 }  # fmt: skip
 PREPROCESS = {"size": IMAGE_SIZE, "mean": list(MEAN), "std": list(STD),
-              "interpolation": "bicubic", "resize_mode": "shortest"}  # fmt: skip
+              "interpolation": "bicubic", "resize_mode": "squash"}  # fmt: skip
 
 
 def new_model(seed: int) -> CLIP:
