@@ -147,7 +147,9 @@ class Lessons:
     def _asked(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The subjects that these scenes show, and some more: int64 (n,)."""
         others = torch.randperm(self._theme.shape[1], generator=generator)[:OTHER_SUBJECTS]
-        return torch.unique(torch.cat((self._theme[rows].any(0).nonzero().ravel(), others)))
+        shown = self._theme[rows].any(0).nonzero().ravel()
+        asked: Tensor = torch.unique(torch.cat((shown, others)))
+        return asked
 
 
 def _views(source: Source, rows: Tensor, side: int, generator: torch.Generator

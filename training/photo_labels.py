@@ -70,11 +70,14 @@ class PhotoLabels:
             word = words[0] if chances[0] < 0.5 else words[int(chances[1] * len(words))]
             template = "{}" if chances[2] < _BARE else _TEMPLATES[int(chances[3] * len(_TEMPLATES))]
             texts.append(template.format(word))
-        return self._tokenizer(texts)
+        tokens: Tensor = self._tokenizer(texts)
+        return tokens
 
     def plain_phrases(self, labels: Tensor) -> Tensor:
         """«a photo of a NAME.» for each label, int64 (n, CONTEXT)."""
-        return self._tokenizer([f"a photo of a {self._words[n][0]}." for n in labels.tolist()])
+        texts = [f"a photo of a {self._words[n][0]}." for n in labels.tolist()]
+        tokens: Tensor = self._tokenizer(texts)
+        return tokens
 
     def draw(self, photographs: int, generator: torch.Generator) -> Task:
         """Photographs of `_TASK_CLASSES` classes, their labels and `_OTHERS` more."""

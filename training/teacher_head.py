@@ -13,6 +13,7 @@ import argparse
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as functional
@@ -117,8 +118,8 @@ def dev_recall(pair: Pair, lessons: Lessons) -> tuple[float, float]:
     """Recall@10 on the dev split, text to image and image to text."""
     pair.eval()
     images = pair.head(lessons.flickr.features[lessons.dev.rows, 0].float())
-    texts = torch.cat([encode_texts(pair.clip, part)
-                       for part in lessons.dev.tokens.flatten(0, 1).split(1000)])  # fmt: skip
+    parts = torch.split(lessons.dev.tokens.flatten(0, 1), 1000)
+    texts = torch.cat([encode_texts(pair.clip, part) for part in parts])
     pair.train()
     return recall_at_10(images, texts)
 
@@ -143,7 +144,7 @@ def train(lessons: Lessons, target: Path, epochs: int, batch: int, seed: int) ->
     steps, step, start = epochs * (len(lessons.train.rows) // batch), 0, time.monotonic()
     for epoch in range(epochs):
         order = torch.randperm(len(lessons.train.rows), generator=generator)
-        for rows in order[: len(order) // batch * batch].split(batch):
+        for rows in torch.split(order[: len(order) // batch * batch], batch):
             set_rate(optimiser, rate(step, step / steps, 1.5e-3))
             loss = step_loss(pair, lessons, rows, generator)
             optimiser.zero_grad(set_to_none=True)
@@ -153,7 +154,7 @@ def train(lessons: Lessons, target: Path, epochs: int, batch: int, seed: int) ->
             average.update_parameters(pair)
             step += 1
         if epoch % 3 == 2 or epoch + 1 == epochs:
-            told = dev_recall(average.module, lessons)
+            told = dev_recall(cast(Pair, average.module), lessons)
             print(f"epoch {epoch + 1}/{epochs} loss {loss.item():.3f} dev recall@10 text to image "
                   f"{told[0]:.3f}, image to text {told[1]:.3f}, "
                   f"{time.monotonic() - start:.0f} s", flush=True)  # fmt: skip

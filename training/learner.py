@@ -1,0 +1,77 @@
+"""What learns in the second stage, and what it is told to do better after each batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .encoding import encode_images, encode_texts
+from .labels import label_loss
+from .lessons import Batch, Lessons, Mix
+from .losses import affinity_loss, contrastive_loss
+from .model import new_model
+from .photo_labels import imitation_loss
+from .teacher_head import TeacherHead
+
+BANK = 1024
+
+
+class Learner(nn.Module):
+    """The model to be bundled and the teacher's head, which go on learning together."""
+
+    def __init__(self, cache: Path, seed: int) -> None:
+        super().__init__()
+        self.clip, self.head = new_model(seed), TeacherHead()
+        first = torch.load(cache / "head.pt", weights_only=True)
+        head = {n.removeprefix("head."): t for n, t in first.items() if n.startswith("head.")}
+        text = {n.removeprefix("clip."): t for n, t in first.items() if n.startswith("clip.")}
+        self.head.load_state_dict(head)
+        self.clip.load_state_dict(text, strict=False)
+        self.clip.visual.to(memory_format=torch.channels_last)
+
+    def parts(self) -> list[tuple[nn.Module, float]]:
+        """Modules and their share of the step size: what has learned already goes slower."""
+        text = nn.Module()
+        for name, module in self.clip.named_children():
+            if name != "visual":
+                text.add_module(name, module)
+        for name, parameter in self.clip.named_parameters(recurse=False):
+            text.register_parameter(name, parameter)
+        return [(self.clip.visual, 1.0), (text, 0.3), (self.head, 0.3)]
+
+
+def step_loss(learner: Learner, batch: Batch, bank: Tensor, mix: Mix) -> dict[str, Tensor]:
+    """The parts of the loss, weighted."""
+    scale = learner.clip.logit_scale.exp()
+    images = encode_images(learner.clip, batch.images)
+    scenes, photos = torch.split(images, [mix.scenes, mix.photographs])
+    texts = (batch.scenes.tokens, batch.scenes.phrases, batch.tokens, batch.task.tokens)
+    told, phrases, captioned, named = torch.split(
+        encode_texts(learner.clip, torch.cat(texts)), [len(part) for part in texts]
+    )
+    targets = learner.head(batch.features)
+    shown, seen = photos[: mix.told], targets[: mix.told]
+    labelled = slice(mix.told, mix.told + mix.labelled)
+    goal, fixed = targets.detach(), scale.detach()
+    return {
+        "scenes": 0.35 * (
+            contrastive_loss(scenes, told, scale, batch.scenes.pairs)
+            + label_loss(scenes, phrases, scale, batch.scenes.theme, batch.scenes.true)),
+        "captions": 0.3 * contrastive_loss(shown, captioned, scale),
+        "head": 0.3 * contrastive_loss(seen, captioned, scale)
+        + 0.2 * batch.task.loss(targets[labelled], named, scale),
+        "labels": 0.5 * batch.task.loss(photos[labelled], named, scale),
+        "classes": 0.5 * imitation_loss(photos, named, scale, batch.logits, batch.task),
+        "direction": 2.0 * (1 - (photos * goal).sum(1)).mean(),
+        "affinity": 0.5 * affinity_loss(photos, goal, bank, fixed),
+    }  # fmt: skip
+
+
+@torch.no_grad()
+def new_bank(learner: Learner, lessons: Lessons, generator: torch.Generator) -> Tensor:
+    """Embeddings of random captions, half of them of photographs that are never shown."""
+    tokens = torch.cat([group[torch.randperm(len(group), generator=generator)[: BANK // 2]]
+                        for group in lessons.bank])  # fmt: skip
+    return encode_texts(learner.clip, tokens)
