@@ -30,7 +30,7 @@ from .tokens import write_merges
 
 REFRESH = 50
 """Steps for which a bank of caption embeddings is kept."""
-MIX = Mix(40, 52, 8, 150, (36, 6, 4))
+MIX = Mix(32, 52, 6, 176, (26, 2, 2))
 """What one process takes for one step."""
 
 
@@ -38,14 +38,15 @@ MIX = Mix(40, 52, 8, 150, (36, 6, 4))
 class Plan:
     """`minutes` of training by `processes`; `small` is the share of them at `small_side` pixels.
 
-    `mix` is what one process takes for one step.
+    `mix` is what one process takes for one step; `resume` names weights to go on from.
     """
 
     minutes: float
     processes: int
     seed: int
     mix: Mix
-    small: float = 0.65
+    resume: Path | None = None
+    small: float = 0.68
     small_side: int = 96
     peak_rate: float = 2e-3
     weight_decay: float = 0.05
@@ -90,7 +91,7 @@ def train(lessons: Lessons, exam: Examination | None, learner: Learner, out: Pat
 
     What is written is the running mean of the weights, better than those of any one step.
     """
-    blend = get_ema_multi_avg_fn(0.998)  # type: ignore[no-untyped-call]
+    blend = get_ema_multi_avg_fn(0.995)  # type: ignore[no-untyped-call]
     average = AveragedModel(learner.clip, multi_avg_fn=blend)
     optimiser = new_optimiser(learner.parts(), plan.weight_decay)
     generator = torch.Generator().manual_seed(plan.seed * 1000 + part)
@@ -132,7 +133,10 @@ def _run_part(part: int, texts: Path, cache: Path, out: Path, scenes: int, plan:
     )
     lessons = Lessons(texts, cache, scenes)
     exam = Examination(texts, cache, lessons) if part == 0 else None
-    train(lessons, exam, Learner(cache, plan.seed).train(), out, plan, part)
+    learner = Learner(cache, plan.seed).train()
+    if plan.resume:
+        learner.load_state_dict(torch.load(plan.resume, weights_only=True))
+    train(lessons, exam, learner, out, plan, part)
     distributed.destroy_process_group()
 
 
@@ -144,12 +148,14 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=28_000)
     parser.add_argument("--minutes", type=float, default=70)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--resume", type=Path, help="learner.pt of a run to go on from")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     shutil.copy(write_merges(arguments.cache), arguments.out)
     (arguments.cache / "meeting").unlink(missing_ok=True)
-    plan = Plan(arguments.minutes, arguments.processes, arguments.seed, MIX)
+    plan = Plan(arguments.minutes, arguments.processes, arguments.seed, MIX,
+                arguments.resume)  # fmt: skip
     common = (arguments.texts, arguments.cache, arguments.out, arguments.scenes, plan)
     spawn(_run_part, common, plan.processes)  # type: ignore[no-untyped-call]
 
