@@ -3,8 +3,8 @@
     python benchmarks/bundled_or_large.py [--seconds 4]
 
 Random pictures, float32, batches of 16 and of one. ViT-B/32 has random weights: they do not
-change its speed. It is measured on torch's default path and on the faster one that oneDNN takes
-for products of lower accumulation («medium»), so that the ratio does not rest on a slow path.
+change its speed. Both are measured on torch's default path and with the precision «medium», which
+on some processors takes a faster one, so that the ratio does not rest on a slow path.
 """
 
 from __future__ import annotations

@@ -26,7 +26,8 @@ from mmembed.views import Views
 __all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
 
 BUNDLED_NOTICE = (
-    "The small built-in model answers: fine for trying mmembed out, weak on photographs."
+    "The small built-in model answers: quick, and right on plain things in photographs and "
+    "drawings; a full CLIP model finds far more."
 )
 
 

@@ -1,4 +1,4 @@
-"""How well a model folder finds the gallery's pictures, names their subjects, and how fast it is.
+"""How well a model folder finds the gallery's pictures and names their subjects.
 
 python -m training.evaluate_gallery [--model mmembed/bundled] [--gallery fixtures/gallery]
 """
@@ -6,9 +6,7 @@ python -m training.evaluate_gallery [--model mmembed/bundled] [--gallery fixture
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL import Image
@@ -16,7 +14,6 @@ from torch import Tensor
 
 from .clip import open_clip
 from .make_fixtures import gallery_scenes
-from .model import IMAGE_SIZE
 from .scenes.captions import article
 from .scenes.catalogue import SUBJECTS
 from .tokens import MERGES_FILE, load_tokenizer
@@ -82,23 +79,10 @@ def name_found(searcher: Searcher, images: Tensor) -> float:
     return sum(hits) / len(hits)
 
 
-@torch.no_grad()
-def images_per_second(model: Any, side: int, seconds: float = 3.0) -> float:
-    """Float32 throughput of an image tower on random pictures, batches of 16."""
-    batch, done = torch.randn(16, 3, side, side), 0
-    model.encode_image(batch)
-    start = time.perf_counter()
-    while time.perf_counter() - start < seconds:
-        model.encode_image(batch)
-        done += len(batch)
-    return done / (time.perf_counter() - start)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, default=Path("mmembed/bundled"))
     parser.add_argument("--gallery", type=Path, default=Path("fixtures/gallery"))
-    parser.add_argument("--speed", action="store_true", help="also compare with ViT-B/32")
     arguments = parser.parse_args()
     searcher = Searcher(arguments.model.resolve())
     captions = sorted(arguments.gallery.glob("*.txt"), key=lambda path: path.stem[-3:])
@@ -112,10 +96,6 @@ def main() -> None:
     for query in QUERIES:
         best = (searcher.texts([query]) @ images.T)[0].topk(3).indices
         print(f"{query:26}", ", ".join(paths[index].stem for index in best))
-    if arguments.speed:
-        ours = images_per_second(searcher.model, IMAGE_SIZE)
-        large = images_per_second(open_clip.create_model("ViT-B-32").eval(), 224)
-        print(f"{ours:.0f} images/s, ViT-B/32 {large:.0f}: {ours / large:.1f} times as fast")
 
 
 if __name__ == "__main__":
