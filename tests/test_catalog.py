@@ -293,6 +293,8 @@ def test_another_model_is_refused_with_both_names_and_the_remedy(
     catalog.write([entry("/a.jpg")])
     with pytest.raises(ModelMismatch, match=r"vectors of four, not of five.*--data"):
         catalog.claim(Model("five", "another fingerprint", 5))
+    with pytest.raises(ModelMismatch, match=r"another version of four.*index again.*--data"):
+        catalog.claim(Model("four", "fingerprint of new weights", 4))
     assert catalog.model() == Model("four", "fingerprint-of-four", 4)
     assert (catalog.count(), vectors(catalog, "image")) == (1, 1)
     catalog.claim(Model("four by another name", "fingerprint-of-four", 4))

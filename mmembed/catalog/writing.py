@@ -94,11 +94,7 @@ class Catalog(CatalogReader):
                 db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", rows)
             known = self.model()
         if known is None or known.fingerprint != model.fingerprint:
-            raise ModelMismatch(
-                f"{self.folder} holds vectors of {known.name if known else 'another model'}, "
-                f"not of {model.name}, and the two cannot be compared; choose that model, or "
-                "another folder with --data"
-            )
+            raise ModelMismatch(_mismatch(self.folder, known, model))
 
     def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
         """Add images, or replace what was known under their paths; returns their ids.
@@ -202,3 +198,17 @@ def _remove(db: sqlite3.Connection, item_id: int) -> int:
     if row[0] is not None:
         choose_first_caption(db, row[0])
     return 1
+
+
+def _mismatch(folder: Path, known: Model | None, model: Model) -> str:
+    if known is not None and known.name == model.name:
+        return (
+            f"{folder} holds vectors of another version of {model.name}: its weights or settings "
+            "have changed since, and the two cannot be compared; index again into another folder "
+            "with --data"
+        )
+    return (
+        f"{folder} holds vectors of {known.name if known else 'another model'}, not of "
+        f"{model.name}, and the two cannot be compared; choose that model, or another folder "
+        "with --data"
+    )
