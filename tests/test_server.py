@@ -158,7 +158,7 @@ def test_routes_that_are_not_there(
 )
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/classify", "/v1/items", "/v1/embeddings"])
 def test_bodies_that_are_not_json(client: TestClient, path: str, content: bytes) -> None:
-    error_of(client.post(path, content=content), 422)
+    assert error_of(client.post(path, content=content), 422)
 
 
 @pytest.mark.parametrize(

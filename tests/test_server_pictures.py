@@ -219,4 +219,4 @@ def test_a_file_that_broke_since(served: tuple[TestClient, Collection], tmp_path
     folder = write_pictures(tmp_path / "photos", ["red"])
     item = indexed(served, folder)
     (folder / "red.png").write_bytes(b"no picture any more")
-    error_of(client.get(item["links"]["thumbnail"]), 415)
+    assert "red.png" in error_of(client.get(item["links"]["thumbnail"]), 415)

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import captions, dataset, names, photographs, teacher
+from . import captions, dataset, photographs, teacher
 from .augment import cropped, random_boxes, roughened
 from .labels import Labels, things_shown
 from .losses import also_true
-from .photo_labels import PhotoLabels, Task
+from .photo_labels import Task, tiny_imagenet_labels
 from .tokens import load_tokenizer, write_merges
 
 OTHER_SUBJECTS = 24
@@ -99,10 +99,7 @@ class Lessons:
              captions.coco(texts, photographs.load(cache, "coco"), tokenizer)),
         ]  # fmt: skip
         self._others = [open_source(cache, name) for name in ("coco", "imagenette", "places")]
-        self.labels = PhotoLabels(
-            names.load_names(texts), tokenizer, photographs.load(cache, "tiny_train").folders,
-            names.class_of_wordnet(texts, (texts / "words.txt").read_text()),
-        )  # fmt: skip
+        self.labels = tiny_imagenet_labels(texts, cache, tokenizer)
         coco = tokenizer((texts / "coco_val2017_captions.txt").read_text().splitlines())
         self.bank = (self._told[0][1].tokens.flatten(0, 1), coco)
 

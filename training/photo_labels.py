@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,19 +13,21 @@ from torch import Tensor
 
 from mmembed.zeroshot import SHORT_TEMPLATES, TEMPLATES
 
+from . import photographs
 from .clip import SimpleTokenizer
 from .labels import label_loss
-from .names import CLASSES, Names
+from .names import CLASSES, Names, class_of_wordnet, load_names
 
 _TASK_CLASSES, _OTHERS = 56, 64
 _BARE = 0.35
+_TEMPLATES = (*TEMPLATES, *SHORT_TEMPLATES)
 SOFTNESS = 1.5
 """The temperature at which the teacher's opinion is imitated."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """Some labelled photographs and some labels.
+    """Some labelled photographs, and labels to choose from.
 
     `rows` int64 (n,) in the source; `labels` int64 (m,): the chosen labels, `tokens` int64
     (m, CONTEXT) a phrase for each; `true` bool (n, m): which of them hold.
@@ -38,9 +41,6 @@ class Task:
     def loss(self, images: Tensor, named: Tensor, scale: Tensor) -> Tensor:
         """Cross-entropy of every true label against those that are not."""
         return label_loss(images, named, scale, self.true, self.true)
-
-
-_TEMPLATES = (*TEMPLATES, *SHORT_TEMPLATES)
 
 
 class PhotoLabels:
@@ -90,6 +90,13 @@ class PhotoLabels:
         others = torch.randperm(self._true.shape[1], generator=generator)[:_OTHERS]
         labels = torch.unique(torch.cat((classes, others)))
         return Task(rows, labels, self.phrases(labels, generator), self._true[owners][:, labels])
+
+
+def tiny_imagenet_labels(texts: Path, cache: Path, tokenizer: SimpleTokenizer) -> PhotoLabels:
+    """The labels of Tiny-ImageNet's training photographs."""
+    folders = photographs.load(cache, "tiny_train").folders
+    classes = class_of_wordnet(texts, (texts / "words.txt").read_text())
+    return PhotoLabels(load_names(texts), tokenizer, folders, classes)
 
 
 def imitation_loss(images: Tensor, named: Tensor, scale: Tensor, opinion: Tensor, task: Task

@@ -20,11 +20,11 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from . import captions, names, photographs, teacher
+from . import captions, photographs, teacher
 from .encoding import encode_texts
 from .losses import contrastive_loss
 from .model import EMBEDDING, new_model
-from .photo_labels import PhotoLabels, imitation_loss
+from .photo_labels import PhotoLabels, imitation_loss, tiny_imagenet_labels
 from .schedule import new_optimiser, rate, set_rate
 from .tokens import load_tokenizer, write_merges
 
@@ -72,7 +72,9 @@ def seen(cache: Path, name: str) -> Seen:
 
 
 @dataclass(frozen=True)
-class Lessons:
+class HeadLessons:
+    """What the first stage learns from: captioned photographs, and labelled ones."""
+
     flickr: Seen
     train: captions.Captioned
     dev: captions.Captioned
@@ -80,15 +82,12 @@ class Lessons:
     labels: PhotoLabels
 
 
-def load_lessons(texts: Path, cache: Path) -> Lessons:
+def load_lessons(texts: Path, cache: Path) -> HeadLessons:
     tokenizer = load_tokenizer(write_merges(cache))
     photos = photographs.load(cache, "flickr8k")
     train, dev = (captions.split(texts, photos, part, tokenizer) for part in ("train", "dev"))
-    labels = PhotoLabels(
-        names.load_names(texts), tokenizer, photographs.load(cache, "tiny_train").folders,
-        names.class_of_wordnet(texts, (texts / "words.txt").read_text()),
-    )  # fmt: skip
-    return Lessons(seen(cache, "flickr8k"), train, dev, seen(cache, "tiny_train"), labels)
+    labels = tiny_imagenet_labels(texts, cache, tokenizer)
+    return HeadLessons(seen(cache, "flickr8k"), train, dev, seen(cache, "tiny_train"), labels)
 
 
 def _drawn(source: Seen, rows: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -97,7 +96,7 @@ def _drawn(source: Seen, rows: Tensor, generator: torch.Generator) -> tuple[Tens
     return source.features[rows, views].float(), source.logits[rows, views].float()
 
 
-def step_loss(pair: Pair, lessons: Lessons, rows: Tensor, generator: torch.Generator) -> Tensor:
+def step_loss(pair: Pair, lessons: HeadLessons, rows: Tensor, generator: torch.Generator) -> Tensor:
     """Captions against photographs, names against photographs, and the teacher's opinion."""
     picks = torch.randint(captions.CAPTIONS, (len(rows),), generator=generator)
     tokens = captions.thinned(lessons.train.tokens[rows, picks], generator)
@@ -114,7 +113,7 @@ def step_loss(pair: Pair, lessons: Lessons, rows: Tensor, generator: torch.Gener
 
 
 @torch.no_grad()
-def dev_recall(pair: Pair, lessons: Lessons) -> tuple[float, float]:
+def dev_recall(pair: Pair, lessons: HeadLessons) -> tuple[float, float]:
     """Recall@10 on the dev split, text to image and image to text."""
     pair.eval()
     images = pair.head(lessons.flickr.features[lessons.dev.rows, 0].float())
@@ -135,7 +134,7 @@ def recall_at_10(images: Tensor, texts: Tensor) -> tuple[float, float]:
     return to_image, to_text
 
 
-def train(lessons: Lessons, target: Path, epochs: int, batch: int, seed: int) -> None:
+def train(lessons: HeadLessons, target: Path, epochs: int, batch: int, seed: int) -> None:
     torch.manual_seed(seed)
     pair = Pair(seed).train()
     blend = get_ema_multi_avg_fn(0.98)  # type: ignore[no-untyped-call]

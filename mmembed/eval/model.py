@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,6 +234,28 @@ class MeasuredModel:
 
     def _tell(self, what: str, done: int, total: int, failed: int) -> None:
         self.bench.progress(what, done, total, failed)
+
+
+class HasImages(Protocol):
+    """What a measurement keeps of a model; the vectors of the images are among it."""
+
+    @property
+    def images(self) -> EmbeddedImages: ...
+
+
+Kept = TypeVar("Kept", bound=HasImages)
+
+
+def embed_with_each(
+    bench: Bench, models: Sequence[str], embed: Callable[[MeasuredModel], Kept]
+) -> tuple[list[Kept], NDArray[np.bool_]]:
+    """What `embed` keeps of each model, one loaded after the other, and which images all of
+    them could embed: bool (n_asked,). Raises ModelError."""
+    found = []
+    for name in models:
+        with bench.model(name) as model:
+            found.append(embed(model))
+    return found, np.logical_and.reduce([one.images.kept for one in found])
 
 
 def _embedded(rows: Sequence[Row | Failure]) -> EmbeddedImages:

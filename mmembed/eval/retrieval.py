@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmembed.eval import metrics
 from mmembed.eval.bootstrap import Statistic, bootstrap, compare
 from mmembed.eval.datasets import CaptionedImages
-from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel
+from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
 from mmembed.eval.report import Comparison, Report
 from mmembed.types import Embeddings
 
@@ -61,11 +61,9 @@ def _measure(
     bench: Bench, models: Sequence[str], data: CaptionedImages
 ) -> list[tuple[Report, dict[str, Statistic]]]:
     captions = [text for texts in data.captions for text in texts]
-    found = []
-    for name in models:
-        with bench.model(name) as model:
-            found.append(_embed(model, data.paths, captions))
-    common = np.logical_and.reduce([one.images.kept for one in found])
+    found, common = embed_with_each(
+        bench, models, lambda model: _embed(model, data.paths, captions)
+    )
     return [_report(one, common, data) for one in found]
 
 

@@ -15,7 +15,7 @@ from mmembed.eval import metrics
 from mmembed.eval.bootstrap import Figure, Statistic, bootstrap, compare
 from mmembed.eval.datasets import LabelledImages
 from mmembed.eval.labels import Labels, Templates
-from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel
+from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
 from mmembed.eval.report import ClassResult, Comparison, Confusion, Report
 from mmembed.types import Embeddings
 
@@ -79,11 +79,7 @@ def compare_zero_shot(bench: Bench, models: tuple[str, str], task: Task) -> Comp
 def _measure(
     bench: Bench, models: Sequence[str], task: Task
 ) -> list[tuple[Report, dict[str, Statistic]]]:
-    found = []
-    for name in models:
-        with bench.model(name) as model:
-            found.append(_embed(model, task))
-    common = np.logical_and.reduce([one.images.kept for one in found])
+    found, common = embed_with_each(bench, models, lambda model: _embed(model, task))
     return [_report(one, common, task) for one in found]
 
 
