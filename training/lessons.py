@@ -57,30 +57,39 @@ def open_source(cache: Path, name: str) -> Source:
 
 
 @dataclass(frozen=True)
-class SceneBatch:
-    """Captions, which of them hold for which scene, a phrase for each subject, what is shown."""
+class SceneTask:
+    """Which captions hold for which scenes, which of the asked subjects they show."""
 
-    tokens: Tensor
     pairs: Tensor
-    phrases: Tensor
     theme: Tensor
     true: Tensor
+
+
+@dataclass(frozen=True)
+class Words:
+    """Tokens int64 (n, CONTEXT): the scenes' captions, a phrase for each subject asked for, the
+    photographs' captions, a phrase for each label of the task."""
+
+    scenes: Tensor
+    subjects: Tensor
+    captions: Tensor
+    labels: Tensor
 
 
 @dataclass(frozen=True)
 class Batch:
     """`images` float32 (n, 3, side, side), in the order of `Mix`.
 
-    `features` and `logits` are the teacher's, for all but the scenes; `tokens` the captions of
-    the captioned ones; `task` asks for the labels of the labelled.
+    `features` and `logits` are the teacher's, for all but the scenes. Without `words` all
+    subjects and labels are asked for, and the caller knows their embeddings.
     """
 
     images: Tensor
-    scenes: SceneBatch
-    tokens: Tensor
+    scenes: SceneTask
     features: Tensor
     logits: Tensor
     task: Task
+    words: Words | None
 
 
 class Lessons:
@@ -100,12 +109,13 @@ class Lessons:
         ]  # fmt: skip
         self._others = [open_source(cache, name) for name in ("coco", "imagenette", "places")]
         self.labels = tiny_imagenet_labels(texts, cache, tokenizer)
+        self.subject_count = self._theme.shape[1]
         coco = tokenizer((texts / "coco_val2017_captions.txt").read_text().splitlines())
         self.bank = (self._told[0][1].tokens.flatten(0, 1), coco)
 
-    def draw(self, mix: Mix, side: int, generator: torch.Generator) -> Batch:
-        scene_pictures, scenes = self._scenes(mix.scenes, side, generator)
-        task = self.labels.draw(mix.labelled, generator)
+    def draw(self, mix: Mix, side: int, generator: torch.Generator, *, words: bool) -> Batch:
+        scene_pictures, scenes, said, asked = self._scenes(mix.scenes, side, generator, words)
+        task = self.labels.draw(mix.labelled, generator, all_labels=not words)
         photos, tokens = [], []
         for (source, told), count in zip(
             self._told, (mix.captioned, mix.captioned_coco), strict=True
@@ -119,13 +129,17 @@ class Lessons:
             rows = torch.randint(len(source.pixels), (count,), generator=generator)
             photos.append(_views(source, rows, side, generator))
         pictures = torch.cat([scene_pictures, *(photo[0] for photo in photos)])
+        texts = None
+        if words:
+            texts = Words(said, self.subjects.draw(asked, generator),
+                         captions.thinned(torch.cat(tokens), generator),
+                         self.labels.phrases(task.labels, generator))  # fmt: skip
         return Batch(roughened(pictures, generator), scenes,
-                     captions.thinned(torch.cat(tokens), generator),
                      torch.cat([photo[1] for photo in photos]),
-                     torch.cat([photo[2] for photo in photos]), task)  # fmt: skip
+                     torch.cat([photo[2] for photo in photos]), task, texts)  # fmt: skip
 
-    def _scenes(self, count: int, side: int, generator: torch.Generator
-                ) -> tuple[Tensor, SceneBatch]:  # fmt: skip
+    def _scenes(self, count: int, side: int, generator: torch.Generator, words: bool
+                ) -> tuple[Tensor, SceneTask, Tensor, Tensor]:  # fmt: skip
         rows = torch.randint(len(self.scenes), (count,), generator=generator)
         index = rows.numpy()
         picks = torch.randint(dataset.CAPTIONS, (count,), generator=generator).numpy()
@@ -136,10 +150,9 @@ class Lessons:
         pairs = also_true(torch.from_numpy(self.scenes.caption_facts[index, picks]),
                           torch.from_numpy(self.scenes.image_facts[index]))  # fmt: skip
         tokens = torch.from_numpy(self.scenes.tokens[index, picks].astype(np.int64))
-        asked = self._asked(rows, generator)
-        return pictures, SceneBatch(tokens, pairs, self.subjects.draw(asked, generator),
-                                    self._theme[rows][:, asked],
-                                    self._true[rows][:, asked])  # fmt: skip
+        asked = self._asked(rows, generator) if words else torch.arange(self._theme.shape[1])
+        task = SceneTask(pairs, self._theme[rows][:, asked], self._true[rows][:, asked])
+        return pictures, task, tokens, asked
 
     def _asked(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """The subjects that these scenes show, and some more: int64 (n,)."""

@@ -29,13 +29,12 @@ SOFTNESS = 1.5
 class Task:
     """Some labelled photographs, and labels to choose from.
 
-    `rows` int64 (n,) in the source; `labels` int64 (m,): the chosen labels, `tokens` int64
-    (m, CONTEXT) a phrase for each; `true` bool (n, m): which of them hold.
+    `rows` int64 (n,) in the source; `labels` int64 (m,): the chosen labels; `true` bool (n, m):
+    which of them hold.
     """
 
     rows: Tensor
     labels: Tensor
-    tokens: Tensor
     true: Tensor
 
     def loss(self, images: Tensor, named: Tensor, scale: Tensor) -> Tensor:
@@ -79,17 +78,24 @@ class PhotoLabels:
         tokens: Tensor = self._tokenizer(texts)
         return tokens
 
-    def draw(self, photographs: int, generator: torch.Generator) -> Task:
-        """Photographs of `_TASK_CLASSES` classes, their labels and `_OTHERS` more."""
+    def draw(self, photographs: int, generator: torch.Generator, *, all_labels: bool = False
+             ) -> Task:  # fmt: skip
+        """Photographs of `_TASK_CLASSES` classes, their labels and `_OTHERS` more, or all."""
         classes = torch.tensor(list(self._rows))
         classes = classes[torch.randperm(len(classes), generator=generator)[:_TASK_CLASSES]]
         owners = classes.repeat(-(-photographs // len(classes)))[:photographs]
         chances = torch.rand(photographs, generator=generator)
         rows = torch.stack([self._rows[int(c)][int(chance * len(self._rows[int(c)]))]
                             for c, chance in zip(owners, chances, strict=True)])  # fmt: skip
-        others = torch.randperm(self._true.shape[1], generator=generator)[:_OTHERS]
+        others = torch.randperm(self._true.shape[1], generator=generator)
+        if not all_labels:
+            others = others[:_OTHERS]
         labels = torch.unique(torch.cat((classes, others)))
-        return Task(rows, labels, self.phrases(labels, generator), self._true[owners][:, labels])
+        return Task(rows, labels, self._true[owners][:, labels])
+
+    def __len__(self) -> int:
+        """How many labels there are."""
+        return self._true.shape[1]
 
 
 def tiny_imagenet_labels(texts: Path, cache: Path, tokenizer: SimpleTokenizer) -> PhotoLabels:

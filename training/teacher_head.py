@@ -104,7 +104,8 @@ def step_loss(pair: Pair, lessons: HeadLessons, rows: Tensor, generator: torch.G
     task = lessons.labels.draw(288, generator)
     objects, object_logits = _drawn(lessons.objects, task.rows, generator)
     embedded = pair.head(torch.cat((features, objects)))
-    texts = encode_texts(pair.clip, torch.cat((tokens, task.tokens)))
+    phrases = lessons.labels.phrases(task.labels, generator)
+    texts = encode_texts(pair.clip, torch.cat((tokens, phrases)))
     told, named = texts[: len(rows)], texts[len(rows) :]
     scale = pair.clip.logit_scale.exp()
     pairs = contrastive_loss(embedded[: len(rows)], told, scale)
