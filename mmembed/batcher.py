@@ -12,16 +12,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmembed.config import Settings
 from mmembed.errors import Overloaded
-from mmembed.types import Embeddings, Encoder
+from mmembed.types import Embeddings, Encoder, Pixels
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_Inputs: TypeAlias = "NDArray[np.float32] | Sequence[str]"
+_Inputs: TypeAlias = "Pixels | Sequence[str]"
 
 
 @dataclass(eq=False)
@@ -122,8 +121,18 @@ class Batcher:
         """How many requests wait, not counting those in the running batch."""
         return len(self._queue)
 
-    def preprocess(self, image: Image.Image) -> NDArray[np.float32]:
-        """RGB image → float32 (3, height, width), on the calling thread."""
+    @property
+    def engine(self) -> str:
+        """What runs the model."""
+        return self._encoder.engine
+
+    @property
+    def decode_side(self) -> int:
+        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+        return self._encoder.decode_side
+
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """RGB image → uint8 (height, width, 3), on the calling thread."""
         return self._encoder.preprocess(image)
 
     def count_windows(self, text: str) -> int:
@@ -134,8 +143,8 @@ class Batcher:
         """Tokens of a text, start and end tokens included, on the calling thread."""
         return self._encoder.count_tokens(text)
 
-    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
-        """float32 (n, 3, height, width) → float32 (n, dim), unit-norm.
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.
 
         Raises Overloaded when the queue is full or closed, and what the model raises.
         """

@@ -15,7 +15,6 @@ from mmembed.classifier import Classified, Classifier
 from mmembed.config import Settings
 from mmembed.decode import decode, media_type, read_file, thumbnail
 from mmembed.embedder import Embedder, ImageInput, Load
-from mmembed.encoder import load_encoder
 from mmembed.errors import NotFound, QueryError
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.paging import Cursor, page_of_items
@@ -47,7 +46,7 @@ class Collection:
     Methods may be called from any thread. The model is loaded at first need.
     """
 
-    def __init__(self, settings: Settings, load: Load = load_encoder) -> None:
+    def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
         self.settings = settings
         self.catalog = Catalog(settings.data)
@@ -92,7 +91,7 @@ class Collection:
         """What the collection is and holds, for people and monitors."""
         return {
             "model": self.model_name,
-            "engine": "torch",
+            "engine": self.embedder.encoder.engine,
             "dim": self.embedder.encoder.dim,
             "items": self.catalog.count(),
             "images": self.catalog.count("image"),
@@ -134,8 +133,8 @@ class Collection:
     ) -> Item:
         """Keep an uploaded image in the data folder and index it; the same bytes keep their
         id. Raises ImageError."""
-        picture = decode(data, name=name, limits=self.embedder.limits)
-        self.embedder.claimed()
+        encoder = self.embedder.claimed()
+        picture = decode(data, name=name, limits=self.embedder.limits, side=encoder.decode_side)
         embedding = self.embedder.picture(picture)
         described = tuple(self._pipeline.embed_captions(captions))
         sha256 = hashlib.sha256(data).hexdigest()
@@ -145,8 +144,8 @@ class Collection:
             path=str(path),
             sha256=sha256,
             embedding=embedding,
-            width=picture.image.width,
-            height=picture.image.height,
+            width=picture.width,
+            height=picture.height,
             bytes=len(data),
             format=picture.format,
             mtime_ns=path.stat().st_mtime_ns,
@@ -205,7 +204,7 @@ class Collection:
             self.catalog.folder / "thumbnails",
             self.catalog.item(item_id).sha256,
             size,
-            lambda: thumbnail(decode(path, limits=limits).image, size),
+            lambda: thumbnail(decode(path, limits=limits, side=size).image, size),
         )
 
     # -- search ----------------------------------------------------------------------

@@ -29,6 +29,10 @@ class Settings:
     model: str = _setting(
         "auto", "auto, bundled, architecture/pretrained, hf-hub:org/name or local-dir:/path"
     )
+    engine: str = _setting("auto", "what runs the model; auto is the fastest here, measured once")
+    cache: Path = _setting(
+        Path("~/.cache/mmembed"), "folder for what was measured and compiled; may be deleted"
+    )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on")
     allowed_hosts: tuple[str, ...] = _setting(
@@ -66,8 +70,11 @@ class Settings:
             name: _parse(name, text) for name in names() if (text := environ.get(variable(name)))
         }
         values.update({name: value for name, value in overrides.items() if value is not None})
-        folder = Path(values.get("data", cls.data)).expanduser().absolute()
-        return cls(**{**values, "data": folder})
+        folders = {
+            name: Path(values.get(name, getattr(cls, name))).expanduser().absolute()
+            for name in ("data", "cache")
+        }
+        return cls(**{**values, **folders})
 
 
 def names() -> list[str]:

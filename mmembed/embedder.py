@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +18,12 @@ from mmembed.catalog import Catalog, Model
 from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
 from mmembed.encoder import ModelChoice, load_encoder, resolve_model
+from mmembed.engines import check_name
 from mmembed.errors import ImageError, ModelError, ModelMismatch, NotFound, Overloaded
-from mmembed.types import Encoder, Failure, Picture
+from mmembed.types import Encoder, Failure, Picture, Pixels
 
 Embedding = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
-
-Pixels = NDArray[np.float32]
-"""float32 (3, height, width), as the model's preprocessing gives them."""
 
 Load = Callable[[str], Encoder]
 
@@ -61,7 +59,7 @@ class Embedder:
     """
 
     def __init__(
-        self, settings: Settings, catalog: Catalog, threads: int, load: Load = load_encoder
+        self, settings: Settings, catalog: Catalog, threads: int, load: Load | None = None
     ) -> None:
         self.limits = Limits(
             max_bytes=int(settings.max_image_mb * 1e6),
@@ -69,7 +67,9 @@ class Embedder:
         )
         self._settings = settings
         self._catalog = catalog
-        self._load = load
+        self._load = load or partial(
+            load_encoder, engine=check_name(settings.engine), cache=settings.cache
+        )
         self._encoder: Batcher | None = None
         self._claimed = False
         self._closed = False
@@ -196,7 +196,9 @@ class Embedder:
         if data is None:
             assert image.path is not None
             data = read_file(image.path, name=image.name, limits=self.limits)
-        return self.encoder.preprocess(decode(data, name=image.name, limits=self.limits).image)
+        encoder = self.encoder
+        picture = decode(data, name=image.name, limits=self.limits, side=encoder.decode_side)
+        return encoder.preprocess(picture.image)
 
     def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
         """Embedded together; where the model cannot, each alone, to find the guilty one."""

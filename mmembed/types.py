@@ -16,6 +16,9 @@ Kind: TypeAlias = Literal["image", "caption"]
 Embeddings: TypeAlias = NDArray[np.float32]
 """float32 (n, dim), each row unit-norm, so that a dot product is the cosine similarity."""
 
+Pixels: TypeAlias = NDArray[np.uint8]
+"""uint8 (height, width, 3), sRGB, of the size that the model takes; many: (n, height, width, 3)."""
+
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
 
@@ -31,6 +34,9 @@ class Picture:
     """The file's real format, as Pillow names it: JPEG, PNG, HEIF …"""
     frames: int
     """1 for a still picture; only the first frame is in `image`."""
+    width: int
+    height: int
+    """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +174,19 @@ class Encoder(Protocol):
     def context_length(self) -> int:
         """Tokens of one text window, start and end tokens included."""
 
-    def preprocess(self, image: Image.Image) -> NDArray[np.float32]:
-        """The model's own preprocessing of an upright RGB image: float32 (3, height, width)."""
+    @property
+    def engine(self) -> str:
+        """What runs the model; all engines of a model give the same vectors, nearly."""
 
-    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
-        """float32 (n, 3, height, width) from `preprocess` → float32 (n, dim), unit-norm."""
+    @property
+    def decode_side(self) -> int:
+        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """The model's own preprocessing of an upright RGB image: uint8 (height, width, 3)."""
+
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        """uint8 (n, height, width, 3) from `preprocess` → float32 (n, dim), unit-norm."""
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm. A text longer than `context_length` is

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmembed.types import Embeddings
+from mmembed.types import Embeddings, Pixels
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (220, 30, 30),
@@ -47,6 +47,8 @@ class FakeEncoder:
     """
 
     logit_scale = 20.0
+    engine = "fake"
+    decode_side = 2 * SIZE
     context_length = 77
     dim = DIM
 
@@ -56,16 +58,15 @@ class FakeEncoder:
         self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
         self.batches: list[int] = []
 
-    def preprocess(self, image: Image.Image) -> NDArray[np.float32]:
-        """RGB image → float32 (3, 8, 8) in [0, 1]."""
-        small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX)
-        pixels: NDArray[np.float32] = np.asarray(small, np.float32).transpose(2, 0, 1) / 255
-        return pixels
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """RGB image → uint8 (8, 8, 3)."""
+        return np.asarray(image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX))
 
-    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
-        """float32 (n, 3, 8, 8) → float32 (n, 16), unit-norm."""
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        """uint8 (n, 8, 8, 3) → float32 (n, 16), unit-norm."""
         self.batches.append(len(pixels))
-        rows = [np.concatenate([_colour_shares(p), 0.2 * _layout(p)]) for p in pixels]
+        planes = pixels.astype(np.float32).transpose(0, 3, 1, 2) / 255
+        rows = [np.concatenate([_colour_shares(p), 0.2 * _layout(p)]) for p in planes]
         return _unit(np.array(rows, np.float32).reshape(-1, DIM))
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:

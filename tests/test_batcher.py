@@ -85,7 +85,16 @@ def submit(
 
 
 def test_it_is_the_encoder_it_wraps(batcher: Batcher, encoder: GatedEncoder) -> None:
-    for name in ("name", "fingerprint", "dim", "logit_scale", "logit_bias", "context_length"):
+    for name in (
+        "name",
+        "fingerprint",
+        "dim",
+        "logit_scale",
+        "logit_bias",
+        "context_length",
+        "engine",
+        "decode_side",
+    ):
         assert getattr(batcher, name) == getattr(encoder, name)
     assert batcher.count_windows("x " * 200) == 3
     assert batcher.count_tokens("x") == 3
@@ -94,7 +103,7 @@ def test_it_is_the_encoder_it_wraps(batcher: Batcher, encoder: GatedEncoder) -> 
 
 
 def test_images_come_back_in_order(batcher: Batcher) -> None:
-    pixels = np.random.default_rng(0).random((9, 3, 8, 8), np.float32)
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), np.uint8)
     np.testing.assert_array_equal(
         batcher.embed_preprocessed(pixels), FakeEncoder().embed_preprocessed(pixels)
     )
@@ -102,7 +111,7 @@ def test_images_come_back_in_order(batcher: Batcher) -> None:
 
 def test_nothing_gives_nothing(batcher: Batcher, encoder: GatedEncoder) -> None:
     assert batcher.embed_texts([]).shape == (0, encoder.dim)
-    assert batcher.embed_preprocessed(np.zeros((0, 3, 8, 8), np.float32)).shape[0] == 0
+    assert batcher.embed_preprocessed(np.zeros((0, 8, 8, 3), np.uint8)).shape[0] == 0
 
 
 def test_what_waits_is_joined_up_to_a_batch(
@@ -163,13 +172,13 @@ def test_pictures_of_the_wrong_size_fail_alone(
     batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
 ) -> None:
     hold(encoder, batcher, pool)
-    shapes = [(1, 3, 8, 8), (1, 3, 8), (1, 3, 8, 8)]
+    shapes = [(1, 8, 8, 3), (1, 8, 3), (1, 8, 8, 3)]
     futures = [
-        pool.submit(batcher.embed_preprocessed, np.ones(shape, np.float32)) for shape in shapes
+        pool.submit(batcher.embed_preprocessed, np.ones(shape, np.uint8)) for shape in shapes
     ]
     wait_until(lambda: batcher.waiting == 3)
     encoder.gate.set()
-    with pytest.raises(IndexError):  # what FakeEncoder makes of it
+    with pytest.raises(ValueError, match="axes"):  # what FakeEncoder makes of it
         futures[1].result(10)
     assert futures[0].result(10).shape == futures[2].result(10).shape == (1, encoder.dim)
 

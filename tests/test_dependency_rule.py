@@ -15,6 +15,7 @@ STAGES = {
     "catalog",
     "decode",
     "encoder",
+    "engines",
     "index",
     "originals",
     "paging",
@@ -30,7 +31,11 @@ FROM_ENTRY_POINTS = FOUNDATION | {"collection", "ingest"}
 OWNERS = {
     "PIL": {"decode"},
     "pillow_heif": {"decode"},
-    "torch": {"encoder"},
+    "torch": {"encoder", "engines"},
+    "openvino": {"engines"},
+    "tokenizers": {"encoder"},
+    "ftfy": {"encoder"},
+    "regex": {"encoder"},
     "torchvision": {"encoder"},
     "open_clip": {"encoder"},
     "timm": {"encoder"},
@@ -78,6 +83,8 @@ def imports(path: Path) -> Iterator[str]:
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
         return FOUNDATION if part == "config" else {"errors", "types"}
+    if part == "encoder":
+        return FOUNDATION | {"engines"}
     if part in STAGES:
         return FOUNDATION
     if part in COMPOSITION:

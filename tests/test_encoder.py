@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from mmembed.decode import decode
 from mmembed.encoder import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
+from mmembed.engines.towers import WholeTextTower
 from mmembed.errors import ModelError
 from tests.pictures import UNDO
 from tests.random_models import (
@@ -55,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def small(folder: Path) -> OpenClipEncoder:
-    return load_encoder(save_random(folder / "small", SMALL, OPENAI))
+    return load_encoder(save_random(folder / "small", SMALL, OPENAI), engine="torch-float32")
 
 
 @pytest.fixture(scope="module", params=["ViT-B-32", "small", "SigLIP", "bundled"])
@@ -71,9 +73,9 @@ def pair(request: pytest.FixtureRequest, folder: Path) -> tuple[OpenClipEncoder,
     else:
         config = SMALL if name == "small" else OPEN_CLIP.get_model_config(name)
         model_id = save_random(folder / f"pair-{name}", config, OPENAI)
-    encoder = load_encoder(model_id, device="cpu")
+    encoder = load_encoder(model_id, device="cpu", engine="torch-float32")
     if name == "ViT-B-32":  # its 600 MB are not loaded a second time
-        model = encoder._loaded.model
+        model = encoder._engine._images.model  # type: ignore[attr-defined]
         transform = OPEN_CLIP.image_transform(224, is_train=False)
     else:
         model, transform = OPEN_CLIP.create_model_from_pretrained(model_id)
@@ -84,11 +86,29 @@ def pair(request: pytest.FixtureRequest, folder: Path) -> tuple[OpenClipEncoder,
     return encoder, model, transform, OPEN_CLIP.get_tokenizer(model_id, **options)
 
 
+def normalised(encoder: OpenClipEncoder, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What the image tower makes of pixels first: float32 (3, height, width)."""
+    mean, std = (np.asarray(encoder.facts.pixels[name], np.float32) for name in ("mean", "std"))
+    planes: NDArray[np.float32] = ((pixels.astype(np.float32) / 255 - mean) / std).transpose(
+        2, 0, 1
+    )
+    return planes
+
+
+def assert_nearly_equal(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> None:
+    """Resizing and cropping in one step rounds some values another way, by 1 of 255 or rarely 2."""
+    levels = np.abs(ours - theirs) * 255 * 0.26  # by the smallest of the usual deviations
+    assert levels.max() < 2.1
+    assert levels.mean() < 0.25
+
+
 def test_preprocessed_pixels_are_open_clips(pair: tuple[OpenClipEncoder, Any, Any, Any]) -> None:
     encoder, _, transform, _ = pair
     for size in [(90, 71), (300, 500), (640, 17), (8, 8)]:
         image = picture(1, size)
-        np.testing.assert_array_equal(encoder.preprocess(image), transform(image).numpy())
+        pixels = encoder.preprocess(image)
+        assert pixels.dtype == np.uint8
+        assert_nearly_equal(normalised(encoder, pixels), transform(image).numpy())
 
 
 def test_image_vectors_are_open_clips(pair: tuple[OpenClipEncoder, Any, Any, Any]) -> None:
@@ -134,30 +154,32 @@ def test_vectors_do_not_depend_on_the_batch(pair: tuple[OpenClipEncoder, Any, An
 
 def test_padding_is_cut_where_that_is_exact(pair: tuple[OpenClipEncoder, Any, Any, Any]) -> None:
     encoder, model, _, tokenizer = pair
-    tower = encoder._loaded.text_tower
-    if encoder.logit_bias is not None:  # SigLIP reads its padding
-        assert tower is None
+    tower: Any = encoder._engine._texts  # type: ignore[attr-defined]
+    assert encoder.facts.cut == (encoder.logit_bias is None)  # SigLIP reads its padding
+    if not encoder.facts.cut:
+        assert type(tower) is WholeTextTower
         return
-    assert tower is not None
     tokens = tokenizer(TEXTS)
     with torch.no_grad():
-        cut, whole = tower.encode(tokens), model.encode_text(tokens)
+        cut, whole = tower(tokens[:, : 1 + tokens.argmax(1).max()]), model.encode_text(tokens)
     assert (cut - whole).abs().max() < 1e-5
     lengths = []
-    model_tower = tower.tower.transformer
-    hook = model_tower.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[0].shape))
-    encoder.embed_texts(["a dog"])
+    hook = tower.tower.transformer.register_forward_pre_hook(
+        lambda _, inputs: lengths.append(inputs[0].shape[1])
+    )
+    encoder.embed_texts(["a dog with a longer tale " * 2, *["a dog"] * 16])
     hook.remove()
-    assert lengths[0][1] < 10
+    assert lengths == [4, 14]
 
 
 def test_eos_pooling_is_cut_too(folder: Path) -> None:
     config = SMALL | {"text_cfg": SMALL["text_cfg"] | {"pool_type": "eos", "eos_id": 49407}}
     name = save_random(folder / "eos", config, OPENAI)
-    encoder, plain = load_encoder(name), OPEN_CLIP.create_model(name)
+    encoder, plain = load_encoder(name, engine="torch-float32"), OPEN_CLIP.create_model(name)
     with torch.no_grad():
         expected = plain.eval().encode_text(OPEN_CLIP.get_tokenizer(name)(TEXTS[:2])).numpy()
-    assert encoder._loaded.text_tower is not None
+    assert encoder.facts.cut
+    assert encoder.facts.eos_id == 49407
     assert cosines(encoder.embed_texts(TEXTS[:2]), expected).min() >= 0.99999
 
 
@@ -177,19 +199,20 @@ def test_all_orientations_give_one_vector(small: OpenClipEncoder) -> None:
 
 def test_no_picture_is_too_long_or_too_thin(small: OpenClipEncoder, folder: Path) -> None:
     longest = load_encoder(
-        save_random(folder / "longest", SMALL, OPENAI | {"resize_mode": "longest"})
+        save_random(folder / "longest", SMALL, OPENAI | {"resize_mode": "longest"}),
+        engine="torch-float32",
     )
     for size in [(1, 60_000), (60_000, 1), (1, 1)]:
         for encoder in (small, longest):
             pixels = encoder.preprocess(Image.new("RGB", size, "red"))
-            assert pixels.shape == (3, 64, 64)
+            assert pixels.shape == (64, 64, 3)
             assert np.isfinite(encoder.embed_preprocessed(pixels[None])).all()
 
 
 def test_long_text_is_cut_at_sentences_and_nothing_is_dropped(small: OpenClipEncoder) -> None:
     sentences = [f"Sentence number {n} tells of a dog and a cat." for n in ("one", "two", "six")]
     text = " ".join(sentences)
-    windows = small._loaded.windows.split(text)
+    windows = small.windows.split(text)
     assert "".join(windows) == text
     assert [window.strip() for window in windows] == sentences
     assert small.count_windows(text) == 3
@@ -211,9 +234,9 @@ def test_long_text_is_cut_at_sentences_and_nothing_is_dropped(small: OpenClipEnc
     ],
 )
 def test_any_long_text_is_kept_whole(small: OpenClipEncoder, text: str) -> None:
-    windows = small._loaded.windows.split(text)
+    windows = small.windows.split(text)
     assert "".join(windows) == text
-    assert all(len(small._loaded.windows.split(window)) == 1 for window in windows)
+    assert all(len(small.windows.split(window)) == 1 for window in windows)
     assert small.embed_texts([text]).shape == (1, small.dim)
 
 
@@ -242,40 +265,43 @@ def test_a_tokenizer_can_be_given(small: OpenClipEncoder) -> None:
             padded = [row + [0] * (context_length - len(row)) for row in rows]
             return torch.tensor(padded)
 
-    encoder = load_encoder(small.name, tokenizer=Letters())
+    encoder = load_encoder(small.name, tokenizer=Letters(), engine="torch-float32")
     assert encoder.count_windows("x" * 18) == 1
     assert encoder.count_windows("x" * 19) == 2
     assert encoder.fingerprint != small.fingerprint
 
 
-def test_vectors_that_are_not_numbers_are_refused(small: OpenClipEncoder, folder: Path) -> None:
-    pixels = small.blank_pixels()
-    pixels[0, 0, 0, 0] = np.nan
+def test_vectors_that_are_not_numbers_are_refused(
+    small: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = np.full((1, small.dim), np.nan, np.float32)
+    monkeypatch.setattr(small._engine, "encode_images", lambda pixels: nothing)
     with pytest.raises(ModelError, match="not finite"):
-        small.embed_preprocessed(pixels)
+        small.embed_preprocessed(small.blank_pixels())
 
 
 @pytest.fixture(scope="module")
 def clip_preprocessing(folder: Path) -> OpenClipEncoder:
     """A small model with the preprocessing of CLIP's ViT-B/32."""
     config = SMALL | {"vision_cfg": SMALL["vision_cfg"] | {"image_size": 224, "patch_size": 32}}
-    return load_encoder(save_random(folder / "224", config, OPENAI))
+    return load_encoder(save_random(folder / "224", config, OPENAI), engine="torch-float32")
 
 
-def test_real_clip_tensors_to_the_last_bit(clip_preprocessing: OpenClipEncoder) -> None:
+def test_real_clip_tensors(clip_preprocessing: OpenClipEncoder) -> None:
     if not SHARED_GOLDEN.is_dir():
         pytest.skip("the photographs with CLIP's own tensors are not here")
     golden = np.load(SHARED_GOLDEN / "golden.npz")
     assert len(golden["names"]) == 7
     for name, tensor in zip(golden["names"], golden["image_tensor"], strict=True):
         image = decode(SHARED_GOLDEN / "images" / f"{name}.jpg").image
-        np.testing.assert_array_equal(clip_preprocessing.preprocess(image), tensor)
+        pixels = clip_preprocessing.preprocess(image)
+        assert_nearly_equal(normalised(clip_preprocessing, pixels), tensor)
 
 
 @pytest.mark.parametrize("file", ["waves.jpg", "rings.png"])
-def test_golden_tensors_to_the_last_bit(clip_preprocessing: OpenClipEncoder, file: str) -> None:
+def test_golden_tensors(clip_preprocessing: OpenClipEncoder, file: str) -> None:
     """Made by `python -m tests.golden.make` with OpenAI's recipe in plain Pillow and NumPy."""
     golden = np.load(GOLDEN / "tensors.npz")[file]
     decoded = decode(GOLDEN / file).image
     pixels = clip_preprocessing.preprocess(decoded)
-    np.testing.assert_array_equal(pixels[:, ::4, ::4], golden)
+    assert_nearly_equal(normalised(clip_preprocessing, pixels)[:, ::4, ::4], golden)

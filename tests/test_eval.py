@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from mmembed import zeroshot
@@ -36,7 +35,7 @@ from mmembed.eval import (
     zero_shot,
 )
 from mmembed.index.view import VectorView
-from mmembed.types import Embeddings
+from mmembed.types import Embeddings, Pixels
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
 from tests.serving import PATIENCE_S, environment
@@ -64,9 +63,9 @@ class FixedEncoder(FakeEncoder):
         super().__init__(name)
         self.images, self.texts = images, texts
 
-    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         self.batches.append(len(pixels))
-        reds = np.round(pixels[:, 0, 0, 0] * 255).astype(int)
+        reds = pixels[:, 0, 0, 0]
         return np.array([self.images[int(red)] for red in reds], np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
@@ -208,8 +207,8 @@ def test_a_model_that_fails_on_one_image_fails_on_that_alone(
     bench: OpenBench, classes: Path
 ) -> None:
     class Picky(FakeEncoder):
-        def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
-            if (pixels[:, 2].mean(axis=(1, 2)) > 0.5).any():
+        def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+            if (pixels[..., 2].mean(axis=(1, 2)) > 127).any():
                 raise ModelError("no blue, please")
             return super().embed_preprocessed(pixels)
 
@@ -372,7 +371,7 @@ def test_comparing_a_model_with_itself_and_with_a_blind_one(
     bench: OpenBench, captions: Path
 ) -> None:
     class Blind(FakeEncoder):
-        def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
+        def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
             return super().embed_preprocessed(np.zeros_like(pixels))
 
     data = read_captioned(captions)

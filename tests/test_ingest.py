@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from mmembed import decode
@@ -21,7 +20,7 @@ from mmembed.collection import Collection
 from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, StoreError
 from mmembed.ingest import Report, flow, pipeline
 from mmembed.ingest.scan import MANIFESTS as FOUND_BY_THEMSELVES
-from mmembed.types import Embeddings
+from mmembed.types import Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
 
 MakePicture = Callable[..., Path]
@@ -677,8 +676,8 @@ def test_a_broken_picture_fails_alone_until_it_is_mended(
 class Fragile(FakeEncoder):
     """Raises for pictures that are mostly blue, and gives no number for green ones."""
 
-    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
-        red, green, blue = pixels.mean(axis=(2, 3)).T
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        red, green, blue = pixels.mean(axis=(1, 2)).T / 255
         if (blue > 0.6).any():
             raise RuntimeError("blue screen")
         rows = super().embed_preprocessed(pixels)
@@ -736,7 +735,7 @@ class TestFragile:
 def test_preprocessing_that_fails_costs_one_picture(
     index: Index, picture: MakePicture, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def preprocess(image: Image.Image) -> NDArray[np.float32]:
+    def preprocess(image: Image.Image) -> Pixels:
         if image.getpixel((0, 0)) == (220, 30, 30):
             raise ZeroDivisionError("red")
         return FakeEncoder.preprocess(encoder, image)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 
 from mmembed.config import Settings
-from mmembed.decode.colour import upright_srgb
+from mmembed.decode.colour import turned, upright_srgb
 from mmembed.decode.formats import FORMATS, media_type, unidentified
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.types import Picture
@@ -57,11 +57,14 @@ def decode(
     *,
     name: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    side: int | None = None,
 ) -> Picture:
     """An image file, or its bytes → an upright sRGB picture, fully loaded.
 
     `name` is what errors call it; a path names itself. Transparent pictures are laid on
     white, 16-bit ones scaled to 8, animated ones give their first frame. Any thread may call.
+    Where `side` is given, a JPEG may come shrunk by 2, 4 or 8, its shorter side not below that
+    many pixels: several times faster, because it is never computed in full.
 
     Raises ImageTooLarge over a limit, UnsupportedFormat for other kinds of file, and
     ImageError for whatever is missing, broken or hostile.
@@ -74,7 +77,7 @@ def decode(
     _refuse_unusable(data, name, limits)
     _allow_pixels(limits.max_pixels)
     try:
-        return _decode(data, name, limits)
+        return _decode(data, name, limits, side)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -126,12 +129,20 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _decode(data: bytes, name: str, limits: Limits) -> Picture:
+def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
+        size = image.size
+        if side is not None and image.format == "JPEG":
+            image.draft(None, (side, side))
+        shrunk = image.size != size
         image.load()
         _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
-        return Picture(upright_srgb(image), name, image.format or "", _frames(image))
+        upright = upright_srgb(image)
+        width, height = upright.size
+        if shrunk:
+            width, height = reversed(size) if turned(image) else size
+        return Picture(upright, name, image.format or "", _frames(image), width, height)
 
 
 def _irregular(mode: int) -> str:

@@ -28,6 +28,11 @@ def upright_srgb(image: Image.Image) -> Image.Image:
     return upright
 
 
+def turned(image: Image.Image) -> bool:
+    """Whether making it upright swaps width and height."""
+    return _orientation(image) >= 5
+
+
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))

@@ -1,6 +1,7 @@
 """open_clip models as encoders: images and texts → float32 (n, dim), unit-norm.
 
-    name → resolve_model (auto, bundled) → locate (files) → load_encoder → OpenClipEncoder
+    name → resolve_model (auto, bundled) → what was prepared before, or
+           locate (files) → load_model → engines → OpenClipEncoder
 
 Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported when a
 model is first asked for, never before, so that `mmembed --help` answers at once.
@@ -13,7 +14,8 @@ from mmembed.encoder.model_names import (
     list_models,
     resolve_model,
 )
-from mmembed.encoder.open_clip_encoder import OpenClipEncoder, load_encoder
+from mmembed.encoder.open_clip_encoder import OpenClipEncoder
+from mmembed.encoder.opening import load_encoder
 
 __all__ = [
     "BUNDLED_FOLDER",

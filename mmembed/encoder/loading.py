@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.encoder.bpe import BpeTables
+from mmembed.encoder.facts import ModelFacts
 from mmembed.encoder.fingerprint import model_fingerprint, tower_config
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.encoder.model_names import CONFIG_FILE, HUB_PREFIX, ModelFiles, locate
-from mmembed.encoder.preprocessing import Preprocessing
-from mmembed.encoder.text_tower import ShortTextTower
-from mmembed.encoder.windows import Tokenizer, Windows
+from mmembed.encoder.windows import Tokenizer
 from mmembed.errors import ModelError
+
+if TYPE_CHECKING:
+    from mmembed.engines.towers import Towers
 
 _T = TypeVar("_T")
 _CONTEXT_LENGTH = 77  # open_clip's default, in tokens
@@ -27,51 +33,81 @@ _UNREACHABLE = (
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model on its device, and all that is needed to feed it."""
+    """A model in memory, and all that is needed to feed it."""
 
-    name: str
-    model: Any
-    device: str
-    dim: int
-    image_size: tuple[int, int]
-    """Height and width of the pixels that the image tower takes."""
-    preprocessing: Preprocessing
-    windows: Windows
-    text_tower: ShortTextTower | None
-    """None where texts must be read with all their padding."""
-    fingerprint: str
+    facts: ModelFacts
+    towers: Towers
+    tokenizer: Tokenizer
+    tables: BpeTables | None
+    """With which the tokenizer can do without open_clip; None where it cannot."""
+    sources: tuple[Path, ...]
+    """The files that it was loaded from."""
 
 
-def load_model(name: str, device: str | None, tokenizer: Tokenizer | None) -> LoadedModel:
+def load_model(name: str, tokenizer: Any = None) -> LoadedModel:
     """The model behind an id other than `auto`; see `load_encoder`. Raises ModelError."""
     open_clip = import_open_clip()
+    from mmembed.engines.towers import ImageTower, ShortTextTower, Towers, WholeTextTower
+
     files = locate(name)
     config = _read_config(open_clip, name, files)
-    tokenizer = tokenizer or _load_tokenizer(open_clip, name, files, config)
-    _fetch_weights(open_clip, name, files)
-    model, transform = _load_weights(open_clip, name, files)
+    own = tokenizer or _load_tokenizer(open_clip, name, files, config)
+    sources = _fetch_weights(open_clip, name, files)
+    model = _load_weights(open_clip, name, files).eval().requires_grad_(False)
+    short = ShortTextTower.of(open_clip, model)
+    facts = _facts(open_clip, name, files, config, model, own, short)
+    reader = _arrays_of(own)
+    images = ImageTower(model, facts.pixels["mean"], facts.pixels["std"])
+    tokens = reader(["a photo", "a photo of a dog"], facts.context_length)
+    if short is not None:
+        tokens = tokens[:, : facts.ends(tokens).max() + 1]
+    height, width = facts.pixels["size"]
+    return LoadedModel(
+        facts=facts,
+        towers=Towers(images, short or WholeTextTower(model), (height, width), tokens),
+        tokenizer=reader,
+        tables=None if tokenizer else BpeTables.of(open_clip, own),
+        sources=sources,
+    )
+
+
+def _facts(
+    open_clip: Any,
+    name: str,
+    files: ModelFiles,
+    config: Any,
+    model: Any,
+    tokenizer: Any,
+    short: Any,
+) -> ModelFacts:
     context_length = getattr(tokenizer, "context_length", None) or _context_length(config)
     pixels = dict(model.visual.preprocess_cfg)
     pixels["size"] = _height_width(pixels["size"])
-    fingerprint = model_fingerprint(
-        model.state_dict(),
-        pixels,
-        tower_config(open_clip, config, files.quick_gelu),
-        tokenizer,
-        context_length,
-    )
-    device = device or _best_device()
-    return LoadedModel(
+    towers = tower_config(open_clip, config, files.quick_gelu)
+    bias = getattr(model, "logit_bias", None)
+    return ModelFacts(
         name=name,
-        model=model.eval().requires_grad_(False).to(device),
-        device=device,
+        fingerprint=model_fingerprint(
+            model.state_dict(), pixels, towers, tokenizer, context_length
+        ),
         dim=int(config["embed_dim"]),
-        image_size=pixels["size"],
-        preprocessing=Preprocessing(transform),
-        windows=Windows(tokenizer, context_length),
-        text_tower=ShortTextTower.of(open_clip, model),
-        fingerprint=fingerprint,
+        context_length=context_length,
+        logit_scale=float(model.logit_scale.exp()),
+        logit_bias=None if bias is None else float(bias),
+        pixels=pixels,
+        cut=short is not None,
+        eos_id=short and short.eos_id,
     )
+
+
+def _arrays_of(tokenizer: Any) -> Tokenizer:
+    """open_clip's tokenizers give torch tensors, and take lists alone."""
+
+    def read(texts: Sequence[str], context_length: int) -> NDArray[np.int64]:
+        tokens = tokenizer(list(texts), context_length=context_length)
+        return np.asarray(tokens, dtype=np.int64)
+
+    return read
 
 
 def _read_config(open_clip: Any, name: str, files: ModelFiles) -> dict[str, Any]:
@@ -90,28 +126,30 @@ def _read_config(open_clip: Any, name: str, files: ModelFiles) -> dict[str, Any]
         raise ModelError(f"{name}: {CONFIG_FILE} is not a model_cfg of open_clip") from error
 
 
-def _load_tokenizer(open_clip: Any, name: str, files: ModelFiles, config: Any) -> Tokenizer:
+def _load_tokenizer(open_clip: Any, name: str, files: ModelFiles, config: Any) -> Any:
     """open_clip's own choice; a vocabulary named in a local-dir is looked for in that folder."""
     options = {}
     vocabulary = config["text_cfg"].get("tokenizer_kwargs", {}).get("bpe_path")
     if vocabulary and files.folder is not None:
         options["bpe_path"] = str(files.folder / vocabulary)
     try:
-        return open_clip.get_tokenizer(files.architecture, **options)  # type: ignore[no-any-return]
+        return open_clip.get_tokenizer(files.architecture, **options)
     except ImportError as error:
         raise ModelError(f"{name}: its tokenizer {_NEEDS_TRANSFORMERS}") from error
     except Exception as error:  # transformers and the hub raise many kinds
         raise ModelError(f"{name}: its tokenizer cannot be loaded: {_line(error)}") from error
 
 
-def _fetch_weights(open_clip: Any, name: str, files: ModelFiles) -> None:
-    """Bring the weights into the hub's cache, so that what fails afterwards is not the network."""
+def _fetch_weights(open_clip: Any, name: str, files: ModelFiles) -> tuple[Path, ...]:
+    """Bring the weights into the hub's cache, so that what fails afterwards is not the network;
+    the files that the model is made of."""
     if files.pretrained:
         config = open_clip.get_pretrained_cfg(files.architecture, files.pretrained)
-        _fetch(name, lambda: open_clip.download_pretrained(config))
-    elif files.architecture.startswith(HUB_PREFIX):
-        repository = files.architecture.removeprefix(HUB_PREFIX)
-        _fetch(name, lambda: _download(open_clip, repository, None))
+        return (Path(_fetch(name, lambda: open_clip.download_pretrained(config))),)
+    if files.folder is not None:
+        return tuple(sorted(path for path in files.folder.iterdir() if path.is_file()))
+    repository = files.architecture.removeprefix(HUB_PREFIX)
+    return (Path(_fetch(name, lambda: _download(open_clip, repository, None))),)
 
 
 def _download(open_clip: Any, repository: str, file: str | None) -> str:
@@ -125,17 +163,18 @@ def _fetch(name: str, download: Callable[[], _T]) -> _T:
         raise ModelError(f"{name}: {_UNREACHABLE} ({_line(error)})") from error
 
 
-def _load_weights(open_clip: Any, name: str, files: ModelFiles) -> tuple[Any, Any]:
-    """The model in float32 on the CPU and its transform. Weights that are not safetensors are
-    read with torch's weights_only: never by unpickling code."""
+def _load_weights(open_clip: Any, name: str, files: ModelFiles) -> Any:
+    """The model in float32 on the CPU. Weights that are not safetensors are read with torch's
+    weights_only: never by unpickling code."""
     try:
-        return open_clip.create_model_from_pretrained(  # type: ignore[no-any-return]
+        return open_clip.create_model_from_pretrained(
             files.architecture,
             files.pretrained,
             precision="fp32",
             device="cpu",
             force_quick_gelu=files.quick_gelu,
             weights_only=True,
+            return_transform=False,
         )
     except Exception as error:  # bad JSON, shapes, safetensors, zip files …
         if "transformers" in str(error):
@@ -155,15 +194,6 @@ def _height_width(size: int | tuple[int, int]) -> tuple[int, int]:
         return size, size
     height, width = size
     return int(height), int(width)
-
-
-def _best_device() -> str:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.backends.cudnn.allow_tf32 = False  # else the patch convolution keeps 10 bits
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 def _line(error: Exception) -> str:

@@ -1,66 +1,93 @@
-"""An open_clip model behind the Encoder protocol."""
+"""An open_clip model behind the Encoder protocol, whatever engine runs it."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.encoder.loading import LoadedModel, load_model
-from mmembed.encoder.model_names import resolve_model
-from mmembed.encoder.windows import Tokenizer
+from mmembed.encoder.facts import ModelFacts
+from mmembed.encoder.preprocessing import Preprocessing
+from mmembed.encoder.windows import Tokenizer, Windows
+from mmembed.engines import Engine
 from mmembed.errors import ModelError
 from mmembed.types import Embeddings
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
-
-_FORWARD = 32  # images or text windows in one forward pass; more only costs memory
 
 
 class OpenClipEncoder:
     """Implements `mmembed.types.Encoder`; made by `load_encoder`.
 
-    Embeddings equal open_clip's own encode_image and encode_text, normalised. Torch runs on
-    the thread that calls, one call at a time; it is fastest on the thread that loaded it.
+    Embeddings equal open_clip's own encode_image and encode_text, normalised; how nearly, the
+    engine decides. The engine runs on the thread that calls, one call at a time; torch is
+    fastest on the thread that loaded it.
     """
 
-    def __init__(self, loaded: LoadedModel) -> None:
-        self._loaded = loaded
+    def __init__(self, facts: ModelFacts, tokenizer: Tokenizer, engine: Engine) -> None:
+        self.facts = facts
+        self.windows = Windows(tokenizer, facts.context_length)
+        self._engine = engine
+        self._preprocessing = Preprocessing.of(facts.pixels)
         self._lock = threading.Lock()
-        model = loaded.model
-        self.name = loaded.name
-        self.fingerprint = loaded.fingerprint
-        self.dim = loaded.dim
-        self.context_length = loaded.windows.context_length
-        self.logit_scale = float(model.logit_scale.exp())
-        bias = getattr(model, "logit_bias", None)
-        self.logit_bias = None if bias is None else float(bias)
 
     @property
-    def device(self) -> str:
-        """Where the model runs: cpu, cuda, mps."""
-        return self._loaded.device
+    def name(self) -> str:
+        """The model's id, as `--model` takes it."""
+        return self.facts.name
 
-    def preprocess(self, image: Image.Image) -> NDArray[np.float32]:
-        """The model's own preprocessing of an upright RGB image: float32 (3, height, width)."""
-        return self._loaded.preprocessing(image)
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest over weights, preprocessing, tokenizer and pooling."""
+        return self.facts.fingerprint
 
-    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
-        """float32 (n, 3, height, width) → float32 (n, dim), unit-norm. Raises ModelError
-        where the model gives something that is not a number."""
-        import torch
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self.facts.dim
 
-        return self._embed(torch.from_numpy(np.ascontiguousarray(pixels)), self._encode_images)
+    @property
+    def context_length(self) -> int:
+        """Tokens of one text window, start and end tokens included."""
+        return self.facts.context_length
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied by before softmax or sigmoid (already exponentiated)."""
+        return self.facts.logit_scale
+
+    @property
+    def logit_bias(self) -> float | None:
+        """Added after scaling by models trained with a sigmoid loss (SigLIP); else None."""
+        return self.facts.logit_bias
+
+    @property
+    def engine(self) -> str:
+        """What runs the towers: one of `mmembed.engines.ENGINES`."""
+        return self._engine.name
+
+    @property
+    def decode_side(self) -> int:
+        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+        return self._preprocessing.decode_side
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
+        """The model's own preprocessing of an upright RGB image: uint8 (height, width, 3)."""
+        return self._preprocessing(image)
+
+    def embed_preprocessed(self, pixels: NDArray[np.uint8]) -> Embeddings:
+        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm. Raises ModelError where
+        the model gives something that is not a number."""
+        return self._embed(self._batches(pixels), self._engine.encode_images)
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm. The windows of a long text are embedded
         each, averaged and normalised again. Raises ModelError as `embed_preprocessed`."""
-        split = [self._loaded.windows.split(text) for text in texts]
+        split = [self.windows.split(text) for text in texts]
         flat = [window for windows in split for window in windows]
         rows = self._embed_windows(flat)
         if len(flat) == len(texts):
@@ -68,60 +95,46 @@ class OpenClipEncoder:
         starts = np.cumsum([0, *(len(windows) for windows in split[:-1])])
         return _unit(np.add.reduceat(rows, starts, axis=0), self.name)
 
-    def blank_pixels(self) -> NDArray[np.float32]:
-        """float32 (1, 3, height, width) of zeros: what the image tower takes."""
-        return np.zeros((1, 3, *self._loaded.image_size), np.float32)
+    def blank_pixels(self) -> NDArray[np.uint8]:
+        """uint8 (1, height, width, 3) of zeros: what the image tower takes."""
+        return np.zeros((1, *self.facts.pixels["size"], 3), np.uint8)
 
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
-        return len(self._loaded.windows.split(text))
+        return len(self.windows.split(text))
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, start and end tokens included; padding is not counted."""
-        windows = self._loaded.windows
-        tokens = windows.tokens(["", *windows.split(text)])
+        tokens = self.windows.tokens(["", *self.windows.split(text)])
         return int((tokens[1:] != tokens[0, -1]).sum())
 
     def _embed_windows(self, windows: list[str]) -> Embeddings:
         if not windows:
             return np.zeros((0, self.dim), np.float32)
-        tokens = self._loaded.windows.tokens(windows)
-        return self._embed(tokens, self._encode_tokens)
+        tokens = self.windows.tokens(windows)
+        if not self.facts.cut:
+            return self._embed(self._batches(tokens), self._engine.encode_texts)
+        # Texts of like length together, cut behind the longest, so that little padding is read.
+        lengths = self.facts.ends(tokens) + 1
+        order = np.argsort(lengths, kind="stable")
+        short = [tokens[some, : lengths[some].max()] for some in self._batches(order)]
+        rows = np.empty((len(windows), self.dim), np.float32)
+        rows[order] = self._embed(short, self._engine.encode_texts)
+        return rows
 
-    def _encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
-        return self._loaded.model.encode_image(pixels)  # type: ignore[no-any-return]
-
-    def _encode_tokens(self, tokens: torch.Tensor) -> torch.Tensor:
-        if self._loaded.text_tower is not None:
-            return self._loaded.text_tower.encode(tokens)
-        return self._loaded.model.encode_text(tokens)  # type: ignore[no-any-return]
+    def _batches(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        size = self._engine.batch
+        return [inputs[start : start + size] for start in range(0, len(inputs), size)]
 
     def _embed(
-        self, batch: torch.Tensor, encode: Callable[[torch.Tensor], torch.Tensor]
+        self,
+        batches: list[NDArray[Any]],
+        encode: Callable[[NDArray[Any]], NDArray[np.float32]],
     ) -> Embeddings:
-        import torch
-
-        parts = [batch[i : i + _FORWARD] for i in range(0, len(batch), _FORWARD)]
-        with self._lock, torch.inference_mode():
-            rows = [encode(part.to(self.device)).float().cpu().numpy() for part in parts]
+        with self._lock:
+            rows = [encode(batch) for batch in batches]
         none = np.zeros((0, self.dim), np.float32)
         return _unit(np.concatenate([none, *rows]), self.name)
-
-
-def load_encoder(
-    name: str, *, device: str | None = None, tokenizer: Tokenizer | None = None
-) -> OpenClipEncoder:
-    """Load a model by its id: `architecture/pretrained`, `hf-hub:org/name`, `local-dir:/path`,
-    `bundled` or `auto`. Runs it once, so that the first request does not wait for that.
-
-    device: as torch names it; by default the fastest one present. tokenizer: replaces the
-    model's own; texts → int64 (n, context_length), with a keyword `context_length`.
-    Raises ModelError, with the remedy, for what is unknown, missing, unreachable or broken.
-    """
-    encoder = OpenClipEncoder(load_model(resolve_model(name).name, device, tokenizer))
-    encoder.embed_texts(["a photo"])
-    encoder.embed_preprocessed(encoder.blank_pixels())
-    return encoder
 
 
 def _unit(features: NDArray[np.float32], name: str) -> Embeddings:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    import torch
+import numpy as np
+from numpy.typing import NDArray
 
 _BORDERS = (
     re.compile(r"(?<=[.!?…])(?=\s)|(?<=[。！？\n])"),  # sentences
@@ -18,9 +18,9 @@ _SPARE = 8  # tokens beyond the window that are looked at to see whether a text 
 
 
 class Tokenizer(Protocol):
-    """What open_clip's tokenizers have in common."""
+    """What reads texts for a model."""
 
-    def __call__(self, texts: list[str], context_length: int) -> torch.Tensor:
+    def __call__(self, texts: Sequence[str], context_length: int) -> NDArray[np.int64]:
         """n texts → int64 (n, context_length), cut or padded to that length."""
 
 
@@ -30,7 +30,7 @@ class Windows:
     def __init__(self, tokenizer: Tokenizer, context_length: int) -> None:
         self.tokenizer = tokenizer
         self.context_length = context_length
-        self._padding = tokenizer([""], context_length=context_length)[0, -1]
+        self._padding = tokenizer([""], context_length)[0, -1]
         # A tokenizer that puts something behind the padding gives no way to see what fits.
         self._can_tell = self._fits_exactly("")
 
@@ -39,9 +39,9 @@ class Windows:
         Cut at the ends of sentences; a longer sentence between words; a longer word anywhere."""
         return [text] if self._fits(text) else self._pack(text, 0)
 
-    def tokens(self, windows: Sequence[str]) -> torch.Tensor:
+    def tokens(self, windows: Sequence[str]) -> NDArray[np.int64]:
         """int64 (n, context_length), as the model's own tokenizer makes them."""
-        return self.tokenizer(list(windows), context_length=self.context_length)
+        return self.tokenizer(windows, self.context_length)
 
     def _pack(self, text: str, level: int) -> list[str]:
         if level == len(_BORDERS):
@@ -70,8 +70,8 @@ class Windows:
 
     def _fits_exactly(self, text: str) -> bool:
         """Whether a longer window would read the same tokens and then only padding."""
-        short = self.tokenizer([text], context_length=self.context_length)[0]
+        short = self.tokenizer([text], self.context_length)[0]
         if bool((short[-2:] == self._padding).all()):
             return True
-        longer = self.tokenizer([text], context_length=self.context_length + _SPARE)[0]
+        longer = self.tokenizer([text], self.context_length + _SPARE)[0]
         return bool((longer[:-_SPARE] == short).all() and (longer[-_SPARE:] == self._padding).all())

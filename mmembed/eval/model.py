@@ -24,7 +24,7 @@ from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.ingest.plan import text_of
-from mmembed.types import Embeddings, Encoder, Failure
+from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
 FOLDER = "eval"
 """Where the vectors are kept, in the data folder."""
@@ -81,7 +81,7 @@ class _Prepared:
 
     name: str
     key: bytes
-    pixels: NDArray[np.float32] | None
+    pixels: Pixels | None
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,8 @@ class MeasuredModel:
             key = content_key(data)
             if self._cache("images").get(key) is not None:
                 return _Prepared(name, key, None)
-            image = decode(data, name=name, limits=limits).image
+            side = self.encoder.decode_side
+            image = decode(data, name=name, limits=limits, side=side).image
         except ImageError as error:
             return Failure(name, type(error).__name__, str(error))
         try:

@@ -22,7 +22,7 @@ from mmembed.ingest.captions import embed_captions
 from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.ingest.plan import Plan, Source
 from mmembed.ingest.report import Report
-from mmembed.types import Encoder, Failure
+from mmembed.types import Encoder, Failure, Pixels
 
 COMMIT_IMAGES = 64
 """Images in one transaction at the most; a kill loses less than this many embeddings."""
@@ -41,7 +41,7 @@ class Prepared:
     source: Source
     entry: ImageEntry
     """Carries the vector of a known content: its other items may be gone before it is written."""
-    pixels: NDArray[np.float32] | None
+    pixels: Pixels | None
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,12 @@ class Pipeline:
             copy = self._copy(entry)
             if copy is not None:
                 return Prepared(source, copy, None)
-            picture = decode(data, name=source.path, limits=self.limits)
+            encoder = self.encoder
+            side = encoder.decode_side
+            picture = decode(data, name=source.path, limits=self.limits, side=side)
         except ImageError as error:
             return Failure(source.path, type(error).__name__, str(error))
-        width, height = picture.image.size
-        entry = replace(entry, width=width, height=height, format=picture.format)
-        encoder = self.encoder
+        entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
         try:
             return Prepared(source, entry, encoder.preprocess(picture.image))
         except Exception as error:  # a model's preprocessing may raise anything

@@ -1,0 +1,95 @@
+"""open_clip's own tokenizer without open_clip: the same numbers, four seconds sooner.
+
+What cleans and splits a text is as short here as there; pairs are merged by the `tokenizers`
+library. Its tables are taken from an open_clip tokenizer once, and kept as JSON.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import ftfy
+import numpy as np
+import regex
+from numpy.typing import NDArray
+from tokenizers.models import BPE
+
+_WORD_END = "</w>"
+
+
+@dataclass(frozen=True)
+class BpeTables:
+    """What one byte-pair tokenizer differs in from another."""
+
+    vocabulary: Mapping[str, int]
+    merges: Sequence[tuple[str, str]]
+    symbols: Sequence[str]
+    """The character that stands for each of the 256 bytes."""
+    pattern: str
+    """Splits a text into words; letters' case does not count."""
+    special: Sequence[str]
+    """Start-of-text and end-of-text, and what else is never split."""
+
+    @classmethod
+    def of(cls, open_clip: Any, tokenizer: Any) -> BpeTables | None:
+        """Of open_clip's SimpleTokenizer as CLIP uses it; None for others."""
+        module = open_clip.tokenizer
+        if type(tokenizer) is not module.SimpleTokenizer or tokenizer.reduction_fn is not None:
+            return None
+        if tokenizer.clean_fn is not module.get_clean_fn("lower"):
+            return None
+        merges = [pair for pair in tokenizer.bpe_ranks if len(pair) == 2]
+        symbols = [tokenizer.byte_encoder[byte] for byte in range(256)]
+        special = [tokenizer.decoder[number] for number in tokenizer.all_special_ids]
+        return cls(tokenizer.encoder, merges, symbols, tokenizer.pat.pattern, special)
+
+    @classmethod
+    def read(cls, path: Path) -> BpeTables:
+        """Raises OSError, ValueError, TypeError, KeyError for a file that is not one."""
+        kept = json.loads(path.read_text("utf-8"))
+        return cls(**{**kept, "merges": [(first, second) for first, second in kept["merges"]]})
+
+    def write(self, path: Path) -> None:
+        """As JSON. Raises OSError."""
+        path.write_text(json.dumps(asdict(self)), "utf-8")
+
+
+class BpeTokenizer:
+    """A `Tokenizer`: start-of-text, the text's tokens, end-of-text, then zeros."""
+
+    def __init__(self, tables: BpeTables) -> None:
+        self._start, self._end = (tables.vocabulary[token] for token in tables.special[:2])
+        self._special = {token: [tables.vocabulary[token]] for token in tables.special}
+        self._symbols = tables.symbols
+        self._pattern = regex.compile(tables.pattern, regex.IGNORECASE)
+        vocabulary, merges = dict(tables.vocabulary), list(tables.merges)
+        model = BPE(vocabulary, merges, end_of_word_suffix=_WORD_END)
+        self._merged: Callable[[str], list[int]] = lru_cache(50_000)(
+            lambda word: [token.id for token in model.tokenize(word)]
+        )
+
+    def __call__(self, texts: Sequence[str], context_length: int) -> NDArray[np.int64]:
+        """n texts → int64 (n, context_length), cut or padded to that length."""
+        tokens = np.zeros((len(texts), context_length), np.int64)
+        for row, text in zip(tokens, texts, strict=True):
+            numbers = [self._start, *self._numbers(text)][: context_length - 1]
+            row[: len(numbers) + 1] = [*numbers, self._end]
+        return tokens
+
+    def _numbers(self, text: str) -> list[int]:
+        numbers: list[int] = []
+        for word in self._pattern.findall(_clean(text)):
+            spelt = "".join(self._symbols[byte] for byte in word.encode("utf-8"))
+            numbers += self._special.get(spelt) or self._merged(spelt)
+        return numbers
+
+
+def _clean(text: str) -> str:
+    mended = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
+    return " ".join(mended.split()).lower()

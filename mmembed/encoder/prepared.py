@@ -1,0 +1,150 @@
+"""What was found out about a model on this machine, kept so that the next start is quick.
+
+One folder for each model in the cache: which engine was the fastest, and, where that is one of
+OpenVINO, all that is needed to embed without loading torch. It holds nothing that cannot be
+made again, is thrown away when any file of the model or any version changes, and may be deleted
+at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mmembed.encoder.bpe import BpeTables, BpeTokenizer
+from mmembed.encoder.facts import ModelFacts
+from mmembed.encoder.open_clip_encoder import OpenClipEncoder
+from mmembed.engines import AUTO, OPENVINO, Measured
+from mmembed.engines.openvino_engine import OpenVinoEngine, opened
+
+log = logging.getLogger(__name__)
+
+_LAYOUT = 1
+_RECORD, _TABLES = "prepared.json", "bpe.json"
+_VERSIONS = ("torch", "open_clip_torch", "timm", "openvino", "tokenizers", "ftfy", "regex")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The record of one model."""
+
+    folder: Path
+    facts: ModelFacts
+    measured: tuple[Measured, ...]
+    """What a trial of each engine gave; empty where none was made."""
+
+    @classmethod
+    def find(cls, cache_folder: Path, name: str) -> Prepared | None:
+        """The record of a model id, if it still holds."""
+        folder = _folder(cache_folder, name)
+        try:
+            kept = json.loads((folder / _RECORD).read_text("utf-8"))
+            if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
+                return None
+            measured = tuple(Measured(**one) for one in kept["measured"])
+            return cls(folder, ModelFacts(**kept["facts"]), measured)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("%s: cannot be read (%s); preparing the model again", folder, error)
+            return None
+
+    @property
+    def fastest(self) -> str | None:
+        """The engine that `auto` stands for; None where nothing was measured."""
+        fit = [one for one in self.measured if one.exact_enough]
+        return max(fit, key=lambda one: one.images_per_second).engine if fit else None
+
+    def encoder(self, asked: str) -> OpenClipEncoder | None:
+        """The model, opened without torch; None where it takes more than what is kept here."""
+        name = self.fastest if asked == AUTO else asked
+        if name is None or not name.startswith(OPENVINO):
+            return None
+        try:
+            tokenizer = BpeTokenizer(BpeTables.read(self.folder / _TABLES))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        engine = opened(name, self.folder)
+        return OpenClipEncoder(self.facts, tokenizer, engine) if engine else None
+
+
+def keep(
+    cache_folder: Path,
+    facts: ModelFacts,
+    measured: Sequence[Measured],
+    sources: Sequence[Path],
+    tables: BpeTables | None,
+    engine: OpenVinoEngine | None,
+) -> None:
+    """Write the record of a model, and what its engine of OpenVINO needs to be opened again.
+    A cache that cannot be written only makes the next start slower."""
+    folder = _folder(cache_folder, facts.name)
+    record = {
+        "machine": _machine(),
+        "sources": [_stamp(path) for path in sources],
+        "facts": asdict(facts),
+        "measured": [asdict(one) for one in measured],
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _RECORD).unlink(missing_ok=True)
+        if tables is not None and engine is not None:
+            tables.write(folder / _TABLES)
+            engine.keep(folder)
+        partial = folder / f"{_RECORD}.{os.getpid()}"
+        partial.write_text(json.dumps(record, indent=1), "utf-8")
+        partial.replace(folder / _RECORD)
+    except OSError as error:
+        log.warning("%s: cannot be written (%s); the next start will be as slow", folder, error)
+
+
+def _folder(cache_folder: Path, name: str) -> Path:
+    return cache_folder / "models" / hashlib.sha256(name.encode()).hexdigest()[:24]
+
+
+def _stamp(path: Path) -> list[Any]:
+    status = path.stat()
+    return [str(path), status.st_size, status.st_mtime_ns]
+
+
+def _unchanged(stamp: list[Any]) -> bool:
+    path = Path(stamp[0])
+    return path.exists() and _stamp(path) == stamp
+
+
+@cache
+def _machine() -> list[str]:
+    """What a record depends on beside the model: versions, processor, and whether there is an
+    accelerator, which cannot be asked without loading torch."""
+    return [
+        f"layout {_LAYOUT}",
+        sys.version.split()[0],
+        *(f"{name} {_version(name)}" for name in _VERSIONS),
+        f"{platform.system()} {platform.machine()} {_processor()} × {os.cpu_count()}",
+        f"accelerator {Path('/dev/nvidiactl').exists() or sys.platform == 'darwin'}",
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")

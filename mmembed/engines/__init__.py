@@ -1,0 +1,11 @@
+"""How a model's two towers are run: torch or OpenVINO, in one precision or another, same vectors.
+
+    Towers (torch modules) → the engines that this machine can run → measured once → the fastest
+
+Owns OpenVINO, and torch beside the encoder. Neither is imported before an engine is opened;
+an engine of OpenVINO that was prepared before is opened without torch.
+"""
+
+from mmembed.engines.names import AUTO, ENGINES, OPENVINO, Engine, Measured, check_name
+
+__all__ = ["AUTO", "ENGINES", "OPENVINO", "Engine", "Measured", "check_name"]

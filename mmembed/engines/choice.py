@@ -1,0 +1,113 @@
+"""Which engine is fastest here: each is tried for a moment, and compared with the reference."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.engines.names import AUTO, REFERENCE, Engine, Measured
+from mmembed.engines.openvino_engine import OpenVinoEngine, compiled, converted, openvino_engines
+from mmembed.engines.torch_engine import TorchEngine, torch_engines
+from mmembed.engines.towers import Towers
+from mmembed.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+TRIED = 8  # pictures, and texts, in one trial
+REPEATS = 3
+
+
+def usable(device: str) -> list[str]:
+    """The engines that can be had on a device here."""
+    return [*(openvino_engines() if device == "cpu" else []), *torch_engines(device)]
+
+
+def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measured]]:
+    """The engine that was asked for, or the fastest whose vectors are exact enough, and what
+    was measured. Raises ModelError where the one asked for cannot be had here."""
+    names = usable(device)
+    build = _Builder(towers, device)
+    if asked != AUTO:
+        if asked not in names:
+            raise ModelError(f"engine {asked}: cannot be had here; there are {', '.join(names)}")
+        return build(asked), []
+    if names == [REFERENCE]:
+        return build(REFERENCE), []
+    trial = Trial.of(towers, build(REFERENCE))
+    measured = [trial.measure(name, build) for name in names]
+    for one in measured:
+        log.info(
+            "%s: %.1f images/s, %.1f ms a text", one.engine, one.images_per_second, one.text_ms
+        )
+    best = max((one for one in measured if one.exact_enough), key=lambda o: o.images_per_second)
+    return build(best.engine), measured
+
+
+class _Builder:
+    """Builds engines from towers; OpenVINO's graphs are made once for all of its precisions."""
+
+    def __init__(self, towers: Towers, device: str) -> None:
+        self._towers, self._device = towers, device
+        self._graphs: tuple[object, object] | None = None
+
+    def __call__(self, name: str) -> TorchEngine | OpenVinoEngine:
+        if name.startswith("torch"):
+            return TorchEngine(name, self._towers, self._device)
+        if self._graphs is None:
+            self._graphs = converted(self._towers)
+        return compiled(name, self._graphs)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Inputs for a trial, and the vectors that the reference makes of them."""
+
+    pixels: NDArray[np.uint8]
+    tokens: NDArray[np.int64]
+    images: NDArray[np.float32]
+    texts: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, towers: Towers, reference: Engine) -> Trial:
+        """Smooth noise, which is more like photographs than plain noise is, and short texts."""
+        noise = np.random.default_rng(0).integers(0, 256, (TRIED, 8, 8, 3), np.uint8)
+        height, width = towers.image_size
+        rows = np.arange(height) * 8 // height
+        pixels = np.ascontiguousarray(noise[:, rows][:, :, np.arange(width) * 8 // width])
+        tokens = np.resize(towers.tokens, (TRIED, towers.tokens.shape[1]))
+        images, texts = reference.encode_images(pixels), reference.encode_texts(tokens)
+        return cls(pixels, tokens, images, texts)
+
+    def measure(self, name: str, build: Callable[[str], Engine]) -> Measured:
+        """Try one engine; one that fails is told of in the log, and never chosen."""
+        try:
+            engine = build(name)
+            images, texts = engine.encode_images(self.pixels), engine.encode_texts(self.tokens)
+            seconds = _shortest(lambda: engine.encode_images(self.pixels))
+            text = _shortest(lambda: engine.encode_texts(self.tokens[:1]))
+        except Exception as error:  # compilers raise anything
+            log.warning("engine %s cannot be used: %s", name, error)
+            return Measured(name, 0.0, 0.0, -1.0)
+        cosine = min(_cosine(images, self.images), _cosine(texts, self.texts))
+        return Measured(name, TRIED / seconds, text * 1000, cosine)
+
+
+def _shortest(run: Callable[[], object]) -> float:
+    """Seconds of the fastest of some runs: what others do on the machine only adds."""
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def _cosine(some: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    products = (some * others).sum(1)
+    norms = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
+    return float((products / norms).min())

@@ -1,0 +1,69 @@
+"""What engines are called and what each can do; imports nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import InputError
+
+AUTO, REFERENCE, OPENVINO = "auto", "torch-float32", "openvino"
+
+ENGINES = {
+    "torch-float32": "open_clip's own towers as they are; the reference for all others",
+    "torch-onednn": "the same, with oneDNN's matrix products: about twice as fast on AMD",
+    "torch-bfloat16": "weights with 8 bits of precision, where the processor computes with them",
+    "torch-float16": "for graphics cards",
+    "openvino-float32": "towers compiled by OpenVINO; as exact as torch-float32",
+    "openvino-bfloat16": "compiled, weights with 8 bits of precision; fastest on most servers",
+}
+"""Every engine, and what it is, as a sentence for people."""
+
+
+MIN_COSINE = {"float32": 0.9999, "onednn": 0.9999, "bfloat16": 0.9995, "float16": 0.9995}
+"""How near an engine's vectors must come to the reference's, by its precision."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a trial of an engine gave."""
+
+    engine: str
+    images_per_second: float
+    text_ms: float
+    """Milliseconds for one short text."""
+    cosine: float
+    """The smallest cosine between its vectors and the reference's."""
+
+    @property
+    def exact_enough(self) -> bool:
+        """Whether its vectors may stand beside those of the other engines."""
+        return self.cosine >= MIN_COSINE[self.engine.rpartition("-")[2]]
+
+
+class Engine(Protocol):
+    """Runs two towers. One call at a time; whoever owns it sees to that."""
+
+    @property
+    def name(self) -> str:
+        """One of ENGINES."""
+
+    @property
+    def batch(self) -> int:
+        """Inputs in one forward pass at which it is fastest; more only costs memory."""
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (n, height, width, 3), sRGB → float32 (n, dim), not normalised."""
+
+    def encode_texts(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        """int64 (n, length) → float32 (n, dim), not normalised."""
+
+
+def check_name(name: str) -> str:
+    """The name itself. Raises InputError where there is no such engine."""
+    if name != AUTO and name not in ENGINES:
+        raise InputError(f"engine {name}: unknown; choose {AUTO} or one of {', '.join(ENGINES)}")
+    return name

@@ -1,0 +1,124 @@
+"""The towers compiled by OpenVINO for this CPU, and kept compiled. Owns openvino.
+
+Compiling starts from the torch modules and takes seconds; what it gives is kept as files, one
+for each tower and precision, which are opened in a fraction of a second and without torch.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from mmembed.engines.towers import Towers
+
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
+_TOWERS = ("images", "texts")
+
+
+class OpenVinoEngine:
+    """`openvino-float32` or `openvino-bfloat16`; made by `compiled` or `opened`."""
+
+    batch = 16  # larger ones fall out of the CPU's cache
+
+    def __init__(self, name: str, images: Any, texts: Any) -> None:
+        """`images`, `texts`: openvino.CompiledModel."""
+        self.name = name
+        self.device = "cpu"
+        self._images, self._texts = images, texts
+
+    def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """uint8 (n, height, width, 3), sRGB → float32 (n, dim), not normalised."""
+        return _first(self._images(np.ascontiguousarray(pixels)))
+
+    def encode_texts(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        """int64 (n, length) → float32 (n, dim), not normalised."""
+        return _first(self._texts(np.ascontiguousarray(tokens)))
+
+    def keep(self, folder: Path) -> None:
+        """Write both compiled towers into a folder. Raises OSError."""
+        for tower, compiled in zip(_TOWERS, (self._images, self._texts), strict=True):
+            path = _file(folder, tower, self.name)
+            path.with_suffix(".new").write_bytes(compiled.export_model().getvalue())
+            path.with_suffix(".new").replace(path)
+
+
+def compiled(name: str, graphs: tuple[Any, Any]) -> OpenVinoEngine:
+    """An engine from what `converted` gives."""
+    options = {
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[name.removeprefix("openvino-")],
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return OpenVinoEngine(name, *(_core().compile_model(graph, "CPU", options) for graph in graphs))
+
+
+def opened(name: str, folder: Path) -> OpenVinoEngine | None:
+    """The engine that was kept in a folder; None where there is none that can be used."""
+    if openvino_version() is None:
+        return None
+    try:
+        contents = [_file(folder, tower, name).read_bytes() for tower in _TOWERS]
+        return OpenVinoEngine(name, *(_core().import_model(one, "CPU") for one in contents))
+    except (OSError, RuntimeError):  # missing, or of another version or processor
+        return None
+
+
+def converted(towers: Towers) -> tuple[Any, Any]:
+    """Both towers as OpenVINO's graphs, for batches of any size and texts of any length."""
+    import openvino
+    import torch
+
+    height, width = towers.image_size
+    length = -1 if towers.cut else towers.tokens.shape[1]
+    pixels = torch.zeros((2, height, width, 3), dtype=torch.uint8)
+    images = openvino.convert_model(
+        towers.images, example_input=pixels, input=[(openvino.PartialShape([-1, height, width, 3]))]
+    )
+    texts = openvino.convert_model(
+        towers.texts,
+        example_input=torch.from_numpy(towers.tokens),
+        input=[openvino.PartialShape([-1, length])],
+    )
+    return images, texts
+
+
+def openvino_engines() -> list[str]:
+    """The engines that OpenVINO can run well on this CPU; none where it is not installed."""
+    if openvino_version() is None:
+        return []
+    half = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return [*(["openvino-bfloat16"] if half else []), "openvino-float32"]
+
+
+def openvino_version() -> str | None:
+    """OpenVINO's version, or None where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    if importlib.util.find_spec("openvino") is None:
+        return None
+    try:
+        return version("openvino")
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _core() -> Any:
+    import openvino
+
+    return openvino.Core()
+
+
+def _file(folder: Path, tower: str, name: str) -> Path:
+    return folder / f"{tower}-{name.removeprefix('openvino-')}.blob"
+
+
+def _first(answers: Any) -> NDArray[np.float32]:
+    """A copy of the first output: OpenVINO uses its memory again for the next inputs."""
+    rows: NDArray[np.float32] = np.array(answers[0], dtype=np.float32)
+    return rows

@@ -1,0 +1,118 @@
+"""A model's two towers as torch modules that take plain arrays of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+
+class ImageTower(nn.Module):
+    """uint8 (n, height, width, 3) → float32 (n, dim): normalises the pixels as the model wants
+    them, in float32, and runs `encode_image` in the precision of the weights."""
+
+    def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        self.model = model
+        self.mean = torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1)
+        self.std = torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1)
+        self.precision = torch.float32
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """See the class; not normalised to unit length."""
+        images = pixels.permute(0, 3, 1, 2).to(torch.float32) / 255
+        images = ((images - self.mean) / self.std).to(self.precision)
+        return self.model.encode_image(images).to(torch.float32)  # type: ignore[operator,no-any-return]
+
+
+class WholeTextTower(nn.Module):
+    """int64 (n, context_length) → float32 (n, dim), as the model itself reads texts."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """See the class; not normalised to unit length."""
+        return self.model.encode_text(tokens).to(torch.float32)  # type: ignore[operator,no-any-return]
+
+
+class ShortTextTower(nn.Module):
+    """int64 (n, length) → float32 (n, dim): reads only as many positions as it is given.
+
+    Exact, because under a causal mask no position sees a later one, and the embedding is read
+    at the end-of-text token. Towers that see everything, such as SigLIP's, or that pool
+    elsewhere, must not be cut: `of` gives None for them.
+    """
+
+    def __init__(self, tower: Any, eos_id: int | None) -> None:
+        """`eos_id`: the end-of-text token; None where it is the largest id."""
+        super().__init__()
+        self.tower = tower
+        self.eos_id = eos_id
+
+    @classmethod
+    def of(cls, open_clip: Any, model: Any) -> ShortTextTower | None:
+        """For an open_clip model, or None where cutting would change its vectors."""
+        if type(model) is open_clip.CLIP:
+            tower, pool_type = model, model.text_pool_type
+            eos_id = getattr(model, "text_eos_id", None)
+        elif type(model) is open_clip.CustomTextCLIP and _is_plain(open_clip, model.text):
+            tower, pool_type, eos_id = model.text, model.text.pool_type, model.text.eos_id
+        else:
+            return None
+        if not _is_causal(getattr(tower, "attn_mask", None)) or pool_type not in ("argmax", "eos"):
+            return None
+        return cls(tower, (eos_id or 0) if pool_type == "eos" else None)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """See the class; not normalised to unit length."""
+        tower, length = self.tower, tokens.shape[1]
+        x = tower.token_embedding(tokens) + tower.positional_embedding[:length]
+        x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
+        rows = torch.arange(tokens.shape[0], device=tokens.device)
+        pooled = tower.ln_final(x)[rows, self._ends(tokens)]
+        projection = tower.text_projection
+        if projection is None:
+            return pooled.to(torch.float32)  # type: ignore[no-any-return]
+        projected = projection(pooled) if callable(projection) else pooled @ projection
+        return projected.to(torch.float32)  # type: ignore[no-any-return]
+
+    def _ends(self, tokens: Tensor) -> Tensor:
+        """int64 (n,): the position at which each text's embedding is read."""
+        if self.eos_id is None:
+            return tokens.argmax(dim=-1)
+        return tokens.eq(self.eos_id).int().argmax(dim=-1)
+
+
+@dataclass(frozen=True)
+class Towers:
+    """What an engine is built from: float32, on the CPU, in evaluation mode."""
+
+    images: ImageTower
+    texts: WholeTextTower | ShortTextTower
+    image_size: tuple[int, int]
+    """Height and width of the pixels that the image tower takes."""
+    tokens: NDArray[np.int64]
+    """int64 (n, length): short texts to try the text tower with, cut where that may be."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether texts may be cut behind the longest of a batch."""
+        return isinstance(self.texts, ShortTextTower)
+
+
+def _is_plain(open_clip: Any, text: Any) -> bool:
+    plain = type(text) is open_clip.transformer.TextTransformer
+    return plain and text.cls_emb is None and not getattr(text, "use_pad_mask", False)
+
+
+def _is_causal(mask: Tensor | None) -> bool:
+    if mask is None or mask.ndim != 2:
+        return False
+    return torch.equal(mask, torch.full_like(mask, float("-inf")).triu(1))
