@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,7 @@ from mmembed.batcher import Batcher
 from mmembed.catalog import Catalog, Model
 from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
-from mmembed.encoder import ModelChoice, load_encoder, resolve_model
-from mmembed.engines import check_name
+from mmembed.encoder import ModelChoice, loader, resolve_model
 from mmembed.errors import ImageError, ModelError, ModelMismatch, NotFound, Overloaded
 from mmembed.types import Encoder, Failure, Picture, Pixels
 
@@ -67,9 +66,7 @@ class Embedder:
         )
         self._settings = settings
         self._catalog = catalog
-        self._load = load or partial(
-            load_encoder, engine=check_name(settings.engine), cache=settings.cache
-        )
+        self._load = load or loader(settings)
         self._encoder: Batcher | None = None
         self._claimed = False
         self._closed = False

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ from tests.fake_encoder import COLOURS, FakeEncoder
 
 ADDRESS = "http://127.0.0.1:8000"
 ROOT = Path(__file__).parent.parent
+CACHE = tempfile.TemporaryDirectory(prefix="mmembed-tests-")
+"""What the processes of one test run measure and compile."""
 PATIENCE_S = 60
 """How long a test waits for what must happen; only a broken program makes it wait so long."""
 
@@ -113,7 +116,8 @@ def environment(**more: str) -> dict[str, str]:
     """Of a child process: offline, and without the settings of whoever runs the tests."""
     ours = ("MMEMBED_", "PYTHON", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1", **more}
+    fixed = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
+    return {**kept, **fixed, "MMEMBED_CACHE": CACHE.name, **more}
 
 
 class Process:

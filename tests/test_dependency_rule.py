@@ -23,7 +23,7 @@ STAGES = {
     "thumbnails",
     "zeroshot",
 }
-COMPOSITION = ["ingest", "views", "embedder", "classifier", "collection", "eval"]
+COMPOSITION = ["models", "ingest", "views", "embedder", "classifier", "collection", "eval"]
 """Each may use those before it, and every stage."""
 ENTRY_POINTS = {"cli", "server"}
 FROM_ENTRY_POINTS = FOUNDATION | {"collection", "ingest"}
@@ -90,7 +90,7 @@ def allowed_for(part: str) -> set[str]:
     if part in COMPOSITION:
         return FOUNDATION | STAGES | set(COMPOSITION[: COMPOSITION.index(part)])
     if part == "cli":
-        return FROM_ENTRY_POINTS | {"eval", "server"}
+        return FROM_ENTRY_POINTS | {"eval", "models", "server"}
     if part == "server":
         return FROM_ENTRY_POINTS
     assert part in {"__init__", "__main__"}, f"{part}: where in the way of the data is it?"

@@ -9,14 +9,14 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from mmembed.cli import classify, embed, eval, index, search, serve
+from mmembed.cli import classify, embed, eval, index, models, search, serve
 from mmembed.cli.options import add_collection_options
 from mmembed.cli.table import plain
 from mmembed.config import Settings
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-COMMANDS = (index, search, classify, embed, eval, serve)
+COMMANDS = (index, search, classify, embed, eval, models, serve)
 
 DESCRIPTION = """\
 Search your pictures by words, by example and by label.
@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace) -> int:
     try:
-        settings = Settings.from_env(data=asked.data, model=asked.model, **asked.settings_of(asked))
+        settings = Settings.from_env(
+            data=asked.data, model=asked.model, engine=asked.engine, **asked.settings_of(asked)
+        )
         return int(asked.run(settings, asked))
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -15,7 +15,7 @@ from mmembed.encoder.model_names import (
     resolve_model,
 )
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
-from mmembed.encoder.opening import load_encoder
+from mmembed.encoder.opening import load_encoder, loader, measure_engines
 
 __all__ = [
     "BUNDLED_FOLDER",
@@ -24,5 +24,7 @@ __all__ = [
     "OpenClipEncoder",
     "list_models",
     "load_encoder",
+    "loader",
+    "measure_engines",
     "resolve_model",
 ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmembed.config import Settings
 from mmembed.encoder.model_names import resolve_model
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.encoder.prepared import Prepared, keep
-from mmembed.engines import AUTO, check_name
+from mmembed.engines import AUTO, Engine, Measured, check_name
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from mmembed.encoder.loading import LoadedModel
 
 
 def load_encoder(
@@ -46,6 +48,24 @@ def load_encoder(
     return encoder
 
 
+def loader(settings: Settings) -> Callable[[str], OpenClipEncoder]:
+    """`load_encoder` with the engine and the cache of the settings. Raises InputError for an
+    unknown engine."""
+    return partial(load_encoder, engine=check_name(settings.engine), cache=settings.cache)
+
+
+def measure_engines(name: str, cache: Path) -> list[Measured]:
+    """Try every engine that can run a model here, and keep what that gave. Raises ModelError."""
+    from mmembed.encoder.loading import load_model
+    from mmembed.engines.choice import choose
+    from mmembed.engines.torch_engine import device_of_choice
+
+    loaded = load_model(name)
+    engine, measured = choose(AUTO, loaded.towers, device_of_choice())
+    _keep(cache, loaded, engine, measured)
+    return measured
+
+
 def _loaded(
     name: str, asked: str, device: str | None, tokenizer: Any, cache: Path
 ) -> OpenClipEncoder:
@@ -53,7 +73,6 @@ def _loaded(
 
     loaded = load_model(name, tokenizer)
     from mmembed.engines.choice import choose
-    from mmembed.engines.openvino_engine import OpenVinoEngine
     from mmembed.engines.torch_engine import device_of_choice
 
     device = device or device_of_choice()
@@ -61,8 +80,13 @@ def _loaded(
     wanted = (known and known.fastest) if asked == AUTO else asked
     engine, measured = choose(wanted or AUTO, loaded.towers, device)
     if device == "cpu" and tokenizer is None:
-        compiled = engine if isinstance(engine, OpenVinoEngine) else None
-        if measured or compiled:
-            told = measured or (known.measured if known else ())
-            keep(cache, loaded.facts, told, loaded.sources, loaded.tables, compiled)
+        _keep(cache, loaded, engine, measured or (known.measured if known else ()))
     return OpenClipEncoder(loaded.facts, loaded.tokenizer, engine)
+
+
+def _keep(cache: Path, loaded: LoadedModel, engine: Engine, measured: Sequence[Measured]) -> None:
+    from mmembed.engines.openvino_engine import OpenVinoEngine
+
+    compiled = engine if isinstance(engine, OpenVinoEngine) else None
+    if measured or compiled:
+        keep(cache, loaded.facts, measured, loaded.sources, loaded.tables, compiled)

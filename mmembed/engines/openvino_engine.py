@@ -7,6 +7,7 @@ for each tower and precision, which are opened in a fraction of a second and wit
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,15 +77,19 @@ def converted(towers: Towers) -> tuple[Any, Any]:
     height, width = towers.image_size
     length = -1 if towers.cut else towers.tokens.shape[1]
     pixels = torch.zeros((2, height, width, 3), dtype=torch.uint8)
-    images = openvino.convert_model(
-        towers.images, example_input=pixels, input=[(openvino.PartialShape([-1, height, width, 3]))]
-    )
-    texts = openvino.convert_model(
-        towers.texts,
-        example_input=torch.from_numpy(towers.tokens),
-        input=[openvino.PartialShape([-1, length])],
-    )
-    return images, texts
+    tokens = torch.from_numpy(towers.tokens)
+    with warnings.catch_warnings():  # it traces, which torch calls old-fashioned
+        warnings.simplefilter("ignore")
+        return (
+            openvino.convert_model(
+                towers.images,
+                example_input=pixels,
+                input=[openvino.PartialShape([-1, height, width, 3])],
+            ),
+            openvino.convert_model(
+                towers.texts, example_input=tokens, input=[openvino.PartialShape([-1, length])]
+            ),
+        )
 
 
 def openvino_engines() -> list[str]:

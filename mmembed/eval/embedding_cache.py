@@ -1,6 +1,6 @@
 """Embeddings on disk, by model and content: what was embedded once is not embedded again.
 
-    folder/<encoder fingerprint>/images|texts|labels/<checksum>.npz
+    folder/<encoder fingerprint>-<engine>/images|texts|labels/<checksum>.npz
 
 A file is named by the checksum of its bytes, written aside and renamed, and never changed:
 one that is truncated or altered betrays itself, is put away and costs only its own vectors.
@@ -41,8 +41,8 @@ class EmbeddingCache:
     """The vectors of one model and one kind of content, by key. Without a folder, they are
     kept for this run alone."""
 
-    def __init__(self, folder: Path | None, fingerprint: str, content: Content, dim: int) -> None:
-        self.folder = None if folder is None else folder / fingerprint / content
+    def __init__(self, folder: Path | None, model: str, content: Content, dim: int) -> None:
+        self.folder = None if folder is None else folder / model / content
         self.dim = dim
         self._rows: dict[bytes, Row] = {}
         self._new: list[bytes] = []

@@ -19,7 +19,7 @@ from mmembed.catalog import FILE_NAME, Catalog
 from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
 from mmembed.embedder import Load, chosen_model
-from mmembed.encoder import ModelChoice, load_encoder
+from mmembed.encoder import ModelChoice, loader
 from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
@@ -52,7 +52,8 @@ class Bench:
     progress: Progress
     cached: bool = True
     """Whether vectors are kept in the data folder, and taken from there."""
-    load: Load = load_encoder
+    load: Load | None = None
+    """By default as the settings say."""
 
     def choice(self) -> ModelChoice:
         """The model that the settings ask for; `auto` is the one of the data folder."""
@@ -67,7 +68,8 @@ class Bench:
     def model(self, name: str) -> Iterator[MeasuredModel]:
         """The model of this id, loaded; at the end, what it embedded is kept. Raises
         ModelError."""
-        with Batcher(lambda: self.load(name), batch=self.settings.batch) as encoder:
+        load = self.load or loader(self.settings)
+        with Batcher(lambda: load(name), batch=self.settings.batch) as encoder:
             model = MeasuredModel(self, encoder)
             try:
                 yield model
@@ -116,7 +118,7 @@ class MeasuredModel:
             folder = self.bench.settings.data / FOLDER if self.bench.cached else None
             encoder = self.encoder
             self._caches[content] = EmbeddingCache(
-                folder, encoder.fingerprint, content, encoder.dim
+                folder, f"{encoder.fingerprint}-{encoder.engine}", content, encoder.dim
             )
             self.counts[content] = Counts()
         return self._caches[content]
