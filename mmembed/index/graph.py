@@ -99,7 +99,7 @@ class Graph:
         found = self._index.search(query, min(POOL, len(self._index)))
         return np.asarray(found.keys).astype(np.int64)
 
-    def add(self, ids: Sequence[int], vectors: Vectors) -> None:
+    def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
         """Add n vectors that are not there. Raises StoreError, and adds nothing, where one is
         of another length, not finite or 0."""
         if not len(ids):

@@ -104,19 +104,19 @@ class VectorView:
     ) -> None:
         """Follow the catalog to change `seq`; ids that are there already are left alone."""
         with self._lock:
-            new = np.flatnonzero(~self._graph.contains(added))
-            if len(new):
-                self._enter([added[i] for i in new], vectors[new])
+            new = ~self._graph.contains(added)
+            if new.any():
+                self._enter(np.asarray(added, dtype=np.int64)[new], vectors[new])
             gone = np.asarray(removed, dtype=np.int64)[self._graph.contains(removed)]
             if len(gone):
                 self._leave(gone)
             self.seq = seq
 
-    def _enter(self, ids: Sequence[int], vectors: Vectors) -> None:
+    def _enter(self, ids: Ids, vectors: Vectors) -> None:
         scan, self._scan, self._sample = self._scan, None, None
         self._add(self._graph, ids, vectors)
         if scan is not None:
-            scan = scan.with_more(np.asarray(ids, dtype=np.int64), unit(vectors))
+            scan = scan.with_more(ids, unit(vectors))
             self._scan = None if scan.outgrown else scan
 
     def _leave(self, ids: Ids) -> None:
@@ -125,7 +125,7 @@ class VectorView:
         if scan is not None:
             self._scan = scan.without(ids)
 
-    def _add(self, graph: Graph, ids: Sequence[int], vectors: Vectors) -> None:
+    def _add(self, graph: Graph, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
         try:
             graph.add(ids, vectors)
         except StoreError as error:
