@@ -44,6 +44,7 @@ OWNERS = {
     "sqlite3": {"catalog"},
     "fcntl": {"catalog"},
     "usearch": {"index"},
+    "numkong": {"index"},
     "pyarrow": {"ingest"},
     "fastapi": {"server"},
     "starlette": {"server"},

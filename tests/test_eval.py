@@ -34,7 +34,7 @@ from mmembed.eval import (
     read_templates,
     zero_shot,
 )
-from mmembed.index.view import VectorView
+from mmembed.index.graph import Graph
 from mmembed.types import Embeddings, Pixels
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
@@ -556,12 +556,12 @@ def test_a_graph_that_misses_is_found_out(
     for seed in range(1, 31):
         picture(f"{seed}.png", "red", seed=seed)
     index()
-    whole = VectorView._keys
+    whole = Graph.pool
 
-    def half(self: VectorView, query: Any, count: int, *, exact: bool) -> Any:
-        return whole(self, query, count, exact=exact)[1::2]
+    def half(self: Graph, query: Any) -> Any:
+        return whole(self, query)[1::2]
 
-    monkeypatch.setattr(VectorView, "_keys", half)
+    monkeypatch.setattr(Graph, "pool", half)
     report = measure_index(Settings.from_env({}, data=tmp_path / "data"), k=10)
     assert report.results[0].recall.value == pytest.approx(0.5, abs=0.06)
 

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from mmembed.catalog import Catalog, ImageEntry, Model
 from mmembed.errors import StoreError
 from mmembed.index import VectorView, snapshot
+from mmembed.index.graph import EXPANSION_SEARCH
+from mmembed.index.scan import Scan
 from mmembed.views import Views
 
 Entry = Callable[..., ImageEntry]
@@ -182,6 +184,41 @@ def test_applying_the_same_changes_twice_changes_nothing(many: Vectors) -> None:
         view.apply([50, 51], many[49:51].astype(np.float16), [1, 77], 52)
         assert view.ids().tolist() == list(range(2, 52))
         assert view.seq == 52
+
+
+@pytest.mark.parametrize("exact_limit", [10, 100_000])
+def test_a_view_that_followed_answers_as_one_that_is_new(many: Vectors, exact_limit: int) -> None:
+    """Exact search, filtered search and far pages, before and after each change."""
+    view = view_of(many[:300], exact_limit=exact_limit)
+    for start in range(300, 900, 60):
+        view.search(many[0], 300)  # so that there is something to bring up to date
+        added = list(range(start + 1, start + 61))
+        vectors = many[start : start + 60].astype(np.float16)
+        view.apply(added, vectors, [start - 299, start - 298], start)
+    ids = view.ids()
+    for query in clustered(5, seed=8):
+        order = brute_force(many[ids - 1], query, len(ids))
+        expected = [int(ids[place - 1]) for place in order]
+        assert view.search_among(query, ids.tolist(), 80).ids.tolist() == expected[:80]
+        assert view.search(query, len(ids)).ids.tolist() == expected
+
+
+def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
+    many: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of(many[:500])
+    real, gone = Scan.nearest, [1]
+
+    def nearest(self: Scan, *arguments: Any) -> Any:
+        found = real(self, *arguments)
+        if gone:
+            view.apply([], np.empty((0, 0), np.float16), [gone.pop()], 501)
+        return found
+
+    monkeypatch.setattr(Scan, "nearest", nearest)
+    ids = view.search(many[0], 20).ids.tolist()
+    assert len(ids) == 20
+    assert 1 not in ids
 
 
 def test_past_thirty_percent_of_tombstones_a_view_wants_to_be_rebuilt(
@@ -436,6 +473,88 @@ def test_an_interrupt_while_saving_leaves_the_old_snapshot(
     assert reload(path)
     newer.save("collection", "fingerprint", "mark")
     assert len(reload(path) or ()) == 61
+
+
+@pytest.fixture
+def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots of any size are mapped, as large ones are."""
+    monkeypatch.setattr(snapshot, "MAPPED_FROM", 1)
+
+
+@pytest.mark.usefixtures("mapped")
+@pytest.mark.parametrize("exact_limit", [10, 100_000])
+def test_a_mapped_snapshot_answers_as_the_view_that_it_was_saved_from(
+    many: Vectors, exact_limit: int, tmp_path: Path
+) -> None:
+    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"))
+    view.save("c", "f", "m")
+    loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
+    assert loaded.load("c", "f")
+    assert loaded._graph._mapped is not None
+    assert loaded.ids().tolist() == view.ids().tolist()
+    for query in clustered(5, seed=2):
+        for count in (9, 200):
+            found, expected = loaded.search(query, count), view.search(query, count)
+            assert found.ids.tolist() == expected.ids.tolist()
+            assert found.scores.tolist() == expected.scores.tolist()
+
+
+@pytest.mark.usefixtures("mapped")
+@pytest.mark.parametrize("change", ["added", "removed"])
+def test_a_mapped_view_follows_and_its_file_stays_as_it_was(
+    many: Vectors, change: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "v"
+    view_of(many[:500], path=str(path)).save("c", "f", "m")
+    before = path.read_bytes()
+    view = VectorView(path, kind="image", dim=DIM, exact_limit=10)
+    assert view.load("c", "f")
+    view.apply([], np.empty((0, 0), np.float16), [], 501)
+    assert view._graph._mapped is not None  # nothing came or went: it need not be copied
+    if change == "added":
+        view.apply([501], many[500:501].astype(np.float16), [], 502)
+        assert view.search(many[500], 1).ids.tolist() == [501]
+    else:
+        view.apply([], np.empty((0, 0), np.float16), [7], 502)
+        assert 7 not in view.search(many[6], 499).ids
+    assert view._graph._mapped is None
+    assert view._graph._index.expansion_search == EXPANSION_SEARCH
+    assert path.read_bytes() == before
+    view.save("c", "f", "m2")
+    again = VectorView(path, kind="image", dim=DIM, exact_limit=10)
+    assert again.load("c", "f")
+    assert (again.seq, again.ids().tolist()) == (502, view.ids().tolist())
+
+
+@pytest.mark.usefixtures("mapped")
+def test_a_mapped_snapshot_that_is_damaged_is_not_trusted(
+    saved: VectorView, tmp_path: Path
+) -> None:
+    path = copy_of(saved, tmp_path)
+    whole = path.read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 40)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1
+        path.write_bytes(damaged)
+        assert reload(path) is None
+    for size in (0, 1, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        assert reload(path) is None
+
+
+@pytest.mark.usefixtures("mapped")
+def test_a_mapped_view_outlives_the_snapshot_that_takes_its_files_place(
+    many: Vectors, tmp_path: Path
+) -> None:
+    path = tmp_path / "v"
+    view_of(many[:500], path=str(path)).save("c", "f", "m")
+    view = VectorView(path, kind="image", dim=DIM, exact_limit=10)
+    assert view.load("c", "f")
+    expected = view.search(many[3], 20).ids.tolist()
+    view_of(many[500:600], path=str(path)).save("c", "f", "m")
+    assert view.search(many[3], 20).ids.tolist() == expected
+    path.unlink()
+    assert view.search(many[3], 20).ids.tolist() == expected
 
 
 # -- views of a catalog ----------------------------------------------------------------

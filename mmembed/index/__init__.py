@@ -1,6 +1,7 @@
-"""USearch: views of the catalog's vectors that can always be rebuilt. Owns usearch.
+"""Views of the catalog's vectors that can always be rebuilt. Owns usearch and numkong.
 
-snapshot (a verified file), scoring (cosines → an order) → view (search, exact or HNSW)
+snapshot (a verified file) → graph (vectors and HNSW) ┐
+grid (a vector in int8) → scan (an int8 copy of all)  ┴ scoring (an order) → view (search)
 """
 
 from mmembed.index.scoring import unit

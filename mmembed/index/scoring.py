@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 
 from mmembed.types import Ranked
 
-CHUNK = 65_536
-"""Rows in float32 at a time, where they are not kept in memory anyway."""
-TOLERANCE = 2e-6
-"""More than two computations of the same cosine in float32, rounded, may differ by."""
+CHUNK = 512
+"""Rows that are scored at a time: they and their products stay in the processor's cache."""
 
 Ids = NDArray[np.int64]
 Rows = NDArray[np.float32]
@@ -26,40 +24,19 @@ def unit(vectors: NDArray[np.float16]) -> Rows:
     return rows / norms
 
 
-def nothing() -> Ranked:
-    """The answer where there are no vectors."""
-    return Ranked(np.empty(0, dtype=np.int64), np.empty(0), complete=True)
-
-
-def cosines(
-    ids: Ids, rows_of: Callable[[Ids], Rows], query: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """The query's cosines with these vectors, without all their rows in memory at once."""
-    parts = [rows_of(some) @ query for some in _chunks(ids)]
-    return np.concatenate([np.empty(0, dtype=np.float32), *parts])
-
-
 def rank(
-    ids: Ids,
-    coarse: NDArray[np.float32],
-    rows_of: Callable[[Ids], Rows],
-    query: NDArray[np.float32],
-    count: int,
+    ids: Ids, rows_of: Callable[[Ids], Rows], query: NDArray[np.float32], count: int, *, size: int
 ) -> Ranked:
-    """The `count` best by falling score, ties by rising id; `coarse` are their cosines.
+    """The `count` best of these by falling score, ties by rising id; they were chosen from
+    `size` vectors.
 
-    A matrix product's last bits depend on its shape, so whatever may be among the best is
-    scored again row by row: the same pair always gets the same score, whatever the count.
+    A matrix product's last bits depend on its shape, so each is scored row by row: the same
+    pair always gets the same score, whatever else is asked for.
     """
-    keep = min(len(ids), count)
-    if not keep:
-        return nothing()
-    cut = np.partition(coarse, len(ids) - keep)[len(ids) - keep] - TOLERANCE
-    near = ids[coarse >= cut]
-    parts = [_score(rows_of(some), query) for some in _chunks(near)]
+    parts = [_score(rows_of(some), query) for some in chunks(ids, CHUNK)]
     scores = np.concatenate([np.empty(0), *parts])
-    order = np.lexsort((near, -scores))[:count]
-    return Ranked(near[order], scores[order], complete=count >= len(ids))
+    order = np.lexsort((ids, -scores))[:count]
+    return Ranked(ids[order], scores[order], complete=count >= size)
 
 
 def _score(rows: Rows, query: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -68,6 +45,7 @@ def _score(rows: Rows, query: NDArray[np.float32]) -> NDArray[np.float64]:
     return rounded
 
 
-def _chunks(ids: Ids) -> Iterator[Ids]:
-    for start in range(0, len(ids), CHUNK):
-        yield ids[start : start + CHUNK]
+def chunks(ids: Ids, size: int) -> Iterator[Ids]:
+    """The ids in portions of `size`."""
+    for start in range(0, len(ids), size):
+        yield ids[start : start + size]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import mmap
 import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +17,10 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 LAYOUT = 1
+MAPPED_FROM = 64 * 2**20
+"""Bytes from which on a file is not copied into memory, but mapped."""
+
+Content = bytes | bytearray | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Stamp:
     checksum: str = ""
     """blake2b of the other fields and the file, hex."""
 
-    def sealed(self, content: bytes | bytearray) -> Stamp:
+    def sealed(self, content: Content) -> Stamp:
         """This stamp with the size and checksum of a file."""
         sized = replace(self, size=len(content), checksum="")
         digest = hashlib.blake2b(json.dumps(asdict(sized), sort_keys=True).encode())
@@ -61,12 +66,16 @@ def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
     _sync_folder(path.parent)
 
 
-def read(path: Path, expected: Stamp) -> tuple[bytes, Stamp] | None:
+def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
     """The verified bytes and stamp of a snapshot, or None where it is missing or not to
-    be trusted: another collection, model, kind or size, or a checksum that does not hold."""
+    be trusted: another collection, model, kind or size, or a checksum that does not hold.
+
+    A large file is mapped. What was verified is what is read later, too: a newer snapshot is
+    another file in its place, and nothing else may write to it.
+    """
     try:
         stamp = Stamp(**json.loads(sidecar(path).read_bytes()))
-        content = path.read_bytes()
+        content = _content(path)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -80,6 +89,13 @@ def read(path: Path, expected: Stamp) -> tuple[bytes, Stamp] | None:
             log.warning("%s: is of another %s; rebuilding it", path, name)
             return None
     return content, stamp
+
+
+def _content(path: Path) -> bytes | mmap.mmap:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size < MAPPED_FROM:
+            return file.read()
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _replace(path: Path, content: bytes | bytearray) -> None:

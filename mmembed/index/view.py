@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from usearch.index import Index
 
 from mmembed.errors import StoreError
 from mmembed.index import snapshot
-from mmembed.index.scoring import Ids, Rows, cosines, rank, unit
+from mmembed.index.graph import Graph, Vectors
+from mmembed.index.scan import Scan
+from mmembed.index.scoring import Ids, Rows, rank, unit
 from mmembed.index.snapshot import Stamp
 from mmembed.types import Background, Kind, Ranked
 
 log = logging.getLogger(__name__)
 
-CONNECTIVITY = 16
-EXPANSION_ADD = 128
-EXPANSION_SEARCH = 512
-POOL = 256
-"""Candidates that HNSW is asked for, whatever k is: the order must not depend on k."""
 MARGIN = 32
-"""Candidates fetched beyond twice the wanted ones, for the exact rescoring to choose from."""
+"""Candidates fetched beyond twice the wanted ones, where HNSW's results go on exactly."""
 HEAD = 50
 """Results that HNSW finds, 98 in 100 or better even where vectors crowd; further down it misses
 more, so what comes after them is found exactly."""
-SINGLE_THREAD_BELOW = 10_000
-"""Small graphs that are built by several threads at once lose recall."""
-REBUILD_TOMBSTONES = 0.3
+FEW = 256
+"""Vectors that are scored one by one: no copy of all is made to find the best of them."""
 BACKGROUND_SIZE = 1024
-
-Vectors = NDArray[np.float16]
 
 
 class VectorView:
-    """A USearch index over the distinct vectors of one kind, and what is known of it.
+    """A graph over the distinct vectors of one kind, and what is known of it.
 
-    One lock stands around every call: USearch itself crashes when it is saved or
-    measured while something is added. Vectors are float16, as in the catalog.
+    One lock stands around every call of the graph. The scan, which exact search reads, is
+    made at first need, follows what comes and goes, and is read without the lock.
     """
 
     def __init__(self, path: Path, *, kind: Kind, dim: int, exact_limit: int) -> None:
@@ -57,29 +49,16 @@ class VectorView:
         self.saved_seq = -1
         """The last change that the snapshot on disk holds; -1 where there is none."""
         self._lock = threading.RLock()
-        self._removed = 0
-        self._index = self._empty()
-        self._rows: tuple[Ids, Rows] | None = None
-        self._sample: Rows | None = None
+        self._take(Graph(dim))
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._index)
-
-    def _empty(self) -> Index:
-        return Index(
-            ndim=self.dim,
-            metric="cos",
-            dtype="f16",
-            connectivity=CONNECTIVITY,
-            expansion_add=EXPANSION_ADD,
-            expansion_search=EXPANSION_SEARCH,
-        )
+            return len(self._graph)
 
     def ids(self) -> Ids:
         """The ids of all vectors in the view, rising."""
         with self._lock:
-            return np.sort(np.asarray(self._index.keys).astype(np.int64))
+            return self._graph.ids()
 
     # -- following the catalog -------------------------------------------------------
 
@@ -93,67 +72,76 @@ class VectorView:
         if found is None:
             return False
         content, stamp = found
-        index = self._empty()
         try:
-            index.load(content)
-        except Exception as error:  # USearch raises whatever its C++ core threw
-            log.warning("%s: cannot be loaded (%s); rebuilding it", self.path, error)
-            return False
-        if (index.ndim, len(index), index.dtype) != (self.dim, stamp.count, self._index.dtype):
-            log.warning("%s: holds something else than its stamp says; rebuilding it", self.path)
+            graph = Graph.opened(content, dim=self.dim, count=stamp.count, removed=stamp.removed)
+        except StoreError as error:
+            log.warning("%s: %s; rebuilding it", self.path, error)
             return False
         with self._lock:
-            self._index = index
-            index.expansion_search = EXPANSION_SEARCH
+            self._take(graph)
             self.seq = self.saved_seq = stamp.seq
             self.mark = stamp.mark
-            self._removed = stamp.removed
-            self._forget()
         return True
+
+    def _take(self, graph: Graph) -> None:
+        self._graph = graph
+        self._scan: Scan | None = None
+        self._sample: Rows | None = None
 
     def rebuild(self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int) -> None:
         """Build anew from all vectors of the catalog as of change `seq`. Where that fails,
         the view stays as it was."""
-        index = self._empty()
+        graph = Graph(self.dim)
         for ids, vectors in batches:
-            self._add(index, ids, vectors)
+            self._add(graph, ids, vectors)
         with self._lock:
-            self._index = index
-            self._removed = 0
+            self._take(graph)
             self.seq = seq
             self.saved_seq = -1
-            self._forget()
 
     def apply(
         self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], seq: int
     ) -> None:
         """Follow the catalog to change `seq`; ids that are there already are left alone."""
         with self._lock:
-            if len(added):
-                new = [i for i, known in enumerate(self._contains(added)) if not known]
-                self._add(self._index, [added[i] for i in new], vectors[new])
-                # USearch puts new vectors into the places of removed ones.
-                self._removed = max(0, self._removed - len(new))
-            gone = [i for i, known in zip(removed, self._contains(removed), strict=True) if known]
-            if gone:
-                # Without compact: that cuts edges without mending them, and ruins recall.
-                self._index.remove(np.asarray(gone, dtype=np.uint64))
-                self._removed += len(gone)
+            new = ~self._graph.contains(added)
+            if new.any():
+                self._enter(np.asarray(added, dtype=np.int64)[new], vectors[new])
+            gone = np.asarray(removed, dtype=np.int64)[self._graph.contains(removed)]
+            if len(gone):
+                self._leave(gone)
             self.seq = seq
-            if len(added) or gone:
-                self._forget()
+
+    def _enter(self, ids: Ids, vectors: Vectors) -> None:
+        scan, self._scan, self._sample = self._scan, None, None
+        self._add(self._graph, ids, vectors)
+        if scan is not None:
+            scan = scan.with_more(ids, unit(vectors))
+            self._scan = None if scan.outgrown else scan
+
+    def _leave(self, ids: Ids) -> None:
+        scan, self._scan, self._sample = self._scan, None, None
+        self._graph.remove(ids)
+        if scan is not None:
+            self._scan = scan.without(ids)
+
+    def _add(self, graph: Graph, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
+        try:
+            graph.add(ids, vectors)
+        except StoreError as error:
+            raise StoreError(f"{self.path}: {error}") from error
 
     @property
     def wants_rebuild(self) -> bool:
         """Whether so many vectors were removed that searching has become slow."""
         with self._lock:
-            return self._removed > max(100, REBUILD_TOMBSTONES * len(self._index))
+            return self._graph.wants_rebuild
 
     def save(self, collection: str, fingerprint: str, mark: str) -> None:
         """Publish a snapshot of the view as it is now, whose last change has this mark.
         Raises StoreError."""
         with self._lock:
-            content = self._index.save()
+            content = self._graph.bytes()
             stamp = self._stamp(collection, fingerprint, mark)
         try:
             snapshot.write(self.path, content, stamp)
@@ -170,40 +158,18 @@ class VectorView:
             dim=self.dim,
             seq=self.seq,
             mark=mark,
-            count=len(self._index),
-            removed=self._removed,
+            count=len(self._graph),
+            removed=self._graph.removed,
         )
-
-    def _contains(self, ids: Sequence[int]) -> NDArray[np.bool_]:
-        if not len(ids):
-            return np.zeros(0, dtype=bool)
-        return np.atleast_1d(self._index.contains(np.asarray(ids, dtype=np.uint64)))
-
-    def _add(self, index: Index, ids: Sequence[int], vectors: Vectors) -> None:
-        if not len(ids):
-            return
-        if vectors.shape != (len(ids), self.dim) or not _sound(vectors):
-            raise StoreError(f"{self.path}: a vector of the catalog is broken; restore a backup")
-        small = len(index) + len(ids) < SINGLE_THREAD_BELOW
-        index.add(
-            np.asarray(ids, dtype=np.uint64),
-            np.ascontiguousarray(vectors),
-            threads=1 if small else os.cpu_count() or 1,
-        )
-
-    def _forget(self) -> None:
-        self._rows = None
-        self._sample = None
 
     # -- searching -------------------------------------------------------------------
 
     def search(self, query: NDArray[np.float32], count: int) -> Ranked:
         """The `count` nearest vectors to a unit-norm float32 (dim,) query."""
         with self._lock:
-            if len(self._index) > self.exact_limit:
+            if len(self._graph) > self.exact_limit:
                 return self._search_graph(query, count)
-            ids, rows = self._matrix()
-        return rank(ids, rows @ query, lambda some: rows[np.searchsorted(ids, some)], query, count)
+        return self._search_exactly(query, count, None)
 
     def nearest(
         self, query: NDArray[np.float32], count: int, among: Sequence[int] | None
@@ -215,19 +181,35 @@ class VectorView:
 
     def search_among(self, query: NDArray[np.float32], ids: Sequence[int], count: int) -> Ranked:
         """The nearest among the vectors with these ids, always exactly."""
+        wanted = np.asarray(ids, dtype=np.int64)
+        if len(wanted) > FEW:
+            return self._search_exactly(query, count, wanted)
         with self._lock:
-            kept = np.asarray(ids, dtype=np.int64)[self._contains(ids)]
-            return rank(kept, cosines(kept, self._get, query), self._get, query, count)
+            kept = wanted[self._graph.contains(ids)]
+            return rank(kept, self._graph.rows, query, count, size=len(kept))
+
+    def _search_exactly(self, query: NDArray[np.float32], count: int, among: Ids | None) -> Ranked:
+        while True:
+            scan = self._scanned()
+            near, size = scan.nearest(query, count, among)  # as others may do meanwhile
+            with self._lock:
+                if scan is self._scan:  # or some of these vectors may be gone
+                    return rank(near, self._graph.rows, query, count, size=size)
+
+    def _scanned(self) -> Scan:
+        with self._lock:
+            if self._scan is None:
+                self._scan = Scan.of(self._graph.ids(), self._graph.rows)
+            return self._scan
 
     def _search_graph(self, query: NDArray[np.float32], count: int) -> Ranked:
-        size = len(self._index)
-        pool = self._keys(query, POOL, exact=False)
-        head = rank(pool, cosines(pool, self._get, query), self._get, query, min(count, HEAD))
+        size = len(self._graph)
+        pool = self._graph.pool(query)
+        head = rank(pool, self._graph.rows, query, min(count, HEAD), size=size)
         if count <= HEAD:
-            return Ranked(head.ids, head.scores, complete=count >= size)
+            return head
         # The same results come first, however many are asked for; the rest follows on them.
-        far = self._keys(query, 2 * count + MARGIN, exact=True)
-        tail = rank(far, cosines(far, self._get, query), self._get, query, len(far))
+        tail = self._search_exactly(query, 2 * count + MARGIN, None)
         after = (tail.scores < head.scores[-1]) | (
             (tail.scores == head.scores[-1]) & (tail.ids > head.ids[-1])
         )
@@ -235,33 +217,14 @@ class VectorView:
         scores = np.concatenate([head.scores, tail.scores[after]])[:count]
         return Ranked(ids, scores, complete=count >= size)
 
-    def _keys(self, query: NDArray[np.float32], count: int, *, exact: bool) -> Ids:
-        found = self._index.search(query, min(count, len(self._index)), exact=exact)
-        return np.asarray(found.keys).astype(np.int64)
-
     def background(self, query: NDArray[np.float32]) -> Background:
         """Mean and standard deviation of the query's cosines with up to 1,024 vectors."""
         with self._lock:
             if self._sample is None:
-                ids = self.ids()
+                ids = self._graph.ids()
                 # From all over the collection: neighbours in it are often of one folder.
-                self._sample = self._get(ids[:: max(1, -(-len(ids) // BACKGROUND_SIZE))])
+                self._sample = self._graph.rows(ids[:: max(1, -(-len(ids) // BACKGROUND_SIZE))])
             scores = self._sample @ query
         if not len(scores):
             return Background(0.0, 0.0)
         return Background(float(scores.mean()), float(scores.std()))
-
-    def _matrix(self) -> tuple[Ids, Rows]:
-        if self._rows is None:
-            ids = self.ids()
-            self._rows = ids, self._get(ids)
-        return self._rows
-
-    def _get(self, ids: Ids) -> Rows:
-        if not len(ids):
-            return np.empty((0, self.dim), dtype=np.float32)
-        return unit(np.vstack(self._index.get(ids.astype(np.uint64))))
-
-
-def _sound(vectors: Vectors) -> bool:
-    return bool(np.isfinite(vectors).all() and vectors.any(axis=1).all())
