@@ -19,6 +19,7 @@ from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
 from mmembed.encoder import ModelChoice, load_encoder, resolve_model
 from mmembed.errors import ImageError, ModelError, ModelMismatch, NotFound, Overloaded
+from mmembed.text_cache import TextCache
 from mmembed.types import Encoder, Failure, Picture
 
 Embedding = NDArray[np.float32]
@@ -71,6 +72,7 @@ class Embedder:
         self._catalog = catalog
         self._load = load
         self._encoder: Batcher | None = None
+        self._cached: TextCache | None = None
         self._claimed = False
         self._closed = False
         self._lock = threading.Lock()
@@ -92,13 +94,15 @@ class Embedder:
 
     @property
     def encoder(self) -> Encoder:
-        """The loaded model. Raises ModelError, and ModelMismatch where the folder holds
-        vectors of another."""
-        return self._batcher()
+        """The loaded model, which remembers the texts of requests. Raises ModelError, and
+        ModelMismatch where the folder holds vectors of another."""
+        if self._cached is None:
+            self._cached = TextCache(self._batcher())
+        return self._cached
 
     def claimed(self) -> Encoder:
-        """The loaded model, with the folder bound to it: for what writes vectors. Raises
-        as `encoder`."""
+        """The loaded model, with the folder bound to it: for what writes vectors, and embeds
+        each text but once. Raises as `encoder`."""
         encoder = self._batcher()
         if not self._claimed:
             self._catalog.claim(_identity(encoder))
@@ -120,6 +124,12 @@ class Embedder:
     def loaded(self) -> bool:
         """Whether the model is in memory."""
         return self._encoder is not None
+
+    def probe(self) -> None:
+        """Embed a text for the sake of it; a busy model proves that it lives by the answers it
+        gives, and a probe would queue behind them. Raises what the model raises."""
+        if not self.busy():
+            self._batcher().embed_texts(["health"])
 
     def busy(self) -> bool:
         """Whether requests wait for the model, and it answered others a moment ago."""

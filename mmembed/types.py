@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
+# NumPy is named here and not imported: the command line needs these types before it computes.
 Kind: TypeAlias = Literal["image", "caption"]
-Embeddings: TypeAlias = NDArray[np.float32]
+Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 (n, dim), each row unit-norm, so that a dot product is the cosine similarity."""
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
@@ -93,7 +93,7 @@ class Background:
         """Standard deviations above the mean, divided by five, clipped to [0, 1]."""
         if self.deviation <= 1e-6:
             return 1.0 if score >= self.mean else 0.0
-        return float(np.clip((score - self.mean) / self.deviation / 5, 0, 1))
+        return min(1.0, max(0.0, (score - self.mean) / self.deviation / 5))
 
 
 @dataclass(frozen=True)
@@ -183,3 +183,59 @@ class Encoder(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, start and end tokens included."""
+
+
+class WrappedEncoder:
+    """An encoder that says and does what another does; subclasses change what they are for."""
+
+    _encoder: Encoder
+
+    @property
+    def name(self) -> str:
+        """The model's id, as `--model` takes it."""
+        return self._encoder.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest over weights, preprocessing, tokenizer and pooling."""
+        return self._encoder.fingerprint
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self._encoder.dim
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied by before softmax or sigmoid."""
+        return self._encoder.logit_scale
+
+    @property
+    def logit_bias(self) -> float | None:
+        """Added after scaling by models trained with a sigmoid loss; else None."""
+        return self._encoder.logit_bias
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of one text window."""
+        return self._encoder.context_length
+
+    def preprocess(self, image: Image.Image) -> NDArray[np.float32]:
+        """RGB image → float32 (3, height, width), on the calling thread."""
+        return self._encoder.preprocess(image)
+
+    def embed_preprocessed(self, pixels: NDArray[np.float32]) -> Embeddings:
+        """float32 (n, 3, height, width) → float32 (n, dim), unit-norm."""
+        return self._encoder.embed_preprocessed(pixels)
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm."""
+        return self._encoder.embed_texts(texts)
+
+    def count_windows(self, text: str) -> int:
+        """How many windows `embed_texts` averages for this text, on the calling thread."""
+        return self._encoder.count_windows(text)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included, on the calling thread."""
+        return self._encoder.count_tokens(text)

@@ -19,6 +19,7 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "text_cache",
     "thumbnails",
     "zeroshot",
 }

@@ -46,11 +46,7 @@ class Pulse:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _beat(self) -> dict[str, Any]:
-        embedder = self.collection.embedder
-        # A busy model proves that it lives by the answers it gives; a probe would queue
-        # behind them, and its lateness would say nothing.
-        if not embedder.busy():
-            embedder.encoder.embed_texts(["health"])
+        self.collection.embedder.probe()
         return self.collection.describe()
 
 
