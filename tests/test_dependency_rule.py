@@ -44,6 +44,7 @@ OWNERS = {
     "fastapi": {"server"},
     "starlette": {"server"},
     "pydantic": {"server"},
+    "orjson": {"server"},
     "uvicorn": {"cli"},
     "tqdm": {"cli"},
     "argparse": {"cli"},

@@ -10,8 +10,8 @@ from fastapi.responses import FileResponse
 from pydantic import BeforeValidator
 
 from mmembed.collection import Collection
-from mmembed.server.answers import version_of
 from mmembed.server.bodies import collection_of
+from mmembed.server.encoding import version_of
 from mmembed.server.failures import printable
 from mmembed.server.items import ItemId
 
