@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +19,7 @@ from mmembed.errors import NotFound, QueryError
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
-from mmembed.types import EVERYTHING, Filter, Hit, Item, Kind, Term
+from mmembed.types import EVERYTHING, Filter, Hit, Item, Kind, SearchPage, Term
 from mmembed.views import Views
 
 __all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
@@ -29,16 +28,6 @@ BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong, on single words most of all; a "
     "full CLIP model finds far more."
 )
-
-
-@dataclass(frozen=True)
-class SearchPage:
-    """One page of hits, by falling score, ties by rising id."""
-
-    hits: tuple[Hit, ...]
-    next_cursor: str | None
-    notes: tuple[str, ...]
-    """What the asker should know, such as a query that was longer than the model reads."""
 
 
 class Collection:
@@ -98,6 +87,7 @@ class Collection:
             "images": self.catalog.count("image"),
             "captions": self.catalog.count("caption"),
             "notice": self.notice,
+            "collection": self.catalog.identity,
         }
 
     # -- indexing --------------------------------------------------------------------

@@ -79,12 +79,12 @@ class Embedder:
         self._decoders = ThreadPoolExecutor(threads, "decode")
 
     def close(self) -> None:
-        """Let what is being embedded finish, and let go of the model."""
+        """Let what is being embedded finish, and let go of the model. One that still loads is
+        not waited for: whoever loads it lets go of it."""
         self._decoders.shutdown(cancel_futures=True)
-        with self._lock:
-            self._closed = True
-            if self._encoder is not None:
-                self._encoder.close()
+        self._closed = True
+        if self._encoder is not None:
+            self._encoder.close()
 
     @cached_property
     def choice(self) -> ModelChoice:
@@ -125,6 +125,11 @@ class Embedder:
         """Whether the model is in memory."""
         return self._encoder is not None
 
+    @property
+    def loading(self) -> bool:
+        """Whether the model is being loaded."""
+        return self._encoder is None and self._lock.locked()
+
     def probe(self) -> None:
         """Embed a text for the sake of it; a busy model proves that it lives by the answers it
         gives, and a probe would queue behind them. Raises what the model raises."""
@@ -144,6 +149,8 @@ class Embedder:
                 raise Overloaded("the model is shutting down")
             if self._encoder is None:
                 self._encoder = self._open()
+                if self._closed:  # while it was loaded
+                    self._encoder.close()
             return self._encoder
 
     def _open(self) -> Batcher:

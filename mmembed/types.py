@@ -71,6 +71,16 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class SearchPage:
+    """One page of hits, by falling score, ties by rising id."""
+
+    hits: tuple[Hit, ...]
+    next_cursor: str | None
+    notes: tuple[str, ...]
+    """What the asker should know, such as a query that was longer than the model reads."""
+
+
+@dataclass(frozen=True)
 class Ranked:
     """The best vectors of a search, by falling score, ties by rising id."""
 

@@ -171,5 +171,6 @@ class HealthAnswer(BaseModel):
     images: int | None = None
     captions: int | None = None
     notice: Annotated[str | None, Field(description="what users should know of the model")] = None
+    collection: Annotated[str | None, Field(description="random id of the data folder")] = None
     error: ErrorDetails | None = None
     detail: str | None = None

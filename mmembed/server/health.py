@@ -54,6 +54,8 @@ class Pulse:
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers: a real embedding is made, unless it is busy with others."""
     pulse: Pulse = request.app.state.pulse
+    if pulse.collection.embedder.loading:
+        return _said({"status": "loading"}, 503)
     beat = asyncio.wrap_future(pulse.feel())
     try:
         known = await asyncio.wait_for(asyncio.shield(beat), PATIENCE_S)
