@@ -59,13 +59,22 @@ def announce(settings: Settings, listener: socket.socket, collection: str) -> Pa
         "collection": collection,
         **_expected(settings),
     }
-    with contextlib.suppress(OSError):
-        descriptor, aside = tempfile.mkstemp(dir=settings.data, prefix=FILE)
+    try:
+        _write(settings.data / FILE, json.dumps(facts))
+    except OSError:
+        return None
+    return settings.data / FILE
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
         with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(facts, file)
-        os.replace(aside, settings.data / FILE)
-        return settings.data / FILE
-    return None
+            file.write(text)
+        os.replace(aside, path)
+    except OSError:
+        os.unlink(aside)
+        raise
 
 
 def withdraw(announced: Path) -> None:
