@@ -176,27 +176,30 @@ class Collection:
 
     def original(self, item_id: int) -> tuple[Path, str]:
         """The file of an image and its media type. Raises NotFound."""
-        item = self.catalog.item(item_id)
+        return self._original(self.catalog.item(item_id))
+
+    def _original(self, item: Item) -> tuple[Path, str]:
         if item.kind != "image" or item.path is None or item.format is None:
-            raise NotFound(f"item {item_id}: is not an image")
+            raise NotFound(f"item {item.id}: is not an image")
         path = Path(item.path)
         if not path.is_file():
-            raise NotFound(f"item {item_id}: its file is no longer there; index its folder again")
+            raise NotFound(f"item {item.id}: its file is no longer there; index its folder again")
         if not os.access(path, os.R_OK):
-            raise NotFound(f"item {item_id}: its file may not be read; change its permissions")
+            raise NotFound(f"item {item.id}: its file may not be read; change its permissions")
         return path, media_type(item.format)
 
-    def thumbnail(self, item_id: int, size: int) -> bytes:
-        """A WebP picture of an image, at most `size` pixels on its longer side. Raises
-        NotFound, ImageError."""
-        path, _ = self.original(item_id)
-        limits = self.embedder.limits
-        return thumbnails.cached(
+    def thumbnail(self, item_id: int, size: int) -> tuple[bytes, Item]:
+        """A WebP picture of an image, at most `size` pixels on its longer side, and the image.
+        Raises NotFound, ImageError."""
+        item = self.catalog.item(item_id)
+        path, _ = self._original(item)
+        content = thumbnails.cached(
             self.catalog.folder / "thumbnails",
-            self.catalog.item(item_id).sha256,
+            item.sha256,
             size,
-            lambda: thumbnail(decode(path, limits=limits).image, size),
+            lambda: thumbnail(decode(path, limits=self.embedder.limits).image, size),
         )
+        return content, item
 
     # -- search ----------------------------------------------------------------------
 

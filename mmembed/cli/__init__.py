@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from mmembed.cli.options import add_collection_options
 from mmembed.cli.table import plain
@@ -49,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; writing more at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def program() -> NoReturn:
+    """What the shell calls. Leaves without Python's own clearing up, which takes a second or two
+    once torch is loaded: whatever has to be closed is closed by then."""
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _run(asked: argparse.Namespace) -> int:
