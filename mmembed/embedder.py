@@ -149,7 +149,7 @@ class Embedder:
                 raise Overloaded("the model is shutting down")
             if self._encoder is None:
                 self._encoder = self._open()
-                if self._closed:  # while it was loaded
+                if self._closed:  # in this moment
                     self._encoder.close()
             return self._encoder
 
@@ -159,6 +159,8 @@ class Embedder:
             lambda: self._load(name), batch=self._settings.batch, max_queue=self._settings.max_queue
         )
         try:
+            if self._closed:  # while it was loaded
+                raise Overloaded("the model is shutting down")
             if self._catalog.model() is not None:
                 self._catalog.claim(_identity(encoder))
         except BaseException:

@@ -20,6 +20,7 @@ from mmembed.server.failures import STATUS
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (
     ADDRESS,
+    PATIENCE_S,
     Gate,
     add,
     data_uri,
@@ -559,3 +560,57 @@ def test_views_that_cannot_be_saved_do_not_spoil_the_end(
 
         monkeypatch.setattr(collection, "publish", full)
     assert "no space left" in caplog.text
+
+
+def test_the_end_does_not_wait_for_a_model_that_still_loads(tmp_path: Path) -> None:
+    collection = open_collection(tmp_path)
+    started, go_on = threading.Event(), threading.Event()
+    encoder = FakeEncoder()
+
+    def slowly(name: str) -> FakeEncoder:
+        started.set()
+        assert go_on.wait(PATIENCE_S)
+        return encoder
+
+    collection.embedder._load = slowly
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(lambda: collection.embedder.encoder.embed_texts(["red"]))
+        assert started.wait(PATIENCE_S)
+        assert collection.embedder.loading
+        collection.close()  # returns before the model is there
+        assert not asking.done()
+        go_on.set()
+        with pytest.raises(errors.Overloaded, match="shutting down"):
+            asking.result(PATIENCE_S)
+    assert encoder.batches == []
+
+
+def test_a_health_question_is_answered_while_the_model_loads(tmp_path: Path) -> None:
+    collection = open_collection(tmp_path)
+    started, go_on = threading.Event(), threading.Event()
+
+    def slowly(name: str) -> FakeEncoder:
+        started.set()
+        assert go_on.wait(PATIENCE_S)
+        return FakeEncoder()
+
+    collection.embedder._load = slowly
+    with TestClient(create_app(collection), base_url=ADDRESS) as client:
+        with ThreadPoolExecutor(1) as pool:
+            searching = pool.submit(client.get, "/v1/search?q=red")
+            assert started.wait(PATIENCE_S)
+            for _ in range(3):
+                answer = client.get("/health")
+                assert (answer.status_code, answer.json()["status"]) == (503, "loading")
+            go_on.set()
+            assert searching.result(PATIENCE_S).status_code == 200
+        assert client.get("/health").status_code == 200
+
+
+def test_health_is_not_answered_from_what_is_remembered(tmp_path: Path) -> None:
+    encoder = FakeEncoder()
+    with serving(tmp_path, encoder) as (client, _):
+        for _ in range(3):
+            assert client.get("/health").status_code == 200
+            assert client.get("/v1/search?q=red").status_code == 200
+    assert encoder.batches == [1, 1, 1, 1]  # three for health, one for the words
