@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmembed.collection import Classified, Collection, ImageInput, SearchPage
+    from mmembed.collection import Classified, Collection, ImageInput
     from mmembed.config import Settings
     from mmembed.encoder import load_encoder
     from mmembed.errors import MmembedError
-    from mmembed.types import Encoder, Filter, Hit, Item, Label, Term
+    from mmembed.types import Encoder, Filter, Hit, Item, Label, SearchPage, Term
 
 __all__ = [
     "Classified",
@@ -34,11 +34,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "collection": ("Classified", "Collection", "ImageInput", "SearchPage"),
+    "collection": ("Classified", "Collection", "ImageInput"),
     "config": ("Settings",),
     "encoder": ("load_encoder",),
     "errors": ("MmembedError",),
-    "types": ("Encoder", "Filter", "Hit", "Item", "Label", "Term"),
+    "types": ("Encoder", "Filter", "Hit", "Item", "Label", "SearchPage", "Term"),
 }
 
 

@@ -1,7 +1,5 @@
 """`python -m mmembed` is `mmembed`."""
 
-import sys
+from mmembed.cli import program
 
-from mmembed.cli import main
-
-sys.exit(main())
+program()

@@ -9,16 +9,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from mmembed.config import Settings
 from mmembed.errors import Overloaded
-from mmembed.types import Embeddings, Encoder, Pixels
-
-if TYPE_CHECKING:
-    from PIL import Image
+from mmembed.types import Embeddings, Encoder, Pixels, WrappedEncoder
 
 _Inputs: TypeAlias = "Pixels | Sequence[str]"
 
@@ -47,7 +44,7 @@ class _Request:
 _Piece: TypeAlias = "tuple[_Request, _Inputs]"
 
 
-class Batcher:
+class Batcher(WrappedEncoder):
     """Wraps an Encoder and is one; any thread may call it.
 
     One thread of its own loads the model and runs it, which is how torch is fastest. What
@@ -74,7 +71,6 @@ class Batcher:
         self._closed = False
         self.answered_at = -math.inf
         """When the model last finished a batch, by time.monotonic(); shows that it lives."""
-        self._encoder: Encoder
         self._failure: BaseException | None = None
         loaded = threading.Event()
         arguments = (load, loaded)
@@ -87,61 +83,9 @@ class Batcher:
             raise self._failure
 
     @property
-    def name(self) -> str:
-        """The model's id, as `--model` takes it."""
-        return self._encoder.name
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex digest over weights, preprocessing, tokenizer and pooling."""
-        return self._encoder.fingerprint
-
-    @property
-    def dim(self) -> int:
-        """Length of an embedding."""
-        return self._encoder.dim
-
-    @property
-    def logit_scale(self) -> float:
-        """What cosines are multiplied by before softmax or sigmoid."""
-        return self._encoder.logit_scale
-
-    @property
-    def logit_bias(self) -> float | None:
-        """Added after scaling by models trained with a sigmoid loss; else None."""
-        return self._encoder.logit_bias
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of one text window."""
-        return self._encoder.context_length
-
-    @property
     def waiting(self) -> int:
         """How many requests wait, not counting those in the running batch."""
         return len(self._queue)
-
-    @property
-    def engine(self) -> str:
-        """What runs the model."""
-        return self._encoder.engine
-
-    @property
-    def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
-        return self._encoder.decode_side
-
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB image → uint8 (height, width, 3), on the calling thread."""
-        return self._encoder.preprocess(image)
-
-    def count_windows(self, text: str) -> int:
-        """How many windows `embed_texts` averages for this text, on the calling thread."""
-        return self._encoder.count_windows(text)
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a text, start and end tokens included, on the calling thread."""
-        return self._encoder.count_tokens(text)
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.
@@ -257,4 +201,7 @@ class Batcher:
     def _embed(self, pieces: list[_Piece]) -> Embeddings:
         if pieces[0][0].kind == "image":
             return self._encoder.embed_preprocessed(np.concatenate([i for _, i in pieces]))
-        return self._encoder.embed_texts([str(text) for _, inputs in pieces for text in inputs])
+        texts = [str(text) for _, inputs in pieces for text in inputs]
+        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        rows = self._encoder.embed_texts(list(places))
+        return rows[[places[text] for text in texts]]  # what several ask for is embedded once

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +18,7 @@ from mmembed.errors import NotFound, QueryError
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
-from mmembed.types import EVERYTHING, Filter, Hit, Item, Kind, Term
+from mmembed.types import EVERYTHING, Filter, Hit, Item, Kind, SearchPage, Term
 from mmembed.views import Views
 
 __all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
@@ -28,16 +27,6 @@ BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong, on single words most of all; a "
     "full CLIP model finds far more."
 )
-
-
-@dataclass(frozen=True)
-class SearchPage:
-    """One page of hits, by falling score, ties by rising id."""
-
-    hits: tuple[Hit, ...]
-    next_cursor: str | None
-    notes: tuple[str, ...]
-    """What the asker should know, such as a query that was longer than the model reads."""
 
 
 class Collection:
@@ -97,6 +86,7 @@ class Collection:
             "images": self.catalog.count("image"),
             "captions": self.catalog.count("caption"),
             "notice": self.notice,
+            "collection": self.catalog.identity,
         }
 
     # -- indexing --------------------------------------------------------------------
@@ -185,27 +175,30 @@ class Collection:
 
     def original(self, item_id: int) -> tuple[Path, str]:
         """The file of an image and its media type. Raises NotFound."""
-        item = self.catalog.item(item_id)
+        return self._original(self.catalog.item(item_id))
+
+    def _original(self, item: Item) -> tuple[Path, str]:
         if item.kind != "image" or item.path is None or item.format is None:
-            raise NotFound(f"item {item_id}: is not an image")
+            raise NotFound(f"item {item.id}: is not an image")
         path = Path(item.path)
         if not path.is_file():
-            raise NotFound(f"item {item_id}: its file is no longer there; index its folder again")
+            raise NotFound(f"item {item.id}: its file is no longer there; index its folder again")
         if not os.access(path, os.R_OK):
-            raise NotFound(f"item {item_id}: its file may not be read; change its permissions")
+            raise NotFound(f"item {item.id}: its file may not be read; change its permissions")
         return path, media_type(item.format)
 
-    def thumbnail(self, item_id: int, size: int) -> bytes:
-        """A WebP picture of an image, at most `size` pixels on its longer side. Raises
-        NotFound, ImageError."""
-        path, _ = self.original(item_id)
-        limits = self.embedder.limits
-        return thumbnails.cached(
+    def thumbnail(self, item_id: int, size: int) -> tuple[bytes, Item]:
+        """A WebP picture of an image, at most `size` pixels on its longer side, and the image.
+        Raises NotFound, ImageError."""
+        item = self.catalog.item(item_id)
+        path, _ = self._original(item)
+        content = thumbnails.cached(
             self.catalog.folder / "thumbnails",
-            self.catalog.item(item_id).sha256,
+            item.sha256,
             size,
-            lambda: thumbnail(decode(path, limits=limits, side=size).image, size),
+            lambda: thumbnail(decode(path, limits=self.embedder.limits, side=size).image, size),
         )
+        return content, item
 
     # -- search ----------------------------------------------------------------------
 

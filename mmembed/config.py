@@ -12,6 +12,8 @@ from typing import Any
 from mmembed.errors import InputError
 
 PREFIX = "MMEMBED_"
+CATALOG_FILE = "catalog.sqlite3"
+"""Name of the file in the data folder by which it is one."""
 MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit"})
 
 

@@ -19,6 +19,7 @@ from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
 from mmembed.encoder import ModelChoice, loader, resolve_model
 from mmembed.errors import ImageError, ModelError, ModelMismatch, NotFound, Overloaded
+from mmembed.text_cache import TextCache
 from mmembed.types import Encoder, Failure, Picture, Pixels
 
 Embedding = NDArray[np.float32]
@@ -68,18 +69,19 @@ class Embedder:
         self._catalog = catalog
         self._load = load or loader(settings)
         self._encoder: Batcher | None = None
+        self._cached: TextCache | None = None
         self._claimed = False
         self._closed = False
         self._lock = threading.Lock()
         self._decoders = ThreadPoolExecutor(threads, "decode")
 
     def close(self) -> None:
-        """Let what is being embedded finish, and let go of the model."""
+        """Let what is being embedded finish, and let go of the model. One that still loads is
+        not waited for: whoever loads it lets go of it."""
         self._decoders.shutdown(cancel_futures=True)
-        with self._lock:
-            self._closed = True
-            if self._encoder is not None:
-                self._encoder.close()
+        self._closed = True
+        if self._encoder is not None:
+            self._encoder.close()
 
     @cached_property
     def choice(self) -> ModelChoice:
@@ -89,13 +91,15 @@ class Embedder:
 
     @property
     def encoder(self) -> Encoder:
-        """The loaded model. Raises ModelError, and ModelMismatch where the folder holds
-        vectors of another."""
-        return self._batcher()
+        """The loaded model, which remembers the texts of requests. Raises ModelError, and
+        ModelMismatch where the folder holds vectors of another."""
+        if self._cached is None:
+            self._cached = TextCache(self._batcher())
+        return self._cached
 
     def claimed(self) -> Encoder:
-        """The loaded model, with the folder bound to it: for what writes vectors. Raises
-        as `encoder`."""
+        """The loaded model, with the folder bound to it: for what writes vectors, and embeds
+        each text but once. Raises as `encoder`."""
         encoder = self._batcher()
         if not self._claimed:
             self._catalog.claim(_identity(encoder))
@@ -118,6 +122,17 @@ class Embedder:
         """Whether the model is in memory."""
         return self._encoder is not None
 
+    @property
+    def loading(self) -> bool:
+        """Whether the model is being loaded."""
+        return self._encoder is None and self._lock.locked()
+
+    def probe(self) -> None:
+        """Embed a text for the sake of it; a busy model proves that it lives by the answers it
+        gives, and a probe would queue behind them. Raises what the model raises."""
+        if not self.busy():
+            self._batcher().embed_texts(["health"])
+
     def busy(self) -> bool:
         """Whether requests wait for the model, and it answered others a moment ago."""
         encoder = self._encoder  # without the lock, which is held while the model loads
@@ -131,6 +146,8 @@ class Embedder:
                 raise Overloaded("the model is shutting down")
             if self._encoder is None:
                 self._encoder = self._open()
+                if self._closed:  # in this moment
+                    self._encoder.close()
             return self._encoder
 
     def _open(self) -> Batcher:
@@ -139,6 +156,8 @@ class Embedder:
             lambda: self._load(name), batch=self._settings.batch, max_queue=self._settings.max_queue
         )
         try:
+            if self._closed:  # while it was loaded
+                raise Overloaded("the model is shutting down")
             if self._catalog.model() is not None:
                 self._catalog.claim(_identity(encoder))
         except BaseException:

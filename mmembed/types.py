@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
+# NumPy is named here and not imported: the command line needs these types before it computes.
 Kind: TypeAlias = Literal["image", "caption"]
-Embeddings: TypeAlias = NDArray[np.float32]
+Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 (n, dim), each row unit-norm, so that a dot product is the cosine similarity."""
 
-Pixels: TypeAlias = NDArray[np.uint8]
+Pixels: TypeAlias = "NDArray[np.uint8]"
 """uint8 (height, width, 3), sRGB, of the size that the model takes; many: (n, height, width, 3)."""
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
@@ -77,6 +77,16 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class SearchPage:
+    """One page of hits, by falling score, ties by rising id."""
+
+    hits: tuple[Hit, ...]
+    next_cursor: str | None
+    notes: tuple[str, ...]
+    """What the asker should know, such as a query that was longer than the model reads."""
+
+
+@dataclass(frozen=True)
 class Ranked:
     """The best vectors of a search, by falling score, ties by rising id."""
 
@@ -99,7 +109,7 @@ class Background:
         """Standard deviations above the mean, divided by five, clipped to [0, 1]."""
         if self.deviation <= 1e-6:
             return 1.0 if score >= self.mean else 0.0
-        return float(np.clip((score - self.mean) / self.deviation / 5, 0, 1))
+        return min(1.0, max(0.0, (score - self.mean) / self.deviation / 5))
 
 
 @dataclass(frozen=True)
@@ -197,3 +207,69 @@ class Encoder(Protocol):
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, start and end tokens included."""
+
+
+class WrappedEncoder:
+    """An encoder that says and does what another does; subclasses change what they are for."""
+
+    _encoder: Encoder
+
+    @property
+    def name(self) -> str:
+        """The model's id, as `--model` takes it."""
+        return self._encoder.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest over weights, preprocessing, tokenizer and pooling."""
+        return self._encoder.fingerprint
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self._encoder.dim
+
+    @property
+    def logit_scale(self) -> float:
+        """What cosines are multiplied by before softmax or sigmoid."""
+        return self._encoder.logit_scale
+
+    @property
+    def logit_bias(self) -> float | None:
+        """Added after scaling by models trained with a sigmoid loss; else None."""
+        return self._encoder.logit_bias
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of one text window."""
+        return self._encoder.context_length
+
+    @property
+    def engine(self) -> str:
+        """What runs the model."""
+        return self._encoder.engine
+
+    @property
+    def decode_side(self) -> int:
+        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+        return self._encoder.decode_side
+
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """RGB image → uint8 (height, width, 3), on the calling thread."""
+        return self._encoder.preprocess(image)
+
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm."""
+        return self._encoder.embed_preprocessed(pixels)
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm."""
+        return self._encoder.embed_texts(texts)
+
+    def count_windows(self, text: str) -> int:
+        """How many windows `embed_texts` averages for this text, on the calling thread."""
+        return self._encoder.count_windows(text)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included, on the calling thread."""
+        return self._encoder.count_tokens(text)

@@ -32,7 +32,7 @@ from tests.serving import (
 
 REAL = [sys.executable, "-m", "mmembed"]
 FAKE = [sys.executable, "-m", "tests.fake_mmembed"]
-COMMANDS = ("index", "search", "classify", "embed", "eval", "serve")
+COMMANDS = ("index", "search", "classify", "embed", "eval", "models", "serve")
 COLOURS = ["red", "green", "blue"]
 HOSTILE = "esc\x1b[31m\nline\u202e.png"
 

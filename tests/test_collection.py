@@ -340,7 +340,7 @@ def test_only_uploads_are_discarded(tmp_path: Path) -> None:
 
 def test_a_thumbnail_is_rendered_once(gallery: Collection) -> None:
     [hit] = gallery.search([Term(text="red")], k=1).hits
-    first = gallery.thumbnail(hit.item.id, 320)
+    first, _ = gallery.thumbnail(hit.item.id, 320)
     with Image.open(io.BytesIO(first)) as image:
         assert (image.format, image.size) == ("WEBP", (16, 16))
     [cached] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
@@ -356,10 +356,10 @@ def test_a_thumbnail_is_rendered_once(gallery: Collection) -> None:
 @pytest.mark.parametrize("rest", [b"", b"RIFF", b"half"])
 def test_a_thumbnail_that_was_cut_short_is_rendered_again(gallery: Collection, rest: bytes) -> None:
     [hit] = gallery.search([Term(text="red")], k=1).hits
-    first = gallery.thumbnail(hit.item.id, 320)
+    first, _ = gallery.thumbnail(hit.item.id, 320)
     [cached] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
     cached.write_bytes(rest if rest != b"half" else first[: len(first) // 2])
-    assert gallery.thumbnail(hit.item.id, 320) == first
+    assert gallery.thumbnail(hit.item.id, 320)[0] == first
     assert cached.read_bytes() == first
 
 

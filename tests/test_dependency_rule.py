@@ -20,6 +20,7 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "text_cache",
     "thumbnails",
     "zeroshot",
 }
@@ -49,6 +50,7 @@ OWNERS = {
     "fastapi": {"server"},
     "starlette": {"server"},
     "pydantic": {"server"},
+    "orjson": {"server"},
     "uvicorn": {"cli"},
     "tqdm": {"cli"},
     "argparse": {"cli"},

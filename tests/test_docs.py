@@ -36,8 +36,7 @@ def test_every_setting_is_documented(variable: str, default: str, meaning: str) 
 def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
-        assert f"mmembed {name}" in readme
+        assert f"mmembed {command}" in readme
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:

@@ -8,9 +8,10 @@ import uuid
 from pathlib import Path
 
 from mmembed.catalog.lock import WRITE_LOCK, WRITE_WAIT_S, exclusive
+from mmembed.config import CATALOG_FILE
 from mmembed.errors import StoreError
 
-FILE_NAME = "catalog.sqlite3"
+FILE_NAME = CATALOG_FILE
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 30
 

@@ -8,15 +8,25 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
 
-from mmembed.cli import classify, embed, eval, index, models, search, serve
 from mmembed.cli.options import add_collection_options
 from mmembed.cli.table import plain
 from mmembed.config import Settings
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-COMMANDS = (index, search, classify, embed, eval, models, serve)
+COMMANDS = {
+    "index": "embed pictures and captions into the collection",
+    "search": "find pictures or captions by words, by a picture, or by both",
+    "classify": "say which of your labels fits a picture",
+    "embed": "print embeddings of pictures and texts",
+    "eval": "measure how good a model and the index are on your pictures",
+    "models": "list the models, and measure which engine runs one fastest here",
+    "serve": "serve the web page and the HTTP API",
+}
+"""Each is a module of this package, and is imported when it is asked for."""
 
 DESCRIPTION = """\
 Search your pictures by words, by example and by label.
@@ -33,13 +43,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _allow_any_text()
     try:
         try:
-            return _run(_parser().parse_args(arguments))
+            arguments = sys.argv[1:] if arguments is None else arguments
+            return _run(_parser(*arguments[:1]).parse_args(arguments))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough; writing more at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+def program() -> NoReturn:
+    """What the shell calls. Leaves without Python's own clearing up, which takes a second or two
+    once torch is loaded: whatever has to be closed is closed by then."""
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -61,20 +80,24 @@ def _allow_any_text() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: str = "") -> argparse.ArgumentParser:
+    """Knows all commands, and the options of the one that is asked for."""
     parser = argparse.ArgumentParser(
         "mmembed", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+    for name, meaning in COMMANDS.items():
         sub = commands.add_parser(
-            name,
-            help=command.HELP,
-            description=command.DESCRIPTION,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            name, help=meaning, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        sub.set_defaults(run=command.run, settings_of=lambda parsed: {})
-        command.add_arguments(sub)
-        add_collection_options(sub)
+        if name == asked:
+            _add(name, sub)
     return parser
+
+
+def _add(name: str, parser: argparse.ArgumentParser) -> None:
+    command = import_module(f"mmembed.cli.{name}")
+    parser.description = command.DESCRIPTION
+    parser.set_defaults(run=command.run, settings_of=lambda parsed: {})
+    command.add_arguments(parser)
+    add_collection_options(parser)

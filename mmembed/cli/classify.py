@@ -12,7 +12,6 @@ from mmembed.collection import Classified, Collection, ImageInput
 from mmembed.config import Settings
 from mmembed.errors import InputError
 
-HELP = "say which of your labels fits a picture"
 DESCRIPTION = """\
 Give every picture a probability for each of your labels: any words will do.
 

@@ -12,7 +12,6 @@ from mmembed.config import Settings
 from mmembed.errors import InputError
 from mmembed.types import Failure
 
-HELP = "print embeddings of pictures and texts"
 DESCRIPTION = """\
 Print unit-norm embeddings as JSON Lines, for programs of your own. Nothing is indexed.
 

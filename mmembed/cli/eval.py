@@ -34,7 +34,6 @@ from mmembed.eval import (
 )
 from mmembed.types import Failure
 
-HELP = "measure how good a model and the index are on your pictures"
 DESCRIPTION = """\
 Measure how well a model knows your pictures, and what the index loses.
 

@@ -12,7 +12,6 @@ from mmembed.collection import Collection
 from mmembed.config import Settings
 from mmembed.ingest import Report
 
-HELP = "embed pictures and captions into the collection"
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
 run it again: it goes on where it was.

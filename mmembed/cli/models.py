@@ -8,7 +8,6 @@ from mmembed.cli.table import table
 from mmembed.config import Settings
 from mmembed.models import ENGINES, RECOMMENDED, engines_of, models_like
 
-HELP = "list the models, and measure which engine runs one fastest here"
 DESCRIPTION = """\
 List the ids that --model takes, or try every engine with one model and say how fast each is.
 

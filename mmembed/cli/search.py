@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from mmembed.cli import service
 from mmembed.cli.table import print_json, table
-from mmembed.collection import Collection, SearchPage
 from mmembed.config import Settings
 from mmembed.errors import QueryError
-from mmembed.types import EVERYTHING, KINDS, Filter, Hit, Term
+from mmembed.types import EVERYTHING, KINDS, Filter, Hit, Item, SearchPage, Term
 
-HELP = "find pictures or captions by words, by a picture, or by both"
+if TYPE_CHECKING:
+    from mmembed.collection import Collection
+
 DESCRIPTION = """\
 Find what is nearest in meaning.
 
@@ -22,6 +26,8 @@ Find what is nearest in meaning.
   mmembed search --image sunset.jpg -k 5
   mmembed search "at night" --image street.jpg
   mmembed search --image mystery.jpg --kind caption
+
+While `mmembed serve` runs on the same folder, it answers, at once; else the model is loaded.
 """
 
 
@@ -41,16 +47,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Search and print; 0 also where nothing was found."""
     if asked.k < 1 or asked.k > settings.max_k:
         raise QueryError(f"-k {asked.k}: expected 1 to {settings.max_k}")
-    chosen = Filter(tuple(asked.tag)) if asked.tag else EVERYTHING
-    with Collection(settings) as collection:
-        page = collection.search(
-            _terms(collection, asked),
-            k=asked.k,
-            kind=asked.kind,
-            cursor=asked.cursor,
-            chosen=chosen,
-        )
-        model = collection.model_name
+    page, model = _of_service(settings, asked) or _of_folder(settings, asked)
     if asked.json:
         print_json(_as_json(page, model))
         return 0
@@ -67,6 +64,21 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     return 0
 
 
+def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPage, str]:
+    from mmembed.collection import Collection  # takes longer than asking a running server
+
+    chosen = Filter(tuple(asked.tag)) if asked.tag else EVERYTHING
+    with Collection(settings) as collection:
+        page = collection.search(
+            _terms(collection, asked),
+            k=asked.k,
+            kind=asked.kind,
+            cursor=asked.cursor,
+            chosen=chosen,
+        )
+        return page, collection.model_name
+
+
 def _terms(collection: Collection, asked: argparse.Namespace) -> list[Term]:
     terms = [Term(text=asked.words)] if asked.words is not None else []
     if asked.image is not None:
@@ -76,11 +88,44 @@ def _terms(collection: Collection, asked: argparse.Namespace) -> list[Term]:
     return terms
 
 
+def _of_service(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPage, str] | None:
+    """What a running server of the folder answers. None where none does: what is wrong with a
+    question is then found out, and said, as without it."""
+    query: dict[str, Any] = {"k": asked.k, "kind": asked.kind, "cursor": asked.cursor}
+    query["filter"] = {"tags": asked.tag}
+    try:
+        query["query"] = _sent_terms(asked)
+    except OSError:
+        return None
+    running = service.find(settings)
+    answer = None if running is None else running.search(query)
+    if answer is None:
+        return None
+    hits = tuple(map(_hit, answer["hits"]))
+    return SearchPage(hits, answer["next_cursor"], tuple(answer["notes"])), answer["model"]
+
+
+def _sent_terms(asked: argparse.Namespace) -> list[dict[str, Any]]:
+    terms: list[dict[str, Any]] = [{"text": asked.words}] if asked.words is not None else []
+    if asked.image is not None:
+        if not asked.image.is_file():
+            raise FileNotFoundError(asked.image)
+        terms.append({"image": base64.b64encode(asked.image.read_bytes()).decode()})
+    if asked.item is not None:
+        terms.append({"item": asked.item})
+    return terms
+
+
+def _hit(sent: dict[str, Any]) -> Hit:
+    known = {one.name: sent[one.name] for one in fields(Item) if one.name in sent}
+    return Hit(Item(**{**known, "tags": tuple(sent["tags"])}), sent["score"], sent["relevance"])
+
+
 def _row(hit: Hit) -> tuple[str, ...]:
     item = hit.item
     return (
         f"{hit.score:.3f}",
-        "▮" * round(hit.relevance * 10),
+        "▮" * round(round(hit.relevance, 4) * 10),
         str(item.id),
         _shown(item.path),
         item.caption or "",

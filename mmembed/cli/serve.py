@@ -6,14 +6,21 @@ import argparse
 import logging
 import socket
 import sys
+import threading
+import time
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mmembed.collection import Collection
+from mmembed.cli import service
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
 
-HELP = "serve the web page and the HTTP API"
+if TYPE_CHECKING:
+    import uvicorn
+
+    from mmembed.collection import Collection
+
 DESCRIPTION = """\
 Serve the web page and the HTTP API of a collection.
 
@@ -27,6 +34,7 @@ environment, of this and of every other command:
 )
 GRACE_S = 20
 BACKLOG = 2048
+POLL_S = 0.01
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,14 +52,16 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Serve until interrupted; what was asked before is answered first."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     listener = _listen(settings)
-    collection = Collection(settings)
     try:
-        collection.embedder.encoder  # noqa: B018  loaded before the first request is let in
-        _greet(settings, collection, listener.getsockname()[1])
-        _serve(collection, listener)
+        from mmembed.collection import Collection  # after the port is known to be free
+
+        collection = Collection(settings)
+        try:
+            _serve(collection, listener)
+        finally:
+            collection.close()
     finally:
         listener.close()
-        collection.close()
     return 0
 
 
@@ -67,9 +77,55 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    # Uvicorn raises the signal that ended it once more, after everything is shut down.
-    with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+    server = uvicorn.Server(config)
+    opening = Opening(collection, listener, server)
+    opening.start()
+    try:
+        # Uvicorn raises the signal that ended it once more, after everything is shut down.
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    finally:
+        opening.undo()
+    if opening.error is not None:
+        raise opening.error
+
+
+class Opening(threading.Thread):
+    """Loads the model while the server answers already: /health says that it is loading, and
+    who searches waits. A model that cannot be loaded ends the server."""
+
+    def __init__(
+        self, collection: Collection, listener: socket.socket, server: uvicorn.Server
+    ) -> None:
+        super().__init__(name="mmembed-opening", daemon=True)
+        self.error: Exception | None = None
+        self._collection = collection
+        self._listener = listener
+        self._server = server
+        self._announced: Path | None = None
+
+    def run(self) -> None:
+        """What the thread does."""
+        while not self._server.started:  # importing torch first would hold it up for seconds
+            if self._server.should_exit:
+                return
+            time.sleep(POLL_S)
+        try:
+            self._collection.embedder.encoder  # noqa: B018  is loaded
+            known = self._collection.describe()
+            self._announced = service.announce(
+                self._collection.settings, self._listener, str(known["collection"])
+            )
+            _greet(self._collection, known, self._listener.getsockname()[1])
+        except Exception as error:
+            if not self._server.should_exit:  # else it is the end that interrupted it
+                self.error = error
+                self._server.should_exit = True
+
+    def undo(self) -> None:
+        """Nobody shall look for the server any more."""
+        if self._announced is not None:
+            service.withdraw(self._announced)
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -78,7 +134,7 @@ def _listen(settings: Settings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-        # From here on callers wait for the model to be loaded, and no second server gets by.
+        # From here on callers wait for the server, and no second one gets by.
         listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
@@ -90,8 +146,8 @@ def _listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def _greet(settings: Settings, collection: Collection, port: int) -> None:
-    known = collection.describe()
+def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
+    settings = collection.settings
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"mmembed   http://{address}:{port}")
     print(f"model     {known['model']}, {known['dim']} dimensions")

@@ -1,19 +1,12 @@
-"""Answer shapes, and how the program's types become them."""
+"""Answer shapes, as the description of the API gives them."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import Annotated, Any, TypeAlias
-from urllib.parse import quote
+from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, Field
 
-from mmembed.collection import Classified
-from mmembed.server.failures import body
-from mmembed.types import Hit, Item, Kind
-
-BROWSER_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"})
-VERSION_CHARS = 12
+from mmembed.types import Kind
 
 Score: TypeAlias = Annotated[float, Field(description="cosine similarity, in [-1, 1]")]
 
@@ -58,6 +51,7 @@ class ItemAnswer(BaseModel):
     sha256: Annotated[str, Field(description="of the image file, or of the caption's UTF-8 text")]
     image_id: Annotated[int | None, Field(description="of a caption, the image it describes")]
     modified: Annotated[str | None, Field(description="when the file was changed; ISO 8601")]
+    mtime_ns: Annotated[int | None, Field(description="the same, in nanoseconds since 1970")]
     shown_by_browsers: bool
     links: Links | None
 
@@ -177,85 +171,6 @@ class HealthAnswer(BaseModel):
     images: int | None = None
     captions: int | None = None
     notice: Annotated[str | None, Field(description="what users should know of the model")] = None
+    collection: Annotated[str | None, Field(description="random id of the data folder")] = None
     error: ErrorDetails | None = None
     detail: str | None = None
-
-
-def version_of(item: Item) -> str:
-    """What changes in an image's addresses when its content does."""
-    return item.sha256[:VERSION_CHARS]
-
-
-def links(item: Item) -> Links | None:
-    """None for a caption without an image."""
-    image_id = item.id if item.kind == "image" else item.image_id
-    if image_id is None:
-        return None
-    base = f"/v1/items/{image_id}"
-    # The content in the address makes the answer cacheable for ever.
-    version = f"?v={quote(version_of(item))}" if item.kind == "image" else ""
-    return Links(
-        self=base,
-        thumbnail=f"{base}/thumbnail{version}",
-        preview=f"{base}/thumbnail{version}{'&' if version else '?'}size=1280",
-        image=f"{base}/image{version}",
-    )
-
-
-def item_answer(item: Item) -> ItemAnswer:
-    """An item as clients see it."""
-    return ItemAnswer(**_facts(item))
-
-
-def whole_item(item: Item) -> WholeItem:
-    """An item with all its captions."""
-    return WholeItem(**_facts(item), captions=list(item.captions))
-
-
-def hit_answer(hit: Hit) -> HitAnswer:
-    """A search result as clients see it."""
-    return HitAnswer(
-        **_facts(hit.item), score=round(hit.score, 6), relevance=round(hit.relevance, 4)
-    )
-
-
-def classified_answer(result: Classified, status: int) -> Labelled | NotLabelled:
-    """The labels of one image, or its error with the status it would have had alone."""
-    if result.failure is not None:
-        failure = result.failure
-        error = body(failure.message, kind=failure.error, code=status)["error"]
-        return NotLabelled(index=result.index, name=result.name, error=ErrorDetails(**error))
-    labels = [
-        LabelAnswer(label=one.label, probability=one.probability, score=round(one.score, 6))
-        for one in result.labels
-    ]
-    return Labelled(index=result.index, name=result.name, labels=labels)
-
-
-def _facts(item: Item) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "kind": item.kind,
-        "path": item.path,
-        "caption": item.caption,
-        "tags": list(item.tags),
-        "width": item.width,
-        "height": item.height,
-        "bytes": item.bytes,
-        "format": item.format,
-        "sha256": item.sha256,
-        "image_id": item.image_id,
-        "modified": _iso(item.mtime_ns),
-        "shown_by_browsers": item.format in BROWSER_FORMATS,
-        "links": links(item),
-    }
-
-
-def _iso(mtime_ns: int | None) -> str | None:
-    if mtime_ns is None:
-        return None
-    try:
-        moment = datetime.fromtimestamp(mtime_ns / 1e9, timezone.utc)
-    except (OverflowError, ValueError, OSError):  # a file may claim any time
-        return None
-    return moment.isoformat(timespec="seconds")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from mmembed import errors
 from mmembed.collection import Classified, Collection, ImageInput
-from mmembed.server.answers import ClassifyAnswer, classified_answer
+from mmembed.server.answers import ClassifyAnswer
 from mmembed.server.bodies import (
     AnyBody,
     Form,
@@ -18,6 +18,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
+from mmembed.server.encoding import JsonAnswer, classified_json
 from mmembed.server.failures import STATUS
 from mmembed.server.openapi import FILE, form_of, many, takes
 from mmembed.server.schemas import ClassifyRequest, ImageShape
@@ -42,8 +43,10 @@ LISTS = ("labels", "templates")
 OPTIONS = ("mode", "top_k", "model")
 
 
-@router.post("/v1/classify", openapi_extra=takes(ClassifyRequest, FORM))
-def classify(request: Request, body: AnyBody) -> ClassifyAnswer:
+@router.post(
+    "/v1/classify", response_model=ClassifyAnswer, openapi_extra=takes(ClassifyRequest, FORM)
+)
+def classify(request: Request, body: AnyBody) -> JsonAnswer:
     """Probabilities of labels for every image; a bad image has an error of its own."""
     collection = collection_of(request)
     inputs: list[ImageInput | Failure]
@@ -58,10 +61,12 @@ def classify(request: Request, body: AnyBody) -> ClassifyAnswer:
     results = collection.classifier.classify(
         inputs, asked.labels, templates=asked.templates or None, mode=asked.mode, top=asked.top_k
     )
-    return ClassifyAnswer(
-        results=[classified_answer(result, _status(result)) for result in results],
-        model=collection.model_name,
-        mode=asked.mode or collection.classifier.default_mode,
+    return JsonAnswer(
+        {
+            "results": [classified_json(result, _status(result)) for result in results],
+            "model": collection.model_name,
+            "mode": asked.mode or collection.classifier.default_mode,
+        }
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmembed import errors
 from mmembed.collection import Collection, ImageInput
-from mmembed.server.answers import Embedding, EmbeddingsAnswer, ModelAnswer, ModelsAnswer, Usage
+from mmembed.server.answers import EmbeddingsAnswer, ModelAnswer, ModelsAnswer
 from mmembed.server.bodies import (
     JsonBody,
     check_count,
@@ -20,6 +20,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
+from mmembed.server.encoding import JsonAnswer
 from mmembed.server.openapi import takes
 from mmembed.server.schemas import EmbeddingsRequest
 from mmembed.types import Embeddings, Failure
@@ -27,8 +28,10 @@ from mmembed.types import Embeddings, Failure
 router = APIRouter(tags=["embeddings"])
 
 
-@router.post("/v1/embeddings", openapi_extra=takes(EmbeddingsRequest))
-def create_embeddings(request: Request, body: JsonBody) -> EmbeddingsAnswer:
+@router.post(
+    "/v1/embeddings", response_model=EmbeddingsAnswer, openapi_extra=takes(EmbeddingsRequest)
+)
+def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, or of images with `"modality": "image"`."""
     collection = collection_of(request)
     asked = parse(body, EmbeddingsRequest)
@@ -38,12 +41,17 @@ def create_embeddings(request: Request, body: JsonBody) -> EmbeddingsAnswer:
     _check_dimensions(asked.dimensions, collection)
     embed = _images if asked.modality == "image" else _texts
     rows, tokens = embed(collection, inputs)
-    return EmbeddingsAnswer(
-        data=[
-            Embedding(index=index, embedding=_encode(row, asked)) for index, row in enumerate(rows)
-        ],
-        model=collection.model_name,
-        usage=Usage(prompt_tokens=tokens, total_tokens=tokens),
+    write = _packed if asked.encoding_format == "base64" else np.ascontiguousarray
+    return JsonAnswer(
+        {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": index, "embedding": write(row)}
+                for index, row in enumerate(rows)
+            ],
+            "model": collection.model_name,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        }
     )
 
 
@@ -104,8 +112,5 @@ def _error_of(failure: Failure) -> errors.MmembedError:
     return kind(failure.message)
 
 
-def _encode(row: NDArray[np.float32], asked: EmbeddingsRequest) -> list[float] | str:
-    if asked.encoding_format == "base64":
-        return base64.b64encode(row.astype("<f4").tobytes()).decode()
-    floats: list[float] = row.tolist()
-    return floats
+def _packed(row: NDArray[np.float32]) -> str:
+    return base64.b64encode(np.ascontiguousarray(row, "<f4").data).decode()

@@ -46,11 +46,7 @@ class Pulse:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _beat(self) -> dict[str, Any]:
-        embedder = self.collection.embedder
-        # A busy model proves that it lives by the answers it gives; a probe would queue
-        # behind them, and its lateness would say nothing.
-        if not embedder.busy():
-            embedder.encoder.embed_texts(["health"])
+        self.collection.embedder.probe()
         return self.collection.describe()
 
 
@@ -58,6 +54,8 @@ class Pulse:
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers: a real embedding is made, unless it is busy with others."""
     pulse: Pulse = request.app.state.pulse
+    if pulse.collection.embedder.loading:
+        return _said({"status": "loading"}, 503)
     beat = asyncio.wrap_future(pulse.feel())
     try:
         known = await asyncio.wait_for(asyncio.shield(beat), PATIENCE_S)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from mmembed.collection import Collection
 from mmembed.errors import QueryError
-from mmembed.server.answers import ItemsAnswer, WholeItem, item_answer, whole_item
+from mmembed.server.answers import ItemsAnswer, WholeItem
 from mmembed.server.bodies import (
     AnyBody,
     Form,
@@ -20,6 +20,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
+from mmembed.server.encoding import JsonAnswer, item_json, whole_item_json
 from mmembed.server.openapi import FILE, form_of, many, takes
 from mmembed.server.schemas import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Filter, Item
@@ -35,8 +36,8 @@ _CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-@router.get("")
-def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> ItemsAnswer:
+@router.get("", response_model=ItemsAnswer)
+def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
     """Items by rising id."""
     collection = collection_of(request)
     limit = asked.limit
@@ -50,15 +51,22 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> Items
         after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, chosen=chosen
     )
     more = len(page) > limit
-    return ItemsAnswer(
-        items=[item_answer(item) for item in page[:limit]],
-        next_cursor=str(page[limit - 1].id) if more else None,
-        total=collection.catalog.count(asked.kind, chosen),
+    return JsonAnswer(
+        {
+            "items": [item_json(item) for item in page[:limit]],
+            "next_cursor": str(page[limit - 1].id) if more else None,
+            "total": collection.catalog.count(asked.kind, chosen),
+        }
     )
 
 
-@router.post("", status_code=201, openapi_extra=takes(ItemRequest, FORM))
-def add_item(request: Request, body: AnyBody) -> WholeItem:
+@router.post(
+    "",
+    status_code=201,
+    response_model=WholeItem,
+    openapi_extra=takes(ItemRequest, FORM),
+)
+def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     """Add an image with captions and tags, or a caption alone."""
     collection = collection_of(request)
     if isinstance(body, Form):
@@ -67,7 +75,7 @@ def add_item(request: Request, body: AnyBody) -> WholeItem:
         asked = parse(body, ItemRequest)
         name = asked.name or "image"
         data = None if asked.image is None else image_bytes(asked.image, name)
-    return whole_item(_add(collection, name, data, asked))
+    return JsonAnswer(whole_item_json(_add(collection, name, data, asked)), status=201)
 
 
 def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
@@ -89,19 +97,20 @@ def _add(collection: Collection, name: str, data: bytes | None, asked: ItemReque
     return collection.add_caption(captions[0], tags=asked.tags)
 
 
-@router.get("/{item_id}")
-def get_item(request: Request, item_id: ItemId) -> WholeItem:
+@router.get("/{item_id}", response_model=WholeItem)
+def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
     """One item with all its captions."""
-    return whole_item(collection_of(request).catalog.item(item_id))
+    return JsonAnswer(whole_item_json(collection_of(request).catalog.item(item_id)))
 
 
-@router.patch("/{item_id}", openapi_extra=takes(ItemPatch))
-def change_item(request: Request, item_id: ItemId, body: JsonBody) -> WholeItem:
+@router.patch("/{item_id}", response_model=WholeItem, openapi_extra=takes(ItemPatch))
+def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
     asked = parse(body, ItemPatch)
     _check_texts(collection, asked.captions or [], asked.tags or [])
-    return whole_item(collection.update(item_id, tags=asked.tags, captions=asked.captions))
+    changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
+    return JsonAnswer(whole_item_json(changed))
 
 
 @router.delete("/{item_id}", status_code=204)

@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BeforeValidator
 
-from mmembed.collection import Collection
-from mmembed.server.answers import version_of
 from mmembed.server.bodies import collection_of
+from mmembed.server.encoding import version_of
 from mmembed.server.failures import printable
 from mmembed.server.items import ItemId
+from mmembed.types import Item
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
 
@@ -45,7 +45,7 @@ def get_image(request: Request, item_id: ItemId, v: str | None = None) -> Respon
         path,
         stat_result=path.stat(),
         media_type=media_type,
-        headers={"Cache-Control": _caching(collection, item_id, v)},
+        headers={"Cache-Control": _caching(collection.catalog.item(item_id), v)},
         filename=printable(path.name),
         content_disposition_type="inline",
     )
@@ -64,20 +64,17 @@ def get_thumbnail(
     request: Request, item_id: ItemId, size: ThumbnailSize = 320, v: str | None = None
 ) -> Response:
     """A small WebP picture, at most `size` pixels on its longer side."""
-    collection = collection_of(request)
-    content = collection.thumbnail(item_id, size)
+    content, item = collection_of(request).thumbnail(item_id, size)
     headers = {
         "ETag": f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"',
-        "Cache-Control": _caching(collection, item_id, v),
+        "Cache-Control": _caching(item, v),
     }
     return _unless_current(request, Response(content, media_type="image/webp", headers=headers))
 
 
-def _caching(collection: Collection, item_id: int, version: str | None) -> str:
+def _caching(item: Item, version: str | None) -> str:
     """An address that names the content it leads to never changes its answer."""
-    if version is None or version != version_of(collection.catalog.item(item_id)):
-        return REVALIDATE
-    return IMMUTABLE
+    return IMMUTABLE if version == version_of(item) else REVALIDATE
 
 
 def _unless_current(request: Request, response: Response) -> Response:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 
 from mmembed.collection import Collection
 from mmembed.errors import QueryError
-from mmembed.server.answers import SearchAnswer, hit_answer
+from mmembed.server.answers import SearchAnswer
 from mmembed.server.bodies import (
     JsonBody,
     check_count,
@@ -20,6 +20,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
+from mmembed.server.encoding import JsonAnswer, hit_json
 from mmembed.server.openapi import takes
 from mmembed.server.schemas import FilterShape, SearchRequest, TermShape, WordsQuery
 from mmembed.types import Filter, Term
@@ -27,8 +28,8 @@ from mmembed.types import Filter, Term
 router = APIRouter(tags=["search"])
 
 
-@router.get("/v1/search")
-def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> SearchAnswer:
+@router.get("/v1/search", response_model=SearchAnswer)
+def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to the words."""
     return _answer(
         collection_of(request),
@@ -43,25 +44,27 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
     )
 
 
-@router.post("/v1/search", openapi_extra=takes(SearchRequest))
-def search(request: Request, body: JsonBody) -> SearchAnswer:
+@router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
+def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
     return _answer(collection_of(request), parse(body, SearchRequest))
 
 
-def _answer(collection: Collection, asked: SearchRequest) -> SearchAnswer:
+def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     started = time.perf_counter()
     check_model(asked.model, collection)
     terms = _terms(asked)
     _check(collection, asked, terms)
     chosen = Filter(tuple(asked.filter.tags), asked.filter.folder)
     page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, chosen=chosen)
-    return SearchAnswer(
-        hits=[hit_answer(hit) for hit in page.hits],
-        next_cursor=page.next_cursor,
-        model=collection.model_name,
-        notes=list(page.notes),
-        took_ms=round((time.perf_counter() - started) * 1000, 2),
+    return JsonAnswer(
+        {
+            "hits": [hit_json(hit) for hit in page.hits],
+            "next_cursor": page.next_cursor,
+            "model": collection.model_name,
+            "notes": page.notes,
+            "took_ms": round((time.perf_counter() - started) * 1000, 2),
+        }
     )
 
 

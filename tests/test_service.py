@@ -1,0 +1,330 @@
+"""`mmembed search` through a running server: the same answers, and no other server is asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmembed.cli import main, service
+from mmembed.collection import Collection
+from mmembed.config import Settings
+from tests.fake_encoder import FakeEncoder
+from tests.serving import (
+    PATIENCE_S,
+    Process,
+    environment,
+    open_collection,
+    picture,
+    write_pictures,
+)
+
+Ask = Callable[..., tuple[int, str, str]]
+FAKE = (sys.executable, "-m", "tests.fake_mmembed")
+WITHOUT_MODEL = """
+import sys
+from mmembed.cli import main
+code = main(sys.argv[1:])
+heavy = {"torch", "numpy", "fastapi", "PIL", "sqlite3", "mmembed.collection"}
+print("loaded:", sorted(heavy & set(sys.modules)), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def settings_of(folder: Path, **more: Any) -> Settings:
+    return Settings.from_env({}, data=folder, **more)
+
+
+def fake(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(*FAKE, *arguments, **variables)
+
+
+def run(*command: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        env=environment(**variables),
+        timeout=PATIENCE_S,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collection of seven pictures, some with captions and tags."""
+    base = tmp_path_factory.mktemp("served")
+    colours = ["red", "green", "blue", "yellow", "purple", "white", "black"]
+    photos = write_pictures(base / "photos", colours)
+    lines = [{"file_name": f"{c}.png", "caption": f"a {c} field", "tags": ["x"]} for c in colours]
+    (photos / "captions.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    indexed = fake("index", photos, "--data", base / "data", "--model", "fake")
+    assert indexed.returncode == 0, indexed.stderr
+    return base / "data"
+
+
+@pytest.fixture(scope="module")
+def server(data: Path) -> Iterator[Process]:
+    with Process(FAKE, "--data", str(data)) as process:
+        yield process
+        assert process.end() == (0, "")
+        assert not (data / service.FILE).exists()
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Runs a command here, over the fake encoder: exit code, standard output and error."""
+    monkeypatch.setattr(Collection.__init__, "__defaults__", (lambda name: FakeEncoder(),))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def run_here(*arguments: str, **variables: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            return (main(arguments), *capsys.readouterr())
+
+    return run_here
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["red"],
+        ["a green field", "-k", "2"],
+        ["red", "--kind", "caption"],
+        ["red", "--tag", "x", "-k", "3"],
+        ["red", "--tag", "none"],
+        ["red", "--item", "3"],
+        ["--image", "IMAGE", "-k", "4"],
+        ["word " * 100],
+        ["red", "-k", "2", "--cursor", "CURSOR"],
+        ["red", "--item", "999999"],
+        ["--image", "missing.png"],
+        ["  "],
+        ["red", "--cursor", "nonsense"],
+    ],
+)
+@pytest.mark.parametrize("shown", [[], ["--json"]], ids=["table", "json"])
+def test_the_answer_is_that_of_the_folder(
+    server: Process, data: Path, tmp_path: Path, asked: list[str], shown: list[str], ask: Ask
+) -> None:
+    (tmp_path / "x.png").write_bytes(picture("green"))
+    first = ask("search", "red", "-k", "2", "--json", "--data", str(data))
+    known = {"IMAGE": str(tmp_path / "x.png"), "CURSOR": json.loads(first[1])["next_cursor"]}
+    command = ["search", *(known.get(word, word) for word in asked), *shown, "--data", str(data)]
+    # Another limit is another order as far as a server is concerned: the folder is asked.
+    assert ask(*command) == ask(*command, MMEMBED_EXACT_LIMIT="49999")
+
+
+def test_nothing_heavy_is_loaded(server: Process, data: Path) -> None:
+    finished = run(sys.executable, "-c", WITHOUT_MODEL, "search", "red", "--data", data)
+    assert finished.returncode == 0
+    assert "red.png" in finished.stdout
+    assert finished.stderr == "loaded: []\n"
+
+
+def test_only_who_owns_the_folder_sees_the_address(server: Process, data: Path) -> None:
+    assert (data / service.FILE).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_running_server_is_found(server: Process, data: Path) -> None:
+    found = service.find(settings_of(data))
+    assert found is not None
+    assert server.address == f"http://{found.host}:{found.port}"
+    assert service.find(settings_of(data, model="fake")) == found
+    assert service.find(settings_of(data, model="bundled")) is None
+
+
+def test_a_copy_of_the_folder_is_not_served(server: Process, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "copy")
+    assert (tmp_path / "copy" / service.FILE).is_file()
+    assert service.find(settings_of(tmp_path / "copy")) is None
+
+
+def test_a_server_of_another_folder_at_the_same_address(server: Process, data: Path) -> None:
+    left = (data / service.FILE).read_text()
+    try:
+        changed = {**json.loads(left), "collection": "0" * 32}
+        (data / service.FILE).write_text(json.dumps(changed))
+        assert service.find(settings_of(data)) is None
+    finally:
+        (data / service.FILE).write_text(left)
+
+
+# -- files that lie ------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    open_collection(tmp_path).close()
+    return tmp_path
+
+
+def leave(folder: Path, **changed: Any) -> None:
+    """A file as a server leaves it, with some facts changed."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert service.announce(settings_of(folder), listener, "abc") == folder / service.FILE
+    facts = json.loads((folder / service.FILE).read_text())
+    (folder / service.FILE).write_text(json.dumps({**facts, **changed}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"null", b'"x"', b"{}", b'{"host": 1, "port": "x"}', b"\xff\xfe", b"1" * 99],
+)
+def test_broken_files_count_for_nothing(folder: Path, content: bytes) -> None:
+    (folder / service.FILE).write_bytes(content)
+    assert service.find(settings_of(folder)) is None
+
+
+@pytest.mark.parametrize("port", [0, -1, 70000, None, [], "x"])
+def test_a_server_that_is_gone(folder: Path, port: object) -> None:
+    leave(folder)
+    assert service.find(settings_of(folder)) is None  # its port is closed
+    leave(folder, port=port)
+    assert service.find(settings_of(folder)) is None
+
+
+class Imposter(BaseHTTPRequestHandler):
+    """Answers everything alike, and notes what it was asked."""
+
+    asked: list[str]
+    said: bytes
+    status = 200
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.said)))
+        self.send_header("Location", "http://127.0.0.1:1/elsewhere")
+        self.end_headers()
+        self.wfile.write(self.said)
+
+    do_POST = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def imposter() -> Iterator[tuple[type[Imposter], int]]:
+    """A server that is not ours: its class, to say what it answers, and its port."""
+
+    class Handler(Imposter):
+        asked: list[str] = []  # noqa: RUF012
+        said = b"{}"
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield Handler, server.server_port
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (200, b""),
+        (200, b"<html>"),
+        (200, b"[]"),
+        (200, b'{"status": "ok"}'),
+        (200, b'{"status": "loading", "collection": "abc", "items": 1, "model": "fake"}'),
+        (200, b'{"status": "ok", "collection": "other", "items": 1, "model": "fake"}'),
+        (200, b'{"status": "ok", "collection": "abc", "items": 0, "model": "fake"}'),
+        (302, b'{"status": "ok", "collection": "abc", "items": 1, "model": "fake"}'),
+        (503, b'{"status": "ok", "collection": "abc", "items": 1, "model": "fake"}'),
+    ],
+)
+def test_whoever_else_listens_is_not_asked_to_search(
+    folder: Path, imposter: tuple[type[Imposter], int], status: int, said: bytes
+) -> None:
+    handler, port = imposter
+    handler.status, handler.said = status, said
+    leave(folder, port=port)
+    assert service.find(settings_of(folder)) is None
+    assert handler.asked == ["/health"]
+
+
+def test_an_answer_that_fails_is_none(folder: Path, imposter: tuple[type[Imposter], int]) -> None:
+    handler, port = imposter
+    handler.said = b'{"status": "ok", "collection": "abc", "items": 1, "model": "fake"}'
+    leave(folder, port=port)
+    found = service.find(settings_of(folder))
+    assert found is not None
+    handler.status = 429
+    assert found.search({"q": "red"}) is None
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "localhost", "example.org", "::", "0.0.0.0", ""])
+def test_nothing_is_sent_to_other_machines(
+    folder: Path, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(folder, host=host)
+
+    def ask(*arguments: object) -> Any:
+        raise AssertionError(f"asked {arguments}")
+
+    monkeypatch.setattr(service, "_ask", ask)
+    assert service.find(settings_of(folder)) is None
+
+
+def test_a_server_that_hangs_is_not_waited_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "HEALTH_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        leave(folder, port=listener.getsockname()[1])
+        assert service.find(settings_of(folder)) is None
+
+
+# -- the file ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("bound", "named"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")])
+def test_an_address_of_this_machine_is_left(folder: Path, bound: str, named: str) -> None:
+    with socket.create_server((bound, 0)) as listener:
+        assert service.announce(settings_of(folder), listener, "abc") is not None
+    assert json.loads((folder / service.FILE).read_text())["host"] == named
+
+
+def test_a_folder_that_cannot_be_written(folder: Path) -> None:
+    moved = settings_of(folder / "gone")
+    (folder / "gone").mkdir()
+    (folder / "catalog.sqlite3").rename(folder / "gone/catalog.sqlite3")
+    os.mkdir(folder / "gone" / service.FILE)  # where the file should be
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert service.announce(moved, listener, "abc") is None
+    assert sorted(path.name for path in (folder / "gone").iterdir() if "serving" in path.name) == [
+        service.FILE
+    ]
+
+
+def test_only_ones_own_address_is_withdrawn(folder: Path) -> None:
+    leave(folder, pid=-5)
+    service.withdraw(folder / service.FILE)
+    assert (folder / service.FILE).exists()
+    leave(folder)
+    service.withdraw(folder / service.FILE)
+    service.withdraw(folder / service.FILE)
+    assert not (folder / service.FILE).exists()
+
+
+def test_a_killed_server_leaves_a_file_that_nobody_believes(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data", ignore=shutil.ignore_patterns(service.FILE))
+    with Process(FAKE, "--data", str(tmp_path / "data")) as process:
+        process.child.kill()
+        process.child.wait()
+    assert (tmp_path / "data" / service.FILE).exists()
+    finished = fake("search", "red", "--data", tmp_path / "data")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "red.png" in finished.stdout
