@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def matrix_limits(seconds: float) -> dict[str, float | None]:
     return dict(json.loads(done.output))
 
 
-def limit_of(engine: str, limits: dict[str, float | None]) -> float | None:
+def limit_of(engine: str, limits: Mapping[str, float | None]) -> float | None:
     """The matrix limit that an engine of this name runs against; None where it does not say."""
     if "int8" in engine:
         return limits.get("int8")

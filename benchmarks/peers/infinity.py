@@ -24,7 +24,8 @@ async def embed(job: Job) -> list[Any]:
     """The next pictures are decoded while the engine works."""
     arguments = EngineArgs(
         model_name_or_path=str(job.weights / "transformers"),
-        engine="torch", device="cpu", dtype="float32", bettertransformer=False,
+        engine="torch", device="cpu", dtype="float32",
+        bettertransformer=False, model_warmup=False,
     )  # fmt: skip
     engine = AsyncEmbeddingEngine.from_args(arguments)
     paths, rows = job.paths(), []
