@@ -53,7 +53,7 @@ def asked() -> argparse.Namespace:
     found.peers = (found.peers or found.cache / "peers").expanduser().absolute()
     if found.quick:
         found.sizes, found.repeats, found.pictures = ["640x480"], 1, QUICK_PICTURES
-        found.batches, found.seconds, found.growth = [1, 8], 0.2, [10, 100]
+        found.batches, found.seconds, found.growth = [1, 8], 0.2, [20, 200]
     return found
 
 

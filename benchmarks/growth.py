@@ -3,6 +3,7 @@ memory indexing takes. The built-in model embeds, so that the store is seen besi
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 import sys
@@ -35,7 +36,12 @@ class Grown:
 
 
 def measure(cache: Path, sizes: Sequence[int]) -> list[Grown]:
-    """One collection, indexed at each size and asked; the pictures are kept in the cache."""
+    """One collection, indexed at each size and asked; the pictures are kept in the cache.
+
+    sizes: each larger than the one before by more than are added there. Raises ValueError.
+    """
+    if any(after <= before + ADDED for before, after in itertools.pairwise(sizes)):
+        raise ValueError(f"sizes {list(sizes)}: expected each above the one before by {ADDED}")
     with tempfile.TemporaryDirectory() as folder:
         shown_pictures = Path(folder) / "pictures"
         shown_pictures.mkdir()
