@@ -2,6 +2,7 @@
 # make run PHOTOS=~/Pictures    search your own
 # make test                     run all tests
 # make check                    ruff, mypy, dependency rule
+# make bench                    mmembed beside other projects; BENCH=--quick to see that it works
 #
 # TORCH="torch torchvision"     the newest torch instead of the tested one
 # TORCH= VENV=~/my-env          an environment of yours, with the torch that is in it
@@ -28,7 +29,7 @@ DATA ?= data/gallery
 MODEL ?= bundled
 endif
 
-.PHONY: run install test check format constraints wheel clean
+.PHONY: run install test check bench format constraints wheel clean
 
 run: install
 	@$(BIN)/mmembed index "$(SOURCE)" --data "$(DATA)" --model "$(MODEL)" || [ $$? -eq 1 ]
@@ -45,6 +46,10 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_dependency_rule.py
+
+# Options of `python -m benchmarks`, such as --engines, --photos and --cache.
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks $(BENCH)
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .

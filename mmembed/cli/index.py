@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 from mmembed.cli.bar import Bar
-from mmembed.cli.table import plain
+from mmembed.cli.table import plain, table
 from mmembed.collection import Collection
 from mmembed.config import Settings
-from mmembed.ingest import Report
+from mmembed.ingest import Report, limit
 
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifest with captions and tags; may be repeated",
     )  # fmt: skip
     parser.add_argument(
+        "--profile", action="store_true", help="say how busy each stage was, and which is the limit"
+    )
+    parser.add_argument(
         "--all-failures", action="store_true", help=f"list them all, not the first {SHOWN_FAILURES}"
     )
 
@@ -48,6 +51,9 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
             print(line)
         for line in failures(report, None if asked.all_failures else SHOWN_FAILURES):
             print(line, file=sys.stderr)
+        if asked.profile and report.stages:
+            for line in profile(report):
+                print(line)
         print(f"model: {collection.embedder.choice.reason}; folder: {settings.data}")
     if report.interrupted:
         print("interrupted; run the same command again to go on", file=sys.stderr)
@@ -84,6 +90,15 @@ def summary(report: Report) -> list[str]:
             "is a disk missing?"
         )
     return lines
+
+
+def profile(report: Report) -> list[str]:
+    """How busy each stage was. Stages that several threads work on are busy where all are."""
+    files = max(1, report.total - report.unchanged)
+    rows = [
+        (one.stage, f"{one.busy:.0%}", f"{one.seconds / files * 1000:.2f}") for one in report.stages
+    ]
+    return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {limit(report.stages)}"]
 
 
 def failures(report: Report, limit: int | None) -> list[str]:

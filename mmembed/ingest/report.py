@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mmembed.ingest.profile import StageTime
 from mmembed.types import Failure
 
 
@@ -28,3 +29,5 @@ class Report:
     interrupted: bool = False
     seconds: float = 0.0
     failures: list[Failure] = field(default_factory=list)
+    stages: list[StageTime] = field(default_factory=list)
+    """How long each stage was busy with the files that were new or changed."""

@@ -1,0 +1,95 @@
+"""The first stage: one file → its entry and the model's pixels, or why there are none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mmembed.catalog import CaptionEntry, Catalog, ImageEntry
+from mmembed.decode import Limits, decode, read_file
+from mmembed.errors import ImageError
+from mmembed.ingest.plan import Source
+from mmembed.ingest.profile import Profile
+from mmembed.types import Encoder, Failure, Pixels
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file as a decode thread leaves it; without pixels where its content is known."""
+
+    source: Source
+    entry: ImageEntry
+    """Carries the vector of a known content: its other items may be gone before it is written."""
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """Runs in the decode threads."""
+
+    catalog: Catalog
+    load: Callable[[], Encoder]
+    limits: Limits
+    profile: Profile
+
+    def __call__(self, source: Source) -> Prepared | Failure:
+        """Read, hash, decode and preprocess one file."""
+        try:
+            with self.profile.stage("read"):
+                data = read_file(source.path, limits=self.limits)
+                entry = _entry(source, hashlib.sha256(data).hexdigest())
+                copy = self._copy(entry)
+            if copy is not None:
+                return Prepared(source, copy, None)
+            return self._decoded(source, entry, data)
+        except ImageError as error:
+            return Failure(source.path, type(error).__name__, str(error))
+
+    def _decoded(self, source: Source, entry: ImageEntry, data: bytes) -> Prepared | Failure:
+        encoder = self.load()
+        with self.profile.stage("decode"):
+            side = encoder.decode_side
+            picture = decode(data, name=source.path, limits=self.limits, side=side)
+        entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
+        try:
+            with self.profile.stage("preprocess"):
+                return Prepared(source, entry, encoder.preprocess(picture.image))
+        except Exception as error:  # a model's preprocessing may raise anything
+            return failure_of(source.path, error)
+
+    def _copy(self, entry: ImageEntry) -> ImageEntry | None:
+        """The entry with what is known of its content; None where that is new."""
+        twin = self.catalog.content("image", entry.sha256)
+        vector = self.catalog.embeddings_of("image", [entry.sha256]).get(entry.sha256)
+        if twin is None or vector is None:
+            return None
+        return replace(
+            entry,
+            embedding=vector.astype(np.float32),
+            width=twin.width or 0,
+            height=twin.height or 0,
+            format=twin.format or "",
+        )
+
+
+def _entry(source: Source, sha256: str) -> ImageEntry:
+    return ImageEntry(
+        path=source.path,
+        sha256=sha256,
+        embedding=None,
+        width=0,
+        height=0,
+        bytes=source.stat.bytes,
+        format="",
+        mtime_ns=source.stat.mtime_ns,
+        captions=tuple(CaptionEntry(text, None) for text in source.captions),
+        tags=source.tags,
+    )
+
+
+def failure_of(path: str, error: Exception) -> Failure:
+    """What is told of a file that failed for a reason of its own."""
+    return Failure(path, type(error).__name__, f"{path}: {error}")

@@ -1,0 +1,61 @@
+"""How long each stage of an indexing was busy, and which one the others waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+STAGES = ("read", "decode", "preprocess", "embed", "commit")
+IN_THREADS = frozenset({"read", "decode", "preprocess"})
+"""The stages that several threads work on at once; of the others, each has one thread."""
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """What one stage took."""
+
+    stage: str
+    seconds: float
+    """Added up over the threads that work on it."""
+    busy: float
+    """The share of the time in which its threads worked on it, 0 to 1."""
+
+
+class Profile:
+    """Adds up the time of each stage; any thread may call."""
+
+    def __init__(self, threads: int) -> None:
+        """`threads`: how many read and decode."""
+        self._threads = threads
+        self._seconds = dict.fromkeys(STAGES, 0.0)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Counts the time inside for one of STAGES."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken = time.perf_counter() - started
+            with self._lock:
+                self._seconds[name] += taken
+
+    def times(self, elapsed: float) -> list[StageTime]:
+        """What each stage took of `elapsed` seconds."""
+        elapsed = max(elapsed, 1e-9)
+        return [
+            StageTime(name, taken, taken / elapsed / (self._threads if name in IN_THREADS else 1))
+            for name, taken in self._seconds.items()
+        ]
+
+
+def limit(times: list[StageTime]) -> str:
+    """The work that sets the pace: reading and decoding together, embedding, or committing."""
+    decoding = sum(one.busy for one in times if one.stage in IN_THREADS)
+    shares = {one.stage: one.busy for one in times if one.stage not in IN_THREADS}
+    shares["reading and decoding"] = decoding
+    return max(shares, key=lambda name: shares[name])

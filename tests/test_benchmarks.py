@@ -1,0 +1,145 @@
+"""The benchmark's arithmetic, not its timings."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.agreement import Disagreement, check
+from benchmarks.end_to_end import measure, rows
+from benchmarks.engines import limit_of
+from benchmarks.measurement import Repeated, fastest, startup_seconds, steady_rate, table
+from benchmarks.pictures import commented, fill, photograph
+from benchmarks.processes import RunFailed, run
+from benchmarks.ways import Group
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    """A machine that is twice as slow in the second round changes no ratio."""
+    ours, theirs = Repeated((80.0, 40.0, 84.0)), Repeated((40.0, 20.0, 42.0))
+    assert ours.over(theirs).rounds == (2.0, 2.0, 2.0)
+    assert ours.over(theirs).shown(2) == "2.00 (2.00–2.00)"
+
+
+def test_rounds_without_a_figure_are_left_out() -> None:
+    figures = Repeated((10.0, None, 30.0, 11.0))
+    assert figures.median == 11.0
+    assert figures.shown() == "11.0 (10.0–30.0)"
+    assert figures.over(Repeated((5.0, 5.0, None, 0.0))).rounds == (2.0, None, None, None)
+    assert Repeated((None,)).shown() == "–"
+    with pytest.raises(ValueError, match="shorter"):
+        figures.over(Repeated((1.0,)))
+
+
+def test_start_up_is_what_the_difference_leaves() -> None:
+    """3 seconds to start and 0.1 an image."""
+    assert steady_rate(100, 13.0, 23.0) == pytest.approx(10.0)
+    assert startup_seconds(13.0, 23.0) == pytest.approx(3.0)
+    assert steady_rate(100, 13.0, 12.9) is None
+
+
+def test_the_fastest_has_the_highest_median() -> None:
+    spiky, steady = Repeated((1.0, 2.0, 99.0)), Repeated((3.0, 3.0, 3.0))
+    assert fastest([spiky, Repeated((None, None, None)), steady]) is steady
+    assert fastest([Repeated(())]) is None
+
+
+def test_a_table_is_markdown() -> None:
+    assert table(("way", "n"), [["a|b", "1"], ["c", "20"]]).splitlines() == [
+        "| way  | n  |",
+        "| ---- | -- |",
+        "| a\\|b | 1  |",
+        "| c    | 20 |",
+    ]
+
+
+def test_vectors_that_differ_are_refused() -> None:
+    expected = np.eye(3, 8, dtype=np.float32)
+    assert check(expected * 7, expected, 0.9999) == pytest.approx(1)
+    with pytest.raises(Disagreement, match=r"cosine 0\.00000"):
+        check(expected[::-1], expected, 0.9999)
+    with pytest.raises(Disagreement, match="shape"):
+        check(expected[:2], expected, 0.9999)
+    with pytest.raises(Disagreement, match="nan"):
+        check(expected * np.float32("nan"), expected, 0.9999)
+
+
+@pytest.mark.parametrize(
+    ("engine", "limit"),
+    [
+        ("torch-float32", 450),
+        ("openvino-bfloat16", 850),
+        ("openvino-int8", 1600),
+        ("default", None),
+    ],
+)
+def test_engines_stand_beside_the_limit_of_their_numbers(engine: str, limit: float) -> None:
+    limits = {"float32": 200.0, "float32, medium": 450.0, "bfloat16": 850.0, "int8": 1600.0}
+    assert limit_of(engine, limits) == limit
+
+
+def test_pictures_are_distinct_files_of_the_asked_size(tmp_path: Path) -> None:
+    fill(tmp_path, 5, 2, lambda index: photograph(index, 64, 48))
+    files = [path.read_bytes() for path in sorted(tmp_path.iterdir())]
+    assert len(set(files)) == 5
+    decoded = [np.asarray(Image.open(io.BytesIO(data))) for data in files]
+    assert {pixels.shape for pixels in decoded} == {(48, 64, 3)}
+    assert (decoded[0] == decoded[2]).all()
+    assert (decoded[0] != decoded[1]).any()
+    assert commented(files[0], 7) == commented(files[0], 7) != files[0]
+
+
+def test_a_process_that_fails_says_why() -> None:
+    with pytest.raises(RunFailed, match="ValueError: no such engine"):
+        run([sys.executable, "-c", "raise ValueError('no such engine')"])
+    with pytest.raises(RunFailed, match="not installed: some-peer"):
+        run(["/nowhere/some-peer/bin/python", "-c", "pass"])
+    with pytest.raises(RunFailed, match="too long"):
+        run([sys.executable, "-c", "import time; time.sleep(60)"], timeout=0.2)
+
+
+@dataclass(frozen=True)
+class FakeWay:
+    """Gives one vector for every picture, or fails."""
+
+    name: str
+    vector: Sequence[float]
+    status: int = 0
+    group: Group = "peer"
+    python: Path = Path("/nowhere/python")
+    packages: tuple[str, ...] = ()
+    cosine_at_least: float = 0.9999
+
+    def command(self, pictures: Path, out: Path) -> list[str | Path]:
+        code = f"import sys, time; time.sleep(0.05 * {len(list(pictures.iterdir()))}); sys.exit"
+        return [sys.executable, "-c", f"{code}({self.status})"]
+
+    def vectors(self, pictures: Path, out: Path) -> NDArray[np.float32]:
+        return np.array([self.vector] * len(list(pictures.iterdir())), np.float32)
+
+
+def test_ways_that_fail_or_differ_stay_in_the_table_with_the_reason(tmp_path: Path) -> None:
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    for folder, count in ((once, 2), (twice, 4)):
+        folder.mkdir()
+        for index in range(count):
+            (folder / f"{index}.jpg").touch()
+    reference, good = FakeWay("reference", (1, 0), group="by hand"), FakeWay("good", (2, 0))
+    ways = [reference, good, FakeWay("other", (1, 1)), FakeWay("broken", (1, 0), status=3)]
+    timings = measure(ways, once, twice, repeats=2, warm_up=False)
+    lines = {row[0]: row for row in rows(timings)}
+    assert lines["other"][-1].startswith("not timed: vectors differ: cosine 0.70711")
+    assert lines["broken"][-1] == "not timed: ended with status 3"
+    assert lines["good"][7] == "1.00000"
+    assert len(timings[1].steady) == 2
+    assert set(timings[2].steady) == {None}
+    with pytest.raises(RunFailed, match="broken"):
+        measure([ways[3]], once, twice, repeats=1, warm_up=True)
