@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mmembed.config import Settings
-from mmembed.encoder import RECOMMENDED, list_models, measure_engines, resolve_model
+from mmembed.decode import Limits, decode
+from mmembed.encoder import (
+    RECOMMENDED,
+    list_models,
+    load_encoder,
+    measure_engines,
+    quantise,
+    resolve_model,
+)
 from mmembed.engines import ENGINES, Measured
+from mmembed.errors import ImageError, InputError
+from mmembed.ingest import scan
 
-__all__ = ["ENGINES", "RECOMMENDED", "Measured", "engines_of", "models_like"]
+__all__ = ["ENGINES", "RECOMMENDED", "Measured", "engines_of", "models_like", "quantise_with"]
+
+CALIBRATION, TRIAL = 300, 50
+"""Pictures that the ranges of numbers are taken from, and others that the result is tried on."""
+FEWEST = 20
 
 
 def models_like(words: Sequence[str]) -> list[str]:
@@ -22,3 +40,38 @@ def engines_of(settings: Settings) -> tuple[str, list[Measured]]:
     here; from then on `auto` goes by it. Raises ModelError."""
     name = resolve_model(settings.model).name
     return name, measure_engines(name, cache=settings.cache)
+
+
+def quantise_with(
+    settings: Settings, paths: Sequence[Path], progress: Callable[[int, int, int], None]
+) -> tuple[str, Measured]:
+    """Make `openvino-int8` of the model that the settings ask for, calibrated on pictures in
+    these folders. Raises InputError where there are too few, ModelError."""
+    name = resolve_model(settings.model).name
+    pixels = _pixels(name, settings, paths, progress)
+    kept = max(1, len(pixels) * TRIAL // (CALIBRATION + TRIAL))
+    return name, quantise(name, settings.cache, pixels[kept:], pixels[:kept])
+
+
+def _pixels(
+    name: str, settings: Settings, paths: Sequence[Path], progress: Callable[[int, int, int], None]
+) -> NDArray[np.uint8]:
+    """uint8 (n, height, width, 3): some pictures from all over the folders, in random order."""
+    encoder = load_encoder(name, engine="torch-float32", cache=settings.cache)
+    files = sorted(scan(paths).files)
+    order = np.random.default_rng(0).permutation(len(files))[: CALIBRATION + TRIAL]
+    limits = Limits(int(settings.max_image_mb * 1e6), int(settings.max_megapixels * 1e6))
+    rows: list[NDArray[np.uint8]] = []
+    for done, index in enumerate(order, start=1):
+        try:
+            picture = decode(files[index], limits=limits, side=encoder.decode_side)
+        except ImageError:
+            continue
+        finally:
+            progress(done, len(order), done - len(rows))
+        rows.append(encoder.preprocess(picture.image))
+    if len(rows) < FEWEST:
+        raise InputError(
+            f"{len(rows)} pictures can be read there; give at least {FEWEST}, better {CALIBRATION}"
+        )
+    return np.stack(rows)

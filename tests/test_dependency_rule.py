@@ -24,7 +24,7 @@ STAGES = {
     "thumbnails",
     "zeroshot",
 }
-COMPOSITION = ["models", "ingest", "views", "embedder", "classifier", "collection", "eval"]
+COMPOSITION = ["ingest", "models", "views", "embedder", "classifier", "collection", "eval"]
 """Each may use those before it, and every stage."""
 ENTRY_POINTS = {"cli", "server"}
 FROM_ENTRY_POINTS = FOUNDATION | {"collection", "ingest"}
@@ -34,6 +34,7 @@ OWNERS = {
     "pillow_heif": {"decode"},
     "torch": {"encoder", "engines"},
     "openvino": {"engines"},
+    "nncf": {"engines"},
     "tokenizers": {"encoder"},
     "ftfy": {"encoder"},
     "regex": {"encoder"},

@@ -224,3 +224,14 @@ def test_tokens_are_open_clips(tokenizers: tuple[Any, BpeTokenizer]) -> None:
 def test_other_tokenizers_are_left_to_open_clip() -> None:
     assert BpeTables.of(OPEN_CLIP, OPEN_CLIP.SimpleTokenizer(clean="canonicalize")) is None
     assert BpeTables.of(OPEN_CLIP, object()) is None
+
+
+def test_what_was_compiled_of_other_weights_is_thrown_away(model: str, tmp_path: Path) -> None:
+    name, folder = prepare(model, tmp_path)
+    (folder / "images-int8.blob").write_bytes((folder / "images-float32.blob").read_bytes())
+    (folder / "texts-int8.blob").write_bytes((folder / "texts-float32.blob").read_bytes())
+    assert load_encoder(name, engine="openvino-int8", cache=tmp_path).engine == "openvino-int8"
+    save_random(Path(name.removeprefix("local-dir:")), SMALL, OPENAI, seed=1)
+    load_encoder(name, engine="openvino-float32", cache=tmp_path)
+    with pytest.raises(ModelError, match="make it first: mmembed models --quantize"):
+        load_encoder(name, engine="openvino-int8", cache=tmp_path)

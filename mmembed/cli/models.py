@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
+from mmembed.cli.bar import Bar
 from mmembed.cli.table import table
 from mmembed.config import Settings
-from mmembed.models import ENGINES, RECOMMENDED, engines_of, models_like
+from mmembed.models import ENGINES, RECOMMENDED, Measured, engines_of, models_like, quantise_with
 
 DESCRIPTION = """\
 List the ids that --model takes, or try every engine with one model and say how fast each is.
@@ -14,6 +17,7 @@ List the ids that --model takes, or try every engine with one model and say how 
   mmembed models
   mmembed models siglip webli
   mmembed models --measure --model bundled
+  mmembed models --quantize ~/Pictures --model ViT-B-32/laion2b_s34b_b79k
 
 More models: hf-hub:organisation/name, and local-dir:FOLDER with files in open_clip's format.
 An engine is chosen by such a trial when a model is first loaded; --engine NAME overrides it.
@@ -24,10 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("words", nargs="*", metavar="WORD", help="only ids that hold these words")
     parser.add_argument("--measure", action="store_true", help="try every engine with --model")
+    parser.add_argument(
+        "--quantize", nargs="+", type=Path, metavar="PATH",
+        help="make the engine openvino-int8 of --model, calibrated on some of these pictures",
+    )  # fmt: skip
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Print; 1 where no model is called so."""
+    if asked.quantize:
+        return _quantise(settings, [path.expanduser() for path in asked.quantize])
     if asked.measure:
         return _measure(settings)
     names = models_like(asked.words)
@@ -38,6 +48,20 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 def _measure(settings: Settings) -> int:
     name, measured = engines_of(settings)
+    _print(name, sorted(measured, key=lambda one: -one.images_per_second))
+    return 0
+
+
+def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
+    with Bar() as bar:
+        name, measured = quantise_with(settings, paths, bar.update)
+        bar.close()
+    _print(name, [measured])
+    print(f"use it with --engine {measured.engine}; `mmembed eval … --engine` says what it loses")
+    return 0
+
+
+def _print(name: str, measured: Sequence[Measured]) -> None:
     print(f"{name}:")
     rows = [
         (
@@ -47,8 +71,7 @@ def _measure(settings: Settings) -> int:
             f"{one.cosine:.5f}",
             ENGINES[one.engine],
         )
-        for one in sorted(measured, key=lambda one: -one.images_per_second)
+        for one in measured
     ]
     for line in table(("engine", "images/s", "text, ms", "cosine", "what it is"), rows):
         print(line)
-    return 0

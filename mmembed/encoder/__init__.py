@@ -15,7 +15,7 @@ from mmembed.encoder.model_names import (
     resolve_model,
 )
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
-from mmembed.encoder.opening import load_encoder, loader, measure_engines
+from mmembed.encoder.opening import load_encoder, loader, measure_engines, quantise
 
 __all__ = [
     "BUNDLED_FOLDER",
@@ -26,5 +26,6 @@ __all__ = [
     "load_encoder",
     "loader",
     "measure_engines",
+    "quantise",
     "resolve_model",
 ]

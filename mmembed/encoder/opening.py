@@ -14,6 +14,9 @@ from mmembed.encoder.prepared import Prepared, keep
 from mmembed.engines import AUTO, Engine, Measured, check_name
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from mmembed.encoder.loading import LoadedModel
 
 
@@ -63,6 +66,22 @@ def measure_engines(name: str, cache: Path) -> list[Measured]:
     loaded = load_model(name)
     engine, measured = choose(AUTO, loaded.towers, device_of_choice())
     _keep(cache, loaded, engine, measured)
+    return measured
+
+
+def quantise(
+    name: str, cache: Path, calibration: NDArray[np.uint8], trial: NDArray[np.uint8]
+) -> Measured:
+    """Make `openvino-int8` of a model, calibrated on pictures, and try it on others; both
+    uint8 (n, height, width, 3). Raises ModelError."""
+    from mmembed.encoder.loading import load_model
+    from mmembed.engines.quantising import quantised
+
+    loaded = load_model(name)
+    engine, measured = quantised(loaded.towers, calibration, trial)
+    known = Prepared.find(cache, name)
+    others = [one for one in (known.measured if known else ()) if one.engine != engine.name]
+    _keep(cache, loaded, engine, [*others, measured])
     return measured
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from mmembed.encoder.bpe import BpeTables, BpeTokenizer
 from mmembed.encoder.facts import ModelFacts
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
-from mmembed.engines import AUTO, OPENVINO, Measured
+from mmembed.engines import AUTO, INT8, OPENVINO, Measured
 from mmembed.engines.openvino_engine import OpenVinoEngine, opened
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Prepared:
     @property
     def fastest(self) -> str | None:
         """The engine that `auto` stands for; None where nothing was measured."""
-        fit = [one for one in self.measured if one.exact_enough]
+        fit = [one for one in self.measured if one.exact_enough and one.engine != INT8]
         return max(fit, key=lambda one: one.images_per_second).engine if fit else None
 
     def encoder(self, asked: str) -> OpenClipEncoder | None:

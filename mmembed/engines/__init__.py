@@ -6,6 +6,6 @@ Owns OpenVINO, and torch beside the encoder. Neither is imported before an engin
 an engine of OpenVINO that was prepared before is opened without torch.
 """
 
-from mmembed.engines.names import AUTO, ENGINES, OPENVINO, Engine, Measured, check_name
+from mmembed.engines.names import AUTO, ENGINES, INT8, OPENVINO, Engine, Measured, check_name
 
-__all__ = ["AUTO", "ENGINES", "OPENVINO", "Engine", "Measured", "check_name"]
+__all__ = ["AUTO", "ENGINES", "INT8", "OPENVINO", "Engine", "Measured", "check_name"]

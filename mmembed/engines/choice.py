@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.engines.names import AUTO, REFERENCE, Engine, Measured
+from mmembed.engines.names import AUTO, INT8, REFERENCE, Engine, Measured
 from mmembed.engines.openvino_engine import OpenVinoEngine, compiled, converted, openvino_engines
 from mmembed.engines.torch_engine import TorchEngine, torch_engines
 from mmembed.engines.towers import Towers
@@ -32,6 +32,10 @@ def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measur
     was measured. Raises ModelError where the one asked for cannot be had here."""
     names = usable(device)
     build = _Builder(towers, device)
+    if asked == INT8:
+        raise ModelError(
+            f"engine {INT8}: make it first: mmembed models --quantize FOLDER --model …"
+        )
     if asked != AUTO:
         if asked not in names:
             raise ModelError(f"engine {asked}: cannot be had here; there are {', '.join(names)}")
@@ -73,12 +77,12 @@ class Trial:
     texts: NDArray[np.float32]
 
     @classmethod
-    def of(cls, towers: Towers, reference: Engine) -> Trial:
-        """Smooth noise, which is more like photographs than plain noise is, and short texts."""
-        noise = np.random.default_rng(0).integers(0, 256, (TRIED, 8, 8, 3), np.uint8)
-        height, width = towers.image_size
-        rows = np.arange(height) * 8 // height
-        pixels = np.ascontiguousarray(noise[:, rows][:, :, np.arange(width) * 8 // width])
+    def of(
+        cls, towers: Towers, reference: Engine, pictures: NDArray[np.uint8] | None = None
+    ) -> Trial:
+        """Of pictures, uint8 (n, height, width, 3), or else of coarse noise, which is more like
+        photographs than fine noise is; and of short texts."""
+        pixels = _noise(towers.image_size) if pictures is None else pictures
         tokens = np.resize(towers.tokens, (TRIED, towers.tokens.shape[1]))
         images, texts = reference.encode_images(pixels), reference.encode_texts(tokens)
         return cls(pixels, tokens, images, texts)
@@ -94,7 +98,14 @@ class Trial:
             log.warning("engine %s cannot be used: %s", name, error)
             return Measured(name, 0.0, 0.0, -1.0)
         cosine = min(_cosine(images, self.images), _cosine(texts, self.texts))
-        return Measured(name, TRIED / seconds, text * 1000, cosine)
+        return Measured(name, len(self.pixels) / seconds, text * 1000, cosine)
+
+
+def _noise(size: tuple[int, int]) -> NDArray[np.uint8]:
+    """uint8 (TRIED, height, width, 3)."""
+    noise = np.random.default_rng(0).integers(0, 256, (TRIED, 8, 8, 3), np.uint8)
+    rows, columns = (np.arange(side) * 8 // side for side in size)
+    return np.ascontiguousarray(noise[:, rows][:, :, columns])
 
 
 def _shortest(run: Callable[[], object]) -> float:

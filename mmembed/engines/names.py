@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmembed.errors import InputError
 
-AUTO, REFERENCE, OPENVINO = "auto", "torch-float32", "openvino"
+AUTO, REFERENCE, OPENVINO, INT8 = "auto", "torch-float32", "openvino", "openvino-int8"
 
 ENGINES = {
     "torch-float32": "open_clip's own towers as they are; the reference for all others",
@@ -19,11 +19,18 @@ ENGINES = {
     "torch-float16": "for graphics cards",
     "openvino-float32": "towers compiled by OpenVINO; as exact as torch-float32",
     "openvino-bfloat16": "compiled, weights with 8 bits of precision; fastest on most servers",
+    INT8: "compiled, 8-bit integers: faster, not exact; made by `mmembed models --quantize`",
 }
 """Every engine, and what it is, as a sentence for people."""
 
 
-MIN_COSINE = {"float32": 0.9999, "onednn": 0.9999, "bfloat16": 0.9995, "float16": 0.9995}
+MIN_COSINE = {
+    "float32": 0.9999,
+    "onednn": 0.9999,
+    "bfloat16": 0.9995,
+    "float16": 0.9995,
+    "int8": 0.98,
+}
 """How near an engine's vectors must come to the reference's, by its precision."""
 
 

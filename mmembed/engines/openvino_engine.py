@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.engines.names import INT8
+
 if TYPE_CHECKING:
     from mmembed.engines.towers import Towers
 
@@ -51,8 +53,10 @@ class OpenVinoEngine:
 
 def compiled(name: str, graphs: tuple[Any, Any]) -> OpenVinoEngine:
     """An engine from what `converted` gives."""
+    # What of a quantised tower is not in integers is computed as exactly as is fast here.
+    precision = openvino_engines()[0] if name == INT8 else name
     options = {
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[name.removeprefix("openvino-")],
+        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision.removeprefix("openvino-")],
         "PERFORMANCE_HINT": "LATENCY",
     }
     return OpenVinoEngine(name, *(_core().compile_model(graph, "CPU", options) for graph in graphs))
