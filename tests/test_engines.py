@@ -155,6 +155,7 @@ def test_other_weights_are_noticed(model: str, tmp_path: Path) -> None:
     before = load_encoder(name, engine="openvino-float32", cache=tmp_path)
     save_random(Path(name.removeprefix("local-dir:")), SMALL, OPENAI, seed=1)
     assert Prepared.find(tmp_path, name) is None
+    load_encoder(name, engine="torch-float32", cache=tmp_path)
     after = load_encoder(name, engine="openvino-float32", cache=tmp_path)
     assert after.fingerprint != before.fingerprint
     assert cosines(vectors(after), vectors(before)).max() < 0.99

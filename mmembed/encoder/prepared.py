@@ -97,6 +97,9 @@ def keep(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if Prepared.find(cache_folder, facts.name) is None:
+            for old in folder.iterdir():  # of other weights, or of another version
+                old.unlink()
         (folder / _RECORD).unlink(missing_ok=True)
         if tables is not None and engine is not None:
             tables.write(folder / _TABLES)

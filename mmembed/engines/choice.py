@@ -33,9 +33,7 @@ def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measur
     names = usable(device)
     build = _Builder(towers, device)
     if asked == INT8:
-        raise ModelError(
-            f"engine {INT8}: make it first: mmembed models --quantize FOLDER --model …"
-        )
+        raise ModelError(f"engine {INT8}: make it first: mmembed models --quantize FOLDER")
     if asked != AUTO:
         if asked not in names:
             raise ModelError(f"engine {asked}: cannot be had here; there are {', '.join(names)}")
