@@ -265,3 +265,44 @@ def test_thumbnail_is_small_webp_without_metadata() -> None:
     assert Image.open(io.BytesIO(thumbnail(image, 50))).size == (50, 25)
     assert Image.open(io.BytesIO(thumbnail(quarters((8, 6))))).size == (8, 6)
     assert Image.open(io.BytesIO(thumbnail(quarters((2, 20_000))))).size == (1, 320)
+
+
+def photograph(size: tuple[int, int], orientation: int = 1, kind: str = "JPEG") -> bytes:
+    """A picture with structure at several scales."""
+    rng = np.random.default_rng(5)
+    coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    coarse.resize(size, Image.Resampling.BICUBIC).save(buffer, kind, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("side", "shrunk"), [(None, (1600, 1200)), (700, (1600, 1200)), (512, (800, 600)), (100, (200, 150))]
+)  # fmt: skip
+def test_a_jpeg_is_shrunk_while_it_is_decoded(side: int | None, shrunk: tuple[int, int]) -> None:
+    picture = decode(photograph((1600, 1200)), side=side)
+    assert picture.image.size == shrunk
+    assert (picture.width, picture.height) == (1600, 1200)
+
+
+def test_what_is_shrunk_is_turned_upright_all_the_same() -> None:
+    picture = decode(photograph((1600, 1200), orientation=6), side=300)
+    assert picture.image.size == (300, 400)
+    assert (picture.width, picture.height) == (1200, 1600)
+
+
+def test_other_kinds_are_decoded_in_full() -> None:
+    picture = decode(photograph((1600, 1200), kind="PNG"), side=100)
+    assert picture.image.size == (picture.width, picture.height) == (1600, 1200)
+
+
+def test_shrinking_while_decoding_leaves_the_pixels_nearly_as_they_are() -> None:
+    data = photograph((1600, 1200))
+    small = (300, 224)
+    full, quick = (
+        np.asarray(decode(data, side=side).image.resize(small, Image.Resampling.BICUBIC), float)
+        for side in (None, 2 * 224)
+    )
+    assert np.abs(full - quick).mean() < 1

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from mmembed import decode
 from mmembed.catalog import Catalog
 from mmembed.collection import Collection
 from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, StoreError
-from mmembed.ingest import Report, flow, pipeline
+from mmembed.ingest import Report, StageTime, flow, limit, pipeline, preparing
+from mmembed.ingest.profile import STAGES, Profile
 from mmembed.ingest.scan import MANIFESTS as FOUND_BY_THEMSELVES
 from mmembed.types import Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
@@ -877,7 +879,7 @@ def test_a_picture_that_changes_while_it_is_read_is_read_again_by_the_next_run(
         return real(source, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "read_file", read_file)
+        patch.setattr(preparing, "read_file", read_file)
         assert counts(index()) == {"embedded": 1}
     assert counts(index()) == {"touched": 1}
     assert counts(index()) == {"unchanged": 1}
@@ -895,7 +897,7 @@ def test_a_picture_that_goes_while_it_is_indexed_is_a_failure(
         return real(source, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "read_file", read_file)
+        patch.setattr(preparing, "read_file", read_file)
         assert counts(index()) == {"embedded": 2, "failures": 1}
     assert counts(index()) == {"unchanged": 2}
 
@@ -928,3 +930,40 @@ def test_progress_ends_with_all_files(collection: Collection, picture: MakePictu
     collection.index([path], progress=lambda *state: seen.append(state))
     assert seen[0] == (0, 4, 0)
     assert seen[-1] == (4, 4, 1)
+
+
+def test_a_profile_adds_up_what_each_stage_took() -> None:
+    profile = Profile(threads=2)
+    with profile.stage("decode"):
+        time.sleep(0.02)
+    with profile.stage("embed"):
+        time.sleep(0.03)
+    times = {one.stage: one for one in profile.times(elapsed=0.1)}
+    assert times["decode"].seconds >= 0.02
+    assert times["decode"].busy == pytest.approx(times["decode"].seconds / 0.1 / 2)
+    assert times["embed"].busy == pytest.approx(times["embed"].seconds / 0.1)
+    assert times["commit"].seconds == 0
+    assert limit(list(times.values())) == "embed"
+
+
+def test_the_limit_is_whatever_is_busy_most() -> None:
+    busy = {"read": 0.3, "decode": 0.4, "preprocess": 0.2, "embed": 0.8, "commit": 0.1}
+    assert limit([StageTime(name, 1.0, share) for name, share in busy.items()]) == (
+        "reading and decoding"
+    )
+
+
+def test_the_stages_of_an_indexing_are_timed(index: Index, picture: MakePicture) -> None:
+    picture()
+    report = index()
+    assert [one.stage for one in report.stages if one.seconds > 0] == list(STAGES)
+
+
+def test_a_content_that_comes_again_in_the_next_group_is_embedded_once(
+    index: Index, picture: MakePicture, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "COMMIT_IMAGES", 1)
+    for name in "abcdef":
+        picture(f"{name}.png", "red")
+    assert counts(index()) == {"embedded": 1, "copies": 5}
+    assert encoder.batches == [1]
