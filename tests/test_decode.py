@@ -279,7 +279,8 @@ def photograph(size: tuple[int, int], orientation: int = 1, kind: str = "JPEG") 
 
 
 @pytest.mark.parametrize(
-    ("side", "shrunk"), [(None, (1600, 1200)), (700, (1600, 1200)), (512, (800, 600)), (100, (200, 150))]
+    ("side", "shrunk"),
+    [(None, (1600, 1200)), (700, (1600, 1200)), (512, (800, 600)), (100, (200, 150))],
 )  # fmt: skip
 def test_a_jpeg_is_shrunk_while_it_is_decoded(side: int | None, shrunk: tuple[int, int]) -> None:
     picture = decode(photograph((1600, 1200)), side=side)

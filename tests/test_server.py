@@ -417,7 +417,7 @@ def test_health_says_what_answers(tmp_path: Path) -> None:
     assert len(encoder.batches) == before + 1
     body = answer.json()
     assert body["status"] == "ok"
-    assert (body["model"], body["engine"], body["dim"]) == ("fake", "torch", 16)
+    assert (body["model"], body["engine"], body["dim"]) == ("fake", "fake", 16)
     assert (body["items"], body["images"], body["captions"]) == (2, 1, 1)
 
 

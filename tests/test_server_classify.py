@@ -147,7 +147,7 @@ def test_an_image_the_model_cannot_embed_fails_alone(tmp_path: Path) -> None:
         def embed_preprocessed(self, pixels: Any) -> Any:
             from mmembed.errors import ModelError
 
-            if (pixels[:, 2] > 0.8).any():
+            if (pixels[..., 2] > 0.8 * 255).any():
                 raise ModelError("fake: no direction")
             return super().embed_preprocessed(pixels)
 
