@@ -24,8 +24,7 @@ from mmembed.views import Views
 __all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
 
 BUNDLED_NOTICE = (
-    "The small built-in model answers: quick, but often wrong, on single words most of all; a "
-    "full CLIP model finds far more."
+    "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
 )
 
 
