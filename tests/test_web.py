@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, Route, expect, sync_playwright
 
 from tests.web.chromium import ARGUMENTS, find_chromium
 from tests.web.pictures import HILLS, HOSTILE, HOSTILE_NAME, SKIES, Collection, drawn
@@ -244,6 +244,20 @@ def test_the_keyboard_walks_opens_and_closes(page: Page) -> None:
     assert below > (tiles(page).nth(0).bounding_box() or {"y": 0})["y"] + 50
     page.keyboard.press("Escape")
     expect(page.locator("#q")).to_be_focused()
+
+
+@pytest.mark.browser
+def test_the_focus_stays_in_the_detail_while_it_is_filled_in(page: Page) -> None:
+    held: list[Route] = []
+    page.route(re.compile(r"/v1/items/\d+$"), lambda route: held.append(route))
+    page.goto("/?q=blue")
+    tiles(page).first.locator("a").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Copy the path").focus()
+    filled = page.locator(".side").evaluate_handle("side => side.firstElementChild")
+    held[0].continue_()
+    page.wait_for_function("before => !before.isConnected", arg=filled)
+    assert page.evaluate("document.activeElement.closest('.side') !== null")
 
 
 @pytest.mark.browser

@@ -79,8 +79,10 @@ export function Detail(dialog, send, { more, current }) {
     const known = item.id !== undefined;
     stage.show(known ? item : null);
     dialog.setAttribute('aria-label', known ? title(item) : 'Picture');
+    const focused = stopsOf(side).indexOf(document.activeElement);
     if (entry?.error) side.replaceChildren(Failure(entry.error, () => send({ type: 'forgotten', id })));
     else side.replaceChildren(...(known ? Facts(item, hit, send) : []));
+    if (focused >= 0) (stopsOf(side)[focused] ?? closer).focus();
   }
 }
 
@@ -90,13 +92,18 @@ const pictureOf = (hit) => (hit ? { ...hit, id: hit.image_id ?? hit.id } : {});
 const Arrow = (side, name, onclick) =>
   h('button', { class: `arrow ${side}`, type: 'button', 'aria-label': name, onclick }, icon(side));
 
-/** Tab goes round within the dialog. */
-function trap(dialog, event) {
-  const stops = [...dialog.querySelectorAll('a[href], button:not([disabled]), summary')].filter(
-    (stop) => stop.checkVisibility(),
+/** What Tab stops at within an element. */
+const stopsOf = (element) =>
+  [...element.querySelectorAll('a[href], button:not([disabled]), summary')].filter((stop) =>
+    stop.checkVisibility(),
   );
+
+/** Tab goes round within the dialog, and back into it where what had the focus is gone. */
+function trap(dialog, event) {
+  const stops = stopsOf(dialog);
   const [first, final] = [stops[0], stops.at(-1)];
-  if (document.activeElement !== (event.shiftKey ? first : final)) return;
+  const at = document.activeElement;
+  if (dialog.contains(at) && at !== (event.shiftKey ? first : final)) return;
   event.preventDefault();
   (event.shiftKey ? final : first).focus();
 }
