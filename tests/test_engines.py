@@ -126,6 +126,8 @@ def test_what_was_compiled_opens_without_torch(model: str, cache: Path) -> None:
     engine, fingerprint, with_torch = load_in_a_process(model, "openvino-float32", cache)
     assert (engine, fingerprint, with_torch) == ("openvino-float32", first.fingerprint, "False")
     again = load_encoder(model, engine="openvino-float32", cache=cache)
+    reference = load_encoder(model, engine="torch-float32", cache=cache)
+    assert cosines(vectors(again), vectors(reference)).min() >= 0.999999
     np.testing.assert_array_equal(vectors(again), vectors(first))
     assert again.count_windows("word " * 30) == first.count_windows("word " * 30) == 2
 
@@ -161,8 +163,16 @@ def test_other_weights_are_noticed(model: str, tmp_path: Path) -> None:
     assert cosines(vectors(after), vectors(before)).max() < 0.99
 
 
-@pytest.mark.parametrize("file", ["prepared.json", "images-float32.blob", "bpe.json"])
-@pytest.mark.parametrize("content", [None, b"", b"{}", b"nonsense" * 100])
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("prepared.json", b"{}"),
+        ("prepared.json", b"nonsense"),
+        ("images-float32.blob", None),
+        ("images-float32.blob", b"nonsense" * 100),
+        ("bpe.json", b""),
+    ],
+)
 def test_a_broken_cache_is_made_again(
     model: str, tmp_path: Path, file: str, content: bytes | None
 ) -> None:

@@ -53,12 +53,7 @@ class OpenVinoEngine:
 
 def compiled(name: str, graphs: tuple[Any, Any]) -> OpenVinoEngine:
     """An engine from what `converted` gives."""
-    # What of a quantised tower is not in integers is computed as exactly as is fast here.
-    precision = openvino_engines()[0] if name == INT8 else name
-    options = {
-        "INFERENCE_PRECISION_HINT": _PRECISIONS[precision.removeprefix("openvino-")],
-        "PERFORMANCE_HINT": "LATENCY",
-    }
+    options = _options(name)
     return OpenVinoEngine(name, *(_core().compile_model(graph, "CPU", options) for graph in graphs))
 
 
@@ -68,9 +63,18 @@ def opened(name: str, folder: Path) -> OpenVinoEngine | None:
         return None
     try:
         contents = [_file(folder, tower, name).read_bytes() for tower in _TOWERS]
-        return OpenVinoEngine(name, *(_core().import_model(one, "CPU") for one in contents))
+        options = _options(name)  # not kept with the towers: the default would be bfloat16
+        towers = (_core().import_model(one, "CPU", options) for one in contents)
+        return OpenVinoEngine(name, *towers)
     except (OSError, RuntimeError):  # missing, or of another version or processor
         return None
+
+
+def _options(name: str) -> dict[str, str]:
+    # What of a quantised tower is not in integers is computed as exactly as is fast here.
+    precision = openvino_engines()[0] if name == INT8 else name
+    hint = _PRECISIONS[precision.removeprefix("openvino-")]
+    return {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
 
 
 def converted(towers: Towers) -> tuple[Any, Any]:
