@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from tests.random_models import OPEN_CLIP, OPENAI, SMALL, save_random
 
 ROOT = Path(__file__).parent.parent
 
+load = partial(load_encoder, engine="torch-float32")
+
 
 @pytest.fixture(autouse=True)
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,15 +46,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def small(folder: Path) -> OpenClipEncoder:
-    return load_encoder(save_random(folder / "small", SMALL, OPENAI))
+    return load(save_random(folder / "small", SMALL, OPENAI))
 
 
 def test_fingerprint_is_the_same_for_the_same_files(small: OpenClipEncoder, folder: Path) -> None:
     copy = folder / "copy"
     shutil.copytree(folder / "small", copy, dirs_exist_ok=True)
-    assert load_encoder(f"local-dir:{copy}").fingerprint == small.fingerprint
+    assert load(f"local-dir:{copy}").fingerprint == small.fingerprint
     assert len(small.fingerprint) == 64
-    code = "import sys, mmembed.encoder as e; print(e.load_encoder(sys.argv[1]).fingerprint)"
+    code = "import sys, mmembed.encoder as e; print(e.load_encoder(sys.argv[1], engine='torch-float32').fingerprint)"
     command = [sys.executable, "-c", code, small.name]
     other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == small.fingerprint
@@ -70,7 +73,7 @@ def test_fingerprint_notices(small: OpenClipEncoder, folder: Path, change: str) 
         config["quick_gelu"] = True
     else:
         config["text_cfg"]["context_length"] = 24
-    changed = load_encoder(save_random(folder / change, config, pixels, seed))
+    changed = load(save_random(folder / change, config, pixels, seed))
     assert changed.fingerprint != small.fingerprint
 
 
@@ -79,17 +82,17 @@ def test_vocabulary_is_found_beside_its_config(folder: Path) -> None:
     config["text_cfg"]["tokenizer_kwargs"] = {"bpe_path": "own.txt.gz"}
     name = save_random(folder / "vocabulary", config, OPENAI)
     with pytest.raises(ModelError, match=r"tokenizer cannot be loaded.*own\.txt\.gz"):
-        load_encoder(name)
+        load(name)
     own = Path(OPEN_CLIP.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
     shutil.copy(own, folder / "vocabulary" / "own.txt.gz")
-    assert load_encoder(name).embed_texts(["a dog"]).shape == (1, 32)
+    assert load(name).embed_texts(["a dog"]).shape == (1, 32)
 
 
 def test_siglip_without_transformers_says_what_to_install() -> None:
     if shutil.which("transformers-cli") or "transformers" in sys.modules:
         pytest.skip("transformers is installed")
     with pytest.raises(ModelError, match=r"pip install 'mmembed\[hf\]'"):
-        load_encoder("ViT-B-16-SigLIP/webli")
+        load("ViT-B-16-SigLIP/webli")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +117,7 @@ def test_names_that_lead_nowhere_are_explained(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match=message) as caught:
-        load_encoder(name)
+        load(name)
     assert str(caught.value).startswith(name)
 
 
@@ -140,7 +143,7 @@ def test_broken_files_are_explained(
     path = tmp_path / "broken" / file
     path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(ModelError, match=message):
-        load_encoder(f"local-dir:{tmp_path / 'broken'}")
+        load(f"local-dir:{tmp_path / 'broken'}")
 
 
 def test_pickles_are_never_opened(small: OpenClipEncoder, folder: Path, tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_pickles_are_never_opened(small: OpenClipEncoder, folder: Path, tmp_path
     (tmp_path / "trap" / "open_clip_model.safetensors").unlink()
     torch.save({"state_dict": Trap()}, tmp_path / "trap" / "open_clip_pytorch_model.bin")
     with pytest.raises(ModelError, match="broken or do not fit"):
-        load_encoder(f"local-dir:{tmp_path / 'trap'}")
+        load(f"local-dir:{tmp_path / 'trap'}")
     assert not (tmp_path / "sprung").exists()
 
 
