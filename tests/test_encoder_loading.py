@@ -54,7 +54,8 @@ def test_fingerprint_is_the_same_for_the_same_files(small: OpenClipEncoder, fold
     shutil.copytree(folder / "small", copy, dirs_exist_ok=True)
     assert load(f"local-dir:{copy}").fingerprint == small.fingerprint
     assert len(small.fingerprint) == 64
-    code = "import sys, mmembed.encoder as e; print(e.load_encoder(sys.argv[1], engine='torch-float32').fingerprint)"
+    load_it = "e.load_encoder(sys.argv[1], engine='torch-float32')"
+    code = f"import sys, mmembed.encoder as e; print({load_it}.fingerprint)"
     command = [sys.executable, "-c", code, small.name]
     other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == small.fingerprint
