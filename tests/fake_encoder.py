@@ -36,6 +36,18 @@ SIZE = 8  # pixels on a side after preprocessing
 LAYOUT = 4  # brightness left to right, top to bottom, centre to edge, along the diagonal
 DIM = len(COLOURS) + LAYOUT
 
+SAID = (
+    "name",
+    "fingerprint",
+    "dim",
+    "logit_scale",
+    "logit_bias",
+    "context_length",
+    "engine",
+    "decode_side",
+)
+"""What an encoder says of itself, and whatever wraps one must say, too."""
+
 _NAMES = list(COLOURS)
 _PALETTE = np.array(list(COLOURS.values()), np.float32) / 255
 

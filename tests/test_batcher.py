@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmembed.batcher import Batcher
 from mmembed.errors import ModelError, Overloaded
 from mmembed.types import Embeddings
-from tests.fake_encoder import FakeEncoder
+from tests.fake_encoder import SAID, FakeEncoder
 
 
 class GatedEncoder(FakeEncoder):
@@ -85,16 +85,7 @@ def submit(
 
 
 def test_it_is_the_encoder_it_wraps(batcher: Batcher, encoder: GatedEncoder) -> None:
-    for name in (
-        "name",
-        "fingerprint",
-        "dim",
-        "logit_scale",
-        "logit_bias",
-        "context_length",
-        "engine",
-        "decode_side",
-    ):
+    for name in SAID:
         assert getattr(batcher, name) == getattr(encoder, name)
     assert batcher.count_windows("x " * 200) == 3
     assert batcher.count_tokens("x") == 3

@@ -13,7 +13,7 @@ from mmembed import load_encoder
 from mmembed.errors import ModelError
 from mmembed.text_cache import ENTRY_BYTES, SPARE_TOKENS, TextCache, fits_surely
 from mmembed.types import Embeddings
-from tests.fake_encoder import FakeEncoder
+from tests.fake_encoder import SAID, FakeEncoder
 
 
 class CountingEncoder(FakeEncoder):
@@ -46,15 +46,7 @@ def encoder() -> CountingEncoder:
 
 def test_it_is_the_encoder_it_wraps(encoder: CountingEncoder) -> None:
     cache = TextCache(encoder)
-    for name in (
-        "name",
-        "fingerprint",
-        "dim",
-        "logit_scale",
-        "logit_bias",
-        "context_length",
-        "engine",
-    ):
+    for name in SAID:
         assert getattr(cache, name) == getattr(encoder, name)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
     np.testing.assert_array_equal(
