@@ -71,6 +71,19 @@ class Collection:
         return self.embedder.choice.name
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The ids of all models that are served, that of the collection first."""
+        return (self.model_name,)
+
+    def embedder_for(self, model: str | None) -> Embedder:
+        """The model that a request names; None, "" and "default" stand for the collection's.
+        Raises NotFound, which lists those that are served."""
+        if model in (None, "", "default", *self.models):
+            return self.embedder
+        served = " or ".join(map(repr, (*self.models, "default")))
+        raise NotFound(f"model {model!r} is not served here; use {served}")
+
+    @property
     def notice(self) -> str | None:
         """What a user should know of the model that answers, if anything."""
         return BUNDLED_NOTICE if self.model_name == "bundled" else None

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from mmembed.collection import Collection
 from mmembed.config import PREFIX
-from mmembed.errors import ImageError, LimitError, NotFound, QueryError
+from mmembed.errors import ImageError, LimitError, QueryError
 from mmembed.server.failures import printable
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
@@ -145,10 +145,3 @@ def check_text(name: str, text: str, limit: int) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise QueryError(f"{name}: the text holds half of a surrogate pair") from None
-
-
-def check_model(asked: str | None, collection: Collection) -> None:
-    """Raises NotFound where a request names a model that this server does not serve."""
-    served = collection.model_name
-    if asked not in (None, "", "default", served):
-        raise NotFound(f"model {asked!r} is not served here; use {served!r} or 'default'")

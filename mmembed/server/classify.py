@@ -12,7 +12,6 @@ from mmembed.server.bodies import (
     Form,
     check,
     check_count,
-    check_model,
     check_text,
     collection_of,
     image_bytes,
@@ -90,7 +89,7 @@ def _input(index: int, image: ImageShape) -> ImageInput | Failure:
 
 def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
     settings = collection.settings
-    check_model(asked.model, collection)
+    collection.embedder_for(asked.model)
     if count == 0:
         raise errors.QueryError("images: there are none; send files, data URIs or item ids")
     check_count("images", count, settings.max_items, "max_items")

@@ -14,7 +14,6 @@ from mmembed.server.answers import EmbeddingsAnswer, ModelAnswer, ModelsAnswer
 from mmembed.server.bodies import (
     JsonBody,
     check_count,
-    check_model,
     check_text,
     collection_of,
     image_bytes,
@@ -35,7 +34,7 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, or of images with `"modality": "image"`."""
     collection = collection_of(request)
     asked = parse(body, EmbeddingsRequest)
-    check_model(asked.model, collection)
+    collection.embedder_for(asked.model)
     inputs = _inputs(asked)
     check_count("inputs", len(inputs), collection.settings.max_items, "max_items")
     _check_dimensions(asked.dimensions, collection)

@@ -14,7 +14,6 @@ from mmembed.server.answers import SearchAnswer
 from mmembed.server.bodies import (
     JsonBody,
     check_count,
-    check_model,
     check_text,
     collection_of,
     image_bytes,
@@ -52,7 +51,7 @@ def search(request: Request, body: JsonBody) -> JsonAnswer:
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     started = time.perf_counter()
-    check_model(asked.model, collection)
+    collection.embedder_for(asked.model)
     terms = _terms(asked)
     _check(collection, asked, terms)
     chosen = Filter(tuple(asked.filter.tags), asked.filter.folder)
