@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from mmembed.encoder import load_encoder
@@ -21,6 +22,7 @@ from mmembed.encoder.prepared import Prepared
 from mmembed.engines import choice
 from mmembed.engines.choice import choose, usable
 from mmembed.engines.names import MIN_COSINE, Measured
+from mmembed.engines.towers import ClassTokenTower, ShortTextTower
 from mmembed.errors import InputError, ModelError
 from tests.random_models import OPEN_CLIP, OPENAI, SMALL, cosines, picture, save_random
 from tests.serving import environment
@@ -56,6 +58,31 @@ def test_every_engine_gives_the_same_vectors(model: str, cache: Path, name: str)
     assert cosines(found, reference).min() >= MIN_COSINE[name.rpartition("-")[2]]
     alone = encoder.embed_texts(TEXTS[:1])
     assert cosines(alone, found[20:21]).min() >= 0.99999
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_last_block_for_one_position_changes_nothing(layers: int) -> None:
+    """The towers that engines are built from give open_clip's own vectors."""
+    torch.manual_seed(0)
+    tall = {kind: {**SMALL[kind], "layers": layers} for kind in ("vision_cfg", "text_cfg")}
+    model = OPEN_CLIP.CLIP(SMALL["embed_dim"], **tall).eval()
+    images, tokens = torch.rand(3, 3, 64, 64), OPEN_CLIP.tokenize(TEXTS, context_length=20)
+    seen = ClassTokenTower.of(OPEN_CLIP, model)
+    read = ShortTextTower.of(OPEN_CLIP, model)
+    assert seen is not None
+    assert read is not None
+    with torch.inference_mode():
+        torch.testing.assert_close(seen(images), model.encode_image(images))
+        torch.testing.assert_close(read(tokens), model.encode_text(tokens))
+
+
+@pytest.mark.parametrize(
+    "vision",
+    [{"pool_type": "avg"}, {"attentional_pool": True}, {"qk_norm": True}, {"output_tokens": True}],
+)
+def test_other_image_towers_are_left_as_they_are(vision: dict[str, Any]) -> None:
+    model = OPEN_CLIP.CLIP(32, {**SMALL["vision_cfg"], **vision}, SMALL["text_cfg"])
+    assert ClassTokenTower.of(OPEN_CLIP, model) is None
 
 
 def test_there_is_an_engine_beside_the_reference() -> None:

@@ -57,7 +57,7 @@ def load_model(name: str, tokenizer: Any = None) -> LoadedModel:
     short = ShortTextTower.of(open_clip, model)
     facts = _facts(open_clip, name, files, config, model, own, short)
     reader = _arrays_of(own)
-    images = ImageTower(model, facts.pixels["mean"], facts.pixels["std"])
+    images = ImageTower(open_clip, model, facts.pixels["mean"], facts.pixels["std"])
     tokens = reader(["a photo", "a photo of a dog"], facts.context_length)
     if short is not None:
         tokens = tokens[:, : facts.ends(tokens).max() + 1]

@@ -29,7 +29,7 @@ from mmembed.engines.openvino_engine import OpenVinoEngine, opened
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = 1
+_LAYOUT = 2
 _RECORD, _TABLES = "prepared.json", "bpe.json"
 _VERSIONS = ("torch", "open_clip_torch", "timm", "openvino", "tokenizers", "ftfy", "regex")
 

@@ -11,13 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mmembed.engines.last_block import ReadAtOne, can_read
+
 
 class ImageTower(nn.Module):
     """uint8 (n, height, width, 3) → float32 (n, dim): normalises the pixels as the model wants
     them, in float32, and runs `encode_image` in the precision of the weights."""
 
-    def __init__(self, model: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(
+        self, open_clip: Any, model: Any, mean: Sequence[float], std: Sequence[float]
+    ) -> None:
         super().__init__()
+        self.encode = ClassTokenTower.of(open_clip, model) or model.encode_image
         self.model = model
         self.mean = torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1)
         self.std = torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1)
@@ -27,7 +32,37 @@ class ImageTower(nn.Module):
         """See the class; not normalised to unit length."""
         images = pixels.permute(0, 3, 1, 2).to(torch.float32) / 255
         images = ((images - self.mean) / self.std).to(self.precision)
-        return self.model.encode_image(images).to(torch.float32)  # type: ignore[operator,no-any-return]
+        rows: Tensor = self.encode(images)
+        return rows.to(torch.float32)
+
+
+class ClassTokenTower(nn.Module):
+    """A vision transformer whose embedding is read at the class token, and only there."""
+
+    def __init__(self, visual: Any) -> None:
+        super().__init__()
+        self.visual = visual
+        self.transformer = ReadAtOne(visual.transformer)
+
+    @classmethod
+    def of(cls, open_clip: Any, model: Any) -> ClassTokenTower | None:
+        """For an open_clip model, or None where its image tower is put together otherwise."""
+        if type(model) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
+            return None
+        visual = model.visual
+        if type(visual) is not open_clip.transformer.VisionTransformer or visual.output_tokens:
+            return None
+        if visual.attn_pool is not None or visual.pool_type != "tok":
+            return None
+        return cls(visual) if can_read(open_clip, visual.transformer) else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        """float (n, 3, height, width), normalised → (n, dim)."""
+        x = self.visual._embeds(images)
+        class_token = torch.zeros(x.shape[0], dtype=torch.int64, device=x.device)
+        pooled = self.visual.ln_post(self.transformer(x, class_token))
+        found: Tensor = pooled if self.visual.proj is None else pooled @ self.visual.proj
+        return found
 
 
 class WholeTextTower(nn.Module):
@@ -54,6 +89,7 @@ class ShortTextTower(nn.Module):
         """`eos_id`: the end-of-text token; None where it is the largest id."""
         super().__init__()
         self.tower = tower
+        self.transformer = ReadAtOne(tower.transformer)
         self.eos_id = eos_id
 
     @classmethod
@@ -68,15 +104,16 @@ class ShortTextTower(nn.Module):
             return None
         if not _is_causal(getattr(tower, "attn_mask", None)) or pool_type not in ("argmax", "eos"):
             return None
+        if not can_read(open_clip, tower.transformer):
+            return None
         return cls(tower, (eos_id or 0) if pool_type == "eos" else None)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """See the class; not normalised to unit length."""
         tower, length = self.tower, tokens.shape[1]
         x = tower.token_embedding(tokens) + tower.positional_embedding[:length]
-        x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
-        rows = torch.arange(tokens.shape[0], device=tokens.device)
-        pooled = tower.ln_final(x)[rows, self._ends(tokens)]
+        x = self.transformer(x, self._ends(tokens), tower.attn_mask[:length, :length])
+        pooled = tower.ln_final(x)
         projection = tower.text_projection
         if projection is None:
             return pooled.to(torch.float32)  # type: ignore[no-any-return]
