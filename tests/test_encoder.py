@@ -165,7 +165,7 @@ def test_padding_is_cut_where_that_is_exact(pair: tuple[OpenClipEncoder, Any, An
         cut, whole = tower(tokens[:, : 1 + tokens.argmax(1).max()]), model.encode_text(tokens)
     assert (cut - whole).abs().max() < 1e-5
     lengths = []
-    hook = tower.tower.transformer.register_forward_pre_hook(
+    hook = tower.transformer.register_forward_pre_hook(
         lambda _, inputs: lengths.append(inputs[0].shape[1])
     )
     encoder.embed_texts(["a dog with a longer tale " * 2, *["a dog"] * 16])
