@@ -50,7 +50,7 @@ class Settings:
     max_text_chars: int = _setting(10_000, "characters in one text")
     max_k: int = _setting(1000, "results in one page")
     max_queue: int = _setting(512, "requests that may wait for the model")
-    exact_limit: int = _setting(200_000, "vectors up to which search is exact, not HNSW")
+    exact_limit: int = _setting(150_000, "vectors up to which search is exact, not HNSW")
 
     def __post_init__(self) -> None:
         """Raises InputError for a number that makes no sense."""
