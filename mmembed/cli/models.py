@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import table
 from mmembed.config import Settings
+from mmembed.errors import InputError
 from mmembed.models import ENGINES, RECOMMENDED, Measured, engines_of, models_like, quantise_with
 
 DESCRIPTION = """\
@@ -35,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Print; 1 where no model is called so."""
+    """Print; 1 where no model is called so. Raises InputError for words beside a trial."""
+    if asked.words and (asked.quantize or asked.measure):
+        raise InputError(f"{asked.words[0]}: name the one model to try with --model")
     if asked.quantize:
         return _quantise(settings, [path.expanduser() for path in asked.quantize])
     if asked.measure:
@@ -53,7 +58,7 @@ def _measure(settings: Settings) -> int:
 
 
 def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
-    with Bar() as bar:
+    with Bar() as bar, redirect_stdout(sys.stderr):  # nncf shows its progress on stdout
         name, measured = quantise_with(settings, paths, bar.update)
         bar.close()
     _print(name, [measured])
