@@ -6,8 +6,11 @@ so the few that it leaves include all the best, and exact scores of those are al
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,8 @@ PORTION = 1024
 """Vectors that are encoded at a time: memory is touched again while it is in the cache."""
 SAMPLE = 4096
 """Vectors that the grid is fitted to."""
+READ_BY_ALL = 5
+"""Blocks from which on all cores read them; fewer are read before another thread wakes."""
 GROUP = 64
 """Values of which only the largest is looked at."""
 
@@ -93,7 +98,10 @@ class Scan:
         return (self.ids if places is None else self.ids[places]), size
 
     def _left(self, asked: Asked, count: int, places: Places | None) -> Places:
-        bounds = [asked.bounds(codes, columns) for codes, columns in self._read(places)]
+        parts = list(self._read(places))
+        # Reading memory is the work, and every core reads beside the others, without the GIL.
+        each = _readers().map if len(parts) >= READ_BY_ALL else map
+        bounds = list(each(lambda part: asked.bounds(*part), parts))
         low, high = (np.concatenate(part) for part in zip(*bounds, strict=True))
         near = np.flatnonzero(high >= reached(low, count))
         return near if places is None else places[near]
@@ -113,6 +121,11 @@ class Scan:
         for block in self.blocks:
             yield slice(start, start + len(block)), block
             start += len(block)
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count() or 1, "scan")
 
 
 def _encoded(grid: Grid, ids: Ids, rows_of: Callable[[Ids], Rows]) -> tuple[Codes, Columns]:
