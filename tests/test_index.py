@@ -26,6 +26,7 @@ from mmembed.index import VectorView, snapshot
 from mmembed.index.graph import EXPANSION_SEARCH
 from mmembed.index.scan import Scan
 from mmembed.views import Views
+from tests.serving import PATIENCE_S
 
 Entry = Callable[..., ImageEntry]
 Vectors = NDArray[np.float32]
@@ -848,3 +849,12 @@ def test_many_threads_may_ask_while_others_write(
             one.result(timeout=60)
     views.publish()
     assert answers(fresh(catalog)) == answers(views)
+
+
+def test_torch_compiles_after_the_index_was_loaded() -> None:
+    """Two copies of the C++ library in one process made it loop for ever."""
+    code = (
+        "import mmembed.index, torch; "
+        "torch.jit.trace(lambda x: x.reshape(x.shape[0], -1), (torch.zeros(2, 3, 4),))"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=PATIENCE_S)

@@ -6,12 +6,22 @@ holds a lock.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
+
+if sys.platform == "linux":
+    # USearch's wheel has a C++ library of its own inside and lets others see it: whatever loads
+    # the system's later gets parts of both, and torch then compiles for ever.
+    with suppress(OSError):
+        ctypes.CDLL("libstdc++.so.6", ctypes.RTLD_GLOBAL)
+
 from usearch.index import Index
 
 from mmembed.errors import StoreError
