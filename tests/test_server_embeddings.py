@@ -1,4 +1,4 @@
-"""`/v1/embeddings` and `/v1/models`, as the clients of OpenAI, Infinity, Jina and vLLM speak them."""
+"""`/v1/embeddings` and `/v1/models`, as the clients of OpenAI and its kin speak them."""
 
 from __future__ import annotations
 
@@ -155,9 +155,11 @@ def vector(said: str) -> NDArray[np.float32]:
     """Of a text, or of one of the two pictures."""
     encoder = FakeEncoder()
     if said not in (RED, BLUE):
-        return encoder.embed_texts([said])[0]
-    image = Image.open(io.BytesIO(picture("red" if said == RED else "blue")))
-    return encoder.embed_preprocessed(encoder.preprocess(image)[None])[0]
+        rows = encoder.embed_texts([said])
+    else:
+        image = Image.open(io.BytesIO(picture("red" if said == RED else "blue")))
+        rows = encoder.embed_preprocessed(encoder.preprocess(image)[None])
+    return np.asarray(rows[0])
 
 
 @pytest.mark.parametrize(
