@@ -82,6 +82,7 @@ def test_usage_counts_tokens(client: TestClient) -> None:
 
 def test_dimensions(client: TestClient) -> None:
     whole = rows(embed(client, input="a", dimensions=DIM))[0]
+    np.testing.assert_array_equal(rows(embed(client, input="a", dimensions=0))[0], whole)
     asked = {"input": "a", "dimensions": 8}
     refusal = client.post("/v1/embeddings", json=asked)
     assert f"fake has {DIM} dimensions and was not trained to be cut" in error_of(refusal, 422)
