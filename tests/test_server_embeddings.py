@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmembed.server.dialects import embedding
 from tests.fake_encoder import DIM, FakeEncoder
-from tests.serving import data_uri, error_of, picture, serving
+from tests.serving import PATIENCE_S, data_uri, error_of, picture, serving
 
 JSON = dict[str, Any]
 
@@ -191,6 +193,21 @@ def test_all_texts_and_all_images_go_to_the_model_together(tmp_path: Path) -> No
     with serving(tmp_path, encoder) as (client, _):
         embed(client, input=["x1", RED, {"content": ["x2", {"image": BLUE}]}, BLUE, "x3"])
     assert encoder.batches == [3, 3]
+
+
+def test_addresses_are_waited_for_together(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(3, timeout=PATIENCE_S)
+
+    def fetched(address: str, *_: object) -> bytes:
+        together.wait()
+        return picture(address.rpartition("/")[2])
+
+    monkeypatch.setattr(embedding, "image_bytes", fetched)
+    addresses = [f"https://example.org/{name}" for name in ("red", "blue", "red")]
+    found = rows(embed(client, input=addresses, modality="image"))
+    np.testing.assert_array_equal(found, [vector(RED), vector(BLUE), vector(RED)])
 
 
 def test_base64_of_other_numbers(client: TestClient) -> None:

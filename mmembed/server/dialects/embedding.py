@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from fastapi import Request
@@ -19,6 +20,9 @@ from mmembed.types import Encoder, Failure
 
 HEADER = "X-Mmembed-Errors"
 """`item` for an error in the place of each bad item, where the body has no field for it."""
+
+ADDRESSES_AT_ONCE = 8
+"""Addresses of one request that are waited for together."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def embed(
     check_count("inputs", len(_parts(inputs)), collection.settings.max_items, "max_items")
     encoder = embedder.encoder
     notes = _check_dimensions(encoder, wishes)
-    ready = [_prepared(one, wishes.truncate, encoder, collection) for one in inputs]
+    ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
     _check_failures(ready, wishes)
     parts = _parts(ready)
     found = iter(_embed_parts(embedder, parts))
@@ -108,6 +112,18 @@ def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
         f"Vectors are the first {asked} of {encoder.dim} numbers of {encoder.name}, which was not "
         "trained for that: they tell things apart less well."
     ]
+
+
+def _all_prepared(inputs: Sequence[Read], prepare: Callable[[Read], Read]) -> list[Read]:
+    """In threads, where images are waited for; else threads would only cost time."""
+    if sum(_is_address(part) for part in _parts(inputs)) < 2:
+        return [prepare(one) for one in inputs]
+    with ThreadPoolExecutor(ADDRESSES_AT_ONCE, "fetch") as threads:
+        return list(threads.map(prepare, inputs))
+
+
+def _is_address(part: Part) -> bool:
+    return isinstance(part.image, str) and "://" in part.image[:12]
 
 
 def _prepared(
