@@ -6,10 +6,12 @@ machine-learning.repository.ts sends and reads.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from mmembed.collection import Collection, Embedder
 from mmembed.errors import NotFound, QueryError
@@ -40,7 +42,7 @@ FORM = form_of(
 class ImmichModel(BaseModel):
     """Which model is to read one kind of input; its options change nothing here."""
 
-    modelName: str
+    modelName: Annotated[str, Field(min_length=1)]
 
 
 class ImmichClip(BaseModel):
@@ -118,15 +120,15 @@ def _embedder(collection: Collection, asked: str) -> Embedder:
     """The model that Immich names in its own way. Raises NotFound, which says how to name it:
     vectors of another model would spoil what Immich has stored."""
     served = {_named(name): name for name in collection.models}
-    known = served.get(asked.rpartition("/")[2])
-    if known is None and asked not in (*collection.models, "default"):
+    try:
+        return collection.embedder_for(served.get(asked.rpartition("/")[2], asked))
+    except NotFound:
         names = " or ".join(map(repr, served))
         raise NotFound(
             f"model {asked!r} is not served here; choose {names} as the CLIP model in Immich's "
             f"settings, or start mmembed with --model {asked.replace('__', '/')}",
             param="entries",
-        )
-    return collection.embedder_for(known or asked)
+        ) from None
 
 
 def _named(model: str) -> str:
