@@ -283,6 +283,7 @@ def test_immich_answers(client: TestClient) -> None:
         ({}, {}, 422, "expected clip with one of visual and textual"),
         ({"clip": {}}, {}, 422, "expected clip with one of visual and textual"),
         ({"clip": {"visual": {}}}, {}, 422, "clip.visual.modelName: is missing"),
+        ({"clip": {"textual": {"modelName": ""}}}, {"text": "a"}, 422, "clip.textual.modelName: "),
         ({"clip": {"visual": {"modelName": "fake"}}}, {"text": "a"}, 422, "image: is missing"),
         ({"clip": {"textual": {"modelName": "fake"}}}, {}, 422, "text: is missing"),
         ({"clip": {"visual": {"modelName": "fake"}}}, {"image": b"hello"}, 415, "image: "),
@@ -306,9 +307,13 @@ def test_immich_wants_a_form(client: TestClient) -> None:
     assert "expected a multipart form" in error_of(client.post("/predict", json={}), 422)
 
 
-@pytest.mark.parametrize("asked", ["ViT-B-32__laion2b", "immich-app/ViT-B-32__laion2b", "default"])
+@pytest.mark.parametrize(
+    "asked", ["ViT-B-32__laion2b", "immich-app/ViT-B-32__laion2b", "default", "ViT-B-32__other"]
+)
 def test_immich_names_models_in_its_own_way(tmp_path: Path, asked: str) -> None:
-    settings = Settings.from_env({}, data=tmp_path, model="ViT-B-32/laion2b")
+    settings = Settings.from_env(
+        {}, data=tmp_path, model="ViT-B-32/laion2b", aliases=("ViT-B-32__other",)
+    )
     app = create_app(Collection(settings, load=FakeEncoder))
     with TestClient(app, base_url=ADDRESS) as client:
         answer = predict(client, {"clip": {"textual": {"modelName": asked}}}, text="red")
