@@ -12,16 +12,16 @@ from mmembed import originals, thumbnails
 from mmembed.catalog import Catalog, ImageEntry
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import Settings
-from mmembed.decode import decode, media_type, read_file, thumbnail
+from mmembed.decode import decode, image_facts, media_type, read_file, thumbnail
 from mmembed.embedder import Embedder, ImageInput, Load
 from mmembed.errors import NotFound, QueryError
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
-from mmembed.types import EVERYTHING, Filter, Hit, Item, Kind, SearchPage, Term
+from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Item, Kind, SearchPage, Term
 from mmembed.views import Views
 
-__all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
+__all__ = ["Classified", "Collection", "Embedder", "ImageFacts", "ImageInput", "SearchPage"]
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
@@ -76,12 +76,12 @@ class Collection:
         return (self.model_name,)
 
     def embedder_for(self, model: str | None) -> Embedder:
-        """The model that a request names; None, "" and "default" stand for the collection's.
-        Raises NotFound, which lists those that are served."""
-        if model in (None, "", "default", *self.models):
+        """The model that a request names; None, "", "default" and the owner's aliases stand for
+        the collection's. Raises NotFound, which lists those that are served."""
+        if model in (None, "", "default", *self.settings.aliases, *self.models):
             return self.embedder
         served = " or ".join(map(repr, (*self.models, "default")))
-        raise NotFound(f"model {model!r} is not served here; use {served}")
+        raise NotFound(f"model {model!r} is not served here; use {served}", param="model")
 
     @property
     def notice(self) -> str | None:
@@ -257,6 +257,10 @@ class Collection:
             for count in windows
             if count > 1
         )
+
+    def image_facts(self, data: bytes) -> ImageFacts:
+        """What the header of an image file says that was embedded before."""
+        return image_facts(data)
 
     def read_image(self, path: Path) -> bytes:
         """The bytes of an image file, within the limits. Raises ImageError."""

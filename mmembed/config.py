@@ -50,6 +50,12 @@ class Settings:
     max_text_chars: int = _setting(10_000, "characters in one text")
     max_k: int = _setting(1000, "results in one page")
     max_queue: int = _setting(512, "requests that may wait for the model")
+    aliases: tuple[str, ...] = _setting(
+        (), "other names, with commas between, that requests may give the collection's model"
+    )
+    token_vocabulary: str = _setting(
+        "", ".tiktoken file by which token ids in place of texts are decoded"
+    )
     exact_limit: int = _setting(200_000, "vectors up to which search is exact, not HNSW")
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@
     │   │   └── UnsupportedFormat not one of the formats we open
     │   ├── LimitError        more items, labels, characters … than allowed
     │   ├── ManifestError     a caption file cannot be read
+    │   ├── TokenError        token ids of a tokenizer that is not known here
     │   └── QueryError        a search or classification makes no sense
     ├── NotFound              no such item, page or file
     ├── ModelError            a model is unknown, unreachable or broken
@@ -24,6 +25,11 @@ from __future__ import annotations
 
 class MmembedError(Exception):
     """Base of all errors that mmembed raises on purpose."""
+
+    def __init__(self, message: str = "", *, param: str | None = None) -> None:
+        self.param = param
+        """The field of a request that is to blame, where one is: `input[3]`."""
+        super().__init__(message)
 
 
 class InputError(MmembedError):
@@ -53,6 +59,10 @@ class LimitError(InputError):
 
 class ManifestError(InputError):
     """A caption manifest cannot be read; the message names the file and line."""
+
+
+class TokenError(InputError):
+    """Token ids of a tokenizer that is not known here, where text was expected."""
 
 
 class QueryError(InputError):

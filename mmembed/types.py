@@ -40,6 +40,19 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class ImageFacts:
+    """What an image file's header says."""
+
+    width: int
+    height: int
+    """Pixels, upright."""
+    format: str
+    """The second half of the media type: jpeg, png, heif …"""
+    bit_depth: int
+    """Bits of one pixel, as they are decoded: 24 for a colour JPEG."""
+
+
+@dataclass(frozen=True)
 class Item:
     """One row of the catalog: an image, or a caption."""
 

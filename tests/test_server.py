@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from mmembed import errors
 from mmembed.server import answers, create_app, health
+from mmembed.server.dialects import answers as dialects
 from mmembed.server.failures import STATUS
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (
@@ -78,8 +79,17 @@ def test_every_route_is_described(client: TestClient) -> None:
         ("get", "/v1/items/{item_id}/image"),
         ("get", "/v1/items/{item_id}/thumbnail"),
         ("post", "/v1/embeddings"),
+        ("post", "/embeddings"),
         ("get", "/v1/models"),
+        ("get", "/models"),
+        ("get", "/v1/models/{model}"),
+        ("get", "/models/{model}"),
+        ("post", "/v2/embed"),
+        ("post", "/v1/multimodalembeddings"),
+        ("get", "/ping"),
+        ("post", "/predict"),
         ("get", "/health"),
+        ("get", "/v1/health"),
     }
     for path, ways in described["paths"].items():
         for method, operation in ways.items():
@@ -110,20 +120,38 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
         ("GET", "/v1/items/2", None, answers.WholeItem),
         ("PATCH", "/v1/items/1", {"tags": ["a"]}, answers.WholeItem),
         ("POST", "/v1/items", {"caption": "a lone caption"}, answers.WholeItem),
-        ("POST", "/v1/embeddings", {"input": ["a", "b"]}, answers.EmbeddingsAnswer),
+        ("POST", "/v1/embeddings", {"input": ["a", "b"]}, dialects.EmbeddingsAnswer),
         (
             "POST",
             "/v1/embeddings",
-            {"input": "a", "encoding_format": "base64"},
-            answers.EmbeddingsAnswer,
+            {"input": ["a", " "], "encoding_format": "base64", "errors": "item"},
+            dialects.EmbeddingsAnswer,
         ),
+        (
+            "POST",
+            "/v1/embeddings",
+            {"input": "a", "dimensions": 8, "allow_untrained_dimensions": True},
+            dialects.EmbeddingsAnswer,
+        ),
+        (
+            "POST",
+            "/v2/embed",
+            {
+                "images": [data_uri(picture()), "no image"],
+                "embedding_types": ["float", "int8", "uint8", "binary", "ubinary", "base64"],
+                "errors": "item",
+            },
+            dialects.CohereAnswer,
+        ),
+        ("POST", "/v1/multimodalembeddings", {"inputs": ["a"]}, dialects.VoyageAnswer),
         (
             "POST",
             "/v1/classify",
             {"images": [{"item": 1}, "no image"], "labels": ["red", "blue"]},
             answers.ClassifyAnswer,
         ),
-        ("GET", "/v1/models", None, answers.ModelsAnswer),
+        ("GET", "/v1/models", None, dialects.ModelsAnswer),
+        ("GET", "/v1/models/fake", None, dialects.ModelAnswer),
         ("GET", "/health", None, answers.HealthAnswer),
     ],
 )

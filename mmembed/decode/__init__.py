@@ -16,18 +16,19 @@ import stat
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageMode, UnidentifiedImageError
 
 from mmembed.config import Settings
 from mmembed.decode.colour import turned, upright_srgb
 from mmembed.decode.formats import FORMATS, media_type, unidentified
 from mmembed.errors import ImageError, ImageTooLarge
-from mmembed.types import Picture
+from mmembed.types import ImageFacts, Picture
 
 __all__ = [
     "DEFAULT_LIMITS",
     "Limits",
     "decode",
+    "image_facts",
     "media_type",
     "printable",
     "read_file",
@@ -114,6 +115,14 @@ def read_file(
         raise ImageError(name, f"cannot be read: {_reason(error)}") from None
 
 
+def image_facts(data: bytes) -> ImageFacts:
+    """What the header of a file says that `decode` has opened before; nothing is decoded."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        width, height = reversed(image.size) if turned(image) else image.size
+        kind = media_type(image.format or "").rpartition("/")[2]
+        return ImageFacts(width, height, kind, _bit_depth(image.mode))
+
+
 def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE) -> bytes:
     """An RGB image → a WebP file of at most `size` pixels on the longer side, no metadata."""
     small = image.copy()
@@ -143,6 +152,13 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         if shrunk:
             width, height = reversed(size) if turned(image) else size
         return Picture(upright, name, image.format or "", _frames(image), width, height)
+
+
+def _bit_depth(mode: str) -> int:
+    """`RGB` → 24, `I;16` → 16, `1` → 1."""
+    known = ImageMode.getmode(mode)
+    size = int(known.typestr[-1])
+    return 1 if mode == "1" else 8 * size * len(known.bands)
 
 
 def _irregular(mode: int) -> str:

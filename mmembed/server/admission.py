@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mmembed.errors import LimitError, MmembedError, Overloaded
 from mmembed.server.failures import answer_to
 
-ALWAYS = frozenset({"/health"})
+ALWAYS = frozenset({"/health", "/v1/health", "/ping"})
 """Answered however much there is to do."""
 BODIES_AT_ONCE = 8
 """Bodies of the largest size that may be in memory together."""

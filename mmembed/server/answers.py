@@ -119,51 +119,12 @@ class ClassifyAnswer(BaseModel):
     mode: str
 
 
-class Embedding(BaseModel):
-    """One input's embedding."""
-
-    object: str = "embedding"
-    index: int
-    embedding: Annotated[list[float] | str, Field(description="unit-norm")]
-
-
-class Usage(BaseModel):
-    """Tokens that were read."""
-
-    prompt_tokens: int
-    total_tokens: int
-
-
-class EmbeddingsAnswer(BaseModel):
-    """OpenAI's answer."""
-
-    object: str = "list"
-    data: list[Embedding]
-    model: str
-    usage: Usage
-
-
-class ModelAnswer(BaseModel):
-    """A model, as OpenAI's clients list it."""
-
-    id: str
-    object: str = "model"
-    created: int = 0
-    owned_by: str = "mmembed"
-
-
-class ModelsAnswer(BaseModel):
-    """The models that answer: one."""
-
-    object: str = "list"
-    data: list[ModelAnswer]
-
-
 class HealthAnswer(BaseModel):
     """Whether the model answers, what it is, and what the collection holds."""
 
     status: Annotated[str, Field(description="ok, loading or failing")]
     version: str
+    unix: Annotated[float, Field(description="seconds since 1970, as Infinity says them")]
     model: str | None = None
     engine: str | None = None
     dim: int | None = None

@@ -14,8 +14,9 @@ from starlette.concurrency import run_in_threadpool
 
 from mmembed.collection import Collection
 from mmembed.errors import MmembedError
-from mmembed.server import classify, embeddings, failures, health, items, openapi, pictures, search
+from mmembed.server import classify, failures, health, items, openapi, pictures, search
 from mmembed.server.admission import Admission
+from mmembed.server.dialects import cohere, immich, models, openai, voyage
 from mmembed.server.guard import Guard
 from mmembed.server.head import Head
 
@@ -50,7 +51,18 @@ def create_app(collection: Collection) -> FastAPI:
     )
     app.state.collection = collection
     app.state.pulse = health.Pulse(collection)
-    for module in (search, classify, items, pictures, embeddings, health):
+    for module in (
+        search,
+        classify,
+        items,
+        pictures,
+        openai,
+        models,
+        cohere,
+        voyage,
+        immich,
+        health,
+    ):
         app.include_router(module.router)
     _add_pages(app)
     openapi.install(app)

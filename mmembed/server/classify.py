@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from mmembed import errors
-from mmembed.collection import Classified, Collection, ImageInput
+from mmembed.collection import Collection, ImageInput
 from mmembed.server.answers import ClassifyAnswer
 from mmembed.server.bodies import (
     AnyBody,
@@ -18,7 +18,6 @@ from mmembed.server.bodies import (
     parse,
 )
 from mmembed.server.encoding import JsonAnswer, classified_json
-from mmembed.server.failures import STATUS
 from mmembed.server.openapi import FILE, form_of, many, takes
 from mmembed.server.schemas import ClassifyRequest, ImageShape
 from mmembed.types import Failure
@@ -62,7 +61,7 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
     )
     return JsonAnswer(
         {
-            "results": [classified_json(result, _status(result)) for result in results],
+            "results": [classified_json(result) for result in results],
             "model": collection.model_name,
             "mode": asked.mode or collection.classifier.default_mode,
         }
@@ -100,9 +99,3 @@ def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
     for name, texts in (("labels", asked.labels), ("templates", templates)):
         for index, text in enumerate(texts):
             check_text(f"{name}[{index}]", text, settings.max_text_chars)
-
-
-def _status(result: Classified) -> int:
-    if result.failure is None:
-        return 200
-    return STATUS[getattr(errors, result.failure.error, errors.MmembedError)]

@@ -11,7 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from mmembed.collection import Classified
-from mmembed.server.failures import body
+from mmembed.server.failures import item_error
 from mmembed.types import Hit, Item
 
 BROWSER_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"})
@@ -90,21 +90,16 @@ def hit_json(hit: Hit) -> Json:
     }
 
 
-def classified_json(result: Classified, status: int) -> Json:
+def classified_json(result: Classified) -> Json:
     """The labels of one image, or its error with the status it would have had alone."""
     known: Json = {"index": result.index, "name": result.name}
     if result.failure is not None:
-        failure = result.failure
-        return {**known, **_error(failure.message, failure.error, status)}
+        return {**known, "error": item_error(result.failure)}
     labels = [
         {"label": one.label, "probability": one.probability, "score": round(one.score, 6)}
         for one in result.labels
     ]
     return {**known, "labels": labels}
-
-
-def _error(message: str, kind: str, status: int) -> Json:
-    return {"error": body(message, kind=kind, code=status)["error"]}
 
 
 def _iso(mtime_ns: int | None) -> str | None:

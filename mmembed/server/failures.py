@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed import errors
+from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.UnsupportedFormat: 415,
     errors.LimitError: 413,
     errors.ManifestError: 422,
+    errors.TokenError: 400,
     errors.QueryError: 422,
     errors.NotFound: 404,
     errors.ModelError: 503,
@@ -42,6 +44,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
 SAID: Mapping[str, str] = {
     "extra_forbidden": "unknown field",
     "missing": "is missing",
+    "model_type": "expected text or an object",
 }
 """Pydantic's kinds of error in words of ours, where they are plainer."""
 
@@ -70,7 +73,31 @@ def answer_to(error: errors.MmembedError) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(error.retry_after)
-    return answer(STATUS[type(error)], str(error), type(error).__name__, headers=headers)
+    kind = type(error)
+    return answer(STATUS[kind], str(error), kind.__name__, param=error.param, headers=headers)
+
+
+def failed(failure: Failure) -> errors.MmembedError:
+    """What was found wrong with one of many inputs as the error of the whole request."""
+    kind = _kind_of(failure)
+    if not issubclass(kind, errors.ImageError):
+        return kind(failure.message, param=failure.name)
+    error = kind(failure.name, failure.message.removeprefix(f"{failure.name}: "))
+    error.param = failure.name
+    return error
+
+
+def item_error(failure: Failure) -> dict[str, Any]:
+    """What was found wrong with one of many inputs, with the status it would have had alone."""
+    code = STATUS[_kind_of(failure)]
+    message, param = printable(failure.message), printable(failure.name)
+    error: dict[str, Any] = body(message, kind=failure.error, param=param, code=code)["error"]
+    return error
+
+
+def _kind_of(failure: Failure) -> type[errors.MmembedError]:
+    kind: type[errors.MmembedError] = getattr(errors, failure.error, errors.MmembedError)
+    return kind
 
 
 def printable(text: str) -> str:
@@ -119,14 +146,15 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.StoreError | errors.ModelError):
         # These name the data folder, which is nobody's business but the owner's.
         folder = str(request.app.state.collection.settings.data)
-        error = type(error)(str(error).replace(folder, "the data folder"))
+        said = str(error).replace(folder, "the data folder")
+        error = type(error)(said, param=error.param)
     return answer_to(error)
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    param = _place(first["loc"])
+    param = place(first["loc"][1:])
     if first["type"] == "json_invalid":
         message = "the body is not JSON; send JSON, or a form where the route takes one"
     else:
@@ -134,9 +162,9 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     return answer(422, message, "QueryError", param=param or None)
 
 
-def _place(location: Sequence[str | int]) -> str:
-    """`("body", "images", 0, "name")` → `images[0].name`."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:])
+def place(location: Sequence[str | int]) -> str:
+    """`("images", 0, "name")` → `images[0].name`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return "".join(parts).removeprefix(".")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -50,6 +51,7 @@ class Pulse:
         return self.collection.describe()
 
 
+@router.get("/v1/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
 @router.get("/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers: a real embedding is made, unless it is busy with others."""
@@ -82,7 +84,7 @@ def _failing(message: str, kind: str) -> JSONResponse:
 
 
 def _said(answer: dict[str, Any], status: int) -> JSONResponse:
-    return JSONResponse({"version": own_version(), **answer}, status)
+    return JSONResponse({"version": own_version(), "unix": time.time(), **answer}, status)
 
 
 def own_version() -> str:

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from mmembed.server import schemas
 from mmembed.server.answers import ErrorAnswer
+from mmembed.server.dialects import shapes
 
 REFERENCE = "#/components/schemas/{model}"
 BODIES: tuple[type[Any], ...] = (
@@ -17,7 +18,11 @@ BODIES: tuple[type[Any], ...] = (
     schemas.ImageShape,
     schemas.ItemRequest,
     schemas.ItemPatch,
-    schemas.EmbeddingsRequest,
+    shapes.EmbeddingsRequest,
+    shapes.ItemShape,
+    shapes.PartShape,
+    shapes.CohereRequest,
+    shapes.VoyageRequest,
 )
 FILE = {"type": "string", "format": "binary"}
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -32,6 +37,11 @@ def takes(shape: type[Any], form: dict[str, Any] | None = None) -> dict[str, Any
     if form is not None:
         content["multipart/form-data"] = {"schema": form}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def takes_form(form: dict[str, Any]) -> dict[str, Any]:
+    """The `openapi_extra` of a route that takes a form alone."""
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
 
 
 def form_of(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

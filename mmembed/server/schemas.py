@@ -138,27 +138,3 @@ class ItemPatch(Shape):
 
     tags: Text | None = None
     captions: Annotated[Text | None, Field(description="of an image")] = None
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-class EmbeddingsRequest(BaseModel):
-    """OpenAI's request; with `"modality": "image"` the input is data URIs."""
-
-    input: Annotated[
-        list[Any],
-        BeforeValidator(_listed),
-        WithJsonSchema(
-            {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-        ),
-    ]
-    model: Model = None
-    modality: Literal["text", "image"] = "text"
-    encoding_format: Annotated[
-        Literal["float", "base64"] | None,
-        Field(description="base64: of little-endian float32; default: float"),
-    ] = None
-    dimensions: Annotated[int | None, Field(description="the model's own, or left out")] = None
-    user: str | None = None

@@ -1,0 +1,212 @@
+"""Answer shapes of the dialects, as the description of the API gives them."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mmembed.server.answers import ErrorDetails
+
+Numbers: TypeAlias = list[float] | str
+"""Or base64 of them."""
+Floats: TypeAlias = list[list[float]]
+Bytes: TypeAlias = list[list[int]]
+Notes: TypeAlias = Annotated[
+    list[str], Field(description="what the caller should know; left out where there is nothing")
+]
+
+
+class Embedding(BaseModel):
+    """One input's embedding."""
+
+    object: str = "embedding"
+    index: int
+    embedding: Annotated[Numbers, Field(description="unit-norm; base64 where asked for")]
+
+
+class NotEmbedded(BaseModel):
+    """What is wrong with one input; the others are none the worse."""
+
+    object: str = "error"
+    index: int
+    error: ErrorDetails
+
+
+class Usage(BaseModel):
+    """Tokens that were read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsAnswer(BaseModel):
+    """OpenAI's answer, with the `id` and `created` of Infinity's."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "object": "list",
+                    "id": "embd-5f0c…",
+                    "created": 1767225600,
+                    "data": [{"object": "embedding", "index": 0, "embedding": [0.6, 0.8]}],
+                    "model": "bundled",
+                    "usage": {"prompt_tokens": 5, "total_tokens": 5},
+                }
+            ]
+        }
+    )
+
+    object: str = "list"
+    id: str
+    created: Annotated[int, Field(description="seconds since 1970")]
+    data: list[Embedding | NotEmbedded]
+    model: str
+    usage: Usage
+    notes: Notes = []
+
+
+class ModelAnswer(BaseModel):
+    """A model, as OpenAI's clients list it."""
+
+    id: str
+    object: str = "model"
+    created: int = 0
+    owned_by: str = "mmembed"
+
+
+class ModelsAnswer(BaseModel):
+    """The models that answer."""
+
+    object: str = "list"
+    data: list[ModelAnswer]
+
+
+class ByType(BaseModel):
+    """A list for each type that was asked for; [] or "" in the place of a bad input."""
+
+    float: Floats = []
+    int8: Bytes = []
+    uint8: Bytes = []
+    binary: Annotated[Bytes, Field(description="signs in bytes from -128 to 127")] = []
+    ubinary: Annotated[Bytes, Field(description="signs in bytes from 0 to 255")] = []
+    base64: Annotated[list[str], Field(description="of little-endian float32")] = []
+
+
+class CohereImage(BaseModel):
+    """What an image was."""
+
+    width: int
+    height: int
+    format: str
+    bit_depth: Annotated[int, Field(description="bits of a pixel")]
+
+
+class CohereVersion(BaseModel):
+    """The version of the dialect."""
+
+    version: str = "2"
+
+
+class CohereUnits(BaseModel):
+    """What was read."""
+
+    input_tokens: int
+    images: int
+
+
+class CohereMeta(BaseModel):
+    """Beside the embeddings."""
+
+    api_version: CohereVersion
+    billed_units: CohereUnits
+    warnings: Notes = []
+
+
+class CohereFailure(BaseModel):
+    """What is wrong with one input."""
+
+    index: int
+    error: ErrorDetails
+
+
+class CohereAnswer(BaseModel):
+    """Cohere's answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "5f0c…",
+                    "response_type": "embeddings_by_type",
+                    "embeddings": {"float": [[0.6, 0.8]]},
+                    "texts": ["a red bicycle"],
+                    "images": [],
+                    "meta": {
+                        "api_version": {"version": "2"},
+                        "billed_units": {"input_tokens": 5, "images": 0},
+                    },
+                }
+            ]
+        }
+    )
+
+    id: str
+    response_type: str = "embeddings_by_type"
+    embeddings: ByType
+    texts: list[str]
+    images: list[CohereImage]
+    meta: CohereMeta
+    errors: Annotated[list[CohereFailure], Field(description="of bad inputs, where asked for")] = []
+
+
+class VoyageUsage(BaseModel):
+    """What was read."""
+
+    text_tokens: int
+    image_pixels: int
+    video_pixels: int = 0
+    total_tokens: int
+
+
+class VoyageAnswer(BaseModel):
+    """Voyage's answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "object": "list",
+                    "data": [{"object": "embedding", "index": 0, "embedding": [0.6, 0.8]}],
+                    "model": "bundled",
+                    "usage": {
+                        "text_tokens": 5,
+                        "image_pixels": 50176,
+                        "video_pixels": 0,
+                        "total_tokens": 5,
+                    },
+                }
+            ]
+        }
+    )
+
+    object: str = "list"
+    data: list[Embedding | NotEmbedded]
+    model: str
+    usage: VoyageUsage
+    notes: Notes = []
+
+
+class ImmichAnswer(BaseModel):
+    """The answer of Immich's machine-learning server to a clip entry."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"clip": "[0.6,0.8]", "imageHeight": 480, "imageWidth": 640}]
+        }
+    )
+
+    clip: Annotated[str, Field(description="the embedding as JSON in a string")]
+    imageHeight: Annotated[int, Field(description="pixels; of an image only")] = 0
+    imageWidth: Annotated[int, Field(description="pixels; of an image only")] = 0

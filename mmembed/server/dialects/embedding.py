@@ -1,0 +1,187 @@
+"""The one path from inputs to embeddings, for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fastapi import Request
+
+from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
+from mmembed.config import Settings
+from mmembed.errors import InputError, QueryError
+from mmembed.server.bodies import check_count, check_text, image_bytes
+from mmembed.server.dialects.inputs import Input, Part, Read
+from mmembed.server.dialects.shapes import Errors, Truncate
+from mmembed.server.dialects.truncation import fitted
+from mmembed.server.dialects.vectors import Vector, cut, weighted_mean
+from mmembed.server.failures import failed
+from mmembed.types import Encoder, Failure
+
+HEADER = "X-Mmembed-Errors"
+"""`item` for an error in the place of each bad item, where the body has no field for it."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a request says of all its inputs."""
+
+    dimensions: int | None = None
+    allow_untrained_dimensions: bool = False
+    truncate: Truncate | None = None
+    """None: the windows of a long text are averaged, and nothing is dropped."""
+    item_errors: bool = False
+    """Whether a bad input fails alone, rather than the request."""
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """An embedding per input, or why there is none."""
+
+    rows: tuple[Vector | Failure, ...]
+    """float32 (dim,), unit-norm."""
+    tokens: int
+    """Of all texts that were embedded, start and end tokens included."""
+    images: tuple[bytes, ...]
+    """The files of the images that were embedded, in their order."""
+    notes: tuple[str, ...]
+    """What the caller should know of the embeddings."""
+
+
+def wants_item_errors(request: Request, field: Errors | None) -> bool:
+    """The body's field, or else the header. Raises QueryError for a header that says neither."""
+    asked = field or request.headers.get(HEADER, "all").lower()
+    if asked not in ("all", "item"):
+        raise QueryError(f"{HEADER}: expected all or item", param=HEADER)
+    return asked == "item"
+
+
+def embed(
+    collection: Collection, embedder: Embedder, inputs: Sequence[Read], wishes: Wishes
+) -> Embedded:
+    """All inputs' embeddings; all texts go to the model together, and so do all images.
+
+    Raises LimitError for too many parts, QueryError for dimensions that the model has not,
+    and unless `item_errors` is wished, the error of the first bad input.
+    """
+    check_count("inputs", len(_parts(inputs)), collection.settings.max_items, "max_items")
+    encoder = embedder.encoder
+    notes = _check_dimensions(encoder, wishes)
+    ready = [_prepared(one, wishes.truncate, encoder, collection.settings) for one in inputs]
+    _check_failures(ready, wishes)
+    parts = _parts(ready)
+    found = iter(_embed_parts(embedder, parts))
+    rows = [
+        one if isinstance(one, Failure) else _combined(one, [next(found) for _ in one.parts])
+        for one in ready
+    ]
+    _check_failures(rows, wishes)
+    lengths = [(part, encoder.count_tokens(part.text)) for part in parts if part.text is not None]
+    return Embedded(
+        tuple(row if isinstance(row, Failure) else cut(row, wishes.dimensions) for row in rows),
+        tokens=sum(length for _, length in lengths),
+        images=_files(ready, rows),
+        notes=(*notes, *_notes(encoder, lengths)),
+    )
+
+
+def facts_of(collection: Collection, embedded: Embedded) -> list[ImageFacts]:
+    """Of all images that were embedded, in their order."""
+    return [collection.image_facts(data) for data in embedded.images]
+
+
+def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
+    """Notes of what was asked for against advice. Raises QueryError."""
+    asked = wishes.dimensions
+    if asked in (None, encoder.dim):
+        return []
+    if asked > encoder.dim:
+        message = f"{asked} dimensions were asked for, {encoder.name} has {encoder.dim}"
+        raise QueryError(message, param="dimensions")
+    if not wishes.allow_untrained_dimensions:
+        raise QueryError(
+            f"{encoder.name} has {encoder.dim} dimensions and was not trained to be cut to "
+            f"{asked}; leave it at {encoder.dim}, or send "
+            '"allow_untrained_dimensions": true and check what you find',
+            param="dimensions",
+        )
+    return [
+        f"Vectors are the first {asked} of {encoder.dim} numbers of {encoder.name}, which was not "
+        "trained for that: they tell things apart less well."
+    ]
+
+
+def _prepared(one: Read, truncate: Truncate | None, encoder: Encoder, settings: Settings) -> Read:
+    """The input with checked texts and the bytes of its images, or why there is none."""
+    if isinstance(one, Failure):
+        return one
+    parts = []
+    for part in one.parts:
+        try:
+            parts.append(_ready(part, truncate, encoder, settings))
+        except InputError as error:
+            return Failure(part.name, type(error).__name__, str(error))
+    return replace(one, parts=tuple(parts))
+
+
+def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, settings: Settings) -> Part:
+    if part.text is None:
+        image = part.image
+        return replace(
+            part, image=image_bytes(image, part.name) if isinstance(image, str) else image
+        )
+    check_text(part.name, part.text, settings.max_text_chars)
+    if not part.text.strip():
+        raise QueryError(f"{part.name}: the text is empty", param=part.name)
+    if truncate is None:
+        return part
+    return replace(part, text=fitted(part.text, part.name, truncate, encoder))
+
+
+def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
+    texts = [part.text for part in parts if part.text is not None]
+    images = [
+        ImageInput(part.name, data=part.image) for part in parts if isinstance(part.image, bytes)
+    ]
+    of_texts = iter(embedder.encoder.embed_texts(texts))
+    of_images = iter(embedder.images(images))
+    return [next(of_images) if part.text is None else next(of_texts) for part in parts]
+
+
+def _combined(one: Input, rows: Sequence[Vector | Failure]) -> Vector | Failure:
+    good = [row for row in rows if not isinstance(row, Failure)]
+    if len(good) < len(rows):
+        return next(row for row in rows if isinstance(row, Failure))
+    if len(good) == 1:
+        return good[0]
+    try:
+        return weighted_mean(good, [part.weight for part in one.parts], one.name)
+    except QueryError as error:
+        return Failure(one.name, type(error).__name__, str(error))
+
+
+def _check_failures(found: Sequence[object], wishes: Wishes) -> None:
+    """Raises the first failure, unless each is to stand in its place."""
+    first = next((one for one in found if isinstance(one, Failure)), None)
+    if first is not None and not wishes.item_errors:
+        raise failed(first)
+
+
+def _files(inputs: Sequence[Read], rows: Sequence[Vector | Failure]) -> tuple[bytes, ...]:
+    pairs = zip(inputs, rows, strict=True)
+    embedded = [one for one, row in pairs if not isinstance(row, Failure)]
+    return tuple(part.image for part in _parts(embedded) if isinstance(part.image, bytes))
+
+
+def _parts(inputs: Sequence[Read]) -> list[Part]:
+    return [part for one in inputs if isinstance(one, Input) for part in one.parts]
+
+
+def _notes(encoder: Encoder, lengths: Sequence[tuple[Part, int]]) -> list[str]:
+    """What was averaged from several windows."""
+    return [
+        f"{part.name}: longer than the {encoder.context_length} tokens that the model reads at "
+        f"once: its embedding averages its {encoder.count_windows(part.text or '')} parts."
+        for part, length in lengths
+        if length > encoder.context_length
+    ]

@@ -1,0 +1,137 @@
+"""What is to be embedded, whatever the dialect: texts, images, or weighted parts of both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+
+from mmembed.errors import MmembedError, QueryError
+from mmembed.server.bodies import check_count
+from mmembed.server.dialects.shapes import ItemShape, MessageShape, PartShape
+from mmembed.server.failures import SAID, place
+from mmembed.types import Failure
+
+IMAGE_FIELDS = ("image", "image_url", "image_base64", "url", "bytes")
+_IMAGE_URI = re.compile(r"data:image/[\w.+-]+[;,]", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Exactly one of a text and an image."""
+
+    name: str
+    """As the caller knows it: `input[3]`, `inputs[2].content[1]`."""
+    text: str | None = None
+    image: str | bytes | None = None
+    """A data URI, base64 or an address; or the file's bytes."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Input:
+    """What becomes one embedding: of several parts, the normalised weighted mean of theirs."""
+
+    name: str
+    parts: tuple[Part, ...]
+
+
+Read: TypeAlias = Input | Failure
+
+
+def text_input(text: str, name: str) -> Input:
+    """A text alone."""
+    return Input(name, (Part(name, text=text),))
+
+
+def image_input(image: str | bytes, name: str) -> Input:
+    """An image alone."""
+    return Input(name, (Part(name, image=image),))
+
+
+def is_image_uri(text: str) -> bool:
+    """Whether a text is the data URI of an image."""
+    return _IMAGE_URI.match(text) is not None
+
+
+def read_each(
+    values: Sequence[Any], field: str, read: Callable[[Any, str], Input], limit: int
+) -> list[Read]:
+    """An input for every item of a field, or why it is none. Raises LimitError for more items
+    than `limit`, QueryError where there is none."""
+    if not values:
+        raise QueryError(f"{field}: there is none", param=field)
+    check_count("inputs", len(values), limit, "max_items")
+    return [_tried(value, f"{field}[{index}]", read) for index, value in enumerate(values)]
+
+
+def read_item(value: Any, name: str) -> Input:
+    """A text, an object or a list of parts as an input. Raises QueryError."""
+    if isinstance(value, str):
+        return text_input(value, name)
+    shape = _shaped({"content": value} if isinstance(value, list) else value, name)
+    parts = _parts(shape, name)
+    if shape.content is not None:
+        parts += _content(shape.content, name)
+    if not parts:
+        raise _unknown(name, shape)
+    return Input(name, tuple(parts))
+
+
+def read_messages(messages: Sequence[MessageShape]) -> Input:
+    """All messages as one input; blank texts, which some clients add, are skipped. Raises
+    QueryError."""
+    parts = [
+        part
+        for index, message in enumerate(messages)
+        for part in _content(message.content, f"messages[{index}]")
+        if part.text is None or part.text.strip()
+    ]
+    if not parts:
+        raise QueryError("messages: there is neither a text nor an image", param="messages")
+    return Input("messages", tuple(parts))
+
+
+def _tried(value: Any, name: str, read: Callable[[Any, str], Input]) -> Read:
+    try:
+        return read(value, name)
+    except MmembedError as error:
+        return Failure(error.param or name, type(error).__name__, str(error))
+
+
+def _shaped(value: Any, name: str) -> ItemShape:
+    try:
+        return ItemShape.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = place((name, *first["loc"]))
+        message = f"{where}: {SAID.get(first['type'], first['msg'])}"
+        raise QueryError(message, param=where) from None
+
+
+def _content(parts: Iterable[PartShape], name: str) -> list[Part]:
+    found = []
+    for index, shape in enumerate(parts):
+        called = f"{name}.content[{index}]"
+        read = _parts(shape, called)
+        if not read:
+            raise _unknown(called, shape)
+        found += read
+    return found
+
+
+def _parts(shape: PartShape, name: str) -> list[Part]:
+    images = [getattr(shape, field) for field in IMAGE_FIELDS]
+    parts = [Part(name, image=one, weight=shape.weight) for one in images if one is not None]
+    if shape.text is not None:
+        parts.insert(0, Part(name, text=shape.text, weight=shape.weight))
+    return parts
+
+
+def _unknown(name: str, shape: PartShape) -> QueryError:
+    kind = "" if shape.type in (None, "text", "image_url") else f"{shape.type!r}: "
+    known = ", ".join(("text", *IMAGE_FIELDS))
+    return QueryError(f"{name}: {kind}there is neither a text nor an image ({known})", param=name)

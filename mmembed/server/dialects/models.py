@@ -1,0 +1,26 @@
+"""`/v1/models`, as OpenAI's clients speak it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from mmembed.server.bodies import collection_of
+from mmembed.server.dialects.answers import ModelAnswer, ModelsAnswer
+
+router = APIRouter(tags=["embeddings"])
+
+
+@router.get("/v1/models")
+@router.get("/models")
+def list_models(request: Request) -> ModelsAnswer:
+    """The models that answer, that of the collection first."""
+    return ModelsAnswer(data=[ModelAnswer(id=name) for name in collection_of(request).models])
+
+
+@router.get("/v1/models/{model:path}")
+@router.get("/models/{model:path}")
+def get_model(request: Request, model: str) -> ModelAnswer:
+    """One of them; its id may hold slashes."""
+    collection = collection_of(request)
+    collection.embedder_for(model)
+    return ModelAnswer(id=model if model in collection.models else collection.model_name)

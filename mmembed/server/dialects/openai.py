@@ -1,0 +1,131 @@
+"""`/v1/embeddings`, as the clients of OpenAI, Infinity, Jina, vLLM and others speak it."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from mmembed.config import Settings
+from mmembed.errors import QueryError
+from mmembed.server.bodies import JsonBody, collection_of, parse
+from mmembed.server.dialects.answers import EmbeddingsAnswer
+from mmembed.server.dialects.embedding import Embedded, Wishes, embed, wants_item_errors
+from mmembed.server.dialects.inputs import (
+    Input,
+    Read,
+    image_input,
+    is_image_uri,
+    read_each,
+    read_item,
+    read_messages,
+    text_input,
+)
+from mmembed.server.dialects.shapes import Dtype, EmbeddingsRequest
+from mmembed.server.dialects.token_ids import text_of
+from mmembed.server.dialects.vectors import written
+from mmembed.server.encoding import Json, JsonAnswer
+from mmembed.server.failures import item_error
+from mmembed.server.openapi import takes
+from mmembed.types import Failure
+
+router = APIRouter(tags=["embeddings"])
+
+ENCODING_FIELDS = ("encoding_format", "encoding_type", "embedding_type", "output_dtype")
+BASE64 = "base64"
+
+
+@router.post(
+    "/v1/embeddings", response_model=EmbeddingsAnswer, openapi_extra=takes(EmbeddingsRequest)
+)
+@router.post("/embeddings", response_model=EmbeddingsAnswer, openapi_extra=takes(EmbeddingsRequest))
+def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
+    """Unit-norm embeddings of texts, images, and both."""
+    collection = collection_of(request)
+    asked = parse(body, EmbeddingsRequest)
+    embedder = collection.embedder_for(asked.model)
+    wishes = Wishes(
+        dimensions=asked.dimensions or asked.output_dimension,
+        allow_untrained_dimensions=asked.allow_untrained_dimensions,
+        truncate="NONE" if asked.truncation is False else None,
+        item_errors=wants_item_errors(request, asked.errors),
+    )
+    embedded = embed(collection, embedder, _inputs(asked, collection.settings), wishes)
+    dtype, as_base64 = _encoding(asked)
+    return JsonAnswer(
+        {
+            "object": "list",
+            "id": f"embd-{uuid.uuid4().hex}",
+            "created": int(time.time()),
+            "data": listed(embedded, dtype, as_base64=as_base64),
+            "model": embedder.encoder.name,
+            "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
+            **noted(embedded),
+        }
+    )
+
+
+def listed(embedded: Embedded, dtype: Dtype, *, as_base64: bool) -> list[Json]:
+    """An embedding or an error for every input, as OpenAI's clients read a list."""
+    return [
+        {"object": "error", "index": index, "error": item_error(row)}
+        if isinstance(row, Failure)
+        else {
+            "object": "embedding",
+            "index": index,
+            "embedding": written(row, dtype, as_base64=as_base64),
+        }
+        for index, row in enumerate(embedded.rows)
+    ]
+
+
+def noted(embedded: Embedded) -> Json:
+    """`notes`, where there are any: the shapes that clients know have no such field."""
+    return {"notes": embedded.notes} if embedded.notes else {}
+
+
+def _encoding(asked: EmbeddingsRequest) -> tuple[Dtype, bool]:
+    """Clients say base64 beside the type of numbers, or instead of it; what none says is float."""
+    said = [one for field in ENCODING_FIELDS if (one := getattr(asked, field)) is not None]
+    numbers: set[Dtype] = {one for one in said if one not in (BASE64, "float")}
+    if len(numbers) > 1:
+        raise QueryError(f"{' and '.join(sorted(numbers))}: expected one type of numbers")
+    return next(iter(numbers), "float"), BASE64 in said
+
+
+def _inputs(asked: EmbeddingsRequest, settings: Settings) -> Sequence[Read]:
+    if (asked.input is None) == (asked.messages is None):
+        missing = "is missing" if asked.input is None else "expected no messages beside it"
+        raise QueryError(f"input: {missing}", param="input")
+    if asked.messages is not None:
+        return [read_messages(asked.messages)]
+    whole = asked.input
+    if not isinstance(whole, str | list | Mapping):
+        raise QueryError("input: expected a text, an object or a list of them", param="input")
+    values = whole if isinstance(whole, list) and not _are_ids(whole) else [whole]
+    reader = _Reader(asked.modality, settings.token_vocabulary)
+    return read_each(values, "input", reader, settings.max_items)
+
+
+class _Reader:
+    """Reads one item of `input`."""
+
+    def __init__(self, modality: str | None, vocabulary: str) -> None:
+        self.modality = modality
+        self.vocabulary = vocabulary
+
+    def __call__(self, value: Any, name: str) -> Input:
+        """Raises QueryError, TokenError."""
+        if isinstance(value, str):
+            is_image = self.modality == "image" or (self.modality is None and is_image_uri(value))
+            return image_input(value, name) if is_image else text_input(value, name)
+        if _are_ids(value):
+            return text_input(text_of(value, name, self.vocabulary), name)
+        return read_item(value, name)
+
+
+def _are_ids(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(one) is int for one in value)

@@ -1,0 +1,51 @@
+"""`/v1/multimodalembeddings`, as Voyage's clients speak it; texts alone are `/v1/embeddings`."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from mmembed.server.bodies import JsonBody, collection_of, parse
+from mmembed.server.dialects.answers import VoyageAnswer
+from mmembed.server.dialects.embedding import Wishes, embed, facts_of, wants_item_errors
+from mmembed.server.dialects.inputs import read_each, read_item
+from mmembed.server.dialects.openai import listed, noted
+from mmembed.server.dialects.shapes import VoyageRequest
+from mmembed.server.encoding import JsonAnswer
+from mmembed.server.openapi import takes
+
+router = APIRouter(tags=["embeddings"])
+
+
+@router.post(
+    "/v1/multimodalembeddings", response_model=VoyageAnswer, openapi_extra=takes(VoyageRequest)
+)
+def embed_multimodal(request: Request, body: JsonBody) -> JsonAnswer:
+    """Unit-norm embeddings of inputs that hold texts, images, or both."""
+    collection = collection_of(request)
+    asked = parse(body, VoyageRequest)
+    embedder = collection.embedder_for(asked.model)
+    wishes = Wishes(
+        dimensions=asked.output_dimension,
+        allow_untrained_dimensions=asked.allow_untrained_dimensions,
+        truncate="NONE" if asked.truncation is False else None,
+        item_errors=wants_item_errors(request, asked.errors),
+    )
+    inputs = read_each(asked.inputs, "inputs", read_item, collection.settings.max_items)
+    embedded = embed(collection, embedder, inputs, wishes)
+    as_base64 = asked.encoding_format == "base64"
+    return JsonAnswer(
+        {
+            "object": "list",
+            "data": listed(embedded, asked.output_dtype or "float", as_base64=as_base64),
+            "model": embedder.encoder.name,
+            "usage": {
+                "text_tokens": embedded.tokens,
+                "image_pixels": sum(
+                    facts.width * facts.height for facts in facts_of(collection, embedded)
+                ),
+                "video_pixels": 0,
+                "total_tokens": embedded.tokens,
+            },
+            **noted(embedded),
+        }
+    )
