@@ -50,9 +50,13 @@ class Expected:
         mean = self.texts[:1] + self.pictures[:1]
         return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
-    def check(self, kind: str, rows: Rows) -> None:
-        """Raises AssertionError unless the rows are what a call of this kind must give."""
-        KINDS[kind](self, np.array(rows))
+    def complaint(self, kind: str, rows: Rows) -> str:
+        """How the rows differ from what a call of this kind must give; empty if they do not."""
+        try:
+            KINDS[kind](self, np.array(rows))
+        except AssertionError as error:
+            return str(error) or f"{np.shape(rows)}: not what was expected"
+        return ""
 
 
 def _same(found: NDArray, expected: Embeddings, least: float = SAME) -> None:

@@ -17,6 +17,10 @@ class Client:
     title: str
     calls: str
     environment: str | None
+    since: tuple[int, int] = (3, 10)
+    """The first Python that its packages run on."""
+    sends_tokens: bool = False
+    """Whether it needs a server that reads token ids."""
 
 
 CLIENTS = (
@@ -25,7 +29,13 @@ CLIENTS = (
     Client("openai-1", "openai", "openai", "openai-1"),
     Client("cohere", "cohere, `ClientV2`", "cohere", "cohere"),
     Client("voyageai", "voyageai", "voyageai", "voyageai"),
-    Client("langchain-openai", "LangChain, `OpenAIEmbeddings`", "langchain_openai", "langchain"),
+    Client(
+        "langchain-openai",
+        "LangChain, `OpenAIEmbeddings`",
+        "langchain_openai",
+        "langchain",
+        sends_tokens=True,
+    ),
     Client(
         "langchain-infinity", "LangChain, `InfinityEmbeddings`", "langchain_infinity", "langchain"
     ),
@@ -40,9 +50,19 @@ CLIENTS = (
     ),
     Client("infinity", "infinity_client", "infinity", "infinity"),
     Client("litellm", "LiteLLM", "litellm", "litellm"),
-    Client("haystack-openai", "Haystack, `OpenAITextEmbedder`", "haystack_openai", "haystack"),
     Client(
-        "haystack-jina", "Haystack, `JinaDocumentImageEmbedder`", "haystack_jina", "haystack"
+        "haystack-openai",
+        "Haystack, `OpenAITextEmbedder`",
+        "haystack_openai",
+        "haystack",
+        since=(3, 11),
+    ),
+    Client(
+        "haystack-jina",
+        "Haystack, `JinaDocumentImageEmbedder`",
+        "haystack_jina",
+        "haystack",
+        since=(3, 11),
     ),
     Client("chroma", "Chroma, `OpenAIEmbeddingFunction`", "chroma", "chroma"),
     Client("immich", "Immich server (requests by hand)", "immich", None),

@@ -5,12 +5,14 @@ Deselected unless asked for, because each client needs an environment of its own
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,10 @@ QUIET = {
 LONGEST_S = 120
 
 
+Call = dict[str, Any]
+"""What `tests/clients/job.py` says of one."""
+
+
 @dataclass(frozen=True)
 class Tried:
     """A client after its calls."""
@@ -47,25 +53,42 @@ class Tried:
     client: Client
     version: str
     lacks: str
-    calls: list[dict[str, Any]]
+    calls: list[Call]
 
 
 @pytest.fixture(scope="session")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     """What to embed, and a server of the bundled model that does it."""
-    data = tmp_path_factory.mktemp("collection")
-    command = [sys.executable, "-m", "mmembed"]
-    options = ["--data", str(data), "--model", "bundled"]
-    with Process(command, *options, MMEMBED_ENGINE=ENGINE) as server:
+    with server(tmp_path_factory.mktemp("collection")) as address:
         yield Job(
-            address=server.address,
+            address=address,
             model="bundled",
             texts=TEXTS,
             pictures=[str(path) for path in PICTURES],
             broken=str(ROOT / "fixtures/odd/truncated.jpg"),
             unknown="no-such-model",
         )
-        assert server.end()[0] == 0
+
+
+@pytest.fixture(scope="session")
+def knows_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that reads token ids; each byte is its own token."""
+    folder = tmp_path_factory.mktemp("collection")
+    vocabulary = folder / "bytes.tiktoken"
+    lines = [f"{base64.b64encode(bytes([value])).decode()} {value}" for value in range(256)]
+    vocabulary.write_text("\n".join(lines))
+    with server(folder, MMEMBED_TOKEN_VOCABULARY=str(vocabulary)) as address:
+        yield address
+
+
+@contextmanager
+def server(data: Path, **variables: str) -> Iterator[str]:
+    """The address of a process that serves the bundled model."""
+    command = [sys.executable, "-m", "mmembed"]
+    options = ["--data", str(data), "--model", "bundled"]
+    with Process(command, *options, MMEMBED_ENGINE=ENGINE, **variables) as process:
+        yield process.address
+        assert process.end()[0] == 0
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +102,10 @@ def tried(
 ) -> Tried:
     """A client that made all its calls, in its own environment."""
     client: Client = request.param
+    if client.sends_tokens:
+        job = replace(job, knows_tokens=request.getfixturevalue("knows_tokens"))
+    if sys.version_info < client.since:
+        pytest.skip(f"it needs Python {'.'.join(map(str, client.since))}")
     folder = tmp_path_factory.mktemp(client.name)
     asked, answered = folder / "job.json", folder / "answer.json"
     asked.write_text(json.dumps(asdict(job)))
@@ -99,45 +126,56 @@ def tried(
 Note = Callable[[str, object], None]
 
 
-def note(record: Note, tried: Tried, column: str, calls: list[dict[str, Any]]) -> None:
-    """For the table."""
-    record("client", tried.client.name)
-    record("version", tried.version)
-    record("column", column)
-    record("forms", [call["form"] for call in calls])
-
-
-def embed(tried: Tried, expected: Expected, calls: list[dict[str, Any]]) -> None:
-    for call in calls:
-        assert "failed" not in call, f"{call['form']}: {call['failed']}"
-        expected.check(call["kind"], call["rows"])
-
-
 def test_texts(tried: Tried, expected: Expected, record_property: Note) -> None:
     calls = [call for call in tried.calls if not is_error(call) and not of_image(call)]
-    note(record_property, tried, "text", calls)
-    embed(tried, expected, calls or pytest.skip(tried.lacks))
+    check(tried, "text", calls, lambda call: embedded(call, expected), record_property)
 
 
 def test_images(tried: Tried, expected: Expected, record_property: Note) -> None:
     calls = [call for call in tried.calls if of_image(call)]
-    note(record_property, tried, "image", calls)
-    embed(tried, expected, calls or pytest.skip(tried.lacks))
+    check(tried, "image", calls, lambda call: embedded(call, expected), record_property)
 
 
 def test_errors(tried: Tried, record_property: Note) -> None:
     """The client raises what it raises for other servers, with what ours said in it."""
     calls = [call for call in tried.calls if is_error(call)]
-    note(record_property, tried, "errors", calls)
-    assert calls
-    for call in calls:
-        assert "failed" not in call, f"{call['form']}: {call['failed']}"
-        assert re.search(call["says"], call["message"]), call["form"]
+    check(tried, "errors", calls, refused, record_property)
 
 
-def is_error(call: dict[str, Any]) -> bool:
+def check(
+    tried: Tried,
+    column: str,
+    calls: list[Call],
+    judge: Callable[[Call], str],
+    record: Note,
+) -> None:
+    """Fails with what is wrong with each call, and notes for the table which are right."""
+    wrong = {call["form"]: found for call in calls if (found := judge(call))}
+    record("client", tried.client.name)
+    record("version", tried.version)
+    record("column", column)
+    record("forms", [call["form"] for call in calls if bool(wrong) == (call["form"] in wrong)])
+    if not calls:
+        pytest.skip(tried.lacks)
+    assert not wrong, "\n".join(f"{form}: {found}" for form, found in wrong.items())
+
+
+def embedded(call: Call, expected: Expected) -> str:
+    """What is wrong with the embeddings of a call, if anything."""
+    return call.get("failed") or expected.complaint(call["kind"], call["rows"])
+
+
+def refused(call: Call) -> str:
+    """What is wrong with the error of a call, if anything."""
+    if "failed" in call:
+        return str(call["failed"])
+    said = re.search(call["says"], call["message"])
+    return "" if said else f"{call['message']!r} does not say {call['says']!r}"
+
+
+def is_error(call: Call) -> bool:
     return bool(call["kind"] == "error")
 
 
-def of_image(call: dict[str, Any]) -> bool:
+def of_image(call: Call) -> bool:
     return "image" in call["kind"] or call["kind"] == "mixed"

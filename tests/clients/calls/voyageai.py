@@ -9,7 +9,7 @@ import voyageai
 from PIL import Image
 from voyageai.error import APIError, MalformedRequestError
 
-from tests.clients.job import Calls, Job, Rows
+from tests.clients.job import Calls, Job, Rows, data_uri
 
 calls = Calls("voyageai")
 
@@ -66,9 +66,9 @@ def unknown_model(job: Job) -> object:
     return sdk(job).multimodal_embed([["a"]], model=job.unknown)
 
 
-@calls.raises(MalformedRequestError, "image", r"inputs\[1\]")
+@calls.raises(MalformedRequestError, "image", r"inputs\[1\].*truncated")
 def broken_image(job: Job) -> object:
-    uris = [job.data_uris()[0], "data:image/png;base64,aGVsbG8="]
+    uris = [job.data_uris()[0], data_uri(job.broken)]
     parts = [{"type": "image_base64", "image_base64": uri} for uri in uris]
     return embed(job, [{"content": [part]} for part in parts])
 
