@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
@@ -37,18 +36,18 @@ def python_of(name: str) -> Path:
     if not (done.is_file() and done.read_text() == state):
         sys.stderr.write(f"installing {name}\n")
         shutil.rmtree(environment, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", "--without-pip", environment])
+        _run(sys.executable, "-m", "venv", "--without-pip", environment)
         # The pins are complete, so that nothing is left to resolve.
-        _run([*_installer(python), "--no-deps", "--quiet", "--requirement", pins])
+        _run(*_installer(python), "--no-deps", "--quiet", "--requirement", pins)
         done.write_text(state)
     return python
 
 
-def _installer(python: Path) -> list[str | Path]:
+def _installer(python: Path) -> list[str]:
     """uv where it is installed, for it is several times faster; else pip."""
     if shutil.which("uv"):
-        return ["uv", "pip", "install", "--python", python]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", python]
+        return ["uv", "pip", "install", "--python", str(python)]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
     return [*pip, "install", "--no-compile", "--progress-bar", "off"]
 
 
@@ -57,8 +56,8 @@ def pin() -> None:
     for wanted in sorted(REQUIREMENTS.glob("*.in")):
         compiled = ["--universal", "--python-version", "3.10", "--upgrade", "--quiet"]
         shown = ["--no-header", "--no-annotate", "--no-emit-index-url"]
-        output = ["--output-file", wanted.with_suffix(".txt")]
-        _run(["uv", "pip", "compile", wanted, *compiled, *shown, *output])
+        output = ["--output-file", str(wanted.with_suffix(".txt"))]
+        _run("uv", "pip", "compile", wanted, *compiled, *shown, *output)
 
 
 def known() -> list[str]:
@@ -66,8 +65,8 @@ def known() -> list[str]:
     return sorted(path.stem for path in REQUIREMENTS.glob("*.txt"))
 
 
-def _run(command: Iterable[str | Path]) -> None:
-    subprocess.run(command, check=True)  # type: ignore[arg-type]
+def _run(*command: str | Path) -> None:
+    subprocess.run([str(part) for part in command], check=True)
 
 
 if __name__ == "__main__":

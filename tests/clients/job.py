@@ -30,6 +30,8 @@ class Job:
     """A picture that is cut short."""
     unknown: str
     """A model that is not served."""
+    alias: str
+    """Another name of the served model."""
     knows_tokens: str | None = None
     """The address of a server that reads token ids, where the client asks for one; each byte
     is its own token."""
@@ -70,11 +72,12 @@ class Raises:
 
     def answer(self, job: Job) -> dict[str, Any]:
         """As JSON."""
-        said = {"kind": "error", "form": f"{self.wrong}: {self.error.__name__}", "says": self.says}
+        said = {"kind": "error", "form": self.wrong, "says": self.says}
         try:
             return said | {"failed": f"nothing was raised, but given: {self.call(job)!r:.200}"}
         except self.error as error:
-            return said | {"message": message_of(error)}
+            form = f"{self.wrong} (`{type(error).__name__}`)"
+            return said | {"form": form, "message": message_of(error)}
         except Exception:
             return said | {"failed": traceback.format_exc()}
 

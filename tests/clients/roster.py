@@ -65,9 +65,9 @@ CLIENTS = (
         since=(3, 11),
     ),
     Client("chroma", "Chroma, `OpenAIEmbeddingFunction`", "chroma", "chroma"),
-    Client("immich", "Immich server (requests by hand)", "immich", None),
-    Client("vllm", "vLLM chat form (requests by hand)", "vllm", None),
-    Client("jina", "Jina and SGLang items (requests by hand)", "jina", None),
+    Client("immich", "Immich server (by hand)", "immich", None),
+    Client("vllm", "vLLM chat form (by hand)", "vllm", None),
+    Client("jina", "Jina and SGLang items (by hand)", "jina", None),
 )
 
 

@@ -14,8 +14,9 @@ HEAD = """# Clients, tested
 
 Each cell was executed by `make test-clients`: the package of that version, unchanged, against
 `mmembed serve` as a process of its own with the built-in model. ✓ means for texts and images that
-every embedding is the library's own (cosine > 0.99999; of 8-bit integers > 0.999; of binary ones every
-bit), and for errors that the client raised its own exception with the server's message in it.
+every embedding is the library's own (cosine > 0.99999; of 8-bit integers > 0.999; of binary ones
+every bit), and for errors that the client raised its own exception with the server's message in it.
+«By hand» are requests as the program sends them, where there is no package to install.
 
 """
 

@@ -39,6 +39,7 @@ QUIET = {
     "NO_PROXY": "127.0.0.1",
 }
 """Clients that report to their makers, or ask them things, are told not to."""
+ALIAS = "embed-v4.0"
 LONGEST_S = 120
 
 
@@ -67,6 +68,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
             pictures=[str(path) for path in PICTURES],
             broken=str(ROOT / "fixtures/odd/truncated.jpg"),
             unknown="no-such-model",
+            alias=ALIAS,
         )
 
 
@@ -85,8 +87,8 @@ def knows_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def server(data: Path, **variables: str) -> Iterator[str]:
     """The address of a process that serves the bundled model."""
     command = [sys.executable, "-m", "mmembed"]
-    options = ["--data", str(data), "--model", "bundled"]
-    with Process(command, *options, MMEMBED_ENGINE=ENGINE, **variables) as process:
+    options = ["--data", str(data), "--model", "bundled", "--engine", ENGINE]
+    with Process(command, *options, MMEMBED_ALIASES=ALIAS, **variables) as process:
         yield process.address
         assert process.end()[0] == 0
 

@@ -163,7 +163,9 @@ class EmbeddingsRequest(BaseModel):
     encoding_type: Encoding = None
     embedding_type: Encoding = None
     output_dtype: Encoding = None
-    dimensions: Dimensions = None
+    dimensions: Annotated[
+        int | None, Field(ge=0, description="as output_dimension; 0, Infinity's default, is all")
+    ] = None
     output_dimension: Dimensions = None
     truncation: Annotated[
         bool | None, Field(description="false: a text longer than the model reads is an error")

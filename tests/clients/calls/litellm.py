@@ -60,12 +60,12 @@ def unknown_model(job: Job) -> object:
     return embed(job, "openai", ["a"], job.unknown)
 
 
-@calls.raises(litellm.APIError, "image", r"input\[1\].*truncated")
+@calls.raises(litellm.BadRequestError, "image", r"input\[1\].*truncated")
 def broken_image(job: Job) -> object:
     return embed(job, "jina_ai", [job.data_uris()[0], data_uri(job.broken)])
 
 
-@calls.raises(Exception, "input", r"input\[1\].*empty")
+@calls.raises(litellm.BadRequestError, "input", r"input\[1\].*empty")
 def unknown_input(job: Job) -> object:
     return embed(job, "hosted_vllm", ["a", ""])
 

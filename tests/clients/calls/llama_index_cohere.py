@@ -1,4 +1,5 @@
-"""LlamaIndex's client of Cohere's API."""
+"""LlamaIndex's client of Cohere's API, which takes no names of models but Cohere's: the server
+answers to one of them as its alias."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ calls = Calls("llama-index-embeddings-cohere")
 
 
 def client(job: Job, **more: Any) -> Any:
-    asked = {"model_name": job.model, "api_key": "none", "base_url": job.address, **more}
+    asked = {"model_name": job.alias, "api_key": "none", "base_url": job.address, **more}
     return CohereEmbedding(**asked)
 
 
@@ -39,12 +40,12 @@ def images(job: Job) -> Rows:
     return found
 
 
-@calls.raises(cohere.NotFoundError, "model", "no-such-model.*bundled")
+@calls.raises(cohere.NotFoundError, "model", "embed-english-v3.0.*bundled")
 def unknown_model(job: Job) -> object:
-    return client(job, model_name=job.unknown).get_text_embedding("a")
+    return client(job, model_name="embed-english-v3.0").get_text_embedding("a")
 
 
-@calls.raises(Exception, "image", "truncated")
+@calls.raises(cohere.UnprocessableEntityError, "image", r"inputs\[0\].*truncated")
 def broken_image(job: Job) -> object:
     return client(job).get_image_embedding(job.broken)
 

@@ -60,15 +60,22 @@ def listed_model(job: Job) -> Rows:
 @calls.gives("image", '`extra_body={"modality": "image"}`')
 def images(job: Job) -> Rows:
     more = {"modality": "image"}
-    return rows(
-        sdk(job).embeddings.create(model=job.model, input=job.data_uris(), extra_body=more)
-    )
+    return rows(sdk(job).embeddings.create(model=job.model, input=job.data_uris(), extra_body=more))
 
 
 @calls.gives("text, then image", "items with `text` and `image`")
 def items(job: Job) -> Rows:
     asked: Any = [{"text": job.texts[0]}, {"image": job.data_uris()[0]}]
     return rows(sdk(job).embeddings.create(model=job.model, input=asked))
+
+
+@calls.gives("mixed", "`post` of vLLM's `messages`")
+def messages(job: Job) -> Rows:
+    image = {"type": "image_url", "image_url": {"url": job.data_uris()[0]}}
+    content = [image, {"type": "text", "text": job.texts[0]}]
+    body = {"model": job.model, "messages": [{"role": "user", "content": content}]}
+    shape = openai.types.CreateEmbeddingResponse
+    return rows(sdk(job).post("/embeddings", cast_to=shape, body=body))
 
 
 @calls.raises(openai.NotFoundError, "model", "no-such-model.*bundled")
