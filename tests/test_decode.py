@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from mmembed.decode import decode, media_type, thumbnail
+from mmembed.decode import decode, image_facts, media_type, thumbnail
+from mmembed.types import ImageFacts
 from tests.pictures import ODD, UNDO, encoded, png, quarters, swapped_profile
 
 
@@ -307,3 +308,20 @@ def test_shrinking_while_decoding_leaves_the_pixels_nearly_as_they_are() -> None
         for side in (None, 2 * 224)
     )
     assert np.abs(full - quick).mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (photograph((160, 120), orientation=6), ImageFacts(120, 160, "jpeg", 24)),
+        (encoded(Image.new("RGBA", (3, 2))), ImageFacts(3, 2, "png", 32)),
+        (encoded(Image.new("L", (3, 2))), ImageFacts(3, 2, "png", 8)),
+        (encoded(Image.new("I;16", (3, 2))), ImageFacts(3, 2, "png", 16)),
+        (encoded(Image.new("1", (3, 2))), ImageFacts(3, 2, "png", 1)),
+        (encoded(Image.new("RGB", (3, 2)), "WEBP"), ImageFacts(3, 2, "webp", 24)),
+    ],
+)
+def test_what_a_header_says(data: bytes, expected: ImageFacts) -> None:
+    assert image_facts(data) == expected
+    picture = decode(data)
+    assert (picture.width, picture.height) == (expected.width, expected.height)

@@ -1,9 +1,10 @@
-"""`/v1/embeddings` and `/v1/models`, as the clients of OpenAI, Infinity, Jina and vLLM speak them."""
+"""`/v1/embeddings` and `/v1/models`, as the clients of OpenAI and its kin speak them."""
 
 from __future__ import annotations
 
 import base64
 import io
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmembed.server.dialects import embedding
 from tests.fake_encoder import DIM, FakeEncoder
-from tests.serving import data_uri, error_of, picture, serving
+from tests.serving import PATIENCE_S, data_uri, error_of, picture, serving
 
 JSON = dict[str, Any]
 
@@ -82,6 +84,7 @@ def test_usage_counts_tokens(client: TestClient) -> None:
 
 def test_dimensions(client: TestClient) -> None:
     whole = rows(embed(client, input="a", dimensions=DIM))[0]
+    np.testing.assert_array_equal(rows(embed(client, input="a", dimensions=0))[0], whole)
     asked = {"input": "a", "dimensions": 8}
     refusal = client.post("/v1/embeddings", json=asked)
     assert f"fake has {DIM} dimensions and was not trained to be cut" in error_of(refusal, 422)
@@ -155,9 +158,11 @@ def vector(said: str) -> NDArray[np.float32]:
     """Of a text, or of one of the two pictures."""
     encoder = FakeEncoder()
     if said not in (RED, BLUE):
-        return encoder.embed_texts([said])[0]
-    image = Image.open(io.BytesIO(picture("red" if said == RED else "blue")))
-    return encoder.embed_preprocessed(encoder.preprocess(image)[None])[0]
+        rows = encoder.embed_texts([said])
+    else:
+        image = Image.open(io.BytesIO(picture("red" if said == RED else "blue")))
+        rows = encoder.embed_preprocessed(encoder.preprocess(image)[None])
+    return np.asarray(rows[0])
 
 
 @pytest.mark.parametrize(
@@ -188,6 +193,21 @@ def test_all_texts_and_all_images_go_to_the_model_together(tmp_path: Path) -> No
     with serving(tmp_path, encoder) as (client, _):
         embed(client, input=["x1", RED, {"content": ["x2", {"image": BLUE}]}, BLUE, "x3"])
     assert encoder.batches == [3, 3]
+
+
+def test_addresses_are_waited_for_together(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(3, timeout=PATIENCE_S)
+
+    def fetched(address: str, *_: object) -> bytes:
+        together.wait()
+        return picture(address.rpartition("/")[2])
+
+    monkeypatch.setattr(embedding, "image_bytes", fetched)
+    addresses = [f"https://example.org/{name}" for name in ("red", "blue", "red")]
+    found = rows(embed(client, input=addresses, modality="image"))
+    np.testing.assert_array_equal(found, [vector(RED), vector(BLUE), vector(RED)])
 
 
 def test_base64_of_other_numbers(client: TestClient) -> None:

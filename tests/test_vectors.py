@@ -51,7 +51,7 @@ def test_cut_is_normalised_again() -> None:
 
 
 def unit(*numbers: float) -> NDArray[np.float32]:
-    return np.array(numbers, np.float32) / np.float32(np.linalg.norm(numbers))
+    return np.asarray(np.array(numbers) / np.linalg.norm(numbers), np.float32)
 
 
 def test_weighted_mean() -> None:

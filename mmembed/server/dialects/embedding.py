@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from fastapi import Request
 
 from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
-from mmembed.config import Settings
 from mmembed.errors import InputError, QueryError
 from mmembed.server.bodies import check_count, check_text, image_bytes
 from mmembed.server.dialects.inputs import Input, Part, Read
@@ -20,6 +20,9 @@ from mmembed.types import Encoder, Failure
 
 HEADER = "X-Mmembed-Errors"
 """`item` for an error in the place of each bad item, where the body has no field for it."""
+
+ADDRESSES_AT_ONCE = 8
+"""Addresses of one request that are waited for together."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def embed(
     check_count("inputs", len(_parts(inputs)), collection.settings.max_items, "max_items")
     encoder = embedder.encoder
     notes = _check_dimensions(encoder, wishes)
-    ready = [_prepared(one, wishes.truncate, encoder, collection.settings) for one in inputs]
+    ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
     _check_failures(ready, wishes)
     parts = _parts(ready)
     found = iter(_embed_parts(embedder, parts))
@@ -111,26 +114,40 @@ def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
     ]
 
 
-def _prepared(one: Read, truncate: Truncate | None, encoder: Encoder, settings: Settings) -> Read:
+def _all_prepared(inputs: Sequence[Read], prepare: Callable[[Read], Read]) -> list[Read]:
+    """In threads, where images are waited for; else threads would only cost time."""
+    if sum(_is_address(part) for part in _parts(inputs)) < 2:
+        return [prepare(one) for one in inputs]
+    with ThreadPoolExecutor(ADDRESSES_AT_ONCE, "fetch") as threads:
+        return list(threads.map(prepare, inputs))
+
+
+def _is_address(part: Part) -> bool:
+    return isinstance(part.image, str) and "://" in part.image[:12]
+
+
+def _prepared(
+    one: Read, truncate: Truncate | None, encoder: Encoder, collection: Collection
+) -> Read:
     """The input with checked texts and the bytes of its images, or why there is none."""
     if isinstance(one, Failure):
         return one
     parts = []
     for part in one.parts:
         try:
-            parts.append(_ready(part, truncate, encoder, settings))
+            parts.append(_ready(part, truncate, encoder, collection))
         except InputError as error:
             return Failure(part.name, type(error).__name__, str(error))
     return replace(one, parts=tuple(parts))
 
 
-def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, settings: Settings) -> Part:
+def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, collection: Collection) -> Part:
     if part.text is None:
         image = part.image
         return replace(
             part, image=image_bytes(image, part.name) if isinstance(image, str) else image
         )
-    check_text(part.name, part.text, settings.max_text_chars)
+    check_text(part.name, part.text, collection.settings.max_text_chars)
     if not part.text.strip():
         raise QueryError(f"{part.name}: the text is empty", param=part.name)
     if truncate is None:
