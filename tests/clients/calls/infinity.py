@@ -69,7 +69,7 @@ def unknown_model(job: Job) -> object:
     return embed(job, OpenAIEmbeddingInputText, ["a"], job.unknown)
 
 
-@calls.raises(UnexpectedStatus, "image", r"input\[1\].*expected one of JPEG")
+@calls.raises(UnexpectedStatus, "file that is no image", r"input\[1\].*expected one of JPEG")
 def broken_image(job: Job) -> object:
     """It cannot read our answers of status 422, which a picture that is cut short would get."""
     words = "data:image/png;base64,bm8gcGljdHVyZQ=="

@@ -49,7 +49,7 @@ def unknown_model(job: Job) -> object:
     return client(job, model=job.unknown).embed_documents(["a"])
 
 
-@calls.gives("text", "token ids, which it sends by default, to a server that has the vocabulary")
+@calls.gives("text", "token ids, as by default")
 def token_ids(job: Job) -> Rows:
     assert job.knows_tokens
     put_encoding()
