@@ -1,6 +1,7 @@
 # make run                      try it on the pictures that come with it
 # make run PHOTOS=~/Pictures    search your own
 # make test                     run all tests
+# make test-clients             the packages that clients use, against a server; see below
 # make check                    ruff, mypy, dependency rule
 # make bench                    mmembed beside other projects; BENCH=--quick to see that it works
 #
@@ -29,7 +30,7 @@ DATA ?= data/gallery
 MODEL ?= bundled
 endif
 
-.PHONY: run install test check bench format constraints wheel clean
+.PHONY: run install test test-clients pin-clients check bench format constraints wheel clean
 
 run: install
 	@$(BIN)/mmembed index "$(SOURCE)" --data "$(DATA)" --model "$(MODEL)" || [ $$? -eq 1 ]
@@ -40,6 +41,15 @@ install: $(VENV)/.installed
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest
+
+# All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
+test-clients: $(VENV)/.test
+	$(BIN)/python -m tests.clients $(CLIENTS)
+
+# The newest versions that tests/clients/requirements/*.in allow, and all that they need.
+pin-clients: $(VENV)/.test
+	$(PIP) uv
+	PATH="$(BIN):$$PATH" $(BIN)/python -m tests.clients.environments --pin
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
