@@ -94,7 +94,7 @@ def _texts(collection: Collection, texts: list[str]) -> tuple[Embeddings, int]:
 def _images(collection: Collection, inputs: list[str]) -> tuple[Embeddings, int]:
     names = [f"input[{index}]" for index in range(len(inputs))]
     images = [
-        ImageInput(name, data=image_bytes(text, name))
+        ImageInput(name, data=image_bytes(text, name, collection))
         for name, text in zip(names, inputs, strict=True)
     ]
     rows = collection.embedder.images(images)
