@@ -42,6 +42,7 @@ class RequestMetrics:
             buckets=SECONDS,
             registry=registry,
         )
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._running = Gauge(
             "mmembed_requests_in_progress", "Requests that are being answered", registry=registry
         )
@@ -53,9 +54,14 @@ class RequestMetrics:
     def end(self, route: str, method: str, status: int, seconds: float) -> None:
         """It was answered. route: the template; "" where the request reached none."""
         route = route or OTHER
+        method = method if method in METHODS else OTHER
+        key = route, method, status
+        if key not in self._series:  # looking series up by labels costs more than counting
+            self._series[key] = self._count.labels(*key), self._seconds.labels(route)
+        counted, timed = self._series[key]
         self._running.dec()
-        self._count.labels(route, method if method in METHODS else OTHER, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        counted.inc()
+        timed.observe(seconds)
 
 
 class CollectionMetrics(Collector):

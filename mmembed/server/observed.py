@@ -9,7 +9,6 @@ import time
 from contextvars import ContextVar
 from urllib.parse import quote
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed.server.metrics import RequestMetrics
@@ -17,7 +16,6 @@ from mmembed.server.metrics import RequestMetrics
 ACCESS_LOGGER = "mmembed.access"
 log = logging.getLogger(ACCESS_LOGGER)
 
-HEADER = "X-Request-Id"
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request that is being answered, on the event loop as on the thread of its route."""
 MAX_PATH_CHARS = 200
@@ -26,7 +24,7 @@ FILES = "/static"
 CLIENT_LEFT = 499
 """What the log and the metrics call a request whose caller left before it was answered."""
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", re.ASCII)
-_ID_HEADER = HEADER.lower().encode()
+_ID_HEADER = b"x-request-id"
 
 
 class Observed:
@@ -67,7 +65,7 @@ class Exchange:
         """Pass on a part of the answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[HEADER] = self.id
+            message["headers"] = [*message["headers"], (_ID_HEADER, self.id.encode())]
         else:
             self.bytes += len(message.get("body", b""))
         await self._send(message)
