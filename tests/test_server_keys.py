@@ -190,6 +190,16 @@ def test_the_command_line_brings_its_key(
     assert (answer is not None and len(answer["hits"]) == 1) == answers
 
 
+@pytest.mark.parametrize(("keys", "said"), [(KEY, "keys need TLS"), ("", "asks for a key")])
+def test_a_server_for_others_says_who_gets_in(tmp_path: Path, keys: str, said: str) -> None:
+    arguments = ("--data", str(tmp_path), "--model", "fake", "--host", "0.0.0.0")
+    with Process(FAKE, *arguments, MMEMBED_API_KEYS=keys) as process:
+        code, errors = process.end()
+    assert code == 0
+    assert said in errors
+    assert KEY not in errors
+
+
 @pytest.mark.browser
 def test_the_page_asks_for_the_key_once(server: tuple[Process, Path]) -> None:
     with sync_playwright() as playwright:
