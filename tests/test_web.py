@@ -506,7 +506,7 @@ def test_the_api_is_described_without_outside_help(page: Page, server: StandIn) 
     answer = search.locator(".answer")
     expect(answer.locator("dt").first).to_have_text("hits")
     expect(answer.locator("pre")).to_contain_text('"score": 0.354831')
-    expect(search.locator(".errors dt").first).to_have_text("400")
+    expect(search.locator(".errors dt").first).to_have_text("401")
 
 
 @pytest.mark.browser

@@ -58,7 +58,7 @@ export function answer({ responses, schemas }) {
   return {
     status,
     description: found.description,
-    fields: fieldsOf(content?.schema, schemas),
+    fields: fieldsOf(content?.schema, schemas).map((one) => ({ ...one, required: false })),
     example: typeof said === 'object' ? JSON.stringify(said, null, 2) : said,
   };
 }

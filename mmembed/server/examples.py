@@ -18,7 +18,7 @@ _IMAGE = (
 _ITEM: Json = {
     "id": 1,
     "kind": "image",
-    "path": "/home/me/Pictures/boat.jpg",
+    "path": "/pictures/boat.jpg",
     "caption": "a boat at sunset",
     "tags": ["holiday"],
     "width": 4032,
