@@ -11,10 +11,11 @@ from types import TracebackType
 from mmembed import originals, thumbnails
 from mmembed.catalog import Catalog, ImageEntry
 from mmembed.classifier import Classified, Classifier
-from mmembed.config import Settings
+from mmembed.config import PREFIX, Settings
 from mmembed.decode import decode, image_facts, media_type, read_file, thumbnail
 from mmembed.embedder import Embedder, ImageInput, Load
-from mmembed.errors import NotFound, QueryError
+from mmembed.errors import ImageError, NotFound, QueryError
+from mmembed.fetch import Fetcher
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
@@ -40,6 +41,9 @@ class Collection:
         self.catalog = Catalog(settings.data)
         self.embedder = Embedder(settings, self.catalog, threads, load)
         self.classifier = Classifier(self.embedder)
+        self._fetcher = Fetcher(
+            max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
+        )
         self._views = Views(self.catalog, exact_limit=settings.exact_limit)
         self._pipeline = Pipeline(
             catalog=self.catalog,
@@ -62,6 +66,7 @@ class Collection:
 
     def close(self) -> None:
         """Let waiting requests finish, and close the model and the catalog."""
+        self._fetcher.close()
         self.embedder.close()
         self.catalog.close()
 
@@ -261,6 +266,20 @@ class Collection:
     def image_facts(self, data: bytes) -> ImageFacts:
         """What the header of an image file says that was embedded before."""
         return image_facts(data)
+
+    def fetch_image(self, url: str, name: str) -> bytes:
+        """The bytes at an address, where fetching is allowed. Raises ImageError."""
+        if not self.settings.fetch_urls:
+            raise ImageError(
+                name,
+                "addresses are not fetched here; send the image itself as a data URI, or allow "
+                f"fetching with {PREFIX}FETCH_URLS=on",
+            )
+        return self._fetcher.fetch(url, name)
+
+    def index_sizes(self) -> dict[Kind, int]:
+        """Vectors in each index that is loaded."""
+        return self._views.sizes()
 
     def read_image(self, path: Path) -> bytes:
         """The bytes of an image file, within the limits. Raises ImageError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,10 +16,15 @@ PREFIX = "MMEMBED_"
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file in the data folder by which it is one."""
 MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit"})
+CHOICES = {"log": ("off", "text", "json")}
+SWITCH = {"on": True, "1": True, "true": True, "yes": True,
+          "off": False, "0": False, "false": False, "no": False}  # fmt: skip
+_KEY = re.compile(r"[!-~]+")
+"""What fits into a header as it is: ASCII without spaces."""
 
 
-def _setting(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"help": meaning})
+def _setting(default: Any, meaning: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": meaning})
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,14 @@ class Settings:
     allowed_hosts: tuple[str, ...] = _setting(
         (), "host names, with commas between, by which the server may be called"
     )
+    api_keys: tuple[str, ...] = _setting(
+        (), "keys, with commas between, of which every request must bring one", secret=True
+    )
+    log: str = _setting("off", "text or json: a line for every request on standard error")
+    fetch_urls: bool = _setting(False, "on: images may be named by address, and are fetched")
+    fetch_allow: tuple[str, ...] = _setting(
+        (), "hosts, with commas between, that may be fetched from though they are private"
+    )
     batch: int = _setting(16, "images or texts in one forward pass")
     decode_threads: int = _setting(0, "threads that decode images; 0 is one per core")
     max_megapixels: float = _setting(100.0, "largest picture that is decoded")
@@ -59,13 +73,11 @@ class Settings:
     exact_limit: int = _setting(150_000, "vectors up to which search is exact, not HNSW")
 
     def __post_init__(self) -> None:
-        """Raises InputError for a number that makes no sense."""
+        """Raises InputError for a value that makes no sense."""
         for name in names():
-            value = getattr(self, name)
-            if isinstance(value, int | float) and not 0 <= value < math.inf:
-                raise InputError(f"{variable(name)}={value}: expected a number from 0 up")
-            if value == 0 and name not in MAY_BE_ZERO:
-                raise InputError(f"{variable(name)}=0: expected a number above 0")
+            _check(name, getattr(self, name))
+        if not all(map(_KEY.fullmatch, self.api_keys)):
+            raise InputError(f"{variable('api_keys')}: a key may hold ASCII without spaces alone")
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -100,15 +112,39 @@ def describe() -> list[tuple[str, str, str]]:
     return [(variable(f.name), _shown(f.default), f.metadata["help"]) for f in fields(Settings)]
 
 
+def _check(name: str, value: Any) -> None:
+    if name in CHOICES and value not in CHOICES[name]:
+        raise InputError(f"{variable(name)}={value}: expected {' or '.join(CHOICES[name])}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if not 0 <= value < math.inf:
+        raise InputError(f"{variable(name)}={value}: expected a number from 0 up")
+    if value == 0 and name not in MAY_BE_ZERO:
+        raise InputError(f"{variable(name)}=0: expected a number above 0")
+
+
 def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
     return ",".join(default) if isinstance(default, tuple) else f"{default}"
 
 
 def _parse(name: str, text: str) -> Any:
     default = getattr(Settings, name)
     if isinstance(default, tuple):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        return _parse_list(name, text)
+    if isinstance(default, bool):
+        if text.lower() not in SWITCH:
+            raise InputError(f"{variable(name)}={text}: expected on or off")
+        return SWITCH[text.lower()]
     try:
         return type(default)(text)
     except ValueError:
         raise InputError(f"{variable(name)}={text}: expected a number") from None
+
+
+def _parse_list(name: str, text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if name == "api_keys" and not parts:  # else a slip would open the server to all
+        raise InputError(f"{variable(name)}: holds no key; give one, or unset it")
+    return parts

@@ -127,6 +127,12 @@ class Embedder:
         """Whether the model is being loaded."""
         return self._encoder is None and self._lock.locked()
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the model."""
+        encoder = self._encoder
+        return 0 if encoder is None else encoder.waiting
+
     def probe(self) -> None:
         """Embed a text for the sake of it; a busy model proves that it lives by the answers it
         gives, and a probe would queue behind them. Raises what the model raises."""

@@ -32,6 +32,7 @@ class Views:
         self._catalog = catalog
         self._exact_limit = exact_limit
         self._views: dict[Kind, VectorView] = {}
+        self._sizes: dict[Kind, int] = {}
         self._lock = threading.Lock()
 
     def view(self, kind: Kind) -> VectorView | None:
@@ -44,7 +45,12 @@ class Views:
             if view is None:
                 view = self._views[kind] = self._open(kind, model)
             self._follow(view, self._catalog.last_change())
+            self._sizes[kind] = len(view)
             return view
+
+    def sizes(self) -> dict[Kind, int]:
+        """Vectors in each view that is loaded, as of when it was last used."""
+        return dict(self._sizes)  # asking the views would wait while one is rebuilt
 
     def publish(self) -> None:
         """Save the views that are newer than their snapshots.

@@ -31,5 +31,22 @@ def test_numbers_that_make_no_sense_are_named(name: str, value: str) -> None:
         Settings.from_env({variable(name): value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [("log", "loud", "expected off or text or json"), ("fetch_urls", "maybe", "expected on or off"),
+     ("api_keys", " , ", "holds no key"), ("api_keys", "a,b c", "ASCII without spaces"),
+     ("api_keys", "schlüssel", "ASCII without spaces")],
+)  # fmt: skip
+def test_values_that_make_no_sense_are_named(name: str, value: str, said: str) -> None:
+    with pytest.raises(InputError, match=f"{variable(name)}.*{said}") as error:
+        Settings.from_env({variable(name): value})
+    assert name != "api_keys" or value not in str(error.value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("OFF", False), ("1", True)])
+def test_switches(text: str, value: bool) -> None:
+    assert Settings.from_env({"MMEMBED_FETCH_URLS": text}).fetch_urls is value
+
+
 def test_every_setting_has_a_variable() -> None:
     assert len(set(map(variable, names()))) == len(names())

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
 from mmembed.cli import COMMANDS
 from mmembed.collection import Collection
@@ -24,6 +25,17 @@ def test_every_route_is_documented(tmp_path: Path) -> None:
     assert paths
     for path in paths:
         assert path in documented, f"{path} is not in docs/http.md"
+
+
+def test_every_metric_is_documented(tmp_path: Path) -> None:
+    documented = (ROOT / "docs/operations.md").read_text()
+    settings = Settings.from_env({}, data=tmp_path, model="fake")
+    with Collection(settings, load=lambda name: FakeEncoder()) as collection:
+        written = generate_latest(create_app(collection).state.registry).decode()
+    found = re.findall(r"^# TYPE (mmembed_\w+)", written, re.MULTILINE)
+    assert len(found) > 5
+    for name in found:
+        assert f"`{name.removesuffix('_created')}" in documented, f"{name} is not documented"
 
 
 @pytest.mark.parametrize(("variable", "default", "meaning"), describe())

@@ -501,8 +501,12 @@ def test_the_api_is_described_without_outside_help(page: Page, server: StandIn) 
     search.locator("summary").click()
     expect(search.locator("dt").first).to_have_text("q")
     expect(search.locator(".command code")).to_have_text(
-        f"curl '{server.address}/v1/search?q=sunset'"
+        f"curl '{server.address}/v1/search?q=a+boat+at+sunset&k=3'"
     )
+    answer = search.locator(".answer")
+    expect(answer.locator("dt").first).to_have_text("hits")
+    expect(answer.locator("pre")).to_contain_text('"score": 0.354831')
+    expect(search.locator(".errors dt").first).to_have_text("401")
 
 
 @pytest.mark.browser

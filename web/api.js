@@ -1,5 +1,7 @@
 /** The one place that talks to the server. */
 
+import { askForKey } from './key.js';
+
 export class ApiError extends Error {
   constructor(message, status) {
     super(message);
@@ -7,20 +9,38 @@ export class ApiError extends Error {
   }
 }
 
+const NO_KEY = 401;
+let sessions = 0;
+
 const UNREACHABLE = 'The server does not answer. Is “mmembed serve” still running?';
 
-/** The JSON of an answer. Raises ApiError with a sentence to show; AbortError passes through. */
-async function request(path, { signal, json, form } = {}) {
+/** The JSON of an answer. Raises ApiError with a sentence to show; AbortError passes through.
+ * A server that wants a key gets it from the person first. */
+async function request(path, options = {}) {
+  const before = sessions;
+  const response = await ask(path, options);
+  if (response.status !== NO_KEY) return answerOf(response);
+  // Another request may have been given the key since this one left.
+  if (before === sessions && !(await askForKey(openSession))) return answerOf(response);
+  return answerOf(await ask(path, options));
+}
+
+/** Changes the key for a cookie: pictures are asked for without headers of ours. */
+async function openSession(key) {
+  const response = await ask('/v1/session', { json: { key } });
+  if (!response.ok) await answerOf(response);
+  sessions += 1;
+}
+
+async function ask(path, { signal, json, form }) {
   const body = json ? JSON.stringify(json) : form;
   const headers = json ? { 'Content-Type': 'application/json' } : {};
-  let response;
   try {
-    response = await fetch(path, { method: body ? 'POST' : 'GET', body, headers, signal });
+    return await fetch(path, { method: body ? 'POST' : 'GET', body, headers, signal });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(UNREACHABLE, 0);
   }
-  return answerOf(response);
 }
 
 async function answerOf(response) {

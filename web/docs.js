@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { Command } from './copy.js';
 import { h } from './dom.js';
-import { body, example, groups, parameters } from './openapi.js';
+import { answer, body, errors, example, groups, parameters } from './openapi.js';
 
 const status = document.getElementById('docs-status');
 
@@ -33,7 +33,23 @@ function Operation(operation) {
     ),
     fields.length ? h('dl', {}, ...fields.map(Field)) : null,
     Command(example(operation, location.origin)),
+    Answer(answer(operation)),
+    h('dl', { class: 'errors' }, ...errors(operation).map(Status)),
   );
+}
+
+function Answer({ status, description, fields, example: shown }) {
+  return h(
+    'section',
+    { class: 'answer' },
+    h('h3', {}, `Answers ${status}`),
+    fields.length ? h('dl', {}, ...fields.map(Field)) : h('p', { class: 'hint' }, description),
+    shown ? h('pre', { tabindex: '0', 'aria-label': 'Example of an answer' }, h('code', {}, shown)) : null,
+  );
+}
+
+function Status({ status, description }) {
+  return h('div', {}, h('dt', {}, h('code', {}, status)), h('dd', { class: 'hint' }, description));
 }
 
 function Field({ name, type, required, initial, description }) {

@@ -22,8 +22,10 @@ export const parameters = ({ parameters: list = [], schemas }) =>
     .map((one) => field(one.name, { ...one.schema, description: one.description }, one.required, schemas));
 
 /** What goes into the JSON body, or into the form where there is only that. */
-export function body({ requestBody, schemas }) {
-  const schema = resolve(contentOf(requestBody)?.schema, schemas);
+export const body = ({ requestBody, schemas }) => fieldsOf(contentOf(requestBody)?.schema, schemas);
+
+function fieldsOf(reference, schemas) {
+  const schema = resolve(reference, schemas);
   const required = new Set(schema?.required);
   return Object.entries(schema?.properties ?? {}).map(([name, one]) =>
     field(name, one, required.has(name), schemas),
@@ -32,28 +34,40 @@ export function body({ requestBody, schemas }) {
 
 /** A command for a terminal that calls the route. */
 export function example(operation, origin) {
-  const { method, path } = operation;
-  const query = parameters(operation)
-    .filter(({ name, required }) => required && !path.includes(`{${name}}`))
-    .map(({ name, type }) => `${name}=${type === 'text' ? 'sunset' : 1}`);
-  const address = `${origin}${path.replace(/\{\w+\}/g, '1')}${query.length ? `?${query.join('&')}` : ''}`;
+  const { method } = operation;
+  const given = (operation.parameters ?? []).filter((one) => one.example !== undefined);
+  const query = new URLSearchParams(
+    given.filter((one) => one.in === 'query').map((one) => [one.name, one.example]),
+  );
+  const path = given.reduce((whole, one) => whole.replace(`{${one.name}}`, one.example), operation.path);
+  const address = `${origin}${path}${query.size ? `?${query}` : ''}`;
   const parts = ['curl'];
   const plainPost = method === 'post' && operation.requestBody; // what --json does by itself
   if (method !== 'get' && !plainPost) parts.push(`-X ${method.toUpperCase()}`);
   parts.push(`'${address}'`);
-  if (operation.requestBody) parts.push(`--json '${JSON.stringify(sample(operation))}'`);
+  const sent = contentOf(operation.requestBody)?.example;
+  if (sent) parts.push(`--json '${JSON.stringify(sent)}'`);
   return parts.join(' ');
 }
 
-const SAMPLES = { q: 'sunset', labels: ['cat', 'dog'], images: [{ item: 1 }], input: ['sunset'], tags: ['holiday'] };
-
-/** The fields that must be there, and where none must, the first that a sample is known for. */
-function sample(operation) {
-  const fields = body(operation);
-  const needed = fields.filter(({ required }) => required);
-  const shown = needed.length ? needed : fields.filter(({ name }) => name in SAMPLES).slice(0, 1);
-  return Object.fromEntries(shown.map(({ name }) => [name, SAMPLES[name] ?? '…']));
+/** What comes back where all is well: {status, description, fields, example}. */
+export function answer({ responses, schemas }) {
+  const [status, found] = Object.entries(responses).find(([code]) => code.startsWith('2'));
+  const content = contentOf(found);
+  const said = content?.example;
+  return {
+    status,
+    description: found.description,
+    fields: fieldsOf(content?.schema, schemas).map((one) => ({ ...one, required: false })),
+    example: typeof said === 'object' ? JSON.stringify(said, null, 2) : said,
+  };
 }
+
+/** What can go wrong: [{status, description}]. */
+export const errors = ({ responses }) =>
+  Object.entries(responses)
+    .filter(([status]) => status >= '4')
+    .map(([status, { description }]) => ({ status, description }));
 
 const contentOf = (request) =>
   request?.content?.['application/json'] ?? Object.values(request?.content ?? {})[0];

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import socket
 import sys
 import threading
@@ -35,6 +34,15 @@ environment, of this and of every other command:
 GRACE_S = 20
 BACKLOG = 2048
 POLL_S = 0.01
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+OPEN = (
+    "everyone who can reach this address can see and change the collection; "
+    "MMEMBED_API_KEYS asks for a key"
+)
+IN_THE_CLEAR = (
+    "whoever has a key can see and change the collection; over other networks than your own, "
+    "keys need TLS: put a reverse proxy in front"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,11 +58,12 @@ def _settings(asked: argparse.Namespace) -> dict[str, Any]:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Serve until interrupted; what was asked before is answered first."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     listener = _listen(settings)
     try:
         from mmembed.collection import Collection  # after the port is known to be free
+        from mmembed.server import logs
 
+        logs.configure(settings.log)
         collection = Collection(settings)
         try:
             _serve(collection, listener)
@@ -72,8 +81,9 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
 
     config = uvicorn.Config(
         create_app(collection),
+        log_config=None,  # its lines go where ours go
         log_level="warning",
-        access_log=False,
+        access_log=False,  # ours names requests, and keeps queries to itself
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
@@ -159,8 +169,5 @@ def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
             "          a larger one for a new folder: --model ViT-B-32-256/datacomp_s34b_b86k",
             file=sys.stderr,
         )
-    if settings.host not in ("127.0.0.1", "localhost", "::1"):
-        print(
-            "note      everyone who can reach this address can see and change the collection",
-            file=sys.stderr,
-        )
+    if settings.host not in LOOPBACK:
+        print(f"note      {IN_THE_CLEAR if settings.api_keys else OPEN}", file=sys.stderr)

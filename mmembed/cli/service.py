@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,14 @@ class Service:
     host: str
     port: int
     model: str
+    key: str | None = field(default=None, repr=False)
 
     def search(self, query: Json) -> Json | None:
         """The answer of `POST /v1/search`; None where there is none, for whatever reason."""
         with contextlib.suppress(*FAILURES):
-            body = json.dumps(query).encode()
-            return _ask(self.host, self.port, "POST", "/v1/search", SEARCH_TIMEOUT_S, body)
+            return _ask(
+                self.host, self.port, "/v1/search", SEARCH_TIMEOUT_S, query=query, key=self.key
+            )
         return None
 
 
@@ -94,12 +96,12 @@ def find(settings: Settings) -> Service | None:
             return None
         if {name: left[name] for name in _expected(settings)} != _expected(settings):
             return None
-        health = _ask(host, port, "GET", "/health", HEALTH_TIMEOUT_S)
+        health = _ask(host, port, "/health", HEALTH_TIMEOUT_S)
         if health["status"] != "ok" or health["collection"] != left["collection"]:
             return None
         # An empty folder belongs to no model yet: which one is meant is for the settings to say.
         if health["items"] and settings.model in ("auto", health["model"]):
-            return Service(host, port, health["model"])
+            return Service(host, port, health["model"], next(iter(settings.api_keys), None))
     return None
 
 
@@ -119,12 +121,23 @@ def _own_address(listener: socket.socket) -> str | None:
 
 
 def _ask(
-    host: str, port: int, method: str, path: str, timeout_s: float, body: bytes | None = None
+    host: str,
+    port: int,
+    path: str,
+    timeout_s: float,
+    *,
+    query: Json | None = None,
+    key: str | None = None,
 ) -> Json:
-    """A JSON answer. Raises one of FAILURES, for answers other than 200 too."""
+    """The JSON answer to a query, or without one of GET. Raises one of FAILURES, for answers
+    other than 200 too."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     with contextlib.closing(connection):
-        connection.request(method, path, body, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        body = None if query is None else json.dumps(query).encode()
+        connection.request("GET" if body is None else "POST", path, body, headers)
         response = connection.getresponse()
         if response.status != 200:
             raise ValueError(response.status)

@@ -14,13 +14,29 @@ from starlette.concurrency import run_in_threadpool
 
 from mmembed.collection import Collection
 from mmembed.errors import MmembedError
-from mmembed.server import classify, failures, health, items, openapi, pictures, search
+from mmembed.server import (
+    classify,
+    failures,
+    health,
+    items,
+    keys,
+    metrics,
+    openapi,
+    pictures,
+    search,
+)
 from mmembed.server.admission import Admission
 from mmembed.server.dialects import cohere, immich, models, openai, voyage
 from mmembed.server.guard import Guard
 from mmembed.server.head import Head
+from mmembed.server.observed import Observed
 
 log = logging.getLogger(__name__)
+ROUTES = (
+    *(search, classify, items, pictures),
+    *(openai, models, cohere, voyage, immich),
+    *(health, metrics, keys),
+)
 DESCRIPTION = "Search, classify and embed images and texts."
 
 
@@ -51,18 +67,8 @@ def create_app(collection: Collection) -> FastAPI:
     )
     app.state.collection = collection
     app.state.pulse = health.Pulse(collection)
-    for module in (
-        search,
-        classify,
-        items,
-        pictures,
-        openai,
-        models,
-        cohere,
-        voyage,
-        immich,
-        health,
-    ):
+    app.state.registry = metrics.registry_of(collection)
+    for module in ROUTES:
         app.include_router(module.router)
     _add_pages(app)
     openapi.install(app)
@@ -77,8 +83,11 @@ def _surround(app: FastAPI) -> None:
     app.add_middleware(
         Admission, max_requests=settings.max_queue, max_bytes=int(settings.max_upload_mb * 1e6)
     )
+    if settings.api_keys:
+        app.add_middleware(keys.Keys, keys=settings.api_keys)
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)
+    app.add_middleware(Observed, metrics=metrics.RequestMetrics(app.state.registry))
 
 
 def _close(collection: Collection) -> None:

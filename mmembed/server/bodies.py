@@ -22,6 +22,7 @@ from mmembed.server.failures import printable
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
 _DATA_URI = re.compile(r"data:[^,]*?(;base64)?,", re.ASCII)
 OTHER_FIELDS = 100
 """Form fields besides images and labels: templates, mode …"""
@@ -118,10 +119,11 @@ def _invalid(error: ValidationError) -> RequestValidationError:
     return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in details])
 
 
-def image_bytes(text: str, name: str) -> bytes:
-    """The bytes of a data URI or of bare base64. Raises ImageError that calls it `name`."""
-    if text.startswith(("http://", "https://")):
-        raise ImageError(name, "addresses are not fetched; send the image itself as a data URI")
+def image_bytes(text: str, name: str, collection: Collection) -> bytes:
+    """The bytes of a data URI, of bare base64, or of an address, where fetching is allowed.
+    Raises ImageError that calls it `name`."""
+    if _ADDRESS.match(text):
+        return collection.fetch_image(text, name)
     match = _DATA_URI.match(text)
     if text.startswith("data:") and (match is None or match[1] is None):
         raise ImageError(name, "expected data:image/…;base64,…")

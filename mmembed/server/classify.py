@@ -55,7 +55,7 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
     else:
         asked = parse(body, ClassifyRequest)
         _check(collection, asked, len(asked.images))
-        inputs = [_input(index, image) for index, image in enumerate(asked.images)]
+        inputs = [_input(collection, *one) for one in enumerate(asked.images)]
     results = collection.classifier.classify(
         inputs, asked.labels, templates=asked.templates or None, mode=asked.mode, top=asked.top_k
     )
@@ -74,14 +74,14 @@ def _of_form(form: Form) -> ClassifyRequest:
     return check({"images": [], **texts, **options}, ClassifyRequest)
 
 
-def _input(index: int, image: ImageShape) -> ImageInput | Failure:
+def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput | Failure:
     name = image.name or f"images[{index}]"
     if (image.image is None) == (image.item is None):
         raise errors.QueryError(f"images[{index}]: expected exactly one of image and item")
     if image.image is None:
         return ImageInput(name, item=image.item)
     try:
-        return ImageInput(name, data=image_bytes(image.image, name))
+        return ImageInput(name, data=image_bytes(image.image, name, collection))
     except errors.ImageError as error:
         return Failure(name, type(error).__name__, str(error))
 

@@ -21,4 +21,8 @@ class Head:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app({**scope, "method": "GET"}, receive, bare)
+        inner = {**scope, "method": "GET"}
+        try:
+            await self.app(inner, receive, bare)
+        finally:
+            scope["route"] = inner.get("route")  # for whoever counts requests

@@ -74,7 +74,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     else:
         asked = parse(body, ItemRequest)
         name = asked.name or "image"
-        data = None if asked.image is None else image_bytes(asked.image, name)
+        data = None if asked.image is None else image_bytes(asked.image, name, collection)
     return JsonAnswer(whole_item_json(_add(collection, name, data, asked)), status=201)
 
 

@@ -14,7 +14,8 @@ Model: TypeAlias = Annotated[
     str | None, Field(description='the served model, or "default"; another is an error')
 ]
 Encoded: TypeAlias = Annotated[
-    str | None, Field(description="an image file as a data URI or in base64")
+    str | None,
+    Field(description="an image file: a data URI, base64, or an address where fetching is on"),
 ]
 Tags: TypeAlias = Annotated[
     list[str],
@@ -138,3 +139,9 @@ class ItemPatch(Shape):
 
     tags: Text | None = None
     captions: Annotated[Text | None, Field(description="of an image")] = None
+
+
+class SessionRequest(Shape):
+    """What the page sends once."""
+
+    key: Annotated[str, Field(min_length=1, description="one of the server's MMEMBED_API_KEYS")]

@@ -52,7 +52,7 @@ def search(request: Request, body: JsonBody) -> JsonAnswer:
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     started = time.perf_counter()
     collection.embedder_for(asked.model)
-    terms = _terms(asked)
+    terms = _terms(collection, asked)
     _check(collection, asked, terms)
     chosen = Filter(tuple(asked.filter.tags), asked.filter.folder)
     page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, chosen=chosen)
@@ -67,16 +67,17 @@ def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     )
 
 
-def _terms(asked: SearchRequest) -> list[Term]:
+def _terms(collection: Collection, asked: SearchRequest) -> list[Term]:
     if (asked.q is None) == (asked.query is None):
         raise QueryError("expected exactly one of q and query")
     if asked.query is None:
         return [Term(text=asked.q)]
-    return [_term(index, term) for index, term in enumerate(asked.query)]
+    return [_term(collection, *one) for one in enumerate(asked.query)]
 
 
-def _term(index: int, term: TermShape) -> Term:
-    image = None if term.image is None else image_bytes(term.image, f"query[{index}].image")
+def _term(collection: Collection, index: int, term: TermShape) -> Term:
+    name = f"query[{index}].image"
+    image = None if term.image is None else image_bytes(term.image, name, collection)
     return Term(text=term.text, image=image, item=term.item, weight=term.weight)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from mmembed.server.answers import ErrorDetails
 
@@ -42,21 +42,6 @@ class Usage(BaseModel):
 
 class EmbeddingsAnswer(BaseModel):
     """OpenAI's answer, with the `id` and `created` of Infinity's."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "object": "list",
-                    "id": "embd-5f0c…",
-                    "created": 1767225600,
-                    "data": [{"object": "embedding", "index": 0, "embedding": [0.6, 0.8]}],
-                    "model": "bundled",
-                    "usage": {"prompt_tokens": 5, "total_tokens": 5},
-                }
-            ]
-        }
-    )
 
     object: str = "list"
     id: str
@@ -134,24 +119,6 @@ class CohereFailure(BaseModel):
 class CohereAnswer(BaseModel):
     """Cohere's answer."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "5f0c…",
-                    "response_type": "embeddings_by_type",
-                    "embeddings": {"float": [[0.6, 0.8]]},
-                    "texts": ["a red bicycle"],
-                    "images": [],
-                    "meta": {
-                        "api_version": {"version": "2"},
-                        "billed_units": {"input_tokens": 5, "images": 0},
-                    },
-                }
-            ]
-        }
-    )
-
     id: str
     response_type: str = "embeddings_by_type"
     embeddings: ByType
@@ -173,24 +140,6 @@ class VoyageUsage(BaseModel):
 class VoyageAnswer(BaseModel):
     """Voyage's answer."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "object": "list",
-                    "data": [{"object": "embedding", "index": 0, "embedding": [0.6, 0.8]}],
-                    "model": "bundled",
-                    "usage": {
-                        "text_tokens": 5,
-                        "image_pixels": 50176,
-                        "video_pixels": 0,
-                        "total_tokens": 5,
-                    },
-                }
-            ]
-        }
-    )
-
     object: str = "list"
     data: list[Embedding | NotEmbedded]
     model: str
@@ -200,12 +149,6 @@ class VoyageAnswer(BaseModel):
 
 class ImmichAnswer(BaseModel):
     """The answer of Immich's machine-learning server to a clip entry."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"clip": "[0.6,0.8]", "imageHeight": 480, "imageWidth": 640}]
-        }
-    )
 
     clip: Annotated[str, Field(description="the embedding as JSON in a string")]
     imageHeight: Annotated[int, Field(description="pixels; of an image only")] = 0

@@ -143,10 +143,9 @@ def _prepared(
 
 def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, collection: Collection) -> Part:
     if part.text is None:
-        image = part.image
-        return replace(
-            part, image=image_bytes(image, part.name) if isinstance(image, str) else image
-        )
+        if not isinstance(part.image, str):
+            return part
+        return replace(part, image=image_bytes(part.image, part.name, collection))
     check_text(part.name, part.text, collection.settings.max_text_chars)
     if not part.text.strip():
         raise QueryError(f"{part.name}: the text is empty", param=part.name)

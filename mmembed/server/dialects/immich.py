@@ -30,7 +30,6 @@ FORM = form_of(
         "entries": {
             "type": "string",
             "description": "JSON: the task, the kind of input and the model",
-            "examples": ['{"clip": {"textual": {"modelName": "ViT-B-32__laion2b_s34b_b79k"}}}'],
         },
         "image": FILE,
         "text": {"type": "string"},

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from mmembed.server.schemas import Model
 
-PICTURE = "data:image/png;base64,iVBORw0KGgo…"
 
 Dtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 """What a vector's numbers are written as."""
@@ -137,18 +136,8 @@ Encoding: TypeAlias = Annotated[
 ]
 
 
-def _examples(*bodies: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": list(bodies)})
-
-
 class EmbeddingsRequest(BaseModel):
     """OpenAI's request with what Infinity, Jina, vLLM and others add to it."""
-
-    model_config = _examples(
-        {"model": "default", "input": ["a red bicycle", "a boat at sunset"]},
-        {"model": "default", "input": PICTURE, "modality": "image", "encoding_format": "base64"},
-        {"model": "default", "input": [{"text": "a red bicycle"}, {"image": PICTURE}]},
-    )
 
     input: AnyInput = None
     messages: Annotated[
@@ -177,22 +166,6 @@ class EmbeddingsRequest(BaseModel):
 class CohereRequest(BaseModel):
     """Cohere's request: exactly one of texts, images and inputs."""
 
-    model_config = _examples(
-        {"model": "default", "input_type": "search_query", "texts": ["a red bicycle"]},
-        {
-            "model": "default",
-            "inputs": [
-                {
-                    "content": [
-                        {"type": "text", "text": "a red bicycle"},
-                        {"type": "image_url", "image_url": {"url": PICTURE}},
-                    ]
-                }
-            ],
-            "embedding_types": ["float", "int8"],
-        },
-    )
-
     model: Model = None
     texts: Annotated[list[str] | None, Field(fail_fast=True)] = None
     images: Annotated[list[str] | None, Field(fail_fast=True, description="data URIs")] = None
@@ -214,20 +187,6 @@ class CohereRequest(BaseModel):
 
 class VoyageRequest(BaseModel):
     """Voyage's multimodal request."""
-
-    model_config = _examples(
-        {
-            "model": "default",
-            "inputs": [
-                {
-                    "content": [
-                        {"type": "text", "text": "a red bicycle"},
-                        {"type": "image_base64", "image_base64": PICTURE},
-                    ]
-                }
-            ],
-        }
-    )
 
     inputs: Items
     model: Model = None
