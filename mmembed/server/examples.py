@@ -43,6 +43,7 @@ _FOUND: Json = {
 _HEALTH: Json = {
     "status": "ok",
     "version": "0.1.0",
+    "unix": 1767225600.0,
     "model": "bundled",
     "engine": "openvino",
     "dim": 256,
