@@ -9,19 +9,28 @@ from pathlib import Path
 from types import TracebackType
 
 from mmembed import originals, thumbnails
+from mmembed.binding import Binding
 from mmembed.catalog import Catalog, ImageEntry
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import Settings
 from mmembed.decode import decode, media_type, read_file, thumbnail
-from mmembed.embedder import Embedder, ImageInput, Load
+from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
 from mmembed.errors import NotFound, QueryError
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
-from mmembed.types import EVERYTHING, Filter, Hit, Item, Kind, SearchPage, Term
+from mmembed.served import Load, ServedModels
+from mmembed.types import EVERYTHING, Encoder, Filter, Hit, Item, Kind, SearchPage, Term
 from mmembed.views import Views
 
-__all__ = ["Classified", "Collection", "ImageInput", "SearchPage"]
+__all__ = [
+    "Classified",
+    "Collection",
+    "Embedder",
+    "EmbedderCounts",
+    "ImageInput",
+    "SearchPage",
+]
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
@@ -29,21 +38,24 @@ BUNDLED_NOTICE = (
 
 
 class Collection:
-    """Images and captions in one data folder, and the model that embeds them.
+    """Images and captions in one data folder, and the model that embeds them; further models
+    answer for what requests bring.
 
-    Methods may be called from any thread. The model is loaded at first need.
+    Methods may be called from any thread. A model is loaded at first need.
     """
 
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
         self.settings = settings
         self.catalog = Catalog(settings.data)
-        self.embedder = Embedder(settings, self.catalog, threads, load)
-        self.classifier = Classifier(self.embedder)
+        self.binding = Binding(settings.model, self.catalog)
+        self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
+        self.embedder = self.served.first.embedder
+        self.classifier = self.served.first.classifier
         self._views = Views(self.catalog, exact_limit=settings.exact_limit)
         self._pipeline = Pipeline(
             catalog=self.catalog,
-            load=self.embedder.claimed,
+            load=self._claimed,
             limits=self.embedder.limits,
             batch=settings.batch,
             threads=threads,
@@ -61,27 +73,38 @@ class Collection:
         self.close()
 
     def close(self) -> None:
-        """Let waiting requests finish, and close the model and the catalog."""
-        self.embedder.close()
+        """Let waiting requests finish, and close the models and the catalog."""
+        self.served.close()
         self.catalog.close()
 
     @property
     def model_name(self) -> str:
-        """The id of the model that answers."""
-        return self.embedder.choice.name
+        """The id of the collection's model, whose vectors are stored and searched."""
+        return self.embedder.name
 
     @property
     def models(self) -> tuple[str, ...]:
         """The ids of all models that are served, that of the collection first."""
-        return (self.model_name,)
+        return tuple(self.served.by_name)
 
     def embedder_for(self, model: str | None) -> Embedder:
         """The model that a request names; None, "" and "default" stand for the collection's.
         Raises NotFound, which lists those that are served."""
-        if model in (None, "", "default", *self.models):
-            return self.embedder
-        served = " or ".join(map(repr, (*self.models, "default")))
-        raise NotFound(f"model {model!r} is not served here; use {served}")
+        return self.served.find(model).embedder
+
+    def classifier_for(self, model: str | None) -> Classifier:
+        """What classifies with the model that a request names; see `embedder_for`."""
+        return self.served.find(model).classifier
+
+    def check_searchable(self, model: str | None) -> None:
+        """Raises QueryError for a model that is served but did not make the vectors here, and
+        NotFound for one that is not served."""
+        if self.embedder_for(model) is not self.embedder:
+            raise QueryError(
+                f"model: the vectors of this collection are of {self.model_name!r}, and those of "
+                f"{model!r} cannot be compared with them; search with {self.model_name!r} or "
+                "'default'"
+            )
 
     @property
     def notice(self) -> str | None:
@@ -99,7 +122,17 @@ class Collection:
             "captions": self.catalog.count("caption"),
             "notice": self.notice,
             "collection": self.catalog.identity,
+            "models": self.served.describe(),
         }
+
+    def _claimed(self) -> Encoder:
+        """The model, with the folder bound to it: for what writes vectors, and embeds each text
+        but once. Raises ModelError, ModelMismatch."""
+        self.binding.claim(self.embedder.model)
+        return self.embedder.model
+
+    def _file_of(self, item_id: int) -> Path:
+        return self.original(item_id)[0]
 
     # -- indexing --------------------------------------------------------------------
 
@@ -135,7 +168,7 @@ class Collection:
     ) -> Item:
         """Keep an uploaded image in the data folder and index it; the same bytes keep their
         id. Raises ImageError."""
-        encoder = self.embedder.claimed()
+        encoder = self._claimed()
         picture = decode(data, name=name, limits=self.embedder.limits, side=encoder.decode_side)
         embedding = self.embedder.picture(picture)
         described = tuple(self._pipeline.embed_captions(captions))
@@ -230,10 +263,10 @@ class Collection:
             terms,
             embed_texts=lambda texts: self.embedder.encoder.embed_texts(texts),
             embed_image=lambda data: self.embedder.image(ImageInput("the query image", data)),
-            embedding_of=self.embedder.item,
+            embedding_of=self.binding.item,
         )
         notes = self._notes(terms)
-        self.embedder.check_folder()
+        self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:
             return SearchPage((), None, notes)

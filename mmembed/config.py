@@ -14,7 +14,7 @@ from mmembed.errors import InputError
 PREFIX = "MMEMBED_"
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file in the data folder by which it is one."""
-MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit"})
+MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after"})
 
 
 def _setting(default: Any, meaning: str) -> Any:
@@ -30,6 +30,12 @@ class Settings:
     )
     model: str = _setting(
         "auto", "auto, bundled, architecture/pretrained, hf-hub:org/name or local-dir:/path"
+    )
+    more_models: tuple[str, ...] = _setting(
+        (), "further models that `serve` answers with, with commas between"
+    )
+    unload_after: float = _setting(
+        0.0, "seconds without a request after which a model leaves the memory; 0: never"
     )
     engine: str = _setting("auto", "what runs the model; auto is the fastest here, measured once")
     cache: Path = _setting(
@@ -49,7 +55,7 @@ class Settings:
     max_labels: int = _setting(2000, "labels in one classification")
     max_text_chars: int = _setting(10_000, "characters in one text")
     max_k: int = _setting(1000, "results in one page")
-    max_queue: int = _setting(512, "requests that may wait for the model")
+    max_queue: int = _setting(512, "requests in progress, and places in the queue of a model")
     exact_limit: int = _setting(200_000, "vectors up to which search is exact, not HNSW")
 
     def __post_init__(self) -> None:

@@ -153,10 +153,19 @@ class ModelAnswer(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """The models that answer: one."""
+    """The models that answer, that of the collection first."""
 
     object: str = "list"
     data: list[ModelAnswer]
+
+
+class ModelState(BaseModel):
+    """One of the models that are served."""
+
+    id: str
+    loaded: Annotated[bool, Field(description="in memory now; else the next request waits")]
+    engine: Annotated[str | None, Field(description="null until it was loaded once")]
+    dim: int | None
 
 
 class HealthAnswer(BaseModel):
@@ -172,5 +181,8 @@ class HealthAnswer(BaseModel):
     captions: int | None = None
     notice: Annotated[str | None, Field(description="what users should know of the model")] = None
     collection: Annotated[str | None, Field(description="random id of the data folder")] = None
+    models: Annotated[
+        list[ModelState] | None, Field(description="all that are served, the collection's first")
+    ] = None
     error: ErrorDetails | None = None
     detail: str | None = None

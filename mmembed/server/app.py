@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
@@ -18,6 +19,7 @@ from mmembed.server import classify, embeddings, failures, health, items, openap
 from mmembed.server.admission import Admission
 from mmembed.server.guard import Guard
 from mmembed.server.head import Head
+from mmembed.server.leaving import Leaving
 
 log = logging.getLogger(__name__)
 DESCRIPTION = "Search, classify and embed images and texts."
@@ -35,6 +37,8 @@ def create_app(collection: Collection) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Everyone who is let in has a thread: who waits for a model keeps nobody else waiting.
+        to_thread.current_default_thread_limiter().total_tokens = collection.settings.max_queue
         yield
         app.state.pulse.close()
         await run_in_threadpool(_close, collection)
@@ -62,8 +66,12 @@ def _surround(app: FastAPI) -> None:
     """What every request passes, from the inside out."""
     settings = app.state.collection.settings
     failures.install(app)
+    app.add_middleware(Leaving)
     app.add_middleware(
-        Admission, max_requests=settings.max_queue, max_bytes=int(settings.max_upload_mb * 1e6)
+        Admission,
+        max_requests=settings.max_queue,
+        max_bytes=int(settings.max_upload_mb * 1e6),
+        wait_s=app.state.collection.served.wait_s,
     )
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from numpy.typing import NDArray
 
 from mmembed import errors
-from mmembed.collection import Collection, ImageInput
+from mmembed.collection import Embedder, ImageInput
 from mmembed.server.answers import EmbeddingsAnswer, ModelAnswer, ModelsAnswer
 from mmembed.server.bodies import (
     JsonBody,
@@ -34,12 +34,14 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, or of images with `"modality": "image"`."""
     collection = collection_of(request)
     asked = parse(body, EmbeddingsRequest)
-    collection.embedder_for(asked.model)
+    embedder = collection.embedder_for(asked.model)
     inputs = _inputs(asked)
     check_count("inputs", len(inputs), collection.settings.max_items, "max_items")
-    _check_dimensions(asked.dimensions, collection)
-    embed = _images if asked.modality == "image" else _texts
-    rows, tokens = embed(collection, inputs)
+    _check_dimensions(asked.dimensions, embedder)
+    if asked.modality == "image":
+        rows, tokens = _images(embedder, inputs), 0
+    else:
+        rows, tokens = _texts(embedder, inputs, collection.settings.max_text_chars)
     write = _packed if asked.encoding_format == "base64" else np.ascontiguousarray
     return JsonAnswer(
         {
@@ -48,7 +50,7 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
                 {"object": "embedding", "index": index, "embedding": write(row)}
                 for index, row in enumerate(rows)
             ],
-            "model": collection.model_name,
+            "model": embedder.name,
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
     )
@@ -56,8 +58,8 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
 
 @router.get("/v1/models")
 def list_models(request: Request) -> ModelsAnswer:
-    """The model that answers."""
-    return ModelsAnswer(data=[ModelAnswer(id=collection_of(request).model_name)])
+    """The models that answer, that of the collection first."""
+    return ModelsAnswer(data=[ModelAnswer(id=name) for name in collection_of(request).models])
 
 
 def _inputs(asked: EmbeddingsRequest) -> list[str]:
@@ -74,34 +76,34 @@ def _inputs(asked: EmbeddingsRequest) -> list[str]:
     return asked.input
 
 
-def _check_dimensions(asked: int | None, collection: Collection) -> None:
-    dim = collection.embedder.encoder.dim
+def _check_dimensions(asked: int | None, embedder: Embedder) -> None:
+    dim = embedder.encoder.dim
     if asked not in (None, dim):
         raise errors.QueryError(
-            f"dimensions: {collection.model_name} has {dim}, and cannot be cut to {asked}"
+            f"dimensions: {embedder.name} has {dim}, and cannot be cut to {asked}"
         )
 
 
-def _texts(collection: Collection, texts: list[str]) -> tuple[Embeddings, int]:
+def _texts(embedder: Embedder, texts: list[str], limit: int) -> tuple[Embeddings, int]:
     for index, text in enumerate(texts):
-        check_text(f"input[{index}]", text, collection.settings.max_text_chars)
+        check_text(f"input[{index}]", text, limit)
         if not text.strip():
             raise errors.QueryError(f"input[{index}]: the text is empty")
-    encoder = collection.embedder.encoder
+    encoder = embedder.encoder
     return encoder.embed_texts(texts), sum(map(encoder.count_tokens, texts))
 
 
-def _images(collection: Collection, inputs: list[str]) -> tuple[Embeddings, int]:
+def _images(embedder: Embedder, inputs: list[str]) -> Embeddings:
     names = [f"input[{index}]" for index in range(len(inputs))]
     images = [
         ImageInput(name, data=image_bytes(text, name))
         for name, text in zip(names, inputs, strict=True)
     ]
-    rows = collection.embedder.images(images)
+    rows = embedder.images(images)
     for row in rows:
         if isinstance(row, Failure):
             raise _error_of(row)
-    return np.stack([row for row in rows if not isinstance(row, Failure)]), 0
+    return np.stack([row for row in rows if not isinstance(row, Failure)])
 
 
 def _error_of(failure: Failure) -> errors.MmembedError:
