@@ -59,7 +59,12 @@ class Settings:
     exact_limit: int = _setting(200_000, "vectors up to which search is exact, not HNSW")
 
     def __post_init__(self) -> None:
-        """Raises InputError for a number that makes no sense."""
+        """Raises InputError for a number, or a further model, that makes no sense."""
+        if "auto" in self.more_models:
+            raise InputError(
+                f"{variable('more_models')}: auto can only be the first; name a further model by "
+                "its id, `mmembed models` lists them"
+            )
         for name in names():
             value = getattr(self, name)
             if isinstance(value, int | float) and not 0 <= value < math.inf:

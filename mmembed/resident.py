@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -212,10 +214,19 @@ class Resident(WrappedEncoder):
                 if self._rest_s() <= 0 and self._batcher is not None:
                     self._batcher.close()
                     self._batcher = None
-                    gc.collect()  # models are full of cycles
+                    _give_back_memory()
                     return
 
     def _rest_s(self) -> float:
         """Seconds until the model may go, if nobody uses it."""
         idle_s = 0.0 if self._users else time.monotonic() - self._used_at
         return self._settings.unload_after - idle_s
+
+
+def _give_back_memory() -> None:
+    """What was let go of goes back to the system: models are full of cycles, and glibc keeps
+    what they were made of for the next."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    if trim is not None:
+        trim(0)

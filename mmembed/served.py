@@ -14,7 +14,7 @@ from mmembed.config import Settings
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
-from mmembed.errors import InputError, NotFound
+from mmembed.errors import NotFound
 from mmembed.resident import Resident
 from mmembed.types import Encoder
 
@@ -42,11 +42,7 @@ class ServedModels:
         load: Load | None = None,
     ) -> None:
         """file_of: the file of an image item, which further models embed anew: the vectors of
-        items are the first one's. Raises InputError for ids that make no sense."""
-        if "auto" in settings.more_models:
-            raise InputError(
-                "auto: a further model is named by its id; `mmembed models` lists them"
-            )
+        items are the first one's."""
         load = load or loader(settings)
         self._decoders = ThreadPoolExecutor(threads, "decode")
         self._limits = Limits(

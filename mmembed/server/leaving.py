@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -68,8 +67,7 @@ class Line:
         """The answer is out: what the caller does now does not matter."""
         if self._end is not None:
             self._end.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._end
+            await asyncio.gather(self._end, return_exceptions=True)
 
     async def _next(self) -> Message:
         message = await self._receive()
