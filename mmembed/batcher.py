@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,23 +13,51 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from mmembed.cancellation import current_caller
 from mmembed.config import Settings
 from mmembed.errors import Overloaded
 from mmembed.types import Embeddings, Encoder, Pixels, WrappedEncoder
 
 _Inputs: TypeAlias = "Pixels | Sequence[str]"
+_Kind: TypeAlias = Literal["image", "text"]
+
+LARGEST_SHARE = 8
+"""No request counts for more than this part of the queue, however large it is."""
+
+
+@dataclass
+class BatchCounts:
+    """What went through a model since the start; written by its thread alone."""
+
+    sizes: Counter[int] = field(default_factory=Counter)
+    """Batches by the number of their inputs."""
+    inputs: Counter[_Kind] = field(default_factory=Counter)
+    """Images and texts in them."""
+    seconds: Counter[_Kind] = field(default_factory=Counter)
+    """Of the model, in float."""
+    abandoned: int = 0
+    """Requests whose callers left while they waited."""
+
+    def pace(self, kind: _Kind) -> float:
+        """Seconds for one input, on average."""
+        return self.seconds[kind] / max(1, self.inputs[kind])
 
 
 @dataclass(eq=False)
 class _Request:
     """What one caller waits for; done piece by piece."""
 
-    kind: Literal["image", "text"]
+    kind: _Kind
     inputs: _Inputs
     taken: int = 0  # how many inputs have gone into batches
     rows: list[Embeddings] = field(default_factory=list)
     error: BaseException | None = None
     finished: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def left(self) -> int:
+        """Inputs that still wait."""
+        return len(self.inputs) - self.taken
 
     def fail(self, error: BaseException) -> None:
         self.error = error
@@ -50,7 +78,11 @@ class Batcher(WrappedEncoder):
     One thread of its own loads the model and runs it, which is how torch is fastest. What
     waits when the model becomes free is joined into a batch; nobody waits for company.
     A request larger than a batch is run in turns with the others. An error reaches the
-    caller whose input caused it, and no other.
+    caller whose input caused it, and no other. What waits for a caller who leaves is taken out
+    of the queue.
+
+    A request takes a place in the queue for every batch that it fills: that many turns it has
+    before a newcomer's last. No request takes more than an eighth of the places.
     """
 
     def __init__(
@@ -59,13 +91,16 @@ class Batcher(WrappedEncoder):
         *,
         batch: int = Settings.batch,
         max_queue: int = Settings.max_queue,
+        counts: BatchCounts | None = None,
     ) -> None:
         """Runs `load` on the new thread and waits for it; what it raises is raised here.
 
-        batch: images or texts in one forward pass. max_queue: requests that may wait.
+        batch: images or texts in one forward pass. max_queue: places in the queue. counts:
+        goes on counting there.
         """
         self.batch = batch
         self.max_queue = max_queue
+        self.counts = counts or BatchCounts()
         self._queue: deque[_Request] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -87,10 +122,16 @@ class Batcher(WrappedEncoder):
         """How many requests wait, not counting those in the running batch."""
         return len(self._queue)
 
+    def wait_s(self) -> float:
+        """Seconds until all that waits will be done, at the pace that the model had so far."""
+        with self._changed:
+            return sum(one.left * self.counts.pace(one.kind) for one in self._queue)
+
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.
 
-        Raises Overloaded when the queue is full or closed, and what the model raises.
+        Raises Overloaded when the queue is full or closed, Abandoned when the caller leaves,
+        and what the model raises.
         """
         return self._submit(_Request("image", pixels))
 
@@ -120,23 +161,41 @@ class Batcher(WrappedEncoder):
         if len(request.inputs) == 0:
             return np.zeros((0, self.dim), np.float32)
         with self._changed:
-            if self._closed:
-                raise Overloaded("the model is shutting down")
-            if len(self._queue) >= self.max_queue:
-                raise Overloaded(
-                    f"{self.max_queue} requests are already waiting for the model; "
-                    f"try again, or raise MMEMBED_MAX_QUEUE"
-                )
+            self._admit(request)
             self._queue.append(request)
             self._changed.notify()
         try:
-            request.finished.wait()
-        except BaseException as interruption:  # Ctrl-C: nobody will read the answer
-            request.fail(interruption)
+            current_caller().wait(request.finished)
+        except BaseException as reason:  # the caller left, or Ctrl-C: nobody will read the answer
+            self._withdraw(request, reason)
             raise
         if request.error is not None:
             raise request.error
         return np.concatenate(request.rows)
+
+    def _admit(self, request: _Request) -> None:
+        """Raises Overloaded where there is no place."""
+        if self._closed:
+            raise Overloaded("the model is shutting down")
+        taken = sum(map(self._places, self._queue))
+        if taken + self._places(request) > self.max_queue:
+            inputs = sum(one.left for one in self._queue)
+            raise Overloaded(
+                f"{len(self._queue)} requests are already waiting for the model, {inputs} images "
+                "or texts in all; try again later, or raise MMEMBED_MAX_QUEUE",
+                self.wait_s(),
+            )
+
+    def _places(self, request: _Request) -> int:
+        largest = max(1, self.max_queue // LARGEST_SHARE)
+        return min(math.ceil(request.left / self.batch), largest)
+
+    def _withdraw(self, request: _Request, reason: BaseException) -> None:
+        with self._changed:
+            request.fail(reason)
+            self.counts.abandoned += 1
+            if request in self._queue:
+                self._queue.remove(request)
 
     def _own(self, load: Callable[[], Encoder], loaded: threading.Event) -> None:
         """The thread: load the model, then run batches until closed and drained."""
@@ -184,7 +243,7 @@ class Batcher(WrappedEncoder):
     def _run(self, pieces: list[_Piece]) -> None:
         """Embed the pieces together; where that fails, each alone, to find the guilty one."""
         try:
-            rows = self._embed(pieces)
+            rows = self._counted(pieces)
         except BaseException as error:  # whatever it is, a caller waits for it
             if len(pieces) == 1:
                 pieces[0][0].fail(error)
@@ -197,6 +256,15 @@ class Batcher(WrappedEncoder):
         for request, inputs in pieces:
             request.add(rows[start : start + len(inputs)])
             start += len(inputs)
+
+    def _counted(self, pieces: list[_Piece]) -> Embeddings:
+        kind, size = pieces[0][0].kind, sum(len(inputs) for _, inputs in pieces)
+        started = time.perf_counter()
+        rows = self._embed(pieces)
+        self.counts.seconds[kind] += time.perf_counter() - started  # type: ignore[assignment]
+        self.counts.inputs[kind] += size
+        self.counts.sizes[size] += 1
+        return rows
 
     def _embed(self, pieces: list[_Piece]) -> Embeddings:
         if pieces[0][0].kind == "image":

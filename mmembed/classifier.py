@@ -6,11 +6,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mmembed import zeroshot
+from mmembed.cancellation import current_caller
 from mmembed.embedder import Embedder, Embedding, ImageInput
-from mmembed.errors import QueryError
+from mmembed.errors import Abandoned, QueryError
 from mmembed.types import Embeddings, Failure, Label
 
 LABEL_MATRICES_KEPT = 32
@@ -85,16 +87,22 @@ class Classifier:
         return zeroshot.top_labels(labels, chances[0], matrix @ row, top)
 
     def _matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
-        """The embeddings of the labels; who asks while another embeds them waits for those."""
+        """The embeddings of the labels; who asks while another embeds them waits for those,
+        and embeds them itself where the other leaves."""
         key = (labels, templates)
-        with self._lock:
-            kept = self._matrices.get(key)
+        while True:
+            with self._lock:
+                kept = self._matrices.get(key)
+                if kept is None:
+                    mine = self._matrices[key] = Future()
+                self._matrices.move_to_end(key)
+                while len(self._matrices) > LABEL_MATRICES_KEPT:
+                    self._matrices.popitem(last=False)
             if kept is None:
-                mine = self._matrices[key] = Future()
-            self._matrices.move_to_end(key)
-            while len(self._matrices) > LABEL_MATRICES_KEPT:
-                self._matrices.popitem(last=False)
-        return kept.result() if kept is not None else self._embed(key, mine)
+                return self._embed(key, mine)
+            with suppress(Abandoned):
+                return _waited_for(kept)
+            current_caller().check()
 
     def _embed(self, key: _Key, promise: Future[Embeddings]) -> Embeddings:
         try:
@@ -106,3 +114,12 @@ class Classifier:
             raise
         promise.set_result(matrix)
         return matrix
+
+
+def _waited_for(promise: Future[Embeddings]) -> Embeddings:
+    """What another caller embeds. Raises Abandoned where that one leaves, or this one."""
+    if not promise.done():
+        there = threading.Event()
+        promise.add_done_callback(lambda _: there.set())
+        current_caller().wait(there)
+    return promise.result()

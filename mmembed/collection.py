@@ -2,52 +2,72 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from mmembed import originals, thumbnails
-from mmembed.catalog import Catalog, ImageEntry
+from mmembed.binding import Binding
+from mmembed.catalog import Catalog
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import PREFIX, Settings
-from mmembed.decode import decode, image_facts, media_type, read_file, thumbnail
-from mmembed.embedder import Embedder, ImageInput, Load
-from mmembed.errors import ImageError, NotFound, QueryError
+from mmembed.decode import image_facts, read_file
+from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
+from mmembed.errors import ImageError, QueryError
 from mmembed.fetch import Fetcher
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
+from mmembed.items import Items
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
-from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Item, Kind, SearchPage, Term
+from mmembed.served import Load, ServedModels
+from mmembed.types import (
+    EVERYTHING,
+    Filter,
+    Hit,
+    ImageFacts,
+    Kind,
+    SearchPage,
+    Term,
+)
 from mmembed.views import Views
 
-__all__ = ["Classified", "Collection", "Embedder", "ImageFacts", "ImageInput", "SearchPage"]
+__all__ = [
+    "Classified",
+    "Collection",
+    "Embedder",
+    "EmbedderCounts",
+    "ImageFacts",
+    "ImageInput",
+    "SearchPage",
+]
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
 )
 
 
-class Collection:
-    """Images and captions in one data folder, and the model that embeds them.
+class Collection(Items):
+    """Images and captions in one data folder, and the model that embeds them; further models
+    answer for what requests bring.
 
-    Methods may be called from any thread. The model is loaded at first need.
+    Methods may be called from any thread. A model is loaded at first need.
     """
 
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
         self.settings = settings
         self.catalog = Catalog(settings.data)
-        self.embedder = Embedder(settings, self.catalog, threads, load)
-        self.classifier = Classifier(self.embedder)
+        self.binding = Binding(settings.model, self.catalog)
+        self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
+        self.embedder = self.served.first.embedder
+        self.classifier = self.served.first.classifier
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
         self._views = Views(self.catalog, exact_limit=settings.exact_limit)
         self._pipeline = Pipeline(
             catalog=self.catalog,
-            load=self.embedder.claimed,
+            load=self._claimed,
             limits=self.embedder.limits,
             batch=settings.batch,
             threads=threads,
@@ -65,28 +85,40 @@ class Collection:
         self.close()
 
     def close(self) -> None:
-        """Let waiting requests finish, and close the model and the catalog."""
+        """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
-        self.embedder.close()
+        self.served.close()
         self.catalog.close()
 
     @property
     def model_name(self) -> str:
-        """The id of the model that answers."""
-        return self.embedder.choice.name
+        """The id of the collection's model, whose vectors are stored and searched."""
+        return self.embedder.name
 
     @property
     def models(self) -> tuple[str, ...]:
         """The ids of all models that are served, that of the collection first."""
-        return (self.model_name,)
+        return tuple(self.served.by_name)
 
     def embedder_for(self, model: str | None) -> Embedder:
         """The model that a request names; None, "", "default" and the owner's aliases stand for
         the collection's. Raises NotFound, which lists those that are served."""
-        if model in (None, "", "default", *self.settings.aliases, *self.models):
-            return self.embedder
-        served = " or ".join(map(repr, (*self.models, "default")))
-        raise NotFound(f"model {model!r} is not served here; use {served}", param="model")
+        return self.served.find(model).embedder
+
+    def classifier_for(self, model: str | None) -> Classifier:
+        """What classifies with the model that a request names; see `embedder_for`."""
+        return self.served.find(model).classifier
+
+    def check_searchable(self, model: str | None) -> None:
+        """Raises QueryError for a model that is served but did not make the vectors here, and
+        NotFound for one that is not served."""
+        if self.embedder_for(model) is not self.embedder:
+            raise QueryError(
+                f"model: the vectors of this collection are of {self.model_name!r}, and those of "
+                f"{model!r} cannot be compared with them; search with {self.model_name!r} or "
+                "'default'",
+                param="model",
+            )
 
     @property
     def notice(self) -> str | None:
@@ -104,6 +136,7 @@ class Collection:
             "captions": self.catalog.count("caption"),
             "notice": self.notice,
             "collection": self.catalog.identity,
+            "models": self.served.describe(),
         }
 
     # -- indexing --------------------------------------------------------------------
@@ -133,90 +166,6 @@ class Collection:
         """Save the views, so that the next start need not follow what this one did."""
         self._views.publish()
 
-    # -- items -----------------------------------------------------------------------
-
-    def add_image(
-        self, data: bytes, *, name: str, captions: Sequence[str] = (), tags: Sequence[str] = ()
-    ) -> Item:
-        """Keep an uploaded image in the data folder and index it; the same bytes keep their
-        id. Raises ImageError."""
-        encoder = self.embedder.claimed()
-        picture = decode(data, name=name, limits=self.embedder.limits, side=encoder.decode_side)
-        embedding = self.embedder.picture(picture)
-        described = tuple(self._pipeline.embed_captions(captions))
-        sha256 = hashlib.sha256(data).hexdigest()
-        suffix = "." + media_type(picture.format).rpartition("/")[2]
-        path = originals.keep(self.catalog.folder, sha256, suffix, data)
-        entry = ImageEntry(
-            path=str(path),
-            sha256=sha256,
-            embedding=embedding,
-            width=picture.width,
-            height=picture.height,
-            bytes=len(data),
-            format=picture.format,
-            mtime_ns=path.stat().st_mtime_ns,
-            captions=described,
-            tags=tuple(tags),
-        )
-        return self.catalog.item(self.catalog.write([entry])[0])
-
-    def add_caption(self, text: str, *, tags: Sequence[str] = ()) -> Item:
-        """Index a caption that belongs to no image; the same text keeps its id."""
-        [entry] = self._pipeline.embed_captions([text])
-        return self.catalog.item(self.catalog.write_caption(entry, tags))
-
-    def update(
-        self,
-        item_id: int,
-        *,
-        tags: Sequence[str] | None = None,
-        captions: Sequence[str] | None = None,
-    ) -> Item:
-        """Replace an item's tags, or an image's captions. Raises NotFound, QueryError."""
-        item = self.catalog.item(item_id)
-        if captions is not None:
-            if item.kind != "image":
-                raise QueryError(f"item {item_id}: only an image has captions")
-            self.catalog.set_captions(item_id, self._pipeline.embed_captions(captions))
-        if tags is not None:
-            self.catalog.set_tags(item_id, tags)
-        return self.catalog.item(item_id)
-
-    def remove(self, item_id: int) -> None:
-        """Remove an item; of files, only an upload is deleted. Raises NotFound."""
-        item = self.catalog.item(item_id)
-        self.catalog.remove([item_id])
-        if item.kind == "image":
-            originals.discard(self.catalog.folder, item.path)
-
-    def original(self, item_id: int) -> tuple[Path, str]:
-        """The file of an image and its media type. Raises NotFound."""
-        return self._original(self.catalog.item(item_id))
-
-    def _original(self, item: Item) -> tuple[Path, str]:
-        if item.kind != "image" or item.path is None or item.format is None:
-            raise NotFound(f"item {item.id}: is not an image")
-        path = Path(item.path)
-        if not path.is_file():
-            raise NotFound(f"item {item.id}: its file is no longer there; index its folder again")
-        if not os.access(path, os.R_OK):
-            raise NotFound(f"item {item.id}: its file may not be read; change its permissions")
-        return path, media_type(item.format)
-
-    def thumbnail(self, item_id: int, size: int) -> tuple[bytes, Item]:
-        """A WebP picture of an image, at most `size` pixels on its longer side, and the image.
-        Raises NotFound, ImageError."""
-        item = self.catalog.item(item_id)
-        path, _ = self._original(item)
-        content = thumbnails.cached(
-            self.catalog.folder / "thumbnails",
-            item.sha256,
-            size,
-            lambda: thumbnail(decode(path, limits=self.embedder.limits, side=size).image, size),
-        )
-        return content, item
-
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -235,10 +184,10 @@ class Collection:
             terms,
             embed_texts=lambda texts: self.embedder.encoder.embed_texts(texts),
             embed_image=lambda data: self.embedder.image(ImageInput("the query image", data)),
-            embedding_of=self.embedder.item,
+            embedding_of=self.binding.item,
         )
         notes = self._notes(terms)
-        self.embedder.check_folder()
+        self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:
             return SearchPage((), None, notes)

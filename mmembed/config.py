@@ -15,7 +15,7 @@ from mmembed.errors import InputError
 PREFIX = "MMEMBED_"
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file in the data folder by which it is one."""
-MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit"})
+MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after"})
 CHOICES = {"log": ("off", "text", "json")}
 SWITCH = {"on": True, "1": True, "true": True, "yes": True,
           "off": False, "0": False, "false": False, "no": False}  # fmt: skip
@@ -36,6 +36,12 @@ class Settings:
     )
     model: str = _setting(
         "auto", "auto, bundled, architecture/pretrained, hf-hub:org/name or local-dir:/path"
+    )
+    more_models: tuple[str, ...] = _setting(
+        (), "further models that `serve` answers with, with commas between"
+    )
+    unload_after: float = _setting(
+        0.0, "seconds without a request after which a model leaves the memory; 0: never"
     )
     engine: str = _setting("auto", "what runs the model; auto is the fastest here, measured once")
     cache: Path = _setting(
@@ -63,7 +69,7 @@ class Settings:
     max_labels: int = _setting(2000, "labels in one classification")
     max_text_chars: int = _setting(10_000, "characters in one text")
     max_k: int = _setting(1000, "results in one page")
-    max_queue: int = _setting(512, "requests that may wait for the model")
+    max_queue: int = _setting(512, "requests in progress, and places in the queue of a model")
     aliases: tuple[str, ...] = _setting(
         (), "other names, with commas between, that requests may give the collection's model"
     )
@@ -73,7 +79,12 @@ class Settings:
     exact_limit: int = _setting(150_000, "vectors up to which search is exact, not HNSW")
 
     def __post_init__(self) -> None:
-        """Raises InputError for a value that makes no sense."""
+        """Raises InputError for a value, or a further model, that makes no sense."""
+        if "auto" in self.more_models:
+            raise InputError(
+                f"{variable('more_models')}: auto can only be the first; name a further model by "
+                "its id, `mmembed models` lists them"
+            )
         for name in names():
             _check(name, getattr(self, name))
         if not all(map(_KEY.fullmatch, self.api_keys)):

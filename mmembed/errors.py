@@ -14,13 +14,19 @@
     │   └── ModelMismatch     the data folder was built with another model
     ├── StoreError            the data folder cannot be read or written
     │   └── StoreBusy         another process is writing to it
-    └── Overloaded            too many requests are waiting
+    ├── Overloaded            too many requests are waiting
+    └── Abandoned             nobody waits for the answer any more
 
 Messages name the object, the limit and the remedy. Foreign exceptions are
 translated once, in the module that owns the foreign library.
 """
 
 from __future__ import annotations
+
+import math
+
+LONGEST_WAIT_S = 60
+"""What refused callers are told at most."""
 
 
 class MmembedError(Exception):
@@ -92,6 +98,11 @@ class StoreBusy(StoreError):
 class Overloaded(MmembedError):
     """Too many requests are waiting; try again in `retry_after` seconds."""
 
-    def __init__(self, message: str, retry_after: int = 1) -> None:
-        self.retry_after = retry_after
+    def __init__(self, message: str, wait_s: float = 0) -> None:
+        """wait_s: an estimate of the time until what waits is done."""
+        self.retry_after = min(max(1, math.ceil(wait_s)), LONGEST_WAIT_S)
         super().__init__(message)
+
+
+class Abandoned(MmembedError):
+    """Whoever asked has left before the answer was there; nobody reads this."""

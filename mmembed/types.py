@@ -170,8 +170,8 @@ class Failure:
     message: str
 
 
-class Encoder(Protocol):
-    """What embeds images and texts into one space. Implementations are thread-safe."""
+class EncoderFacts(Protocol):
+    """What an encoder says of itself."""
 
     @property
     def name(self) -> str:
@@ -205,6 +205,10 @@ class Encoder(Protocol):
     def decode_side(self) -> int:
         """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
 
+
+class Encoder(EncoderFacts, Protocol):
+    """What embeds images and texts into one space. Implementations are thread-safe."""
+
     def preprocess(self, image: Image.Image) -> Pixels:
         """The model's own preprocessing of an upright RGB image: uint8 (height, width, 3)."""
 
@@ -228,44 +232,48 @@ class WrappedEncoder:
     _encoder: Encoder
 
     @property
+    def _facts(self) -> EncoderFacts:
+        return self._encoder
+
+    @property
     def name(self) -> str:
         """The model's id, as `--model` takes it."""
-        return self._encoder.name
+        return self._facts.name
 
     @property
     def fingerprint(self) -> str:
         """Hex digest over weights, preprocessing, tokenizer and pooling."""
-        return self._encoder.fingerprint
+        return self._facts.fingerprint
 
     @property
     def dim(self) -> int:
         """Length of an embedding."""
-        return self._encoder.dim
+        return self._facts.dim
 
     @property
     def logit_scale(self) -> float:
         """What cosines are multiplied by before softmax or sigmoid."""
-        return self._encoder.logit_scale
+        return self._facts.logit_scale
 
     @property
     def logit_bias(self) -> float | None:
         """Added after scaling by models trained with a sigmoid loss; else None."""
-        return self._encoder.logit_bias
+        return self._facts.logit_bias
 
     @property
     def context_length(self) -> int:
         """Tokens of one text window."""
-        return self._encoder.context_length
+        return self._facts.context_length
 
     @property
     def engine(self) -> str:
         """What runs the model."""
-        return self._encoder.engine
+        return self._facts.engine
 
     @property
     def decode_side(self) -> int:
         """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
-        return self._encoder.decode_side
+        return self._facts.decode_side
 
     def preprocess(self, image: Image.Image) -> Pixels:
         """RGB image → uint8 (height, width, 3), on the calling thread."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import uvicorn
 from PIL import Image
 from starlette.testclient import TestClient
 
@@ -54,9 +55,10 @@ def write_pictures(folder: Path, colours: Sequence[str]) -> Path:
 
 
 def open_collection(folder: Path, encoder: Encoder | None = None, **settings: Any) -> Collection:
+    """Over a fake encoder of the model's name, unless one is given."""
     return Collection(
         Settings.from_env({}, data=folder, model="fake", **settings),
-        load=lambda name: encoder or FakeEncoder(),
+        load=lambda name: encoder or FakeEncoder(name),
     )
 
 
@@ -110,6 +112,24 @@ class Gate(FakeEncoder):
     def close(self) -> None:
         self.reached.clear()
         self.open.clear()
+
+
+@contextmanager
+def listening(collection: Collection) -> Iterator[str]:
+    """A real server of a collection, on a thread: its address."""
+    config = uvicorn.Config(
+        create_app(collection), host="127.0.0.1", port=0, log_level="warning", loop="asyncio"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    eventually(lambda: server.started or not thread.is_alive())
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE_S)
 
 
 def environment(**more: str) -> dict[str, str]:

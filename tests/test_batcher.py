@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mmembed.batcher import Batcher
-from mmembed.errors import ModelError, Overloaded
+from mmembed.cancellation import Caller, working_for
+from mmembed.errors import LONGEST_WAIT_S, Abandoned, ModelError, Overloaded
 from mmembed.types import Embeddings
 from tests.fake_encoder import SAID, FakeEncoder
 
@@ -221,6 +222,104 @@ def test_a_caller_that_gives_up_does_not_wedge_the_others(
     encoder.gate.set()
     assert batcher.embed_texts(["next"]).shape == (1, encoder.dim)
     assert all("abandoned" not in texts for texts in encoder.seen)
+
+
+# -- callers who leave -----------------------------------------------------------------
+
+
+def ask_for(caller: Caller, batcher: Batcher, texts: Sequence[str]) -> Embeddings:
+    with working_for(caller):
+        return batcher.embed_texts(texts)
+
+
+def test_what_waits_for_somebody_who_leaves_is_not_embedded(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    hold(encoder, batcher, pool)
+    caller = Caller()
+    left = [pool.submit(ask_for, caller, batcher, [f"left {n}"]) for n in range(7)]
+    wait_until(lambda: batcher.waiting == 7)
+    [stays] = submit(batcher, pool, [["stays"]])
+    with pytest.raises(Overloaded):
+        batcher.embed_texts(["one too many"])
+    caller.leave()
+    for one in left:
+        with pytest.raises(Abandoned):
+            one.result(10)
+    assert batcher.waiting == 1  # their places are free while the model is still busy
+    assert batcher.counts.abandoned == 7
+    others = submit(batcher, pool, [["other"]] * 7)
+    encoder.gate.set()
+    for one in [stays, *others]:
+        assert one.result(10).shape == (1, encoder.dim)
+    assert not any(text.startswith("left") for texts in encoder.seen for text in texts)
+
+
+def test_the_rest_of_a_large_request_is_not_embedded_when_its_caller_leaves(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    encoder.gate.clear()
+    encoder.running.clear()
+    caller = Caller()
+    big = pool.submit(ask_for, caller, batcher, [f"big{n}" for n in range(10)])
+    assert encoder.running.wait(10)  # its first batch is in the model
+    caller.leave()
+    with pytest.raises(Abandoned):
+        big.result(10)
+    encoder.gate.set()
+    batcher.embed_texts(["next"])
+    assert encoder.seen == [["big0", "big1", "big2", "big3"], ["next"]]
+
+
+def test_nothing_is_begun_for_somebody_who_has_left(batcher: Batcher, encoder: FakeEncoder) -> None:
+    caller = Caller()
+    caller.leave()
+    with pytest.raises(Abandoned):
+        ask_for(caller, batcher, ["late"])
+    assert batcher.waiting == 0
+    assert batcher.embed_texts(["next"]).shape == (1, encoder.dim)
+
+
+# -- how much may wait -----------------------------------------------------------------
+
+
+def test_large_requests_take_more_places_but_never_all(
+    encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    with Batcher(lambda: encoder, batch=4, max_queue=16) as batcher:
+        hold(encoder, batcher, pool)
+        futures = submit(batcher, pool, [["x"] * 4000])  # an eighth: two of sixteen
+        futures += submit(batcher, pool, [["x"] * 5] * 7)  # two each
+        with pytest.raises(Overloaded, match=r"^8 requests .* 4035 images or texts"):
+            batcher.embed_texts(["one too many"])
+        encoder.gate.set()
+        assert [len(one.result(10)) for one in futures] == [4000, *[5] * 7]
+
+
+def test_refused_callers_are_told_an_honest_time(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    batcher.embed_texts(["warm"])
+    batcher.counts.seconds["text"] = 10 * batcher.counts.inputs["text"]
+    hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["x"]] * 4)
+    assert batcher.wait_s() == pytest.approx(40)
+    futures += submit(batcher, pool, [["x"]] * 4)
+    with pytest.raises(Overloaded) as refused:
+        batcher.embed_texts(["one too many"])
+    assert refused.value.retry_after == LONGEST_WAIT_S  # rather than 80
+    encoder.gate.set()
+    for one in futures:
+        one.result(10)
+    assert batcher.wait_s() == 0
+
+
+def test_what_was_done_is_counted(batcher: Batcher) -> None:
+    batcher.embed_texts(["x"] * 6)
+    batcher.embed_preprocessed(np.zeros((1, 8, 8, 3), np.uint8))
+    assert dict(batcher.counts.sizes) == {4: 1, 2: 1, 1: 1}
+    assert dict(batcher.counts.inputs) == {"text": 6, "image": 1}
+    assert batcher.counts.seconds["text"] > 0
 
 
 def test_a_model_that_cannot_be_loaded_is_reported_to_the_constructor() -> None:

@@ -157,7 +157,7 @@ def test_hnsw_and_exact_search_agree(open_collection: OpenCollection, gallery: C
 
 
 def _write(collection: Collection, path: str, vector: Any, content: str) -> ImageEntry:
-    collection.embedder.claimed()
+    collection._claimed()
     row = np.asarray(vector, dtype=np.float32)
     return ImageEntry(path, content, row, 1, 1, 1, "PNG", 1)
 
@@ -165,7 +165,7 @@ def _write(collection: Collection, path: str, vector: Any, content: str) -> Imag
 def test_ten_thousand_copies_are_all_returned_and_spoil_nothing(
     gallery: Collection, open_collection: OpenCollection
 ) -> None:
-    red = gallery.embedder.item(gallery.search([Term(text="red")], k=1).hits[0].item.id)
+    red = gallery.binding.item(gallery.search([Term(text="red")], k=1).hits[0].item.id)
     copies = [_write(gallery, f"/copies/{i:05}", red, "copy") for i in range(10_000)]
     gallery.catalog.write(copies)
     for collection in (gallery, open_collection(exact_limit=5)):
@@ -220,7 +220,7 @@ def test_a_filter_finds_all_that_match_however_few(
 
 def test_a_copy_outside_the_filter_is_not_shown(gallery: Collection, photos: Path) -> None:
     [hit] = gallery.search([Term(text="red")], k=1).hits
-    vector = gallery.embedder.item(hit.item.id)
+    vector = gallery.binding.item(hit.item.id)
     gallery.catalog.write([_write(gallery, "/elsewhere/red.png", vector, hit.item.sha256)])
     assert len(everything(gallery, 3, chosen=Filter(folder=str(photos)))) == 12
     assert len(everything(gallery, 3)) == 13
@@ -265,7 +265,7 @@ def test_a_folder_of_another_model_is_refused_and_left_as_it_is(
     gallery: Collection, open_collection: OpenCollection, index: Index, photos: Path
 ) -> None:
     other = open_collection()
-    other.embedder._load = lambda name: FakeEncoder("another")
+    other.embedder.model._load = lambda: FakeEncoder("another")
     with pytest.raises(ModelMismatch, match="fake"):
         other.index([photos, Path(__file__).parent / "golden"], progress=lambda *_: None)
     with pytest.raises(ModelMismatch):

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config"}
+FOUNDATION = {"errors", "types", "config", "cancellation"}
 STAGES = {
     "batcher",
+    "caches",
     "catalog",
     "decode",
     "encoder",
@@ -21,11 +22,22 @@ STAGES = {
     "originals",
     "paging",
     "query",
-    "text_cache",
     "thumbnails",
     "zeroshot",
 }
-COMPOSITION = ["ingest", "models", "views", "embedder", "classifier", "collection", "eval"]
+COMPOSITION = [
+    "ingest",
+    "models",
+    "views",
+    "resident",
+    "embedder",
+    "binding",
+    "classifier",
+    "served",
+    "items",
+    "collection",
+    "eval",
+]
 """Each may use those before it, and every stage."""
 ENTRY_POINTS = {"cli", "server"}
 FROM_ENTRY_POINTS = FOUNDATION | {"collection", "ingest"}
@@ -49,6 +61,7 @@ OWNERS = {
     "usearch": {"index"},
     "numkong": {"index"},
     "pyarrow": {"ingest"},
+    "anyio": {"server"},
     "fastapi": {"server"},
     "starlette": {"server"},
     "pydantic": {"server"},

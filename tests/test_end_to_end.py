@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2 as httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from benchmarks.mixed_load import ask_all, requests, wrong
 from mmembed.encoder import BUNDLED_FOLDER
 from tests.serving import PATIENCE_S, ROOT, Process, environment
 from tests.web.chromium import ARGUMENTS, find_chromium
@@ -64,6 +66,14 @@ def test_the_whole_gallery_is_served(server: Process) -> None:
     assert (health["status"], health["model"]) == ("ok", "bundled")
     assert health["images"] == len(pictures()) >= 240
     assert "built-in model" in health["notice"]
+
+
+def test_each_of_many_clients_gets_their_own_vector(server: Process) -> None:
+    """Texts and images mixed, against the vector that the same input has alone."""
+    alone = ask_all(server.address, requests(128, 0), 1).vectors
+    together = ask_all(server.address, requests(128, 1), 64).vectors
+    assert wrong(together, alone) == 0
+    assert wrong(together, np.roll(alone, 2, axis=0)) == 128  # another's would be noticed
 
 
 def test_words_find_the_right_picture(server: Process) -> None:

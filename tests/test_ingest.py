@@ -771,10 +771,10 @@ def test_a_busy_model_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_model_that_cannot_be_loaded_is_no_failure_of_the_pictures(
     collection: Collection, index: Index, picture: MakePicture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(name: str) -> FakeEncoder:
+    def broken() -> FakeEncoder:
         raise StoreError("no such model")
 
-    monkeypatch.setattr(collection.embedder, "_load", broken)
+    monkeypatch.setattr(collection.embedder.model, "_load", broken)
     picture()
     with pytest.raises(StoreError, match="no such model"):
         index()

@@ -471,10 +471,10 @@ def test_a_failing_model_is_not_healthy(tmp_path: Path, error: Exception) -> Non
 def test_a_model_that_cannot_be_loaded_is_not_healthy(tmp_path: Path) -> None:
     collection = open_collection(tmp_path)
 
-    def broken(name: str) -> Any:
-        raise errors.ModelError(f"{name}: there is no such folder")
+    def broken() -> Any:
+        raise errors.ModelError("fake: there is no such folder")
 
-    collection.embedder._load = broken
+    collection.embedder.model._load = broken
     with TestClient(create_app(collection), base_url=ADDRESS) as client:
         assert client.get("/health").json()["status"] == "failing"
         assert "no such folder" in error_of(client.get("/v1/search?q=red"), 503)
@@ -498,7 +498,7 @@ def test_a_busy_model_is_healthy(tmp_path: Path) -> None:
 
 def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PATIENCE_S", 0.05)
-    monkeypatch.setattr("mmembed.embedder.ALIVE_S", 0.0)
+    monkeypatch.setattr("mmembed.resident.ALIVE_S", 0.0)
     gate = Gate()
     with serving(tmp_path, gate) as (client, _):
         assert client.get("/health").status_code == 200
@@ -515,11 +515,11 @@ def test_a_model_that_still_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     collection = open_collection(tmp_path)
     loaded = threading.Event()
 
-    def slowly(name: str) -> FakeEncoder:
+    def slowly() -> FakeEncoder:
         assert loaded.wait(60)
         return FakeEncoder()
 
-    collection.embedder._load = slowly
+    collection.embedder.model._load = slowly
     with TestClient(create_app(collection), base_url=ADDRESS) as client:
         answer = client.get("/health")
         assert (answer.status_code, answer.json()["status"]) == (503, "loading")
@@ -597,12 +597,12 @@ def test_the_end_does_not_wait_for_a_model_that_still_loads(tmp_path: Path) -> N
     started, go_on = threading.Event(), threading.Event()
     encoder = FakeEncoder()
 
-    def slowly(name: str) -> FakeEncoder:
+    def slowly() -> FakeEncoder:
         started.set()
         assert go_on.wait(PATIENCE_S)
         return encoder
 
-    collection.embedder._load = slowly
+    collection.embedder.model._load = slowly
     with ThreadPoolExecutor(1) as pool:
         asking = pool.submit(lambda: collection.embedder.encoder.embed_texts(["red"]))
         assert started.wait(PATIENCE_S)
@@ -619,12 +619,12 @@ def test_a_health_question_is_answered_while_the_model_loads(tmp_path: Path) -> 
     collection = open_collection(tmp_path)
     started, go_on = threading.Event(), threading.Event()
 
-    def slowly(name: str) -> FakeEncoder:
+    def slowly() -> FakeEncoder:
         started.set()
         assert go_on.wait(PATIENCE_S)
         return FakeEncoder()
 
-    collection.embedder._load = slowly
+    collection.embedder.model._load = slowly
     with TestClient(create_app(collection), base_url=ADDRESS) as client:
         with ThreadPoolExecutor(1) as pool:
             searching = pool.submit(client.get, "/v1/search?q=red")

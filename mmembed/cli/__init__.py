@@ -100,4 +100,4 @@ def _add(name: str, parser: argparse.ArgumentParser) -> None:
     parser.description = command.DESCRIPTION
     parser.set_defaults(run=command.run, settings_of=lambda parsed: {})
     command.add_arguments(parser)
-    add_collection_options(parser)
+    add_collection_options(parser, several=name == "serve")

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from mmembed.config import Settings
 
 
-def add_collection_options(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+class FurtherModels(argparse.Action):
+    """Keeps the first `--model` as `model`, and adds those after it to `more_models`."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """As argparse calls it."""
+        if namespace.model is None:
+            namespace.model = values
+        else:
+            namespace.more_models = (*(namespace.more_models or ()), values)
+
+
+def add_collection_options(
+    parser: argparse.ArgumentParser, default: str | None = None, *, several: bool = False
+) -> None:
     """--data, --model and --engine. A command within a command has argparse.SUPPRESS for a
-    default, so that what came before it stays."""
+    default, so that what came before it stays. several: --model may be repeated."""
     parser.add_argument(
         "--data", metavar="DIR", default=default,
         help=f"folder of the collection (default {Settings.data})",
     )  # fmt: skip
     parser.add_argument(
-        "--model", metavar="ID", default=default,
-        help="model id, such as bundled or ViT-B-32/laion2b_s34b_b79k; `mmembed models` lists them",
+        "--model", metavar="ID", default=default, action=FurtherModels if several else "store",
+        help="model id, such as bundled or ViT-B-32/laion2b_s34b_b79k; `mmembed models` lists them"
+        + ("; may be repeated: only the first one's vectors are stored" if several else ""),
     )  # fmt: skip
     parser.add_argument(
         "--engine", metavar="NAME", default=default,

@@ -25,6 +25,7 @@ Serve the web page and the HTTP API of a collection.
 
   mmembed serve
   mmembed serve --data ./my-collection --port 8080
+  mmembed serve --model bundled --model ViT-B-32/laion2b_s34b_b79k
   MMEMBED_ALLOWED_HOSTS=photos.example mmembed serve --host 0.0.0.0
 
 environment, of this and of every other command:
@@ -49,11 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
     parser.add_argument("--host", help=f"address to listen on (default {Settings.host})")
     parser.add_argument("--port", type=int, help=f"port to listen on (default {Settings.port})")
-    parser.set_defaults(settings_of=_settings)
+    parser.set_defaults(settings_of=_settings, more_models=None)
 
 
 def _settings(asked: argparse.Namespace) -> dict[str, Any]:
-    return {"host": asked.host, "port": asked.port}
+    return {"host": asked.host, "port": asked.port, "more_models": asked.more_models}
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
@@ -101,7 +102,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
 
 
 class Opening(threading.Thread):
-    """Loads the model while the server answers already: /health says that it is loading, and
+    """Loads the models while the server answers already: /health says that it is loading, and
     who searches waits. A model that cannot be loaded ends the server."""
 
     def __init__(
@@ -121,7 +122,7 @@ class Opening(threading.Thread):
                 return
             time.sleep(POLL_S)
         try:
-            self._collection.embedder.encoder  # noqa: B018  is loaded
+            self._collection.served.load()
             known = self._collection.describe()
             self._announced = service.announce(
                 self._collection.settings, self._listener, str(known["collection"])
@@ -160,7 +161,8 @@ def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
     settings = collection.settings
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"mmembed   http://{address}:{port}")
-    print(f"model     {known['model']}, {known['dim']} dimensions")
+    for one in collection.served.describe():
+        print(f"model     {one['id']}, {one['dim']} dimensions")
     print(f"data      {settings.data}: {known['images']} images, {known['captions']} captions")
     print(f"add more  mmembed index ~/Pictures --data {settings.data}", flush=True)
     if collection.notice:

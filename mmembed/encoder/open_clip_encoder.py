@@ -19,6 +19,10 @@ from mmembed.types import Embeddings
 if TYPE_CHECKING:
     from PIL import Image
 
+RUN_TOKENS = 64
+"""What starting a run costs on a CPU, in tokens that could be read meanwhile: 32 for ViT-B/32,
+more for smaller models."""
+
 
 class OpenClipEncoder:
     """Implements `mmembed.types.Encoder`; made by `load_encoder`.
@@ -117,10 +121,25 @@ class OpenClipEncoder:
         # Texts of like length together, cut behind the longest, so that little padding is read.
         lengths = self.facts.ends(tokens) + 1
         order = np.argsort(lengths, kind="stable")
-        short = [tokens[some, : lengths[some].max()] for some in self._batches(order)]
+        alike = self._alike(order, lengths) if self._engine.device == "cpu" else [order]
+        short = [
+            tokens[some, : lengths[some].max()] for part in alike for some in self._batches(part)
+        ]
         rows = np.empty((len(windows), self.dim), np.float32)
         rows[order] = self._embed(short, self._engine.encode_texts)
         return rows
+
+    def _alike(self, order: NDArray[np.intp], lengths: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """The texts in parts, each of as many as one run takes: a new part begins where to pad
+        the shorter ones would cost more than a run of their own."""
+        starts, padding = [0], 0
+        for place in range(1, len(order)):
+            size = place - starts[-1]
+            padding += size * int(lengths[order[place]] - lengths[order[place - 1]])
+            if size == self._engine.batch or padding > RUN_TOKENS:
+                starts.append(place)
+                padding = 0
+        return np.split(order, starts[1:])
 
     def _batches(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
         size = self._engine.batch

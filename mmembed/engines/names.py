@@ -59,6 +59,10 @@ class Engine(Protocol):
         """One of ENGINES."""
 
     @property
+    def device(self) -> str:
+        """What it runs on, as torch names it."""
+
+    @property
     def batch(self) -> int:
         """Inputs in one forward pass at which it is fastest; more only costs memory."""
 

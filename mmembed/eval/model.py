@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from mmembed import zeroshot
 from mmembed.batcher import Batcher
+from mmembed.binding import chosen_model
 from mmembed.catalog import FILE_NAME, Catalog
 from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
-from mmembed.embedder import Load, chosen_model
 from mmembed.encoder import ModelChoice, loader
 from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.ingest.plan import text_of
+from mmembed.served import Load
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
 FOLDER = "eval"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed.errors import LimitError, MmembedError, Overloaded
 from mmembed.server.failures import answer_to
+from mmembed.server.leaving import has_body
 
 ALWAYS = frozenset({"/health", "/v1/health", "/ping"})
 """Answered however much there is to do."""
@@ -17,8 +20,17 @@ BODIES_AT_ONCE = 8
 class Admission:
     """ASGI middleware; answers 413 and 429 itself, and cuts off bodies that grow too large."""
 
-    def __init__(self, app: ASGIApp, *, max_requests: int, max_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_requests: int,
+        max_bytes: int,
+        wait_s: Callable[[], float],
+    ) -> None:
+        """wait_s: estimates the seconds until what waits for the models is done."""
         self.app = app
+        self.wait_s = wait_s
         self.max_requests = max_requests
         self.max_bytes = max_bytes
         self._requests = 0
@@ -47,7 +59,9 @@ class Admission:
         if size > self.max_bytes:
             raise self._too_large(f"more than {self.max_bytes}")
         if self._bytes > BODIES_AT_ONCE * self.max_bytes:
-            raise Overloaded("the requests in progress fill the memory set aside for them")
+            raise Overloaded(
+                "the requests in progress fill the memory set aside for them", self.wait_s()
+            )
 
     def _check(self, scope: Scope) -> None:
         length = Headers(scope=scope).get("content-length", "0")
@@ -55,8 +69,9 @@ class Admission:
             raise self._too_large(length)
         if self._requests >= self.max_requests:
             raise Overloaded(
-                f"{self._requests} requests are already in progress; try again, or raise "
-                "MMEMBED_MAX_QUEUE"
+                f"{self._requests} requests are already in progress; try again later, or raise "
+                "MMEMBED_MAX_QUEUE",
+                self.wait_s(),
             )
 
     def _too_large(self, size: str) -> LimitError:
@@ -74,7 +89,7 @@ class Exchange:
         self._admission = admission
         self._receive = receive
         self._send = send
-        self._unread = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+        self._unread = has_body(headers)
         self.size = 0
 
     async def receive(self) -> Message:

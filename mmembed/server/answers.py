@@ -119,6 +119,15 @@ class ClassifyAnswer(BaseModel):
     mode: str
 
 
+class ModelState(BaseModel):
+    """One of the models that are served."""
+
+    id: str
+    loaded: Annotated[bool, Field(description="in memory now; else the next request waits")]
+    engine: Annotated[str | None, Field(description="null until it was loaded once")]
+    dim: int | None
+
+
 class HealthAnswer(BaseModel):
     """Whether the model answers, what it is, and what the collection holds."""
 
@@ -133,5 +142,8 @@ class HealthAnswer(BaseModel):
     captions: int | None = None
     notice: Annotated[str | None, Field(description="what users should know of the model")] = None
     collection: Annotated[str | None, Field(description="random id of the data folder")] = None
+    models: Annotated[
+        list[ModelState] | None, Field(description="all that are served, the collection's first")
+    ] = None
     error: ErrorDetails | None = None
     detail: str | None = None

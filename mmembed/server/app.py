@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
@@ -29,6 +30,7 @@ from mmembed.server.admission import Admission
 from mmembed.server.dialects import cohere, immich, models, openai, voyage
 from mmembed.server.guard import Guard
 from mmembed.server.head import Head
+from mmembed.server.leaving import Leaving
 from mmembed.server.observed import Observed
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ def create_app(collection: Collection) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # Everyone who is let in has a thread: who waits for a model keeps nobody else waiting.
+        to_thread.current_default_thread_limiter().total_tokens = collection.settings.max_queue
         yield
         app.state.pulse.close()
         await run_in_threadpool(_close, collection)
@@ -80,8 +84,12 @@ def _surround(app: FastAPI) -> None:
     """What every request passes, from the inside out."""
     settings = app.state.collection.settings
     failures.install(app)
+    app.add_middleware(Leaving)
     app.add_middleware(
-        Admission, max_requests=settings.max_queue, max_bytes=int(settings.max_upload_mb * 1e6)
+        Admission,
+        max_requests=settings.max_queue,
+        max_bytes=int(settings.max_upload_mb * 1e6),
+        wait_s=app.state.collection.served.wait_s,
     )
     if settings.api_keys:
         app.add_middleware(keys.Keys, keys=settings.api_keys)

@@ -56,14 +56,15 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
         asked = parse(body, ClassifyRequest)
         _check(collection, asked, len(asked.images))
         inputs = [_input(collection, *one) for one in enumerate(asked.images)]
-    results = collection.classifier.classify(
+    classifier = collection.classifier_for(asked.model)
+    results = classifier.classify(
         inputs, asked.labels, templates=asked.templates or None, mode=asked.mode, top=asked.top_k
     )
     return JsonAnswer(
         {
             "results": [classified_json(result) for result in results],
-            "model": collection.model_name,
-            "mode": asked.mode or collection.classifier.default_mode,
+            "model": collection.embedder_for(asked.model).name,
+            "mode": asked.mode or classifier.default_mode,
         }
     )
 

@@ -38,6 +38,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.StoreError: 507,
     errors.StoreBusy: 503,
     errors.Overloaded: 429,
+    errors.Abandoned: 499,
 }
 """Status of every error class; a test fails when one is missing."""
 

@@ -47,7 +47,7 @@ class Pulse:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _beat(self) -> dict[str, Any]:
-        self.collection.embedder.probe()
+        self.collection.served.probe()
         return self.collection.describe()
 
 
@@ -72,7 +72,7 @@ async def health(request: Request) -> JSONResponse:
 
 
 def _late(collection: Collection) -> JSONResponse:
-    if collection.embedder.busy():
+    if collection.served.busy():
         return _said({"status": "ok", "model": collection.model_name}, 200)
     if not collection.embedder.loaded:
         return _said({"status": "loading"}, 503)

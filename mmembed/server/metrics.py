@@ -5,16 +5,20 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from mmembed.collection import Collection
+from mmembed.collection import Collection, EmbedderCounts
 from mmembed.types import KINDS
 
 router = APIRouter(tags=["operations"])
@@ -22,6 +26,7 @@ router = APIRouter(tags=["operations"])
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
 """Stands for methods and routes that are not ours: callers shall not make up new series."""
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -99,11 +104,82 @@ class CollectionMetrics(Collector):
         waiting = GaugeMetricFamily(
             "mmembed_queue_length", "Requests that wait for a model", labels=["model"]
         )
+        done = ModelMetrics()
         for name in self._collection.models:
-            embedder = self._collection.embedder_for(name)
-            loaded.add_metric([name], float(embedder.loaded))
-            waiting.add_metric([name], embedder.waiting)
-        yield from (loaded, waiting)
+            counts = self._collection.embedder_for(name).counts()
+            loaded.add_metric([name], float(counts.loaded))
+            waiting.add_metric([name], counts.waiting)
+            done.add(name, counts)
+        yield from (loaded, waiting, *done.families)
+
+
+class ModelMetrics:
+    """What models did since the start."""
+
+    def __init__(self) -> None:
+        self._asked = CounterMetricFamily(
+            "mmembed_cache_requests",
+            "Inputs that were looked up among those embedded before",
+            labels=["model", "kind", "found"],
+        )
+        self._evicted = CounterMetricFamily(
+            "mmembed_cache_evictions",
+            "Embeddings that had to make room in the cache",
+            labels=["model", "kind"],
+        )
+        self._inputs = CounterMetricFamily(
+            "mmembed_model_inputs", "Inputs that the model embedded", labels=["model", "kind"]
+        )
+        self._seconds = CounterMetricFamily(
+            "mmembed_model_seconds", "Time that the model ran", labels=["model", "kind"]
+        )
+        self._loads = CounterMetricFamily(
+            "mmembed_model_loads", "How often a model was loaded", labels=["model"]
+        )
+        self._abandoned = CounterMetricFamily(
+            "mmembed_abandoned",
+            "Requests whose callers left before their inputs were embedded",
+            labels=["model"],
+        )
+        self._batches = HistogramMetricFamily(
+            "mmembed_batch_size", "Inputs in one run of the model", labels=["model"]
+        )
+
+    @property
+    def families(self) -> tuple[Metric, ...]:
+        """One for each kind of figure."""
+        return (self._asked, self._evicted, self._inputs, self._seconds, self._loads,
+                self._abandoned, self._batches)  # fmt: skip
+
+    def add(self, name: str, counts: EmbedderCounts) -> None:
+        """The figures of one model."""
+        kinds = (
+            ("text", counts.text_hits, counts.text_misses, counts.text_evictions,
+             counts.texts, counts.text_seconds),
+            ("image", counts.image_hits, counts.image_misses, counts.image_evictions,
+             counts.images, counts.image_seconds),
+        )  # fmt: skip
+        for kind, hits, misses, evictions, inputs, seconds in kinds:
+            self._asked.add_metric([name, kind, "yes"], hits)
+            self._asked.add_metric([name, kind, "no"], misses)
+            self._evicted.add_metric([name, kind], evictions)
+            self._inputs.add_metric([name, kind], inputs)
+            self._seconds.add_metric([name, kind], seconds)
+        self._loads.add_metric([name], counts.loads)
+        self._abandoned.add_metric([name], counts.abandoned)
+        buckets, total = cumulated(counts.batch_sizes)
+        self._batches.add_metric([name], buckets=buckets, sum_value=total)
+
+
+def cumulated(sizes: Mapping[int, int]) -> tuple[list[tuple[str, float]], float]:
+    """How many batches there are of each size → how many of at most so many inputs, as
+    histograms count, and the inputs of all."""
+    bounds = [
+        (str(float(most)), float(sum(n for size, n in sizes.items() if size <= most)))
+        for most in BATCH_SIZES
+    ]
+    whole = float(sum(size * n for size, n in sizes.items()))
+    return [*bounds, ("+Inf", float(sum(sizes.values())))], whole
 
 
 def registry_of(collection: Collection) -> CollectorRegistry:

@@ -11,7 +11,7 @@ from mmembed.types import Kind
 ItemId: TypeAlias = Annotated[int, Field(ge=1, le=2**63 - 1, description="id of an item")]
 Text: TypeAlias = Annotated[list[str], Field(fail_fast=True)]
 Model: TypeAlias = Annotated[
-    str | None, Field(description='the served model, or "default"; another is an error')
+    str | None, Field(description='one of the served models; "default": the collection\'s')
 ]
 Encoded: TypeAlias = Annotated[
     str | None,

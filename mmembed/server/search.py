@@ -51,7 +51,7 @@ def search(request: Request, body: JsonBody) -> JsonAnswer:
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     started = time.perf_counter()
-    collection.embedder_for(asked.model)
+    collection.check_searchable(asked.model)
     terms = _terms(collection, asked)
     _check(collection, asked, terms)
     chosen = Filter(tuple(asked.filter.tags), asked.filter.folder)

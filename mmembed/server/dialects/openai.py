@@ -61,7 +61,7 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
             "id": f"embd-{uuid.uuid4().hex}",
             "created": int(time.time()),
             "data": listed(embedded, dtype, as_base64=as_base64),
-            "model": embedder.encoder.name,
+            "model": embedder.name,
             "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
             **noted(embedded),
         }

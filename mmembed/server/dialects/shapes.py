@@ -8,7 +8,6 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from mmembed.server.schemas import Model
 
-
 Dtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 """What a vector's numbers are written as."""
 Truncate: TypeAlias = Literal["NONE", "START", "END"]

@@ -37,7 +37,7 @@ def embed_multimodal(request: Request, body: JsonBody) -> JsonAnswer:
         {
             "object": "list",
             "data": listed(embedded, asked.output_dtype or "float", as_base64=as_base64),
-            "model": embedder.encoder.name,
+            "model": embedder.name,
             "usage": {
                 "text_tokens": embedded.tokens,
                 "image_pixels": sum(

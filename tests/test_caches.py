@@ -1,4 +1,4 @@
-"""Texts are embedded once, and the answers are those of the encoder."""
+"""What was embedded is not embedded again, and the answers are those of the encoder."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from mmembed import load_encoder
+from mmembed.caches import ImageCache, TextCache
+from mmembed.caches.bounded import ENTRY_BYTES
+from mmembed.caches.texts import SPARE_TOKENS, fits_surely
 from mmembed.errors import ModelError
-from mmembed.text_cache import ENTRY_BYTES, SPARE_TOKENS, TextCache, fits_surely
 from mmembed.types import Embeddings
 from tests.fake_encoder import SAID, FakeEncoder
 
@@ -90,11 +92,11 @@ def test_it_never_grows_beyond_its_bound(encoder: CountingEncoder) -> None:
     cache = TextCache(encoder, max_bytes=5 * (ENTRY_BYTES + 200))
     for number in range(100):
         cache.embed_texts([f"text {number}", "the one that all ask for"])
-        assert cache._bytes <= 5 * (ENTRY_BYTES + 200)
+        assert cache.kept.bytes <= 5 * (ENTRY_BYTES + 200)
     assert len(encoder.embedded) == 101
-    assert 2 <= len(cache._kept) <= 7
+    assert 2 <= len(cache.kept) <= 7
     cache.embed_texts(["x" * 10_000])  # more than all the room there is
-    assert (cache._bytes, len(cache._kept)) == (0, 0)
+    assert (cache.kept.bytes, len(cache.kept)) == (0, 0)
 
 
 def test_many_threads_get_their_own_rows(encoder: CountingEncoder) -> None:
@@ -111,6 +113,30 @@ def test_many_threads_get_their_own_rows(encoder: CountingEncoder) -> None:
     plain = FakeEncoder()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(ask, range(8)))
+
+
+def test_hits_misses_and_evictions_are_counted(encoder: CountingEncoder) -> None:
+    cache = TextCache(encoder, max_bytes=2 * (ENTRY_BYTES + 200))
+    cache.embed_texts(["red", "red", "blue"])
+    cache.embed_texts(["red"])
+    assert (cache.kept.hits, cache.kept.misses, cache.kept.evictions) == (1, 2, 0)
+    cache.embed_texts(["green"])  # blue goes: it was not asked for since
+    cache.embed_texts(["red"])
+    cache.embed_texts(["blue"])
+    assert (cache.kept.hits, cache.kept.misses, cache.kept.evictions) == (2, 4, 2)
+
+
+def test_images_are_known_by_their_content() -> None:
+    row = np.ones(16, np.float32)
+    cache = ImageCache(max_bytes=1000)
+    key = cache.key_of(b"a picture")
+    cache.keep([(key, row)])
+    assert cache.find([cache.key_of(b"a" + b" picture"), cache.key_of(b"another")]) == {key: row}
+    for number in range(9):
+        cache.keep([(cache.key_of(bytes([number])), row)])
+    assert cache.find([key]) == {}
+    assert cache.bytes <= 1000
+    assert (cache.hits, cache.misses) == (1, 2)
 
 
 # -- tokens and windows --------------------------------------------------------------
