@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import base64
 import http.client
+import itertools
 import json
 import threading
 import time
@@ -104,11 +105,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of both ways, in turns")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     asked = parser.parse_args()
-    ask_all(asked.server, requests(32, 0), 4)  # warm
+    salts = itertools.count(int(time.time()))  # unlike those of earlier runs
+    ask_all(asked.server, requests(32, next(salts)), 4)  # warm
     found = []
-    for turn in range(asked.rounds):
-        one = ask_all(asked.server, requests(asked.requests, 2 * turn + 1), 1)
-        many = ask_all(asked.server, requests(asked.requests, 2 * turn + 2), asked.clients)
+    for _ in range(asked.rounds):
+        one = ask_all(asked.server, requests(asked.requests, next(salts)), 1)
+        many = ask_all(asked.server, requests(asked.requests, next(salts)), asked.clients)
         rates = [asked.requests / way.seconds for way in (one, many)]
         found.append({"one": rates[0], "many": rates[1], "wrong": wrong(many.vectors, one.vectors)})
         print(

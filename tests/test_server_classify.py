@@ -231,5 +231,7 @@ def test_labels_are_embedded_once(tmp_path: Path) -> None:
         body = {"images": [data_uri(picture("red"))], "labels": LABELS}
         client.post("/v1/classify", json=body)
         before = len(encoder.batches)
+        client.post("/v1/classify", json={**body, "images": [data_uri(picture("blue"))]})
+        assert len(encoder.batches) == before + 1  # the image's
         client.post("/v1/classify", json=body)
-    assert len(encoder.batches) == before + 1  # the image's
+        assert len(encoder.batches) == before + 1  # nothing new

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from mmembed.cli import main, service
+from mmembed.cli import main, serve, service
 from mmembed.collection import Collection
 from mmembed.config import Settings
 from tests.fake_encoder import FakeEncoder
@@ -328,3 +328,9 @@ def test_a_killed_server_leaves_a_file_that_nobody_believes(data: Path, tmp_path
     finished = fake("search", "red", "--data", tmp_path / "data")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "red.png" in finished.stdout
+
+
+def test_the_end_of_an_answer_does_not_wait_for_its_beginning() -> None:
+    """asyncio turns Nagle's algorithm off only for sockets that say that they are TCP's."""
+    with serve._listen(Settings(port=0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
