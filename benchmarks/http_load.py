@@ -28,12 +28,13 @@ from urllib.parse import quote, urlsplit
 
 from PIL import Image
 
-WORDS = (
+_WORDS = (
     "red green small large dog cat boat house tree street snow beach night people car bird horse "
     "bridge river mountain child woman man hat umbrella train bicycle flower garden table chair "
     "window door lamp book cup bottle bread fish apple cake guitar ball kite road field forest "
     "lake cloud rain sun winter summer old new wooden white black yellow blue"
-).split(" ")
+)
+WORDS = _WORDS.split()
 """Five of them are a query that is as long as people's, and that nobody asked for before."""
 KINDS = ("search", "repeated", "embed", "image")
 Request = tuple[str, str, bytes | None]
