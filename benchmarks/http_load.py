@@ -41,20 +41,27 @@ Request = tuple[str, str, bytes | None]
 JSON = {"Content-Type": "application/json"}
 
 
-def data_uri(seed: int) -> str:
+def photograph(seed: int) -> bytes:
     """A JPEG file of 640 × 480 noise that is smooth enough to look like a photograph's size."""
     small = Image.frombytes("RGB", (32, 24), random.Random(seed).randbytes(32 * 24 * 3))
     buffer = io.BytesIO()
     small.resize((640, 480), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=90)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
 
 
-def request(kind: str, images: list[str]) -> Request:
+def unseen(images: list[bytes]) -> str:
+    """A data URI of one of them, with bytes after its end that make it another file: servers may
+    remember what they embedded."""
+    data = random.choice(images) + random.randbytes(8)
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+
+
+def request(kind: str, images: list[bytes]) -> Request:
     """Method, path and body of a request."""
     if kind in ("search", "repeated"):
         words = random.choices(WORDS, k=5) if kind == "search" else WORDS[:1]
         return "GET", f"/v1/search?k=20&q={quote(' '.join(words))}", None
-    image = random.choice(images)
+    image = unseen(images)
     if kind == "embed":
         return (
             "POST",
@@ -64,7 +71,7 @@ def request(kind: str, images: list[str]) -> Request:
     return "POST", "/v1/search", json.dumps({"query": [{"image": image}]}).encode()
 
 
-def client(address: str, kind: str, until: float, images: list[str], spent: list[float]) -> None:
+def client(address: str, kind: str, until: float, images: list[bytes], spent: list[float]) -> None:
     """Ask over one connection until the time is up; seconds per answer."""
     at = urlsplit(address)
     connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=120)
@@ -84,7 +91,7 @@ def client(address: str, kind: str, until: float, images: list[str], spent: list
 
 def crowd(address: str, kind: str, clients: int, seconds: float, answer: Any) -> None:
     """A process of clients; puts the seconds of all their requests into the queue."""
-    images = [data_uri(seed) for seed in range(8)] if kind in ("embed", "image") else []
+    images = [photograph(seed) for seed in range(8)] if kind in ("embed", "image") else []
     spent: list[float] = []
     until = time.monotonic() + seconds
     arguments = (address, kind, until, images, spent)
