@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.exact_or_hnsw import BATCH, clustered
-from mmembed import load_encoder
+from mmembed import Settings, load_encoder
 from mmembed.catalog import Catalog, ImageEntry, Model
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--model", default="bundled")
     asked = parser.parse_args()
-    encoder = load_encoder(asked.model)
+    encoder = load_encoder(asked.model, cache=Settings.from_env().cache)
     catalog = Catalog(asked.data)
     catalog.claim(Model(encoder.name, encoder.fingerprint, encoder.dim))
     rows = clustered(asked.images, encoder.dim, seed=1)

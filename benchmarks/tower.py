@@ -64,9 +64,10 @@ def eager(weights: Path) -> Callable[[int], Any]:
 
 def ours(engine: str, weights: Path) -> Callable[[int], Any]:
     """mmembed's encoder, over what its own preprocessing gives."""
-    from mmembed import load_encoder
+    from mmembed import Settings, load_encoder
 
-    options: dict[str, Any] = {} if engine == DEFAULT_ENGINE else {"engine": engine}
+    options: dict[str, Any] = {"cache": Settings.from_env().cache}
+    options |= {} if engine == DEFAULT_ENGINE else {"engine": engine}
     encoder = load_encoder(f"local-dir:{weights / 'open_clip'}", **options)
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     pixels = np.stack([encoder.preprocess(Image.fromarray(noise))] * 128)
