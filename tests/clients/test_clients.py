@@ -130,28 +130,32 @@ Note = Callable[[str, object], None]
 
 def test_texts(tried: Tried, expected: Expected, record_property: Note) -> None:
     calls = [call for call in tried.calls if not is_error(call) and not of_image(call)]
-    check(tried, "text", calls, lambda call: embedded(call, expected), record_property)
+    assert not complaints(
+        tried, "text", calls, lambda call: embedded(call, expected), record_property
+    )
 
 
 def test_images(tried: Tried, expected: Expected, record_property: Note) -> None:
     calls = [call for call in tried.calls if of_image(call)]
-    check(tried, "image", calls, lambda call: embedded(call, expected), record_property)
+    assert not complaints(
+        tried, "image", calls, lambda call: embedded(call, expected), record_property
+    )
 
 
 def test_errors(tried: Tried, record_property: Note) -> None:
     """The client raises what it raises for other servers, with what ours said in it."""
     calls = [call for call in tried.calls if is_error(call)]
-    check(tried, "errors", calls, refused, record_property)
+    assert not complaints(tried, "errors", calls, refused, record_property)
 
 
-def check(
+def complaints(
     tried: Tried,
     column: str,
     calls: list[Call],
     judge: Callable[[Call], str],
     record: Note,
-) -> None:
-    """Fails with what is wrong with each call, and notes for the table which are right."""
+) -> str:
+    """What is wrong with each call, a line each; notes for the table which are right."""
     wrong = {call["form"]: found for call in calls if (found := judge(call))}
     record("client", tried.client.name)
     record("version", tried.version)
@@ -159,7 +163,7 @@ def check(
     record("forms", [call["form"] for call in calls if bool(wrong) == (call["form"] in wrong)])
     if not calls:
         pytest.skip(tried.lacks)
-    assert not wrong, "\n".join(f"{form}: {found}" for form, found in wrong.items())
+    return "\n".join(f"{form}: {found}" for form, found in wrong.items())
 
 
 def embedded(call: Call, expected: Expected) -> str:

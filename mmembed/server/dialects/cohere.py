@@ -17,7 +17,6 @@ from mmembed.server.dialects.embedding import (
     Wishes,
     embed,
     facts_of,
-    wants_item_errors,
 )
 from mmembed.server.dialects.inputs import Read, image_input, read_each, read_item, text_input
 from mmembed.server.dialects.shapes import CohereRequest, Dtype
@@ -38,11 +37,11 @@ def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
     collection = collection_of(request)
     asked = parse(body, CohereRequest)
     embedder = collection.embedder_for(asked.model)
-    wishes = Wishes(
+    wishes = Wishes.of(
+        request,
+        asked,
         dimensions=asked.output_dimension,
-        allow_untrained_dimensions=asked.allow_untrained_dimensions,
         truncate=asked.truncate,
-        item_errors=wants_item_errors(request, asked.errors),
     )
     embedded = embed(collection, embedder, _inputs(asked, collection.settings.max_items), wishes)
     return JsonAnswer(

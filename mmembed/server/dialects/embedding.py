@@ -12,7 +12,7 @@ from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
 from mmembed.errors import InputError, QueryError
 from mmembed.server.bodies import check_count, check_text, image_bytes
 from mmembed.server.dialects.inputs import Input, Part, Read
-from mmembed.server.dialects.shapes import Errors, Truncate
+from mmembed.server.dialects.shapes import Errors, Truncate, Wished
 from mmembed.server.dialects.truncation import fitted
 from mmembed.server.dialects.vectors import Vector, cut, weighted_mean
 from mmembed.server.failures import failed
@@ -36,6 +36,14 @@ class Wishes:
     item_errors: bool = False
     """Whether a bad input fails alone, rather than the request."""
 
+    @classmethod
+    def of(
+        cls, request: Request, asked: Wished, *, dimensions: int | None, truncate: Truncate | None
+    ) -> Wishes:
+        """Those of a request's body and headers. Raises QueryError."""
+        item_errors = _wants_item_errors(request, asked.errors)
+        return cls(dimensions, asked.allow_untrained_dimensions, truncate, item_errors)
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -51,7 +59,7 @@ class Embedded:
     """What the caller should know of the embeddings."""
 
 
-def wants_item_errors(request: Request, field: Errors | None) -> bool:
+def _wants_item_errors(request: Request, field: Errors | None) -> bool:
     """The body's field, or else the header. Raises QueryError for a header that says neither."""
     asked = field or request.headers.get(HEADER, "all").lower()
     if asked not in ("all", "item"):

@@ -13,7 +13,7 @@ from mmembed.config import Settings
 from mmembed.errors import QueryError
 from mmembed.server.bodies import JsonBody, collection_of, parse
 from mmembed.server.dialects.answers import EmbeddingsAnswer
-from mmembed.server.dialects.embedding import Embedded, Wishes, embed, wants_item_errors
+from mmembed.server.dialects.embedding import Embedded, Wishes, embed
 from mmembed.server.dialects.inputs import (
     Input,
     Read,
@@ -47,11 +47,11 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     collection = collection_of(request)
     asked = parse(body, EmbeddingsRequest)
     embedder = collection.embedder_for(asked.model)
-    wishes = Wishes(
+    wishes = Wishes.of(
+        request,
+        asked,
         dimensions=asked.dimensions or asked.output_dimension,
-        allow_untrained_dimensions=asked.allow_untrained_dimensions,
         truncate="NONE" if asked.truncation is False else None,
-        item_errors=wants_item_errors(request, asked.errors),
     )
     embedded = embed(collection, embedder, _inputs(asked, collection.settings), wishes)
     dtype, as_base64 = _encoding(asked)

@@ -135,14 +135,22 @@ Encoding: TypeAlias = Annotated[
 ]
 
 
-class EmbeddingsRequest(BaseModel):
+class Wished(BaseModel):
+    """What every dialect may say of all its inputs."""
+
+    model: Model = None
+    output_dimension: Dimensions = None
+    allow_untrained_dimensions: AllowUntrained = False
+    errors: Errors | None = None
+
+
+class EmbeddingsRequest(Wished):
     """OpenAI's request with what Infinity, Jina, vLLM and others add to it."""
 
     input: AnyInput = None
     messages: Annotated[
         list[MessageShape] | None, Field(description="instead of input: one embedding of them all")
     ] = None
-    model: Model = None
     modality: Annotated[
         Literal["text", "image"] | None,
         Field(description="what strings are; left out, image data URIs are images"),
@@ -154,18 +162,14 @@ class EmbeddingsRequest(BaseModel):
     dimensions: Annotated[
         int | None, Field(ge=0, description="as output_dimension; 0, Infinity's default, is all")
     ] = None
-    output_dimension: Dimensions = None
     truncation: Annotated[
         bool | None, Field(description="false: a text longer than the model reads is an error")
     ] = None
-    allow_untrained_dimensions: AllowUntrained = False
-    errors: Errors | None = None
 
 
-class CohereRequest(BaseModel):
+class CohereRequest(Wished):
     """Cohere's request: exactly one of texts, images and inputs."""
 
-    model: Model = None
     texts: Annotated[list[str] | None, Field(fail_fast=True)] = None
     images: Annotated[list[str] | None, Field(fail_fast=True, description="data URIs")] = None
     inputs: Items | None = None
@@ -175,20 +179,16 @@ class CohereRequest(BaseModel):
     embedding_types: Annotated[
         list[Dtype | Literal["base64"]] | None, Field(description="default: float", max_length=6)
     ] = None
-    output_dimension: Dimensions = None
     truncate: Annotated[
         Truncate | None,
         Field(description="of texts longer than the model reads; left out, nothing is dropped"),
     ] = None
-    allow_untrained_dimensions: AllowUntrained = False
-    errors: Errors | None = None
 
 
-class VoyageRequest(BaseModel):
+class VoyageRequest(Wished):
     """Voyage's multimodal request."""
 
     inputs: Items
-    model: Model = None
     input_type: Annotated[
         str | None, Field(description="changes nothing: these models read all texts alike")
     ] = None
@@ -196,9 +196,6 @@ class VoyageRequest(BaseModel):
         bool | None, Field(description="false: a text longer than the model reads is an error")
     ] = None
     output_dtype: Dtype | None = None
-    output_dimension: Dimensions = None
     encoding_format: Annotated[
         Literal["base64"] | None, Field(description="base64 of the numbers, little-endian")
     ] = None
-    allow_untrained_dimensions: AllowUntrained = False
-    errors: Errors | None = None

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 
 from mmembed.server.bodies import JsonBody, collection_of, parse
 from mmembed.server.dialects.answers import VoyageAnswer
-from mmembed.server.dialects.embedding import Wishes, embed, facts_of, wants_item_errors
+from mmembed.server.dialects.embedding import Wishes, embed, facts_of
 from mmembed.server.dialects.inputs import read_each, read_item
 from mmembed.server.dialects.openai import listed, noted
 from mmembed.server.dialects.shapes import VoyageRequest
@@ -24,11 +24,11 @@ def embed_multimodal(request: Request, body: JsonBody) -> JsonAnswer:
     collection = collection_of(request)
     asked = parse(body, VoyageRequest)
     embedder = collection.embedder_for(asked.model)
-    wishes = Wishes(
+    wishes = Wishes.of(
+        request,
+        asked,
         dimensions=asked.output_dimension,
-        allow_untrained_dimensions=asked.allow_untrained_dimensions,
         truncate="NONE" if asked.truncation is False else None,
-        item_errors=wants_item_errors(request, asked.errors),
     )
     inputs = read_each(asked.inputs, "inputs", read_item, collection.settings.max_items)
     embedded = embed(collection, embedder, inputs, wishes)
