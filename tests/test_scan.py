@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmembed.index import grid, scan
 from mmembed.index.grid import Grid
-from mmembed.index.scan import Scan, reached
+from mmembed.index.scan import Scan, Wanted, reached
 from mmembed.index.scoring import rank, unit
 
 Vectors = NDArray[np.float32]
@@ -78,8 +78,8 @@ def brute_force(rows: Vectors, query: Vectors, count: int) -> tuple[list[int], l
 def answer(
     made: Scan, rows: Vectors, query: Vectors, count: int
 ) -> tuple[list[int], list[float], int]:
-    near, size = made.nearest(query, count)
-    ranked = rank(near, lambda ids: rows[ids - 1], query, count, size=size)
+    [near] = made.nearest([Wanted(query, count)])
+    ranked = rank(near, lambda ids: rows[ids - 1], query, count, size=len(made))
     return ranked.ids.tolist(), ranked.scores.tolist(), len(near)
 
 
@@ -114,9 +114,10 @@ def test_no_cosine_lies_outside_its_bounds(make: Make) -> None:
         common = float(made.centre.astype(np.float64) @ query)
         exact = rows.astype(np.float64) @ query - common
         for planes in (1, 2):
-            low, high = made.asked(query, planes).bounds(codes, columns)
-            assert (low <= exact - 1e-6).all()
-            assert (exact + 1e-6 <= high).all()
+            asked = made.asked(query, planes)
+            about, off = asked.about(codes, columns[0]), asked.off(columns)
+            assert (about - off <= exact - 1e-6).all()
+            assert (exact + 1e-6 <= about + off).all()
 
 
 @pytest.mark.parametrize("make", [_random, _clustered, _like_clip, _spikes])
@@ -170,20 +171,32 @@ def test_only_what_is_asked_for_is_left() -> None:
     made = scan_of(rows)
     among = np.sort(random.choice(np.arange(1, COUNT + 1), 700, replace=False))
     for query in queries_for(rows, random):
-        near, size = made.nearest(query, 20, np.append(among, 10**9))
+        near, size = made.nearest_among(Wanted(query, 20), np.append(among, 10**9))
         assert (size, len(near) < 700) == (700, True)
         best = rank(near, lambda ids: rows[ids - 1], query, 20, size=size).ids.tolist()
         expected, _ = brute_force(rows[among - 1], query, 20)
         assert best == [int(among[i - 1]) for i in expected]
-    assert made.nearest(query, 5, np.array([10**9]))[1] == 0
+    assert made.nearest_among(Wanted(query, 5), np.array([10**9]))[1] == 0
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
     empty = scan_of(np.empty((0, DIM), np.float32))
-    near, size = empty.nearest(np.ones(DIM, np.float32), 5)
-    assert (len(near), size) == (0, 0)
+    wanted = Wanted(np.ones(DIM, np.float32), 5)
+    assert [len(near) for near in empty.nearest([wanted])] == [0]
     one = empty.with_more(np.array([5]), np.eye(DIM, dtype=np.float32)[:1])
-    assert one.nearest(np.ones(DIM, np.float32), 5)[0].tolist() == [5]
+    assert [near.tolist() for near in one.nearest([wanted])] == [[5]]
+
+
+@pytest.mark.parametrize("together", [2, 3, 8])
+def test_queries_that_are_answered_together_get_what_each_gets_alone(together: int) -> None:
+    random = np.random.default_rng(8)
+    rows = _like_clip(random)
+    made = scan_of(rows)
+    counts = [20, 1, 3000, 7, 20, 10_000, 2, 50][:together]
+    queries = queries_for(rows, random)[:together]
+    wanted = [Wanted(*one) for one in zip(queries, counts, strict=True)]
+    for one, near in zip(wanted, made.nearest(wanted), strict=True):
+        assert near.tolist() == made.nearest([one])[0].tolist()
 
 
 @pytest.mark.parametrize("count", [1, 3, 20, 39, 40, 500, 10_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from mmembed.index.scoring import Rows
 LEVELS = 127
 ROUNDING = 2e-6
 """More than float32 sums, and scores that are rounded to six decimals, add to an error."""
+PACKED = 3
+"""Queries from which on one reading of the codes for all of them is faster."""
 
 Codes = NDArray[np.int8]
 """int8 (n, dim), in [-127, 127]."""
@@ -33,14 +36,19 @@ class Asked:
     """The length of what the planes miss."""
     length: float
 
-    def bounds(self, codes: Codes, columns: Columns) -> tuple[Scores, Scores]:
-        """What the cosines of these vectors are at least and at most, less the part that is
-        the same for all: float64 (n,) and (n,)."""
-        steps, stands_for, lost = columns
-        about = sum(worth * products(codes, plane) for plane, worth in self.planes) * steps
+    def about(self, codes: Codes, steps: NDArray[np.float32]) -> Scores:
+        """What the codes (n, dim) of vectors, whose steps are float32 (n,), say of their cosines,
+        less the part that is the same for all: float64 (n,)."""
+        said = [worth * products(codes, plane) for plane, worth in self.planes]
+        found: Scores = np.sum(said, axis=0) * steps
+        return found
+
+    def off(self, columns: Columns) -> NDArray[np.float32]:
+        """How far what `about` says may be from the cosines, either way: float32 (n,)."""
+        _, stands_for, lost = columns
         # (vector - what its codes say) . query, and what they say . what the query's miss.
-        off = lost * self.length + stands_for * self.missed + ROUNDING
-        return about - off, about + off
+        found: NDArray[np.float32] = lost * self.length + stands_for * self.missed + ROUNDING
+        return found
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,17 @@ class Grid:
             worth /= 2 * LEVELS
         missed, length = float(np.linalg.norm(rest)), float(np.linalg.norm(query))
         return Asked(tuple(found), missed, length)
+
+
+def about_each(asked: Sequence[Asked], codes: Codes, steps: NDArray[np.float32]) -> Scores:
+    """What `Asked.about` says of m queries of one plane: float64 (m, n). Codes are read once."""
+    if len(asked) < PACKED:
+        return np.stack([one.about(codes, steps) for one in asked])
+    packed = numkong.dots_pack(np.stack([one.planes[0][0] for one in asked]))
+    sums: Any = numkong.dots_packed(codes, packed)
+    worths = np.array([one.planes[0][1] for one in asked])
+    found: Scores = np.ascontiguousarray(np.asarray(sums).T) * worths[:, None] * steps
+    return found
 
 
 def products(codes: Codes, plane: Codes) -> Scores:

@@ -6,16 +6,14 @@ so the few that it leaves include all the best, and exact scores of those are al
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.index.grid import Asked, Codes, Columns, Grid
+from mmembed.index.grid import Asked, Codes, Columns, Grid, Scores, about_each
 from mmembed.index.scoring import Ids, Rows, chunks
 
 BLOCK = 16_384
@@ -24,12 +22,20 @@ PORTION = 1024
 """Vectors that are encoded at a time: memory is touched again while it is in the cache."""
 SAMPLE = 4096
 """Vectors that the grid is fitted to."""
-READ_BY_ALL = 5
-"""Blocks from which on all cores read them; fewer are read before another thread wakes."""
 GROUP = 64
 """Values of which only the largest is looked at."""
 
 Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What one asks of a scan."""
+
+    query: NDArray[np.float32]
+    """(dim,), unit-norm."""
+    count: int
+    """How many of the nearest, at least 1."""
 
 
 @dataclass(frozen=True)
@@ -84,48 +90,65 @@ class Scan:
             columns=self.columns[:, stays],
         )
 
-    def nearest(
-        self, query: NDArray[np.float32], count: int, among: Ids | None = None
-    ) -> tuple[Ids, int]:
-        """All vectors that may be among the `count` nearest to a unit-norm float32 (dim,)
-        query, in no order, and how many there are to choose from: all, or these if given."""
-        places = None if among is None else np.flatnonzero(np.isin(self.ids, among))
-        size = len(self) if places is None else len(places)
-        if count < size:
-            # In 8 bits the query leaves some hundreds, and in 16 of those some tens.
-            for planes in (1, 2):
-                places = self._left(self.grid.asked(query, planes), max(count, 1), places)
-        return (self.ids if places is None else self.ids[places]), size
+    def nearest(self, wanted: Sequence[Wanted]) -> list[Ids]:
+        """For each of some queries all vectors that may be among those it wants, in no order.
+        The codes are read once for all of them."""
+        coarse = [self.grid.asked(one.query, planes=1) for one in wanted]
+        parts = [about_each(coarse, block, self.columns[0, at]) for at, block in self._parts()]
+        about = np.hstack(parts) if parts else np.empty((len(wanted), 0))
+        found = []
+        for one, asked, row in zip(wanted, coarse, about, strict=True):
+            places = self._near(asked, row, self.columns, one.count)
+            found.append(self.ids[self._nearer(one, places)])
+        return found
 
-    def _left(self, asked: Asked, count: int, places: Places | None) -> Places:
-        parts = list(self._read(places))
-        # Reading memory is the work, and every core reads beside the others, without the GIL.
-        each = _readers().map if len(parts) >= READ_BY_ALL else map
-        bounds = list(each(lambda part: asked.bounds(*part), parts))
-        low, high = (np.concatenate(part) for part in zip(*bounds, strict=True))
-        near = np.flatnonzero(high >= reached(low, count))
-        return near if places is None else places[near]
+    def nearest_among(self, one: Wanted, ids: Ids) -> tuple[Ids, int]:
+        """The same for one query among those of these vectors that are there, and their number."""
+        places = np.flatnonzero(np.isin(self.ids, ids))
+        coarse = self.grid.asked(one.query, planes=1)
+        near = self._left(coarse, one.count, places)
+        return self.ids[self._nearer(one, near)], len(places)
 
-    def _read(self, places: Places | None) -> Iterator[tuple[Codes, Columns]]:
-        for part, block in self._parts():
-            if places is None:
-                yield block, self.columns[:, part]
-                continue
-            first, last = np.searchsorted(places, (part.start, part.stop))
+    def _nearer(self, one: Wanted, places: Places) -> Places:
+        # In 8 bits the query leaves some hundreds, and in 16 of those some tens.
+        return self._left(self.grid.asked(one.query, planes=2), one.count, places)
+
+    def _left(self, asked: Asked, count: int, places: Places) -> Places:
+        """Those of the vectors at rising places that may be among the `count` nearest."""
+        if count >= len(places):
+            return places
+        parts = []
+        for at, block in self._parts():
+            first, last = np.searchsorted(places, (at.start, at.stop))
             if first < last:
                 some = places[first:last]
-                yield block[some - part.start], self.columns[:, some]
+                parts.append(asked.about(block[some - at.start], self.columns[0, some]))
+        return places[self._near(asked, np.concatenate(parts), self.columns[:, places], count)]
+
+    def _near(self, asked: Asked, about: Scores, columns: Columns, count: int) -> Places:
+        """Where the cosine may be among the `count` largest, rising. How far each may be off is
+        worked out for few: the others are out of reach even if they were off as far as any."""
+        if count >= len(about):
+            return np.arange(len(about))
+        best = np.flatnonzero(about >= reached(about, count))
+        surely = float((about[best] - asked.off(columns[:, best])).min())
+        some = np.flatnonzero(about >= surely - float(asked.off(self._widest)[0]))
+        off = asked.off(columns[:, some])
+        low, high = about[some] - off, about[some] + off
+        near: Places = some[high >= np.partition(low, -count)[-count]]
+        return near
+
+    @cached_property
+    def _widest(self) -> Columns:
+        """float32 (3, 1): the largest of each column."""
+        largest: Columns = self.columns.max(axis=1, keepdims=True)
+        return largest
 
     def _parts(self) -> Iterator[tuple[slice, Codes]]:
         start = 0
         for block in self.blocks:
             yield slice(start, start + len(block)), block
             start += len(block)
-
-
-@cache
-def _readers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "scan")
 
 
 def _encoded(grid: Grid, ids: Ids, rows_of: Callable[[Ids], Rows]) -> tuple[Codes, Columns]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from mmembed.errors import StoreError
 from mmembed.index import snapshot
 from mmembed.index.graph import Graph, Vectors
-from mmembed.index.scan import Scan
+from mmembed.index.scan import Scan, Wanted
 from mmembed.index.scoring import Ids, Rows, rank, unit
 from mmembed.index.snapshot import Stamp
+from mmembed.index.together import Together
 from mmembed.types import Background, Kind, Ranked
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ more, so what comes after them is found exactly."""
 FEW = 256
 """Vectors that are scored one by one: no copy of all is made to find the best of them."""
 BACKGROUND_SIZE = 1024
+TOGETHER = 8
+"""Queries for which the scan is read at once; with more, nothing is saved and the first waits."""
 
 
 class VectorView:
@@ -49,6 +52,7 @@ class VectorView:
         self.saved_seq = -1
         """The last change that the snapshot on disk holds; -1 where there is none."""
         self._lock = threading.RLock()
+        self._scan_together = Together(self._scan_for, most=TOGETHER)
         self._take(Graph(dim))
 
     def __len__(self) -> int:
@@ -189,12 +193,21 @@ class VectorView:
             return rank(kept, self._graph.rows, query, count, size=len(kept))
 
     def _search_exactly(self, query: NDArray[np.float32], count: int, among: Ids | None) -> Ranked:
+        one = Wanted(query, max(count, 1))
         while True:
-            scan = self._scanned()
-            near, size = scan.nearest(query, count, among)  # as others may do meanwhile
+            if among is None:
+                scan, near = self._scan_together(one)  # as others may do meanwhile
+                size = len(scan)
+            else:
+                scan = self._scanned()
+                near, size = scan.nearest_among(one, among)
             with self._lock:
                 if scan is self._scan:  # or some of these vectors may be gone
                     return rank(near, self._graph.rows, query, count, size=size)
+
+    def _scan_for(self, wanted: Sequence[Wanted]) -> list[tuple[Scan, Ids]]:
+        scan = self._scanned()
+        return [(scan, near) for near in scan.nearest(wanted)]
 
     def _scanned(self) -> Scan:
         with self._lock:
