@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from pathlib import Path
 
 import numpy as np
 
 from mmembed.catalog import Catalog, Model
 from mmembed.errors import StoreError
-from mmembed.index import VectorView
+from mmembed.index import VectorView, snapshot
 from mmembed.types import KINDS, Kind
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,10 @@ NO_VECTORS = np.empty((0, 0), dtype=np.float16)
 
 class Views:
     """One view per kind, loaded at first use and brought up to the catalog at each.
+
+    Few vectors are read from the catalog. Where there are more than `exact_limit`, publishing
+    builds a graph over them and saves it for the next start; until then they are searched
+    exactly, however many there are: nobody waits for a graph.
 
     The only locks that are held together are the publishing lock, this one's, a view's
     and the catalog's, taken in that order.
@@ -53,30 +58,56 @@ class Views:
         return dict(self._sizes)  # asking the views would wait while one is rebuilt
 
     def publish(self) -> None:
-        """Save the views that are newer than their snapshots.
+        """Build the graphs that are missing, and save those that are newer than their snapshots.
 
         Where they cannot be saved, on a full disk for example, that is logged and nothing is
-        lost but time: the next start builds them anew. Raises StoreBusy.
+        lost but time: the next start searches exactly. Raises StoreBusy.
         """
         model = self._catalog.model()
         if model is None:
             return
-        for kind in KINDS:
-            self.view(kind)  # what takes long is done before anybody has to wait
+        for kind in KINDS:  # what takes long is done before anybody has to wait
+            self._large(kind, model)
         with self._catalog.publishing_lock():
             for kind in KINDS:
-                view = self.view(kind)
-                if view is not None and view.saved_seq != view.seq:
-                    self._save(view, model)
+                self._publish(kind, model)
+
+    def _large(self, kind: Kind, model: Model) -> VectorView | None:
+        """The view of a kind with a graph; None where there are too few for one."""
+        if self._catalog.extent(kind)[1] <= self._exact_limit:
+            return None
+        with self._lock:
+            view = self._views.get(kind)
+            if view is None:
+                view = self._views[kind] = self._open(kind, model)
+            self._follow(view, self._catalog.last_change())
+            if view.wants_graph:
+                self._rebuild(view, graph=True)
+            self._sizes[kind] = len(view)
+            return view
+
+    def _publish(self, kind: Kind, model: Model) -> None:
+        view = self._large(kind, model)
+        if view is None:
+            self._discard(kind)
+        elif view.saved_seq != view.seq:
+            self._save(view, model)
 
     def rebuild(self) -> None:
-        """Build every view anew from the catalog, and publish it."""
+        """Read every view anew from the catalog, build the graphs, and publish them."""
         for kind in KINDS:
             view = self.view(kind)
             if view is not None:
                 with self._lock:
-                    self._rebuild(view)
+                    self._rebuild(view, graph=len(view) > self._exact_limit)
         self.publish()
+
+    def _discard(self, kind: Kind) -> None:
+        """Delete a snapshot of a time when there were more: it would be older every day."""
+        try:
+            snapshot.discard(self._path(kind))
+        except OSError as error:
+            log.warning("%s: cannot be deleted: %s", self._path(kind), error.strerror)
 
     def _save(self, view: VectorView, model: Model) -> None:
         # Nobody follows meanwhile, so that the mark is that of the view's last change.
@@ -87,18 +118,30 @@ class Views:
             except StoreError as error:
                 log.warning("%s; the next start will build the view anew", error)
 
+    def _path(self, kind: Kind) -> Path:
+        return self._catalog.folder / f"{kind}s.usearch"
+
     def _open(self, kind: Kind, model: Model) -> VectorView:
-        path = self._catalog.folder / f"{kind}s.usearch"
-        view = VectorView(path, kind=kind, dim=model.dim, exact_limit=self._exact_limit)
-        if view.load(self._catalog.identity, model.fingerprint):
-            if self._catalog.mark(view.seq) != view.mark:
-                log.warning("%s: is of another history of the catalog; rebuilding it", path)
-            elif self._complete(view):
+        limit = self._exact_limit
+        view = VectorView(self._path(kind), kind=kind, dim=model.dim, exact_limit=limit)
+        if self._catalog.extent(kind)[1] > limit:
+            if self._load(view, model):
                 return view
-            else:
-                log.warning("%s: does not hold what the catalog holds; rebuilding it", path)
-        self._rebuild(view)
+            log.info("%s: searched exactly until the next indexing builds a graph", view.path)
+        self._rebuild(view, graph=False)
         return view
+
+    def _load(self, view: VectorView, model: Model) -> bool:
+        """Take the snapshot, if there is one that can be trusted."""
+        if not view.load(self._catalog.identity, model.fingerprint):
+            return False
+        if self._catalog.mark(view.seq) != view.mark:
+            log.warning("%s: is of another history of the catalog; not used", view.path)
+            return False
+        if not self._complete(view):
+            log.warning("%s: does not hold what the catalog holds; not used", view.path)
+            return False
+        return True
 
     def _complete(self, view: VectorView) -> bool:
         """Whether the view, brought up to the catalog, holds as many vectors as it."""
@@ -111,16 +154,16 @@ class Views:
                 return False
         return False
 
-    def _rebuild(self, view: VectorView) -> None:
+    def _rebuild(self, view: VectorView, *, graph: bool) -> None:
         seq = self._catalog.last_change()
-        view.rebuild(self._catalog.all_embeddings(view.kind), seq)
+        view.rebuild(self._catalog.all_embeddings(view.kind), seq, graph=graph)
 
     def _follow(self, view: VectorView, until: int) -> None:
         if until == view.seq:
             return
         if until < view.seq:
-            log.warning("%s: the catalog went back; rebuilding the view", view.path)
-            self._rebuild(view)
+            log.warning("%s: the catalog went back; reading it anew", view.path)
+            self._rebuild(view, graph=False)
             return
         added, removed = self._catalog.changes(view.kind, view.seq, until)
         for start in range(0, len(added), FOLLOW_AT_ONCE):
@@ -128,5 +171,5 @@ class Views:
             view.apply(*self._catalog.embeddings(some), (), view.seq)
         view.apply((), NO_VECTORS, removed, until)
         if view.wants_rebuild:
-            log.info("%s: many vectors were removed; rebuilding the view", view.path)
-            self._rebuild(view)
+            log.info("%s: many vectors were removed; reading the others anew", view.path)
+            self._rebuild(view, graph=False)

@@ -423,7 +423,8 @@ def test_a_port_that_is_taken(held: socket.socket, data: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_serving_ends_when_the_last_answer_is_given(tmp_path: Path, how: signal.Signals) -> None:
-    with Process(FAKE, "--data", str(tmp_path), "--model", "fake") as server:
+    arguments = ("--data", str(tmp_path), "--model", "fake")
+    with Process(FAKE, *arguments, MMEMBED_EXACT_LIMIT="0") as server:
         assert "model     fake" in server.greeting
         assert f"data      {tmp_path}: 0 images" in server.greeting
         assert f"mmembed index ~/Pictures --data {tmp_path}" in server.greeting

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from mmembed.catalog import Catalog, ImageEntry, Model
 from mmembed.errors import StoreError
 from mmembed.index import VectorView, snapshot
-from mmembed.index.graph import EXPANSION_SEARCH
+from mmembed.index.graph import EXPANSION_SEARCH, Graph
 from mmembed.index.scan import Scan
 from mmembed.views import Views
 from tests.serving import PATIENCE_S
@@ -42,11 +42,21 @@ def clustered(count: int, *, seed: int = 0, dim: int = DIM) -> Vectors:
     return unit
 
 
-def view_of(vectors: Vectors, *, exact_limit: int = 100_000, path: str = "v") -> VectorView:
+def view_of(
+    vectors: Vectors, *, exact_limit: int = 100_000, path: str = "v", graph: bool | None = None
+) -> VectorView:
+    """With a graph where it is larger than its limit, unless it is said."""
     view = VectorView(Path(path), kind="image", dim=vectors.shape[1], exact_limit=exact_limit)
     ids = list(range(1, len(vectors) + 1))
-    view.rebuild([(ids, vectors.astype(np.float16))], seq=len(vectors))
+    if graph is None:
+        graph = len(vectors) > exact_limit
+    view.rebuild([(ids, vectors.astype(np.float16))], seq=len(vectors), graph=graph)
     return view
+
+
+def graph_of(view: VectorView) -> Graph:
+    assert isinstance(view._vectors, Graph)
+    return view._vectors
 
 
 def brute_force(vectors: Vectors, query: Vectors, count: int) -> list[int]:
@@ -164,7 +174,7 @@ def test_the_background_is_taken_from_the_whole_collection() -> None:
 
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_path: Path) -> None:
-    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"))
+    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
     gone = list(range(1, 1001, 3))
     view.apply([], np.empty((0, 0), np.float16), gone, 1001)
     view.apply([2001, 2002], many[1000:1002].astype(np.float16), [], 1002)
@@ -225,7 +235,7 @@ def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
 def test_past_thirty_percent_of_tombstones_a_view_wants_to_be_rebuilt(
     many: Vectors, tmp_path: Path
 ) -> None:
-    view = view_of(many[:1000], path=str(tmp_path / "v"))
+    view = view_of(many[:1000], path=str(tmp_path / "v"), graph=True)
     nothing = np.empty((0, 0), np.float16)
     view.apply([], nothing, list(range(1, 201)), 1001)
     assert not view.wants_rebuild
@@ -239,7 +249,8 @@ def test_past_thirty_percent_of_tombstones_a_view_wants_to_be_rebuilt(
     assert not loaded.wants_rebuild  # the places of the removed were taken by new ones
 
 
-def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors) -> None:
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors, graph: bool) -> None:
     view = view_of(many[:20])
 
     def batches() -> Any:
@@ -247,7 +258,7 @@ def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors) -> None:
         raise StoreError("the disk went away")
 
     with pytest.raises(StoreError, match="went away"):
-        view.rebuild(batches(), seq=99)
+        view.rebuild(batches(), seq=99, graph=graph)
     assert (len(view), view.seq) == (20, 20)
 
 
@@ -292,7 +303,7 @@ def test_search_goes_on_while_the_view_follows(many: Vectors) -> None:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> VectorView:
     """A small view that was saved; what is done to copies of its file is up to the test."""
     path = tmp_path_factory.mktemp("saved") / "images.usearch"
-    view = view_of(clustered(60), path=str(path))
+    view = view_of(clustered(60), path=str(path), graph=True)
     view.save("collection", "fingerprint", "mark")
     return view
 
@@ -431,7 +442,7 @@ def test_killed_between_the_two_renames_neither_is_trusted(
     saved: VectorView, tmp_path: Path
 ) -> None:
     path = copy_of(saved, tmp_path)
-    newer = view_of(clustered(61), path=str(tmp_path / "newer"))
+    newer = view_of(clustered(61), path=str(tmp_path / "newer"), graph=True)
     newer.save("collection", "fingerprint", "mark")
     shutil.copy(newer.path, path)
     assert reload(path) is None
@@ -442,7 +453,7 @@ def test_a_full_disk_leaves_the_old_snapshot_and_no_rest(
     saved: VectorView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     path = copy_of(saved, tmp_path)
-    newer = view_of(clustered(61), path=str(path))
+    newer = view_of(clustered(61), path=str(path), graph=True)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -461,7 +472,7 @@ def test_an_interrupt_while_saving_leaves_the_old_snapshot(
     saved: VectorView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = copy_of(saved, tmp_path)
-    newer = view_of(clustered(61), path=str(path))
+    newer = view_of(clustered(61), path=str(path), graph=True)
 
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
@@ -487,11 +498,11 @@ def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_mapped_snapshot_answers_as_the_view_that_it_was_saved_from(
     many: Vectors, exact_limit: int, tmp_path: Path
 ) -> None:
-    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"))
+    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
     view.save("c", "f", "m")
     loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
     assert loaded.load("c", "f")
-    assert loaded._graph._mapped is not None
+    assert graph_of(loaded)._mapped is not None
     assert loaded.ids().tolist() == view.ids().tolist()
     for query in clustered(5, seed=2):
         for count in (9, 200):
@@ -506,20 +517,20 @@ def test_a_mapped_view_follows_and_its_file_stays_as_it_was(
     many: Vectors, change: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "v"
-    view_of(many[:500], path=str(path)).save("c", "f", "m")
+    view_of(many[:500], path=str(path), graph=True).save("c", "f", "m")
     before = path.read_bytes()
     view = VectorView(path, kind="image", dim=DIM, exact_limit=10)
     assert view.load("c", "f")
     view.apply([], np.empty((0, 0), np.float16), [], 501)
-    assert view._graph._mapped is not None  # nothing came or went: it need not be copied
+    assert graph_of(view)._mapped is not None  # nothing came or went: it need not be copied
     if change == "added":
         view.apply([501], many[500:501].astype(np.float16), [], 502)
         assert view.search(many[500], 1).ids.tolist() == [501]
     else:
         view.apply([], np.empty((0, 0), np.float16), [7], 502)
         assert 7 not in view.search(many[6], 499).ids
-    assert view._graph._mapped is None
-    assert view._graph._index.expansion_search == EXPANSION_SEARCH
+    assert graph_of(view)._mapped is None
+    assert graph_of(view)._index.expansion_search == EXPANSION_SEARCH
     assert path.read_bytes() == before
     view.save("c", "f", "m2")
     again = VectorView(path, kind="image", dim=DIM, exact_limit=10)
@@ -548,11 +559,11 @@ def test_a_mapped_view_outlives_the_snapshot_that_takes_its_files_place(
     many: Vectors, tmp_path: Path
 ) -> None:
     path = tmp_path / "v"
-    view_of(many[:500], path=str(path)).save("c", "f", "m")
+    view_of(many[:500], path=str(path), graph=True).save("c", "f", "m")
     view = VectorView(path, kind="image", dim=DIM, exact_limit=10)
     assert view.load("c", "f")
     expected = view.search(many[3], 20).ids.tolist()
-    view_of(many[500:600], path=str(path)).save("c", "f", "m")
+    view_of(many[500:600], path=str(path), graph=True).save("c", "f", "m")
     assert view.search(many[3], 20).ids.tolist() == expected
     path.unlink()
     assert view.search(many[3], 20).ids.tolist() == expected
@@ -572,7 +583,8 @@ def answers(views: Views) -> list[list[int]]:
     return [view.search(query, 50).ids.tolist() for query in clustered(5, seed=1, dim=4)]
 
 
-def fresh(catalog: Catalog, exact_limit: int = 1000) -> Views:
+def fresh(catalog: Catalog, exact_limit: int = 10) -> Views:
+    """As after a start; what the tests hold is more than is searched without a graph."""
     return Views(catalog, exact_limit=exact_limit)
 
 
@@ -661,9 +673,9 @@ def test_a_stale_snapshot_is_brought_up_to_date(
     assert 3 not in followed[0]
 
 
-@pytest.mark.parametrize("damage", ["missing", "garbage", "sidecar", "captions"])
+@pytest.mark.parametrize("damage", ["missing", "garbage", "sidecar", "another"])
 def test_a_damaged_snapshot_is_rebuilt_with_the_same_answers(
-    catalog: Catalog, entry: Entry, rebuilt: list[str], damage: str
+    catalog: Catalog, entry: Entry, rebuilt: list[str], saved: VectorView, damage: str
 ) -> None:
     before = published(catalog, entry)
     path = catalog.folder / "images.usearch"
@@ -676,7 +688,7 @@ def test_a_damaged_snapshot_is_rebuilt_with_the_same_answers(
         snapshot.sidecar(path).write_text("{")
     else:
         for end in ("", ".json"):
-            shutil.copy(f"{catalog.folder}/captions.usearch{end}", f"{path}{end}")
+            shutil.copy(f"{saved.path}{end}", f"{path}{end}")
     assert answers(fresh(catalog)) == before
     assert rebuilt == ["image"]
 
@@ -746,7 +758,7 @@ def test_a_catalog_that_goes_back_under_a_running_view_is_followed(
 def test_many_removals_rebuild_the_view(catalog: Catalog, entry: Entry, rebuilt: list[str]) -> None:
     fill(catalog, entry, 0, 300)
     views = fresh(catalog)
-    answers(views)
+    views.publish()
     rebuilt.clear()
     catalog.remove(list(range(1, 151)))
     assert set(answers(views)[0]) <= set(range(151, 301))
@@ -825,7 +837,37 @@ def test_a_view_is_saved_once_for_each_change(
     monkeypatch.setattr(snapshot, "write", write)
     views.publish()
     views.publish()
-    assert written == ["images.usearch", "captions.usearch"]
+    assert written == ["images.usearch"]
+
+
+def test_few_vectors_are_searched_without_a_graph_and_leave_no_snapshot(
+    catalog: Catalog, entry: Entry
+) -> None:
+    before = published(catalog, entry)
+    views = fresh(catalog, exact_limit=40)
+    views.publish()
+    assert list(catalog.folder.glob("*.usearch*")) == []
+    view = views.view("image")
+    assert view is not None
+    assert not view.has_graph
+    assert answers(views) == before
+
+
+def test_what_outgrows_its_limit_is_searched_exactly_until_it_is_published(
+    catalog: Catalog, entry: Entry, rebuilt: list[str]
+) -> None:
+    fill(catalog, entry, 0, 8)
+    views = fresh(catalog)
+    answers(views)
+    fill(catalog, entry, 8, 32)
+    rebuilt.clear()
+    exact = answers(views)
+    view = views.view("image")
+    assert view is not None
+    assert (rebuilt, view.has_graph, view.wants_graph) == ([], False, True)
+    views.publish()
+    assert (rebuilt, view.has_graph, view.wants_graph) == (["image"], True, False)
+    assert answers(views) == answers(fresh(catalog)) == exact
 
 
 def test_many_threads_may_ask_while_others_write(

@@ -572,7 +572,7 @@ def test_many_callers_while_the_collection_grows(tmp_path: Path) -> None:
 def test_shutting_down_publishes_and_closes_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving(tmp_path) as (client, collection):
+    with serving(tmp_path, exact_limit=0) as (client, collection):
         add(client, "red")
     assert (tmp_path / "images.usearch").exists()
     collection.close()

@@ -80,9 +80,7 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
         raise InputError(f"{settings.data}: holds no collection; fill it with `mmembed index`")
     catalog = Catalog(settings.data)
     try:
-        views = Views(catalog, exact_limit=settings.exact_limit)
-        found = {kind: views.view(kind) for kind in KINDS}
-        there = {kind: view for kind, view in found.items() if view is not None and len(view)}
+        there = _with_graphs(catalog, Views(catalog, exact_limit=settings.exact_limit))
         results = [
             _measure(view, asked, _sample(catalog, there[asked], queries), k, settings.exact_limit)
             for view in there.values()
@@ -103,6 +101,16 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
         if len(view) <= k
     )
     return IndexReport(str(settings.data), settings.exact_limit, tuple(results), notes)
+
+
+def _with_graphs(catalog: Catalog, views: Views) -> dict[Kind, VectorView]:
+    """The views that hold anything; a graph that is missing is built in memory."""
+    found = {kind: views.view(kind) for kind in KINDS}
+    there = {kind: view for kind, view in found.items() if view is not None and len(view)}
+    for kind, view in there.items():
+        if not view.has_graph:
+            view.rebuild(catalog.all_embeddings(kind), view.seq, graph=True)
+    return there
 
 
 def _sample(catalog: Catalog, view: VectorView, count: int) -> tuple[NDArray[np.int64], Embeddings]:

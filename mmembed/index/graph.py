@@ -25,6 +25,7 @@ if sys.platform == "linux":
 from usearch.index import Index
 
 from mmembed.errors import StoreError
+from mmembed.index.flat import Vectors, check_sound
 from mmembed.index.scoring import Ids, Rows, unit
 
 CONNECTIVITY = 16
@@ -35,9 +36,6 @@ POOL = 256
 SINGLE_THREAD_BELOW = 10_000
 """Small graphs that are built by several threads at once lose recall."""
 REBUILD_TOMBSTONES = 0.3
-
-Vectors = NDArray[np.float16]
-"""float16 (n, dim), as in the catalog."""
 
 
 class Graph:
@@ -114,8 +112,7 @@ class Graph:
         of another length, not finite or 0."""
         if not len(ids):
             return
-        if vectors.shape != (len(ids), self.dim) or not _sound(vectors):
-            raise StoreError("a vector of the catalog is broken; restore a backup")
+        check_sound(len(ids), vectors, self.dim)
         self._own()
         small = len(self) + len(ids) < SINGLE_THREAD_BELOW
         self._index.add(
@@ -147,7 +144,3 @@ class Graph:
             index.expansion_search = EXPANSION_SEARCH
             self._index = index  # and only then may the file go that the last one lay in
             self._mapped = None
-
-
-def _sound(vectors: Vectors) -> bool:
-    return bool(np.isfinite(vectors).all() and vectors.any(axis=1).all())

@@ -91,6 +91,12 @@ def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
     return content, stamp
 
 
+def discard(path: Path) -> None:
+    """Delete a snapshot and its stamp, where there are any. Raises OSError."""
+    for part in (sidecar(path), path):
+        part.unlink(missing_ok=True)
+
+
 def _content(path: Path) -> bytes | mmap.mmap:
     with path.open("rb") as file:
         if os.fstat(file.fileno()).st_size < MAPPED_FROM:

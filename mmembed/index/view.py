@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mmembed.errors import StoreError
 from mmembed.index import snapshot
-from mmembed.index.graph import Graph, Vectors
+from mmembed.index.flat import Flat, Vectors
+from mmembed.index.graph import Graph
 from mmembed.index.scan import Scan, Wanted
 from mmembed.index.scoring import Ids, Rows, rank, unit
 from mmembed.index.snapshot import Stamp
@@ -34,10 +35,11 @@ TOGETHER = 8
 
 
 class VectorView:
-    """A graph over the distinct vectors of one kind, and what is known of it.
+    """The distinct vectors of one kind, with an HNSW graph over them where one was built.
 
-    One lock stands around every call of the graph. The scan, which exact search reads, is
-    made at first need, follows what comes and goes, and is read without the lock.
+    Without a graph, search is exact, however many there are. One lock stands around every call
+    of what holds the vectors. The scan, which exact search reads, is made at first need,
+    follows what comes and goes, and is read without the lock.
     """
 
     def __init__(self, path: Path, *, kind: Kind, dim: int, exact_limit: int) -> None:
@@ -53,16 +55,16 @@ class VectorView:
         """The last change that the snapshot on disk holds; -1 where there is none."""
         self._lock = threading.RLock()
         self._scan_together = Together(self._scan_for, most=TOGETHER)
-        self._take(Graph(dim))
+        self._take(Flat(dim))
 
     def __len__(self) -> int:
         with self._lock:
-            return len(self._graph)
+            return len(self._vectors)
 
     def ids(self) -> Ids:
         """The ids of all vectors in the view, rising."""
         with self._lock:
-            return self._graph.ids()
+            return self._vectors.ids()
 
     # -- following the catalog -------------------------------------------------------
 
@@ -72,7 +74,7 @@ class VectorView:
         `mark` is then that of the snapshot: it is for the caller to compare it with the
         catalog's.
         """
-        found = snapshot.read(self.path, self._stamp(collection, fingerprint, ""))
+        found = snapshot.read(self.path, self._stamp(collection, fingerprint, "", 0))
         if found is None:
             return False
         content, stamp = found
@@ -87,19 +89,21 @@ class VectorView:
             self.mark = stamp.mark
         return True
 
-    def _take(self, graph: Graph) -> None:
-        self._graph = graph
+    def _take(self, vectors: Flat | Graph) -> None:
+        self._vectors = vectors
         self._scan: Scan | None = None
         self._sample: Rows | None = None
 
-    def rebuild(self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int) -> None:
-        """Build anew from all vectors of the catalog as of change `seq`. Where that fails,
-        the view stays as it was."""
-        graph = Graph(self.dim)
-        for ids, vectors in batches:
-            self._add(graph, ids, vectors)
+    def rebuild(
+        self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int, *, graph: bool
+    ) -> None:
+        """Take all vectors of the catalog as of change `seq`; build a graph over them if asked
+        to. Where that fails, the view stays as it was."""
+        vectors = Graph(self.dim) if graph else Flat(self.dim)
+        for ids, some in batches:
+            self._add(vectors, ids, some)
         with self._lock:
-            self._take(graph)
+            self._take(vectors)
             self.seq = seq
             self.saved_seq = -1
 
@@ -108,52 +112,64 @@ class VectorView:
     ) -> None:
         """Follow the catalog to change `seq`; ids that are there already are left alone."""
         with self._lock:
-            new = ~self._graph.contains(added)
+            new = ~self._vectors.contains(added)
             if new.any():
                 self._enter(np.asarray(added, dtype=np.int64)[new], vectors[new])
-            gone = np.asarray(removed, dtype=np.int64)[self._graph.contains(removed)]
+            gone = np.asarray(removed, dtype=np.int64)[self._vectors.contains(removed)]
             if len(gone):
                 self._leave(gone)
             self.seq = seq
 
     def _enter(self, ids: Ids, vectors: Vectors) -> None:
         scan, self._scan, self._sample = self._scan, None, None
-        self._add(self._graph, ids, vectors)
+        self._add(self._vectors, ids, vectors)
         if scan is not None:
             scan = scan.with_more(ids, unit(vectors))
             self._scan = None if scan.outgrown else scan
 
     def _leave(self, ids: Ids) -> None:
         scan, self._scan, self._sample = self._scan, None, None
-        self._graph.remove(ids)
+        self._vectors.remove(ids)
         if scan is not None:
             self._scan = scan.without(ids)
 
-    def _add(self, graph: Graph, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
+    def _add(self, to: Flat | Graph, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
         try:
-            graph.add(ids, vectors)
+            to.add(ids, vectors)
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
+
+    @property
+    def has_graph(self) -> bool:
+        """Whether there is a graph, which a snapshot may hold; vectors alone are read from the
+        catalog as fast."""
+        return isinstance(self._vectors, Graph)
+
+    @property
+    def wants_graph(self) -> bool:
+        """Whether there are more vectors than should be searched without one."""
+        return not self.has_graph and len(self) > self.exact_limit
 
     @property
     def wants_rebuild(self) -> bool:
         """Whether so many vectors were removed that searching has become slow."""
         with self._lock:
-            return self._graph.wants_rebuild
+            return isinstance(self._vectors, Graph) and self._vectors.wants_rebuild
 
     def save(self, collection: str, fingerprint: str, mark: str) -> None:
-        """Publish a snapshot of the view as it is now, whose last change has this mark.
-        Raises StoreError."""
+        """Publish a snapshot of the view as it is now, whose last change has this mark. The
+        view has a graph. Raises StoreError."""
         with self._lock:
-            content = self._graph.bytes()
-            stamp = self._stamp(collection, fingerprint, mark)
+            assert isinstance(self._vectors, Graph)
+            content = self._vectors.bytes()
+            stamp = self._stamp(collection, fingerprint, mark, self._vectors.removed)
         try:
             snapshot.write(self.path, content, stamp)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from error
         self.saved_seq = stamp.seq
 
-    def _stamp(self, collection: str, fingerprint: str, mark: str) -> Stamp:
+    def _stamp(self, collection: str, fingerprint: str, mark: str, removed: int) -> Stamp:
         return Stamp(
             layout=snapshot.LAYOUT,
             collection=collection,
@@ -162,8 +178,8 @@ class VectorView:
             dim=self.dim,
             seq=self.seq,
             mark=mark,
-            count=len(self._graph),
-            removed=self._graph.removed,
+            count=len(self._vectors),
+            removed=removed,
         )
 
     # -- searching -------------------------------------------------------------------
@@ -171,8 +187,9 @@ class VectorView:
     def search(self, query: NDArray[np.float32], count: int) -> Ranked:
         """The `count` nearest vectors to a unit-norm float32 (dim,) query."""
         with self._lock:
-            if len(self._graph) > self.exact_limit:
-                return self._search_graph(query, count)
+            graph = self._vectors
+            if isinstance(graph, Graph) and len(graph) > self.exact_limit:
+                return self._search_graph(graph, query, count)
         return self._search_exactly(query, count, None)
 
     def nearest(
@@ -189,8 +206,8 @@ class VectorView:
         if len(wanted) > FEW:
             return self._search_exactly(query, count, wanted)
         with self._lock:
-            kept = wanted[self._graph.contains(ids)]
-            return rank(kept, self._graph.rows, query, count, size=len(kept))
+            kept = wanted[self._vectors.contains(ids)]
+            return rank(kept, self._vectors.rows, query, count, size=len(kept))
 
     def _search_exactly(self, query: NDArray[np.float32], count: int, among: Ids | None) -> Ranked:
         one = Wanted(query, max(count, 1))
@@ -203,7 +220,7 @@ class VectorView:
                 near, size = scan.nearest_among(one, among)
             with self._lock:
                 if scan is self._scan:  # or some of these vectors may be gone
-                    return rank(near, self._graph.rows, query, count, size=size)
+                    return rank(near, self._vectors.rows, query, count, size=size)
 
     def _scan_for(self, wanted: Sequence[Wanted]) -> list[tuple[Scan, Ids]]:
         scan = self._scanned()
@@ -212,13 +229,12 @@ class VectorView:
     def _scanned(self) -> Scan:
         with self._lock:
             if self._scan is None:
-                self._scan = Scan.of(self._graph.ids(), self._graph.rows)
+                self._scan = Scan.of(self._vectors.ids(), self._vectors.rows)
             return self._scan
 
-    def _search_graph(self, query: NDArray[np.float32], count: int) -> Ranked:
-        size = len(self._graph)
-        pool = self._graph.pool(query)
-        head = rank(pool, self._graph.rows, query, min(count, HEAD), size=size)
+    def _search_graph(self, graph: Graph, query: NDArray[np.float32], count: int) -> Ranked:
+        size = len(graph)
+        head = rank(graph.pool(query), graph.rows, query, min(count, HEAD), size=size)
         if count <= HEAD:
             return head
         # The same results come first, however many are asked for; the rest follows on them.
@@ -234,9 +250,9 @@ class VectorView:
         """Mean and standard deviation of the query's cosines with up to 1,024 vectors."""
         with self._lock:
             if self._sample is None:
-                ids = self._graph.ids()
+                ids = self._vectors.ids()
                 # From all over the collection: neighbours in it are often of one folder.
-                self._sample = self._graph.rows(ids[:: max(1, -(-len(ids) // BACKGROUND_SIZE))])
+                self._sample = self._vectors.rows(ids[:: max(1, -(-len(ids) // BACKGROUND_SIZE))])
             scores = self._sample @ query
         if not len(scores):
             return Background(0.0, 0.0)
