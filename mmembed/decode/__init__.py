@@ -16,7 +16,7 @@ import stat
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageMode, UnidentifiedImageError
+from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 
 from mmembed.config import Settings
 from mmembed.decode.colour import turned, upright_srgb
@@ -142,7 +142,7 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         size = image.size
-        if side is not None and image.format == "JPEG":
+        if side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
             image.draft(None, (side, side))
         shrunk = image.size != size
         image.load()
