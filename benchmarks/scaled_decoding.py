@@ -23,7 +23,7 @@ from mmembed import Settings, load_encoder
 from mmembed.decode import decode
 from mmembed.types import Encoder
 
-TIMES = (1.0, 1.5, 2.0, 3.0, 4.0)
+TIMES = (1.0, 2.0, 3.0, 4.0)
 SMALLEST = 8_000_000  # pixels, so that every photograph is shrunk at every side
 
 
@@ -37,20 +37,24 @@ def photographs(folder: Path) -> Iterator[bytes]:
                 yield data
 
 
-def compare(
-    encoder: Encoder, photos: list[bytes]
-) -> dict[float, list[tuple[float, float]]]:
+def compare(encoder: Encoder, photos: list[bytes]) -> dict[float, list[tuple[float, float]]]:
     """For each of TIMES and each photograph: cosine, and mean difference of the pixels."""
     found = defaultdict(list)
     for data in photos:
-        whole = encoder.preprocess(decode(data).image)
+        whole = prepared(encoder, data, None)
         vector = encoder.embed_preprocessed(whole[None])[0]
         for times in TIMES:
             side = round(times * max(whole.shape[:2]))
-            pixels = encoder.preprocess(decode(data, side=side).image)
+            pixels = prepared(encoder, data, side)
             cosine = float(encoder.embed_preprocessed(pixels[None])[0] @ vector)
             found[times].append((cosine, difference(pixels, whole)))
     return found
+
+
+def prepared(encoder: Encoder, data: bytes, side: int | None) -> NDArray[np.uint8]:
+    """uint8 (height, width, 3): the model's pixels of a file that is decoded to a side."""
+    picture = decode(data, side=side)
+    return encoder.preprocess(picture.image, picture.box)
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:

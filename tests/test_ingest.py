@@ -22,7 +22,7 @@ from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, Sto
 from mmembed.ingest import Report, StageTime, flow, limit, pipeline, preparing
 from mmembed.ingest.profile import STAGES, Profile
 from mmembed.ingest.scan import MANIFESTS as FOUND_BY_THEMSELVES
-from mmembed.types import Embeddings, Pixels
+from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
 
 MakePicture = Callable[..., Path]
@@ -737,10 +737,10 @@ class TestFragile:
 def test_preprocessing_that_fails_costs_one_picture(
     index: Index, picture: MakePicture, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def preprocess(image: Image.Image) -> Pixels:
+    def preprocess(image: Image.Image, box: Box | None = None) -> Pixels:
         if image.getpixel((0, 0)) == (220, 30, 30):
             raise ZeroDivisionError("red")
-        return FakeEncoder.preprocess(encoder, image)
+        return FakeEncoder.preprocess(encoder, image, box)
 
     monkeypatch.setattr(encoder, "preprocess", preprocess)
     three(picture)

@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 
 from mmembed.config import Settings
-from mmembed.decode.colour import turned, upright_srgb
+from mmembed.decode.colour import turned, upright_box, upright_srgb
 from mmembed.decode.formats import FORMATS, media_type, unidentified
 from mmembed.errors import ImageError, ImageTooLarge
-from mmembed.types import ImageFacts, Picture
+from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -141,17 +141,19 @@ def printable(path: str | os.PathLike[str]) -> str:
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
-        size = image.size
+        size, shrunk = image.size, None
         if side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            image.draft(None, (side, side))
-        shrunk = image.size != size
+            shrunk = image.draft(None, (side, side))
         image.load()
         _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
-        upright = upright_srgb(image)
-        width, height = upright.size
-        if shrunk:
-            width, height = reversed(size) if turned(image) else size
-        return Picture(upright, name, image.format or "", _frames(image), width, height)
+        box: Box = (0, 0, *image.size)
+        if shrunk is None:
+            size = image.size
+        else:
+            _, box = shrunk
+        width, height = reversed(size) if turned(image) else size
+        box, upright = upright_box(image, box), upright_srgb(image)
+        return Picture(upright, name, image.format or "", _frames(image), width, height, box)
 
 
 def _bit_depth(mode: str) -> int:

@@ -56,7 +56,7 @@ class Preparer:
         entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
         try:
             with self.profile.stage("preprocess"):
-                return Prepared(source, entry, encoder.preprocess(picture.image))
+                return Prepared(source, entry, encoder.preprocess(picture.image, picture.box))
         except Exception as error:  # a model's preprocessing may raise anything
             return failure_of(source.path, error)
 
