@@ -27,6 +27,7 @@ from tests.fake_encoder import FakeEncoder
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]
+OpenCollection = Callable[..., Collection]
 
 
 def counts(report: Report) -> dict[str, Any]:
@@ -953,9 +954,10 @@ def test_the_limit_is_whatever_is_busy_most() -> None:
     )
 
 
-def test_the_stages_of_an_indexing_are_timed(index: Index, picture: MakePicture) -> None:
-    picture()
-    report = index()
+def test_the_stages_of_an_indexing_are_timed(
+    open_collection: OpenCollection, picture: MakePicture
+) -> None:
+    report = open_collection(thumbnails=True).index([picture()], progress=lambda *_: None)
     assert [one.stage for one in report.stages if one.seconds > 0] == list(STAGES)
 
 

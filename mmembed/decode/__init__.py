@@ -26,6 +26,7 @@ from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "THUMBNAIL_SIZE",
     "Limits",
     "decode",
     "image_facts",
@@ -37,6 +38,7 @@ __all__ = [
 
 THUMBNAIL_SIZE = 320  # pixels on the longer side
 THUMBNAIL_QUALITY = 80  # WebP, of 100
+THUMBNAIL_EFFORT = 2  # WebP's method, 0 to 6; 4 takes twice the time for files 3 % smaller
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
 
 
@@ -123,13 +125,16 @@ def image_facts(data: bytes) -> ImageFacts:
         return ImageFacts(width, height, kind, _bit_depth(image.mode))
 
 
-def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE) -> bytes:
-    """An RGB image → a WebP file of at most `size` pixels on the longer side, no metadata."""
-    small = image.copy()
+def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE, box: Box | None = None) -> bytes:
+    """An RGB image, or a box of it → a WebP file of at most `size` pixels on the longer side,
+    no metadata."""
+    left, top, right, bottom = box = box or (0, 0, *image.size)
+    shrunk = min(1.0, size / max(right - left, bottom - top))
+    fitting = max(1, round((right - left) * shrunk)), max(1, round((bottom - top) * shrunk))
+    small = image.resize(fitting, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
     small.info.clear()
-    small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
+    small.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=THUMBNAIL_EFFORT)
     return buffer.getvalue()
 
 
