@@ -131,7 +131,7 @@ def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE, box: Box | None = 
     left, top, right, bottom = box = box or (0, 0, *image.size)
     shrunk = min(1.0, size / max(right - left, bottom - top))
     fitting = max(1, round((right - left) * shrunk)), max(1, round((bottom - top) * shrunk))
-    small = image.resize(fitting, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
+    small = image.resize(fitting, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
     small.info.clear()
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=THUMBNAIL_EFFORT)
