@@ -19,8 +19,7 @@ Embeddings: TypeAlias = "NDArray[np.float32]"
 Pixels: TypeAlias = "NDArray[np.uint8]"
 """uint8 (height, width, 3), sRGB, of the size that the model takes; many: (n, height, width, 3)."""
 
-Box: TypeAlias = tuple[float, float, float, float]
-"""Left, top, right and bottom in pixels of an image; parts of pixels count."""
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom; parts of pixels
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
@@ -41,8 +40,7 @@ class Picture:
     height: int
     """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
     box: Box
-    """Where in `image` the picture is: of one that was shrunk, only a part of the pixels at its
-    border belongs to it."""
+    """Where in `image` the picture is: what was shrunk may end within its last pixels."""
 
 
 @dataclass(frozen=True)
@@ -216,8 +214,7 @@ class Encoder(EncoderFacts, Protocol):
     """What embeds images and texts into one space. Implementations are thread-safe."""
 
     def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
-        """The model's own preprocessing of an upright RGB image, or of a box of it: uint8
-        (height, width, 3)."""
+        """The model's preprocessing of an upright RGB image, or a box of it: (height, width, 3)."""
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) from `preprocess` → float32 (n, dim), unit-norm."""
