@@ -71,6 +71,7 @@ class Collection(Items):
             limits=self.embedder.limits,
             batch=settings.batch,
             threads=threads,
+            thumbnails=settings.thumbnails,
         )
 
     def __enter__(self) -> Collection:

@@ -62,6 +62,9 @@ class Settings:
     )
     batch: int = _setting(16, "images or texts in one forward pass")
     decode_threads: int = _setting(0, "threads that decode images; 0 is one per core")
+    thumbnails: bool = _setting(
+        False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
+    )
     max_megapixels: float = _setting(100.0, "largest picture that is decoded")
     max_image_mb: float = _setting(100.0, "largest image file that is read")
     max_upload_mb: float = _setting(64.0, "largest request body")

@@ -175,7 +175,7 @@ class Embedder:
 
     def picture(self, picture: Picture) -> Embedding:
         """The embedding of a decoded image."""
-        return self._alone(self.encoder.preprocess(picture.image))
+        return self._alone(self.encoder.preprocess(picture.image, picture.box))
 
     def image(self, image: ImageInput) -> Embedding:
         """The embedding of one image. Raises ImageError, NotFound."""
@@ -229,7 +229,7 @@ class Embedder:
             return kept.copy()  # type: ignore[no-any-return]
         encoder = self.encoder
         picture = decode(data, name=image.name, limits=self.limits, side=encoder.decode_side)
-        return Decoded(image.name, encoder.preprocess(picture.image), key)
+        return Decoded(image.name, encoder.preprocess(picture.image, picture.box), key)
 
     def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
         """Embedded together; where the model cannot, each alone, to find the guilty one."""

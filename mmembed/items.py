@@ -13,7 +13,7 @@ from mmembed.catalog import Catalog, ImageEntry
 from mmembed.decode import decode, media_type, thumbnail
 from mmembed.embedder import Embedder
 from mmembed.errors import NotFound, QueryError
-from mmembed.ingest import Pipeline
+from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.types import Encoder, Item
 
 
@@ -49,6 +49,7 @@ class Items:
             captions=described,
             tags=tuple(tags),
         )
+        keep_thumbnail(self.catalog.folder, sha256, picture)
         return self.catalog.item(self.catalog.write([entry])[0])
 
     def add_caption(self, text: str, *, tags: Sequence[str] = ()) -> Item:
@@ -99,13 +100,13 @@ class Items:
         Raises NotFound, ImageError."""
         item = self.catalog.item(item_id)
         path, _ = self._original(item)
-        content = thumbnails.cached(
-            self.catalog.folder / "thumbnails",
-            item.sha256,
-            size,
-            lambda: thumbnail(decode(path, limits=self.embedder.limits, side=size).image, size),
-        )
-        return content, item
+
+        def render() -> bytes:
+            picture = decode(path, limits=self.embedder.limits, side=size)
+            return thumbnail(picture.image, size, picture.box)
+
+        folder = thumbnails.folder_in(self.catalog.folder)
+        return thumbnails.cached(folder, item.sha256, size, render), item
 
     def _claimed(self) -> Encoder:
         """The model, with the folder bound to it: for what writes vectors, and embeds each text

@@ -69,7 +69,7 @@ def _pixels(
             continue
         finally:
             progress(done, len(order), done - len(rows))
-        rows.append(encoder.preprocess(picture.image))
+        rows.append(encoder.preprocess(picture.image, picture.box))
     if len(rows) < FEWEST:
         raise InputError(
             f"{len(rows)} pictures can be read there; give at least {FEWEST}, better {CALIBRATION}"

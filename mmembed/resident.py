@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from mmembed.batcher import BatchCounts, Batcher
 from mmembed.config import Settings
 from mmembed.errors import ModelError, Overloaded
-from mmembed.types import Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
+from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -124,10 +124,10 @@ class Resident(WrappedEncoder):
             with self._used(for_somebody=False) as batcher:
                 batcher.embed_texts(["health"])
 
-    def preprocess(self, image: Image) -> Pixels:
+    def preprocess(self, image: Image, box: Box | None = None) -> Pixels:
         """RGB image → uint8 (height, width, 3), on the calling thread."""
         with self._used() as batcher:
-            return batcher.preprocess(image)
+            return batcher.preprocess(image, box)
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm. Raises as Batcher does."""

@@ -9,7 +9,13 @@ from pathlib import Path
 
 SIZES = (320, 1280)
 """Longer sides, in pixels: the grid's pictures, and previews of what browsers can't show."""
-VERSION = 1
+VERSION = 2
+"""Of the way that thumbnails are made; those of another are not read."""
+
+
+def folder_in(data: Path) -> Path:
+    """The cache of a data folder."""
+    return data / "thumbnails"
 
 
 def cached(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) -> bytes:
@@ -17,7 +23,7 @@ def cached(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) ->
 
     Where the cache cannot be written, the rendered picture is answered all the same.
     """
-    path = folder / sha256[:2] / f"{sha256}-{size}-v{VERSION}.webp"
+    path = _path(folder, sha256, size)
     try:
         content = path.read_bytes()
         if _whole(content):
@@ -27,6 +33,18 @@ def cached(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) ->
     content = render()
     _keep(path, content)
     return content
+
+
+def prepare(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) -> None:
+    """Render a content at a size into the cache, unless it is there. Where the cache cannot be
+    written, nothing happens."""
+    path = _path(folder, sha256, size)
+    if not path.exists():
+        _keep(path, render())
+
+
+def _path(folder: Path, sha256: str, size: int) -> Path:
+    return folder / sha256[:2] / f"{sha256}-{size}-v{VERSION}.webp"
 
 
 def _whole(content: bytes) -> bool:

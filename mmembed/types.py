@@ -19,6 +19,8 @@ Embeddings: TypeAlias = "NDArray[np.float32]"
 Pixels: TypeAlias = "NDArray[np.uint8]"
 """uint8 (height, width, 3), sRGB, of the size that the model takes; many: (n, height, width, 3)."""
 
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom; parts of pixels
+
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
 
@@ -37,6 +39,8 @@ class Picture:
     width: int
     height: int
     """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
+    box: Box
+    """Where in `image` the picture is: what was shrunk may end within its last pixels."""
 
 
 @dataclass(frozen=True)
@@ -209,8 +213,8 @@ class EncoderFacts(Protocol):
 class Encoder(EncoderFacts, Protocol):
     """What embeds images and texts into one space. Implementations are thread-safe."""
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """The model's own preprocessing of an upright RGB image: uint8 (height, width, 3)."""
+    def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
+        """The model's preprocessing of an upright RGB image, or a box of it: (height, width, 3)."""
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) from `preprocess` → float32 (n, dim), unit-norm."""
@@ -275,9 +279,9 @@ class WrappedEncoder:
         """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
         return self._facts.decode_side
 
-    def preprocess(self, image: Image.Image) -> Pixels:
+    def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
         """RGB image → uint8 (height, width, 3), on the calling thread."""
-        return self._encoder.preprocess(image)
+        return self._encoder.preprocess(image, box)
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm."""

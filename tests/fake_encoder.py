@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmembed.types import Embeddings, Pixels
+from mmembed.types import Box, Embeddings, Pixels
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (220, 30, 30),
@@ -70,9 +70,9 @@ class FakeEncoder:
         self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
         self.batches: list[int] = []
 
-    def preprocess(self, image: Image.Image) -> Pixels:
-        """RGB image → uint8 (8, 8, 3)."""
-        return np.asarray(image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX))
+    def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
+        """RGB image, or a box of it → uint8 (8, 8, 3)."""
+        return np.asarray(image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX, box))
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, 8, 8, 3) → float32 (n, 16), unit-norm."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -253,6 +254,14 @@ def test_embed_prints_lines_of_json(real_data: Path, tmp_path: Path) -> None:
     assert text["text"] == "naïve"
     for row in (image, text):
         assert np.linalg.norm(row["embedding"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_indexing_tells_its_stages_and_makes_thumbnails(photos: Path, tmp_path: Path) -> None:
+    to = ("--data", tmp_path, "--model", "fake", "--profile")
+    finished = fake("index", photos, "--thumbnails", *to)
+    assert re.search(r"thumbnail +\d+%", finished.stdout)
+    assert list((tmp_path / "thumbnails").rglob("*-320-*.webp"))
+    assert "thumbnail" not in fake("index", photos, *to).stdout
 
 
 def test_failures_of_an_indexing_are_named(tmp_path: Path) -> None:

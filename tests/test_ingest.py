@@ -22,11 +22,12 @@ from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, Sto
 from mmembed.ingest import Report, StageTime, flow, limit, pipeline, preparing
 from mmembed.ingest.profile import STAGES, Profile
 from mmembed.ingest.scan import MANIFESTS as FOUND_BY_THEMSELVES
-from mmembed.types import Embeddings, Pixels
+from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]
+OpenCollection = Callable[..., Collection]
 
 
 def counts(report: Report) -> dict[str, Any]:
@@ -737,10 +738,10 @@ class TestFragile:
 def test_preprocessing_that_fails_costs_one_picture(
     index: Index, picture: MakePicture, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def preprocess(image: Image.Image) -> Pixels:
+    def preprocess(image: Image.Image, box: Box | None = None) -> Pixels:
         if image.getpixel((0, 0)) == (220, 30, 30):
             raise ZeroDivisionError("red")
-        return FakeEncoder.preprocess(encoder, image)
+        return FakeEncoder.preprocess(encoder, image, box)
 
     monkeypatch.setattr(encoder, "preprocess", preprocess)
     three(picture)
@@ -953,9 +954,10 @@ def test_the_limit_is_whatever_is_busy_most() -> None:
     )
 
 
-def test_the_stages_of_an_indexing_are_timed(index: Index, picture: MakePicture) -> None:
-    picture()
-    report = index()
+def test_the_stages_of_an_indexing_are_timed(
+    open_collection: OpenCollection, picture: MakePicture
+) -> None:
+    report = open_collection(thumbnails=True).index([picture()], progress=lambda *_: None)
     assert [one.stage for one in report.stages if one.seconds > 0] == list(STAGES)
 
 

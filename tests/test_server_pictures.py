@@ -194,8 +194,8 @@ def test_thumbnails_do_not_need_the_cache(
     served: tuple[TestClient, Collection], tmp_path: Path
 ) -> None:
     client, _ = served
-    item = add(client, "red")
     (tmp_path / "data" / "thumbnails").write_text("in the way")
+    item = add(client, "red")
     assert client.get(item["links"]["thumbnail"]).status_code == 200
 
 

@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifest with captions and tags; may be repeated",
     )  # fmt: skip
     parser.add_argument(
+        "--thumbnails", action=argparse.BooleanOptionalAction, default=None,
+        help="make the page's thumbnails from the same decoding (default: when they are shown)",
+    )  # fmt: skip
+    parser.set_defaults(settings_of=lambda parsed: {"thumbnails": parsed.thumbnails})
+    parser.add_argument(
         "--profile", action="store_true", help="say how busy each stage was, and which is the limit"
     )
     parser.add_argument(
@@ -96,7 +101,9 @@ def profile(report: Report) -> list[str]:
     """How busy each stage was. Stages that several threads work on are busy where all are."""
     files = max(1, report.total - report.unchanged)
     rows = [
-        (one.stage, f"{one.busy:.0%}", f"{one.seconds / files * 1000:.2f}") for one in report.stages
+        (one.stage, f"{one.busy:.0%}", f"{one.seconds / files * 1000:.2f}")
+        for one in report.stages
+        if one.seconds
     ]
     return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {limit(report.stages)}"]
 

@@ -16,16 +16,17 @@ import stat
 import warnings
 from dataclasses import dataclass
 
-from PIL import Image, ImageMode, UnidentifiedImageError
+from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 
 from mmembed.config import Settings
-from mmembed.decode.colour import turned, upright_srgb
+from mmembed.decode.colour import turned, upright_box, upright_srgb
 from mmembed.decode.formats import FORMATS, media_type, unidentified
 from mmembed.errors import ImageError, ImageTooLarge
-from mmembed.types import ImageFacts, Picture
+from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "THUMBNAIL_SIZE",
     "Limits",
     "decode",
     "image_facts",
@@ -37,6 +38,7 @@ __all__ = [
 
 THUMBNAIL_SIZE = 320  # pixels on the longer side
 THUMBNAIL_QUALITY = 80  # WebP, of 100
+THUMBNAIL_EFFORT = 2  # WebP's method, 0 to 6; 4 takes twice the time for files 3 % smaller
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
 
 
@@ -123,13 +125,16 @@ def image_facts(data: bytes) -> ImageFacts:
         return ImageFacts(width, height, kind, _bit_depth(image.mode))
 
 
-def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE) -> bytes:
-    """An RGB image → a WebP file of at most `size` pixels on the longer side, no metadata."""
-    small = image.copy()
+def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE, box: Box | None = None) -> bytes:
+    """An RGB image, or a box of it → a WebP file of at most `size` pixels on the longer side,
+    no metadata."""
+    left, top, right, bottom = box = box or (0, 0, *image.size)
+    shrunk = min(1.0, size / max(right - left, bottom - top))
+    fitting = max(1, round((right - left) * shrunk)), max(1, round((bottom - top) * shrunk))
+    small = image.resize(fitting, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
     small.info.clear()
-    small.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0)
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
+    small.save(buffer, "WEBP", quality=THUMBNAIL_QUALITY, method=THUMBNAIL_EFFORT)
     return buffer.getvalue()
 
 
@@ -141,17 +146,19 @@ def printable(path: str | os.PathLike[str]) -> str:
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
-        size = image.size
-        if side is not None and image.format == "JPEG":
-            image.draft(None, (side, side))
-        shrunk = image.size != size
+        size, shrunk = image.size, None
+        if side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
+            shrunk = image.draft(None, (side, side))
         image.load()
         _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
-        upright = upright_srgb(image)
-        width, height = upright.size
-        if shrunk:
-            width, height = reversed(size) if turned(image) else size
-        return Picture(upright, name, image.format or "", _frames(image), width, height)
+        box: Box = (0, 0, *image.size)
+        if shrunk is None:
+            size = image.size
+        else:
+            _, box = shrunk
+        width, height = reversed(size) if turned(image) else size
+        box, upright = upright_box(image, box), upright_srgb(image)
+        return Picture(upright, name, image.format or "", _frames(image), width, height, box)
 
 
 def _bit_depth(mode: str) -> int:

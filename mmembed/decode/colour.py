@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from mmembed.types import Box
+
 _TURNS = {  # EXIF orientation → what makes it upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -17,6 +19,8 @@ _TURNS = {  # EXIF orientation → what makes it upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_MIRRORED_ACROSS = {2, 3, 6, 7}  # EXIF orientations whose upright x runs against the stored axis
+_MIRRORED_DOWN = {3, 4, 7, 8}
 _EXIF_ORIENTATION = 0x0112
 
 
@@ -26,6 +30,19 @@ def upright_srgb(image: Image.Image) -> Image.Image:
     upright = _upright(_to_srgb(image), _orientation(image))
     upright.info.clear()
     return upright
+
+
+def upright_box(image: Image.Image, box: Box) -> Box:
+    """Where a box of an image is once that is upright."""
+    orientation, (wide, high) = _orientation(image), image.size
+    left, top, right, bottom = box
+    if orientation >= 5:
+        left, top, right, bottom, wide, high = top, left, bottom, right, high, wide
+    if orientation in _MIRRORED_ACROSS:
+        left, right = wide - right, wide - left
+    if orientation in _MIRRORED_DOWN:
+        top, bottom = high - bottom, high - top
+    return left, top, right, bottom
 
 
 def turned(image: Image.Image) -> bool:

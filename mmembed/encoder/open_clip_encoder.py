@@ -14,7 +14,7 @@ from mmembed.encoder.preprocessing import Preprocessing
 from mmembed.encoder.windows import Tokenizer, Windows
 from mmembed.engines import Engine
 from mmembed.errors import ModelError
-from mmembed.types import Embeddings
+from mmembed.types import Box, Embeddings
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -79,9 +79,10 @@ class OpenClipEncoder:
         """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
         return self._preprocessing.decode_side
 
-    def preprocess(self, image: Image.Image) -> NDArray[np.uint8]:
-        """The model's own preprocessing of an upright RGB image: uint8 (height, width, 3)."""
-        return self._preprocessing(image)
+    def preprocess(self, image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
+        """The model's own preprocessing of an upright RGB image, or of a box of it: uint8
+        (height, width, 3)."""
+        return self._preprocessing(image, box)
 
     def embed_preprocessed(self, pixels: NDArray[np.uint8]) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm. Raises ModelError where

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.types import Box
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -50,21 +52,23 @@ class Preprocessing:
         """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
         return _KEEP * max(self.height, self.width)
 
-    def __call__(self, image: Image.Image) -> NDArray[np.uint8]:
-        """RGB image → uint8 (height, width, 3).
+    def __call__(self, image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
+        """RGB image, or a box of it → uint8 (height, width, 3).
 
         Resizing and cropping are one step, which differs from two by 0.2 of 255 on average.
         """
-        image = _without_far_ends(image)
+        box = _without_far_ends(box or (0, 0, *image.size))
         if self.mode == "longest":
-            return self._padded(image)
-        wide, high = self._resized(image.width, image.height)
-        left, top = _margin(wide, self.width), _margin(high, self.height)
-        across, down = image.width / wide, image.height / high
-        box = (left * across, top * down, (left + self.width) * across, (top + self.height) * down)
-        return np.array(image.resize((self.width, self.height), self.filter, box=box))
+            return self._padded(image, box)
+        start, above, width, height = _measured(box)
+        wide, high = self._resized(width, height)
+        across, down = width / wide, height / high
+        left = start + _margin(wide, self.width) * across
+        top = above + _margin(high, self.height) * down
+        kept = (left, top, left + self.width * across, top + self.height * down)
+        return np.array(image.resize((self.width, self.height), self.filter, box=kept))
 
-    def _resized(self, width: int, height: int) -> tuple[int, int]:
+    def _resized(self, width: float, height: float) -> tuple[int, int]:
         """Width and height before cropping."""
         if self.mode == "squash":
             return self.width, self.height
@@ -76,10 +80,11 @@ class Preprocessing:
         ratio = min(height / self.height, width / self.width)
         return round(width / ratio), round(height / ratio)
 
-    def _padded(self, image: Image.Image) -> NDArray[np.uint8]:
-        ratio = max(image.height / self.height, image.width / self.width)
-        size = round(image.width / ratio), round(image.height / ratio)
-        small = np.asarray(image.resize(size, self.filter))
+    def _padded(self, image: Image.Image, box: Box) -> NDArray[np.uint8]:
+        _, _, width, height = _measured(box)
+        ratio = max(height / self.height, width / self.width)
+        size = round(width / ratio), round(height / ratio)
+        small = np.asarray(image.resize(size, self.filter, box=box))
         high, wide = small.shape[:2]
         top, left = (self.height - high) // 2, (self.width - wide) // 2
         pixels = np.full((self.height, self.width, 3), self.fill, np.uint8)
@@ -92,12 +97,18 @@ def _margin(size: int, kept: int) -> int:
     return round((size - kept) / 2)
 
 
-def _without_far_ends(image: Image.Image) -> Image.Image:
+def _measured(box: Box) -> tuple[float, float, float, float]:
+    """Left, top, width and height."""
+    left, top, right, bottom = box
+    return left, top, right - left, bottom - top
+
+
+def _without_far_ends(box: Box) -> Box:
     """Keep the middle of a very long picture: resizing its shorter side to 224 would make
     gigabytes of one that is 1 pixel wide, only for the crop to throw them away."""
-    longest = _LONGEST_ASPECT * min(image.size)
-    if max(image.size) <= longest:
-        return image
-    width, height = (min(side, longest) for side in image.size)
-    left, top = (image.width - width) // 2, (image.height - height) // 2
-    return image.crop((left, top, left + width, top + height))
+    left, top, width, height = _measured(box)
+    longest = _LONGEST_ASPECT * min(width, height)
+    if max(width, height) <= longest:
+        return box
+    left, top = left + max(0, width - longest) // 2, top + max(0, height - longest) // 2
+    return left, top, left + min(width, longest), top + min(height, longest)

@@ -157,11 +157,11 @@ class MeasuredModel:
             if self._cache("images").get(key) is not None:
                 return _Prepared(name, key, None)
             side = self.encoder.decode_side
-            image = decode(data, name=name, limits=limits, side=side).image
+            picture = decode(data, name=name, limits=limits, side=side)
         except ImageError as error:
             return Failure(name, type(error).__name__, str(error))
         try:
-            return _Prepared(name, key, self.encoder.preprocess(image))
+            return _Prepared(name, key, self.encoder.preprocess(picture.image, picture.box))
         except Exception as error:  # a model's preprocessing may raise anything
             return _failure(name, error)
 

@@ -2,8 +2,8 @@
 
 scan → manifests → plan → pipeline (preparing → embedding → commit)
 
-flow carries inputs through threads and model; captions embeds texts; profile tells which stage
-is the limit.
+flow carries inputs through threads and model; captions embeds texts; thumbnailing keeps thumbnails;
+profile tells which stage is the limit.
 """
 
 from mmembed.ingest.pipeline import Pipeline, Progress
@@ -11,6 +11,7 @@ from mmembed.ingest.plan import Plan, make_plan
 from mmembed.ingest.profile import StageTime, limit
 from mmembed.ingest.report import Report
 from mmembed.ingest.scan import Scan, scan
+from mmembed.ingest.thumbnailing import keep_thumbnail
 
 __all__ = [
     "Pipeline",
@@ -19,6 +20,7 @@ __all__ = [
     "Report",
     "Scan",
     "StageTime",
+    "keep_thumbnail",
     "limit",
     "make_plan",
     "scan",

@@ -44,6 +44,8 @@ class Pipeline:
     limits: Limits
     batch: int
     threads: int
+    thumbnails: bool
+    """Whether to keep thumbnails of what is decoded."""
 
     def run(self, plan: Plan, known: dict[str, Known], progress: Progress) -> Report:
         """Bring the catalog up to the plan. An interrupt ends it early with what was
@@ -77,7 +79,7 @@ class Pipeline:
         done = len(plan.unchanged)
         progress(done, report.total, 0)
         profile = Profile(self.threads)
-        prepare = Preparer(self.catalog, self.load, self.limits, profile)
+        prepare = Preparer(self.catalog, self.load, self.limits, profile, self.thumbnails)
         embed = EmbeddingStage(self.catalog, self.load, self.batch, profile)
         decoders = ThreadPoolExecutor(self.threads, "decode")
         embedders = ThreadPoolExecutor(1, "embed")

@@ -13,6 +13,7 @@ from mmembed.decode import Limits, decode, read_file
 from mmembed.errors import ImageError
 from mmembed.ingest.plan import Source
 from mmembed.ingest.profile import Profile
+from mmembed.ingest.thumbnailing import keep_thumbnail
 from mmembed.types import Encoder, Failure, Pixels
 
 
@@ -34,6 +35,8 @@ class Preparer:
     load: Callable[[], Encoder]
     limits: Limits
     profile: Profile
+    thumbnails: bool
+    """Whether to keep thumbnails of what is decoded."""
 
     def __call__(self, source: Source) -> Prepared | Failure:
         """Read, hash, decode and preprocess one file."""
@@ -56,9 +59,13 @@ class Preparer:
         entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
         try:
             with self.profile.stage("preprocess"):
-                return Prepared(source, entry, encoder.preprocess(picture.image))
+                pixels = encoder.preprocess(picture.image, picture.box)
         except Exception as error:  # a model's preprocessing may raise anything
             return failure_of(source.path, error)
+        if self.thumbnails:
+            with self.profile.stage("thumbnail"):
+                keep_thumbnail(self.catalog.folder, entry.sha256, picture)
+        return Prepared(source, entry, pixels)
 
     def _copy(self, entry: ImageEntry) -> ImageEntry | None:
         """The entry with what is known of its content; None where that is new."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-STAGES = ("read", "decode", "preprocess", "embed", "commit")
-IN_THREADS = frozenset({"read", "decode", "preprocess"})
+STAGES = ("read", "decode", "preprocess", "thumbnail", "embed", "commit")
+IN_THREADS = frozenset({"read", "decode", "preprocess", "thumbnail"})
 """The stages that several threads work on at once; of the others, each has one thread."""
 
 

@@ -41,8 +41,9 @@ class Expected:
     def pictures(self) -> Embeddings:
         """float32 (pictures, dim), unit-norm."""
         encoder = self._encoder
-        decoded = [decode(path, side=encoder.decode_side).image for path in self._pictures]
-        return encoder.embed_preprocessed(np.stack([encoder.preprocess(one) for one in decoded]))
+        decoded = [decode(path, side=encoder.decode_side) for path in self._pictures]
+        pixels = [encoder.preprocess(one.image, one.box) for one in decoded]
+        return encoder.embed_preprocessed(np.stack(pixels))
 
     @cached_property
     def mixed(self) -> Embeddings:

@@ -1,0 +1,24 @@
+"""Thumbnails of pictures that were decoded for the model anyway."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmembed import thumbnails
+from mmembed.decode import THUMBNAIL_SIZE, thumbnail
+from mmembed.types import Picture
+
+
+def keep_thumbnail(folder: Path, sha256: str, picture: Picture) -> None:
+    """Put the small thumbnail of a content into the cache of a data folder, if it is not there.
+
+    A picture that was shrunk below a thumbnail's size is passed over, and a cache that cannot
+    be written is no error: the thumbnail is then made when it is asked for.
+    """
+    if max(picture.image.size) >= min(THUMBNAIL_SIZE, max(picture.width, picture.height)):
+        thumbnails.prepare(
+            thumbnails.folder_in(folder),
+            sha256,
+            THUMBNAIL_SIZE,
+            lambda: thumbnail(picture.image, box=picture.box),
+        )
