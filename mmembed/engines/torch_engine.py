@@ -30,17 +30,17 @@ class TorchEngine:
         self.device = device
         self.batch = _CPU_BATCH if device == "cpu" else _GPU_BATCH
         images, self._texts = placed(towers, device, _PRECISIONS[name])
-        # Texts of all lengths would have to be compiled one by one.
-        self._images = (
-            FixedBatches(images, towers.image_size, device) if name == COMPILED else images
-        )
+        self.images: Callable[[Tensor], Tensor] = images
+        """The image tower on the device, for at most SIZES[0] pictures at once."""
+        if name == COMPILED:  # texts of all lengths would have to be compiled one by one
+            self.images = FixedBatches(images, towers.image_size, device)
         # How torch multiplies float32 matrices is a setting of the whole process: MKL's way, or
         # oneDNN's, which this word selects on CPUs.
         self._products = "medium" if name == "torch-onednn" else "highest"
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8 (n, height, width, 3), sRGB → float32 (n, dim), not normalised."""
-        return self._run(self._images, pixels)
+        return self._run(self.images, pixels)
 
     def encode_texts(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
         """int64 (n, length) → float32 (n, dim), not normalised."""
