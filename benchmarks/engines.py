@@ -28,7 +28,7 @@ def measure(
     weights: Path, engines: Sequence[str], batches: Sequence[int], repeats: int, seconds: float
 ) -> Engines:
     """Every engine in a process of its own, in turns; open_clip's own model first."""
-    limits = matrix_limits(seconds)
+    limits = matrix_limits("4096" if seconds >= 1 else "1024", seconds)
     rounds: dict[tuple[str, int], list[float | None]] = {}
     problems: dict[str, str] = {}
     for turn in range(repeats):
@@ -56,12 +56,11 @@ def one_turn(
     return {int(batch): rate for batch, rate in json.loads(done.output).items()}
 
 
-def matrix_limits(seconds: float) -> dict[str, float | None]:
-    """10⁹ operations a second by kind of number; see gemm.py."""
-    size = "4096" if seconds >= 1 else "1024"
+def matrix_limits(size: str, seconds: float, *options: str) -> dict[str, float | None]:
+    """10⁹ operations a second by kind of number; options: of gemm.py."""
     print("matrix products", file=sys.stderr)
     command = [sys.executable, "-m", "benchmarks.gemm", "--size", size]
-    done = run([*command, "--seconds", str(seconds)])
+    done = run([*command, "--seconds", str(seconds), *options])
     return dict(json.loads(done.output))
 
 
@@ -71,6 +70,8 @@ def limit_of(engine: str, limits: Mapping[str, float | None]) -> float | None:
         return limits.get("int8")
     if "bfloat16" in engine:
         return limits.get("bfloat16")
+    if engine in ("torch-float16", "torch-compiled"):
+        return limits.get("float16")
     if "float32" in engine or engine == EAGER:
         known = [limits.get(kind) for kind in ("float32", "float32, medium")]
         return max((figure for figure in known if figure), default=None)

@@ -1,6 +1,7 @@
 """How many operations a second do this machine's matrix products reach? The limit of any engine.
 
-python -m benchmarks.gemm [--size 4096] [--seconds 3]    → JSON, 10⁹ operations a second
+python -m benchmarks.gemm [--size 4096] [--seconds 3] [--device cuda --kinds float16 bfloat16]
+→ JSON, 10⁹ operations a second
 """
 
 from __future__ import annotations
@@ -18,28 +19,31 @@ KINDS = ("float32", "float32, medium", "bfloat16", "int8")
 LEAST_REPEATS = 3
 
 
-def operands(kind: str, size: int) -> tuple[Any, Any]:
+def operands(kind: str, size: int, device: str) -> tuple[Any, Any]:
     """Two matrices (size, size)."""
     if kind == "int8":
-        one, other = (torch.randint(-128, 128, (size, size), dtype=torch.int8) for _ in range(2))
-        return one, other
-    dtype = torch.bfloat16 if kind == "bfloat16" else torch.float32
-    return torch.randn(size, size, dtype=dtype), torch.randn(size, size, dtype=dtype)
+        some = (torch.randint(-128, 128, (size, size), dtype=torch.int8) for _ in range(2))
+    else:
+        dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(kind, torch.float32)
+        some = (torch.randn(size, size, dtype=dtype) for _ in range(2))
+    one, other = (matrix.to(device) for matrix in some)
+    return one, other
 
 
-def product(kind: str, size: int) -> Callable[[], Any]:
+def product(kind: str, size: int, device: str) -> Callable[[], Any]:
     """Something that multiplies once. «medium» is torch's precision that lets oneDNN do it; on
     a CPU it keeps float32's accuracy unless the processor has faster instructions."""
     torch.set_float32_matmul_precision("medium" if "medium" in kind else "highest")
-    one, other = operands(kind, size)
-    if kind == "int8":
-        return lambda: torch._int_mm(one, other)
-    return lambda: one @ other
+    one, other = operands(kind, size, device)
+    multiply = torch._int_mm if kind == "int8" else torch.matmul
+    if not device.startswith("cuda"):
+        return lambda: multiply(one, other)
+    return lambda: (multiply(one, other), torch.cuda.synchronize())
 
 
-def giga_operations(kind: str, size: int, seconds: float) -> float:
+def giga_operations(kind: str, size: int, seconds: float, device: str = "cpu") -> float:
     """The median of as many products as fit into the time."""
-    multiply = product(kind, size)
+    multiply = product(kind, size, device)
     multiply()
     spent: list[float] = []
     while sum(spent) < seconds or len(spent) < LEAST_REPEATS:
@@ -54,11 +58,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, default=4096)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each kind")
+    parser.add_argument("--device", default="cpu", help="as torch names it")
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), metavar="KIND")
     asked = parser.parse_args()
     found: dict[str, float | None] = {}
-    for kind in KINDS:
+    for kind in asked.kinds:
         try:
-            found[kind] = giga_operations(kind, asked.size, asked.seconds)
+            found[kind] = giga_operations(kind, asked.size, asked.seconds, asked.device)
         except (RuntimeError, AttributeError):
             found[kind] = None
     print(json.dumps(found))

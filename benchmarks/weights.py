@@ -39,24 +39,32 @@ def prepare(folder: Path, exporter: Path | None) -> Path:
     return folder
 
 
-def random_model() -> Any:
+def prepare_open_clip(folder: Path, architecture: str) -> Path:
+    """A folder with random weights of an architecture, in open_clip's format alone."""
+    made = folder / architecture
+    if not (made / "open_clip_model.safetensors").exists():
+        write_open_clip(made, random_model(architecture), architecture)
+    return made
+
+
+def random_model(architecture: str = ARCHITECTURE) -> Any:
     """Initialised by open_clip with our seed: different pictures get very different vectors."""
     allow_any_torchvision()
     import open_clip
     import torch
 
     torch.manual_seed(SEED)
-    return open_clip.create_model(ARCHITECTURE).eval()
+    return open_clip.create_model(architecture).eval()
 
 
-def write_open_clip(folder: Path, model: Any) -> None:
+def write_open_clip(folder: Path, model: Any, architecture: str = ARCHITECTURE) -> None:
     """open_clip_config.json and open_clip_model.safetensors."""
     import open_clip
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     config = {
-        "model_cfg": open_clip.get_model_config(ARCHITECTURE),
+        "model_cfg": open_clip.get_model_config(architecture),
         "preprocess_cfg": open_clip.get_model_preprocess_cfg(model),
     }
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=1))

@@ -10,16 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.agreement import Disagreement, check
+from benchmarks import accelerator, card
+from benchmarks.agreement import Disagreement, check, lowest_cosine
 from benchmarks.end_to_end import measure, rows
 from benchmarks.engines import limit_of
 from benchmarks.measurement import Repeated, fastest, startup_seconds, steady_rate, table
 from benchmarks.pictures import commented, fill, photograph
 from benchmarks.processes import RunFailed, run
 from benchmarks.ways import Group
+from mmembed.encoder.preprocessing import Preprocessing
 
 
 def test_ratios_are_of_the_same_round() -> None:
@@ -78,11 +81,13 @@ def test_vectors_that_differ_are_refused() -> None:
         ("torch-float32", 450),
         ("openvino-bfloat16", 850),
         ("openvino-int8", 1600),
+        ("torch-compiled", 900),
         ("default", None),
     ],
 )
 def test_engines_stand_beside_the_limit_of_their_numbers(engine: str, limit: float) -> None:
-    limits = {"float32": 200.0, "float32, medium": 450.0, "bfloat16": 850.0, "int8": 1600.0}
+    limits: dict[str, float | None] = {"float32": 200.0, "float32, medium": 450.0}
+    limits |= {"bfloat16": 850.0, "float16": 900.0, "int8": 1600.0}
     assert limit_of(engine, limits) == limit
 
 
@@ -143,3 +148,68 @@ def test_ways_that_fail_or_differ_stay_in_the_table_with_the_reason(tmp_path: Pa
     assert set(timings[2].steady) == {None}
     with pytest.raises(RunFailed, match="broken"):
         measure([ways[3]], once, twice, repeats=1, warm_up=True)
+
+
+def planes(picture: Image.Image) -> torch.Tensor:
+    """uint8 (3, height, width), as a card's decoder gives."""
+    return torch.from_numpy(np.array(picture.convert("RGB"))).permute(2, 0, 1)
+
+
+@pytest.mark.parametrize(("wide", "high"), [(640, 480), (301, 500)])
+@pytest.mark.parametrize("mode", ["shortest", "squash"])
+def test_a_card_resizes_as_the_model_wants(mode: str, wide: int, high: int) -> None:
+    picture = Image.open(io.BytesIO(photograph(0, wide, high)))
+    to = Preprocessing(224, 224, mode, 3, 0)
+    found, expected = card.resized(planes(picture), to).numpy(), to(picture)
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).mean() < 1
+
+
+def test_both_decoders_lead_to_the_same_vectors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow stands in for the card's decoder."""
+    fill(tmp_path, 6, 6, lambda index: photograph(index, 320, 240))
+    files = sorted(tmp_path.iterdir())
+    model = card.Model("bundled", "torch-float32", "cpu", at_once=4)
+    found = card.measure(model, [tmp_path], batches=[2], seconds=0.01)
+    assert found.giga_operations > 0
+    assert found.lowest_cosine == {"engine to float32": pytest.approx(1)}
+    assert len(found.images_per_second) == 3
+    assert all(why.startswith("nvJPEG decodes on NVIDIA's") for why in found.problems.values())
+
+    def stand_in(group: Sequence[bytes], device: str) -> list[torch.Tensor]:
+        return [planes(Image.open(io.BytesIO(data))) for data in group]
+
+    monkeypatch.setattr(card, "nvjpeg", stand_in)
+    by_cpu, by_card = list(model.by_cpu(files)), list(model.by_card(files))
+    assert [len(rows) for rows in by_card] == [4, 2]
+    assert lowest_cosine(np.concatenate(by_card), np.concatenate(by_cpu)) > 0.999
+
+
+def test_figures_of_a_card_stand_beside_its_limit() -> None:
+    """200 images of 10⁹ operations each are a fifth of 10¹²."""
+    one = accelerator.Measured("ViT-B-32", "torch-float16")
+    for rate in (190.0, 200.0, 230.0):
+        one.turns.append({
+            "images_per_second": {"pixels": rate}, "peak_mb": {"pixels": 900.0},
+            "lowest_cosine": {"decoded": rate / 1000}, "problems": {"JPEG": "no nvJPEG"},
+            "giga_operations": 1.0,
+        })  # fmt: skip
+    failed = accelerator.Measured("ViT-B-32", "torch-compiled", problem="no triton")
+    pixels, jpeg, problem = accelerator.rows([one, failed], {"float16": 1000.0})
+    assert pixels[2:6] == ["pixels", "200.0 (190.0–230.0)", "20%", "900 (900–900)"]
+    assert jpeg[2:] == ["JPEG", "–", "–", "–", "no nvJPEG"]
+    assert problem[-1] == "no triton"
+    assert accelerator.cosines([one]) == [["ViT-B-32", "torch-float16", "decoded", "0.19000"]]
+
+
+def test_without_a_card_the_benchmark_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["accelerator"])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit) as ended:
+        accelerator.main()
+    assert ended.value.code == 2
+    assert "is missing" in capsys.readouterr().err

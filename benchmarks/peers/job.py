@@ -48,7 +48,7 @@ def allow_any_torchvision() -> None:
     imported."""
     import torch
 
-    if torch.version.cuda is None:
+    if torch.version.cuda is None and not _kept:
         library: Any = torch.library
         schemas = library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):

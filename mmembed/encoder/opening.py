@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.config import Settings
+from mmembed.encoder.foreign import import_open_clip
 from mmembed.encoder.model_names import resolve_model
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
-from mmembed.encoder.prepared import Prepared, keep
-from mmembed.engines import AUTO, Engine, Measured, check_name
+from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
+from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
+from mmembed.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from mmembed.encoder.loading import LoadedModel
+    from mmembed.engines.towers import Towers
+
+log = logging.getLogger(__name__)
 
 
 def load_encoder(
@@ -41,9 +47,10 @@ def load_encoder(
     check_name(engine)
     name = resolve_model(name).name
     cache = cache.expanduser()
+    device = device or _device_for(engine)
     encoder = None
-    if device in (None, "cpu") and tokenizer is None:
-        prepared = Prepared.find(cache, name)
+    if tokenizer is None:
+        prepared = Prepared.find(cache, name, device)
         encoder = prepared.encoder(engine) if prepared else None
     encoder = encoder or _loaded(name, engine, device, tokenizer, cache)
     encoder.embed_texts(["a photo"])
@@ -61,11 +68,11 @@ def measure_engines(name: str, cache: Path) -> list[Measured]:
     """Try every engine that can run a model here, and keep what that gave. Raises ModelError."""
     from mmembed.encoder.loading import load_model
     from mmembed.engines.choice import choose
-    from mmembed.engines.torch_engine import device_of_choice
 
+    device = _device_for(AUTO)
     loaded = load_model(name)
-    engine, measured = choose(AUTO, loaded.towers, device_of_choice())
-    _keep(cache, loaded, engine, measured)
+    engine, measured = choose(AUTO, loaded.towers, device)
+    _keep(folder_of(cache, name, device), loaded, engine, measured)
     return measured
 
 
@@ -81,31 +88,50 @@ def quantise(
     engine, measured = quantised(loaded.towers, calibration, trial)
     known = Prepared.find(cache, name)
     others = [one for one in (known.measured if known else ()) if one.engine != engine.name]
-    _keep(cache, loaded, engine, [*others, measured])
+    _keep(folder_of(cache, name, engine.device), loaded, engine, [*others, measured])
     return measured
 
 
-def _loaded(
-    name: str, asked: str, device: str | None, tokenizer: Any, cache: Path
-) -> OpenClipEncoder:
+def _device_for(engine: str) -> str:
+    """The fastest device that an engine can run on, as torch names it."""
+    if engine.startswith(OPENVINO) or not may_have_accelerator():
+        return "cpu"
+    import_open_clip()  # says what is missing, where torch is not whole
+    from mmembed.engines.torch_engine import device_of_choice
+
+    return device_of_choice()
+
+
+def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> OpenClipEncoder:
     from mmembed.encoder.loading import load_model
 
     loaded = load_model(name, tokenizer)
-    from mmembed.engines.choice import choose
-    from mmembed.engines.torch_engine import device_of_choice
-
-    device = device or device_of_choice()
-    known = Prepared.find(cache, name) if device == "cpu" and tokenizer is None else None
-    wanted = (known and known.fastest) if asked == AUTO else asked
-    engine, measured = choose(wanted or AUTO, loaded.towers, device)
-    if device == "cpu" and tokenizer is None:
-        _keep(cache, loaded, engine, measured or (known.measured if known else ()))
+    known = Prepared.find(cache, name, device) if tokenizer is None else None
+    fastest = known.fastest if known and asked == AUTO else None
+    engine, measured = _chosen(asked, fastest, loaded.towers, device)
+    if tokenizer is None:
+        folder = folder_of(cache, name, device)
+        _keep(folder, loaded, engine, measured or (known.measured if known else ()))
     return OpenClipEncoder(loaded.facts, loaded.tokenizer, engine)
 
 
-def _keep(cache: Path, loaded: LoadedModel, engine: Engine, measured: Sequence[Measured]) -> None:
+def _chosen(
+    asked: str, fastest: str | None, towers: Towers, device: str
+) -> tuple[Engine, list[Measured]]:
+    """The engine that was the fastest when all were tried, while it can be had; see `choose`."""
+    from mmembed.engines.choice import choose
+
+    if fastest is not None:
+        try:
+            return choose(fastest, towers, device)
+        except ModelError as error:
+            log.warning("%s; trying all engines again", error)
+    return choose(asked, towers, device)
+
+
+def _keep(folder: Path, loaded: LoadedModel, engine: Engine, measured: Sequence[Measured]) -> None:
     from mmembed.engines.openvino_engine import OpenVinoEngine
 
     compiled = engine if isinstance(engine, OpenVinoEngine) else None
     if measured or compiled:
-        keep(cache, loaded.facts, measured, loaded.sources, loaded.tables, compiled)
+        keep(folder, loaded.facts, measured, loaded.sources, loaded.tables, compiled)

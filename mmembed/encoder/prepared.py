@@ -44,9 +44,12 @@ class Prepared:
     """What a trial of each engine gave; empty where none was made."""
 
     @classmethod
-    def find(cls, cache_folder: Path, name: str) -> Prepared | None:
-        """The record of a model id, if it still holds."""
-        folder = _folder(cache_folder, name)
+    def find(cls, cache_folder: Path, name: str, device: str = "cpu") -> Prepared | None:
+        """The record of a model id on a device, if it still holds."""
+        return cls._read(folder_of(cache_folder, name, device))
+
+    @classmethod
+    def _read(cls, folder: Path) -> Prepared | None:
         try:
             kept = json.loads((folder / _RECORD).read_text("utf-8"))
             if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
@@ -63,7 +66,7 @@ class Prepared:
     def fastest(self) -> str | None:
         """The engine that `auto` stands for; None where nothing was measured."""
         fit = [one for one in self.measured if one.exact_enough and one.engine != INT8]
-        return max(fit, key=lambda one: one.images_per_second).engine if fit else None
+        return max(fit, key=lambda one: one.worth).engine if fit else None
 
     def encoder(self, asked: str) -> OpenClipEncoder | None:
         """The model, opened without torch; None where it takes more than what is kept here."""
@@ -79,16 +82,16 @@ class Prepared:
 
 
 def keep(
-    cache_folder: Path,
+    folder: Path,
     facts: ModelFacts,
     measured: Sequence[Measured],
     sources: Sequence[Path],
     tables: BpeTables | None,
     engine: OpenVinoEngine | None,
 ) -> None:
-    """Write the record of a model, and what its engine of OpenVINO needs to be opened again.
-    A cache that cannot be written only makes the next start slower."""
-    folder = _folder(cache_folder, facts.name)
+    """Write the record of a model, and what its engine of OpenVINO needs to be opened again,
+    into the folder that `folder_of` gives. One that cannot be written only makes the next start
+    slower."""
     record = {
         "machine": _machine(),
         "sources": [_stamp(path) for path in sources],
@@ -97,7 +100,7 @@ def keep(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if Prepared.find(cache_folder, facts.name) is None:
+        if Prepared._read(folder) is None:
             for old in folder.iterdir():  # of other weights, or of another version
                 old.unlink()
         (folder / _RECORD).unlink(missing_ok=True)
@@ -111,8 +114,17 @@ def keep(
         log.warning("%s: cannot be written (%s); the next start will be as slow", folder, error)
 
 
-def _folder(cache_folder: Path, name: str) -> Path:
-    return cache_folder / "models" / hashlib.sha256(name.encode()).hexdigest()[:24]
+def folder_of(cache_folder: Path, name: str, device: str) -> Path:
+    """Where the record of a model id on a device is kept."""
+    return cache_folder / "models" / hashlib.sha256(f"{name} {device}".encode()).hexdigest()[:24]
+
+
+def may_have_accelerator() -> bool:
+    """Whether it is worth asking torch for one, which takes seconds: whether the system shows a
+    driver, and torch is not a build without any."""
+    drivers = ("nvidiactl", "nvmap", "dxg", "kfd")  # NVIDIA's, its small boards', WSL's, AMD's
+    shown = any((Path("/dev") / driver).exists() for driver in drivers)
+    return (shown and not _version("torch").endswith("+cpu")) or sys.platform == "darwin"
 
 
 def _stamp(path: Path) -> list[Any]:
@@ -127,14 +139,13 @@ def _unchanged(stamp: list[Any]) -> bool:
 
 @cache
 def _machine() -> list[str]:
-    """What a record depends on beside the model: versions, processor, and whether there is an
-    accelerator, which cannot be asked without loading torch."""
+    """What a record depends on beside the model: versions, processor, graphics cards."""
     return [
         f"layout {_LAYOUT}",
         sys.version.split()[0],
         *(f"{name} {_version(name)}" for name in _VERSIONS),
         f"{platform.system()} {platform.machine()} {_processor()} × {os.cpu_count()}",
-        f"accelerator {Path('/dev/nvidiactl').exists() or sys.platform == 'darwin'}",
+        *_cards(),
     ]
 
 
@@ -151,3 +162,12 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
+
+
+def _cards() -> list[str]:
+    """NVIDIA's graphics cards, as the driver names them on Linux."""
+    try:
+        reports = Path("/proc/driver/nvidia/gpus").glob("*/information")
+        return [report.read_text("utf-8").partition("\n")[0] for report in sorted(reports)]
+    except OSError:
+        return []

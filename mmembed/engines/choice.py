@@ -18,7 +18,7 @@ from mmembed.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-TRIED = 8  # pictures, and texts, in one trial
+TRIED, TRIED_ON_CARDS = 8, 64  # pictures, and texts, in one trial; more keep more units busy
 REPEATS = 3
 
 
@@ -29,7 +29,7 @@ def usable(device: str) -> list[str]:
 
 def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measured]]:
     """The engine that was asked for, or the fastest whose vectors are exact enough, and what
-    was measured. Raises ModelError where the one asked for cannot be had here."""
+    was measured. Raises ModelError where the one asked for cannot be had or built here."""
     names = usable(device)
     build = _Builder(towers, device)
     if asked == INT8:
@@ -37,7 +37,10 @@ def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measur
     if asked != AUTO:
         if asked not in names:
             raise ModelError(f"engine {asked}: cannot be had here; there are {', '.join(names)}")
-        return build(asked), []
+        try:
+            return build(asked), []
+        except Exception as error:  # compilers raise anything
+            raise ModelError(f"engine {asked}: cannot be used here: {_line(error)}") from error
     if names == [REFERENCE]:
         return build(REFERENCE), []
     trial = Trial.of(towers, build(REFERENCE))
@@ -46,7 +49,7 @@ def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measur
         log.info(
             "%s: %.1f images/s, %.1f ms a text", one.engine, one.images_per_second, one.text_ms
         )
-    best = max((one for one in measured if one.exact_enough), key=lambda o: o.images_per_second)
+    best = max((one for one in measured if one.exact_enough), key=lambda one: one.worth)
     return build(best.engine), measured
 
 
@@ -80,8 +83,9 @@ class Trial:
     ) -> Trial:
         """Of pictures, uint8 (n, height, width, 3), or else of coarse noise, which is more like
         photographs than fine noise is; and of short texts."""
-        pixels = _noise(towers.image_size) if pictures is None else pictures
-        tokens = np.resize(towers.tokens, (TRIED, towers.tokens.shape[1]))
+        tried = TRIED if reference.device == "cpu" else TRIED_ON_CARDS
+        pixels = _noise(tried, towers.image_size) if pictures is None else pictures
+        tokens = np.resize(towers.tokens, (tried, towers.tokens.shape[1]))
         images, texts = reference.encode_images(pixels), reference.encode_texts(tokens)
         return cls(pixels, tokens, images, texts)
 
@@ -93,15 +97,16 @@ class Trial:
             seconds = _shortest(lambda: engine.encode_images(self.pixels))
             text = _shortest(lambda: engine.encode_texts(self.tokens[:1]))
         except Exception as error:  # compilers raise anything
-            log.warning("engine %s cannot be used: %s", name, error)
+            log.warning("engine %s cannot be used: %s", name, _line(error))
             return Measured(name, 0.0, 0.0, -1.0)
-        cosine = min(_cosine(images, self.images), _cosine(texts, self.texts))
+        # Not Python's own min, which may pass over what is not a number.
+        cosine = float(np.min([_cosine(images, self.images), _cosine(texts, self.texts)]))
         return Measured(name, len(self.pixels) / seconds, text * 1000, cosine)
 
 
-def _noise(size: tuple[int, int]) -> NDArray[np.uint8]:
-    """uint8 (TRIED, height, width, 3)."""
-    noise = np.random.default_rng(0).integers(0, 256, (TRIED, 8, 8, 3), np.uint8)
+def _noise(count: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """uint8 (count, height, width, 3)."""
+    noise = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), np.uint8)
     rows, columns = (np.arange(side) * 8 // side for side in size)
     return np.ascontiguousarray(noise[:, rows][:, :, columns])
 
@@ -120,3 +125,8 @@ def _cosine(some: NDArray[np.float32], others: NDArray[np.float32]) -> float:
     products = (some * others).sum(1)
     norms = np.linalg.norm(some, axis=1) * np.linalg.norm(others, axis=1)
     return float((products / norms).min())
+
+
+def _line(error: Exception) -> str:
+    """An error in one line, shortened: compilers quote whole programs."""
+    return " ".join(str(error).split())[:240] or type(error).__name__

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from mmembed.errors import InputError
 
 AUTO, REFERENCE, OPENVINO, INT8 = "auto", "torch-float32", "openvino", "openvino-int8"
+COMPILED = "torch-compiled"
 
 ENGINES = {
     "torch-float32": "open_clip's own towers as they are; the reference for all others",
     "torch-onednn": "the same, with oneDNN's matrix products: about twice as fast on AMD",
     "torch-bfloat16": "weights with 8 bits of precision, where the processor computes with them",
     "torch-float16": "for graphics cards",
+    COMPILED: "the same, its image tower compiled at each start; for NVIDIA's graphics cards",
     "openvino-float32": "towers compiled by OpenVINO; as exact as torch-float32",
     "openvino-bfloat16": "compiled, weights with 8 bits of precision; fastest on most servers",
     INT8: "compiled, 8-bit integers: faster, not exact; made by `mmembed models --quantize`",
@@ -29,9 +31,12 @@ MIN_COSINE = {
     "onednn": 0.9999,
     "bfloat16": 0.9995,
     "float16": 0.9995,
+    "compiled": 0.9995,
     "int8": 0.98,
 }
-"""How near an engine's vectors must come to the reference's, by its precision."""
+"""How near an engine's vectors must come to the reference's, by the end of its name."""
+
+_WORTH_COMPILING = 1.2  # times as fast: each start waits for the compiler
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,11 @@ class Measured:
     def exact_enough(self) -> bool:
         """Whether its vectors may stand beside those of the other engines."""
         return self.cosine >= MIN_COSINE[self.engine.rpartition("-")[2]]
+
+    @property
+    def worth(self) -> float:
+        """What the best engine has most of: images a second, less for one that starts late."""
+        return self.images_per_second / (_WORTH_COMPILING if self.engine == COMPILED else 1)
 
 
 class Engine(Protocol):
