@@ -118,7 +118,7 @@ def run_search(options: argparse.Namespace, report: Report) -> None:
     source = options.vectors and options.vectors.expanduser()
     kind = source.stem if source else "clustered"
     for count in options.collections:
-        folder = options.cache / "search" / f"{kind}-{count}-{options.queries}"
+        folder = options.cache / "search" / f"{kind}-{count}"
         vectors.prepare(folder, count, options.queries, source)
         ways = [
             way for way in search_ways.all_ways(options.peers, count)

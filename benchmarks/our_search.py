@@ -1,4 +1,4 @@
-"""mmembed's index: `exact`, or `hnsw`, over the same snapshot, which is opened as a collection's."""
+"""mmembed's index: `exact`, or `hnsw`, over one snapshot that is opened as a collection's."""
 
 from __future__ import annotations
 

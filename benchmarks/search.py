@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.asking import Asked
+from benchmarks.machine import versions
 from benchmarks.measurement import table
-from benchmarks.peers.index_job import K, MB, unit
+from benchmarks.peers.index_job import MB, K, unit
 from benchmarks.processes import RunFailed, run
 from benchmarks.search_ways import SearchWay
 
@@ -31,7 +32,7 @@ PAUSE = 0.04  # seconds in which the threads of the one before stop spinning
 TOGETHER = 32
 ROUNDS = 5  # of so many queries at once
 
-HEADS = ("vectors", "way", "build, s", "building, MB", "file, MB", "open, s", "memory, MB",
+HEADS = ("vectors", "way", "build, s", "file, MB", "open, s", "memory, MB",
          "p50, ms", "p99, ms", f"recall@{K}", f"queries/s, {TOGETHER} at once")  # fmt: skip
 
 Place = NDArray[np.int64]
@@ -43,6 +44,7 @@ class Found:
 
     vectors: int
     way: str
+    versions: dict[str, str]
     reason: str = ""
     """Why there are no figures."""
     effort: int = 0
@@ -101,7 +103,9 @@ def build(ways: Sequence[SearchWay], folder: Path, say: Callable[[str], None]) -
 def ask(ways: Sequence[SearchWay], folder: Path) -> list[Found]:
     """All queries of the folder to all ways, of which the first is exact and says what is right."""
     judge = Judge(folder)
-    found = [Found(len(judge.vectors), way.name) for way in ways]
+    found = [
+        Found(len(judge.vectors), way.name, versions(way.python, way.packages)) for way in ways
+    ]
     asked: list[tuple[Asked, Found]] = []
     with ExitStack() as stack:
         for way, one in zip(ways, found, strict=True):
@@ -183,7 +187,6 @@ def row(one: Found) -> tuple[str, ...]:
         f"{one.vectors:,}",
         one.name,
         f"{one.build_s:,.1f}" if one.build_s else "–",
-        f"{one.peak_mb:,.0f}" if one.build_s else "–",
         f"{one.file_mb:,.0f}",
         f"{one.open_s:.2f}",
         f"{one.memory_mb:,.0f}",
@@ -195,8 +198,10 @@ def row(one: Found) -> tuple[str, ...]:
 
 
 def shown(found: Sequence[Found]) -> str:
-    """The Markdown table."""
-    return table(HEADS, rows(found))
+    """The Markdown table, and the versions."""
+    packages = {name: version for one in found for name, version in one.versions.items()}
+    said = ", ".join(f"{name} {version}" for name, version in packages.items())
+    return f"{table(HEADS, rows(found))}\n\n{said}"
 
 
 def recorded(found: Sequence[Found]) -> list[dict[str, object]]:

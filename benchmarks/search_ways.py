@@ -37,15 +37,15 @@ class SearchWay:
 
 
 def all_ways(peers: Path, size: int) -> list[SearchWay]:
-    """NumPy first, which says what is right. Of ours, both, and the one that users get is marked."""
+    """NumPy first, which says what is right; of ours both, with a mark at what users get."""
     here, faiss = Path(sys.executable), peers / "faiss" / "bin" / "python"
     exactly = size <= Settings.exact_limit
     marks = (" (chosen)", "") if exactly else ("", " (chosen)")
     ours = ("mmembed", "images.usearch", ("mmembed", "usearch", "numkong"))
-    theirs = ("faiss-cpu", "numpy")
+    by_hand, theirs = ("numpy",), ("faiss-cpu", "numpy")
     ef = f"{graph.CONNECTIVITY}/{graph.EXPANSION_ADD}/{graph.EXPANSION_SEARCH}"
     return [
-        SearchWay(REFERENCE, here, "baselines.numpy_search", "", "numpy", "vectors.npy", ("numpy",)),
+        SearchWay(REFERENCE, here, "baselines.numpy_search", "", "numpy", "vectors.npy", by_hand),
         SearchWay(f"mmembed, exact{marks[0]}", here, "our_search", "exact", *ours),
         SearchWay(f"mmembed, HNSW {ef}{marks[1]}", here, "our_search", "hnsw", *ours),
         SearchWay("faiss, flat", faiss, "peers.faiss", "flat", "faiss-flat", "faiss-flat.index",

@@ -31,18 +31,20 @@ def clustered(count: int, dim: int, seed: int) -> Vectors:
 
 def prepare(folder: Path, count: int, queries: int, source: Path | None) -> None:
     """Write `vectors.npy`, float16 (count, dim), and `queries.npy`, float32 (queries, dim),
-    unit-norm, unless they are there. source: rows of an .npy file, the last ones as queries, in
-    place of clustered ones. Raises ValueError where it has too few."""
-    if (folder / "queries.npy").exists():
-        return
+    unit-norm; vectors that are there stay, as indices were built of them. source: rows of an
+    .npy file, the last ones as queries, in place of clustered ones. Raises ValueError where it
+    has too few."""
     folder.mkdir(parents=True, exist_ok=True)
+    kept = folder / "vectors.npy"
     if source is None:
-        vectors, asked = clustered(count, DIM, seed=1), clustered(queries, DIM, seed=2)
-    else:
-        rows = np.load(source, mmap_mode="r")
-        if rows.ndim != 2 or len(rows) < count + queries:
-            wanted = f"{count + queries:,} rows: {count:,} vectors and {queries:,} queries"
-            raise ValueError(f"{source}: holds {rows.shape}; expected at least {wanted}")
-        vectors, asked = unit(rows[:count]).astype(np.float16), rows[-queries:]
-    np.save(folder / "vectors.npy", vectors)
-    np.save(folder / "queries.npy", unit(asked))
+        np.save(folder / "queries.npy", unit(clustered(queries, DIM, seed=2)))
+        if not kept.exists():
+            np.save(kept, clustered(count, DIM, seed=1))
+        return
+    rows = np.load(source, mmap_mode="r")
+    if rows.ndim != 2 or len(rows) < count + queries:
+        wanted = f"{count + queries:,} rows: {count:,} vectors and {queries:,} queries"
+        raise ValueError(f"{source}: holds {rows.shape}; expected at least {wanted}")
+    np.save(folder / "queries.npy", unit(rows[-queries:]))
+    if not kept.exists():
+        np.save(kept, unit(rows[:count]).astype(np.float16))

@@ -45,9 +45,10 @@ class Index(Protocol):
 
 def portions(folder: Path) -> Iterator[tuple[int, NDArray[np.float16]]]:
     """The vectors in portions, each with the place of its first."""
-    vectors = np.load(folder / "vectors.npy", mmap_mode="r")
-    for start in range(0, len(vectors), BATCH):
-        yield start, np.asarray(vectors[start : start + BATCH])
+    path = folder / "vectors.npy"
+    for start in range(0, len(np.load(path, mmap_mode="r")), BATCH):
+        # Opened anew each time: pages of a file that stays mapped would count as the index's.
+        yield start, np.array(np.load(path, mmap_mode="r")[start : start + BATCH])
 
 
 def unit(vectors: NDArray[Any]) -> Rows:
