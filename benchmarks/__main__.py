@@ -7,17 +7,18 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import end_to_end, engines, growth, pictures, weights
+from benchmarks import end_to_end, engines, growth, pictures, search, search_ways, vectors, weights
 from benchmarks.peers.build import build
 from benchmarks.report import Report
 from benchmarks.ways import DEFAULT_ENGINE, REFERENCE, all_ways
 
 CACHE = Path("~/.cache/mmembed-bench")
 EXPORTER = "sentence-transformers"  # the peer whose environment can write ONNX
-PARTS = ("peers", "ways", "engines", "growth")
+PARTS = ("peers", "ways", "engines", "growth", "search")
 PICTURES = {"640x480": 256, "2MP": 128, "12MP": 64}
 BATCHES = (1, 8, 16, 32, 128)
 GROWTH = (500, 5_000, 50_000)
+COLLECTIONS = (10_000, 100_000, 1_000_000)
 QUICK_PICTURES = 4
 
 
@@ -40,6 +41,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
     made.add_argument("--seconds", type=float, default=3.0, help="for an engine and batch size")
     made.add_argument("--growth", type=int, nargs="+", default=list(GROWTH), metavar="IMAGES")
+    made.add_argument("--collections", type=int, nargs="+", default=list(COLLECTIONS),
+                      metavar="VECTORS", help="of the search part")  # fmt: skip
+    made.add_argument("--vectors", type=Path, metavar="FILE.npy",
+                      help="rows to search in; the last of them are the queries")  # fmt: skip
+    made.add_argument("--queries", type=int, default=400)
+    made.add_argument("--build-only", action="store_true", help="of the search part")
     return made
 
 
@@ -54,6 +61,7 @@ def asked() -> argparse.Namespace:
     if found.quick:
         found.sizes, found.repeats, found.pictures = ["640x480"], 1, QUICK_PICTURES
         found.batches, found.seconds, found.growth = [1, 8], 0.2, [20, 200]
+        found.collections, found.queries = [1000], 20
     return found
 
 
@@ -74,6 +82,8 @@ def main() -> None:
     if "growth" in options.parts:
         grown = growth.measure(options.cache, options.growth)
         report.add("Growth", growth.shown(grown), growth.recorded(grown))
+    if "search" in options.parts:
+        run_search(options, report)
 
 
 def saved_weights(options: argparse.Namespace) -> Path:
@@ -101,6 +111,25 @@ def run_ways(options: argparse.Namespace, report: Report) -> None:
             f"{size}: JPEG files of {megabytes:.2f} MB to vectors, {count} and {2 * count} of them"
         )
         report.add(title, end_to_end.shown(timings), end_to_end.recorded(timings))
+
+
+def run_search(options: argparse.Namespace, report: Report) -> None:
+    """A section for every number of vectors; indices that were built before are not built anew."""
+    source = options.vectors and options.vectors.expanduser()
+    kind = source.stem if source else "clustered"
+    for count in options.collections:
+        folder = options.cache / "search" / f"{kind}-{count}"
+        vectors.prepare(folder, count, options.queries, source)
+        ways = [
+            way for way in search_ways.all_ways(options.peers, count)
+            if not options.only or way.name == search_ways.REFERENCE
+            or any(word in way.name for word in options.only)
+        ]  # fmt: skip
+        search.build(ways, folder, lambda text: print(text, file=sys.stderr))
+        if not options.build_only:
+            found = search.ask(ways, folder)
+            title = f"Search: {count:,} {kind} vectors, {options.queries} queries"
+            report.add(title, search.shown(found), search.recorded(found))
 
 
 if __name__ == "__main__":

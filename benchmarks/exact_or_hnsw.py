@@ -2,38 +2,33 @@
 
 All ways answer the same queries over the same clustered unit vectors, in turns, in one run:
 
-    python benchmarks/exact_or_hnsw.py --dim 512 --sizes 10000 100000 1000000 --json out.json
+    python -m benchmarks.exact_or_hnsw --dim 512 --sizes 10000 100000 1000000 --json out.json
 
 Prints a table and, with --json, writes the same figures to a file: seconds to build, memory and
 file in MB, median and 99th percentile of a search for the best ten in milliseconds, and recall@10
-against exact search. With faiss installed, its flat index and its HNSW stand beside ours. A
-million vectors of 512 dimensions take about 4 GB, and 5 more with faiss. `exact_limit` in
+against exact search. A million vectors of 512 dimensions take about 4 GB. `exact_limit` in
 mmembed/config.py is chosen from it, and EXPANSION_SEARCH in mmembed/index/graph.py (compare
-others with --expansions).
+others with --expansions). Beside other projects: `python -m benchmarks search`.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.vectors import BATCH, DIM, Vectors, clustered
 from mmembed.index import VectorView, graph
 from mmembed.index.scan import Scan
 
 K = 10
-CLUSTERS = 1000
-NOISE = 0.7
-BATCH = 10_000
 MB = 2**20
 
 Search = Callable[[NDArray[np.float32]], NDArray[np.int64]]
@@ -53,25 +48,12 @@ class Way:
     recall: float = 0.0
 
 
-def clustered(count: int, dim: int, seed: int) -> NDArray[np.float16]:
-    """float16 (count, dim), near unit-norm: points around random centres, as embeddings lie."""
-    centres = np.random.default_rng(0).normal(size=(CLUSTERS, dim)).astype("f4")
-    random = np.random.default_rng(seed)
-    found = np.empty((count, dim), dtype=np.float16)
-    for start in range(0, count, BATCH):
-        part = found[start : start + BATCH]
-        rows = random.normal(size=part.shape).astype("f4") * NOISE
-        rows += centres[random.integers(CLUSTERS, size=len(part))]
-        part[:] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return found
-
-
 def progress(text: str) -> None:
     """Say on standard error what is being done."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
-def batches(vectors: NDArray[np.float16]) -> Iterator[tuple[range, NDArray[np.float16]]]:
+def batches(vectors: Vectors) -> Iterator[tuple[range, Vectors]]:
     """Portions with their ids, which count from 0; every hundred thousand are reported."""
     for start in range(0, len(vectors), BATCH):
         if start % (10 * BATCH) == 0:
@@ -80,7 +62,7 @@ def batches(vectors: NDArray[np.float16]) -> Iterator[tuple[range, NDArray[np.fl
         yield range(start, start + len(part)), part
 
 
-def our_ways(vectors: NDArray[np.float16], expansions: list[int]) -> Iterator[tuple[Way, Search]]:
+def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Search]]:
     """Exact search first, by which the others are judged; then HNSW with rescoring."""
     size, dim = vectors.shape
     view = VectorView(Path("unused"), kind="image", dim=dim, exact_limit=size)
@@ -104,30 +86,11 @@ def our_ways(vectors: NDArray[np.float16], expansions: list[int]) -> Iterator[tu
         yield Way(size, name, build_s, memory, file), lambda q, e=one: search(q, 0, e)
 
 
-def faiss_ways(vectors: NDArray[np.float16]) -> Iterator[tuple[Way, Search]]:
-    """faiss's exact and HNSW indices over float32, where it is installed."""
-    if importlib.util.find_spec("faiss") is None:
-        return
-    faiss: Any = importlib.import_module("faiss")
-    size, dim = vectors.shape
-    hnsw = faiss.IndexHNSWFlat(dim, 16, faiss.METRIC_INNER_PRODUCT)
-    hnsw.hnsw.efConstruction, hnsw.hnsw.efSearch = 128, 256
-    for name, index in (("faiss flat", faiss.IndexFlatIP(dim)), ("faiss HNSW 16/128/256", hnsw)):
-        progress(name)
-        started = time.perf_counter()
-        for _, part in batches(vectors):
-            index.add(part.astype(np.float32))
-        built = time.perf_counter() - started
-        links = 2 * 16 * 4 if index is hnsw else 0
-        stored = size * (dim * 4 + links) / MB  # its files hold the same; not copied to be counted
-        yield Way(size, name, built, stored, stored), lambda q, i=index: i.search(q[None], K)[1][0]
-
-
 def compare(size: int, dim: int, queries: int, expansions: list[int]) -> list[Way]:
     """Every way over `size` vectors, asked in turns; recall is the share of exact search's
     best ten that a way found."""
     vectors = clustered(size, dim, seed=1)
-    ways = [*our_ways(vectors, expansions), *faiss_ways(vectors)]
+    ways = list(our_ways(vectors, expansions))
     asked = clustered(queries, dim, seed=2).astype(np.float32)
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     times = np.zeros((len(ways), queries))
@@ -152,7 +115,7 @@ def compare(size: int, dim: int, queries: int, expansions: list[int]) -> list[Wa
 def main() -> None:
     """Print a table, and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--dim", type=int, default=512)
+    parser.add_argument("--dim", type=int, default=DIM)
     parser.add_argument("--sizes", nargs="+", default=["10000,50000,100000"], help="also a,b,c")
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--expansions", type=int, nargs="+", default=[graph.EXPANSION_SEARCH])

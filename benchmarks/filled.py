@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.exact_or_hnsw import BATCH, clustered
+from benchmarks.vectors import BATCH, clustered
 from mmembed import Settings, load_encoder
 from mmembed.catalog import Catalog, ImageEntry, Model
 

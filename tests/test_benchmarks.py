@@ -14,13 +14,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import accelerator, card
+from benchmarks import accelerator, card, search, vectors
 from benchmarks.agreement import Disagreement, check, lowest_cosine
 from benchmarks.end_to_end import measure, rows
 from benchmarks.engines import limit_of
 from benchmarks.measurement import Repeated, fastest, startup_seconds, steady_rate, table
 from benchmarks.pictures import commented, fill, photograph
 from benchmarks.processes import RunFailed, run
+from benchmarks.search_ways import all_ways
 from benchmarks.ways import Group
 from mmembed.encoder.preprocessing import Preprocessing
 
@@ -213,3 +214,44 @@ def test_without_a_card_the_benchmark_says_what_is_missing(
         accelerator.main()
     assert ended.value.code == 2
     assert "is missing" in capsys.readouterr().err
+
+
+def test_vectors_are_kept_and_are_of_unit_length(tmp_path: Path) -> None:
+    rows = np.random.default_rng(3).normal(size=(50, 8)).astype(np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    vectors.prepare(tmp_path / "some", 40, 10, tmp_path / "rows.npy")
+    kept, asked = (np.load(tmp_path / "some" / f"{name}.npy") for name in ("vectors", "queries"))
+    assert (kept.dtype, kept.shape, asked.dtype) == (np.float16, (40, 8), np.float32)
+    assert np.allclose(asked, rows[40:] / np.linalg.norm(rows[40:], axis=1, keepdims=True))
+    with pytest.raises(ValueError, match="expected at least 51 rows: 40 vectors and 11 queries"):
+        vectors.prepare(tmp_path / "more", 40, 11, tmp_path / "rows.npy")
+
+
+def test_search_is_judged_by_scores_and_ways_that_fail_stay_in_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every second of 40 vectors is there twice, so that an answer may name either."""
+    rows = np.random.default_rng(3).normal(size=(20, 8)).repeat(2, axis=0)
+    np.save(tmp_path / "rows.npy", np.concatenate([rows, rows[:6]]))
+    folder = tmp_path / "built"
+    vectors.prepare(folder, 40, 6, tmp_path / "rows.npy")
+    monkeypatch.setattr(search, "PAUSE", 0)
+    ways = all_ways(tmp_path / "nowhere", 40)
+    said: list[str] = []
+    search.build(ways, folder, said.append)
+    assert "faiss-flat: not installed: faiss" in said
+    numpy, exact, hnsw, *theirs = search.ask(ways, folder)
+    assert [one.name for one in (numpy, exact)] == ["NumPy", "mmembed, exact (chosen)"]
+    for one in (numpy, exact, hnsw):
+        assert set(one.recalls) == {1.0}
+        assert (len(one.ms), min(one.ms) > 0, one.open_s > 0) == (6, True, True)
+    assert [one.reason for one in theirs] == ["not built", "not built"]
+    table = search.rows([numpy, theirs[0]])
+    assert table[0][8] == "1.0000"
+    assert table[1][2] == "not timed: not built"
+    judge = search.Judge(folder)
+    judge.tenth[0] = float(np.sort(judge.scores(0, range(40)))[-10])
+    best = np.argsort(-judge.scores(0, range(40)))[:10].tolist()
+    assert judge.recall(0, best) == 1.0
+    assert judge.recall(0, [best[0]] * 10) == 0.1, "the same one twice is found once"
+    assert judge.recall(0, best[:5] + [-1] * 5) == 0.5

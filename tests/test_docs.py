@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from prometheus_client import generate_latest
 
 from mmembed.cli import COMMANDS
 from mmembed.collection import Collection
 from mmembed.config import Settings, describe
 from mmembed.server import create_app
+from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +55,24 @@ def test_every_command_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     for command in COMMANDS:
         assert f"mmembed {command}" in readme
+
+
+def test_vectors_are_exported_as_the_document_says(
+    index: Index, picture: MakePicture, tmp_path: Path
+) -> None:
+    picture("red.png", "red")
+    picture("blue.png", "blue")
+    index()
+    [program] = re.findall(r"```python\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
+    command = [sys.executable, "-c", program, str(tmp_path / "data")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    items = [json.loads(line) for line in printed.splitlines()]
+    assert sorted(Path(one["path"]).name for one in items) == ["blue.png", "red.png"]
+    encoder = FakeEncoder()
+    for one in items:
+        with Image.open(one["path"]) as image:
+            [expected] = encoder.embed_preprocessed(encoder.preprocess(image)[None])
+        assert np.allclose(one["vector"], expected, atol=1e-3)
 
 
 def test_links_of_the_documents_lead_somewhere() -> None:

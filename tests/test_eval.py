@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -388,6 +389,28 @@ def test_comparing_a_model_with_itself_and_with_a_blind_one(
     assert "contains 0" in same.tables()[0][1][0][-1]
 
 
+def test_engines_of_one_model_are_compared_by_their_vectors_too(
+    bench: OpenBench, photos: Path, tmp_path: Path
+) -> None:
+    """Cosines by hand: 1 and 0.8. Two models have none: their vectors are not of one space."""
+    for name, red in (("one.png", 10), ("two.png", 20)):
+        Image.new("RGB", (8, 8), (red, 0, 0)).save(photos / name)
+    rows = "one.png,one\ntwo.png,two\n"
+    data = read_captioned(write(tmp_path / "captions.csv", f"image,caption\n{rows}"), photos)
+    texts: dict[str, Sequence[float]] = {"one": (1, 0, 0), "two": (0, 1, 0)}
+    exact = FixedEncoder({10: (1, 0, 0), 20: (0, 1, 0)}, texts, "exact")
+    coarse = FixedEncoder({10: (1, 0, 0), 20: (0, 0.8, 0.6)}, texts, "coarse")
+    other = compare_retrieval(bench(exact, coarse), ("exact", "coarse"), data)
+    assert other.agreement is None
+    assert other.as_json()["cosine"] is None
+    coarse.fingerprint, coarse.engine = exact.fingerprint, "coarse"
+    same = compare_retrieval(bench(exact, coarse), ("exact", "coarse"), data)
+    assert (same.first.engine, same.second.engine) == ("fake", "coarse")
+    assert same.agreement is not None
+    assert same.agreement.mean == pytest.approx(0.9)
+    assert same.as_json()["cosine"]["lowest"] == pytest.approx(0.8)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [
@@ -614,6 +637,34 @@ def test_command_line_of_compare(captions: Path, tmp_path: Path) -> None:
     finished = fake("retrieval", captions, "--compare", "a", "b", "--model", "c", *data)
     assert finished.returncode == 2
     assert "--compare names both models" in finished.stderr
+
+
+def test_command_line_of_engines(tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for path in sorted(GALLERY.iterdir())[:20]:
+        shutil.copy(path, pictures)
+    asked = ("--model", "bundled", "--data", tmp_path / "d")
+    two = ("--engines", "torch-float32", "torch-onednn")
+    finished = command("mmembed", "retrieval", pictures, *two, *asked)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    first, second, over, cosine, *_ = finished.stdout.splitlines()
+    assert first.startswith("A: bundled, torch-float32; images: 0 from cache, 10 embedded")
+    assert second.startswith("B: bundled, torch-onednn; images: 0 from cache, 10 embedded")
+    assert over == "over 10 images with 10 captions"
+    said = re.match(
+        r"cosine between A's and B's vectors of an image: (\S+) on average, (\S+)", cosine
+    )
+    assert said is not None
+    assert float(said[1]) >= float(said[2]) > 0.9999
+    for option, complaint in (
+        ("--engine", "--engine torch-float32: --engines names both engines; leave --engine out"),
+        ("--engines", "engine nothing: unknown"),
+    ):
+        names = ("torch-float32", "nothing")[: 1 if option == "--engine" else 2]
+        refused = command("mmembed", "retrieval", pictures, *two, option, *names, *asked)
+        assert refused.returncode == 2
+        assert complaint in refused.stderr
 
 
 def test_command_line_of_index(index: Index, picture: MakePicture, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ Measure how well a model knows your pictures, and what the index loses.
   mmembed eval retrieval captions.jsonl        pictures and their captions
   mmembed eval index                           HNSW against exact search
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
+  mmembed eval zero-shot pictures/ --engines torch-float32 openvino-int8
 
 Each has a --help of its own. Vectors are kept in DIR/eval: a second run takes seconds.
 """
@@ -132,9 +133,11 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     take = parser.add_argument
     take("dataset", type=Path, metavar="DATA", help="folder or manifest")
     take("--images", type=Path, metavar="DIR", help="where a manifest's file names begin")
-    take(
+    two = parser.add_mutually_exclusive_group().add_argument
+    two(
         "--compare", nargs=2, metavar=("A", "B"), help="two models side by side, instead of --model"
     )
+    two("--engines", nargs=2, metavar=("A", "B"), help="two engines of the model side by side")
     take("--batch-size", type=int, metavar="N", help=f"in one pass (default {Settings.batch})")
     take("--no-cache", action="store_true", help="embed everything, and keep nothing")
 
@@ -156,16 +159,16 @@ def _zero_shot(settings: Settings, asked: argparse.Namespace) -> Measured:
     )
     task = Task(data, labels, read_templates(asked.templates))
     with _bench(settings, asked) as bench:
-        if asked.compare:
-            return compare_zero_shot(bench, _models(asked), task)
+        if asked.compare or asked.engines:
+            return compare_zero_shot(*_two(bench, asked), task)
         return measure_zero_shot(bench, [bench.choice().name], task)[0]
 
 
 def _retrieval(settings: Settings, asked: argparse.Namespace) -> Measured:
     data = read_captioned(asked.dataset, asked.images, asked.only)
     with _bench(settings, asked) as bench:
-        if asked.compare:
-            return compare_retrieval(bench, _models(asked), data)
+        if asked.compare or asked.engines:
+            return compare_retrieval(*_two(bench, asked), data)
         return measure_retrieval(bench, [bench.choice().name], data)[0]
 
 
@@ -173,11 +176,17 @@ def _index(settings: Settings, asked: argparse.Namespace) -> Measured:
     return measure_index(settings, k=asked.k, queries=asked.queries)
 
 
-def _models(asked: argparse.Namespace) -> tuple[str, str]:
-    if asked.model:
-        raise InputError(f"--model {asked.model}: --compare names both models; leave --model out")
-    first, second = asked.compare
-    return first, second
+def _two(bench: Bench, asked: argparse.Namespace) -> tuple[Bench, tuple[str, str]]:
+    """The bench for two models or engines, and their names."""
+    option, names, one = "--compare", asked.compare, asked.model
+    what = "model"
+    if asked.engines:
+        option, names, one, what = "--engines", asked.engines, asked.engine, "engine"
+        bench = bench.of_engines()
+    if one:
+        raise InputError(f"--{what} {one}: {option} names both {what}s; leave --{what} out")
+    first, second = names
+    return bench, (first, second)
 
 
 @contextlib.contextmanager
@@ -229,13 +238,22 @@ def _headings(found: Measured) -> Sequence[str]:
     if isinstance(found, Comparison):
         first, second = found.first, found.second
         return (
-            f"A: {first.model}; {first.origin()}",
-            f"B: {second.model}; {second.origin()}",
+            f"A: {first.model}, {first.engine}; {first.origin()}",
+            f"B: {second.model}, {second.engine}; {second.origin()}",
             _over(first, len(_failures(found))),
+            *_agreement(found),
         )
     if isinstance(found, Report):
         return (f"{found.model}; {found.origin()}", _over(found, len(found.failures)))
     return (f"{found.folder}: searched exactly up to {found.exact_limit} vectors, then by HNSW",)
+
+
+def _agreement(found: Comparison) -> Sequence[str]:
+    if found.agreement is None:
+        return ()
+    mean, lowest = found.agreement.mean, found.agreement.lowest
+    return (f"cosine between A's and B's vectors of an image: {mean:.5f} on average, "
+            f"{lowest:.5f} at least",)  # fmt: skip
 
 
 def _over(report: Report, skipped: int) -> str:

@@ -62,7 +62,8 @@ def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
         name, measured = quantise_with(settings, paths, bar.update)
         bar.close()
     _print(name, [measured])
-    print(f"use it with --engine {measured.engine}; `mmembed eval … --engine` says what it loses")
+    compare = f"mmembed eval … --engines torch-float32 {measured.engine}"
+    print(f"use it with --engine {measured.engine}; `{compare}` says what it loses")
     return 0
 
 

@@ -1,13 +1,14 @@
 """How good is it? Figures with definitions, for any model, on anybody's pictures.
 
     datasets, labels → model (decode → embed, through embedding_cache)
-                     → zero_shot | retrieval → report
+                     → zero_shot | retrieval → report → comparison
     collection → index_recall → report
 
 metrics: what is counted; bootstrap: how far chance may have moved it.
 """
 
 from mmembed.eval.bootstrap import Difference, Figure
+from mmembed.eval.comparison import Comparison
 from mmembed.eval.datasets import (
     CaptionedImages,
     LabelledImages,
@@ -17,7 +18,7 @@ from mmembed.eval.datasets import (
 from mmembed.eval.index_recall import IndexReport, measure_index
 from mmembed.eval.labels import Labels, Templates, read_labels, read_templates
 from mmembed.eval.model import Bench
-from mmembed.eval.report import Comparison, Report
+from mmembed.eval.report import Report
 from mmembed.eval.retrieval import compare_retrieval, measure_retrieval
 from mmembed.eval.zero_shot import Task, compare_zero_shot, measure_zero_shot
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from mmembed.binding import chosen_model
 from mmembed.catalog import FILE_NAME, Catalog
 from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
-from mmembed.encoder import ModelChoice, loader
+from mmembed.encoder import ModelChoice, load_encoder, loader
 from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
@@ -64,6 +64,11 @@ class Bench:
             known = catalog.model()
             catalog.close()
         return chosen_model(self.settings.model, known)
+
+    def of_engines(self) -> Bench:
+        """This bench, on which the names of models are those of engines, of the settings' model."""
+        name, cache = self.choice().name, self.settings.cache
+        return replace(self, load=lambda engine: load_encoder(name, engine=engine, cache=cache))
 
     @contextmanager
     def model(self, name: str) -> Iterator[MeasuredModel]:

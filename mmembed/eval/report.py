@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from mmembed.eval.bootstrap import LEVEL, RESAMPLES, SEED, Difference, Figure
+from mmembed.eval.bootstrap import LEVEL, RESAMPLES, SEED, Figure
 from mmembed.eval.model import Counts
 from mmembed.types import Failure
 
@@ -42,6 +42,8 @@ class Report:
 
     task: str
     model: str
+    engine: str
+    """What ran the model."""
     fingerprint: str
     images: int
     """How many the figures are over."""
@@ -62,6 +64,7 @@ class Report:
         answer: dict[str, Any] = {
             "task": self.task,
             "model": self.model,
+            "engine": self.engine,
             "fingerprint": self.fingerprint,
             "images": self.images,
             **self.details,
@@ -78,7 +81,7 @@ class Report:
 
     def tables(self) -> list[Table]:
         """What a person reads first."""
-        rows = [(_spoken(name), *shown(name, figure)) for name, figure in self.figures.items()]
+        rows = [(spoken(name), *shown(name, figure)) for name, figure in self.figures.items()]
         tables: list[Table] = [(("figure", "value", "95 % interval"), rows)]
         worst = [one for one in self.classes[:WORST] if one.accuracy < 1]
         if worst:
@@ -100,36 +103,6 @@ class Report:
         return "; ".join(parts)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Two models on the same images."""
-
-    first: Report
-    second: Report
-    differences: Mapping[str, Difference]
-
-    def as_json(self) -> dict[str, Any]:
-        """Both reports, and the first's figures minus the second's."""
-        differences = {
-            name: {**asdict(one), "excludes_zero": one.excludes_zero}
-            for name, one in self.differences.items()
-        }
-        return {
-            "task": self.first.task,
-            "models": [self.first.as_json(), self.second.as_json()],
-            "differences": differences,
-        }
-
-    def tables(self) -> list[Table]:
-        """The figures side by side."""
-        rows = []
-        for name, figure in self.first.figures.items():
-            row = (_spoken(name), shown(name, figure)[0], shown(name, self.second.figures[name])[0])
-            rows.append((*row, *_difference(name, self.differences.get(name))))
-        heads = ("figure", "A", "B", "A − B", "95 % interval", "verdict")
-        return [(heads, rows)]
-
-
 def shown(name: str, figure: Figure) -> tuple[str, str]:
     """A figure and its interval, as percentages where it is a share of something."""
     write = _percent if name.split("_")[-1].isdigit() or "accuracy" in name else _plain
@@ -138,17 +111,8 @@ def shown(name: str, figure: Figure) -> tuple[str, str]:
     return write(figure.value), f"{write(figure.low)} to {write(figure.high)}"
 
 
-def _difference(name: str, found: Difference | None) -> tuple[str, str, str]:
-    if found is None:
-        return "", "", ""
-    value, interval = shown(name, Figure(found.value, found.low, found.high))
-    if not found.excludes_zero:
-        return value, interval, "no difference shown: the interval contains 0"
-    better = "higher" if found.value > 0 else "lower"
-    return value, interval, f"A is {better}: the interval excludes 0"
-
-
-def _spoken(name: str) -> str:
+def spoken(name: str) -> str:
+    """A figure's name for people."""
     return name.replace("_", " ").replace("recall at ", "recall@")
 
 

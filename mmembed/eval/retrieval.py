@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.eval import metrics
-from mmembed.eval.bootstrap import Statistic, bootstrap, compare
+from mmembed.eval.bootstrap import Statistic, bootstrap
+from mmembed.eval.comparison import Comparison, Counted, compared
 from mmembed.eval.datasets import CaptionedImages
 from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
-from mmembed.eval.report import Comparison, Report
+from mmembed.eval.report import Report
 from mmembed.types import Embeddings
 
 CUTOFFS = (1, 5, 10)
@@ -26,6 +27,7 @@ class Embedded:
     """All that a model had to be loaded for."""
 
     name: str
+    engine: str
     fingerprint: str
     images: EmbeddedImages
     texts: Embeddings
@@ -48,18 +50,16 @@ class Found:
 def measure_retrieval(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list[Report]:
     """A report per model, all over the images that every model could embed. Raises InputError
     where there is none, ModelError."""
-    return [report for report, _ in _measure(bench, models, data)]
+    return [one.report for one in _measure(bench, models, data)]
 
 
 def compare_retrieval(bench: Bench, models: tuple[str, str], data: CaptionedImages) -> Comparison:
-    """Two models side by side. Raises as `measure_retrieval`."""
-    (first, ours), (second, theirs) = _measure(bench, models, data)
-    return Comparison(first, second, compare(ours, theirs, first.images))
+    """Two models, or two engines of one, side by side. Raises as `measure_retrieval`."""
+    first, second = _measure(bench, models, data)
+    return compared(first, second)
 
 
-def _measure(
-    bench: Bench, models: Sequence[str], data: CaptionedImages
-) -> list[tuple[Report, dict[str, Statistic]]]:
+def _measure(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list[Counted]:
     captions = [text for texts in data.captions for text in texts]
     found, common = embed_with_each(
         bench, models, lambda model: _embed(model, data.paths, captions)
@@ -70,6 +70,7 @@ def _measure(
 def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) -> Embedded:
     return Embedded(
         name=model.encoder.name,
+        engine=model.encoder.engine,
         fingerprint=model.encoder.fingerprint,
         images=model.images(paths),
         texts=model.texts(captions),
@@ -122,14 +123,13 @@ def statistics(found: Found) -> dict[str, Statistic]:
     return figures
 
 
-def _report(
-    embedded: Embedded, common: NDArray[np.bool_], data: CaptionedImages
-) -> tuple[Report, dict[str, Statistic]]:
+def _report(embedded: Embedded, common: NDArray[np.bool_], data: CaptionedImages) -> Counted:
     owners = np.repeat(np.arange(len(data.paths)), [len(texts) for texts in data.captions])
     kept = common[owners]
     place = np.cumsum(common) - 1
+    rows = embedded.images.rows[common[embedded.images.kept]]
     found = find(
-        embedded.images.rows[common[embedded.images.kept]],
+        rows,
         embedded.texts[kept],
         place[owners[kept]],
     )
@@ -138,6 +138,7 @@ def _report(
     report = Report(
         task="retrieval",
         model=embedded.name,
+        engine=embedded.engine,
         fingerprint=embedded.fingerprint,
         images=n_images,
         over=f"{n_images} images with {n_texts} captions",
@@ -147,4 +148,4 @@ def _report(
         counts=embedded.counts,
         details={"captions": n_texts},
     )
-    return report, counted
+    return Counted(report, counted, rows)

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from mmembed import zeroshot
 from mmembed.eval import metrics
-from mmembed.eval.bootstrap import Figure, Statistic, bootstrap, compare
+from mmembed.eval.bootstrap import Figure, Statistic, bootstrap
+from mmembed.eval.comparison import Comparison, Counted, compared
 from mmembed.eval.datasets import LabelledImages
 from mmembed.eval.labels import Labels, Templates
 from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
-from mmembed.eval.report import ClassResult, Comparison, Confusion, Report
+from mmembed.eval.report import ClassResult, Confusion, Report
 from mmembed.types import Embeddings
 
 IMAGES_AT_ONCE = 1024
@@ -28,6 +29,7 @@ class Embedded:
     """All that a model had to be loaded for."""
 
     name: str
+    engine: str
     fingerprint: str
     logit_scale: float
     images: EmbeddedImages
@@ -67,18 +69,16 @@ class Task:
 def measure_zero_shot(bench: Bench, models: Sequence[str], task: Task) -> list[Report]:
     """A report per model, all over the images that every model could embed. Raises InputError
     where there is none, ModelError, QueryError."""
-    return [report for report, _ in _measure(bench, models, task)]
+    return [one.report for one in _measure(bench, models, task)]
 
 
 def compare_zero_shot(bench: Bench, models: tuple[str, str], task: Task) -> Comparison:
-    """Two models side by side. Raises as `measure_zero_shot`."""
-    (first, ours), (second, theirs) = _measure(bench, models, task)
-    return Comparison(first, second, compare(ours, theirs, first.images))
+    """Two models, or two engines of one, side by side. Raises as `measure_zero_shot`."""
+    first, second = _measure(bench, models, task)
+    return compared(first, second)
 
 
-def _measure(
-    bench: Bench, models: Sequence[str], task: Task
-) -> list[tuple[Report, dict[str, Statistic]]]:
+def _measure(bench: Bench, models: Sequence[str], task: Task) -> list[Counted]:
     found, common = embed_with_each(bench, models, lambda model: _embed(model, task))
     return [_report(one, common, task) for one in found]
 
@@ -86,6 +86,7 @@ def _measure(
 def _embed(model: MeasuredModel, task: Task) -> Embedded:
     return Embedded(
         name=model.encoder.name,
+        engine=model.encoder.engine,
         fingerprint=model.encoder.fingerprint,
         logit_scale=model.encoder.logit_scale,
         images=model.images(task.data.paths),
@@ -140,16 +141,15 @@ def statistics(found: Answers, classes: NDArray[np.int64], n_labels: int) -> dic
     return statistics
 
 
-def _report(
-    embedded: Embedded, common: NDArray[np.bool_], task: Task
-) -> tuple[Report, dict[str, Statistic]]:
+def _report(embedded: Embedded, common: NDArray[np.bool_], task: Task) -> Counted:
     labels = task.labels
     kept = np.flatnonzero(common)
     names = [task.data.classes[i] for i in kept]
     order = {name: position for position, name in enumerate(labels.of_class)}
     truth = np.array([labels.of_class[name] for name in names])
+    rows = embedded.images.rows[common[embedded.images.kept]]
     found = answers(
-        embedded.images.rows[common[embedded.images.kept]],
+        rows,
         embedded.matrix,
         truth,
         embedded.logit_scale,
@@ -160,6 +160,7 @@ def _report(
     report = Report(
         task="zero-shot",
         model=embedded.name,
+        engine=embedded.engine,
         fingerprint=embedded.fingerprint,
         images=len(kept),
         over=f"{len(kept)} images of {len(set(names))} classes, {len(labels.names)} labels",
@@ -174,7 +175,7 @@ def _report(
         classes=_classes(found, names, labels),
         confusions=_confusions(found, labels),
     )
-    return report, counted
+    return Counted(report, counted, rows)
 
 
 def _details(task: Task) -> dict[str, object]:

@@ -1,0 +1,92 @@
+"""Two models, or two engines of one model, on the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mmembed.eval.bootstrap import Difference, Figure, Statistic, compare
+from mmembed.eval.report import Report, Table, shown, spoken
+from mmembed.types import Embeddings
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A report, and what it was counted from."""
+
+    report: Report
+    statistics: Mapping[str, Statistic]
+    images: Embeddings
+    """float32 (n_images, dim), unit-norm: of the images that the figures are over."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Cosines between what two engines of a model make of the same image."""
+
+    mean: float
+    lowest: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two reports over the same images."""
+
+    first: Report
+    second: Report
+    differences: Mapping[str, Difference]
+    agreement: Agreement | None
+    """None for two models: their vectors are not of one space."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Both reports, and the first's figures minus the second's."""
+        differences = {
+            name: {**asdict(one), "excludes_zero": one.excludes_zero}
+            for name, one in self.differences.items()
+        }
+        return {
+            "task": self.first.task,
+            "models": [self.first.as_json(), self.second.as_json()],
+            "differences": differences,
+            "cosine": self.agreement and asdict(self.agreement),
+        }
+
+    def tables(self) -> list[Table]:
+        """The figures side by side."""
+        rows = []
+        for name, figure in self.first.figures.items():
+            row = (spoken(name), shown(name, figure)[0], shown(name, self.second.figures[name])[0])
+            rows.append((*row, *_difference(name, self.differences.get(name))))
+        heads = ("figure", "A", "B", "A − B", "95 % interval", "verdict")
+        return [(heads, rows)]
+
+
+def compared(first: Counted, second: Counted) -> Comparison:
+    """Side by side: both are over the same images."""
+    one, other = first.report, second.report
+    same = one.fingerprint == other.fingerprint
+    return Comparison(
+        one,
+        other,
+        compare(first.statistics, second.statistics, one.images),
+        agreement(first.images, second.images) if same else None,
+    )
+
+
+def agreement(ours: Embeddings, theirs: Embeddings) -> Agreement:
+    """Of float32 (n, dim) and (n, dim), unit-norm, row by row."""
+    cosines = np.einsum("nd,nd->n", ours, theirs, dtype=np.float64)
+    return Agreement(float(cosines.mean()), float(cosines.min()))
+
+
+def _difference(name: str, found: Difference | None) -> tuple[str, str, str]:
+    if found is None:
+        return "", "", ""
+    value, interval = shown(name, Figure(found.value, found.low, found.high))
+    if not found.excludes_zero:
+        return value, interval, "no difference shown: the interval contains 0"
+    better = "higher" if found.value > 0 else "lower"
+    return value, interval, f"A is {better}: the interval excludes 0"
