@@ -67,13 +67,13 @@ def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Sea
     size, dim = vectors.shape
     view = VectorView(Path("unused"), kind="image", dim=dim, exact_limit=size)
     started = time.perf_counter()
-    view.rebuild(batches(vectors), seq=1)
+    view.rebuild(batches(vectors), seq=1, graph=True)
     build_s = time.perf_counter() - started
     started = time.perf_counter()
     scan: Scan = view._scanned()
     scan_s = time.perf_counter() - started
     codes = sum(block.nbytes for block in scan.blocks) + scan.columns.nbytes + scan.ids.nbytes
-    index = view._graph._index
+    index = view._vectors._index
     memory, file = index.memory_usage / MB, index.serialized_length / MB
 
     def search(query: NDArray[np.float32], limit: int, expansion: int) -> NDArray[np.int64]:

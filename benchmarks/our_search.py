@@ -1,4 +1,4 @@
-"""mmembed's index: `exact`, or `hnsw`, over one snapshot that is opened as a collection's."""
+"""mmembed's index: `exact`, over vectors alone, or `hnsw`, opened as a collection's."""
 
 from __future__ import annotations
 
@@ -23,24 +23,28 @@ class Ours:
     """Searches exactly, or by the graph, whatever the size."""
 
     def __init__(self, variant: str) -> None:
-        self.exact_limit = ALL if variant == "exact" else 0
+        self.graph = variant == "hnsw"
         self.view: VectorView
 
     def build(self, folder: Path) -> float:
-        """The graph, which every collection has; exact search reads its vectors."""
+        """The vectors, with a graph over them if one is wanted."""
         started = time.perf_counter()
         self.view = self.empty(folder)
-        self.view.rebuild(self.numbered(folder), seq=1)
+        self.view.rebuild(self.numbered(folder), seq=1, graph=self.graph)
         seconds = time.perf_counter() - started
-        self.view.save(COLLECTION, FINGERPRINT, MARK)
+        if self.graph:
+            self.view.save(COLLECTION, FINGERPRINT, MARK)
         return seconds
 
     def open(self, folder: Path) -> None:
-        """Verify and map the snapshot. Raises RuntimeError where it is not to be trusted."""
+        """Read the vectors, or verify and map the snapshot. Raises RuntimeError where that is not
+        to be trusted."""
         self.view = self.empty(folder)
-        if not self.view.load(COLLECTION, FINGERPRINT):
-            raise RuntimeError(f"{self.view.path}: build it again")
         self.pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        if not self.graph:
+            self.view.rebuild(self.numbered(folder), seq=1, graph=False)
+        elif not self.view.load(COLLECTION, FINGERPRINT):
+            raise RuntimeError(f"{self.view.path}: build it again")
 
     def search(self, queries: Rows) -> NDArray[np.int64]:
         """int64 (m, 10). Several are asked at once by several threads, as a server does it."""
@@ -54,7 +58,7 @@ class Ours:
         """A view without vectors."""
         dim = np.load(folder / "queries.npy", mmap_mode="r").shape[1]
         path = folder / "images.usearch"
-        return VectorView(path, kind="image", dim=dim, exact_limit=self.exact_limit)
+        return VectorView(path, kind="image", dim=dim, exact_limit=0 if self.graph else ALL)
 
     @staticmethod
     def numbered(folder: Path) -> Iterator[tuple[range, NDArray[np.float16]]]:

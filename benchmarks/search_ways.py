@@ -41,13 +41,15 @@ def all_ways(peers: Path, size: int) -> list[SearchWay]:
     here, faiss = Path(sys.executable), peers / "faiss" / "bin" / "python"
     exactly = size <= Settings.exact_limit
     marks = (" (chosen)", "") if exactly else ("", " (chosen)")
-    ours = ("mmembed", "images.usearch", ("mmembed", "usearch", "numkong"))
+    packages = ("mmembed", "usearch", "numkong")
     by_hand, theirs = ("numpy",), ("faiss-cpu", "numpy")
     ef = f"{graph.CONNECTIVITY}/{graph.EXPANSION_ADD}/{graph.EXPANSION_SEARCH}"
     return [
         SearchWay(REFERENCE, here, "baselines.numpy_search", "", "numpy", "vectors.npy", by_hand),
-        SearchWay(f"mmembed, exact{marks[0]}", here, "our_search", "exact", *ours),
-        SearchWay(f"mmembed, HNSW {ef}{marks[1]}", here, "our_search", "hnsw", *ours),
+        SearchWay(f"mmembed, exact{marks[0]}", here, "our_search", "exact", "mmembed-exact",
+                  "vectors.npy", packages),
+        SearchWay(f"mmembed, HNSW {ef}{marks[1]}", here, "our_search", "hnsw", "mmembed-hnsw",
+                  "images.usearch", packages),
         SearchWay("faiss, flat", faiss, "peers.faiss", "flat", "faiss-flat", "faiss-flat.index",
                   theirs),
         SearchWay("faiss, HNSW 32/128", faiss, "peers.faiss", "hnsw", "faiss-hnsw",

@@ -22,6 +22,7 @@ from mmembed.encoder.prepared import Prepared
 from mmembed.engines import choice
 from mmembed.engines.choice import choose, usable
 from mmembed.engines.names import MIN_COSINE, Measured
+from mmembed.engines.torch_engine import TorchEngine
 from mmembed.engines.towers import ClassTokenTower, ShortTextTower
 from mmembed.errors import InputError, ModelError
 from tests.random_models import OPEN_CLIP, OPENAI, SMALL, cosines, picture, save_random
@@ -104,6 +105,36 @@ def test_the_fastest_that_is_exact_enough_is_chosen(
     engine, measured = choose("auto", load_model(model).towers, "cpu")
     assert engine.name == "openvino-float32"
     assert [one.exact_enough for one in measured] == [False, True, True]
+
+
+def test_what_slows_one_trial_does_not_decide(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The faster engine is tried while another program runs: a second look is taken in turns."""
+    first = {"openvino-float32": 3.0, "torch-float32": 5.0}
+    later = {"openvino-float32": 9.0, "torch-float32": 5.5}
+
+    def measure(self: Any, name: str, build: Any) -> Measured:
+        return Measured(name, first[name], 1.0, 1.0)
+
+    def in_turns(self: Any, engines: Any) -> dict[str, float]:
+        return {engine.name: later[engine.name] for engine in engines}
+
+    monkeypatch.setattr(choice.Trial, "measure", measure)
+    monkeypatch.setattr(choice.Trial, "in_turns", in_turns)
+    monkeypatch.setattr(choice, "usable", lambda device: list(first))
+    engine, measured = choose("auto", load_model(model).towers, "cpu")
+    assert engine.name == "openvino-float32"
+    assert [one.images_per_second for one in measured] == [9.0, 5.5]
+
+
+def test_engines_that_are_tried_in_turns_are_timed_without_what_prepares_them(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    towers = load_model(model).towers
+    engine = TorchEngine("torch-float32", towers)
+    trial = choice.Trial.of(towers, engine)
+    spent = iter([60.0, 4.0, 2.0, 8.0])
+    monkeypatch.setattr(choice, "_seconds", lambda run: next(spent))
+    assert trial.in_turns([engine]) == {"torch-float32": len(trial.pixels) / 2.0}
 
 
 def test_a_trial_tells_speed_and_nearness(model: str) -> None:

@@ -31,8 +31,9 @@ from mmembed.index.scoring import Ids, Rows, unit
 CONNECTIVITY = 16
 EXPANSION_ADD = 128
 EXPANSION_SEARCH = 512
-POOL = 256
-"""Candidates that HNSW is asked for, whatever k is: the order must not depend on k."""
+POOL = 64
+"""Candidates that HNSW is asked for, whatever k is: the order must not depend on k. How many are
+looked at on the way is EXPANSION_SEARCH."""
 SINGLE_THREAD_BELOW = 10_000
 """Small graphs that are built by several threads at once lose recall."""
 REBUILD_TOMBSTONES = 0.3
@@ -103,7 +104,7 @@ class Graph:
         return unit(np.vstack(self._index.get(ids.astype(np.uint64))))
 
     def pool(self, query: NDArray[np.float32]) -> Ids:
-        """The 256 vectors, or all, that HNSW finds nearest to a float32 (dim,) query."""
+        """The 64 vectors, or all, that HNSW finds nearest to a float32 (dim,) query."""
         found = self._index.search(query, min(POOL, len(self._index)))
         return np.asarray(found.keys).astype(np.int64)
 

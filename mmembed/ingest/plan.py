@@ -14,7 +14,7 @@ from mmembed.ingest.scan import FileStat, Scan
 from mmembed.types import Failure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """An image file on its way into the catalog, with what is said of it."""
 
