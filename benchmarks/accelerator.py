@@ -147,6 +147,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
     parser.add_argument("--cache", type=Path, default=CACHE, help="for weights and pictures")
     found = parser.parse_args()
+    if not 1 <= found.at_once <= 128:
+        parser.error(f"--at-once {found.at_once}: 1 to 128")
     found.cache = found.cache.expanduser().resolve()
     if found.quick:
         found.models, found.sizes, found.batches = ["bundled"], ["640x480"], [1, 8]

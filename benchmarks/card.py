@@ -81,7 +81,8 @@ class Model:
 
     def pixels(self, path: Path) -> NDArray[np.uint8]:
         """As `mmembed index` prepares a file, on the CPU: uint8 (height, width, 3)."""
-        return self.encoder.preprocess(decode(path, side=self.encoder.decode_side).image)
+        picture = decode(path, side=self.encoder.decode_side)
+        return self.encoder.preprocess(picture.image, picture.box)
 
     def by_cpu(self, files: Iterable[Path]) -> Iterator[NDArray[np.float32]]:
         """float32 (n, dim), batch after batch: decoded and resized by threads."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from mmembed.index import VectorView
 
 COLLECTION, FINGERPRINT, MARK = "benchmark", "benchmark", "benchmark"
 ALL = sys.maxsize
+CALLERS = 32
 
 
 class Ours:
@@ -40,7 +40,7 @@ class Ours:
         """Read the vectors, or verify and map the snapshot. Raises RuntimeError where that is not
         to be trusted."""
         self.view = self.empty(folder)
-        self.pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        self.pool = ThreadPoolExecutor(CALLERS)
         if not self.graph:
             self.view.rebuild(self.numbered(folder), seq=1, graph=False)
         elif not self.view.load(COLLECTION, FINGERPRINT):

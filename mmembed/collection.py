@@ -160,12 +160,13 @@ class Collection(Items):
         return report
 
     def rebuild(self) -> None:
-        """Build the views anew from the catalog."""
+        """Read the views anew from the catalog, build the graphs that are needed, and save them."""
         self._views.rebuild()
 
     def publish(self) -> None:
-        """Save the views, so that the next start need not follow what this one did."""
-        self._views.publish()
+        """Save the graphs that there are, so that the next start need not follow what this one
+        did; none is built."""
+        self._views.publish(build=False)
 
     # -- search ----------------------------------------------------------------------
 

@@ -49,8 +49,9 @@ class Items:
             captions=described,
             tags=tuple(tags),
         )
+        item = self.catalog.item(self.catalog.write([entry])[0])
         keep_thumbnail(self.catalog.folder, sha256, picture)
-        return self.catalog.item(self.catalog.write([entry])[0])
+        return item
 
     def add_caption(self, text: str, *, tags: Sequence[str] = ()) -> Item:
         """Index a caption that belongs to no image; the same text keeps its id."""

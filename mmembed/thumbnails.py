@@ -39,7 +39,7 @@ def prepare(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) -
     """Render a content at a size into the cache, unless it is there. Where the cache cannot be
     written, nothing happens."""
     path = _path(folder, sha256, size)
-    if not path.exists():
+    if not os.path.exists(path):  # Path.exists raises in a folder that may not be entered
         _keep(path, render())
 
 

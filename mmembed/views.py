@@ -26,8 +26,8 @@ class Views:
     """One view per kind, loaded at first use and brought up to the catalog at each.
 
     Few vectors are read from the catalog. Where there are more than `exact_limit`, publishing
-    builds a graph over them and saves it for the next start; until then they are searched
-    exactly, however many there are: nobody waits for a graph.
+    builds a graph over them and saves it, and who finds it there takes it; until then they are
+    searched exactly, however many there are: no start waits for a graph.
 
     The only locks that are held together are the publishing lock, this one's, a view's
     and the catalog's, taken in that order.
@@ -38,27 +38,23 @@ class Views:
         self._exact_limit = exact_limit
         self._views: dict[Kind, VectorView] = {}
         self._sizes: dict[Kind, int] = {}
+        self._seen: dict[Kind, int | None] = {}
+        """When the snapshot was published that was looked at last."""
         self._lock = threading.Lock()
 
     def view(self, kind: Kind) -> VectorView | None:
         """The view of a kind as of the catalog's last change; None while nothing was indexed."""
         with self._lock:
             model = self._catalog.model()
-            if model is None:
-                return None
-            view = self._views.get(kind)
-            if view is None:
-                view = self._views[kind] = self._open(kind, model)
-            self._follow(view, self._catalog.last_change())
-            self._sizes[kind] = len(view)
-            return view
+            return None if model is None else self._current(kind, model)
 
     def sizes(self) -> dict[Kind, int]:
         """Vectors in each view that is loaded, as of when it was last used."""
         return dict(self._sizes)  # asking the views would wait while one is rebuilt
 
-    def publish(self) -> None:
-        """Build the graphs that are missing, and save those that are newer than their snapshots.
+    def publish(self, *, build: bool = True) -> None:
+        """Save the graphs that are newer than their snapshots; first build those that are missing,
+        unless they are not wanted now.
 
         Where they cannot be saved, on a full disk for example, that is logged and nothing is
         lost but time: the next start searches exactly. Raises StoreBusy.
@@ -66,40 +62,33 @@ class Views:
         model = self._catalog.model()
         if model is None:
             return
-        for kind in KINDS:  # what takes long is done before anybody has to wait
-            self._large(kind, model)
+        kinds = KINDS if build else tuple(self._views)
+        for kind in kinds:  # what takes long is done before anybody has to wait
+            self._large(kind, model, build)
         with self._catalog.publishing_lock():
-            for kind in KINDS:
-                self._publish(kind, model)
+            for kind in kinds:
+                view = self._large(kind, model, build)
+                if view is None:
+                    self._discard(kind)
+                else:
+                    self._save(view, model)
 
-    def _large(self, kind: Kind, model: Model) -> VectorView | None:
-        """The view of a kind with a graph; None where there are too few for one."""
-        if self._catalog.extent(kind)[1] <= self._exact_limit:
+    def _large(self, kind: Kind, model: Model, build: bool) -> VectorView | None:
+        """The view of a kind; None where there are too few for a graph."""
+        if not self._is_large(kind):
             return None
         with self._lock:
-            view = self._views.get(kind)
-            if view is None:
-                view = self._views[kind] = self._open(kind, model)
-            self._follow(view, self._catalog.last_change())
-            if view.wants_graph:
-                self._rebuild(view, graph=True)
-            self._sizes[kind] = len(view)
-            return view
-
-    def _publish(self, kind: Kind, model: Model) -> None:
-        view = self._large(kind, model)
-        if view is None:
-            self._discard(kind)
-        elif view.saved_seq != view.seq:
-            self._save(view, model)
+            return self._current(kind, model, build=build)
 
     def rebuild(self) -> None:
         """Read every view anew from the catalog, build the graphs, and publish them."""
-        for kind in KINDS:
-            view = self.view(kind)
-            if view is not None:
-                with self._lock:
-                    self._rebuild(view, graph=len(view) > self._exact_limit)
+        model = self._catalog.model()
+        if model is None:
+            return
+        with self._lock:
+            for kind in KINDS:
+                view = self._current(kind, model)
+                self._read(view, graph=len(view) > self._exact_limit)
         self.publish()
 
     def _discard(self, kind: Kind) -> None:
@@ -112,24 +101,49 @@ class Views:
     def _save(self, view: VectorView, model: Model) -> None:
         # Nobody follows meanwhile, so that the mark is that of the view's last change.
         with self._lock:
+            if not view.has_graph or view.saved_seq == view.seq:
+                return
             try:
                 mark = self._catalog.mark(view.seq)
                 view.save(self._catalog.identity, model.fingerprint, mark)
             except StoreError as error:
-                log.warning("%s; the next start will build the view anew", error)
+                log.warning("%s; the next start searches exactly", error)
 
     def _path(self, kind: Kind) -> Path:
         return self._catalog.folder / f"{kind}s.usearch"
 
-    def _open(self, kind: Kind, model: Model) -> VectorView:
-        limit = self._exact_limit
-        view = VectorView(self._path(kind), kind=kind, dim=model.dim, exact_limit=limit)
-        if self._catalog.extent(kind)[1] > limit:
-            if self._load(view, model):
-                return view
-            log.info("%s: searched exactly until the next indexing builds a graph", view.path)
-        self._rebuild(view, graph=False)
+    def _current(self, kind: Kind, model: Model, *, build: bool = False) -> VectorView:
+        """The view of a kind as of the catalog's last change, with a graph where one was
+        published, or is to be built."""
+        view = self._views.get(kind)
+        if view is None or view.wants_graph:
+            view = self._published(kind, model) or view
+        if view is None:
+            view = self._new(kind, model)
+            self._read(view, graph=build and self._is_large(kind))
+        self._follow(view, self._catalog.last_change())
+        if build and view.wants_graph:
+            self._read(view, graph=True)
+        self._views[kind] = view
+        self._sizes[kind] = len(view)
         return view
+
+    def _published(self, kind: Kind, model: Model) -> VectorView | None:
+        """The view in the snapshot, if there is one that can be trusted, that was not looked at
+        before, and that is needed."""
+        published_at = snapshot.published_at(self._path(kind))
+        if published_at == self._seen.get(kind) or not self._is_large(kind):
+            return None
+        self._seen[kind] = published_at
+        view = self._new(kind, model)
+        return view if self._load(view, model) else None
+
+    def _is_large(self, kind: Kind) -> bool:
+        return self._catalog.extent(kind)[1] > self._exact_limit
+
+    def _new(self, kind: Kind, model: Model) -> VectorView:
+        limit = self._exact_limit
+        return VectorView(self._path(kind), kind=kind, dim=model.dim, exact_limit=limit)
 
     def _load(self, view: VectorView, model: Model) -> bool:
         """Take the snapshot, if there is one that can be trusted."""
@@ -154,7 +168,7 @@ class Views:
                 return False
         return False
 
-    def _rebuild(self, view: VectorView, *, graph: bool) -> None:
+    def _read(self, view: VectorView, *, graph: bool) -> None:
         seq = self._catalog.last_change()
         view.rebuild(self._catalog.all_embeddings(view.kind), seq, graph=graph)
 
@@ -163,7 +177,7 @@ class Views:
             return
         if until < view.seq:
             log.warning("%s: the catalog went back; reading it anew", view.path)
-            self._rebuild(view, graph=False)
+            self._read(view, graph=False)
             return
         added, removed = self._catalog.changes(view.kind, view.seq, until)
         for start in range(0, len(added), FOLLOW_AT_ONCE):
@@ -172,4 +186,4 @@ class Views:
         view.apply((), NO_VECTORS, removed, until)
         if view.wants_rebuild:
             log.info("%s: many vectors were removed; reading the others anew", view.path)
-            self._rebuild(view, graph=False)
+            self._read(view, graph=False)

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from mmembed import zeroshot
+from mmembed.collection import Collection
 from mmembed.config import Settings
 from mmembed.errors import InputError, ManifestError, ModelError, QueryError
 from mmembed.eval import (
@@ -561,8 +562,11 @@ def test_a_small_collections_graph_is_measured_though_exact_search_is_used(
         assert (one.recall.value, one.in_use, one.queries) == (1, "exact", 20)
         assert 0 < one.exact.p50_ms <= one.exact.p95_ms
         assert 0 < one.hnsw.p50_ms <= one.hnsw.p95_ms
-    graph = measure_index(Settings.from_env({}, data=tmp_path / "data", exact_limit=10), k=5)
-    assert {one.in_use for one in graph.results} == {"hnsw"}
+    large = Settings.from_env({}, data=tmp_path / "data", exact_limit=10)
+    assert {one.in_use for one in measure_index(large, k=5).results} == {"exact"}  # no graph yet
+    with Collection(large) as collection:
+        collection.rebuild()
+    assert {one.in_use for one in measure_index(large, k=5).results} == {"hnsw"}
     with pytest.raises(InputError, match="30 images, 30 captions, too few for recall@40"):
         measure_index(settings, k=40)
 

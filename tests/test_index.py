@@ -232,6 +232,32 @@ def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
     assert 1 not in ids
 
 
+@pytest.mark.filterwarnings("error")
+def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many: Vectors) -> None:
+    """Those that ask for more than a graph gives read the scan, and wait for nobody who waits for
+    them."""
+    view = view_of(many[:400], exact_limit=400, graph=True)
+    stop = threading.Event()
+
+    def search(seed: int) -> int:
+        done = 0
+        while not stop.is_set():
+            ids = view.search(many[(seed + 7 * done) % 400], 60).ids.tolist()
+            assert len(set(ids)) == 60
+            done += 1
+        return done
+
+    pool = ThreadPoolExecutor(6)
+    searches = [pool.submit(search, seed) for seed in range(6)]
+    extra = list(range(401, 411))
+    for turn in range(60):
+        view.apply(extra, many[400:410].astype(np.float16), [], 401 + 2 * turn)
+        view.apply([], np.empty((0, 0), np.float16), extra, 402 + 2 * turn)
+    stop.set()
+    assert all(one.result(timeout=60) for one in searches)
+    pool.shutdown()
+
+
 def test_past_thirty_percent_of_tombstones_a_view_wants_to_be_rebuilt(
     many: Vectors, tmp_path: Path
 ) -> None:
@@ -674,7 +700,7 @@ def test_a_stale_snapshot_is_brought_up_to_date(
 
 
 @pytest.mark.parametrize("damage", ["missing", "garbage", "sidecar", "another"])
-def test_a_damaged_snapshot_is_rebuilt_with_the_same_answers(
+def test_a_damaged_snapshot_is_not_used_and_the_answers_stay_the_same(
     catalog: Catalog, entry: Entry, rebuilt: list[str], saved: VectorView, damage: str
 ) -> None:
     before = published(catalog, entry)
@@ -689,8 +715,12 @@ def test_a_damaged_snapshot_is_rebuilt_with_the_same_answers(
     else:
         for end in ("", ".json"):
             shutil.copy(f"{saved.path}{end}", f"{path}{end}")
-    assert answers(fresh(catalog)) == before
+    views = fresh(catalog)
+    assert answers(views) == before
     assert rebuilt == ["image"]
+    assert not views.view("image").has_graph  # type: ignore[union-attr]
+    views.publish()
+    assert answers(fresh(catalog)) == before
 
 
 def test_a_snapshot_of_another_collection_is_rebuilt(
@@ -868,6 +898,61 @@ def test_what_outgrows_its_limit_is_searched_exactly_until_it_is_published(
     views.publish()
     assert (rebuilt, view.has_graph, view.wants_graph) == (["image"], True, False)
     assert answers(views) == answers(fresh(catalog)) == exact
+
+
+def test_a_graph_that_another_process_published_is_taken(
+    catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry, rebuilt: list[str]
+) -> None:
+    fill(catalog, entry, 0, 40)
+    running = fresh(catalog)
+    exact = answers(running)
+    assert not running.view("image").has_graph  # type: ignore[union-attr]
+    fresh(open_catalog()).publish()
+    rebuilt.clear()
+    assert answers(running) == exact
+    assert running.view("image").has_graph  # type: ignore[union-attr]
+    running.publish()
+    assert rebuilt == []
+
+
+def test_a_damaged_graph_of_another_process_is_not_taken(
+    catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry
+) -> None:
+    fill(catalog, entry, 0, 40)
+    running = fresh(catalog)
+    exact = answers(running)
+    fresh(open_catalog()).publish()
+    (catalog.folder / "images.usearch").write_bytes(b"usearch")
+    assert answers(running) == exact
+    assert not running.view("image").has_graph  # type: ignore[union-attr]
+
+
+def test_publishing_without_building_builds_nothing(
+    catalog: Catalog, entry: Entry, rebuilt: list[str]
+) -> None:
+    fill(catalog, entry, 0, 40)
+    views = fresh(catalog)
+    answers(views)
+    rebuilt.clear()
+    views.publish(build=False)
+    assert rebuilt == []
+    assert list(catalog.folder.glob("*.usearch*")) == []
+
+
+def test_a_snapshot_that_cannot_be_deleted_is_no_failure(
+    catalog: Catalog,
+    entry: Entry,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    published(catalog, entry)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(snapshot, "discard", refuse)
+    fresh(catalog, exact_limit=40).publish()
+    assert "cannot be deleted: Permission denied" in caplog.text
 
 
 def test_many_threads_may_ask_while_others_write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -574,7 +575,11 @@ def test_shutting_down_publishes_and_closes_once(
 ) -> None:
     with serving(tmp_path, exact_limit=0) as (client, collection):
         add(client, "red")
-    assert (tmp_path / "images.usearch").exists()
+        collection.rebuild()
+        add(client, "blue")
+        stamp = tmp_path / "images.usearch.json"
+        assert json.loads(stamp.read_bytes())["count"] == 1
+    assert json.loads(stamp.read_bytes())["count"] == 2
     collection.close()
     assert not caplog.records
 

@@ -50,13 +50,32 @@ def test_who_waits_is_answered_with_the_others_that_wait() -> None:
     assert doubling.sizes == [1, 4, 4, 1]
 
 
-def test_an_error_reaches_those_who_were_answered_together_and_no_later_ones() -> None:
+def test_an_error_reaches_those_who_were_answered_together_and_no_others() -> None:
     doubling = Doubling()
-    doubling.go.set()
-    together = Together(doubling, most=4)
-    with pytest.raises(ValueError, match="minus one"):
-        together(-1)
+    together = Together(doubling, most=2)
+    with ThreadPoolExecutor(10) as threads:
+        first = threads.submit(together, 0)
+        assert doubling.begun.wait(10)
+        others = []
+        for number in (-1, 5, 6, 7):
+            others.append(threads.submit(together, number))
+            while len(together) < len(others):
+                pass
+        doubling.go.set()
+        assert first.result(10) == 0
+        for one in others[:2]:
+            with pytest.raises(ValueError, match="minus one"):
+                one.result(10)
+        assert [one.result(10) for one in others[2:]] == [12, 14]
     assert together(4) == 8
+
+
+def test_too_few_answers_are_an_error_and_not_the_end() -> None:
+    answers = iter([[], [1]])
+    together: Together[int, int] = Together(lambda numbers: next(answers), most=4)
+    with pytest.raises(ValueError, match="1 calls got 0 answers"):
+        together(1)
+    assert together(1) == 1
 
 
 def test_many_threads_get_their_own_answers() -> None:

@@ -118,13 +118,12 @@ class CatalogReader:
         self, kind: Kind, chunk: int = 10_000
     ) -> Iterator[tuple[list[int], NDArray[np.float16]]]:
         """Ids and float16 (n, dim) vectors of one kind by rising id, `chunk` rows at a time."""
-        last = 0
-        # The plus keeps SQLite from the index of kinds, by which it would sort all for every chunk.
-        sql = "SELECT id, embedding FROM vectors WHERE +kind = ? AND id > ? ORDER BY id LIMIT ?"
-        while rows := self._rows(sql, (kind, last, chunk)):
-            ids = [int(row[0]) for row in rows]
-            yield ids, stack([row[1] for row in rows])
-            last = ids[-1]
+        # The ids come from the index of kinds alone: the other kind's vectors are not read.
+        rows = self._rows("SELECT id FROM vectors WHERE kind = ?", (kind,))
+        ids = np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
+        del rows
+        for start in range(0, len(ids), chunk):
+            yield self.embeddings(ids[start : start + chunk].tolist())
 
     def count(self, kind: Kind | None = None, chosen: Filter = EVERYTHING) -> int:
         """How many items there are, of one kind or of all."""

@@ -59,12 +59,18 @@ def _fastest(trial: Trial, measured: list[Measured], build: Callable[[str], Engi
     """The best engine. One that comes near it is tried again beside it, in turns, and both keep
     the better of their figures: something else may have run during the first trial of one."""
     best, *others = sorted((one for one in measured if one.exact_enough), key=_worth, reverse=True)
-    rivals = [best, *(one for one in others[:1] if one.worth > RIVAL * best.worth)]
-    engines = {one.engine: build(one.engine) for one in rivals}
-    if len(rivals) > 1:
-        again = trial.in_turns(list(engines.values()))
-        measured[:] = [one.at_best(again.get(one.engine, 0.0)) for one in measured]
-    return engines[max((one for one in measured if one.engine in engines), key=_worth).engine]
+    engines = {best.engine: build(best.engine)}
+    for rival in others[:1]:
+        if rival.worth > RIVAL * best.worth:
+            try:
+                engines[rival.engine] = build(rival.engine)
+                again = trial.in_turns(list(engines.values()))
+            except Exception as error:  # the two may not fit into memory together
+                log.warning("engine %s is not tried again: %s", rival.engine, _line(error))
+                break
+            measured[:] = [one.at_best(again.get(one.engine, 0.0)) for one in measured]
+            best = max((one for one in measured if one.engine in engines), key=_worth)
+    return engines[best.engine]
 
 
 def _worth(one: Measured) -> float:

@@ -80,9 +80,13 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
         raise InputError(f"{settings.data}: holds no collection; fill it with `mmembed index`")
     catalog = Catalog(settings.data)
     try:
-        there = _with_graphs(catalog, Views(catalog, exact_limit=settings.exact_limit))
+        there = _filled(Views(catalog, exact_limit=settings.exact_limit))
+        in_use = {kind: _in_use(view) for kind, view in there.items()}
+        for kind, view in there.items():
+            if not view.has_graph:
+                view.rebuild(catalog.all_embeddings(kind), view.seq, graph=True)
         results = [
-            _measure(view, asked, _sample(catalog, there[asked], queries), k, settings.exact_limit)
+            _measure(view, asked, _sample(catalog, there[asked], queries), k, in_use[view.kind])
             for view in there.values()
             for asked in KINDS
             if asked in there and len(view) > k
@@ -103,14 +107,14 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
     return IndexReport(str(settings.data), settings.exact_limit, tuple(results), notes)
 
 
-def _with_graphs(catalog: Catalog, views: Views) -> dict[Kind, VectorView]:
-    """The views that hold anything; a graph that is missing is built in memory."""
+def _filled(views: Views) -> dict[Kind, VectorView]:
+    """The views that hold anything."""
     found = {kind: views.view(kind) for kind in KINDS}
-    there = {kind: view for kind, view in found.items() if view is not None and len(view)}
-    for kind, view in there.items():
-        if not view.has_graph:
-            view.rebuild(catalog.all_embeddings(kind), view.seq, graph=True)
-    return there
+    return {kind: view for kind, view in found.items() if view is not None and len(view)}
+
+
+def _in_use(view: VectorView) -> str:
+    return "hnsw" if view.has_graph and len(view) > view.exact_limit else "exact"
 
 
 def _sample(catalog: Catalog, view: VectorView, count: int) -> tuple[NDArray[np.int64], Embeddings]:
@@ -126,17 +130,15 @@ def _measure(
     asked: Kind,
     sample: tuple[NDArray[np.int64], Embeddings],
     k: int,
-    exact_limit: int,
+    in_use: str,
 ) -> IndexResult:
     ids, rows = sample
     # A query that is in the index itself would always find itself: it is left out.
     itself = ids if asked == view.kind else np.full(len(ids), -1)
     truth, exact = _search(view, rows, itself, k, exact_limit=len(view))
     graph, hnsw = _search(view, rows, itself, k, exact_limit=0)
-    view.exact_limit = exact_limit
     recalls = np.array([overlap(a, b) for a, b in zip(graph, truth, strict=True)])
     recall = bootstrap({"recall": partial(_mean, recalls)}, len(recalls))["recall"]
-    in_use = "hnsw" if len(view) > exact_limit else "exact"
     return IndexResult(view.kind, len(view), asked, len(ids), k, recall, exact, hnsw, in_use)
 
 

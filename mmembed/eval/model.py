@@ -20,6 +20,7 @@ from mmembed.catalog import FILE_NAME, Catalog
 from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
 from mmembed.encoder import ModelChoice, load_encoder, loader
+from mmembed.engines import INT8
 from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
@@ -121,8 +122,10 @@ class MeasuredModel:
 
     def _cache(self, content: Content) -> EmbeddingCache:
         if content not in self._caches:
-            folder = self.bench.settings.data / FOLDER if self.bench.cached else None
             encoder = self.encoder
+            # Quantised again, an engine has the name it had and other vectors.
+            cached = self.bench.cached and encoder.engine != INT8
+            folder = self.bench.settings.data / FOLDER if cached else None
             self._caches[content] = EmbeddingCache(
                 folder, f"{encoder.fingerprint}-{encoder.engine}", content, encoder.dim
             )

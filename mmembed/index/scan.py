@@ -1,4 +1,4 @@
-"""An int8 copy of the vectors: read once per query, it leaves few that may be among the best.
+"""An int8 copy of the vectors: reading it leaves few that may be among the best of a query.
 
 What the copy says of a cosine is off by no more than a bound that is known for every vector,
 so the few that it leaves include all the best, and exact scores of those are all it takes.
@@ -94,8 +94,9 @@ class Scan:
         """For each of some queries all vectors that may be among those it wants, in no order.
         The codes are read once for all of them."""
         coarse = [self.grid.asked(one.query, planes=1) for one in wanted]
-        parts = [about_each(coarse, block, self.columns[0, at]) for at, block in self._parts()]
-        about = np.hstack(parts) if parts else np.empty((len(wanted), 0))
+        about = np.empty((len(wanted), len(self)))
+        for at, block in self._parts():
+            about[:, at] = about_each(coarse, block, self.columns[0, at])
         found = []
         for one, asked, row in zip(wanted, coarse, about, strict=True):
             places = self._near(asked, row, self.columns, one.count)

@@ -57,6 +57,14 @@ def sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
+def published_at(path: Path) -> int | None:
+    """When a snapshot was published, in nanoseconds; None where there is none."""
+    try:
+        return sidecar(path).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
     """Publish a snapshot and its stamp; a reader sees the old pair, the new one, or a
     pair that does not match, which it will not trust. Raises OSError."""
@@ -79,14 +87,14 @@ def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        log.warning("%s: cannot be read (%s); rebuilding it", path, error)
+        log.warning("%s: cannot be read (%s); not used", path, error)
         return None
     if stamp.sealed(content) != stamp:
-        log.warning("%s: fails its checksum; rebuilding it", path)
+        log.warning("%s: fails its checksum; not used", path)
         return None
     for name in ("layout", "collection", "fingerprint", "kind", "dim"):
         if getattr(stamp, name) != getattr(expected, name):
-            log.warning("%s: is of another %s; rebuilding it", path, name)
+            log.warning("%s: is of another %s; not used", path, name)
             return None
     return content, stamp
 

@@ -49,7 +49,9 @@ class Together(Generic[Asked, Answer]):
             count = min(self._most, len(self._waiting))
             some = [self._waiting.popleft() for _ in range(count)]
         try:
-            answers = self._answer([asked for asked, _, _ in some])
+            answers = list(self._answer([asked for asked, _, _ in some]))
+            if len(answers) != len(some):
+                raise ValueError(f"{len(some)} calls got {len(answers)} answers")
             for (_, future, _), answer in zip(some, answers, strict=True):
                 future.set_result(answer)
         except BaseException as error:  # each caller raises it, as if it had called alone

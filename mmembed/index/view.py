@@ -39,7 +39,8 @@ class VectorView:
 
     Without a graph, search is exact, however many there are. One lock stands around every call
     of what holds the vectors. The scan, which exact search reads, is made at first need,
-    follows what comes and goes, and is read without the lock.
+    follows what comes and goes, and is read without the lock; who holds the lock must not wait
+    for others to read it.
     """
 
     def __init__(self, path: Path, *, kind: Kind, dim: int, exact_limit: int) -> None:
@@ -69,7 +70,7 @@ class VectorView:
     # -- following the catalog -------------------------------------------------------
 
     def load(self, collection: str, fingerprint: str) -> bool:
-        """Take the snapshot if it can be trusted; False where the view must be rebuilt.
+        """Take the snapshot if it can be trusted; False where there is none such.
 
         `mark` is then that of the snapshot: it is for the caller to compare it with the
         catalog's.
@@ -81,7 +82,7 @@ class VectorView:
         try:
             graph = Graph.opened(content, dim=self.dim, count=stamp.count, removed=stamp.removed)
         except StoreError as error:
-            log.warning("%s: %s; rebuilding it", self.path, error)
+            log.warning("%s: %s; not used", self.path, error)
             return False
         with self._lock:
             self._take(graph)
@@ -186,11 +187,10 @@ class VectorView:
 
     def search(self, query: NDArray[np.float32], count: int) -> Ranked:
         """The `count` nearest vectors to a unit-norm float32 (dim,) query."""
-        with self._lock:
-            graph = self._vectors
-            if isinstance(graph, Graph) and len(graph) > self.exact_limit:
-                return self._search_graph(graph, query, count)
-        return self._search_exactly(query, count, None)
+        head = self._head(query, count)
+        if head is None:
+            return self._search_exactly(query, count, None)
+        return head if count <= HEAD else self._with_tail(head, query, count)
 
     def nearest(
         self, query: NDArray[np.float32], count: int, among: Sequence[int] | None
@@ -232,11 +232,16 @@ class VectorView:
                 self._scan = Scan.of(self._vectors.ids(), self._vectors.rows)
             return self._scan
 
-    def _search_graph(self, graph: Graph, query: NDArray[np.float32], count: int) -> Ranked:
-        size = len(graph)
-        head = rank(graph.pool(query), graph.rows, query, min(count, HEAD), size=size)
-        if count <= HEAD:
-            return head
+    def _head(self, query: NDArray[np.float32], count: int) -> Ranked | None:
+        """What the graph finds, up to HEAD; None where it is not searched."""
+        with self._lock:
+            graph = self._vectors
+            if not isinstance(graph, Graph) or len(graph) <= self.exact_limit:
+                return None
+            pool = graph.pool(query)
+            return rank(pool, graph.rows, query, min(count, HEAD), size=len(graph))
+
+    def _with_tail(self, head: Ranked, query: NDArray[np.float32], count: int) -> Ranked:
         # The same results come first, however many are asked for; the rest follows on them.
         tail = self._search_exactly(query, 2 * count + MARGIN, None)
         after = (tail.scores < head.scores[-1]) | (
@@ -244,7 +249,7 @@ class VectorView:
         )
         ids = np.concatenate([head.ids, tail.ids[after]])[:count]
         scores = np.concatenate([head.scores, tail.scores[after]])[:count]
-        return Ranked(ids, scores, complete=count >= size)
+        return Ranked(ids, scores, complete=count >= len(self))
 
     def background(self, query: NDArray[np.float32]) -> Background:
         """Mean and standard deviation of the query's cosines with up to 1,024 vectors."""
