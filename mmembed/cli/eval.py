@@ -43,7 +43,8 @@ Measure how well a model knows your pictures, and what the index loses.
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
   mmembed eval zero-shot pictures/ --engines torch-float32 openvino-int8
 
-Each has a --help of its own. Vectors, but those of openvino-int8, are kept in DIR/eval: a second run takes seconds.
+Each has a --help of its own. Vectors are kept in DIR/eval, but those of openvino-int8: a
+second run takes seconds.
 """
 ZERO_SHOT = """\
 Say which label fits each picture, and count how often that is right.
