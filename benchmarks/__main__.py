@@ -7,17 +7,29 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import end_to_end, engines, growth, pictures, search, search_ways, vectors, weights
+from benchmarks import (
+    end_to_end,
+    engines,
+    growth,
+    over_http,
+    pictures,
+    search,
+    search_ways,
+    vectors,
+    weights,
+)
 from benchmarks.peers.build import build
 from benchmarks.report import Report
 from benchmarks.ways import DEFAULT_ENGINE, REFERENCE, all_ways
 
 CACHE = Path("~/.cache/mmembed-bench")
 EXPORTER = "sentence-transformers"  # the peer whose environment can write ONNX
-PARTS = ("peers", "ways", "engines", "growth", "search")
+PARTS = ("peers", "ways", "engines", "growth", "search", "http")
 PICTURES = {"640x480": 256, "2MP": 128, "12MP": 64}
 BATCHES = (1, 8, 16, 32, 128)
 GROWTH = (500, 5_000, 50_000)
+CLIENTS = (1, 8, 32, 128)
+SERVED = 100_000  # vectors in the collection that is served
 COLLECTIONS = (10_000, 100_000, 1_000_000)
 QUICK_PICTURES = 4
 
@@ -39,13 +51,19 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--pictures", type=int, help="in the shorter of the two runs of a way")
     made.add_argument("--repeats", type=int, default=3, help="turns that count")
     made.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
-    made.add_argument("--seconds", type=float, default=3.0, help="for an engine and batch size")
+    made.add_argument(
+        "--seconds", type=float, default=3.0, help="for an engine and batch size, or a load"
+    )
     made.add_argument("--growth", type=int, nargs="+", default=list(GROWTH), metavar="IMAGES")
     made.add_argument("--collections", type=int, nargs="+", default=list(COLLECTIONS),
                       metavar="VECTORS", help="of the search part")  # fmt: skip
     made.add_argument("--vectors", type=Path, metavar="FILE.npy",
                       help="rows to search in; the last of them are the queries")  # fmt: skip
     made.add_argument("--queries", type=int, default=400)
+    made.add_argument("--clients", type=int, nargs="+", default=list(CLIENTS),
+                      help="at once, of the http part")  # fmt: skip
+    made.add_argument("--served", type=int, default=SERVED, metavar="VECTORS",
+                      help="in the collection of the http part")  # fmt: skip
     made.add_argument("--build-only", action="store_true", help="of the search part")
     return made
 
@@ -62,6 +80,7 @@ def asked() -> argparse.Namespace:
         found.sizes, found.repeats, found.pictures = ["640x480"], 1, QUICK_PICTURES
         found.batches, found.seconds, found.growth = [1, 8], 0.2, [20, 200]
         found.collections, found.queries = [1000], 20
+        found.clients, found.served = [1, 2], 1000
     return found
 
 
@@ -84,6 +103,8 @@ def main() -> None:
         report.add("Growth", growth.shown(grown), growth.recorded(grown))
     if "search" in options.parts:
         run_search(options, report)
+    if "http" in options.parts:
+        run_http(options, report)
 
 
 def saved_weights(options: argparse.Namespace) -> Path:
@@ -130,6 +151,16 @@ def run_search(options: argparse.Namespace, report: Report) -> None:
             found = search.ask(ways, folder)
             title = f"Search: {count:,} {kind} vectors, {options.queries} queries"
             report.add(title, search.shown(found), search.recorded(found))
+
+
+def run_http(options: argparse.Namespace, report: Report) -> None:
+    """A section for the two servers."""
+    model = f"local-dir:{saved_weights(options) / 'open_clip'}"
+    found = over_http.measure(options.cache / "served" / str(options.served), model,
+                              options.served, options.clients, options.seconds,
+                              options.repeats)  # fmt: skip
+    report.add(f"Over HTTP, {options.served:,} vectors", over_http.shown(found),
+               over_http.recorded(found))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -21,16 +21,21 @@ from mmembed.catalog import Catalog, ImageEntry, Model
 
 
 def main() -> None:
-    """Write the vectors in batches, as an indexer does."""
+    """As the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--model", default="bundled")
     asked = parser.parse_args()
-    encoder = load_encoder(asked.model, cache=Settings.from_env().cache)
-    catalog = Catalog(asked.data)
+    fill(asked.data, asked.images, asked.model)
+
+
+def fill(data: Path, images: int, model: str) -> None:
+    """Write the vectors into a folder, in batches, as an indexer does."""
+    encoder = load_encoder(model, cache=Settings.from_env().cache)
+    catalog = Catalog(data)
     catalog.claim(Model(encoder.name, encoder.fingerprint, encoder.dim))
-    rows = clustered(asked.images, encoder.dim, seed=1)
+    rows = clustered(images, encoder.dim, seed=1)
     for start in range(0, len(rows), BATCH):
         print(f"{start:,} of {len(rows):,}", file=sys.stderr)
         catalog.write(

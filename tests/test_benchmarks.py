@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import accelerator, card, search, vectors
+from benchmarks import accelerator, card, over_http, search, vectors
 from benchmarks.agreement import Disagreement, check, lowest_cosine
 from benchmarks.end_to_end import measure, rows
 from benchmarks.engines import limit_of
@@ -255,3 +255,22 @@ def test_search_is_judged_by_scores_and_ways_that_fail_stay_in_the_table(
     assert judge.recall(0, best) == 1.0
     assert judge.recall(0, [best[0]] * 10) == 0.1, "the same one twice is found once"
     assert judge.recall(0, best[:5] + [-1] * 5) == 0.5
+
+
+def test_servers_are_compared_within_each_turn() -> None:
+    def one(server: str, rates: tuple[float, ...], p50: tuple[float, ...]) -> over_http.Loaded:
+        some = Repeated(rates), Repeated(p50), Repeated(p50)
+        return over_http.Loaded("search", 8, server, *some)
+
+    found = [
+        one(over_http.OURS, (100.0, 60.0), (5.0, 10.0)),
+        one(over_http.PLAIN, (10.0, 3.0), (50.0, 200.0)),
+    ]
+    ours = over_http.shown(found).splitlines()[2]
+    assert "15.0 (10.0–20.0) | 15.0 (10.0–20.0)" in ours
+
+
+def test_a_server_that_ends_is_told_of() -> None:
+    with pytest.raises(RunFailed, match="ended with status 3"):
+        with over_http.served([sys.executable, "-c", "raise SystemExit(3)"]):
+            pass
