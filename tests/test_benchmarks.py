@@ -271,6 +271,6 @@ def test_servers_are_compared_within_each_turn() -> None:
 
 
 def test_a_server_that_ends_is_told_of() -> None:
-    with pytest.raises(RunFailed, match="ended with status 3"):
-        with over_http.served([sys.executable, "-c", "raise SystemExit(3)"]):
-            pass
+    ending = over_http.served([sys.executable, "-c", "raise SystemExit(3)"])
+    with pytest.raises(RunFailed, match="ended with status 3"), ending:
+        pass
