@@ -292,8 +292,8 @@ def test_immich_answers(client: TestClient) -> None:
             {"clip": {"textual": {"modelName": "ViT-B-32__openai"}}},
             {"text": "a"},
             404,
-            "choose 'fake' as the CLIP model in Immich's settings, or start mmembed with "
-            "--model ViT-B-32/openai",
+            "only 'fake'; start mmembed with --model ViT-B-32/openai, or with "
+            "MMEMBED_ALIASES=ViT-B-32__openai to have the collection's model answer for it",
         ),
     ],
 )

@@ -124,8 +124,9 @@ def _embedder(collection: Collection, asked: str) -> Embedder:
     except NotFound:
         names = " or ".join(map(repr, served))
         raise NotFound(
-            f"model {asked!r} is not served here; choose {names} as the CLIP model in Immich's "
-            f"settings, or start mmembed with --model {asked.replace('__', '/')}",
+            f"model {asked!r} is not served here, only {names}; start mmembed with "
+            f"--model {asked.replace('__', '/')}, or with MMEMBED_ALIASES={asked} to have the "
+            "collection's model answer for it",
             param="entries",
         ) from None
 
