@@ -278,7 +278,7 @@ def test_a_published_collection_is_not_rebuilt_by_the_next_start(
     gallery: Collection, open_collection: OpenCollection, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = everything(gallery, 5)
-    open_collection(exact_limit=5).publish()
+    open_collection(exact_limit=5).rebuild()
     next_start = open_collection(exact_limit=5)
     next_start._views._read = None  # type: ignore[assignment, method-assign]
     assert everything(next_start, 5) == expected

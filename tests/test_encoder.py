@@ -75,7 +75,7 @@ def pair(request: pytest.FixtureRequest, folder: Path) -> tuple[OpenClipEncoder,
         model_id = save_random(folder / f"pair-{name}", config, OPENAI)
     encoder = load_encoder(model_id, device="cpu", engine="torch-float32")
     if name == "ViT-B-32":  # its 600 MB are not loaded a second time
-        model = encoder._engine._images.model  # type: ignore[attr-defined]
+        model = encoder._engine.images.model  # type: ignore[attr-defined]
         transform = OPEN_CLIP.image_transform(224, is_train=False)
     else:
         model, transform = OPEN_CLIP.create_model_from_pretrained(model_id)
