@@ -603,9 +603,14 @@ def fill(catalog: Catalog, entry: Entry, first: int, count: int) -> None:
     catalog.write([entry(f"/{first + i}", random.normal(size=4)) for i in range(count)])
 
 
-def answers(views: Views) -> list[list[int]]:
+def images(views: Views) -> VectorView:
     view = views.view("image")
     assert view is not None
+    return view
+
+
+def answers(views: Views) -> list[list[int]]:
+    view = images(views)
     return [view.search(query, 50).ids.tolist() for query in clustered(5, seed=1, dim=4)]
 
 
@@ -718,7 +723,7 @@ def test_a_damaged_snapshot_is_not_used_and_the_answers_stay_the_same(
     views = fresh(catalog)
     assert answers(views) == before
     assert rebuilt == ["image"]
-    assert not views.view("image").has_graph  # type: ignore[union-attr]
+    assert not images(views).has_graph
     views.publish()
     assert answers(fresh(catalog)) == before
 
@@ -766,8 +771,7 @@ def test_after_a_backup_is_restored_newer_snapshots_are_rebuilt(
     found = answers(views)
     assert rebuilt == ["image"]
     assert set(found[0]) <= set(range(1, 41 + written_since))
-    view = views.view("image")
-    assert view is not None
+    view = images(views)
     for item_id in (1, 40 + written_since):
         own = restored.vector_of(item_id).astype(np.float32)
         assert view.search(own / np.linalg.norm(own), 1).ids.tolist() == [item_id]
@@ -877,8 +881,7 @@ def test_few_vectors_are_searched_without_a_graph_and_leave_no_snapshot(
     views = fresh(catalog, exact_limit=40)
     views.publish()
     assert list(catalog.folder.glob("*.usearch*")) == []
-    view = views.view("image")
-    assert view is not None
+    view = images(views)
     assert not view.has_graph
     assert answers(views) == before
 
@@ -892,8 +895,7 @@ def test_what_outgrows_its_limit_is_searched_exactly_until_it_is_published(
     fill(catalog, entry, 8, 32)
     rebuilt.clear()
     exact = answers(views)
-    view = views.view("image")
-    assert view is not None
+    view = images(views)
     assert (rebuilt, view.has_graph, view.wants_graph) == ([], False, True)
     views.publish()
     assert (rebuilt, view.has_graph, view.wants_graph) == (["image"], True, False)
@@ -906,11 +908,11 @@ def test_a_graph_that_another_process_published_is_taken(
     fill(catalog, entry, 0, 40)
     running = fresh(catalog)
     exact = answers(running)
-    assert not running.view("image").has_graph  # type: ignore[union-attr]
+    assert not images(running).has_graph
     fresh(open_catalog()).publish()
     rebuilt.clear()
     assert answers(running) == exact
-    assert running.view("image").has_graph  # type: ignore[union-attr]
+    assert images(running).has_graph
     running.publish()
     assert rebuilt == []
 
@@ -924,7 +926,7 @@ def test_a_damaged_graph_of_another_process_is_not_taken(
     fresh(open_catalog()).publish()
     (catalog.folder / "images.usearch").write_bytes(b"usearch")
     assert answers(running) == exact
-    assert not running.view("image").has_graph  # type: ignore[union-attr]
+    assert not images(running).has_graph
 
 
 def test_publishing_without_building_builds_nothing(
