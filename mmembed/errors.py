@@ -6,6 +6,7 @@
     │   │   ├── ImageTooLarge     over a limit on bytes or pixels
     │   │   └── UnsupportedFormat not one of the formats we open
     │   ├── LimitError        more items, labels, characters … than allowed
+    │   ├── EncodedBody       a request's body is compressed
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
     │   └── QueryError        a search or classification makes no sense
@@ -61,6 +62,10 @@ class UnsupportedFormat(ImageError):
 
 class LimitError(InputError):
     """More items, labels, characters or bytes than one request may hold."""
+
+
+class EncodedBody(InputError):
+    """A request's body is compressed, which is not read here."""
 
 
 class ManifestError(InputError):

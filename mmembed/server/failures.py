@@ -29,6 +29,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.ImageTooLarge: 413,
     errors.UnsupportedFormat: 415,
     errors.LimitError: 413,
+    errors.EncodedBody: 415,
     errors.ManifestError: 422,
     errors.TokenError: 400,
     errors.QueryError: 422,
