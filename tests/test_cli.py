@@ -305,7 +305,38 @@ def test_wrong_use_is_one_line(tmp_path: Path, arguments: list[str], code: int, 
     assert said in line
 
 
-@pytest.mark.parametrize("arguments", [[], ["find"], ["search", "--what"], ["search", "-k", "x"]])
+def test_the_name_alone_shows_the_help() -> None:
+    finished = fake()
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout == fake("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["search", "dog", "cat"], "search 'dog cat'"),
+        (["search", "dog", "cat", "-k", "5"], "search 'dog cat' -k 5"),
+        (["search", "-cat"], "search -- -cat"),
+        (["search", "-kitten", "-k", "5"], "search -k 5 -- -kitten"),
+        (["search", "dog", "-cat"], "search 'dog -cat'"),
+        (["embed", "--text", "-cat"], '--text="-…"'),
+        (["classify", "a.jpg", "--labels", "-a,b"], '--labels="-…"'),
+        (["classify", "-a.jpg", "--labels", "a,b"], "-- -a.jpg"),
+    ],
+)
+def test_words_that_look_like_options_have_a_remedy(arguments: list[str], remedy: str) -> None:
+    finished = fake(*arguments)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.splitlines()[-1].endswith(remedy)
+
+
+def test_words_after_two_dashes_are_words(data: Path) -> None:
+    finished = fake("search", "--data", data, "--json", "--", "-red")
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["hits"]
+
+
+@pytest.mark.parametrize("arguments", [["find"], ["search", "--what"], ["search", "-k", "x"]])
 def test_usage_errors(arguments: list[str]) -> None:
     finished = fake(*arguments)
     assert (finished.returncode, finished.stdout) == (2, "")
@@ -476,3 +507,24 @@ def test_a_server_of_an_unknown_model_does_not_start(tmp_path: Path) -> None:
     assert finished.returncode == 1
     [line] = finished.stderr.splitlines()
     assert "local-dir:/none: there is no such folder" in line
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "nobody answers"])
+def test_a_model_that_cannot_be_fetched_is_one_sentence(
+    photos: Path, tmp_path: Path, listens: bool
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
+        hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        finished = real(
+            "index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion2b_s34b_b79k",
+            HF_HUB_OFFLINE="0", HF_ENDPOINT=hub, HF_HOME=str(tmp_path / "hub"),
+        )  # fmt: skip
+    assert (finished.returncode, finished.stdout) == (1, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(
+        "mmembed: ViT-B-32/laion2b_s34b_b79k: is not downloaded, and the model hub"
+    )
+    assert line.endswith("use --model local-dir:FOLDER")
