@@ -10,9 +10,10 @@ from types import TracebackType
 from mmembed.binding import Binding
 from mmembed.catalog import Catalog
 from mmembed.classifier import Classified, Classifier
-from mmembed.config import PREFIX, Settings
+from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
 from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
+from mmembed.encoder import check_obtainable
 from mmembed.errors import ImageError, QueryError
 from mmembed.fetch import Fetcher
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
@@ -56,6 +57,8 @@ class Collection(Items):
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
         self.settings = settings
+        if load is None and not (settings.data / CATALOG_FILE).exists():
+            check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
         self.served = ServedModels(settings, self.binding, self._file_of, threads, load)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import sqlite3
@@ -238,7 +239,26 @@ def test_classifying_leaves_an_empty_folder_to_any_model(tmp_path: Path) -> None
     arguments = ("--data", tmp_path / "data", "--model", "fake")
     finished = fake("classify", tmp_path / "x.png", "--labels", "a,b", *arguments)
     assert finished.returncode == 0
-    assert not rows(tmp_path / "data", "SELECT * FROM meta WHERE key LIKE 'model%'")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["search", "red"], ["search", "--item", "1"], ["eval", "index"]]
+)
+def test_reading_makes_no_folder(tmp_path: Path, arguments: list[str]) -> None:
+    typo = tmp_path / "typo's"
+    finished = fake(*arguments, "--data", typo, "--model", "fake")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(f"mmembed: {typo}: holds no collection; fill it with ")
+    assert shlex.split(line)[-3:] == ["~/Pictures", "--data", str(typo)]
+    assert not typo.exists()
+
+
+def test_embedding_makes_no_folder(tmp_path: Path) -> None:
+    finished = fake("embed", "--text", "red", "--data", tmp_path / "data", "--model", "fake")
+    assert finished.returncode == 0
+    assert not (tmp_path / "data").exists()
 
 
 def test_embed_prints_lines_of_json(real_data: Path, tmp_path: Path) -> None:
@@ -528,3 +548,11 @@ def test_a_model_that_cannot_be_fetched_is_one_sentence(
         "mmembed: ViT-B-32/laion2b_s34b_b79k: is not downloaded, and the model hub"
     )
     assert line.endswith("use --model local-dir:FOLDER")
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_model_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
+    finished = real("index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion")
+    assert finished.returncode == 1
+    assert "unknown model" in finished.stderr
+    assert not (tmp_path / "data").exists()

@@ -100,4 +100,4 @@ def _answer_to(ask: Callable[[], object]) -> tuple[bool, str | None]:
     answered = error is None or getattr(error, "response", None) is not None
     answered = answered or isinstance(error, urllib.error.HTTPError)
     kind = "does not give it" if answered else "cannot be reached"
-    return answered, error and f"the model hub {kind} ({type(error).__name__})"
+    return answered, None if error is None else f"the model hub {kind} ({type(error).__name__})"

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.catalog import FILE_NAME, Catalog
-from mmembed.commands import PICTURES, command
 from mmembed.config import Settings
 from mmembed.errors import InputError
 from mmembed.eval import metrics
@@ -78,10 +77,7 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
     if k < 1 or queries < 1:
         raise InputError(f"-k {k} and --queries {queries}: expected at least 1")
     if not (settings.data / FILE_NAME).is_file():
-        raise InputError(
-            f"{settings.data}: holds no collection; fill it with "
-            + command("index", PICTURES, folder=settings.data)
-        )
+        raise InputError(f"{settings.data}: holds no collection; fill it with `mmembed index`")
     catalog = Catalog(settings.data)
     try:
         there = _filled(Views(catalog, exact_limit=settings.exact_limit))
