@@ -251,7 +251,11 @@ def test_reading_makes_no_folder(tmp_path: Path, arguments: list[str]) -> None:
     assert (finished.returncode, finished.stdout) == (2, "")
     [line] = finished.stderr.splitlines()
     assert line.startswith(f"mmembed: {typo}: holds no collection; fill it with ")
-    assert shlex.split(line)[-3:] == ["~/Pictures", "--data", str(typo)]
+    assert shlex.split(line.partition("fill it with ")[2])[-3:] == [
+        "~/Pictures",
+        "--data",
+        str(typo),
+    ]
     assert not typo.exists()
 
 
@@ -304,8 +308,6 @@ def test_failures_of_an_indexing_are_named(tmp_path: Path) -> None:
     [
         (["index", "/no/such/folder"], 2, "/no/such/folder: no such file or folder"),
         (["search", "red", "-k", "0"], 2, "-k 0: expected 1 to 1000"),
-        (["search"], 2, "the query is empty"),
-        (["search", "--image", "/no/such.jpg"], 2, "/no/such.jpg: cannot be read"),
         (["classify", "--labels", "a,b"], 2, "no picture was named"),
         (["classify", "x.jpg", "--labels", "@/no/labels"], 2, "/no/labels: the labels cannot"),
         (["classify", "x.jpg", "--labels", " , "], 2, "labels: give at least one"),
@@ -322,6 +324,20 @@ def test_wrong_use_is_one_line(tmp_path: Path, arguments: list[str], code: int, 
     assert (finished.returncode, finished.stdout) == (code, "")
     [line] = finished.stderr.splitlines()
     assert line.startswith("mmembed: ")
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the query is empty"),
+        (["--image", "/no/such.jpg"], "/no/such.jpg: cannot be read"),
+    ],
+)
+def test_a_search_for_nothing_is_one_line(data: Path, arguments: list[str], said: str) -> None:
+    finished = fake("search", *arguments, "--data", data)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
     assert said in line
 
 

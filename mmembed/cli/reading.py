@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def check_exists(settings: Settings) -> None:
     """Raises InputError, with the remedy, where the data folder holds no collection."""
-    if not _exists(settings):
+    if not _exists(settings) and (settings.data.is_dir() or not settings.data.exists()):
         fill = command("index", PICTURES, folder=settings.data)
         raise InputError(f"{settings.data}: holds no collection; fill it with {fill}")
 
