@@ -2,7 +2,7 @@
 fast.
 
     mmembed serve --model bundled --port 8000
-    python benchmarks/overload.py http://127.0.0.1:8000 --kinds search embed --times 10
+    python -m benchmarks.overload http://127.0.0.1:8000 --kinds search embed --times 10
 
 First as many clients as fill the batches ask one request after the other: the capacity. Then
 requests come at a fixed pace, whatever becomes of those before (an open loop). Times are from the
@@ -27,12 +27,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-try:
-    from benchmarks import http_load
-except ImportError:  # run as a file
-    import http_load  # type: ignore[no-redef]
+from benchmarks import http_load
 
-CONNECTIONS = 512
+CONNECTIONS = 1000
 """At most, of all callers together."""
 TICK_S = 0.005
 """How often the requests that are due by then are sent."""
@@ -67,15 +64,14 @@ class Overloaded:
     kind: str
     times: float
     capacity_per_s: float
-    offered_per_s: float
     good_per_s: float
-    unloaded_p50_ms: float
-    unloaded_p99_ms: float
-    good_p50_ms: float
-    good_p99_ms: float
-    refused_p50_ms: float
-    refused_p99_ms: float
+    calm_ms: tuple[float, float]
+    """Median and 99th percentile at the capacity."""
+    good_ms: tuple[float, float]
+    """Of what was answered beyond it."""
+    refused_ms: tuple[float, float]
     answers: dict[int, int]
+    """By status; 0 is a connection that broke, -1 a request that could not even be sent."""
 
     @property
     def goodput(self) -> float:
@@ -125,7 +121,7 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         """As asyncio calls it."""
-        if not self.closing:
+        if not self.closing:  # by the server, while it was asked or idle
             self.closing = True
             self.done(self, 0)
 
@@ -135,7 +131,7 @@ class Crowd:
 
     def __init__(self, address: str, requests: Iterator[bytes]) -> None:
         at = urlsplit(address)
-        self.host, self.port = at.hostname, at.port
+        self.host, self.port = at.hostname or "", at.port or 80
         self.requests = requests
         self.answers = Answers()
         self.free: deque[Line] = deque()
@@ -174,14 +170,18 @@ class Crowd:
         while self.due and (self.free or self.open < CONNECTIONS):
             if not self.free:
                 await self._connect()
-            if not self.free:
-                return
-            self._ask(self.free.popleft())
+            self._ask_free()
+
+    def _ask_free(self) -> None:
+        while self.due and self.free:
+            line = self.free.popleft()
+            if line.transport.is_closing():
+                line.closing = True
+                self.open -= 1
+            else:
+                self._ask(line)
 
     def _ask(self, line: Line) -> None:
-        if line.transport.is_closing():
-            self.open -= 1
-            return
         self.busy += 1
         line.send(next(self.requests), self.due.popleft())
 
@@ -214,8 +214,7 @@ class Crowd:
             self._ask(line)
         else:
             self.free.append(line)
-            while self.due and self.free:
-                self._ask(self.free.popleft())
+            self._ask_free()
 
     async def _drain(self) -> None:
         """What is still due was not sent in time; what was sent is waited for."""
@@ -239,8 +238,7 @@ def raw_requests(address: str, kind: str) -> Iterator[bytes]:
             if body is None:
                 yield f"{method} {path}+{number} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
             else:
-                fresh = body.replace(b"data:image/jpeg;base64,", b"data:image/jpeg;base64,", 1)
-                fresh = with_tail(fresh, number)
+                fresh = with_tail(body, number)
                 yield (
                     f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json"
                     f"\r\nContent-Length: {len(fresh)}\r\n\r\n"
@@ -289,23 +287,30 @@ def measure(
         raise RuntimeError(f"{address}: no good answer to {kind}")
     capacity = len(calm) / seconds
     found = ask(address, kind, "paced", times * capacity, seconds)
-    good, refused = found.good() or [math.inf], sorted(found.seconds.get(429, [])) or [0.0]
+    refused = sorted(found.seconds.get(429, []))
     return Overloaded(
-        kind,
-        times,
-        capacity,
-        times * capacity,
-        len(found.good()) / seconds,
-        *(1000 * one for one in middle_and_end(calm)),
-        *(1000 * one for one in middle_and_end(good)),
-        *(1000 * one for one in middle_and_end(refused)),
-        found.counts(),
+        kind=kind,
+        times=times,
+        capacity_per_s=capacity,
+        good_per_s=len(found.good()) / seconds,
+        calm_ms=middle_and_end(calm),
+        good_ms=middle_and_end(found.good()),
+        refused_ms=middle_and_end(refused),
+        answers=found.counts(),
     )
 
 
 def middle_and_end(rising: list[float]) -> tuple[float, float]:
-    """The median and the 99th percentile."""
-    return statistics.median(rising), rising[min(len(rising) - 1, int(0.99 * len(rising)))]
+    """The median and the 99th percentile in milliseconds, of seconds; NaN where there are none."""
+    if not rising:
+        return math.nan, math.nan
+    last = rising[min(len(rising) - 1, int(0.99 * len(rising)))]
+    return 1000 * statistics.median(rising), 1000 * last
+
+
+def shown(pair: tuple[float, float]) -> str:
+    """Two figures."""
+    return f"{pair[0]:.0f}, {pair[1]:.0f}"
 
 
 def main() -> None:
@@ -326,11 +331,9 @@ def main() -> None:
     ]
     for one in found:
         print(
-            f"{one.kind}: {one.capacity_per_s:.0f}/s at most; asked for {one.offered_per_s:.0f}/s: "
-            f"goodput {one.goodput:.2f}, p99 {one.good_p99_ms:.0f} ms "
-            f"(calm {one.unloaded_p99_ms:.0f}), p50 {one.good_p50_ms:.0f} "
-            f"(calm {one.unloaded_p50_ms:.0f}); refusals p50 {one.refused_p50_ms:.1f} ms, "
-            f"p99 {one.refused_p99_ms:.0f} ms; {one.answers}"
+            f"{one.kind}: {one.capacity_per_s:.0f}/s at most; asked for {one.times:g} times that: "
+            f"goodput {one.goodput:.2f}, p50 and p99 {shown(one.good_ms)} ms (calm "
+            f"{shown(one.calm_ms)}), of refusals {shown(one.refused_ms)}; {one.answers}"
         )
     if asked.json:
         asked.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")

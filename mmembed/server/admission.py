@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -146,7 +147,7 @@ class Exchange:
         return True
 
     async def _came(self, turn: asyncio.Future[None]) -> bool:
-        leaving = asyncio.ensure_future(self._receive())
+        leaving: asyncio.Future[Any] = asyncio.ensure_future(self._receive())
         try:
             await asyncio.wait({turn, leaving}, return_when=asyncio.FIRST_COMPLETED)
             self._entered = turn.done()

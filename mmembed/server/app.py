@@ -75,6 +75,7 @@ def create_app(collection: Collection) -> FastAPI:
     app.state.pulse = health.Pulse(collection)
     app.state.lanes = Lanes(collection.settings)
     app.state.registry = metrics.registry_of(collection)
+    app.state.request_metrics = metrics.RequestMetrics(app.state.registry)
     for module in ROUTES:
         app.include_router(module.router)
     _add_pages(app)
@@ -99,7 +100,7 @@ def _surround(app: FastAPI) -> None:
         app.add_middleware(keys.Keys, keys=settings.api_keys)
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)
-    app.add_middleware(Observed, metrics=metrics.RequestMetrics(app.state.registry))
+    app.add_middleware(Observed, metrics=app.state.request_metrics)
 
 
 def _close(collection: Collection) -> None:
