@@ -72,6 +72,7 @@ class Lane:
         self._max_wait_s = max_wait_s
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._pace = Pace()
+        self._coming = 0
 
     @property
     def waiting(self) -> int:
@@ -81,7 +82,20 @@ class Lane:
     @property
     def full(self) -> bool:
         """Whether one more would have to wait for too long."""
-        return self.running >= self.threads and len(self._waiting) >= self._room()
+        return self.running + len(self._waiting) >= self.threads + self._room()
+
+    def expect(self) -> bool:
+        """Whether there is room for one more besides those that were expected in this turn of
+        the event loop: they ask in the next."""
+        if self.running + len(self._waiting) + self._coming >= self.threads + self._room():
+            return False
+        if not self._coming:
+            asyncio.get_running_loop().call_soon(self._forget)
+        self._coming += 1
+        return True
+
+    def _forget(self) -> None:
+        self._coming = 0
 
     def wait_s(self) -> float:
         """Seconds until all that wait will have had their turn."""

@@ -48,15 +48,15 @@ class Refusals:
     def answer(self, data: bytes) -> tuple[bytes, int] | None:
         """The answer to a request of which `data` is the beginning, and how many bytes of its
         body are still to come. None where there is room, or it is not sure that there is none."""
-        if not self._lane.full or log.isEnabledFor(logging.INFO):
-            return None
+        if log.isEnabledFor(logging.INFO):
+            return None  # each has a line there
         match = _HEAD.match(data)
         if match is None:
             return None
         method, target, fields = match.groups()
         left = _length(fields.lower()) - (len(data) - match.end())
         path = target.partition(b"?")[0].decode("ascii")
-        if left < 0 or not needs_model(method.decode(), path):
+        if left < 0 or not needs_model(method.decode(), path) or self._lane.expect():
             return None
         self._metrics.refused(method.decode(), 429)
         return self._made(fields), left
