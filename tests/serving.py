@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -145,13 +145,21 @@ def environment(**more: str) -> dict[str, str]:
 class Process:
     """A real `mmembed serve` on a free port."""
 
-    def __init__(self, command: Sequence[str], *arguments: str, **variables: str) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *arguments: str,
+        before: Callable[[], None] | None = None,
+        **variables: str,
+    ) -> None:
+        """before: done in the child process before the command."""
         self.child = subprocess.Popen(
             [*command, "serve", "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment(**variables),
+            preexec_fn=before,
         )
         self.greeting = self._greeting()
         found = re.search(r"http://[\d.]+:(\d+)", self.greeting)

@@ -165,12 +165,12 @@ class Connection(H11Protocol):
         if about == IDLE and waited > self.terms.slow_s:
             self.transport.close()
         elif about == INCOMPLETE and not self.flow.read_paused and waited > self._patience_s():
-            self.cut_off()
+            self.cut_off(TOO_SLOW)
 
-    def cut_off(self) -> None:
-        """Close the connection, whatever it is about."""
+    def cut_off(self, answer: bytes) -> None:
+        """Close the connection, whatever it is about; with an answer to a request in it."""
         if self.about() == INCOMPLETE and not self._to_skip:
-            self._end(TOO_SLOW)
+            self._end(answer)
         else:
             self.transport.abort()
 

@@ -22,7 +22,7 @@ from fastapi import FastAPI
 from mmembed.config import Settings
 from mmembed.server.clients import Clients, trusted_proxies
 from mmembed.server.connection import BUSY, Connection, Terms
-from mmembed.server.refusals import Refusals
+from mmembed.server.refusals import NO_ROOM, Refusals
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,15 @@ LOOK_S = 1.0
 """How often the connections are looked at."""
 AT_ONCE = 16
 """Connections that are let in before others have a turn."""
+CLOSING_S = 0.01
+"""Until connections that were closed are gone."""
 BACK_OFF_S = 0.2
 """After an error of the system, and while all connections are at work."""
 OWN_FILES = 128
 """Descriptors that are kept for the catalog, the model and the log."""
 MOST_FILES = 65_536
 """Descriptors that are asked for; the system may allow a billion, which some libraries count."""
-SHARE = 32
+SHARE = 4
 """One connection of so many is closed at a time where all are taken."""
 SPARED_S = 0.5
 """A newer connection is not closed for another."""
@@ -105,8 +107,7 @@ class Door:
         while True:
             for _ in range(AT_ONCE):
                 if self._crowded:
-                    await asyncio.sleep(BACK_OFF_S)
-                    self._make_room()
+                    await asyncio.sleep(CLOSING_S if self._make_room() else BACK_OFF_S)
                     continue
                 try:
                     caller, address = await loop.sock_accept(self._listener)
@@ -142,23 +143,26 @@ class Door:
         with contextlib.suppress(OSError):  # the caller has left already
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, caller)
 
-    def _make_room(self) -> None:
-        """Close some that are at nothing, or slow; first those of whoever has most."""
+    def _make_room(self) -> int:
+        """Close some that are at nothing, or slow; first those of whoever has most. How many."""
         newest = time.monotonic() - SPARED_S
         held = Counter(one.group for one in self._connections if one.group is not None)
         found = [
             (about, -held[one.group], one.since, id(one), one)
             for one in self._connections
-            if one.since < newest and (about := one.about()) != BUSY
+            if one.since < newest
+            and not one.transport.is_closing()
+            and (about := one.about()) != BUSY
         ]
         closed = sorted(found)[: 1 + len(self._connections) // SHARE]
         for *_, one in closed:
-            one.cut_off()
+            one.cut_off(NO_ROOM)
         log.warning(
             "%d connections are open, as many as may be; closed %d of those that do least "
             "(MMEMBED_MAX_CONNECTIONS, and the system's limit of open files)",
             len(self._connections), len(closed),
         )  # fmt: skip
+        return len(closed)
 
     async def _look_around(self) -> None:
         while True:

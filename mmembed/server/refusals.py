@@ -117,3 +117,7 @@ WASTEFUL = last_word(
     "400 Bad Request",
     "the chunks of the body are smaller than what is around them; send larger ones",
 )
+NO_ROOM = last_word(
+    "503 Service Unavailable",
+    "too many connections are open; try again later, or raise MMEMBED_MAX_CONNECTIONS",
+)
