@@ -19,8 +19,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mmembed.server.clients import Clients
 from mmembed.server.refusals import TOO_SLOW, WASTEFUL, Refusals
 
-SLOWEST_BODY = 20_000
-"""Bytes of a body that give it another second beyond `slow_s`."""
+SLOWEST_BODY = 10_000
+"""Bytes a second that must come of a body."""
 SLOWEST_READER = 2_000
 """Bytes a second that a caller must take of an answer."""
 SLICE = 4096
@@ -29,7 +29,7 @@ MOST_OVERHEAD = 16_384
 """Bytes around the chunks of a body, beyond as many as are in them."""
 IDLE, UNSENT, INCOMPLETE, BUSY = range(4)
 """What a connection is about: nothing, an answer that is not read, a request that is not whole,
-a request that is worked at. By falling readiness to be closed."""
+or a request that is worked at."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Terms:
     """What all connections of one server share."""
 
     slow_s: float
-    """Seconds for a head, for the first byte, for a body before its size counts, and for an
-    answer to go on."""
+    """Seconds for a first byte and for a whole head; a body and an answer are looked at again
+    after so many."""
     refusals: Refusals
     clients: Clients
 
@@ -54,7 +54,8 @@ class Connection(H11Protocol):
         """Whose it is; None where that does not count."""
         self.terms = terms
         self._began = False  # whether a byte of the next request came
-        self._came = 0
+        self._came = 0  # bytes of it
+        self._marked = 0, self.since
         self._to_skip = 0
         self._chunked = False
         self._overhead = 0
@@ -79,14 +80,18 @@ class Connection(H11Protocol):
             data = self._skipped(data)
         if not data:
             return
-        self._came += len(data)
         if not self._began:
-            self.since, self._began, self._came = time.monotonic(), True, len(data)
+            self._begin()
             if self.conn.their_state is h11.IDLE and self._refused(data):
                 return
+        self._came += len(data)
         self._parse(data)
         if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
             self._began = False  # the rest of a request that was answered before
+
+    def _begin(self) -> None:
+        self._began, self._came, self.since = True, 0, time.monotonic()
+        self._marked = 0, self.since
 
     def _refused(self, data: bytes) -> bool:
         found = self.terms.refusals.answer(data)
@@ -133,7 +138,7 @@ class Connection(H11Protocol):
 
     def on_response_complete(self) -> None:
         """As Uvicorn calls it when an answer is out."""
-        self.since, self._came = time.monotonic(), 0
+        self._begin()
         super().on_response_complete()
         self._began = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
 
@@ -156,15 +161,15 @@ class Connection(H11Protocol):
 
     def look(self, now: float) -> None:
         """Cut the caller off if they take too long. now: of time.monotonic()."""
-        about, waited = self.about(), now - self.since
+        about = self.about()
         if about == UNSENT:
             if self._stalls(now):
                 self.transport.abort()
             return
         self._unsent = None
-        if about == IDLE and waited > self.terms.slow_s:
+        if about == IDLE and now - self.since > self.terms.slow_s:
             self.transport.close()
-        elif about == INCOMPLETE and not self.flow.read_paused and waited > self._patience_s():
+        elif about == INCOMPLETE and not self.flow.read_paused and self._creeps(now):
             self.cut_off(TOO_SLOW)
 
     def cut_off(self, answer: bytes) -> None:
@@ -174,11 +179,17 @@ class Connection(H11Protocol):
         else:
             self.transport.abort()
 
-    def _patience_s(self) -> float:
+    def _creeps(self, now: float) -> bool:
+        """Whether too little came of a request since it was looked at; of a head all must."""
+        before, at = self._marked
+        if now - at < self.terms.slow_s:
+            return False
+        self._marked = self._came, now
         in_head = self.conn.their_state is h11.IDLE and not self._to_skip
-        return self.terms.slow_s + (0 if in_head else self._came / SLOWEST_BODY)
+        return in_head or self._came - before < (now - at) * SLOWEST_BODY
 
     def _stalls(self, now: float) -> bool:
+        """Whether too little of an answer was taken."""
         size = self.transport.get_write_buffer_size()
         before, at = self._unsent or (size, now)
         if now - at < self.terms.slow_s:

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 from mmembed.config import Settings
 from mmembed.server.clients import Clients, trusted_proxies
-from mmembed.server.connection import BUSY, Connection, Terms
+from mmembed.server.connection import BUSY, IDLE, Connection, Terms
 from mmembed.server.refusals import NO_ROOM, Refusals
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ class Door:
         newest = time.monotonic() - SPARED_S
         held = Counter(one.group for one in self._connections if one.group is not None)
         found = [
-            (about, -held[one.group], one.since, id(one), one)
+            (about != IDLE, -held[one.group], one.since, id(one), one)
             for one in self._connections
             if one.since < newest
             and not one.transport.is_closing()
