@@ -77,19 +77,10 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _serve(collection: Collection, listener: socket.socket) -> None:
-    import uvicorn
-
     from mmembed.server import create_app
+    from mmembed.server.door import server_of
 
-    config = uvicorn.Config(
-        create_app(collection),
-        log_config=None,  # its lines go where ours go
-        log_level="warning",
-        access_log=False,  # ours names requests, and keeps queries to itself
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    server = uvicorn.Server(config)
+    server = server_of(create_app(collection), timeout_graceful_shutdown=GRACE_S)
     opening = Opening(collection, listener, server)
     opening.start()
     try:
