@@ -202,6 +202,14 @@ class Collection(Items):
             kept_out = self.catalog.kept_out()
         return kept_out
 
+    def keep_out(self, item_id: int) -> None:
+        """Have later indexings pass over the file of an item that is about to be removed; an upload
+        or a caption has none. Raises NotFound."""
+        item = self.catalog.item(item_id)
+        folder = self.catalog.folder / originals.FOLDER
+        if item.kind == "image" and item.path and not Path(item.path).is_relative_to(folder):
+            self.catalog.keep_out({item.path: item.sha256})
+
     def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
         """Take a file, or everything below a folder, out of the collection, also where it is gone.
         Files are never touched, and uploads stay.

@@ -45,13 +45,11 @@ CREATE TABLE IF NOT EXISTS kept_out (
 ) WITHOUT ROWID
 """,
 )
-
-
-def present(db: sqlite3.Connection) -> bool:
-    """Whether the catalog has them all."""
-    marks = ",".join("?" * len(NAMES))
-    sql = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ({marks})"
-    return bool(db.execute(sql, NAMES).fetchone()[0] == len(NAMES))
+PRESENT_SQL = (
+    "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN "
+    f"({','.join('?' * len(NAMES))})"
+)
+"""How many of NAMES there are."""
 
 
 def add(db: sqlite3.Connection) -> None:

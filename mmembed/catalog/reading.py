@@ -218,8 +218,7 @@ class CatalogReader:
     @cached_property
     def _complete(self) -> bool:
         """Whether the folder has the tables of `additions`; it gets them when it is written."""
-        with self._lock:
-            return additions.present(self._connection)
+        return self._number(additions.PRESENT_SQL, additions.NAMES) == len(additions.NAMES)
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """What is said of images, by id, and where."""

@@ -42,13 +42,16 @@ class Reading:
         )
 
     def _after(self, before: Said, now: Said) -> Said:
-        found = {
+        """What is said now comes first, unless nothing of it is new: then the order stays."""
+        found: dict[str, AbstractSet[str]] = {
             text: sources | self._stay(before.get(text, set())) for text, sources in now.items()
         }
         for text, sources in before.items():
             left = self._stay(sources)
             if text not in found and (left or not sources):
                 found[text] = left
+        if [text for text in before if text in now] == list(now):
+            return {text: found[text] for text in before if text in found}
         return found
 
     def _stay(self, sources: AbstractSet[str]) -> AbstractSet[str]:

@@ -61,7 +61,7 @@ def embed_each(
     if not inputs:
         return []
     try:
-        rows = _patiently(embed, inputs)
+        rows = patiently(lambda: embed(inputs))
     except BaseException as error:  # a model may raise anything on one strange input
         if ends_all(error):
             raise
@@ -91,13 +91,15 @@ def each_where_needed(
     return [one for done, _ in parts for one in done], [one for _, bad in parts for one in bad]
 
 
-def _patiently(embed: Callable[[Sequence[In]], Embeddings], inputs: Sequence[In]) -> Embeddings:
+def patiently(work: Callable[[], Out]) -> Out:
+    """What some work gives, which is tried again as long as others are in its way. Raises
+    Overloaded."""
     for _ in range(PATIENCE):
         try:
-            return embed(inputs)
+            return work()
         except Overloaded as error:
             time.sleep(error.retry_after)
-    return embed(inputs)
+    return work()
 
 
 def _sound(row: Row) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from mmembed.catalog import CaptionEntry, Catalog, ImageEntry
 from mmembed.decode import Limits, decode, read_file
 from mmembed.ingest.failing import ends_all, failure_of
+from mmembed.ingest.flow import patiently
 from mmembed.ingest.plan import Source
 from mmembed.ingest.profile import Profile
 from mmembed.ingest.thumbnailing import keep_thumbnail
@@ -71,7 +72,9 @@ class Preparer:
     ) -> Prepared:
         with self.profile.stage("decode"):
             side = encoder.decode_side
-            picture = decode(data, name=source.path, limits=self.limits, side=side)
+            picture = patiently(
+                lambda: decode(data, name=source.path, limits=self.limits, side=side)
+            )
         entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
         with self.profile.stage("preprocess"):
             pixels = encoder.preprocess(picture.image, picture.box)

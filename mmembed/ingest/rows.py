@@ -131,7 +131,8 @@ class CsvRows:
         self._taken = 0
         self._ended = False
         self._reread = 0
-        self._reader = csv.reader(self._texts(), delimiter=delimiter)
+        self._delimiter = delimiter
+        self._reader = csv.reader(self._texts(), delimiter=delimiter, strict=True)
         self._columns = columns
 
     def read(self) -> Iterator[Numbered]:
@@ -157,9 +158,10 @@ class CsvRows:
                 yield number, dict(zip(head, row, strict=False))
 
     def _row(self) -> list[str]:
-        row = next(self._reader)
-        if self._ended:
-            raise csv.Error("a quotation mark that does not end")
+        try:
+            row = next(self._reader)
+        except csv.Error:
+            row = self._leniently()
         for cell in row:
             try:
                 cell.encode()
@@ -167,6 +169,15 @@ class CsvRows:
                 self._record = []  # the row ended where it should: nothing is to be read again
                 raise ManifestError("not UTF-8") from None
         return row
+
+    def _leniently(self) -> list[str]:
+        """A row of one line with quotation marks within a cell; raises csv.Error for another."""
+        if self._ended or len(self._record) != 1:
+            raise csv.Error("a quotation mark that does not end, or one amid a cell")
+        [line] = self._record
+        assert isinstance(line, bytes)
+        texts = [line.decode("utf-8", "surrogateescape")]
+        return next(csv.reader(texts, delimiter=self._delimiter))
 
     def _texts(self) -> Iterator[str]:
         """Lines for the reader; it asks for another in the middle of a row only where a quotation
@@ -193,7 +204,7 @@ class CsvRows:
             self._taken -= len(rest)
         self._ended = False
         # What raised cannot be asked for more, and a reader may be in the middle of a row.
-        self._reader = csv.reader(self._texts(), self._reader.dialect)
+        self._reader = csv.reader(self._texts(), delimiter=self._delimiter, strict=True)
 
 
 def _parts(lines: Iterable[bytes | ManifestError]) -> Iterator[bytes | ManifestError]:
