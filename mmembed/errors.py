@@ -14,7 +14,8 @@
     ├── ModelError            a model is unknown, unreachable or broken
     │   └── ModelMismatch     the data folder was built with another model
     ├── StoreError            the data folder cannot be read or written
-    │   └── StoreBusy         another process is writing to it
+    │   ├── StoreBusy         another process is writing to it
+    │   └── Unstorable        one entry cannot be stored as it is; others can
     ├── Overloaded            too many requests are waiting
     └── Abandoned             nobody waits for the answer any more
 
@@ -98,6 +99,10 @@ class StoreError(MmembedError):
 
 class StoreBusy(StoreError):
     """Another process is writing to the data folder."""
+
+
+class Unstorable(StoreError):
+    """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
 
 
 class Overloaded(MmembedError):

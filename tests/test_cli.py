@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import sqlite3
@@ -34,7 +35,15 @@ from tests.serving import (
 
 REAL = [sys.executable, "-m", "mmembed"]
 FAKE = [sys.executable, "-m", "tests.fake_mmembed"]
-COMMANDS = ("index", "search", "classify", "embed", "eval", "models", "serve")
+HEEDFUL = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""Runs a command that heeds Ctrl-C, also where these tests were begun in the background: a shell
+has SIGINT ignored there, and whatever is run from it inherits that."""
+COMMANDS = ("index", "remove", "search", "classify", "embed", "eval", "models", "serve")
 COLOURS = ["red", "green", "blue"]
 HOSTILE = "esc\x1b[31m\nline\u202e.png"
 
@@ -431,7 +440,7 @@ def test_a_reader_that_leaves_early(data: Path, arguments: list[str]) -> None:
 def test_an_interrupted_indexing_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     folder, data = many_pictures(tmp_path / "photos", 300), tmp_path / "data"
     child = subprocess.Popen(
-        [*FAKE, "index", folder, "--data", data, "--model", "fake"],
+        [*HEEDFUL, *FAKE, "index", folder, "--data", data, "--model", "fake"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -451,6 +460,114 @@ def test_an_interrupted_indexing_goes_on(tmp_path: Path, how: signal.Signals) ->
     assert f"{kept} unchanged" in again.stdout
     assert f"{300 - kept} embedded" in again.stdout
     assert count(data) == 300
+
+
+def test_an_indexing_under_nohup_heeds_no_ctrl_c_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 60), tmp_path / "data"
+    child = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", *FAKE, "index", folder, "--data", data,
+         "--model", "fake"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(MMEMBED_BATCH="1", SECONDS_A_BATCH="0.02", LINE_S="0.3"),
+    )  # fmt: skip
+    eventually(lambda: child.poll() is not None or count(data))
+    for one in (signal.SIGINT, signal.SIGHUP):
+        child.send_signal(one)
+    output, said = child.communicate(timeout=PATIENCE_S)
+    assert child.returncode == 0, said
+    assert "60 embedded" in output
+    assert re.search(r"^mmembed: [\d,]+ of 60 images, .* \(\d+ s\)$", said, re.MULTILINE)
+    assert "\r" not in said
+
+
+def test_output_that_nobody_reads_ends_no_indexing(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 60), tmp_path / "data"
+    child = subprocess.Popen(
+        [*FAKE, "index", folder, "--data", data, "--model", "fake"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment(MMEMBED_BATCH="1", SECONDS_A_BATCH="0.02", LINE_S="0.1"),
+    )
+    assert child.stdout is not None
+    child.stdout.close()
+    child.wait(timeout=PATIENCE_S)
+    assert count(data) == 60
+
+
+# -- what is found, and what is not ----------------------------------------------------
+
+
+def test_a_data_folder_among_the_pictures_is_no_obstacle(tmp_path: Path) -> None:
+    folder = many_pictures(tmp_path / "photos", 3)
+    finished = fake("index", folder, "--data", folder, "--model", "fake")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "3 embedded" in finished.stdout
+    again = fake("index", folder, "--data", folder)
+    assert "3 unchanged" in again.stdout
+    assert "passed over: 1 data folders' own files" in again.stdout
+
+
+def test_no_pictures_at_all_are_no_success(tmp_path: Path) -> None:
+    data, empty = tmp_path / "data", tmp_path / "empty"
+    empty.mkdir()
+    finished = fake("index", empty, "--data", data, "--model", "fake")
+    assert finished.returncode == 1
+    assert f"no pictures below {empty}" in finished.stderr
+    assert "files count as pictures by their ending" in finished.stderr
+    many_pictures(empty / "@eaDir", 2)
+    finished = fake("index", empty, "--data", data)
+    assert finished.returncode == 1
+    assert "1 parts of systems (--include-system enters them)" in finished.stdout
+    assert "all that may hold some was passed over" in finished.stderr
+    finished = fake("index", empty, "--data", data, "--include-system")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    shutil.rmtree(empty / "@eaDir")
+    finished = fake("index", empty, "--data", data)
+    assert finished.returncode == 1
+    assert "is a disk missing? `mmembed remove PATH` takes them out" in finished.stderr
+
+
+def test_exclusions_of_the_command_line_and_the_environment(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 3), tmp_path / "data"
+    arguments = ("index", folder, "--data", data, "--model", "fake")
+    finished = fake(*arguments, MMEMBED_EXCLUDE="0.*, 1.png")
+    assert "1 embedded" in finished.stdout
+    assert "2 excluded" in finished.stdout
+    finished = fake(*arguments, "--exclude", "2.png", MMEMBED_EXCLUDE="0.*, 1.png")
+    assert "2 embedded" in finished.stdout
+    assert "1 gone or passed over, and removed" in finished.stdout
+    finished = fake(*arguments, "--exclude", "!2.png")
+    assert finished.returncode == 2
+    assert "--exclude '!2.png': expected a name or path" in finished.stderr
+
+
+def test_removing(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 3), tmp_path / "data"
+    missing = fake("remove", folder, "--data", tmp_path / "typo")
+    assert missing.returncode == 2
+    assert "typo: holds no collection" in missing.stderr
+    assert not (tmp_path / "typo").exists()
+    fake("index", folder, "--data", data, "--model", "fake")
+    finished = fake("remove", folder, "--data", data, "--dry-run")
+    assert (finished.returncode, count(data)) == (0, 3)
+    assert finished.stdout == f"{folder}: 3 pictures and 0 captions would be removed\n"
+    one, other = folder / "0.png", folder / "none.png"
+    finished = fake("remove", one, other, "--data", data, "--keep-out")
+    assert finished.returncode == 0
+    assert f"{one}: 1 pictures and 0 captions removed, and kept out" in finished.stdout
+    assert f"{other}: nothing of it is in the collection; it is kept out" in finished.stdout
+    finished = fake("index", folder, "--data", data)
+    assert "1 taken out for good (--include-removed takes them back)" in finished.stdout
+    assert count(data) == 2
+    shutil.rmtree(folder)
+    finished = fake("remove", folder, "--data", data)
+    assert (finished.returncode, count(data)) == (0, 0)
+    finished = fake("remove", folder, "--data", data)
+    assert finished.returncode == 1
+    assert f"{folder}: nothing of it is in the collection" in finished.stderr
 
 
 def many_pictures(folder: Path, number: int) -> Path:
@@ -499,7 +616,7 @@ def test_a_port_that_is_taken(held: socket.socket, data: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_serving_ends_when_the_last_answer_is_given(tmp_path: Path, how: signal.Signals) -> None:
-    with Process(FAKE, "--data", str(tmp_path), "--model", "fake") as server:
+    with Process([*HEEDFUL, *FAKE], "--data", str(tmp_path), "--model", "fake") as server:
         assert "model     fake" in server.greeting
         assert f"data      {tmp_path}: 0 images" in server.greeting
         assert f"mmembed index ~/Pictures --data {tmp_path}" in server.greeting

@@ -21,6 +21,7 @@ from mmembed.errors import InputError, MmembedError, ModelMismatch
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "index": "embed pictures and captions into the collection",
+    "remove": "take pictures out of the collection, also where their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
     "classify": "say which of your labels fits a picture",
     "embed": "print embeddings of pictures and texts",

@@ -38,6 +38,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.ModelMismatch: 409,
     errors.StoreError: 507,
     errors.StoreBusy: 503,
+    errors.Unstorable: 422,
     errors.Overloaded: 429,
     errors.Abandoned: 499,
 }
