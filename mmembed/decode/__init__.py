@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 
 from mmembed.config import Settings
-from mmembed.decode.colour import turned, upright_box, upright_srgb
+from mmembed.decode.colour import upright_box, upright_size, upright_srgb
 from mmembed.decode.formats import FORMATS, media_type, unidentified
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.types import Box, ImageFacts, Picture
@@ -120,7 +120,7 @@ def read_file(
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        width, height = reversed(image.size) if turned(image) else image.size
+        width, height = upright_size(image, image.size)
         kind = media_type(image.format or "").rpartition("/")[2]
         return ImageFacts(width, height, kind, _bit_depth(image.mode))
 
@@ -156,7 +156,7 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
             size = image.size
         else:
             _, box = shrunk
-        width, height = reversed(size) if turned(image) else size
+        width, height = upright_size(image, size)
         box, upright = upright_box(image, box), upright_srgb(image)
         return Picture(upright, name, image.format or "", _frames(image), width, height, box)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
+from pillow_heif import HeifImageFile
 
 from mmembed.types import Box
 
@@ -19,9 +22,11 @@ _TURNS = {  # EXIF orientation → what makes it upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ON_THEIR_SIDES = {5, 6, 7, 8}
 _MIRRORED_ACROSS = {2, 3, 6, 7}  # EXIF orientations whose upright x runs against the stored axis
 _MIRRORED_DOWN = {3, 4, 7, 8}
 _EXIF_ORIENTATION = 0x0112
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([^\"<]*)")
 
 
 def upright_srgb(image: Image.Image) -> Image.Image:
@@ -36,7 +41,7 @@ def upright_box(image: Image.Image, box: Box) -> Box:
     """Where a box of an image is once that is upright."""
     orientation, (wide, high) = _orientation(image), image.size
     left, top, right, bottom = box
-    if orientation >= 5:
+    if orientation in _ON_THEIR_SIDES:
         left, top, right, bottom, wide, high = top, left, bottom, right, high, wide
     if orientation in _MIRRORED_ACROSS:
         left, right = wide - right, wide - left
@@ -45,16 +50,36 @@ def upright_box(image: Image.Image, box: Box) -> Box:
     return left, top, right, bottom
 
 
-def turned(image: Image.Image) -> bool:
-    """Whether making it upright swaps width and height."""
-    return _orientation(image) >= 5
+def upright_size(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height once an image of a size is upright."""
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(_EXIF_ORIENTATION) in _ON_THEIR_SIDES:
+        return size  # Pillow gives the upright size before it has turned the picture
+    wide, high = size
+    return (high, wide) if _orientation(image) in _ON_THEIR_SIDES else (wide, high)
 
 
 def _orientation(image: Image.Image) -> int:
+    """1 to 8; whatever else a file says counts as 1."""
+    if image.format == HeifImageFile.format:
+        return 1  # the file's own boxes turn it, and the decoder has done so
     try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+        said = image.getexif().get(_EXIF_ORIENTATION)
+        return int(said) if said in _TURNS and _is_meant(image) else 1
     except Exception:  # broken EXIF is no reason to refuse a picture
         return 1
+
+
+def _is_meant(image: Image.Image) -> bool:
+    """False where Pillow took the first digit of a longer orientation in XMP for the whole."""
+    xmp = image.info.get("xmp") or b""
+    found = _XMP_ORIENTATION.search(xmp) if isinstance(xmp, bytes) else None
+    return found is None or len(found[1]) == 1 or _in_exif(image)
+
+
+def _in_exif(image: Image.Image) -> bool:
+    exif = Image.Exif()
+    exif.load(image.info.get("exif", b""))
+    return _EXIF_ORIENTATION in exif
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
