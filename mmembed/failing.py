@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from mmembed.errors import (
@@ -48,6 +49,17 @@ def failure_of(name: str, error: Exception) -> Failure:
     if name not in message:
         message = f"{name}: {message}"
     return Failure(ours.param or name, type(ours).__name__, message)
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Within it the work of one item is done; only errors of ours leave it: see `error_of`."""
+    try:
+        yield
+    except MmembedError:
+        raise
+    except Exception as error:
+        raise error_of(name, error) from error
 
 
 def each_apart(

@@ -30,6 +30,7 @@ COMPOSITION = [
     "models",
     "views",
     "resident",
+    "guilty",
     "embedder",
     "binding",
     "classifier",
