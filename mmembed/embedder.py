@@ -198,7 +198,7 @@ class Embedder:
 
     def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
         """An embedding per text, or why there is none, in which it has its name: a bad text fails
-        alone. Raises ModelError where the model fails whatever it gets."""
+        alone. Raises what the model raises where that fails whatever it gets."""
         return _with_failures(names, texts_apart(self.encoder, texts, self.model))
 
     def all_texts(self, names: Sequence[str], texts: Sequence[str]) -> Embeddings:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 
 from mmembed.config import Settings
+from mmembed.decode import tiff
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
 from mmembed.decode.formats import FORMATS, media_type, unidentified
 from mmembed.errors import ImageError, ImageTooLarge
@@ -119,6 +120,9 @@ def read_file(
 
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
+    layout = tiff.layout_of(data)
+    if layout is not None and layout.is_wide:
+        return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = upright_size(image, image.size)
         kind = media_type(image.format or "").rpartition("/")[2]
@@ -144,6 +148,26 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+    layout = tiff.layout_of(data)
+    if layout is not None and layout.is_wide:
+        return _decode_tiff(data, name, limits, layout)
+    try:
+        return _decode_by_pillow(data, name, limits, side)
+    except UnidentifiedImageError:
+        if layout is None:
+            raise
+    return _decode_tiff(data, name, limits, layout)
+
+
+def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:
+    _refuse_pixels(layout, name, limits)
+    image = tiff.load(data, layout)
+    width, height = upright_size(image, image.size)
+    upright = upright_srgb(image)
+    return Picture(upright, name, "TIFF", layout.frames, width, height, (0, 0, width, height))
+
+
+def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         size, shrunk = image.size, None
@@ -179,7 +203,7 @@ def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | tiff.Layout, name: str, limits: Limits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)

@@ -11,6 +11,8 @@ from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import HeifImageFile
 
+from mmembed.decode import tiff
+from mmembed.decode.scaling import scale_to_byte
 from mmembed.types import Box
 
 _TURNS = {  # EXIF orientation → what makes it upright
@@ -100,6 +102,8 @@ def _to_srgb(image: Image.Image) -> Image.Image:
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Colour in one of the modes L, RGB, CMYK, LAB, and alpha (mode L) if there is any."""
+    if tiff.ALPHA in image.info:
+        return image, image.info[tiff.ALPHA]
     if image.mode.startswith("I") or image.mode == "F":
         return _from_wide(image)
     if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha
@@ -129,23 +133,7 @@ def _from_wide(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if isinstance(key, int):
         alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
     white = 65535 if image.mode.startswith("I;16") else None
-    return Image.fromarray(_scale_to_byte(values.astype(np.float32), white)), alpha
-
-
-def _scale_to_byte(values: NDArray[np.float32], white: int | None) -> NDArray[np.uint8]:
-    """Black at 0 and white at `white`, or else at the first usual white point that holds all
-    values, or else at the smallest and largest value."""
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    low, high = 0.0, float(values.max())
-    fitting = [w for w in (1, 255, 65535) if high <= w and values.min() >= 0]
-    if white or fitting:
-        high = white or fitting[0]
-    else:
-        low = float(values.min())
-    scaled: NDArray[np.uint8] = np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(
-        np.uint8
-    )
-    return scaled
+    return Image.fromarray(scale_to_byte(values.astype(np.float32), white)), alpha
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

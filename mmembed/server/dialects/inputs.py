@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from mmembed.errors import QueryError
+from mmembed.errors import MmembedError, QueryError
 from mmembed.failing import failure_of
 from mmembed.server.bodies import check_count
 from mmembed.server.dialects.shapes import ItemShape, MessageShape, PartShape
@@ -99,6 +99,8 @@ def read_messages(messages: Sequence[MessageShape]) -> Input:
 def _tried(value: Any, name: str, read: Callable[[Any, str], Input]) -> Read:
     try:
         return read(value, name)
+    except MmembedError as error:
+        return Failure(error.param or name, type(error).__name__, str(error))
     except Exception as error:
         return failure_of(name, error)
 
