@@ -14,7 +14,9 @@ import os
 import re
 import stat
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 
@@ -22,6 +24,7 @@ from mmembed.config import Settings
 from mmembed.decode import tiff
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
 from mmembed.decode.formats import FORMATS, media_type, unidentified
+from mmembed.decode.stripping import stripped
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.types import Box, ImageFacts, Picture
 
@@ -121,12 +124,20 @@ def read_file(
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
     layout = tiff.layout_of(data)
-    if layout is not None and layout.is_wide:
-        return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        width, height = upright_size(image, image.size)
-        kind = media_type(image.format or "").rpartition("/")[2]
-        return ImageFacts(width, height, kind, _bit_depth(image.mode))
+    if layout is not None and layout.is_odd:
+        return _tiff_facts(layout)
+    for some in chain([data], stripped(data)):
+        with suppress(Exception), Image.open(io.BytesIO(some), formats=FORMATS) as image:
+            width, height = upright_size(image, image.size)
+            kind = media_type(image.format or "").rpartition("/")[2]
+            return ImageFacts(width, height, kind, _bit_depth(image.mode))
+    if layout is None:
+        raise ImageError("image", "its header cannot be read")
+    return _tiff_facts(layout)
+
+
+def _tiff_facts(layout: tiff.Layout) -> ImageFacts:
+    return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
 
 
 def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE, box: Box | None = None) -> bytes:
@@ -149,14 +160,19 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     layout = tiff.layout_of(data)
-    if layout is not None and layout.is_wide:
+    if layout is not None and layout.is_odd:
         return _decode_tiff(data, name, limits, layout)
     try:
         return _decode_by_pillow(data, name, limits, side)
-    except UnidentifiedImageError:
-        if layout is None:
-            raise
-    return _decode_tiff(data, name, limits, layout)
+    except (ImageError, Image.DecompressionBombError, MemoryError):
+        raise
+    except Exception as error:
+        if layout is not None and isinstance(error, UnidentifiedImageError):
+            return _decode_tiff(data, name, limits, layout)
+        for less in stripped(data):
+            with suppress(Exception):
+                return _decode_by_pillow(less, name, limits, side)
+        raise
 
 
 def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:

@@ -6,7 +6,6 @@ import io
 import re
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import HeifImageFile

@@ -10,7 +10,7 @@ import io
 import math
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,7 +77,7 @@ class Layout:
         return 2 if self.tags.next else 1
 
     @property
-    def is_wide(self) -> bool:
+    def is_odd(self) -> bool:
         """Whether Pillow may read it wrongly."""
         odd = self.bits not in _PLAIN_BITS or self.kind != _UNSIGNED
         return odd or (self.planar and bool(self.extra))
