@@ -159,6 +159,54 @@ def test_transparent_is_white() -> None:
     assert (pixels(encoded(red, "TIFF")) == 255).all()
 
 
+def logo(colour: tuple[int, int, int], share: float = 0.5, edge: int = 0) -> Image.Image:
+    """A square of one colour on a transparent ground; the alpha of its edge is half."""
+    image = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
+    side = round(100 * share**0.5)
+    image.paste((*colour, 128), (0, 0, side, side))
+    image.paste((*colour, 255), (edge, edge, side - edge, side - edge))
+    return image
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    ("image", "ground"),
+    [
+        (logo((255, 255, 255)), 160),
+        (logo((240, 240, 240)), 160),
+        (logo((255, 255, 255), edge=3), 160),
+        (logo((255, 255, 255), share=0.01), 160),
+        (logo((255, 255, 255), share=0.95), 255),  # hardly any ground
+        (logo((200, 200, 200)), 255),
+        (logo((255, 240, 100)), 255),
+        (logo((0, 0, 0)), 255),
+        (logo((220, 30, 30), edge=3), 255),
+        (Image.new("RGBA", (100, 100), (255, 255, 255, 0)), 255),
+    ],
+)
+def test_the_ground_keeps_a_transparent_picture_visible(
+    kind: str, image: Image.Image, ground: int
+) -> None:
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    result = pixels(encoded(image, kind, **options))
+    assert result[-1, -1].tolist() == [ground] * 3
+
+
+def test_an_opaque_picture_has_no_ground() -> None:
+    white = Image.new("RGBA", (10, 10), (255, 255, 255, 255))
+    assert (pixels(encoded(white)) == 255).all()
+
+
+def test_a_white_drawing_of_any_kind_stays_visible() -> None:
+    two = Image.new("P", (2, 1))
+    two.putpalette([255, 255, 255, 0, 0, 0])
+    two.putdata([0, 1])
+    assert pixels(encoded(two, transparency=1))[0].tolist() == [[255] * 3, [160] * 3]
+    grey = Image.new("LA", (2, 1), (255, 255))
+    grey.putpixel((1, 0), (0, 0))
+    assert pixels(encoded(grey))[0].tolist() == [[255] * 3, [160] * 3]
+
+
 def test_transparent_palette_entries_are_white() -> None:
     palette = Image.new("P", (2, 1))
     palette.putpalette([255, 0, 0, 0, 0, 255])

@@ -23,7 +23,7 @@ from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 from mmembed.config import Settings
 from mmembed.decode import tiff
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
-from mmembed.decode.formats import FORMATS, media_type, unidentified
+from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
 from mmembed.decode.stripping import stripped
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.types import Box, ImageFacts, Picture
@@ -88,12 +88,12 @@ def decode(
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise unidentified(data, name) from None
+        raise unread_variant(data, name) or unidentified(data, name) from None
     except Image.DecompressionBombError as error:
         count = re.search(r"\d+", str(error))
         raise _too_many_pixels(name, int(count[0]) if count else 0, limits) from None
     except Exception as error:  # Pillow and its plugins raise nearly everything on bad input
-        raise ImageError(name, _reason(error)) from None
+        raise unread_variant(data, name) or ImageError(name, _reason(error)) from None
 
 
 def read_file(

@@ -23,6 +23,16 @@ _TURNS = {  # EXIF orientation → what makes it upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+WHITE, GREY, OPAQUE = 255, 160, 255
+"""Grounds for what is transparent. On this grey white drawings are told apart best."""
+NEAR_WHITE = 224
+"""Pixels whose channels are all as bright cannot be seen on white."""
+MOST_LOST = 0.6
+"""The share of the visible pixels that may be lost on white."""
+LEAST_GROUND = 0.1
+"""The share of a picture that must be transparent for its ground to matter."""
+SAMPLED_SIDE = 512
+"""Pixels of a side that are looked at for it."""
 _ON_THEIR_SIDES = {5, 6, 7, 8}
 _MIRRORED_ACROSS = {2, 3, 6, 7}  # EXIF orientations whose upright x runs against the stored axis
 _MIRRORED_DOWN = {3, 4, 7, 8}
@@ -32,7 +42,7 @@ _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([^\"<]*)")
 
 def upright_srgb(image: Image.Image) -> Image.Image:
     """A loaded image of any mode → mode RGB, upright by EXIF, sRGB by its ICC profile,
-    composited on white, 8 bits a channel; its metadata is dropped."""
+    composited on white or grey, 8 bits a channel; its metadata is dropped."""
     upright = _upright(_to_srgb(image), _orientation(image))
     upright.info.clear()
     return upright
@@ -89,14 +99,29 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
-    """Any mode → RGB in sRGB; what is transparent is laid on white."""
+    """Any mode → RGB in sRGB; what is transparent is laid on a ground."""
     colour, alpha = _split_alpha(image)
     rgb = _apply_profile(colour, image.info.get("icc_profile")).convert("RGB")
     if alpha is None:
         return rgb
-    paper = Image.new("RGB", rgb.size, "white")
+    ground = (_ground(rgb, alpha),) * 3
+    paper = Image.new("RGB", rgb.size, ground)
     paper.paste(rgb, mask=alpha)
     return paper
+
+
+def _ground(rgb: Image.Image, alpha: Image.Image) -> int:
+    """How bright the ground is that keeps a transparent picture visible: white, or grey for one
+    that is white itself."""
+    if alpha.getextrema()[0] == OPAQUE:
+        return WHITE
+    sample = tuple(min(SAMPLED_SIDE, side) for side in rgb.size)
+    opacity = np.asarray(alpha.resize(sample, Image.Resampling.NEAREST), np.float32) / OPAQUE
+    if 1 - opacity.mean() < LEAST_GROUND or not opacity.any():
+        return WHITE
+    darkest = np.asarray(rgb.resize(sample, Image.Resampling.NEAREST)).min(axis=2)
+    lost = opacity[darkest >= NEAR_WHITE].sum() / opacity.sum()
+    return GREY if lost > MOST_LOST else WHITE
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

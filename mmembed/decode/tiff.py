@@ -30,7 +30,7 @@ _BY_PILLOW = {5, 32773, 34925, 50000}  # LZW, PackBits, LZMA, Zstandard
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _ORIENTATION, _ICC_PROFILE = 274, 34675
-SIGNED_WHITES = {8: (1, 127), 16: (1, 255, 32_767)}
+SIGNED_WHITES = {16: (1, 255, 32_767)}
 """White points of signed samples by their bits, where none is negative."""
 _PLAIN_BITS = {1, 2, 4, 8}
 
@@ -79,6 +79,8 @@ class Layout:
     @property
     def is_odd(self) -> bool:
         """Whether Pillow may read it wrongly."""
+        if self.bits == 8 and self.kind == _SIGNED:
+            return False  # files that say so hold unsigned samples, as Pillow takes them
         odd = self.bits not in _PLAIN_BITS or self.kind != _UNSIGNED
         return odd or (self.planar and bool(self.extra))
 
@@ -88,16 +90,20 @@ def layout_of(data: bytes) -> Layout | None:
     if not data.startswith(_PREFIXES):
         return None
     try:
-        file = io.BytesIO(data)
-        tags = TiffImagePlugin.ImageFileDirectory_v2(
-            file.read(16 if data[2] == 43 or data[3] == 43 else 8)
-        )
-        file.seek(tags.next)
-        tags.load(file)
-        found = _layout(tags, data[:2] == b"MM")
+        found = _layout(tags_of(data), data[:2] == b"MM")
     except Exception:  # broken tags: Pillow says what is wrong with them
         return None
     return found if _is_known(found) else None
+
+
+def tags_of(data: bytes) -> Any:
+    """The tags of the first picture of a TIFF, as Pillow reads them. Raises what it raises."""
+    file = io.BytesIO(data)
+    is_big = 43 in data[2:4]
+    tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if is_big else 8))
+    file.seek(tags.next)
+    tags.load(file)
+    return tags
 
 
 def load(data: bytes, layout: Layout) -> Image.Image:
