@@ -115,7 +115,7 @@ def _ground(rgb: Image.Image, alpha: Image.Image) -> int:
     that is white itself."""
     if alpha.getextrema()[0] == OPAQUE:
         return WHITE
-    sample = tuple(min(SAMPLED_SIDE, side) for side in rgb.size)
+    sample = min(SAMPLED_SIDE, rgb.width), min(SAMPLED_SIDE, rgb.height)
     opacity = np.asarray(alpha.resize(sample, Image.Resampling.NEAREST), np.float32) / OPAQUE
     if 1 - opacity.mean() < LEAST_GROUND or not opacity.any():
         return WHITE

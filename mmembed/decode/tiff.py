@@ -242,7 +242,8 @@ def _unpacked(stored: bytes, compression: int, wide: int, high: int) -> bytes:
     head = b"II*\0" + struct.pack("<L", where) + stored + padding
     file = head + struct.pack("<H", len(entries)) + directory + bytes(4)
     with Image.open(io.BytesIO(file), formats=("TIFF",)) as image:
-        return image.tobytes()
+        unpacked: bytes = image.tobytes()
+    return unpacked
 
 
 # -- samples -------------------------------------------------------------------------
