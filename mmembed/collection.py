@@ -13,9 +13,10 @@ from mmembed.catalog import Catalog
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
-from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
+from mmembed.embedder import Embedder, EmbedderCounts, Embedding, ImageInput
 from mmembed.encoder import check_obtainable
 from mmembed.errors import ImageError, QueryError
+from mmembed.failing import blaming
 from mmembed.fetch import Fetcher
 from mmembed.ingest import (
     Passing,
@@ -53,6 +54,7 @@ __all__ = [
     "Collection",
     "Embedder",
     "EmbedderCounts",
+    "Embedding",
     "ImageFacts",
     "ImageInput",
     "SearchPage",
@@ -252,12 +254,7 @@ class Collection(Items):
         """The k items of a kind that are nearest to the query, after an earlier page's
         cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
-        query = query_embedding(
-            terms,
-            embed_texts=lambda texts: self.embedder.encoder.embed_texts(texts),
-            embed_image=lambda data: self.embedder.image(ImageInput("the query image", data)),
-            embedding_of=self.binding.item,
-        )
+        query = self._query_embedding(terms)
         notes = self._notes(terms)
         self.binding.check_folder()
         view = self._views.view(kind)
@@ -274,9 +271,28 @@ class Collection(Items):
         hits = tuple(Hit(item, score, background.relevance(score)) for item, score in found)
         return SearchPage(hits, rest.encode() if rest else None, notes)
 
+    def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
+        """float32 (dim,), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
+        names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
+        texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
+        images = iter(
+            term.name or f"{name}.image, the query image"
+            for name, term in zip(names, terms, strict=True)
+            if term.image is not None
+        )
+        return query_embedding(
+            terms,
+            embed_texts=lambda some: self.embedder.all_texts(texts, some),
+            embed_image=lambda data: self.embedder.image(ImageInput(next(images), data)),
+            embedding_of=self.binding.item,
+        )
+
     def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
-        texts = [term.text for term in terms if term.text is not None]
-        windows = [self.embedder.encoder.count_windows(text) for text in texts]
+        windows = []
+        for index, term in enumerate(terms):
+            if term.text is not None:
+                with blaming(f"query[{index}]"):
+                    windows.append(self.embedder.encoder.count_windows(term.text))
         return tuple(
             f"The text is longer than the {self.embedder.encoder.context_length} tokens that the "
             f"model reads at once: the answer averages its {count} parts."

@@ -9,7 +9,8 @@
     │   ├── EncodedBody       a request's body is compressed
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
-    │   └── QueryError        a search or classification makes no sense
+    │   ├── QueryError        a search or classification makes no sense
+    │   └── ProcessingError   one item failed in a way that nobody foresaw; see failing.py
     ├── NotFound              no such item, page or file
     ├── ModelError            a model is unknown, unreachable or broken
     │   └── ModelMismatch     the data folder was built with another model
@@ -79,6 +80,11 @@ class TokenError(InputError):
 
 class QueryError(InputError):
     """A search or classification request makes no sense as written."""
+
+
+class ProcessingError(InputError):
+    """One item failed in a way that nobody foresaw; the others are none the worse, and the log
+    has the traceback."""
 
 
 class NotFound(MmembedError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "commands"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "failing"}
 STAGES = {
     "batcher",
     "caches",
@@ -30,6 +30,7 @@ COMPOSITION = [
     "models",
     "views",
     "resident",
+    "guilty",
     "embedder",
     "binding",
     "classifier",

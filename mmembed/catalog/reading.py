@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmembed.catalog import additions
 from mmembed.catalog.entries import Mark
-from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
+from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stack, to_item, where
 from mmembed.catalog.schema import connect
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound, StoreError
@@ -62,8 +62,21 @@ class CatalogReader:
                 return self._connection.execute(sql, values).fetchall()
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
+        except sqlite3.OperationalError as error:
+            if "decode to UTF-8" not in str(error):
+                raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+            return self._legible_rows(sql, values)
         except sqlite3.Error as error:
             raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+
+    def _legible_rows(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Rows of which one holds text that is no UTF-8."""
+        with self._lock:
+            self._connection.text_factory = legible
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            finally:
+                self._connection.text_factory = str
 
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
         rows = self._rows(sql, values)

@@ -33,6 +33,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.ManifestError: 422,
     errors.TokenError: 400,
     errors.QueryError: 422,
+    errors.ProcessingError: 422,
     errors.NotFound: 404,
     errors.ModelError: 503,
     errors.ModelMismatch: 409,
