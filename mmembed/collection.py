@@ -15,11 +15,13 @@ from mmembed.decode import image_facts, read_file
 from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
 from mmembed.errors import ImageError, QueryError
 from mmembed.fetch import Fetcher
+from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.items import Items
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
+from mmembed.single_flight import SingleFlight
 from mmembed.types import (
     EVERYTHING,
     Filter,
@@ -58,7 +60,9 @@ class Collection(Items):
         self.settings = settings
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
-        self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
+        self._files = IndexedFiles(settings.data)
+        self._renderings = SingleFlight()
+        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
         self.embedder = self.served.first.embedder
         self.classifier = self.served.first.classifier
         self._fetcher = Fetcher(

@@ -21,8 +21,9 @@ from mmembed.types import Encoder, EncoderFacts, Failure, Picture, Pixels
 Embedding = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
 
-Stored = Callable[[int], "Embedding | Path"]
-"""An item's id → its stored embedding, or the file to embed. Raises NotFound, ModelMismatch."""
+Stored = Callable[[int], "Embedding | bytes"]
+"""An item's id → its stored embedding, or the image file to embed. Raises NotFound,
+ModelMismatch."""
 
 EMBEDDED_AT_ONCE = 64
 """Images of one request that are decoded before the model gets them; bounds the memory."""
@@ -213,16 +214,15 @@ class Embedder:
 
     def _prepared(self, image: ImageInput) -> Decoded | Embedding:
         """What is known of an image, else what the model needs of it."""
-        path = image.path
+        data = image.data
         if image.item is not None:
             found = self._stored(image.item)
-            if not isinstance(found, Path):
+            if not isinstance(found, bytes):
                 return found
-            path = found
-        data = image.data
+            data = found
         if data is None:
-            assert path is not None
-            data = read_file(path, name=image.name, limits=self.limits)
+            assert image.path is not None
+            data = read_file(image.path, name=image.name, limits=self.limits)
         key = self._images.key_of(data)
         kept = self._images.find([key]).get(key)
         if kept is not None:

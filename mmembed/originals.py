@@ -1,58 +1,98 @@
-"""Uploaded image files, kept content-addressed in the data folder."""
+"""Uploaded image files, kept content-addressed in the data folder.
+
+    keep: written aside, fsynced, renamed; then the item is written
+    discarding: renamed to *.gone; then the item is removed; then deleted
+
+Both happen while the content's lock is held. So a process that dies in between leaves a file
+whose name says what it is: of no item yet, or of one that is being removed.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
-import tempfile
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mmembed import files
 from mmembed.errors import StoreError
 
+log = logging.getLogger(__name__)
+
 FOLDER = "originals"
+LOCKS = "locks"
+GONE = ".gone"
+"""How the names of uploads end whose items are being removed."""
+
+
+def lock_of(folder: Path, sha256: str) -> Path:
+    """The lock file of a content, in a folder that is there; some contents share one. Raises
+    StoreError."""
+    path = folder / LOCKS / f"{sha256[:2]}.lock"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path.parent}: cannot be made: {error.strerror}") from error
+    return path
 
 
 def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
-    """Store bytes durably under their hash; returns their path. Raises StoreError."""
+    """Store bytes durably under their hash; returns their path. A file that is there is read,
+    and written again unless it holds the same. Raises StoreError."""
     path = folder / FOLDER / sha256[:2] / f"{sha256}{suffix}"
     try:
-        if path.is_file() and path.stat().st_size == len(data):
+        if _holds(path, sha256, len(data)):
             return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.replace(path, data, mode=files.PRIVATE, durable=True)
         for above in (path.parent, path.parent.parent, folder):
-            _sync_folder(above)
+            files.sync_folder(above)
     except OSError as error:
         raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
     return path
 
 
-def discard(folder: Path, path: str | None) -> None:
-    """Delete an upload that no item needs any more; other files are never touched. Raises
-    StoreError."""
-    if path and Path(path).is_relative_to(folder / FOLDER):
-        try:
-            Path(path).unlink(missing_ok=True)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
+def is_upload(folder: Path, path: str | None) -> bool:
+    """Whether a path is that of an upload of a data folder."""
+    return path is not None and Path(path).is_relative_to(folder / FOLDER)
 
 
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".new")
+@contextmanager
+def discarding(path: Path) -> Iterator[None]:
+    """Delete an upload with its item, which the block removes; where that fails, it stays.
+    Raises StoreError."""
+    gone = path.with_name(path.name + GONE)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
+        os.replace(path, gone)
+        files.sync_folder(path.parent)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
+    try:
+        yield
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.replace(gone, path)
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    # Without this, a power cut may forget the name of a file whose bytes are safe.
-    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        gone.unlink(missing_ok=True)
+    except OSError as error:  # the item is removed; the file is collected another time
+        log.warning("%s: cannot be deleted: %s", gone, error.strerror)
+
+
+def _holds(path: Path, sha256: str, size: int) -> bool:
+    """Whether a file is there, no link, and holds what its name says."""
+    try:
+        with open(path, "rb", buffering=0, opener=_unlinked) as file:
+            status = os.fstat(file.fileno())
+            whole = stat.S_ISREG(status.st_mode) and status.st_size == size
+            return whole and files.sha256_of(file) == sha256
+    except OSError:
+        return False
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
