@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,12 @@ from mmembed.classifier import Classified, Classifier
 from mmembed.config import PREFIX, Settings
 from mmembed.decode import image_facts, read_file
 from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
-from mmembed.errors import ImageError, QueryError
+from mmembed.errors import ImageError, MmembedError, QueryError
 from mmembed.fetch import Fetcher
 from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.items import Items
+from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
@@ -42,6 +44,8 @@ __all__ = [
     "ImageInput",
     "SearchPage",
 ]
+
+log = logging.getLogger(__name__)
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
@@ -160,6 +164,7 @@ class Collection(Items):
             plan = make_plan(found, known, manifests)
             report = self._pipeline.run(plan, known, progress)
             self._views.publish()
+        self.collect_leftovers()
         report.hidden, report.linked, report.other = found.hidden, found.linked, found.other
         return report
 
@@ -171,6 +176,15 @@ class Collection(Items):
         """Save the graphs that there are, so that the next start need not follow what this one
         did; none is built."""
         self._views.publish(build=False)
+
+    def collect_leftovers(self) -> None:
+        """Delete files of ours that nothing points to; where that fails, it is logged."""
+        try:
+            deleted = Leftovers(self.catalog).collect()
+        except MmembedError as error:
+            log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
+        else:
+            log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
 
     # -- search ----------------------------------------------------------------------
 

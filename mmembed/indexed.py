@@ -59,7 +59,7 @@ class IndexedFiles:
         """The bytes of an image that were indexed. Raises NotFound; see `open`."""
         with self._opened(item) as file:
             try:
-                data = file.read(item.bytes)
+                data = file.read(-1 if item.bytes is None else item.bytes)
             except OSError as error:
                 reason = f"item {item.id}: its file cannot be read: {error.strerror}"
                 raise NotFound(reason) from error

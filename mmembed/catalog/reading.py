@@ -208,7 +208,8 @@ class CatalogReader:
     def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for chunk in chunks(values):
-            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {column} IN ({marks(chunk)})"
+            some = f"{column} IN ({marks(chunk)})"
+            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
             found.update(str(row[0]) for row in self._rows(sql, chunk))
         return found
 
