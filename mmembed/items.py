@@ -52,8 +52,8 @@ class Items:
         described = tuple(self._pipeline.embed_captions(captions))
         sha256 = hashlib.sha256(data).hexdigest()
         suffix = "." + media_type(picture.format).rpartition("/")[2]
-        with self._content(sha256):
-            path = originals.keep(self.catalog.folder, sha256, suffix, data)
+        kept = originals.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
+        with self._content(sha256), kept as path:
             entry = ImageEntry(
                 path=str(path),
                 sha256=sha256,
@@ -69,6 +69,9 @@ class Items:
             item = self.catalog.item(self.catalog.write([entry])[0])
             keep_thumbnail(self.catalog.folder, sha256, picture)
         return item
+
+    def _has_item(self, path: Path) -> bool:
+        return bool(self.catalog.paths_among([str(path)]))
 
     @contextmanager
     def _content(self, sha256: str) -> Iterator[None]:

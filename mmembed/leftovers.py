@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from mmembed import originals, thumbnails
@@ -20,13 +20,12 @@ log = logging.getLogger(__name__)
 
 ASIDE_S = 3600.0
 """How old a file must be that is not whole, or a thumbnail: others may be at work on it."""
-UPLOAD_S = 24 * 3600.0
-"""How old an upload must be that no item points to."""
-SUSPECT_FROM, SUSPECT_SHARE = 8, 0.5
-"""So many uploads without an item, and such a share of all, are no leftovers: rather, the catalog
-has lost their items. They stay."""
-SECONDS = 10.0
-"""How long collecting takes at the most; the next time it begins elsewhere."""
+UNCLAIMED = ".unclaimed"
+"""What is put behind the name of an upload that no item points to, when that is first seen."""
+UNCLAIMED_S = 7 * 24 * 3600.0
+"""How long such an upload stays then: where the catalog has lost items, it is the last copy."""
+SECONDS = 2.0
+"""How long it takes at the most for each kind of file; the next time it begins elsewhere."""
 
 _UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
 
@@ -36,27 +35,23 @@ class Leftovers:
 
     def __init__(self, catalog: Catalog, seconds: float = SECONDS) -> None:
         self._catalog = catalog
-        self._until = time.monotonic() + seconds
+        self._seconds = seconds
         self._now = time.time()
 
     def collect(self) -> int:
         """Delete what nothing points to, and finish removals that were interrupted; returns how
         many files were deleted. Raises StoreError where the catalog cannot be read."""
-        if not self._catalog.count("image"):
-            return 0  # a catalog that was lost looks like an empty one
-        deleted = sum(
-            map(self._thumbnails, self._parts(thumbnails.folder_in(self._catalog.folder)))
-        )
-        uploads = list(self._parts(self._catalog.folder / originals.FOLDER))
-        orphans = [orphan for part in uploads for orphan in self._uploads(part)]
-        return deleted + self._discard(orphans)
+        cache = thumbnails.folder_in(self._catalog.folder)
+        deleted = sum(map(self._thumbnails, self._parts(cache)))
+        return deleted + self._uploads(self._catalog.folder / originals.FOLDER)
 
     def _parts(self, folder: Path) -> Iterator[Path]:
         """The folders in a folder, from another one on each time, while there is time."""
         parts = sorted(path for path in _entries(folder) if len(path.name) == 2 and path.is_dir())
         start = int(self._now) % max(1, len(parts))
+        until = time.monotonic() + self._seconds
         for part in [*parts[start:], *parts[:start]]:
-            if time.monotonic() > self._until:
+            if time.monotonic() > until:
                 return
             yield part
 
@@ -70,52 +65,72 @@ class Leftovers:
         ]
         return sum(map(_delete, useless))
 
-    def _uploads(self, part: Path) -> Iterator[Path]:
-        """Old uploads without an item. On the way, what is not whole is deleted, and removals are
-        finished or undone."""
-        paths = _entries(part)
-        for path in paths:
-            if path.name.endswith(ASIDE) and self._age(path) > ASIDE_S:
-                _delete(path)
-            elif path.name.endswith(originals.GONE):
-                self._finish(path)
-        old = [p for p in paths if _UPLOAD.fullmatch(p.name) and self._age(p) > UPLOAD_S]
-        known = self._catalog.paths_among([str(path) for path in old])
-        yield from (path for path in old if str(path) not in known)
-
-    def _finish(self, gone: Path) -> None:
-        """Delete a file whose item was removed; bring back that of an item which is still there."""
-        path = gone.with_name(gone.name.removesuffix(originals.GONE))
-        try:
-            with self._holding(path):
-                if not self._catalog.paths_among([str(path)]) or path.exists():
-                    _delete(gone)
-                else:
-                    gone.replace(path)
-        except (StoreBusy, OSError):
-            return  # it is being removed right now, or another time
-
-    def _discard(self, orphans: list[Path]) -> int:
-        total = sum(1 for _ in self._all_uploads())
-        if len(orphans) >= SUSPECT_FROM and len(orphans) > SUSPECT_SHARE * total:
+    def _uploads(self, folder: Path) -> int:
+        deleted, unclaimed = 0, 0
+        lost = not self._catalog.count("image")  # a catalog that was lost looks like an empty one
+        for part in self._parts(folder):
+            names = {path.name for path in _entries(part)}
+            for name in sorted(names):
+                if name.endswith((originals.PENDING, originals.GONE)):
+                    self._finish(part / name)
+                elif name.endswith(ASIDE) and self._age(part / name) > ASIDE_S:
+                    deleted += _delete(part / name)
+            orphans = self._orphans(part, names)
+            overdue = [path for path in orphans if self._is_overdue(path) and not lost]
+            deleted += sum(map(self._discard, overdue))
+            unclaimed += len(orphans) - len(overdue)
+        if unclaimed:
             log.warning(
-                "%s: %d of %d uploads belong to no item; they stay, for the catalog may have lost "
-                "their items: restore a backup, or upload or delete them",
-                self._catalog.folder / originals.FOLDER, len(orphans), total,
+                "%s: %d uploads belong to no item and will be deleted after %d days; to take them "
+                "in, restore the catalog, or index that folder",
+                folder, unclaimed, UNCLAIMED_S // 86400,
             )  # fmt: skip
-            return 0
-        return sum(map(self._discard_one, orphans))
+        return deleted
 
-    def _discard_one(self, path: Path) -> int:
+    def _finish(self, marked: Path) -> None:
+        """End what began with `originals.keeping` or `discarding`, unless it is in progress."""
+        path = marked.with_suffix("")
         try:
             with self._holding(path):
-                return 0 if self._catalog.paths_among([str(path)]) else _delete(path)
+                if marked.name.endswith(originals.PENDING):
+                    originals.settle(marked, self._has_item)
+                elif path.exists() or not self._has_item(path):
+                    marked.unlink()
+                else:
+                    marked.replace(path)
+        except (StoreBusy, OSError):
+            return  # another time
+
+    def _orphans(self, part: Path, names: set[str]) -> list[Path]:
+        """Uploads without an item."""
+        uploads = [
+            part / n for n in names if _UPLOAD.fullmatch(n) and n + originals.PENDING not in names
+        ]
+        known = self._catalog.paths_among([str(path) for path in uploads])
+        for name in names:
+            if name.endswith(UNCLAIMED) and str(part / name.removesuffix(UNCLAIMED)) in known:
+                _delete(part / name)
+        return [path for path in uploads if str(path) not in known]
+
+    def _is_overdue(self, path: Path) -> bool:
+        mark = path.with_name(path.name + UNCLAIMED)
+        with suppress(OSError):
+            if not mark.exists():
+                mark.touch()
+        return self._age(mark) > UNCLAIMED_S
+
+    def _discard(self, path: Path) -> int:
+        try:
+            with self._holding(path):
+                if self._has_item(path):
+                    return 0
+                _delete(path.with_name(path.name + UNCLAIMED))
+                return _delete(path)
         except StoreBusy:
             return 0
 
-    def _all_uploads(self) -> Iterator[Path]:
-        for part in _entries(self._catalog.folder / originals.FOLDER):
-            yield from (path for path in _entries(part) if _UPLOAD.fullmatch(path.name))
+    def _has_item(self, path: Path) -> bool:
+        return bool(self._catalog.paths_among([str(path)]))
 
     def _holding(self, path: Path) -> AbstractContextManager[None]:
         lock = originals.lock_of(self._catalog.folder, path.name)

@@ -1,10 +1,11 @@
 """Uploaded image files, kept content-addressed in the data folder.
 
-    keep: written aside, fsynced, renamed; then the item is written
-    discarding: renamed to *.gone; then the item is removed; then deleted
+    keeping: *.pending is made; the file is written; then its item; then *.pending is deleted
+    discarding: the file is renamed to *.gone; its item is removed; then *.gone is deleted
 
-Both happen while the content's lock is held. So a process that dies in between leaves a file
-whose name says what it is: of no item yet, or of one that is being removed.
+Both happen while the content's lock is held. So a process that dies in between leaves a name that
+says what has begun, and a file without an item, and without such a name, is one whose item was
+lost: it may be the last copy of somebody's picture.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,8 +24,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = "originals"
 LOCKS = "locks"
-GONE = ".gone"
-"""How the names of uploads end whose items are being removed."""
+PENDING, GONE = ".pending", ".gone"
+"""What is put behind an upload's name while its item is written, and while it is removed."""
 
 
 def lock_of(folder: Path, sha256: str) -> Path:
@@ -52,6 +53,38 @@ def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
     except OSError as error:
         raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
     return path
+
+
+@contextmanager
+def keeping(
+    folder: Path, sha256: str, suffix: str, data: bytes, has_item: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """`keep`, and let the block write the item; a file that is new goes again where that fails.
+    Raises StoreError."""
+    path = folder / FOLDER / sha256[:2] / f"{sha256}{suffix}"
+    pending = path.with_name(path.name + PENDING)
+    try:
+        if not os.path.lexists(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            pending.touch(mode=files.PRIVATE)
+    except OSError as error:
+        raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
+    try:
+        yield keep(folder, sha256, suffix, data)
+    finally:
+        # Unsettled, it is found by whoever collects leftovers.
+        with suppress(StoreError, OSError):
+            settle(pending, has_item)
+
+
+def settle(pending: Path, has_item: Callable[[Path], bool]) -> None:
+    """End what began with `keeping`: without an item, the file goes. Raises OSError, and what
+    `has_item` raises."""
+    if pending.exists():
+        path = pending.with_name(pending.name.removesuffix(PENDING))
+        if not has_item(path):
+            path.unlink(missing_ok=True)
+        pending.unlink()
 
 
 def is_upload(folder: Path, path: str | None) -> bool:
