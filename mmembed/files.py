@@ -42,6 +42,13 @@ def replace(
         raise
 
 
+def make_part(part: Path) -> None:
+    """Make a folder and the one that it is in, for their owner alone. Not those above: a data
+    folder that was moved away must not come back empty. Raises OSError."""
+    for folder in (part.parent, part):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Let the names in a folder survive a power cut. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -33,7 +33,8 @@ def lock_of(folder: Path, sha256: str) -> Path:
     StoreError."""
     path = folder / LOCKS / f"{sha256[:2]}.lock"
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Not the data folder itself: one that was moved away must not come back empty.
+        path.parent.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{path.parent}: cannot be made: {error.strerror}") from error
     return path
@@ -46,7 +47,7 @@ def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
     try:
         if _holds(path, sha256, len(data)):
             return path
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_part(path.parent)
         files.replace(path, data, mode=files.PRIVATE, durable=True)
         for above in (path.parent, path.parent.parent, folder):
             files.sync_folder(above)
@@ -65,7 +66,7 @@ def keeping(
     pending = path.with_name(path.name + PENDING)
     try:
         if not os.path.lexists(path):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_part(path.parent)
             pending.touch(mode=files.PRIVATE)
     except OSError as error:
         raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error

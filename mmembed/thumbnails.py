@@ -36,7 +36,7 @@ def keep(folder: Path, sha256: str, size: int, content: bytes) -> None:
     """Put a WebP file into the cache. Where it cannot be written, nothing happens."""
     path = _path(folder, sha256, size)
     with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_part(path.parent)
         files.write_sealed(path, content, about=path.name, mode=files.PRIVATE)
 
 

@@ -200,6 +200,20 @@ def test_a_thumbnail_that_is_rendered_while_its_picture_is_removed_does_not_stay
     assert not list(folder.rglob("*.webp"))
 
 
+@pytest.mark.parametrize("change", ["upload", "removal"])
+def test_a_data_folder_that_was_moved_away_is_not_made_anew(
+    collection: Collection, tmp_path: Path, change: str
+) -> None:
+    item = collection.add_image(RED, name="a")
+    collection.catalog.folder.rename(tmp_path / "moved")
+    with pytest.raises(StoreError):
+        if change == "upload":
+            collection.add_image(picture("blue"), name="b")
+        else:
+            collection.remove(item.id)
+    assert not collection.catalog.folder.exists()
+
+
 # -- a process that dies -------------------------------------------------------------
 
 UPLOAD_AND_REMOVE = """

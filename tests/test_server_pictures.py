@@ -273,6 +273,7 @@ def test_what_is_not_what_was_indexed_is_not_served(
         asked = {"images": [{"item": item["id"]}], "labels": ["a"], "model": "further"}
         [result] = client.post("/v1/classify", json=asked).json()["results"]
         assert result["error"]["code"] == 404
+        assert not list((tmp_path / "data" / "thumbnails").rglob("*.webp"))
 
 
 def test_a_folder_that_became_a_link_leads_nowhere(
