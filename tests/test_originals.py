@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -206,11 +207,10 @@ def test_a_data_folder_that_was_moved_away_is_not_made_anew(
 ) -> None:
     item = collection.add_image(RED, name="a")
     collection.catalog.folder.rename(tmp_path / "moved")
+    uploading = partial(collection.add_image, picture("blue"), name="b")
+    work = uploading if change == "upload" else partial(collection.remove, item.id)
     with pytest.raises(StoreError):
-        if change == "upload":
-            collection.add_image(picture("blue"), name="b")
-        else:
-            collection.remove(item.id)
+        work()
     assert not collection.catalog.folder.exists()
 
 

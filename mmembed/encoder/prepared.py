@@ -78,11 +78,13 @@ class Prepared:
         about = _about(self.facts)
         try:
             tables = files.read_sealed(self.folder / _TABLES, about=f"{about} {_TABLES}")
-            tokenizer = BpeTokenizer(BpeTables.of_json(tables))
-        except (OSError, ValueError, TypeError, KeyError):
+            engine = opened(name, self.folder, about)
+            if engine is None:
+                return None
+            return OpenClipEncoder(self.facts, BpeTokenizer(BpeTables.of_json(tables)), engine)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("%s: %s cannot be used (%s)", self.folder, _TABLES, error)
             return None
-        engine = opened(name, self.folder, about)
-        return OpenClipEncoder(self.facts, tokenizer, engine) if engine else None
 
 
 def keep(
