@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +16,10 @@ from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
 from mmembed.embedder import Embedder, EmbedderCounts, Embedding, ImageInput
 from mmembed.encoder import check_obtainable
-from mmembed.errors import ImageError, QueryError
+from mmembed.errors import ImageError, MmembedError, QueryError
 from mmembed.failing import blaming
 from mmembed.fetch import Fetcher
+from mmembed.indexed import IndexedFiles
 from mmembed.ingest import (
     Passing,
     Phase,
@@ -35,9 +37,11 @@ from mmembed.ingest import (
     those_below,
 )
 from mmembed.items import Items
+from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
+from mmembed.single_flight import SingleFlight
 from mmembed.types import (
     EVERYTHING,
     Filter,
@@ -60,6 +64,8 @@ __all__ = [
     "SearchPage",
 ]
 
+log = logging.getLogger(__name__)
+
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
 )
@@ -79,7 +85,9 @@ class Collection(Items):
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
-        self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
+        self._files = IndexedFiles(settings.data)
+        self._renderings = SingleFlight()
+        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
         self.embedder = self.served.first.embedder
         self.classifier = self.served.first.classifier
         self._fetcher = Fetcher(
@@ -196,6 +204,7 @@ class Collection(Items):
             report = self._pipeline.run(plan, known, progress)
             phase("saving the index", 0)
             self._views.publish()
+        self.collect_leftovers()
         report.note(plan)
         return report
 
@@ -239,6 +248,15 @@ class Collection(Items):
         """Save the graphs that there are, so that the next start need not follow what this one
         did; none is built."""
         self._views.publish(build=False)
+
+    def collect_leftovers(self) -> None:
+        """Delete files of ours that nothing points to; where that fails, it is logged."""
+        try:
+            deleted = Leftovers(self.catalog).collect()
+        except MmembedError as error:
+            log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
+        else:
+            log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
 
     # -- search ----------------------------------------------------------------------
 

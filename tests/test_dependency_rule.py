@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "failing"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "failing", "files"}
 STAGES = {
     "batcher",
     "caches",
@@ -22,10 +22,13 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "single_flight",
     "thumbnails",
     "zeroshot",
 }
 COMPOSITION = [
+    "indexed",
+    "leftovers",
     "ingest",
     "models",
     "views",

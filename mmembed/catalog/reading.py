@@ -216,6 +216,22 @@ class CatalogReader:
         rows = self._rows(sql, (kind, sha256))
         return to_item(rows[0]) if rows else None
 
+    def contents_among(self, contents: Sequence[str]) -> set[str]:
+        """Those of these sha256 that some image has."""
+        return self._images_with("sha256", contents)
+
+    def paths_among(self, paths: Sequence[str]) -> set[str]:
+        """Those of these paths that some image lies at."""
+        return self._images_with("path", paths)
+
+    def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for chunk in chunks(values):
+            some = f"{column} IN ({marks(chunk)})"
+            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
+            found.update(str(row[0]) for row in self._rows(sql, chunk))
+        return found
+
     def embeddings_of(self, kind: Kind, contents: Sequence[str]) -> dict[str, NDArray[np.float16]]:
         """The vectors, float16 (dim,), that contents have already, by sha256."""
         found: dict[str, NDArray[np.float16]] = {}
