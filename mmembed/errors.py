@@ -13,7 +13,8 @@
     ├── ModelError            a model is unknown, unreachable or broken
     │   └── ModelMismatch     the data folder was built with another model
     ├── StoreError            the data folder cannot be read or written
-    │   └── StoreBusy         another process is writing to it
+    │   ├── StoreBusy         another process is writing to it
+    │   └── StoreFull         there is no room left on its disk
     ├── Overloaded            too many requests are waiting
     └── Abandoned             nobody waits for the answer any more
 
@@ -93,6 +94,10 @@ class StoreError(MmembedError):
 
 class StoreBusy(StoreError):
     """Another process is writing to the data folder."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk of the data folder."""
 
 
 class Overloaded(MmembedError):

@@ -1,6 +1,6 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-lock → schema, rows → reading, entries → writing
+lock, place, log_file → history → opening → readers, checking → reading, entries → writing
 """
 
 from mmembed.catalog.entries import CaptionEntry, ImageEntry

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.catalog.checking import Checking, is_damage
+from mmembed.catalog.condition import Condition, Trouble
+from mmembed.catalog.opening import connect, raw_connection, reading_connection, remedy
+from mmembed.catalog.place import Place
+from mmembed.catalog.readers import Readers
+from mmembed.catalog.reserve import Reserve
 from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
-from mmembed.catalog.schema import connect
+from mmembed.catalog.schema import FILE_NAME
 from mmembed.errors import NotFound, StoreError
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
@@ -38,26 +44,49 @@ class Known:
 
 
 class CatalogReader:
-    """Every question the program asks the catalog; safe to use from several threads."""
+    """Every question the program asks the catalog; safe to use from several threads.
+
+    Who reads waits for nobody who writes, here or in another process.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._connection = connect(folder)
-        self._lock = threading.RLock()
+        path = folder / FILE_NAME
+        opened = connect(folder)
+        self._presence = opened.presence
+        self._connection = opened.connection
+        self._place = Place(path)
+        self._readers = Readers(partial(reading_connection, path, opened.options, self._place))
+        self._reserve = Reserve(folder)
+        self.condition = Condition(folder, self._place, self._reserve)
+        self._checking = Checking(
+            self.condition, partial(raw_connection, path, opened.options), folder
+        )
+        try:
+            self._checking.begin(path)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
+        """Close all connections."""
+        self._checking.stop()
+        self._readers.close()
+        self._connection.close()
+        if self._presence is not None:
+            self._presence.leave()
+            self._presence = None
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
-            with self._lock:
-                return self._connection.execute(sql, values).fetchall()
+            return self._readers.rows(sql, values)
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
         except sqlite3.Error as error:
-            raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+            reason = f"{self.folder}: the catalog cannot be read: {error}"
+            if is_damage(error):
+                self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
+            raise StoreError(reason) from error
 
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
         rows = self._rows(sql, values)
@@ -238,6 +267,14 @@ class CatalogReader:
         return {str(tag): int(n) for tag, n in rows}
 
     def check(self) -> list[str]:
-        """SQLite's own integrity check: an empty list, or what it found."""
-        found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]
-        return [] if found == ["ok"] else found
+        """Whether all is there and sound: an empty list, or what was found. Raises StoreError."""
+        return self._checking.faults()
+
+    def troubles(self) -> list[Trouble]:
+        """Look whether the catalog can be read and written: all that is wrong."""
+        try:
+            self._readers.rows("SELECT count(*) FROM meta")
+            self.condition.note("unreadable", None)
+        except sqlite3.Error as error:
+            self.condition.note("unreadable", f"{self.folder}: cannot be read: {error}")
+        return self.condition.troubles(writable=self._presence is not None)

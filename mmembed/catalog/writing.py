@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmembed.catalog.checking import is_busy, is_damage, is_full
+from mmembed.catalog.condition import WRITE_FAILED
 from mmembed.catalog.entries import (
     CaptionEntry,
     ImageEntry,
@@ -17,10 +20,13 @@ from mmembed.catalog.entries import (
     set_captions,
     write_image,
 )
+from mmembed.catalog.history import History
 from mmembed.catalog.lock import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, WRITE_WAIT_S, exclusive
+from mmembed.catalog.opening import BUSY_TIMEOUT_S, remedy
+from mmembed.catalog.place import LOG
 from mmembed.catalog.reading import CatalogReader, Model
-from mmembed.catalog.schema import BUSY_TIMEOUT_S, FILE_NAME
-from mmembed.errors import ModelMismatch, NotFound, StoreError
+from mmembed.catalog.schema import FILE_NAME
+from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError, StoreFull
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -39,29 +45,67 @@ class Catalog(CatalogReader):
     """
 
     def __init__(self, folder: Path) -> None:
+        self._writing = threading.Lock()
+        self._wal = Path(f"{folder / FILE_NAME}{LOG}")
+        self._history = History(folder / FILE_NAME)
         super().__init__(folder)
-        self._wal = Path(f"{folder / FILE_NAME}-wal")
+
+    def close(self) -> None:
+        """Close all connections. The last one anywhere folds the log into the catalog."""
+        with self._writing:
+            if self._presence is not None and self._presence.take() and self._place.is_same():
+                self._history.fold()
+            super().close()
+
+    def check_place(self) -> None:
+        """Raises StoreError where the folder is no longer the one that was opened, or its catalog
+        is known to be damaged: what is written now would be lost."""
+        self._place.check()
+        damage = self.condition.known("damaged")
+        if damage is not None:
+            raise StoreError(damage)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, adds: bool = True) -> Iterator[sqlite3.Connection]:
+        """adds: whether it may need room that is kept for removing."""
+        self.check_place()
         lock = exclusive(
             self.folder / WRITE_LOCK, purpose="writing the catalog", wait_s=WRITE_WAIT_S
         )
-        # In this order: who waits for another process does not keep our readers waiting.
-        with lock, self._lock:
+        # In this order: who waits for another process does not keep our writers waiting.
+        with lock, self._writing:
+            if adds:
+                self._reserve.check()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                self._place.check()
                 self._connection.execute("COMMIT")
             except BaseException as error:
                 # However it ended, by Ctrl-C or a full disk: nothing half-done stays open.
                 if self._connection_in_transaction():
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, (sqlite3.Error, UnicodeEncodeError, OverflowError)):
-                    reason = f"{self.folder}: the change was not kept: {error}"
-                    raise StoreError(reason) from error
+                    raise self._not_kept(error) from error
                 raise
-            self._checkpoint()
+            self._place.check()  # else it was kept where nobody will find it
+            self.condition.note(WRITE_FAILED, None)
+            self._history.note()
+            if self._log_bytes() > CHECKPOINT_BYTES:
+                self._fold()
+
+    def _not_kept(self, error: Exception) -> StoreError:
+        reason = f"{self.folder}: the change was not kept: {error}"
+        if not isinstance(error, sqlite3.Error):
+            return StoreError(reason)
+        if is_busy(error):
+            return StoreBusy(f"{reason}; another program is writing to the catalog, try again")
+        if is_damage(error):
+            self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
+        self.condition.note(WRITE_FAILED, reason)
+        if is_full(error) or self._reserve.is_short():
+            return StoreFull(f"{reason}; remove items, or free some space on the disk")
+        return StoreError(reason)
 
     def _connection_in_transaction(self) -> bool:
         try:
@@ -69,15 +113,22 @@ class Catalog(CatalogReader):
         except sqlite3.ProgrammingError:  # closed
             return False
 
-    def _checkpoint(self) -> None:
+    def _log_bytes(self) -> int:
         try:
-            if not self._wal.exists() or self._wal.stat().st_size <= CHECKPOINT_BYTES:
-                return
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
+
+    def _fold(self) -> None:
+        """Bring the log into the catalog; whoever calls holds the write lock."""
+        try:
+            self._history.fold()
             self._connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
             try:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+                self._history.folded()
         except (sqlite3.Error, OSError) as error:
             # The change itself is safe in the log.
             log.warning("%s: cannot be folded into the catalog now: %s", self._wal, error)
@@ -164,21 +215,40 @@ class Catalog(CatalogReader):
                 db.execute("DELETE FROM failures WHERE path = ?", (path,))
 
     def remove(self, item_ids: Sequence[int]) -> int:
-        """Remove items, with the captions of removed images; returns how many were there."""
-        with self._transaction() as db:
+        """Remove items, with the captions of removed images; returns how many were there.
+
+        On a full disk, too: it takes the room that is kept for it then, and removes one item
+        after the other.
+        """
+        try:
+            return self._remove(item_ids)
+        except StoreFull:
+            self._make_room()
+        return sum(self._remove([item_id]) for item_id in item_ids)
+
+    def _remove(self, item_ids: Sequence[int]) -> int:
+        with self._transaction(adds=False) as db:
             return sum(_remove(db, item_id) for item_id in item_ids)
+
+    def _make_room(self) -> None:
+        """What the log takes up is freed when it is folded, which needs a little room itself."""
+        self._reserve.give_up()
+        lock = exclusive(self.folder / WRITE_LOCK, purpose="making room", wait_s=WRITE_WAIT_S)
+        with lock, self._writing:
+            self._fold()
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
         """Drop the noted failures of paths for which `gone` is true."""
         paths = [(f.name,) for f in self.failures() if gone(f.name)]
         if paths:
-            with self._transaction() as db:
+            with self._transaction(adds=False) as db:
                 db.executemany("DELETE FROM failures WHERE path = ?", paths)
 
     @contextmanager
     def publishing_lock(self) -> Iterator[None]:
         """Held while views are saved, so that two don't write the same files. Not the write
         lock: a large view takes a while, and others may write meanwhile."""
+        self._place.check()
         purpose = "publishing the views"
         with exclusive(self.folder / VIEWS_LOCK, purpose=purpose, wait_s=WRITE_WAIT_S):
             yield
@@ -186,6 +256,7 @@ class Catalog(CatalogReader):
     @contextmanager
     def indexing_lock(self) -> Iterator[None]:
         """Held for a whole indexing, so that two don't embed the same files."""
+        self.check_place()
         with exclusive(self.folder / INDEX_LOCK, purpose="indexing", wait_s=0):
             yield
 

@@ -37,6 +37,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.ModelMismatch: 409,
     errors.StoreError: 507,
     errors.StoreBusy: 503,
+    errors.StoreFull: 507,
     errors.Overloaded: 429,
     errors.Abandoned: 499,
 }
