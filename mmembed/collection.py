@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog
+from mmembed.catalog import Catalog, restore
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import PREFIX, Settings
 from mmembed.decode import image_facts, read_file
@@ -39,6 +39,7 @@ __all__ = [
     "ImageFacts",
     "ImageInput",
     "SearchPage",
+    "restore",
 ]
 
 BUNDLED_NOTICE = (

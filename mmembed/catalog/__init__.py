@@ -6,6 +6,7 @@ lock, place, log_file → history → opening → readers, checking → reading,
 from mmembed.catalog.entries import CaptionEntry, ImageEntry
 from mmembed.catalog.lock import exclusive
 from mmembed.catalog.reading import Known, Model
+from mmembed.catalog.restoring import restore
 from mmembed.catalog.schema import FILE_NAME
 from mmembed.catalog.writing import Catalog
 
@@ -17,4 +18,5 @@ __all__ = [
     "Known",
     "Model",
     "exclusive",
+    "restore",
 ]

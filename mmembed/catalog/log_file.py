@@ -74,19 +74,17 @@ def _whole_frames(size: int, page_bytes: int) -> int:
     return (size - HEADER_BYTES) // (page_bytes + FRAME_HEADER_BYTES)
 
 
-def _walk(
-    path: Path, size: int, salts: bytes, seal: Words, chain: _Chain, sound: bool
-) -> LogFile:
+def _walk(path: Path, size: int, salts: bytes, seal: Words, chain: _Chain, sound: bool) -> LogFile:
     """Frame after frame: those whose checksums hold, then those that nobody will find."""
     number = committed = lost = 0
     for frames in _frames(path, size, chain.page_bytes):
         seals = chain.seals(frames, seal)
         stored = np.ascontiguousarray(frames[:, 16:24]).view(">u4").astype(np.uint32)
-        commits = frames[:, 4:8].any(axis=1)
+        commits: NDArray[np.bool_] = np.any(frames[:, 4:8], axis=1)
         given = np.frombuffer(salts, np.uint8)
         same = frames[:, 8:16] == given
-        ours = same[:, :4].all(axis=1) | same[:, 4:].all(axis=1)
-        good = same.all(axis=1) & (seals == stored).all(axis=1)
+        ours: NDArray[np.bool_] = np.all(same[:, :4], axis=1) | np.all(same[:, 4:], axis=1)
+        good: NDArray[np.bool_] = np.all(same, axis=1) & np.all(seals == stored, axis=1)
         for index in range(len(frames)):
             number += 1
             sound = sound and bool(good[index])

@@ -46,7 +46,7 @@ class Reserve:
     def is_short(self) -> bool:
         """Whether the disk is so full that something that is added may not fit."""
         try:
-            return not self._path.exists() and not self._make() or _free(self._path) < BYTES
+            return (not self._path.exists() and not self._make()) or _free(self._path) < BYTES
         except OSError:
             return False
 
@@ -75,7 +75,7 @@ class Reserve:
 
     def _fill(self) -> None:
         with self._path.open("wb") as file:
-            # Written, not only claimed: some file systems compress, and promise more than they have.
+            # Random bytes: some file systems compress, and claim room that they lack.
             for _ in range(BYTES >> 16):
                 file.write(os.urandom(1 << 16))
             file.flush()

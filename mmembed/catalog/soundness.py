@@ -4,14 +4,13 @@ rows."""
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
-
+from typing import Any
 
 MOST_FOUND = 5
-STEPS = 20_000
-"""Of SQLite's machine, between two looks at whether to stop."""
 ROWS = 500
 PAUSE_S = 0.002
 """Between two portions of rows: others want to run, too."""
@@ -60,6 +59,7 @@ def faults(connection: sqlite3.Connection, *, pause: bool = False) -> list[str]:
 
 
 def _of_rows(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
+    yield from _of_meta(connection)
     for what, sql in PROMISES.items():
         [count] = connection.execute(sql).fetchone()
         if count:
@@ -68,10 +68,23 @@ def _of_rows(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
     yield from _of_captions(connection, pause_s)
 
 
+def _of_meta(connection: sqlite3.Connection) -> Iterator[str]:
+    meta = dict(connection.execute("SELECT key, value FROM meta"))
+    if not re.fullmatch("[0-9a-f]{32}", meta.get("collection", "")):
+        yield "its id is missing or broken"
+    given = sorted(key for key in meta if key.startswith("model_"))
+    if given and given != ["model_dim", "model_fingerprint", "model_name"]:
+        yield "what it says of its model is not whole"
+    if given and not re.fullmatch("[1-9][0-9]{0,5}", meta.get("model_dim", "")):
+        yield "the length of its vectors is no number"
+
+
 def _of_vectors(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
     row = connection.execute("SELECT value FROM meta WHERE key = 'model_dim'").fetchone()
     expected = int(row[0]) * 2 if row else None
-    for item_id, embedding, digest in _rows(connection, "id, embedding, digest", "vectors", pause_s):
+    for item_id, embedding, digest in _rows(
+        connection, "id, embedding, digest", "vectors", pause_s
+    ):
         if len(embedding) != expected:
             yield f"vector {item_id} has another length than the model's"
         if hashlib.blake2b(embedding, digest_size=16).digest() != digest:
@@ -88,7 +101,7 @@ def _of_captions(connection: sqlite3.Connection, pause_s: float) -> Iterator[str
 
 def _rows(
     connection: sqlite3.Connection, columns: str, table: str, pause_s: float
-) -> Iterator[tuple[object, ...]]:
+) -> Iterator[tuple[Any, ...]]:
     after = -1
     sql = f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT {ROWS}"
     while rows := connection.execute(sql, (after,)).fetchall():
