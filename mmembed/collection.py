@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog, restore
+from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import PREFIX, Settings
 from mmembed.decode import image_facts, read_file
@@ -39,6 +39,7 @@ __all__ = [
     "ImageFacts",
     "ImageInput",
     "SearchPage",
+    "Trouble",
     "restore",
 ]
 
@@ -141,6 +142,12 @@ class Collection(Items):
             "models": self.served.describe(),
         }
 
+    def troubles(self) -> list[Trouble]:
+        """Look whether the collection can be searched and changed: all that is wrong."""
+        found = self.catalog.troubles()
+        failed = self._views.failed
+        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+
     # -- indexing --------------------------------------------------------------------
 
     def index(
@@ -189,7 +196,7 @@ class Collection(Items):
             embed_image=lambda data: self.embedder.image(ImageInput("the query image", data)),
             embedding_of=self.binding.item,
         )
-        notes = self._notes(terms)
+        notes = (*self._notes(terms), *self.catalog.notes())
         self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:

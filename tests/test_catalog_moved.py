@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, exclusive
+from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, Model, exclusive
 from mmembed.catalog.place import Place
 from mmembed.errors import StoreBusy, StoreError
 from tests.serving import add, data_uri, error_of, picture, serving
@@ -58,7 +60,9 @@ HARM = [rename, remove, replace, delete_catalog, copy_over, delete_log, delete_a
 def test_nothing_is_acknowledged_where_nobody_will_find_it(
     catalog: Catalog, entry: Entry, harm: Callable[[Path], None]
 ) -> None:
-    [kept] = catalog.write([entry("/kept.jpg", captions=(CaptionEntry("x", entry("/x").embedding),))])
+    [kept] = catalog.write(
+        [entry("/kept.jpg", captions=(CaptionEntry("x", entry("/x").embedding),))]
+    )
     harm(catalog.folder)
     for change in (
         lambda: catalog.write([entry("/a.jpg")]),
@@ -151,7 +155,7 @@ def test_a_deleted_lock_file_lets_nobody_by(tmp_path: Path) -> None:
 def test_a_place_is_told_from_another_of_its_name(tmp_path: Path) -> None:
     (tmp_path / "c").touch()
     place = Place(tmp_path / "c")
-    assert place.is_same()
+    assert place.trouble() is None
     (tmp_path / "d").touch()
     os.replace(tmp_path / "d", tmp_path / "c")
     assert "was replaced" in str(place.trouble())
@@ -164,7 +168,7 @@ def test_a_server_says_so(tmp_path: Path, harm: Callable[[Path], None]) -> None:
         item = add(client, "red", caption="a red field")
         assert client.get("/ready").status_code == 200
         harm(folder)
-        before = sorted(folder.rglob("*")) if folder.exists() else []
+        before = contents(folder)
         upload = {"image": data_uri(picture("blue"))}
         for answer in (
             client.post("/v1/items", json=upload),
@@ -182,6 +186,36 @@ def test_a_server_says_so(tmp_path: Path, harm: Callable[[Path], None]) -> None:
             assert str(tmp_path) not in health.text
         found = client.get("/v1/search?q=red").json()
         assert [hit["id"] for hit in found["hits"]] == [item["id"]]
-        assert any("is gone" in note or "was replaced" in note for note in found["notes"])
-    after = sorted(folder.rglob("*")) if folder.exists() else []
-    assert after == before  # nothing is put into what lies there now
+        assert any("was moved, deleted or replaced" in note for note in found["notes"])
+    if harm is not delete_log:
+        assert contents(folder) == before  # nothing is put into what lies there now
+        return
+    with serving(folder) as (client, _):  # it was still open, and was saved at the end
+        assert client.get("/v1/items").json()["total"] == 2
+
+
+def test_another_catalogs_log_is_not_deleted(tmp_path: Path, entry: Entry) -> None:
+    """SQLite deletes the log of a catalog that it closes, by its name."""
+    folder = tmp_path / "data"
+    first = Catalog(folder)
+    first.claim(Model("four", "f", 4))
+    first.write([entry("/a.jpg")])
+    folder.rename(tmp_path / "elsewhere")
+    dying = (
+        "import os, sys\nfrom pathlib import Path\n"
+        "from mmembed.catalog import CaptionEntry, Catalog, Model\nimport numpy as np\n"
+        "catalog = Catalog(Path(sys.argv[1]))\ncatalog.claim(Model('four', 'f', 4))\n"
+        "catalog.write_caption(CaptionEntry('kept', np.ones(4, np.float32)))\nos._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", dying, str(folder)], check=True)
+    first.close()
+    for place, count in ((folder, 1), (tmp_path / "elsewhere", 1)):
+        again = Catalog(place)
+        assert again.count() == count
+        again.close()
+
+
+def contents(folder: Path) -> list[tuple[str, bytes]]:
+    """Every file but the index of a log, which says who has it open."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [(str(p), p.read_bytes()) for p in files if not p.name.endswith("-shm")]

@@ -3,6 +3,7 @@
 lock, place, log_file → history → opening → readers, checking → reading, entries → writing
 """
 
+from mmembed.catalog.condition import Trouble
 from mmembed.catalog.entries import CaptionEntry, ImageEntry
 from mmembed.catalog.lock import exclusive
 from mmembed.catalog.reading import Known, Model
@@ -17,6 +18,7 @@ __all__ = [
     "ImageEntry",
     "Known",
     "Model",
+    "Trouble",
     "exclusive",
     "restore",
 ]

@@ -148,17 +148,22 @@ def raw_connection(path: Path, options: str) -> sqlite3.Connection:
 def reading_connection(path: Path, options: str, place: Place) -> sqlite3.Connection:
     """Another connection to a catalog that is open, for reading. Raises sqlite3.Error, also
     where another file lies there now."""
+    _check(place)  # else a log might be made beside a file that is not ours
     connection = raw_connection(path, options)
     try:
         connection.execute("PRAGMA query_only = ON")
         connection.execute("SELECT count(*) FROM meta").fetchone()
-        trouble = place.trouble()
-        if trouble is not None:
-            raise sqlite3.OperationalError(trouble)
+        _check(place)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _check(place: Place) -> None:
+    trouble = place.trouble()
+    if trouble is not None:
+        raise sqlite3.OperationalError(trouble)
 
 
 def _open_unwritable(path: Path) -> sqlite3.Connection:

@@ -6,10 +6,10 @@ gone with the process. So everything that is acknowledged is preceded and follow
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sqlite3
 from pathlib import Path
-
-from mmembed.errors import StoreError
 
 LOG = "-wal"
 Identity = tuple[int, int]
@@ -25,9 +25,12 @@ class Place:
         if log.exists():  # not where nothing can be written
             self._opened[log] = identity(log)
 
-    def trouble(self) -> str | None:
-        """What is missing or replaced, with the remedy; None while all is as it was."""
+    def trouble(self, *, besides: Path | None = None) -> str | None:
+        """What is missing or replaced, with the remedy; None while all is as it was, `besides`
+        left out."""
         for path, opened in self._opened.items():
+            if path == besides:
+                continue
             try:
                 if identity(path) == opened:
                     continue
@@ -42,18 +45,14 @@ class Place:
             )
         return None
 
-    def is_same(self) -> bool:
-        """Whether all is as it was."""
-        return self.trouble() is None
-
-    def check(self) -> None:
-        """Raises StoreError."""
-        trouble = self.trouble()
-        if trouble is not None:
-            raise StoreError(trouble)
-
 
 def identity(path: Path) -> Identity:
     """What tells a file from another one of its name. Raises OSError."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
+
+
+def keep_for_ever(connection: sqlite3.Connection) -> None:
+    """Let a connection end with the process, without being closed; not even Python's own clearing
+    up may do that."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

@@ -14,14 +14,19 @@ from numpy.typing import NDArray
 
 from mmembed.catalog.checking import Checking, is_damage
 from mmembed.catalog.condition import Condition, Trouble
-from mmembed.catalog.opening import connect, raw_connection, reading_connection, remedy
-from mmembed.catalog.place import Place
+from mmembed.catalog.opening import connect, reading_connection, remedy
+from mmembed.catalog.place import LOG, Place, keep_for_ever
 from mmembed.catalog.readers import Readers
 from mmembed.catalog.reserve import Reserve
 from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
 from mmembed.catalog.schema import FILE_NAME
 from mmembed.errors import NotFound, StoreError
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
+
+NOTES = {
+    "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",
+    "damaged": "The catalog is damaged: something may be missing here, or wrong.",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class CatalogReader:
         self._reserve = Reserve(folder)
         self.condition = Condition(folder, self._place, self._reserve)
         self._checking = Checking(
-            self.condition, partial(raw_connection, path, opened.options), folder
+            self.condition, partial(reading_connection, path, opened.options, self._place), folder
         )
         try:
             self._checking.begin(path)
@@ -72,10 +77,20 @@ class CatalogReader:
         """Close all connections."""
         self._checking.stop()
         self._readers.close()
-        self._connection.close()
+        if self._may_close():
+            self._connection.close()
         if self._presence is not None:
             self._presence.leave()
             self._presence = None
+
+    def _may_close(self) -> bool:
+        """SQLite deletes the log by its name, which may be another catalog's by now. A log that
+        is only gone is still open here, and what is in it is saved."""
+        log = Path(f"{self.folder / FILE_NAME}{LOG}")
+        moved = self._place.trouble(besides=None if log.exists() else log)
+        if moved is not None:
+            keep_for_ever(self._connection)
+        return moved is None
 
     def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         try:
@@ -277,4 +292,12 @@ class CatalogReader:
             self.condition.note("unreadable", None)
         except sqlite3.Error as error:
             self.condition.note("unreadable", f"{self.folder}: cannot be read: {error}")
-        return self.condition.troubles(writable=self._presence is not None)
+        found = self.condition.troubles(writable=self._presence is not None)
+        if self._presence is None:
+            found.append(Trouble("read_only", f"{self.folder}: may not be written"))
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """What who searches should know of the catalog, without a new look."""
+        known = [code for code in ("moved", "damaged") if self.condition.known(code)]
+        return tuple(NOTES[code] for code in known)

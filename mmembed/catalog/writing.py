@@ -53,17 +53,23 @@ class Catalog(CatalogReader):
     def close(self) -> None:
         """Close all connections. The last one anywhere folds the log into the catalog."""
         with self._writing:
-            if self._presence is not None and self._presence.take() and self._place.is_same():
+            if self._place.trouble() is None and self._presence and self._presence.take():
                 self._history.fold()
             super().close()
 
     def check_place(self) -> None:
         """Raises StoreError where the folder is no longer the one that was opened, or its catalog
         is known to be damaged: what is written now would be lost."""
-        self._place.check()
+        self._check_place()
         damage = self.condition.known("damaged")
         if damage is not None:
             raise StoreError(damage)
+
+    def _check_place(self) -> None:
+        trouble = self._place.trouble()
+        self.condition.note("moved", trouble)
+        if trouble is not None:
+            raise StoreError(trouble)
 
     @contextmanager
     def _transaction(self, *, adds: bool = True) -> Iterator[sqlite3.Connection]:
@@ -79,7 +85,7 @@ class Catalog(CatalogReader):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
-                self._place.check()
+                self._check_place()
                 self._connection.execute("COMMIT")
             except BaseException as error:
                 # However it ended, by Ctrl-C or a full disk: nothing half-done stays open.
@@ -88,7 +94,7 @@ class Catalog(CatalogReader):
                 if isinstance(error, (sqlite3.Error, UnicodeEncodeError, OverflowError)):
                     raise self._not_kept(error) from error
                 raise
-            self._place.check()  # else it was kept where nobody will find it
+            self._check_place()  # else it was kept where nobody will find it
             self.condition.note(WRITE_FAILED, None)
             self._history.note()
             if self._log_bytes() > CHECKPOINT_BYTES:
@@ -248,7 +254,7 @@ class Catalog(CatalogReader):
     def publishing_lock(self) -> Iterator[None]:
         """Held while views are saved, so that two don't write the same files. Not the write
         lock: a large view takes a while, and others may write meanwhile."""
-        self._place.check()
+        self._check_place()
         purpose = "publishing the views"
         with exclusive(self.folder / VIEWS_LOCK, purpose=purpose, wait_s=WRITE_WAIT_S):
             yield

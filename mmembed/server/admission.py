@@ -11,7 +11,7 @@ from mmembed.errors import LimitError, MmembedError, Overloaded
 from mmembed.server.failures import answer_to
 from mmembed.server.leaving import has_body
 
-ALWAYS = frozenset({"/health", "/v1/health", "/ping"})
+ALWAYS = frozenset({"/health", "/v1/health", "/ready", "/ping"})
 """Answered however much there is to do."""
 BODIES_AT_ONCE = 8
 """Bodies of the largest size that may be in memory together."""
