@@ -118,7 +118,7 @@ def read_stamp(catalog: Path) -> Stamp | None:
 def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     if stamp.salts != found.salts.hex():
         return False  # the stamp is of another log, and says nothing of this one
-    if _schema(catalog) != stamp.schema:
+    if stamp.schema not in (0, _schema(catalog)):
         return True  # copies that SQLite makes of a database have another one
     if stamp.folding or not _differs(catalog, stamp):
         return False

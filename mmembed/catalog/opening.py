@@ -22,6 +22,9 @@ INDEX = "-shm"
 REMAINS = ("originals", "images.usearch", "captions.usearch", "thumbnails", HISTORY_FILE)
 """What lies in a data folder only after something was indexed."""
 
+REPLACED = "replaced-"
+"""How the folders are called into which restoring moves what was there."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -93,6 +96,7 @@ def _refuse_what_is_lost(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         return
     remains = [name for name in REMAINS if (path.parent / name).exists()]
+    remains += sorted(kept.name for kept in path.parent.glob(f"{REPLACED}*"))
     if remains:
         raise StoreError(
             f"{path}: is {'empty' if path.exists() else 'missing'}, but its folder holds "
@@ -226,7 +230,7 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         connection.executescript(
             f"BEGIN IMMEDIATE; {TABLES}"
             f"INSERT INTO meta VALUES ('collection', '{identity}');"
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
         )
 
 

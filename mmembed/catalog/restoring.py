@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmembed.catalog.history import FILE as HISTORY_FILE
 from mmembed.catalog.lock import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
-from mmembed.catalog.opening import INDEX, check_layout
+from mmembed.catalog.opening import INDEX, REPLACED, check_layout
 from mmembed.catalog.place import LOG
 from mmembed.catalog.schema import FILE_NAME, SCHEMA_VERSION, version
 from mmembed.catalog.soundness import faults
@@ -96,7 +96,7 @@ def _exchange(copy: Path, folder: Path) -> Path | None:
     aside = None
     there = [folder / name for name in OF_CATALOG if (folder / name).exists()]
     if there:
-        aside = folder / time.strftime("replaced-%Y%m%d-%H%M%S")
+        aside = folder / time.strftime(f"{REPLACED}%Y%m%d-%H%M%S")
         number = 1
         while aside.exists():
             number += 1
