@@ -58,7 +58,7 @@ class Checking:
             with closing(self._open()) as connection:
                 connection.set_progress_handler(self._ended.is_set, STEPS)
                 return faults(connection, pause=pause)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
             raise StoreError(f"{self._folder}: the catalog cannot be checked: {error}") from error
 
     def _beside(self) -> None:
@@ -78,9 +78,13 @@ class Checking:
         )
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether SQLite says that the file itself is broken."""
-    return _code(error) in (CORRUPT, NOT_A_DATABASE) or "malformed" in str(error)
+    return (
+        isinstance(error, UnicodeDecodeError)
+        or _code(error) in (CORRUPT, NOT_A_DATABASE)
+        or any(text in str(error) for text in ("malformed", "decode", "no such table"))
+    )
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -93,5 +97,5 @@ def is_full(error: sqlite3.Error) -> bool:
     return _code(error) == FULL or "is full" in str(error)
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF  # Python 3.10 has none

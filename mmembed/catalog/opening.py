@@ -60,7 +60,7 @@ def connect(folder: Path) -> Opened:
     except BaseException as error:
         if presence is not None:
             presence.leave()
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, sqlite3.Error | UnicodeError):  # damage may be quoted in the message
             raise _unusable(path, error) from error
         if isinstance(error, OSError):
             raise StoreError(f"{path}: cannot be opened as a catalog: {error}") from error
@@ -234,6 +234,6 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _unusable(path: Path, error: sqlite3.Error) -> StoreError:
-    hint = f"; {remedy(path.parent)}" if isinstance(error, sqlite3.DatabaseError) else ""
+def _unusable(path: Path, error: Exception) -> StoreError:
+    hint = "" if isinstance(error, sqlite3.ProgrammingError) else f"; {remedy(path.parent)}"
     return StoreError(f"{path}: cannot be opened as a catalog: {error}{hint}")

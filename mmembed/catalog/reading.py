@@ -97,7 +97,7 @@ class CatalogReader:
             return self._readers.rows(sql, values)
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             reason = f"{self.folder}: the catalog cannot be read: {error}"
             if is_damage(error):
                 self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
@@ -290,7 +290,7 @@ class CatalogReader:
         try:
             self._readers.rows("SELECT count(*) FROM meta")
             self.condition.note("unreadable", None)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             self.condition.note("unreadable", f"{self.folder}: cannot be read: {error}")
         found = self.condition.troubles(writable=self._presence is not None)
         if self._presence is None:

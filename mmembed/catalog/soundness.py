@@ -19,6 +19,14 @@ PROMISES = {
     "captions without their own text": (
         "SELECT count(*) FROM items WHERE kind = 'caption' AND caption IS NULL"
     ),
+    "captions with another path than their image": (
+        "SELECT count(*) FROM items AS captions JOIN items ON items.id = captions.image_id "
+        "WHERE captions.path IS NOT items.path"
+    ),
+    "images that show another caption than their first": (
+        "SELECT count(*) FROM items WHERE kind = 'image' AND caption IS NOT (SELECT caption "
+        "FROM items AS captions WHERE captions.image_id = items.id ORDER BY position, id LIMIT 1)"
+    ),
     "vectors of no item": (
         "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM items)"
     ),
@@ -85,7 +93,7 @@ def _of_vectors(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]
     for item_id, embedding, digest in _rows(
         connection, "id, embedding, digest", "vectors", pause_s
     ):
-        if len(embedding) != expected:
+        if expected is not None and len(embedding) != expected:
             yield f"vector {item_id} has another length than the model's"
         if hashlib.blake2b(embedding, digest_size=16).digest() != digest:
             yield f"vector {item_id} fails its checksum"
