@@ -52,6 +52,7 @@ class History:
         self._file = catalog.with_name(FILE)
         self._noted: tuple[str, str] | None = None
         self._boot = boot()
+        self._failed = False
 
     def note(self) -> None:
         """Say of which state of the catalog the log goes on; the log was just written."""
@@ -77,8 +78,11 @@ class History:
             stamp = replace(_stamp(self._catalog, self._log, salts, self._boot), folding=folding)
             write_durably(self._file, json.dumps(asdict(stamp), indent=1).encode())
         except (sqlite3.Error, OSError) as error:
-            log.warning("%s: cannot be written: %s", self._file, error)
+            if not self._failed:
+                log.warning("%s: cannot be written: %s", self._file, error)
+            self._failed = True
         else:
+            self._failed = False
             self._noted = None if folding else (salts, self._boot)
 
 

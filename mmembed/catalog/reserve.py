@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 FILE = "reserve"
 BYTES = 2 * 2**20
 """Enough for removals until the log is folded and gives its own room back."""
+TIGHT_BYTES = 64 * 2**20
 RETRY_S = 5.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -26,6 +27,7 @@ class Reserve:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
         self._tried = -RETRY_S
+        self._made = False
 
     def check(self) -> None:
         """Make sure that there is room for removing before something is added. Raises StoreFull.
@@ -35,13 +37,22 @@ class Reserve:
         if not self._path.exists() and not self._make():
             raise StoreFull(self.shortage())
 
-    def give_up(self) -> None:
-        """Free the room."""
-        self._tried = time.monotonic()
-        with suppress(OSError):
+    def give_up(self) -> bool:
+        """Free the room; whether there was any."""
+        self._tried, self._made = time.monotonic(), False
+        try:
             self._path.unlink()
-            folder = self._path.parent
-            log.warning("%s: the disk is full; the room kept for removing is used", folder)
+        except OSError:
+            return False
+        log.warning("%s: the disk is full; the room for removing is used", self._path.parent)
+        return True
+
+    def is_tight(self) -> bool:
+        """Whether so little is free that folding a large log may soon be impossible."""
+        try:
+            return _free(self._path) < TIGHT_BYTES
+        except OSError:
+            return False
 
     def is_short(self) -> bool:
         """Whether the disk is so full that something that is added may not fit."""
@@ -59,18 +70,21 @@ class Reserve:
 
     def _make(self) -> bool:
         """Whether the room is taken up now, or cannot be for other reasons than a full disk."""
-        if time.monotonic() < self._tried + RETRY_S:
-            return False
-        self._tried = time.monotonic()
+        if time.monotonic() >= self._tried + RETRY_S:
+            self._tried = time.monotonic()
+            self._made = self._try()
+        return self._made
+
+    def _try(self) -> bool:
         try:
             # Twice as much must be free: else others would be left with nothing.
             if _free(self._path) < 2 * BYTES:
                 return False
             self._fill()
         except OSError as error:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink()
             return error.errno not in FULL
-        self._tried = -RETRY_S
         return True
 
     def _fill(self) -> None:

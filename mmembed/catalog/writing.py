@@ -25,6 +25,7 @@ from mmembed.catalog.lock import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, WRITE_WAIT_
 from mmembed.catalog.opening import BUSY_TIMEOUT_S, remedy
 from mmembed.catalog.place import LOG
 from mmembed.catalog.reading import CatalogReader, Model
+from mmembed.catalog.reserve import BYTES as RESERVE_BYTES
 from mmembed.catalog.schema import FILE_NAME
 from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError, StoreFull
 from mmembed.types import Failure
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES = 16 * 2**20
 """The write-ahead log is folded into the database when it has grown past this."""
+SMALL_LOG_BYTES = 2**18
 CHECKPOINT_WAIT_MS = 250
 """How long a checkpoint waits for readers; else it does what it can, and the next one the rest."""
 
@@ -97,7 +99,7 @@ class Catalog(CatalogReader):
             self._check_place()  # else it was kept where nobody will find it
             self.condition.note(WRITE_FAILED, None)
             self._history.note()
-            if self._log_bytes() > CHECKPOINT_BYTES:
+            if self._is_log_large():
                 self._fold()
 
     def _not_kept(self, error: Exception) -> StoreError:
@@ -125,13 +127,20 @@ class Catalog(CatalogReader):
         except OSError:
             return 0
 
+    def _is_log_large(self) -> bool:
+        size = self._log_bytes()
+        # On a nearly full disk it stays small: to fold it takes as much room as it has.
+        return size > CHECKPOINT_BYTES or (size > SMALL_LOG_BYTES and self._reserve.is_tight())
+
     def _fold(self) -> None:
         """Bring the log into the catalog; whoever calls holds the write lock."""
         try:
             self._history.fold()
             self._connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
             try:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                # On a nearly full disk the log keeps its room, and is written again from its start.
+                mode = "RESTART" if self._reserve.is_tight() else "TRUNCATE"
+                self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
             finally:
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
                 self._history.folded()
@@ -237,8 +246,11 @@ class Catalog(CatalogReader):
             return sum(_remove(db, item_id) for item_id in item_ids)
 
     def _make_room(self) -> None:
-        """What the log takes up is freed when it is folded, which needs a little room itself."""
-        self._reserve.give_up()
+        """What the log takes up is freed when it is folded, which needs as much room before: a
+        large one is left alone while there is other room."""
+        given_up = self._reserve.give_up()
+        if given_up and self._log_bytes() > RESERVE_BYTES:
+            return
         lock = exclusive(self.folder / WRITE_LOCK, purpose="making room", wait_s=WRITE_WAIT_S)
         with lock, self._writing:
             self._fold()
