@@ -53,11 +53,14 @@ class Classifier:
         mode: zeroshot.Mode | None = None,
         top: int | None = None,
     ) -> list[Classified]:
-        """The `top` labels of every image (all, if None). Raises QueryError."""
+        """The `top` labels of every image (all, if None). Raises QueryError, and LimitError
+        for more prompts, or longer ones, than are embedded at once."""
         if top is not None and top < 1:
             raise QueryError(f"top {top}: expected at least one label")
+        prompts = tuple(templates or zeroshot.SHORT_TEMPLATES)
+        self._embedder.text_limits.check_prompts(labels, prompts)
         clean = zeroshot.check_labels(labels)
-        matrix = self._matrix(clean, tuple(templates or zeroshot.SHORT_TEMPLATES))
+        matrix = self._matrix(clean, prompts)
         rows = self._embedder.images(images)
         results = []
         for index, (image, row) in enumerate(zip(images, rows, strict=True)):

@@ -15,6 +15,7 @@ from mmembed.caches import ImageCache, TextCache
 from mmembed.cancellation import Caller, current_caller
 from mmembed.decode import Limits, decode, read_file
 from mmembed.errors import ImageError, ModelError, NotFound
+from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Encoder, EncoderFacts, Failure, Picture, Pixels
 
@@ -101,14 +102,17 @@ class Embedder:
         limits: Limits,
         decoders: Executor,
         stored: Stored,
+        texts: TextLimits | None = None,
     ) -> None:
-        """name: the model's id, asked for when it is needed. decoders: threads that decode."""
+        """name: the model's id, asked for when it is needed. decoders: threads that decode. texts:
+        how long they may be."""
         self.limits = limits
         self.model = model
         self._name = name
         self._decoders = decoders
         self._stored = stored
-        self._texts = TextCache(model)
+        self.text_limits = texts or TextLimits()
+        self._texts = TextCache(model, limits=self.text_limits)
         self._images = ImageCache()
 
     @property

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
+from mmembed.batcher import CLOSING_S
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
 from mmembed.config import Settings
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
-from mmembed.errors import NotFound
+from mmembed.errors import NotFound, Overloaded
+from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Encoder
 
@@ -50,6 +54,7 @@ class ServedModels:
             max_bytes=int(settings.max_image_mb * 1e6),
             max_pixels=int(settings.max_megapixels * 1e6),
         )
+        self._texts = TextLimits.of(settings)
         bound = Resident(lambda: load(binding.choice.name), settings, binding.check)
         self.first = self._served(lambda: binding.choice.name, bound, binding.item)
         self._more = [
@@ -59,7 +64,12 @@ class ServedModels:
 
     def _served(self, name: Callable[[], str], model: Resident, stored: Stored) -> ServedModel:
         embedder = Embedder(
-            name, model, limits=self._limits, decoders=self._decoders, stored=stored
+            name,
+            model,
+            limits=self._limits,
+            decoders=self._decoders,
+            stored=stored,
+            texts=self._texts,
         )
         return ServedModel(embedder, Classifier(embedder))
 
@@ -101,6 +111,12 @@ class ServedModels:
         """Seconds until all that waits now will be done; the models run side by side."""
         return max(one.embedder.model.wait_s() for one in self.by_name.values())
 
+    def refusal(self) -> Overloaded | None:
+        """Why no model would take on anything more now, not even a single text or image; None
+        where one of them would. Cheap: it is for the door."""
+        refusals = [one.embedder.model.refusal() for one in self.by_name.values()]
+        return refusals[0] if all(refusals) else None
+
     def describe(self) -> list[dict[str, object]]:
         """What each model is; engine and dim are None until it was loaded once."""
         return [
@@ -114,7 +130,12 @@ class ServedModels:
         ]
 
     def close(self) -> None:
-        """Let waiting requests finish, and let go of the models."""
-        self._decoders.shutdown(cancel_futures=True)
+        """Let waiting requests finish within `CLOSING_S` seconds, and let go of the models."""
+        until = time.monotonic() + CLOSING_S
+        ending = threading.Thread(
+            target=self._decoders.shutdown, kwargs={"cancel_futures": True}, daemon=True
+        )
+        ending.start()
         for one in (self.first, *self._more):
-            one.embedder.model.close()
+            one.embedder.model.close(max(0.0, until - time.monotonic()))
+        ending.join(max(0.0, until - time.monotonic()))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "reading"}
 STAGES = {
     "batcher",
     "caches",
@@ -23,6 +23,7 @@ STAGES = {
     "paging",
     "query",
     "thumbnails",
+    "turns",
     "zeroshot",
 }
 COMPOSITION = [
@@ -105,6 +106,8 @@ def allowed_for(part: str) -> set[str]:
         return FOUNDATION if part == "config" else {"errors", "types"}
     if part == "encoder":
         return FOUNDATION | {"engines"}
+    if part == "batcher":
+        return FOUNDATION | {"turns"}
     if part in STAGES:
         return FOUNDATION
     if part in COMPOSITION:

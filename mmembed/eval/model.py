@@ -25,6 +25,7 @@ from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.ingest.plan import text_of
+from mmembed.reading import TextLimits
 from mmembed.served import Load
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
@@ -76,7 +77,9 @@ class Bench:
         """The model of this id, loaded; at the end, what it embedded is kept. Raises
         ModelError."""
         load = self.load or loader(self.settings)
-        with Batcher(lambda: load(name), batch=self.settings.batch) as encoder:
+        with Batcher(
+            lambda: load(name), batch=self.settings.batch, limits=TextLimits.of(self.settings)
+        ) as encoder:
             model = MeasuredModel(self, encoder)
             try:
                 yield model
