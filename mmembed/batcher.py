@@ -15,6 +15,7 @@ from mmembed.cancellation import current_caller
 from mmembed.config import Settings
 from mmembed.errors import MmembedError, ModelError, Overloaded
 from mmembed.reading import TextLimits, read
+from mmembed.running import Runs
 from mmembed.turns import BatchCounts, Kind, Piece, Request, Turns
 from mmembed.types import Embeddings, Encoder, Pixels, WrappedEncoder
 
@@ -24,10 +25,6 @@ log = logging.getLogger(__name__)
 
 LARGEST_SHARE = 8
 """No request counts for more than this part of the queue, however large it is."""
-SHORT_BATCHES = 2
-"""So many batches may always wait: a slow model is no reason to refuse a handful of callers."""
-STRETCH = 8
-"""A request that takes long itself may wait so many times as long, whatever the limit."""
 CLOSING_S = 10.0
 """What waits when the model is to close has so long to be done."""
 
@@ -72,8 +69,6 @@ class Batcher(WrappedEncoder):
         self.counts = counts or BatchCounts()
         self.broken = False
         """Whether the model was given up: it hangs, and another must be loaded."""
-        self.answered_at = -math.inf
-        """When the model last finished a batch, by time.monotonic(); shows that it lives."""
         self._max_wait = max_wait or math.inf
         self._timeout = timeout or math.inf
         self._limits = limits or TextLimits()
@@ -81,18 +76,20 @@ class Batcher(WrappedEncoder):
         self._changed = threading.Condition()
         self._closed = False
         self._running: list[Piece] = []
-        self._moved_at = time.monotonic()
-        """When the model last began or finished a batch."""
+        self._runs = Runs(self.counts, self._failed)
         self._failure: BaseException | None = None
         loaded = threading.Event()
         arguments = (load, loaded)
-        self._thread = threading.Thread(
-            target=self._own, args=arguments, name="mmembed-model", daemon=True
-        )
+        self._thread = threading.Thread(None, self._own, "mmembed-model", arguments, daemon=True)
         self._thread.start()
         loaded.wait()
         if self._failure is not None:
             raise self._failure
+
+    @property
+    def answered_at(self) -> float:
+        """When the model last finished a batch, by time.monotonic(); shows that it lives."""
+        return self._runs.answered_at
 
     @property
     def waiting(self) -> int:
@@ -109,8 +106,7 @@ class Batcher(WrappedEncoder):
         return self._turns.work_s()
 
     def refusal(self) -> Overloaded | None:
-        """Why even a single text and a single image would be refused now; None where one of them
-        would be let in. Takes microseconds, and no lock."""
+        """Why a single text and a single image would both be refused now; takes microseconds."""
         refusals = [self._refused("text", 1), self._refused("image", 1)]
         return refusals[0] if all(refusals) else None
 
@@ -208,10 +204,10 @@ class Batcher(WrappedEncoder):
             )
 
     def _refused(self, kind: Kind, inputs: int) -> Overloaded | None:
-        if self._turns.ahead(kind, inputs) <= SHORT_BATCHES * self.batch:
-            return None
-        wait_s = self._turns.wait_s(kind, inputs) + self._overdue_s()
-        if wait_s <= max(self._max_wait, STRETCH * inputs * self.counts.pace(kind)):
+        wait_s = self._turns.too_long_s(
+            kind, inputs, most_s=self._max_wait, late_s=self._runs.late_s(self._running)
+        )
+        if wait_s is None:
             return None
         return Overloaded(
             f"{self.waiting} requests are already waiting for the model, and this one would wait "
@@ -219,17 +215,10 @@ class Batcher(WrappedEncoder):
             self.wait_s(),
         )
 
-    def _overdue_s(self) -> float:
-        """Seconds that the running batch takes longer than any reason would explain."""
-        running = self._running
-        if not running:
-            return 0.0
-        expected = sum(len(inputs) for _, inputs in running) * self.counts.pace(running[0][0].kind)
-        return max(0.0, time.monotonic() - self._moved_at - STRETCH * expected)
-
     def _patience_s(self, request: Request) -> float | None:
         """Seconds until the model has made no progress for too long; None is for ever."""
-        since = self._moved_at if self._running else max(self._moved_at, request.since)
+        moved_at = self._runs.moved_at
+        since = moved_at if self._running else max(moved_at, request.since)
         if self._timeout == math.inf:
             return None
         return max(0.0, since + self._timeout - time.monotonic())
@@ -250,9 +239,7 @@ class Batcher(WrappedEncoder):
         """All who wait are told; the thread, should it come back, ends."""
         with self._changed:
             self.broken = self._closed = True
-            for request in {*self._turns.clear(), *(request for request, _ in self._running)}:
-                request.fail(reason())
-            self._changed.notify_all()
+        self._drop_all(reason)
 
     def _withdraw(self, request: Request, reason: BaseException) -> None:
         with self._changed:
@@ -265,7 +252,7 @@ class Batcher(WrappedEncoder):
     def _own(self, load: Callable[[], Encoder], loaded: threading.Event) -> None:
         """The thread: load the model, then run batches until closed and drained."""
         try:
-            self._encoder = load()
+            self._encoder = self._runs.encoder = load()
         except BaseException as error:
             self._failure = error
             return
@@ -279,92 +266,34 @@ class Batcher(WrappedEncoder):
         waits for this thread would wait for ever."""
         try:
             pieces = self._next_batch()
-            if pieces:
-                self._run(pieces)
-        except BaseException as error:
-            log.critical("%s: the queue of the model failed", self.name, exc_info=error)
+            seconds = self._runs.run(pieces) if pieces else 0.0
             with self._changed:
-                for request in {*self._turns.clear(), *(one for one, _ in self._running)}:
-                    request.fail(self._said(error))
                 self._running = []
+                if pieces:
+                    self._turns.charge(pieces[0][0].kind, seconds)
+        except BaseException as error:
+            said = self._runs.said(error)
+            self._drop_all(lambda: said)
             return not self._closed
         return bool(pieces)
 
     def _next_batch(self) -> list[Piece]:
         """Wait for requests and take some; [] means closed and nothing left to do."""
         with self._changed:
-            self._running = []
             self._changed.wait_for(lambda: len(self._turns) or self._closed)
-            self._moved_at = time.monotonic()
+            self._runs.moved_at = time.monotonic()
             self._running = [] if self.broken else self._turns.take()
             return self._running
 
-    def _run(self, pieces: list[Piece]) -> None:
-        """Embed the pieces together; where that fails, each alone, to find the guilty one."""
-        try:
-            rows = self._counted(pieces)
-        except BaseException as error:  # whatever it is, a caller waits for it
-            if len(pieces) == 1:
-                self._fail(pieces[0][0], self._said(error))
-                return
-            for piece in pieces:
-                if not piece[0].finished.is_set():
-                    self._run([piece])
-            return
-        self.answered_at = time.monotonic()
-        start = 0
-        for request, inputs in pieces:
-            self._deliver(request, rows[start : start + len(inputs)])
-            start += len(inputs)
-
-    def _deliver(self, request: Request, rows: Embeddings) -> None:
-        try:
-            if not np.isfinite(rows).all():
-                raise ModelError(f"{self.name}: the model gave a vector that is not finite")
-            request.add(rows)
-        except Exception as error:
-            self._fail(request, self._said(error))
-
-    def _fail(self, request: Request, error: BaseException) -> None:
+    def _failed(self, request: Request) -> None:
+        """What is left of it need not be embedded."""
         with self._changed:
-            request.fail(error)
             self._turns.remove(request)
 
-    def _said(self, error: BaseException) -> MmembedError:
-        """What callers are told. Never SystemExit and the like, which would end their threads."""
-        if isinstance(error, MmembedError):
-            return error
-        log.error("%s: the model failed", self.name, exc_info=error)
-        return ModelError(
-            f"{self.name}: the model failed on this input ({type(error).__name__}); the log of "
-            "mmembed has the details"
-        )
-
-    def _counted(self, pieces: list[Piece]) -> Embeddings:
-        kind, size = pieces[0][0].kind, sum(len(inputs) for _, inputs in pieces)
-        self._moved_at = time.monotonic()
-        started = time.perf_counter()
-        rows = self._embed(pieces)
-        seconds = time.perf_counter() - started
-        self.counts.note(kind, size, seconds)
+    def _drop_all(self, reason: Callable[[], MmembedError]) -> None:
+        """Tell all who wait."""
         with self._changed:
-            self._turns.charge(kind, seconds)
-        return rows
-
-    def _embed(self, pieces: list[Piece]) -> Embeddings:
-        if pieces[0][0].kind == "image":
-            pixels = np.concatenate([inputs for _, inputs in pieces])
-            return self._sound(self._encoder.embed_preprocessed(pixels), len(pixels))
-        texts: list[str] = [text for _, inputs in pieces for text in inputs]
-        places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        rows = self._sound(self._encoder.embed_texts(list(places)), len(places))
-        return rows[[places[text] for text in texts]]  # what several ask for is embedded once
-
-    def _sound(self, rows: Embeddings, count: int) -> Embeddings:
-        """The rows of a batch. Raises ModelError where somebody would get another's."""
-        if rows.shape != (count, self.dim):
-            raise ModelError(
-                f"{self.name}: the model gave vectors of shape {rows.shape} for {count} inputs, "
-                f"expected {(count, self.dim)}"
-            )
-        return rows
+            for request in {*self._turns.clear(), *(request for request, _ in self._running)}:
+                request.fail(reason())
+            self._running = []
+            self._changed.notify_all()

@@ -14,6 +14,10 @@ from mmembed.types import Embeddings, Pixels
 Inputs: TypeAlias = "Pixels | Sequence[str]"
 Kind: TypeAlias = Literal["image", "text"]
 
+SHORT_BATCHES = 2
+"""So many batches may always wait: a slow model is no reason to refuse a handful of callers."""
+STRETCH = 8
+"""A request that takes long itself may wait so many times as long, whatever the limit."""
 MEMORY = 0.9
 """What the pace keeps of the batches before, with every new one."""
 
@@ -213,6 +217,16 @@ class Turns:
         pace_of_others = self._counts.pace(other)
         as_long = max(before + inputs * pace, self._batch * pace_of_others)
         return before + min(self._lanes[other].left * pace_of_others, as_long)
+
+    def too_long_s(
+        self, kind: Kind, inputs: int, *, most_s: float, late_s: float = 0.0
+    ) -> float | None:
+        """Seconds that a newcomer would wait, where that is more than `most_s`; None where it may
+        come in. late_s: that the running batch is late."""
+        if self.ahead(kind, inputs) <= SHORT_BATCHES * self._batch:
+            return None
+        wait_s = self.wait_s(kind, inputs) + late_s
+        return wait_s if wait_s > max(most_s, STRETCH * inputs * self._counts.pace(kind)) else None
 
     def work_s(self) -> float:
         """Seconds until all that waits now is done, at the model's pace of late."""

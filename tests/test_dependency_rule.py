@@ -22,6 +22,7 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "running",
     "thumbnails",
     "turns",
     "zeroshot",
@@ -106,8 +107,10 @@ def allowed_for(part: str) -> set[str]:
         return FOUNDATION if part == "config" else {"errors", "types"}
     if part == "encoder":
         return FOUNDATION | {"engines"}
-    if part == "batcher":
+    if part == "running":
         return FOUNDATION | {"turns"}
+    if part == "batcher":
+        return FOUNDATION | {"turns", "running"}
     if part in STAGES:
         return FOUNDATION
     if part in COMPOSITION:

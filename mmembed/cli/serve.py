@@ -78,6 +78,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 def _serve(collection: Collection, listener: socket.socket) -> None:
     import uvicorn
 
+    from mmembed.cli.ending import EndingServer
     from mmembed.server import create_app
 
     config = uvicorn.Config(
@@ -88,7 +89,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = uvicorn.Server(config)
+    server = EndingServer(config)
     opening = Opening(collection, listener, server)
     opening.start()
     try:
@@ -109,7 +110,7 @@ class Opening(threading.Thread):
         self, collection: Collection, listener: socket.socket, server: uvicorn.Server
     ) -> None:
         super().__init__(name="mmembed-opening", daemon=True)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._collection = collection
         self._listener = listener
         self._server = server
@@ -128,7 +129,7 @@ class Opening(threading.Thread):
                 self._collection.settings, self._listener, str(known["collection"])
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
-        except Exception as error:
+        except BaseException as error:  # whatever it is, nobody else would hear of it
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
                 self._server.should_exit = True
