@@ -7,7 +7,6 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 
 import numpy as np
 
@@ -75,6 +74,7 @@ class Batcher(WrappedEncoder):
         self._turns = Turns(batch, self.counts)
         self._changed = threading.Condition()
         self._closed = False
+        self._why_closed: Callable[[], MmembedError] = _shutting_down
         self._running: list[Piece] = []
         self._runs = Runs(self.counts, self._failed)
         self._failure: BaseException | None = None
@@ -145,17 +145,12 @@ class Batcher(WrappedEncoder):
         self._thread.join(grace_s)
         if self._thread.is_alive():
             log.warning("%s: the model did not finish within %g s", self.name, grace_s)
-            self._give_up(lambda: Overloaded("the model is shutting down"))
+            self._give_up(_shutting_down)
 
     def __enter__(self) -> Batcher:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # -- on the threads of the callers -----------------------------------------------
@@ -180,7 +175,7 @@ class Batcher(WrappedEncoder):
     def _admit(self, request: Request) -> None:
         """Raises Overloaded where there is no place, or it would take too long."""
         if self._closed:
-            raise self._gone()
+            raise self._why_closed()
         caller = current_caller()
         largest = max(1, self.max_queue // LARGEST_SHARE)
         request.places = min(math.ceil(request.left / self.batch), largest)
@@ -191,9 +186,6 @@ class Batcher(WrappedEncoder):
         if not caller.admitted or caller.patient:
             self._check_places(request)
         caller.admitted = True
-
-    def _gone(self) -> MmembedError:
-        return self._hung() if self.broken else Overloaded("the model is shutting down")
 
     def _check_places(self, request: Request) -> None:
         if self._turns.places + request.places > self.max_queue:
@@ -239,6 +231,7 @@ class Batcher(WrappedEncoder):
         """All who wait are told; the thread, should it come back, ends."""
         with self._changed:
             self.broken = self._closed = True
+            self._why_closed = reason
         self._drop_all(reason)
 
     def _withdraw(self, request: Request, reason: BaseException) -> None:
@@ -297,3 +290,7 @@ class Batcher(WrappedEncoder):
                 request.fail(reason())
             self._running = []
             self._changed.notify_all()
+
+
+def _shutting_down() -> Overloaded:
+    return Overloaded("the model is shutting down")

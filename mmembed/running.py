@@ -79,11 +79,7 @@ class Runs:
         start = 0
         for request, inputs in pieces:
             try:
-                mine = rows[start : start + len(inputs)]
-                if not np.isfinite(mine).all():
-                    name = self.encoder.name
-                    raise ModelError(f"{name}: the model gave a vector that is not finite")
-                request.add(mine)
+                request.add(rows[start : start + len(inputs)])
             except BaseException as error:  # no other request is to suffer for it
                 self._fail(request, error)
             start += len(inputs)
@@ -112,4 +108,6 @@ class Runs:
                 f"{self.encoder.name}: the model gave vectors of shape {np.shape(rows)} for "
                 f"{count} inputs, expected {expected}"
             )
+        if not np.isfinite(rows).all():
+            raise ModelError(f"{self.encoder.name}: the model gave a vector that is not finite")
         return rows
