@@ -87,8 +87,10 @@ class Windows:
                 yield tail
                 tail = None
             else:  # a piece that is too long by itself; its end may go with the next
-                *whole, tail = self._pack(pieces[start], level + 1)
-                yield from whole
+                for part in self._pack(pieces[start], level + 1):
+                    if tail is not None:
+                        yield tail
+                    tail = part
                 start += 1
         if tail is not None:
             yield tail
