@@ -9,11 +9,12 @@ from pathlib import Path
 
 from mmembed import originals, thumbnails
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog, ImageEntry
+from mmembed.catalog import CaptionEntry, Catalog, ImageEntry
 from mmembed.decode import decode, media_type, thumbnail
 from mmembed.embedder import Embedder
 from mmembed.errors import NotFound, QueryError
 from mmembed.ingest import Pipeline, keep_thumbnail
+from mmembed.reading import read
 from mmembed.types import Encoder, Item
 
 
@@ -33,7 +34,7 @@ class Items:
         encoder = self._claimed()
         picture = decode(data, name=name, limits=self.embedder.limits, side=encoder.decode_side)
         embedding = self.embedder.picture(picture)
-        described = tuple(self._pipeline.embed_captions(captions))
+        described = self._described(captions)
         sha256 = hashlib.sha256(data).hexdigest()
         suffix = "." + media_type(picture.format).rpartition("/")[2]
         path = originals.keep(self.catalog.folder, sha256, suffix, data)
@@ -70,7 +71,7 @@ class Items:
         if captions is not None:
             if item.kind != "image":
                 raise QueryError(f"item {item_id}: only an image has captions")
-            self.catalog.set_captions(item_id, self._pipeline.embed_captions(captions))
+            self.catalog.set_captions(item_id, self._described(captions))
         if tags is not None:
             self.catalog.set_tags(item_id, tags)
         return self.catalog.item(item_id)
@@ -108,6 +109,11 @@ class Items:
 
         folder = thumbnails.folder_in(self.catalog.folder)
         return thumbnails.cached(folder, item.sha256, size, render), item
+
+    def _described(self, captions: Sequence[str]) -> tuple[CaptionEntry, ...]:
+        """Captions with their embeddings. Raises LimitError for too much text."""
+        read(self.embedder.encoder, captions, self.embedder.text_limits)
+        return tuple(self._pipeline.embed_captions(captions))
 
     def _claimed(self) -> Encoder:
         """The model, with the folder bound to it: for what writes vectors, and embeds each text

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.cancellation import current_caller
 from mmembed.errors import ModelError, Overloaded, StoreError
 from mmembed.types import Embeddings
 
@@ -75,6 +76,8 @@ def _patiently(embed: Callable[[Sequence[In]], Embeddings], inputs: Sequence[In]
         try:
             return embed(inputs)
         except Overloaded as error:
+            if not current_caller().patient:  # somebody waits for the answer, and may ask again
+                raise
             time.sleep(error.retry_after)
     return embed(inputs)
 
