@@ -60,7 +60,7 @@ class Batcher(WrappedEncoder):
         """Runs `load` on the new thread and waits for it; what it raises is raised here.
 
         batch: images or windows in one forward pass. max_queue: places in the queue. max_wait,
-        timeout: seconds; 0 is for ever. limits: on the texts of one call. counts: goes on
+        timeout: seconds; a timeout of 0 is none. limits: on the texts of one call. counts: goes on
         counting there.
         """
         self.batch = batch
@@ -68,7 +68,7 @@ class Batcher(WrappedEncoder):
         self.counts = counts or BatchCounts()
         self.broken = False
         """Whether the model was given up: it hangs, and another must be loaded."""
-        self._max_wait = max_wait or math.inf
+        self._max_wait = max_wait
         self._timeout = timeout or math.inf
         self._limits = limits or TextLimits()
         self._turns = Turns(batch, self.counts)
@@ -104,11 +104,6 @@ class Batcher(WrappedEncoder):
     def wait_s(self) -> float:
         """Seconds until all that waits will be done, at the pace that the model had of late."""
         return self._turns.work_s()
-
-    def refusal(self) -> Overloaded | None:
-        """Why a single text and a single image would both be refused now; takes microseconds."""
-        refusals = [self._refused("text", 1), self._refused("image", 1)]
-        return refusals[0] if all(refusals) else None
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.

@@ -118,11 +118,6 @@ class Resident(WrappedEncoder):
         batcher = self._batcher
         return batcher.wait_s() if batcher else 0.0
 
-    def refusal(self) -> Overloaded | None:
-        """Why the model would take on nothing more now, not even a single text or image."""
-        batcher = self._batcher
-        return batcher.refusal() if batcher else None
-
     def busy(self) -> bool:
         """Whether requests wait for the model, and it answered others a moment ago."""
         batcher = self._batcher

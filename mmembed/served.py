@@ -13,11 +13,11 @@ from pathlib import Path
 from mmembed.batcher import CLOSING_S
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
-from mmembed.config import Settings
+from mmembed.config import Settings, variable
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
-from mmembed.errors import NotFound, Overloaded
+from mmembed.errors import NotFound
 from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Encoder
@@ -88,7 +88,11 @@ class ServedModels:
         assert asked is not None
         if asked not in self.by_name:
             served = " or ".join(map(repr, (*self.by_name, "default")))
-            raise NotFound(f"model {asked!r} is not served here; use {served}", param="model")
+            raise NotFound(
+                f"model {asked!r} is not served here; use {served}, or let the server know the "
+                f"name with {variable('aliases')}",
+                param="model",
+            )
         return self.by_name[asked]
 
     def load(self) -> None:
@@ -110,12 +114,6 @@ class ServedModels:
     def wait_s(self) -> float:
         """Seconds until all that waits now will be done; the models run side by side."""
         return max(one.embedder.model.wait_s() for one in self.by_name.values())
-
-    def refusal(self) -> Overloaded | None:
-        """Why no model would take on anything more now, not even a single text or image; None
-        where one of them would. Cheap: it is for the door."""
-        refusals = [one.embedder.model.refusal() for one in self.by_name.values()]
-        return refusals[0] if all(refusals) else None
 
     def describe(self) -> list[dict[str, object]]:
         """What each model is; engine and dim are None until it was loaded once."""

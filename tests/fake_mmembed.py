@@ -1,8 +1,8 @@
 """`python -m tests.fake_mmembed`: the command line over the fake encoder, without torch.
 
-SECONDS_A_BATCH in the environment makes the encoder slow. It hangs at texts with «hang», and as a
-model of the name «hanging» it is never loaded. GRACE_S and LAST_S are what `serve` gives to
-requests and to all the rest when it ends.
+SECONDS_A_BATCH in the environment makes the encoder slow; LINE_S is the time between two lines
+of progress. The encoder hangs at texts with «hang», and as a model of the name «hanging» it is
+never loaded. GRACE_S and LAST_S are what `serve` gives to requests and to all the rest when it ends.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from mmembed import served
-from mmembed.cli import ending, main, serve
+from mmembed.cli import bar, ending, main, serve
 from mmembed.collection import Collection
 from mmembed.eval import Bench
 from tests.fake_encoder import FakeEncoder
@@ -40,6 +40,7 @@ def load(name: str) -> SlowEncoder:
 
 
 if __name__ == "__main__":
+    bar.LINE_S = float(os.environ.get("LINE_S", bar.LINE_S))
     if "GRACE_S" in os.environ:
         serve.GRACE_S = int(os.environ["GRACE_S"])
         ending.LAST_S = float(os.environ["LAST_S"])

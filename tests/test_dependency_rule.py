@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "reading"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "reading"}
 STAGES = {
     "batcher",
     "caches",
@@ -104,7 +104,8 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return FOUNDATION if part == "config" else {"errors", "types"}
+        more = {"config": {"config", "reading"}, "commands": {"config"}}
+        return {"errors", "types"} | more.get(part, set())
     if part == "encoder":
         return FOUNDATION | {"engines"}
     if part == "running":
