@@ -2,7 +2,8 @@
 
 SECONDS_A_BATCH in the environment makes the encoder slow; LINE_S is the time between two lines
 of progress. The encoder hangs at texts with «hang», and as a model of the name «hanging» it is
-never loaded. GRACE_S and LAST_S are what `serve` gives to requests and to all the rest when it ends.
+never loaded. GRACE_S and LAST_S are what `serve` gives to requests and to all the rest when it
+ends.
 """
 
 from __future__ import annotations
