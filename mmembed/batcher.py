@@ -12,7 +12,7 @@ import numpy as np
 
 from mmembed.cancellation import current_caller
 from mmembed.config import Settings
-from mmembed.errors import MmembedError, ModelError, Overloaded
+from mmembed.errors import MmembedError, ModelError, ModelHangs, Overloaded
 from mmembed.reading import TextLimits, read
 from mmembed.running import Runs
 from mmembed.turns import BatchCounts, Kind, Piece, Request, Turns
@@ -109,7 +109,7 @@ class Batcher(WrappedEncoder):
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.
 
         Raises Overloaded when there is too much to do or the model is closed, Abandoned when
-        the caller leaves, ModelError where the model fails or hangs.
+        the caller leaves, ModelHangs, and what the model raises.
         """
         return self._submit(Request("image", pixels))
 
@@ -216,8 +216,8 @@ class Batcher(WrappedEncoder):
             self._give_up(self._hung)
             request.fail(self._hung())
 
-    def _hung(self) -> ModelError:
-        return ModelError(
+    def _hung(self) -> ModelHangs:
+        return ModelHangs(
             f"{self.name}: the model has made no progress for {self._timeout:g} s and is given up; "
             "where that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
         )
@@ -260,8 +260,11 @@ class Batcher(WrappedEncoder):
                 if pieces:
                     self._turns.charge(pieces[0][0].kind, seconds)
         except BaseException as error:
-            said = self._runs.said(error)
-            self._drop_all(lambda: said)
+            log.critical("%s: the queue of the model failed", self.name, exc_info=error)
+            said = (
+                f"{self.name}: the queue failed ({type(error).__name__}); the log has the details"
+            )
+            self._drop_all(lambda: ModelError(said))
             return not self._closed
         return bool(pieces)
 

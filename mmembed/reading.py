@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mmembed.errors import LimitError
+from mmembed.errors import LimitError, TooMuchText
 
 
 class Reading(str):
@@ -71,17 +71,17 @@ class TextLimits:
         )
 
     def check_chars(self, count: int) -> None:
-        """Raises LimitError for more characters than all texts of a request may have."""
+        """Raises TooMuchText for more characters than all texts of a request may have."""
         if count > self.all_chars:
-            raise LimitError(
+            raise TooMuchText(
                 f"{count} characters in all texts of the request, limit {self.all_chars}; send "
                 "fewer at a time, or raise MMEMBED_MAX_ALL_CHARS"
             )
 
     def check_windows(self, count: int, context_length: int) -> None:
-        """Raises LimitError for more windows than all texts of a request may have."""
+        """Raises TooMuchText for more windows than all texts of a request may have."""
         if count > self.all_windows:
-            raise LimitError(
+            raise TooMuchText(
                 f"the texts of the request have more than {self.all_windows} windows of "
                 f"{context_length} tokens, the limit for one request; send fewer at a time, or "
                 "raise MMEMBED_MAX_ALL_WINDOWS"
@@ -92,7 +92,7 @@ class TextLimits:
         long a prompt, or too much text. Nothing is filled in for that."""
         count = len(labels) * len(templates)
         if count > self.all_windows:
-            raise LimitError(
+            raise TooMuchText(
                 f"{len(labels)} labels × {len(templates)} templates are {count} prompts, limit "
                 f"{self.all_windows}; give fewer, or raise MMEMBED_MAX_ALL_WINDOWS"
             )
@@ -118,7 +118,8 @@ class TextLimits:
 def read(encoder: Reader, texts: Sequence[str], limits: TextLimits) -> list[Reading]:
     """Every text with its windows; one that was read before is not read again.
 
-    Raises LimitError where one text has more windows than allowed, or all together have.
+    Raises LimitError where one text has more windows than allowed, TooMuchText where all
+    together have.
     """
     readings: list[Reading] = []
     total = 0

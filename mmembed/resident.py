@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from mmembed.batcher import CLOSING_S, BatchCounts, Batcher
 from mmembed.config import Settings
-from mmembed.errors import ModelError, Overloaded
+from mmembed.errors import ModelError, ModelHangs, Overloaded
 from mmembed.reading import TextLimits
 from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
 
@@ -190,7 +190,7 @@ class Resident(WrappedEncoder):
         helped too often."""
         self._hanging = [one for one in self._hanging if not one.ended]
         if len(self._hanging) >= MOST_HANGING:
-            raise ModelError(
+            raise ModelHangs(
                 f"{broken.name}: the model hangs, and so do {len(self._hanging)} that it replaced; "
                 "start the server again"
             )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmembed.errors import MmembedError, ModelError
+from mmembed.errors import ModelError
 from mmembed.turns import BatchCounts, Piece, Request
 from mmembed.types import Embeddings, Encoder
 
@@ -61,18 +61,12 @@ class Runs:
         expected = size * self._counts.pace(running[0][0].kind)
         return max(0.0, time.monotonic() - self.moved_at - LATE * expected)
 
-    def said(self, error: BaseException) -> MmembedError:
-        """What callers are told. Never SystemExit and the like, which would end their threads."""
-        if isinstance(error, MmembedError):
-            return error
-        log.error("%s: the model failed", self.encoder.name, exc_info=error)
-        return ModelError(
-            f"{self.encoder.name}: the model failed on this input ({type(error).__name__}); the "
-            "log of mmembed has the details"
-        )
-
     def _fail(self, request: Request, error: BaseException) -> None:
-        request.fail(self.said(error))
+        if not isinstance(error, Exception):  # SystemExit would end the caller's thread, too
+            log.error("%s: the model failed", self.encoder.name, exc_info=error)
+            kind = type(error).__name__
+            error = ModelError(f"{self.encoder.name}: the model failed with {kind}")
+        request.fail(error)
         self._failed(request)
 
     def _deliver(self, pieces: list[Piece], rows: Embeddings) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "reading"}
+FOUNDATION = {
+    "errors", "types", "config", "cancellation", "commands", "failing", "files", "reading",
+}  # fmt: skip
 STAGES = {
     "batcher",
     "caches",
@@ -23,15 +25,19 @@ STAGES = {
     "paging",
     "query",
     "running",
+    "single_flight",
     "thumbnails",
     "turns",
     "zeroshot",
 }
 COMPOSITION = [
+    "indexed",
+    "leftovers",
     "ingest",
     "models",
     "views",
     "resident",
+    "guilty",
     "embedder",
     "binding",
     "classifier",

@@ -4,7 +4,7 @@ lock → additions, schema, rows → words → entries → reading → writing
 """
 
 from mmembed.catalog.entries import CaptionEntry, ImageEntry, Mark
-from mmembed.catalog.lock import exclusive
+from mmembed.catalog.lock import WRITE_WAIT_S, exclusive
 from mmembed.catalog.reading import Known, Model
 from mmembed.catalog.rows import signed, storable
 from mmembed.catalog.schema import FILE_NAME
@@ -14,6 +14,7 @@ from mmembed.catalog.writing import Catalog
 __all__ = [
     "BY_HAND",
     "FILE_NAME",
+    "WRITE_WAIT_S",
     "CaptionEntry",
     "Catalog",
     "ImageEntry",

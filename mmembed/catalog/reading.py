@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmembed.catalog import additions
 from mmembed.catalog.entries import Mark
-from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
+from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stack, to_item, where
 from mmembed.catalog.schema import connect
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound, StoreError
@@ -62,8 +62,21 @@ class CatalogReader:
                 return self._connection.execute(sql, values).fetchall()
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
+        except sqlite3.OperationalError as error:
+            if "decode to UTF-8" not in str(error):
+                raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+            return self._legible_rows(sql, values)
         except sqlite3.Error as error:
             raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+
+    def _legible_rows(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Rows of which one holds text that is no UTF-8."""
+        with self._lock:
+            self._connection.text_factory = legible
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            finally:
+                self._connection.text_factory = str
 
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
         rows = self._rows(sql, values)
@@ -202,6 +215,22 @@ class CatalogReader:
         sql = f"SELECT {COLUMNS} FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
         rows = self._rows(sql, (kind, sha256))
         return to_item(rows[0]) if rows else None
+
+    def contents_among(self, contents: Sequence[str]) -> set[str]:
+        """Those of these sha256 that some image has."""
+        return self._images_with("sha256", contents)
+
+    def paths_among(self, paths: Sequence[str]) -> set[str]:
+        """Those of these paths that some image lies at."""
+        return self._images_with("path", paths)
+
+    def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for chunk in chunks(values):
+            some = f"{column} IN ({marks(chunk)})"
+            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
+            found.update(str(row[0]) for row in self._rows(sql, chunk))
+        return found
 
     def embeddings_of(self, kind: Kind, contents: Sequence[str]) -> dict[str, NDArray[np.float16]]:
         """The vectors, float16 (dim,), that contents have already, by sha256."""

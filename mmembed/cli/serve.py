@@ -121,6 +121,7 @@ class Opening(threading.Thread):
                 self._collection.settings, self._listener, str(known["collection"])
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
+            self._collection.collect_leftovers()
         except BaseException as error:  # whatever it is, nobody else would hear of it
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
