@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,14 +11,17 @@ from pathlib import Path
 
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
-from mmembed.config import Settings
+from mmembed.config import Settings, variable
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
 from mmembed.errors import NotFound
+from mmembed.memory import MemoryBudget
 from mmembed.resident import Resident
 from mmembed.types import Encoder
 
+DECODED_AT_ONCE = 2
+"""Pictures for each core, whoever asks for them."""
 Load = Callable[[str], Encoder]
 """A model's id → the model. Raises ModelError."""
 
@@ -49,6 +53,12 @@ class ServedModels:
         self._limits = Limits(
             max_bytes=int(settings.max_image_mb * 1e6),
             max_pixels=int(settings.max_megapixels * 1e6),
+            memory=MemoryBudget(
+                int(settings.decode_mb * 1e6),
+                slots=DECODED_AT_ONCE * max(threads, os.cpu_count() or 1),
+                purpose="pictures that are being decoded",
+                setting=variable("decode_mb"),
+            ),
         )
         bound = Resident(lambda: load(binding.choice.name), settings, binding.check)
         self.first = self._served(lambda: binding.choice.name, bound, binding.item)

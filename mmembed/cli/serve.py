@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mmembed.cli import service
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
+from mmembed.memory import keep_little
 
 if TYPE_CHECKING:
     import uvicorn
@@ -65,6 +66,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         from mmembed.server import logs
 
         logs.configure(settings.log)
+        keep_little()
         collection = Collection(settings)
         try:
             _serve(collection, listener)

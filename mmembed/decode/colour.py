@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from mmembed.decode.bands import converted, fits
 from mmembed.types import Box
 
 _TURNS = {  # EXIF orientation → what makes it upright
@@ -24,17 +25,19 @@ _MIRRORED_DOWN = {3, 4, 7, 8}
 _EXIF_ORIENTATION = 0x0112
 
 
-def upright_srgb(image: Image.Image) -> Image.Image:
+def upright_srgb(image: Image.Image, shrink: int = 1) -> Image.Image:
     """A loaded image of any mode → mode RGB, upright by EXIF, sRGB by its ICC profile,
-    composited on white, 8 bits a channel; its metadata is dropped."""
-    upright = _upright(_to_srgb(image), _orientation(image))
+    composited on white, 8 bits a channel; its metadata is dropped. Where it is large, it is
+    shrunk by a whole number."""
+    srgb = converted(image, _to_srgb, shrink) if fits(image) else _to_srgb(image)
+    upright = _upright(srgb, _orientation(image))
     upright.info.clear()
     return upright
 
 
-def upright_box(image: Image.Image, box: Box) -> Box:
-    """Where a box of an image is once that is upright."""
-    orientation, (wide, high) = _orientation(image), image.size
+def upright_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Box:
+    """Where a box of an image, which has been shrunk to `size`, is once that is upright."""
+    orientation, (wide, high) = _orientation(image), size
     left, top, right, bottom = box
     if orientation >= 5:
         left, top, right, bottom, wide, high = top, left, bottom, right, high, wide

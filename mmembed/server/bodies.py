@@ -16,16 +16,15 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from mmembed.collection import Collection
-from mmembed.config import PREFIX
+from mmembed.config import PREFIX, Settings
 from mmembed.errors import ImageError, LimitError, QueryError
 from mmembed.server.failures import printable
+from mmembed.server.json_limits import OTHER_FIELDS, check_size
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
 _DATA_URI = re.compile(r"data:[^,]*?(;base64)?,", re.ASCII)
-OTHER_FIELDS = 100
-"""Form fields besides images and labels: templates, mode …"""
 
 
 @dataclass(frozen=True)
@@ -98,8 +97,10 @@ AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
 """The raw body, or a form."""
 
 
-def parse(raw: bytes, shape: type[AnyShape]) -> AnyShape:
-    """A JSON body as a shape. Raises RequestValidationError."""
+def parse(raw: bytes, shape: type[AnyShape], settings: Settings) -> AnyShape:
+    """A JSON body as a shape. Raises LimitError for more than requests within the limits need,
+    RequestValidationError."""
+    check_size(raw, settings)
     try:
         return shape.model_validate_json(raw)
     except ValidationError as error:

@@ -65,7 +65,7 @@ class Keys:
 def open_session(request: Request, body: JsonBody) -> Response:
     """Change a key for a cookie, as the page does: browsers send it along with pictures."""
     keys = collection_of(request).settings.api_keys
-    asked = parse(body, SessionRequest)
+    asked = parse(body, SessionRequest, Settings())
     if keys and not is_among(asked.key, keys):
         return _refusal(WRONG)
     response = Response(status_code=204)
