@@ -17,7 +17,8 @@ OTHER_FIELDS = 100
 def check_size(raw: bytes, settings: Settings) -> None:
     """Raises LimitError where a JSON body holds more than requests within the limits need."""
     inputs = settings.max_items + settings.max_labels + OTHER_FIELDS
-    most_parts, most_numbers = PARTS_OF_AN_INPUT * inputs, NUMBERS_OF_AN_INPUT * inputs
+    most_parts = PARTS_OF_AN_INPUT * inputs
+    most_numbers = NUMBERS_OF_AN_INPUT * settings.max_items
     if len(raw) <= most_parts:  # each takes a byte at least
         return
     plain = _without_escapes(raw)
