@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "memory"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "memory"}
 STAGES = {
     "batcher",
     "caches",
@@ -102,7 +102,8 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return FOUNDATION if part in ("config", "memory") else {"errors", "types"}
+        more = {"config": {"config"}, "commands": {"config"}, "memory": {"cancellation"}}
+        return {"errors", "types"} | more.get(part, set())
     if part == "encoder":
         return FOUNDATION | {"engines"}
     if part in STAGES:

@@ -176,8 +176,8 @@ def _reserve(plan: Plan, name: str, limits: Limits) -> Hold | None:
     if plan.bytes > memory.limit:
         raise ImageTooLarge(
             name,
-            f"{plan.megapixels} megapixels as {plan.kind} take {_millions(plan.bytes)} MB to "
-            f"decode, limit {memory.limit / 1e6:g}; raise {memory.setting}, or send it smaller",
+            f"{plan.size[0]} x {plan.size[1]} pixels as {plan.kind} take {_millions(plan.bytes)} MB "
+            f"to decode, limit {memory.limit / 1e6:g}; raise {memory.setting}, or send it smaller",
         )
     return memory.reserve(plan.bytes)
 

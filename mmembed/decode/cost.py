@@ -57,11 +57,6 @@ class Plan:
     bytes: int
     """What opening, loading and converting it takes beside its file."""
 
-    @property
-    def megapixels(self) -> str:
-        """For people."""
-        return f"{self.size[0] * self.size[1] / 1e6:.1f}"
-
 
 def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
     """Let the decoder shrink an opened image to no less than `side` pixels on its shorter side,
