@@ -174,10 +174,11 @@ def _reserve(plan: Plan, name: str, limits: Limits) -> Hold | None:
     if memory is None:
         return None
     if plan.bytes > memory.limit:
+        width, height = plan.size
         raise ImageTooLarge(
             name,
-            f"{plan.size[0]} x {plan.size[1]} pixels as {plan.kind} take {_millions(plan.bytes)} MB "
-            f"to decode, limit {memory.limit / 1e6:g}; raise {memory.setting}, or send it smaller",
+            f"{width} x {height} pixels as {plan.kind} take {_millions(plan.bytes)} MB to decode, "
+            f"limit {memory.limit / 1e6:g}; raise {memory.setting}, or send it smaller",
         )
     return memory.reserve(plan.bytes)
 

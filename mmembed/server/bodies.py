@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 import codecs
 import json
@@ -161,7 +162,7 @@ def image_bytes(text: str, name: str, collection: Collection) -> bytes:
             payload = unquote(payload)
         if len(payload) % 4:
             payload += "=" * (-len(payload) % 4)
-        return binascii.a2b_base64(payload, strict_mode=True)
+        return base64.b64decode(payload, validate=True)
     except (binascii.Error, ValueError):
         raise ImageError(name, "neither a data URI nor base64") from None
 
