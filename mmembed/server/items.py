@@ -74,7 +74,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     if isinstance(body, Form):
         asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        asked = parse(body, ItemRequest)
+        asked = parse(body, ItemRequest, collection.settings)
         name = asked.name or "image"
         with blaming(name):
             data = None if asked.image is None else image_bytes(asked.image, name, collection)
@@ -110,7 +110,7 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    asked = parse(body, ItemPatch)
+    asked = parse(body, ItemPatch, collection.settings)
     _check_texts(collection, asked.captions or [], asked.tags or [])
     changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
     return JsonAnswer(whole_item_json(changed))

@@ -48,7 +48,8 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
 @router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
 def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
-    return _answer(collection_of(request), parse(body, SearchRequest))
+    collection = collection_of(request)
+    return _answer(collection, parse(body, SearchRequest, collection.settings))
 
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
