@@ -63,6 +63,12 @@ class Settings:
     )
     batch: int = _setting(16, "images or texts in one forward pass")
     decode_threads: int = _setting(0, "threads that decode images; 0 is one per core")
+    exclude: tuple[str, ...] = _setting(
+        (), "patterns, with commas between, of files and folders that `index` passes over"
+    )
+    include_system: bool = _setting(
+        False, "on: `index` enters bins, thumbnail folders and other parts of systems, too"
+    )
     thumbnails: bool = _setting(
         False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
     )

@@ -13,6 +13,7 @@ from mmembed.catalog import Catalog, ImageEntry
 from mmembed.decode import decode, media_type, thumbnail
 from mmembed.embedder import Embedder
 from mmembed.errors import NotFound, QueryError
+from mmembed.failing import blaming
 from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.types import Encoder, Item
 
@@ -30,8 +31,9 @@ class Items:
     ) -> Item:
         """Keep an uploaded image in the data folder and index it; the same bytes keep their
         id. Raises ImageError."""
-        encoder = self._claimed()
-        picture = decode(data, name=name, limits=self.embedder.limits, side=encoder.decode_side)
+        side = self._claimed().decode_side
+        with blaming(name):
+            picture = decode(data, name=name, limits=self.embedder.limits, side=side)
         embedding = self.embedder.picture(picture)
         described = tuple(self._pipeline.embed_captions(captions))
         sha256 = hashlib.sha256(data).hexdigest()
@@ -103,8 +105,9 @@ class Items:
         path, _ = self._original(item)
 
         def render() -> bytes:
-            picture = decode(path, limits=self.embedder.limits, side=size)
-            return thumbnail(picture.image, size, picture.box)
+            with blaming(f"item {item_id}"):
+                picture = decode(path, limits=self.embedder.limits, side=size)
+                return thumbnail(picture.image, size, picture.box)
 
         folder = thumbnails.folder_in(self.catalog.folder)
         return thumbnails.cached(folder, item.sha256, size, render), item

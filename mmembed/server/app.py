@@ -14,8 +14,10 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from mmembed.collection import Collection
+from mmembed.commands import own_version
 from mmembed.errors import MmembedError
 from mmembed.server import (
+    about,
     classify,
     failures,
     health,
@@ -39,7 +41,7 @@ log = logging.getLogger(__name__)
 ROUTES = (
     *(search, classify, items, pictures),
     *(openai, models, cohere, voyage, immich),
-    *(health, metrics, keys),
+    *(health, about, metrics, keys),
 )
 DESCRIPTION = "Search, classify and embed images and texts."
 
@@ -65,7 +67,7 @@ def create_app(collection: Collection) -> FastAPI:
     app = FastAPI(
         title="mmembed",
         description=DESCRIPTION,
-        version=health.own_version(),
+        version=own_version(),
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own pages load code from elsewhere
         redoc_url=None,
