@@ -73,7 +73,10 @@ def each_apart(
     if not inputs:
         return []
     try:
-        return list(work(inputs))
+        found = list(work(inputs))
+        if len(found) != len(inputs):
+            raise RuntimeError(f"{len(found)} results of {len(inputs)} inputs")
+        return [*found]
     except OF_ALL:
         raise
     except Exception as error:

@@ -106,6 +106,12 @@ def test_the_guilty_ones_are_found_in_few_calls() -> None:
     assert each_apart([], work) == []
 
 
+def test_results_that_are_missing_are_failures() -> None:
+    found = each_apart([1, 2, 3, 4], lambda some: [one for one in some if one != 3])
+    assert [one for one in found if not isinstance(one, Exception)] == [1, 2, 4]
+    assert isinstance(found[2], RuntimeError)
+
+
 def test_it_is_an_error_of_what_the_caller_gave() -> None:
     error = error_of("labels[0]", RuntimeError())
     assert isinstance(error, ProcessingError)

@@ -350,6 +350,36 @@ def test_an_address(
     assert "image: could" in error_of(client.post("/v1/items", json={"image": addresses[1]}), 422)
 
 
+def test_facts_that_cannot_be_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def facts(data: bytes) -> Any:
+        raise RuntimeError("detail of the inside")
+
+    monkeypatch.setattr("mmembed.collection.image_facts", facts)
+    answer = client.post("/v2/embed", json={"images": [uri("red")], "embedding_types": ["float"]})
+    assert answer.json()["embeddings"]["float"][0]
+    assert answer.json()["images"][0]["format"] == "unknown"
+
+
+def test_an_item_that_cannot_be_written(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mmembed.server import encoding
+
+    ids = [add(client, colour)["id"] for colour in ("red", "blue", "green")]
+    real = encoding.links
+
+    def links(item: Any) -> Any:
+        if item.id == ids[1]:
+            raise RuntimeError("detail of the inside")
+        return real(item)
+
+    monkeypatch.setattr(encoding, "links", links)
+    assert [one["id"] for one in client.get("/v1/items").json()["items"]] == [ids[0], ids[2]]
+    hits = client.get("/v1/search?q=red").json()["hits"]
+    assert {one["id"] for one in hits} == {ids[0], ids[2]}
+    assert "detail of the inside" in caplog.text
+
+
 def test_a_model_that_fails_at_everything_is_no_fault_of_the_items(tmp_path: Path) -> None:
     class Broken(FakeEncoder):
         def embed_preprocessed(self, pixels: Pixels) -> Embeddings:

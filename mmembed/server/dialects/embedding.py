@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,9 +20,12 @@ from mmembed.server.dialects.vectors import Vector, cut, weighted_mean
 from mmembed.server.failures import failed
 from mmembed.types import Encoder, Failure
 
+log = logging.getLogger(__name__)
+
 HEADER = "X-Mmembed-Errors"
 """`item` for an error in the place of each bad item, where the body has no field for it."""
 
+NO_FACTS = ImageFacts(0, 0, "unknown", 0)
 ADDRESSES_AT_ONCE = 8
 """Addresses of one request that are waited for together."""
 
@@ -114,8 +118,17 @@ def embed(
 
 
 def facts_of(collection: Collection, embedded: Embedded) -> list[ImageFacts]:
-    """Of all images that were embedded, in their order."""
-    return [collection.image_facts(data) for data in embedded.images]
+    """Of all images that were embedded, in their order; of one whose header cannot be read,
+    nothing but zeros."""
+    return [_facts(collection, data) for data in embedded.images]
+
+
+def _facts(collection: Collection, data: bytes) -> ImageFacts:
+    try:
+        return collection.image_facts(data)
+    except Exception:  # it was embedded all the same
+        log.exception("the header of an image that was embedded cannot be read")
+        return NO_FACTS
 
 
 def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
