@@ -23,8 +23,9 @@ from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, P
 Embedding = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
 
-Stored = Callable[[int], "Embedding | Path"]
-"""An item's id → its stored embedding, or the file to embed. Raises NotFound, ModelMismatch."""
+Stored = Callable[[int], "Embedding | bytes"]
+"""An item's id → its stored embedding, or the image file to embed. Raises NotFound,
+ModelMismatch."""
 
 EMBEDDED_AT_ONCE = 64
 """Images of one request that are decoded before the model gets them; bounds the memory."""
@@ -256,16 +257,12 @@ class Embedder:
 
     def _data(self, image: ImageInput) -> bytes | Embedding:
         """The bytes of an image, or the embedding that an item has."""
-        path = image.path
         if image.item is not None:
-            found = self._stored(image.item)
-            if not isinstance(found, Path):
-                return found
-            path = found
+            return self._stored(image.item)
         if image.data is not None:
             return image.data
-        assert path is not None
-        return read_file(path, name=image.name, limits=self.limits)
+        assert image.path is not None
+        return read_file(image.path, name=image.name, limits=self.limits)
 
     def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
         """The embeddings of images, or why there are none."""

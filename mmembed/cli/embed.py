@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmembed.cli.reading import model_alone
 from mmembed.cli.table import plain, print_json
-from mmembed.collection import Collection, Embedding, ImageInput
+from mmembed.collection import Embedding, ImageInput
 from mmembed.config import Settings
 from mmembed.errors import InputError
 from mmembed.types import Failure
@@ -32,7 +33,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     if not asked.images and not asked.text:
         raise InputError("nothing to embed; give picture files, or --text")
     failed = 0
-    with Collection(settings) as collection:
+    with model_alone(settings) as collection:
         images = [ImageInput(str(path), path=path) for path in asked.images]
         rows = collection.embedder.images(images)
         failed += _print("image", [image.name for image in images], rows)
