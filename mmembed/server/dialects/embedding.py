@@ -178,7 +178,7 @@ def _prepared(
     for part in one.parts:
         try:
             parts.append(_ready(part, truncate, encoder, collection))
-        except Exception as error:
+        except BaseException as error:
             return failure_of(part.name, error)
     return replace(one, parts=tuple(parts))
 
@@ -226,7 +226,7 @@ def _combined(
             return cut(good[0], dimensions)
         mean = weighted_mean(good, [part.weight for part in one.parts], one.name)
         return cut(mean, dimensions)
-    except Exception as error:
+    except BaseException as error:
         return failure_of(one.name, error)
 
 
@@ -259,6 +259,6 @@ def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
                 "reads at once: its embedding averages its "
                 f"{encoder.count_windows(part.text)} parts."
             )
-    except Exception as error:
+    except BaseException as error:
         return _Measured(failure_of(part.name, error))
     return _Measured(row, tokens, note)
