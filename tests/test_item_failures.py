@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from mmembed.collection import Collection
 from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import COLOURS, FakeEncoder
-from tests.serving import add, data_uri, error_of, picture, serving
+from tests.serving import add, data_uri, error_of, open_collection, picture, serving
 
 BAD = "purple"
 """The picture and the word of which the encoder below cannot do something."""
@@ -312,7 +312,9 @@ def test_a_caption(client: TestClient, encoder: Faulty, caplog: pytest.LogCaptur
     encoder.fault = "embed_texts"
     answer = client.post("/v1/items", json={"image": uri("blue"), "captions": ["sky", BAD]})
     assert answer.status_code == 422
-    check(answer.json()["error"], "captions[1]", "embed_texts", caplog)
+    said = "captions[1]: could not be processed (RuntimeError); the log has the details"
+    assert answer.json()["error"]["message"] == said  # a panic, which is no Exception
+    assert "Panic: detail of the inside" in caplog.text
     assert client.post("/v1/items", json={"caption": BAD}).status_code == 422
     answer = client.patch(f"/v1/items/{item['id']}", json={"captions": ["new", BAD]})
     assert "captions[1]" in error_of(answer, 422)
@@ -440,7 +442,7 @@ def test_the_command_line(
     for colour in ("red", BAD):
         (tmp_path / f"{colour}.png").write_bytes(picture(colour))
     files = [str(tmp_path / f"{one}.png") for one in ("red", BAD)]
-    common = ["--data", str(tmp_path / "data"), "--model", "fake"]
+    common = ["--data", str(tmp_path / "data"), "--model", "bundled"]
     assert cli.main(["embed", *files, "--text", "red", *common]) == 1
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
@@ -449,6 +451,7 @@ def test_the_command_line(
     out, err = capsys.readouterr()
     assert "red.png" in out
     assert "purple.png: could not be processed" in err
+    open_collection(tmp_path / "data").close()
     assert cli.main(["search", "--image", files[1], *common]) == 2
     assert "purple.png" in capsys.readouterr().err
 
@@ -461,7 +464,7 @@ def test_a_text_on_the_command_line(
 
     monkeypatch.setattr("mmembed.served.loader", lambda settings: lambda name: encoder)
     encoder.fault = "embed_texts"
-    common = ["--data", str(tmp_path / "data"), "--model", "fake"]
+    common = ["--data", str(tmp_path / "data"), "--model", "bundled"]
     assert cli.main(["embed", "--text", "red", "--text", BAD, "--text", "blue", *common]) == 1
     out, err = capsys.readouterr()
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["red", "blue"]
