@@ -22,7 +22,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, item_json, whole_item_json
+from mmembed.server.encoding import JsonAnswer, each_json, item_json, whole_item_json
 from mmembed.server.openapi import FILE, form_of, many, takes
 from mmembed.server.schemas import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Filter, Item
@@ -55,7 +55,7 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
     more = len(page) > limit
     return JsonAnswer(
         {
-            "items": [item_json(item) for item in page[:limit]],
+            "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
             "total": collection.catalog.count(asked.kind, chosen),
         }
