@@ -140,6 +140,7 @@ class Items:
         """A WebP picture of an image, at most `size` pixels on its longer side, and the image.
         Raises NotFound, ImageError."""
         item = self._image(item_id)
+        self._files.check(item)
         found = self._known_thumbnail(item, size)
         if found is None:  # many may ask at once: one renders for all
             key = item.sha256, size

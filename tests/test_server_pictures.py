@@ -125,6 +125,7 @@ def test_a_file_that_is_gone(served: tuple[TestClient, Collection], tmp_path: Pa
     client, _ = served
     folder = write_pictures(tmp_path / "photos", ["red"])
     item = indexed(served, folder)
+    assert client.get(item["links"]["thumbnail"]).status_code == 200
     (folder / "red.png").unlink()
     for which in ("image", "thumbnail"):
         message = error_of(client.get(item["links"][which]), 404)
@@ -288,6 +289,25 @@ def test_a_folder_that_became_a_link_leads_nowhere(
     folder.symlink_to(other)
     error_of(client.get(item["links"]["image"]), 404)
     error_of(client.get(item["links"]["thumbnail"]), 404)
+
+
+def test_no_thumbnail_is_shown_of_a_file_that_has_changed(
+    served: tuple[TestClient, Collection], tmp_path: Path
+) -> None:
+    client, collection = served
+    folder = write_pictures(tmp_path / "photos", ["red"])
+    item = indexed(served, folder)
+    before = client.get(item["links"]["thumbnail"]).content
+    (folder / "red.png").write_bytes(picture("blue", (30, 40)))
+    error_of(client.get(item["links"]["thumbnail"]), 404)
+    after = indexed(served, folder)
+    assert after["id"] == item["id"]
+    assert client.get(after["links"]["thumbnail"]).content != before
+    assert len(list((tmp_path / "data" / "thumbnails").rglob("*.webp"))) == 2
+    for path in (tmp_path / "data" / "thumbnails").rglob("*.webp"):
+        os.utime(path, (1, 1))
+    collection.collect_leftovers()
+    assert len(list((tmp_path / "data" / "thumbnails").rglob("*.webp"))) == 1
 
 
 def test_a_link_that_was_indexed_is_served(
