@@ -47,7 +47,9 @@ class Leftovers:
 
     def _parts(self, folder: Path) -> Iterator[Path]:
         """The folders in a folder, from another one on each time, while there is time."""
-        parts = sorted(path for path in _entries(folder) if len(path.name) == 2 and path.is_dir())
+        parts = sorted(
+            path for path in _entries(folder) if len(path.name) == 2 and os.path.isdir(path)
+        )
         start = int(self._now) % max(1, len(parts))
         until = time.monotonic() + self._seconds
         for part in [*parts[start:], *parts[:start]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import time
@@ -350,6 +351,25 @@ def test_a_change_in_place_is_noticed_though_the_hash_was_known(
         file.write(data)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     error_of(client.get(item["links"]["image"]), 404)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.EMFILE, 429), (errno.EIO, 404), (errno.EACCES, 404)]
+)
+def test_a_file_that_cannot_be_opened_is_no_bug(
+    served: tuple[TestClient, Collection],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    status: int,
+) -> None:
+    item = add(served[0], "red")
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mmembed.indexed._open", refuse)
+    for link in ("image", "thumbnail"):
+        error_of(served[0].get(item["links"][link]), status)
 
 
 def test_no_file_stays_open(served: tuple[TestClient, Collection]) -> None:
