@@ -15,6 +15,7 @@ from mmembed.catalog import WRITE_WAIT_S, Catalog, ImageEntry, exclusive
 from mmembed.decode import decode, media_type, printable, thumbnail
 from mmembed.embedder import Embedder
 from mmembed.errors import NotFound, QueryError
+from mmembed.failing import blaming
 from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.single_flight import SingleFlight
@@ -46,8 +47,9 @@ class Items:
     ) -> Item:
         """Keep an uploaded image in the data folder and index it; the same bytes keep their
         id. Raises ImageError."""
-        encoder = self._claimed()
-        picture = decode(data, name=name, limits=self.embedder.limits, side=encoder.decode_side)
+        side = self._claimed().decode_side
+        with blaming(name):
+            picture = decode(data, name=name, limits=self.embedder.limits, side=side)
         embedding = self.embedder.picture(picture)
         described = tuple(self._pipeline.embed_captions(captions))
         sha256 = hashlib.sha256(data).hexdigest()
@@ -154,8 +156,9 @@ class Items:
         known = self._known_thumbnail(item, size)  # rendered by who was first a moment ago
         if known is not None:
             return known
-        picture = self._decoded(item, size)
-        content = thumbnail(picture.image, size, picture.box)
+        with blaming(f"item {item.id}"):
+            picture = self._decoded(item, size)
+            content = thumbnail(picture.image, size, picture.box)
         folder = thumbnails.folder_in(self.catalog.folder)
         thumbnails.keep(folder, item.sha256, size, content)
         self._forget_thumbnails(item.sha256)  # of a picture that was removed meanwhile
