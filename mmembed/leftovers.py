@@ -83,8 +83,8 @@ class Leftovers:
             unclaimed += len(orphans) - len(overdue)
         if unclaimed:
             log.warning(
-                "%s: uploads that belong to no item: %d; they will be deleted after %d days; to take "
-                "them in, restore the catalog, or index that folder",
+                "%s: uploads that belong to no item: %d; they will be deleted after %d days; to "
+                "take them in, restore the catalog, or index that folder",
                 folder, unclaimed, UNCLAIMED_S // 86400,
             )  # fmt: skip
         return deleted
