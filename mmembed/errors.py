@@ -16,6 +16,7 @@
     │   └── ModelMismatch     the data folder was built with another model
     ├── StoreError            the data folder cannot be read or written
     │   ├── StoreBusy         another process is writing to it
+    │   ├── StoreFull         there is no room left on its disk
     │   └── Unstorable        one entry cannot be stored as it is; others can
     ├── Overloaded            too many requests are waiting
     └── Abandoned             nobody waits for the answer any more
@@ -109,6 +110,10 @@ class StoreBusy(StoreError):
 
 class Unstorable(StoreError):
     """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk of the data folder."""
 
 
 class Overloaded(MmembedError):

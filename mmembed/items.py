@@ -53,6 +53,7 @@ class Items:
         embedding = self.embedder.picture(picture)
         described = tuple(self._pipeline.embed_captions(captions))
         sha256 = hashlib.sha256(data).hexdigest()
+        self.catalog.check_place()  # else the folder would be made anew for the upload
         suffix = "." + media_type(picture.format).rpartition("/")[2]
         kept = originals.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
         with self._content(sha256), kept as path:

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from mmembed.collection import Collection
 from mmembed.config import PREFIX
-from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError
+from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
 from mmembed.server.failures import printable
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
@@ -88,6 +88,11 @@ async def _read_any(request: Request) -> bytes | Form:
         raise LimitError(
             f"{error.detail} Raise {PREFIX}MAX_ITEMS for images, {PREFIX}MAX_LABELS for labels"
         ) from None
+    except OSError as error:
+        raise StoreFull(
+            f"a file of over 1 MB needs room in the server's folder for temporary files, and it "
+            f"cannot be written ({error.strerror}); free some space there, or set TMPDIR"
+        ) from error
 
 
 async def _form(form: FormData) -> Form:
