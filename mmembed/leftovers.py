@@ -84,7 +84,7 @@ class Leftovers:
         if unclaimed:
             log.warning(
                 "%s: uploads that belong to no item: %d; they will be deleted after %d days; to "
-                "take them in, restore the catalog, or index that folder",
+                "keep them, restore the catalog, or copy them elsewhere and index them there",
                 folder, unclaimed, UNCLAIMED_S // 86400,
             )  # fmt: skip
         return deleted
