@@ -14,7 +14,7 @@ from mmembed.binding import Binding
 from mmembed.catalog import WRITE_WAIT_S, Catalog, ImageEntry, exclusive
 from mmembed.decode import decode, media_type, printable, thumbnail
 from mmembed.embedder import Embedder
-from mmembed.errors import NotFound, QueryError
+from mmembed.errors import NotFound, QueryError, StoreFull
 from mmembed.failing import blaming
 from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, keep_thumbnail
@@ -118,6 +118,10 @@ class Items:
 
     def _remove_upload(self, item: Item) -> None:
         assert item.path is not None
+        try:
+            originals.lock_of(self.catalog.folder, item.sha256)
+        except StoreFull:  # even the lock needs room, the first time
+            self.catalog.make_room()
         with self._content(item.sha256):
             # Gone meanwhile, and uploaded again: the file is that of another item now.
             self.catalog.item(item.id)
