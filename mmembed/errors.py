@@ -6,6 +6,7 @@
     │   │   ├── ImageTooLarge     over a limit on bytes or pixels
     │   │   └── UnsupportedFormat not one of the formats we open
     │   ├── LimitError        more items, labels, characters … than allowed
+    │   │   └── TooMuchText       all texts of a request together are over a limit
     │   ├── EncodedBody       a request's body is compressed
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
@@ -13,7 +14,8 @@
     │   └── ProcessingError   one item failed in a way that nobody foresaw; see failing.py
     ├── NotFound              no such item, page or file
     ├── ModelError            a model is unknown, unreachable or broken
-    │   └── ModelMismatch     the data folder was built with another model
+    │   ├── ModelMismatch     the data folder was built with another model
+    │   └── ModelHangs        a model makes no progress, whatever it is given
     ├── StoreError            the data folder cannot be read or written
     │   ├── StoreBusy         another process is writing to it
     │   ├── StoreFull         there is no room left on its disk
@@ -67,6 +69,10 @@ class LimitError(InputError):
     """More items, labels, characters or bytes than one request may hold."""
 
 
+class TooMuchText(LimitError):
+    """All texts of a request together are over a limit, though each of them may be short."""
+
+
 class EncodedBody(InputError):
     """A request's body is compressed, which is not read here."""
 
@@ -98,6 +104,10 @@ class ModelError(MmembedError):
 
 class ModelMismatch(ModelError):
     """The data folder was built with another model than the one asked for."""
+
+
+class ModelHangs(ModelError):
+    """A model makes no progress, whatever it is given."""
 
 
 class StoreError(MmembedError):

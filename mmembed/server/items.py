@@ -15,6 +15,7 @@ from mmembed.server.bodies import (
     AnyBody,
     Form,
     JsonBody,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
@@ -73,7 +74,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     if isinstance(body, Form):
         asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        asked = parse(body, ItemRequest)
+        asked = parse(body, ItemRequest, collection.settings)
         name = asked.name or "image"
         with blaming(name):
             data = None if asked.image is None else image_bytes(asked.image, name, collection)
@@ -109,7 +110,7 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    asked = parse(body, ItemPatch)
+    asked = parse(body, ItemPatch, collection.settings)
     _check_texts(collection, asked.captions or [], asked.tags or [])
     changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
     return JsonAnswer(whole_item_json(changed))
@@ -125,6 +126,7 @@ def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -
     settings = collection.settings
     check_count("captions", len(captions), settings.max_items, "max_items")
     check_count("tags", len(tags), settings.max_items, "max_items")
+    check_all_chars([*captions, *tags], settings)
     for text in [*captions, *tags]:
         check_text("a caption or tag", text, settings.max_text_chars)
         if not text.strip():
