@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -97,9 +98,12 @@ def test_uploads_are_removed_on_a_full_disk(small_disk: Path) -> None:
         body = {"image": data_uri(picture("yellow", (640, 480), "BMP"))}
         error_of(client.post("/v1/items", json=body), 507)
         assert client.get("/v1/search?q=red").json()["hits"][0]["id"] == items[0]["id"]
+        shutil.rmtree(data / "locks")  # as in a folder of a version that had none
+        fill(small_disk)
         for item in items:
             assert client.delete(f"/v1/items/{item['id']}").status_code == 204
         assert client.get("/v1/items").json()["total"] == 0
+        assert not [path for path in (data / "originals").rglob("*") if path.is_file()]
         others.unlink()
         collection.catalog._reserve._tried = -1e9
         collection.catalog.condition._probed = None

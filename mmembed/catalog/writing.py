@@ -275,14 +275,14 @@ class Catalog(CatalogReader):
         try:
             return self._remove(item_ids)
         except StoreFull:
-            self._make_room()
+            self.make_room()
         return sum(self._remove([item_id]) for item_id in item_ids)
 
     def _remove(self, item_ids: Sequence[int]) -> int:
         with self._transaction(adds=False) as db:
             return sum(_remove(db, item_id) for item_id in item_ids)
 
-    def _make_room(self) -> None:
+    def make_room(self) -> None:
         """What the log takes up is freed when it is folded, which needs as much room before: a
         large one is left alone while there is other room."""
         given_up = self._reserve.give_up()
