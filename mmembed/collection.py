@@ -7,15 +7,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from mmembed import originals
 from mmembed.binding import Binding
 from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
-from mmembed.config import PREFIX, Settings
+from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
 from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
+from mmembed.encoder import check_obtainable
 from mmembed.errors import ImageError, QueryError
 from mmembed.fetch import Fetcher
-from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
+from mmembed.ingest import (
+    Passing,
+    Phase,
+    Pipeline,
+    Progress,
+    Removed,
+    Report,
+    Rules,
+    TextLimits,
+    make_plan,
+    moved_away,
+    patterns_of,
+    remove_below,
+    scan,
+    those_below,
+)
 from mmembed.items import Items
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
@@ -58,6 +75,8 @@ class Collection(Items):
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
         self.settings = settings
+        if load is None and not (settings.data / CATALOG_FILE).exists():
+            check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
         self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
@@ -151,21 +170,72 @@ class Collection(Items):
     # -- indexing --------------------------------------------------------------------
 
     def index(
-        self, paths: Sequence[Path], *, manifests: Sequence[Path] = (), progress: Progress
+        self,
+        paths: Sequence[Path],
+        *,
+        manifests: Sequence[Path] = (),
+        progress: Progress,
+        phase: Phase = lambda what, count: None,
+        rehash: bool = False,
+        include_removed: bool = False,
     ) -> Report:
         """Bring the collection up to these folders and files, and publish the views.
 
-        One indexing at a time: raises StoreBusy beside another. Raises InputError for paths
-        that do not exist, ManifestError for manifests that were asked for and cannot be read.
+        phase: told what is at work besides the pictures, and how many it has found. rehash: read
+        all files, also those that seem unchanged. include_removed: take files that were removed
+        for good. One indexing at a time: raises StoreBusy beside another. Raises InputError for
+        paths that do not exist and for patterns in `exclude` that are none, ManifestError for
+        manifests that were asked for and cannot be read at all.
+        """
+        settings = self.settings
+        patterns = patterns_of(settings.exclude)
+        with self.catalog.indexing_lock():
+            self.catalog.complete()
+            kept_out = self._kept_out(paths, include_removed)
+            passing = Passing(patterns, settings.include_system, frozenset(kept_out))
+            found = scan(paths, passing, lambda count: phase("looking for pictures", count))
+            phase("reading what is known and what is said", len(found.files))
+            known = self.catalog.known_files()
+            limits = TextLimits(settings.max_text_chars, settings.max_items)
+            plan = make_plan(found, known, manifests, Rules(limits, rehash))
+            plan.kept_out = moved_away(kept_out)
+            report = self._pipeline.run(plan, known, progress)
+            phase("saving the index", 0)
+            self._views.publish()
+        report.note(plan)
+        return report
+
+    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, str | None]:
+        """What is to stay out, with the contents of files, after what is to come back came in."""
+        kept_out = self.catalog.kept_out()
+        if include_removed:
+            self.catalog.let_in(those_below(kept_out, paths))
+            kept_out = self.catalog.kept_out()
+        return kept_out
+
+    def keep_out(self, item_id: int) -> None:
+        """Have later indexings pass over the file of an item that is about to be removed; an upload
+        or a caption has none. Raises NotFound."""
+        item = self.catalog.item(item_id)
+        folder = self.catalog.folder / originals.FOLDER
+        if item.kind == "image" and item.path and not Path(item.path).is_relative_to(folder):
+            self.catalog.keep_out({item.path: item.sha256})
+
+    def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
+        """Take a file, or everything below a folder, out of the collection, also where it is gone.
+        Files are never touched, and uploads stay.
+
+        keep_out: later indexings pass over them. dry_run: say what would go. Raises StoreBusy
+        beside an indexing.
         """
         with self.catalog.indexing_lock():
-            found = scan(paths)
-            known = self.catalog.known_files()
-            plan = make_plan(found, known, manifests)
-            report = self._pipeline.run(plan, known, progress)
-            self._views.publish()
-        report.hidden, report.linked, report.other = found.hidden, found.linked, found.other
-        return report
+            return remove_below(
+                self.catalog,
+                path,
+                uploads=self.catalog.folder / originals.FOLDER,
+                keep_out=keep_out,
+                dry_run=dry_run,
+            )
 
     def rebuild(self) -> None:
         """Read the views anew from the catalog, build the graphs that are needed, and save them."""

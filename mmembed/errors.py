@@ -6,6 +6,7 @@
     │   │   ├── ImageTooLarge     over a limit on bytes or pixels
     │   │   └── UnsupportedFormat not one of the formats we open
     │   ├── LimitError        more items, labels, characters … than allowed
+    │   ├── EncodedBody       a request's body is compressed
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
     │   └── QueryError        a search or classification makes no sense
@@ -14,7 +15,8 @@
     │   └── ModelMismatch     the data folder was built with another model
     ├── StoreError            the data folder cannot be read or written
     │   ├── StoreBusy         another process is writing to it
-    │   └── StoreFull         there is no room left on its disk
+    │   ├── StoreFull         there is no room left on its disk
+    │   └── Unstorable        one entry cannot be stored as it is; others can
     ├── Overloaded            too many requests are waiting
     └── Abandoned             nobody waits for the answer any more
 
@@ -64,6 +66,10 @@ class LimitError(InputError):
     """More items, labels, characters or bytes than one request may hold."""
 
 
+class EncodedBody(InputError):
+    """A request's body is compressed, which is not read here."""
+
+
 class ManifestError(InputError):
     """A caption manifest cannot be read; the message names the file and line."""
 
@@ -98,6 +104,10 @@ class StoreBusy(StoreError):
 
 class StoreFull(StoreError):
     """There is no room left on the disk of the data folder."""
+
+
+class Unstorable(StoreError):
+    """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
 
 
 class Overloaded(MmembedError):

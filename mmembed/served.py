@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
-from mmembed.config import Settings
+from mmembed.config import Settings, variable
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
@@ -78,7 +78,11 @@ class ServedModels:
         assert asked is not None
         if asked not in self.by_name:
             served = " or ".join(map(repr, (*self.by_name, "default")))
-            raise NotFound(f"model {asked!r} is not served here; use {served}", param="model")
+            raise NotFound(
+                f"model {asked!r} is not served here; use {served}, or let the server know the "
+                f"name with {variable('aliases')}",
+                param="model",
+            )
         return self.by_name[asked]
 
     def load(self) -> None:

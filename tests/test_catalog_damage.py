@@ -167,7 +167,7 @@ def test_damage_that_a_question_meets_is_told(
     monkeypatch.setattr(checking.Checking, "begin", lambda *_: None)
     catalog = Catalog(filled)
     with pytest.raises(StoreError, match="cannot be read"):
-        catalog.tags_of([1])
+        catalog.words_of([1])
     assert [one.code for one in catalog.troubles()] == ["damaged"]
     with pytest.raises(StoreError, match=r"damaged|malformed"):
         catalog.write([entry("/new.jpg")])

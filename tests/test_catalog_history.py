@@ -148,7 +148,7 @@ def test_a_fold_that_is_broken_off_is_no_fault(tmp_path: Path, died: bool) -> No
     stamp = read_stamp(tmp_path / CATALOG)
     assert stamp is not None
     catalog = Catalog(tmp_path)
-    catalog._history.fold()
+    catalog._history.fold(catalog._connection)
     copy = tmp_path / "copy"
     copy.mkdir()
     reader = sqlite3.connect(tmp_path / CATALOG, isolation_level=None)

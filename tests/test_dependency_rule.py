@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "commands"}
 STAGES = {
     "batcher",
     "caches",
@@ -102,7 +102,9 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return FOUNDATION if part == "config" else {"errors", "types"}
+        return (
+            {"config", "errors", "types"} if part in {"config", "commands"} else {"errors", "types"}
+        )
     if part == "encoder":
         return FOUNDATION | {"engines"}
     if part in STAGES:

@@ -1,24 +1,35 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-lock, place, log_file → history → opening → readers, checking → reading, entries → writing
+lock, place, log_file, schema → history → opening → readers, checking; rows → words → entries;
+both → reading → writing
 """
 
 from mmembed.catalog.condition import Trouble
-from mmembed.catalog.entries import CaptionEntry, ImageEntry
+from mmembed.catalog.entries import CaptionEntry, ImageEntry, Mark
 from mmembed.catalog.lock import exclusive
 from mmembed.catalog.reading import Known, Model
 from mmembed.catalog.restoring import restore
+from mmembed.catalog.rows import signed, storable
 from mmembed.catalog.schema import FILE_NAME
+from mmembed.catalog.words import BY_HAND, Reading, Said, Words, same
 from mmembed.catalog.writing import Catalog
 
 __all__ = [
+    "BY_HAND",
     "FILE_NAME",
     "CaptionEntry",
     "Catalog",
     "ImageEntry",
     "Known",
+    "Mark",
     "Model",
+    "Reading",
+    "Said",
     "Trouble",
+    "Words",
     "exclusive",
     "restore",
+    "same",
+    "signed",
+    "storable",
 ]

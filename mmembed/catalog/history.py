@@ -41,6 +41,8 @@ class Stamp:
     """Of the machine; an index of the log of another boot proves nothing."""
     folding: bool = False
     """Whether the log was being folded into the catalog, which changes it step by step."""
+    schema_after: int = 0
+    """The schema that the catalog has then."""
 
 
 class History:
@@ -60,11 +62,12 @@ class History:
         if salts is not None and self._noted != (salts, self._boot):
             self._write(salts, folding=False)
 
-    def fold(self) -> None:
-        """The catalog is about to change under its log."""
+    def fold(self, connection: sqlite3.Connection) -> None:
+        """The catalog is about to change under its log, and will be what the connection sees."""
         salts = _salts(self._log)
         if salts is not None:
-            self._write(salts, folding=True)
+            [after] = connection.execute("PRAGMA schema_version").fetchone()
+            self._write(salts, folding=True, schema_after=int(after))
 
     def folded(self) -> None:
         """It has changed, as far as it could; what is left of the log goes on from there."""
@@ -72,10 +75,11 @@ class History:
         if salts is not None:
             self._write(salts, folding=False)
 
-    def _write(self, salts: str, *, folding: bool) -> None:
+    def _write(self, salts: str, *, folding: bool, schema_after: int = 0) -> None:
         # Without it a crash loses nothing: only a wrong restore would not be noticed.
         try:
-            stamp = replace(_stamp(self._catalog, self._log, salts, self._boot), folding=folding)
+            stamp = _stamp(self._catalog, self._log, salts, self._boot)
+            stamp = replace(stamp, folding=folding, schema_after=schema_after)
             write_durably(self._file, json.dumps(asdict(stamp), indent=1).encode())
         except (sqlite3.Error, OSError) as error:
             if not self._failed:
@@ -122,7 +126,8 @@ def read_stamp(catalog: Path) -> Stamp | None:
 def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     if stamp.salts != found.salts.hex():
         return False  # the stamp is of another log, and says nothing of this one
-    if stamp.schema not in (0, _schema(catalog)):
+    schemas = (stamp.schema, stamp.schema_after) if stamp.folding else (stamp.schema,)
+    if stamp.schema and _shape(catalog)[0] not in schemas:
         return True  # copies that SQLite makes of a database have another one
     if stamp.folding or not _differs(catalog, stamp):
         return False
@@ -153,10 +158,6 @@ def _shape(catalog: Path) -> tuple[int, int, int]:
         names = ("schema_version", "page_count", "freelist_count")
         schema, pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
     return int(schema), int(pages), int(free)
-
-
-def _schema(catalog: Path) -> int:
-    return _shape(catalog)[0]
 
 
 def _salts(log_path: Path) -> str | None:

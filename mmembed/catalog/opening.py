@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmembed.catalog import additions
 from mmembed.catalog.history import FILE as HISTORY_FILE
 from mmembed.catalog.history import lost_log, strangers
 from mmembed.catalog.lock import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
@@ -228,7 +229,7 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         identity = uuid.UUID(bytes=os.urandom(16)).hex
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES}"
+            f"BEGIN IMMEDIATE; {TABLES} {';'.join(additions.STATEMENTS)};"
             f"INSERT INTO meta VALUES ('collection', '{identity}');"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
         )

@@ -5,21 +5,24 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.catalog import additions
 from mmembed.catalog.checking import Checking, is_damage
 from mmembed.catalog.condition import Condition, Trouble
+from mmembed.catalog.entries import Mark
 from mmembed.catalog.opening import connect, reading_connection, remedy
 from mmembed.catalog.place import LOG, Place, keep_for_ever
 from mmembed.catalog.readers import Readers
 from mmembed.catalog.reserve import Reserve
 from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
 from mmembed.catalog.schema import FILE_NAME
+from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound, StoreError
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
@@ -46,6 +49,8 @@ class Known:
     sha256: str
     bytes: int
     mtime_ns: int
+    mark: Mark | None = None
+    """None where it was not noted."""
 
 
 class CatalogReader:
@@ -253,23 +258,53 @@ class CatalogReader:
                 found[sha256] = np.frombuffer(embedding, dtype="<f2")
         return found
 
-    def tags_of(self, item_ids: Sequence[int]) -> dict[int, set[str]]:
-        """The tags of items by id; items without any are left out."""
-        found: dict[int, set[str]] = {}
-        for chunk in chunks(item_ids):
-            sql = f"SELECT item_id, tag FROM tags WHERE item_id IN ({marks(chunk)})"
-            for item_id, tag in self._rows(sql, chunk):
-                found.setdefault(int(item_id), set()).add(str(tag))
-        return found
+    @cached_property
+    def _complete(self) -> bool:
+        """Whether the folder has the tables of `additions`; it gets them when it is written."""
+        return self._number(additions.PRESENT_SQL, additions.NAMES) == len(additions.NAMES)
+
+    def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
+        """What is said of images, by id, and where."""
+        captions: dict[int, dict[str, set[str]]] = {}
+        tags: dict[int, dict[str, set[str]]] = {}
+        for chunk in chunks(image_ids):
+            ids = marks(chunk)
+            captions |= gathered(self._rows(CAPTIONS_SQL.format(ids=ids), chunk))
+            tags |= gathered(self._rows(TAGS_SQL.format(ids=ids), chunk))
+        return {one: Words(captions.get(one, {}), tags.get(one, {})) for one in image_ids}
+
+    def described_by_files(self) -> set[int]:
+        """Ids of the images of which some file says a caption or tag."""
+        sql = (
+            "SELECT image_id FROM items WHERE kind = 'caption' AND image_id IS NOT NULL AND id IN "
+            "(SELECT caption_id FROM caption_sources WHERE source <> '') "
+            "UNION SELECT item_id FROM tag_sources WHERE source <> ''"
+        )
+        return {int(row[0]) for row in self._rows(sql)}
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
-        sql = "SELECT path, id, sha256, bytes, mtime_ns FROM items WHERE kind = 'image'"
-        return {
-            str(path): Known(item_id, sha256, size or 0, mtime or 0)
-            for path, item_id, sha256, size, mtime in self._rows(sql)
-            if path is not None
-        }
+        columns, joined = "path, id, sha256, bytes, mtime_ns", ""
+        if self._complete:
+            columns += ", device, inode, ctime_ns"
+            joined = "LEFT JOIN file_marks ON item_id = id"
+        sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
+        return {str(row[0]): _known(row) for row in self._rows(sql)}
+
+    def kept_out(self) -> dict[str, str | None]:
+        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+        if not self._complete:
+            return {}
+        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+
+    def images_below(self, path: str) -> dict[int, str]:
+        """Paths by id of the images that lie below a folder, and of one at that very path."""
+        conditions, values = condition(Filter(folder=path))
+        sql = (
+            f"SELECT id, path FROM items WHERE kind = 'image' {conditions} "
+            "UNION SELECT id, path FROM items WHERE kind = 'image' AND path = ?"
+        )
+        return {int(item_id): str(found) for item_id, found in self._rows(sql, (*values, path))}
 
     def failures(self) -> list[Failure]:
         """What failed in the last indexing of each path, by path."""
@@ -301,3 +336,9 @@ class CatalogReader:
         """What who searches should know of the catalog, without a new look."""
         known = [code for code in ("moved", "damaged") if self.condition.known(code)]
         return tuple(NOTES[code] for code in known)
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    _, item_id, sha256, size, mtime_ns, *mark = row
+    noted = bool(mark) and mark[0] is not None
+    return Known(item_id, sha256, size or 0, mtime_ns or 0, tuple(mark) if noted else None)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmembed.catalog import additions
 from mmembed.catalog.checking import is_busy, is_damage, is_full
 from mmembed.catalog.condition import WRITE_FAILED
 from mmembed.catalog.entries import (
     CaptionEntry,
     ImageEntry,
-    add_tags,
-    choose_first_caption,
+    Mark,
+    describe,
     insert_caption,
-    set_captions,
+    mark_file,
+    set_by_hand,
     write_image,
 )
 from mmembed.catalog.history import History
@@ -26,8 +28,17 @@ from mmembed.catalog.opening import BUSY_TIMEOUT_S, remedy
 from mmembed.catalog.place import LOG
 from mmembed.catalog.reading import CatalogReader, Model
 from mmembed.catalog.reserve import BYTES as RESERVE_BYTES
+from mmembed.catalog.rows import storable
 from mmembed.catalog.schema import FILE_NAME
-from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError, StoreFull
+from mmembed.catalog.words import Reading, add_tags, by_hand, choose_first_caption, set_tags
+from mmembed.errors import (
+    ModelMismatch,
+    NotFound,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    Unstorable,
+)
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -56,7 +67,7 @@ class Catalog(CatalogReader):
         """Close all connections. The last one anywhere folds the log into the catalog."""
         with self._writing:
             if self._place.trouble() is None and self._presence and self._presence.take():
-                self._history.fold()
+                self._history.fold(self._connection)
             super().close()
 
     def check_place(self) -> None:
@@ -86,9 +97,13 @@ class Catalog(CatalogReader):
                 self._reserve.check()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
+                if not (complete := self._complete):
+                    additions.add(self._connection)
                 yield self._connection
                 self._check_place()
                 self._connection.execute("COMMIT")
+                if not complete:
+                    del self._complete  # it is asked again
             except BaseException as error:
                 # However it ended, by Ctrl-C or a full disk: nothing half-done stays open.
                 if self._connection_in_transaction():
@@ -104,8 +119,8 @@ class Catalog(CatalogReader):
 
     def _not_kept(self, error: Exception) -> StoreError:
         reason = f"{self.folder}: the change was not kept: {error}"
-        if not isinstance(error, sqlite3.Error):
-            return StoreError(reason)
+        if _of_the_data(error) or not isinstance(error, sqlite3.Error):
+            return Unstorable(reason)
         if is_busy(error):
             return StoreBusy(f"{reason}; another program is writing to the catalog, try again")
         if is_damage(error):
@@ -135,7 +150,7 @@ class Catalog(CatalogReader):
     def _fold(self) -> None:
         """Bring the log into the catalog; whoever calls holds the write lock."""
         try:
-            self._history.fold()
+            self._history.fold(self._connection)
             self._connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
             try:
                 # On a nearly full disk the log keeps its room, and is written again from its start.
@@ -147,6 +162,12 @@ class Catalog(CatalogReader):
         except (sqlite3.Error, OSError) as error:
             # The change itself is safe in the log.
             log.warning("%s: cannot be folded into the catalog now: %s", self._wal, error)
+
+    def complete(self) -> None:
+        """Give a folder of an earlier version the tables that it lacks."""
+        if not self._complete:
+            with self._transaction():
+                pass
 
     def claim(self, model: Model) -> None:
         """Bind an empty folder to a model, or make sure that it is bound to this one.
@@ -184,50 +205,64 @@ class Catalog(CatalogReader):
                 (entry.sha256,),
             ).fetchone()
             item_id = int(found[0]) if found else insert_caption(db, entry)
-            add_tags(db, item_id, tags)
+            add_tags(db, item_id, by_hand(tags))
         return item_id
 
     def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
-        """Make these the image's captions; those that stay keep their ids."""
+        """Make these the image's captions, by hand; those that stay keep their ids."""
         with self._transaction() as db:
             row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
             if row is None:
                 raise NotFound(f"item {image_id}: no such item")
-            set_captions(db, image_id, row[0], captions)
+            set_by_hand(db, image_id, row[0], captions)
 
     def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
-        """Make these the item's tags. Raises NotFound."""
+        """Make these the item's tags, by hand. Raises NotFound."""
         with self._transaction() as db:
             if db.execute("SELECT 1 FROM items WHERE id = ?", (item_id,)).fetchone() is None:
                 raise NotFound(f"item {item_id}: no such item")
-            db.execute("DELETE FROM tags WHERE item_id = ?", (item_id,))
-            add_tags(db, item_id, tags)
+            set_tags(db, item_id, by_hand(tags))
 
-    def set_words(self, words: Sequence[tuple[int, Sequence[CaptionEntry], Sequence[str]]]) -> None:
-        """For each image, replace its captions where some are given, and add tags."""
+    def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
+        """Bring the captions and tags of images up to what files say of them; entries are needed
+        for the captions that are new. What was set by hand stays."""
         with self._transaction() as db:
-            paths = {
-                image_id: db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
-                for image_id, _, _ in words
-            }
-            for image_id, captions, tags in words:
-                if paths[image_id] is None:
-                    continue  # removed meanwhile
-                if captions:
-                    set_captions(db, image_id, paths[image_id][0], captions)
-                add_tags(db, image_id, tags)
+            for image_id, reading, captions in described:
+                row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
+                if row is not None:  # else removed meanwhile
+                    describe(db, image_id, row[0], reading, captions)
 
-    def move(self, moves: Sequence[tuple[int, str, int]]) -> None:
-        """Images, by id, whose file lies at another path or has another time in nanoseconds;
-        the content stays."""
+    def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
+        """Images, by id, whose file lies at another path, or has another time in nanoseconds or
+        another mark; the content stays."""
         with self._transaction() as db:
-            for item_id, path, mtime_ns in moves:
-                db.execute(
+            for item_id, path, mtime_ns, mark in moves:
+                changed = db.execute(
                     "UPDATE items SET path = ?, mtime_ns = ? WHERE id = ?",
-                    (path, mtime_ns, item_id),
+                    (path, storable(mtime_ns), item_id),
                 )
+                if changed.rowcount:  # else removed meanwhile
+                    mark_file(db, item_id, mark)
                 db.execute("UPDATE items SET path = ? WHERE image_id = ?", (path, item_id))
                 db.execute("DELETE FROM failures WHERE path = ?", (path,))
+
+    def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
+        """Remember the state of images' files, by id, where nothing else of them is new."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO file_marks SELECT id, ?, ?, ? FROM items WHERE id = ?",
+                [(*mark, item_id) for item_id, mark in marks],
+            )
+
+    def keep_out(self, paths: Mapping[str, str | None]) -> None:
+        """Files and folders that later indexings pass over; with a file, its sha256."""
+        with self._transaction(adds=False) as db:
+            db.executemany("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", list(paths.items()))
+
+    def let_in(self, paths: Sequence[str]) -> None:
+        """Let later indexings take these files and folders again."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM kept_out WHERE path = ?", [(path,) for path in paths])
 
     def remove(self, item_ids: Sequence[int]) -> int:
         """Remove items, with the captions of removed images; returns how many were there.
@@ -287,6 +322,14 @@ def _remove(db: sqlite3.Connection, item_id: int) -> int:
     if row[0] is not None:
         choose_first_caption(db, row[0])
     return 1
+
+
+def _of_the_data(error: Exception) -> bool:
+    """Whether the rows are to blame, and not the disk or the catalog."""
+    if isinstance(error, sqlite3.ProgrammingError):  # what is closed cannot be used either
+        return "binding" in str(error)
+    foreign = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
+    return isinstance(error, (*foreign, UnicodeEncodeError, OverflowError))
 
 
 def _mismatch(folder: Path, known: Model | None, model: Model) -> str:

@@ -6,8 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmembed.cli.reading import model_alone
 from mmembed.cli.table import plain, print_json
-from mmembed.collection import Collection, ImageInput
+from mmembed.collection import ImageInput
 from mmembed.config import Settings
 from mmembed.errors import InputError
 from mmembed.types import Failure
@@ -31,7 +32,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     if not asked.images and not asked.text:
         raise InputError("nothing to embed; give picture files, or --text")
     failed = 0
-    with Collection(settings) as collection:
+    with model_alone(settings) as collection:
         images = [ImageInput(str(path), path=path) for path in asked.images]
         for image, row in zip(images, collection.embedder.images(images), strict=True):
             if isinstance(row, Failure):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.cli import service
+from mmembed.cli.reading import check_exists
 from mmembed.cli.table import print_json, table
 from mmembed.config import Settings
 from mmembed.errors import QueryError
@@ -47,6 +48,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Search and print; 0 also where nothing was found."""
     if asked.k < 1 or asked.k > settings.max_k:
         raise QueryError(f"-k {asked.k}: expected 1 to {settings.max_k}")
+    check_exists(settings)
     page, model = _of_service(settings, asked) or _of_folder(settings, asked)
     if asked.json:
         print_json(_as_json(page, model))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.config import Settings
+from mmembed.encoder import hub
 from mmembed.encoder.foreign import import_open_clip
-from mmembed.encoder.model_names import resolve_model
+from mmembed.encoder.model_names import locate, resolve_model
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
@@ -62,6 +63,15 @@ def loader(settings: Settings) -> Callable[[str], OpenClipEncoder]:
     """`load_encoder` with the engine and the cache of the settings. Raises InputError for an
     unknown engine."""
     return partial(load_encoder, engine=check_name(settings.engine), cache=settings.cache)
+
+
+def check_obtainable(name: str, cache: Path) -> None:
+    """Raises ModelError where a model is unknown, or was not downloaded and cannot be: before
+    anything is made for it. `auto` finds a model that can be had."""
+    if name == "auto" or Prepared.find(cache.expanduser(), name):
+        return
+    if locate(name).folder is None:
+        hub.check_obtainable(name)
 
 
 def measure_engines(name: str, cache: Path) -> list[Measured]:

@@ -23,8 +23,8 @@ from mmembed.encoder import ModelChoice, load_encoder, loader
 from mmembed.engines import INT8
 from mmembed.errors import ImageError, InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
+from mmembed.ingest.failing import text_of
 from mmembed.ingest.flow import embed_each, grouped, ordered
-from mmembed.ingest.plan import text_of
 from mmembed.served import Load
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 

@@ -32,6 +32,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.ImageTooLarge: 413,
     errors.UnsupportedFormat: 415,
     errors.LimitError: 413,
+    errors.EncodedBody: 415,
     errors.ManifestError: 422,
     errors.TokenError: 400,
     errors.QueryError: 422,
@@ -41,6 +42,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.StoreError: 507,
     errors.StoreBusy: 503,
     errors.StoreFull: 507,
+    errors.Unstorable: 422,
     errors.Overloaded: 429,
     errors.Abandoned: 499,
 }

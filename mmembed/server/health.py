@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from mmembed.collection import Collection, Trouble
+from mmembed.commands import own_version
 from mmembed.errors import MmembedError, StoreError
 from mmembed.server.answers import HealthAnswer
 from mmembed.server.failures import body, scrubbed, without_paths
@@ -168,11 +168,3 @@ def _without_paths(model: Json) -> Json:
 
 def _said(answer: Json, status: int) -> JSONResponse:
     return JSONResponse({"version": own_version(), "unix": time.time(), **answer}, status)
-
-
-def own_version() -> str:
-    """mmembed's version; a checkout that was never installed has none."""
-    try:
-        return version("mmembed")
-    except PackageNotFoundError:
-        return "0"

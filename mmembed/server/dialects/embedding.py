@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
-from mmembed.errors import InputError, QueryError
+from mmembed.errors import ImageError, InputError, QueryError
 from mmembed.server.bodies import check_count, check_text, image_bytes
 from mmembed.server.dialects.inputs import Input, Part, Read
 from mmembed.server.dialects.shapes import Errors, Truncate, Wished
@@ -21,6 +21,10 @@ from mmembed.types import Encoder, Failure
 HEADER = "X-Mmembed-Errors"
 """`item` for an error in the place of each bad item, where the body has no field for it."""
 
+AS_WORDS = (
+    "A data URI or an address alone counts as an image; send modality: text, or an object with "
+    "text, to embed the words of an address"
+)
 ADDRESSES_AT_ONCE = 8
 """Addresses of one request that are waited for together."""
 
@@ -153,13 +157,22 @@ def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, collection: 
     if part.text is None:
         if not isinstance(part.image, str):
             return part
-        return replace(part, image=image_bytes(part.image, part.name, collection))
+        return replace(part, image=_image(part, part.image, collection))
     check_text(part.name, part.text, collection.settings.max_text_chars)
     if not part.text.strip():
         raise QueryError(f"{part.name}: the text is empty", param=part.name)
     if truncate is None:
         return part
     return replace(part, text=fitted(part.text, part.name, truncate, encoder))
+
+
+def _image(part: Part, given: str, collection: Collection) -> bytes:
+    try:
+        return image_bytes(given, part.name, collection)
+    except ImageError as error:
+        if not part.guessed:
+            raise
+        raise ImageError(part.name, f"{error.reason}. {AS_WORDS}") from None
 
 
 def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
