@@ -52,15 +52,23 @@ class History:
         self._catalog = catalog
         self._log = Path(f"{catalog}{LOG}")
         self._file = catalog.with_name(FILE)
-        self._noted: tuple[str, str] | None = None
+        self._noted: tuple[str, str, int] | None = None
         self._boot = boot()
         self._failed = False
 
-    def note(self) -> None:
-        """Say of which state of the catalog the log goes on; the log was just written."""
-        salts = _salts(self._log)
-        if salts is not None and self._noted != (salts, self._boot):
+    def note(self) -> bool:
+        """Say of which state of the catalog the log goes on; the log was just written. Whether
+        that state is one that mmembed left, here or in another process."""
+        salts, changed_at = _salts(self._log), os.stat(self._catalog).st_mtime_ns
+        if salts is None or self._noted == (salts, self._boot, changed_at):
+            return True
+        stamp = read_stamp(self._catalog)
+        if stamp is None or stamp.salts != salts or _differs(self._catalog, stamp):
+            same_log = self._noted is not None and self._noted[0] == salts
             self._write(salts, folding=False)
+            return not same_log
+        self._noted = salts, stamp.boot, changed_at
+        return True
 
     def fold(self, connection: sqlite3.Connection) -> None:
         """The catalog is about to change under its log, and will be what the connection sees."""
@@ -87,7 +95,7 @@ class History:
             self._failed = True
         else:
             self._failed = False
-            self._noted = None if folding else (salts, self._boot)
+            self._noted = None if folding else (salts, self._boot, stamp.mtime_ns)
 
 
 def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | None:

@@ -113,7 +113,8 @@ class Catalog(CatalogReader):
                 raise
             self._check_place()  # else it was kept where nobody will find it
             self.condition.note(WRITE_FAILED, None)
-            self._history.note()
+            if not self._history.note():
+                self._checking.again()
             if self._is_log_large():
                 self._fold()
 
