@@ -9,7 +9,8 @@
     │   ├── EncodedBody       a request's body is compressed
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
-    │   └── QueryError        a search or classification makes no sense
+    │   ├── QueryError        a search or classification makes no sense
+    │   └── ProcessingError   one item failed in a way that nobody foresaw; see failing.py
     ├── NotFound              no such item, page or file
     ├── ModelError            a model is unknown, unreachable or broken
     │   └── ModelMismatch     the data folder was built with another model
@@ -82,6 +83,11 @@ class QueryError(InputError):
     """A search or classification request makes no sense as written."""
 
 
+class ProcessingError(InputError):
+    """One item failed in a way that nobody foresaw; the others are none the worse, and the log
+    has the traceback."""
+
+
 class NotFound(MmembedError):
     """No such item, page or file."""
 
@@ -102,12 +108,12 @@ class StoreBusy(StoreError):
     """Another process is writing to the data folder."""
 
 
-class StoreFull(StoreError):
-    """There is no room left on the disk of the data folder."""
-
-
 class Unstorable(StoreError):
     """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk of the data folder."""
 
 
 class Overloaded(MmembedError):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
@@ -37,12 +36,12 @@ class ServedModels:
         self,
         settings: Settings,
         binding: Binding,
-        file_of: Callable[[int], Path],
+        content_of: Callable[[int], bytes],
         threads: int,
         load: Load | None = None,
     ) -> None:
-        """file_of: the file of an image item, which further models embed anew: the vectors of
-        items are the first one's."""
+        """content_of: the file's bytes of an image item, which further models embed anew: the
+        vectors of items are the first one's."""
         load = load or loader(settings)
         self._aliases = settings.aliases
         self._decoders = ThreadPoolExecutor(threads, "decode")
@@ -53,7 +52,7 @@ class ServedModels:
         bound = Resident(lambda: load(binding.choice.name), settings, binding.check)
         self.first = self._served(lambda: binding.choice.name, bound, binding.item)
         self._more = [
-            self._served(partial(str, name), Resident(partial(load, name), settings), file_of)
+            self._served(partial(str, name), Resident(partial(load, name), settings), content_of)
             for name in settings.more_models
         ]
 

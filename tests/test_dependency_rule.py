@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "commands"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "failing", "files"}
 STAGES = {
     "batcher",
     "caches",
@@ -22,14 +22,18 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "single_flight",
     "thumbnails",
     "zeroshot",
 }
 COMPOSITION = [
+    "indexed",
+    "leftovers",
     "ingest",
     "models",
     "views",
     "resident",
+    "guilty",
     "embedder",
     "binding",
     "classifier",

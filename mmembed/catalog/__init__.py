@@ -1,12 +1,12 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-lock, place, log_file, schema → history → opening → readers, checking; rows → words → entries;
-both → reading → writing
+lock, place, log_file → history → opening → readers, checking → reading
+additions, schema, rows → words → entries → reading → writing
 """
 
 from mmembed.catalog.condition import Trouble
 from mmembed.catalog.entries import CaptionEntry, ImageEntry, Mark
-from mmembed.catalog.lock import exclusive
+from mmembed.catalog.lock import WRITE_WAIT_S, exclusive
 from mmembed.catalog.reading import Known, Model
 from mmembed.catalog.restoring import restore
 from mmembed.catalog.rows import signed, storable
@@ -17,6 +17,7 @@ from mmembed.catalog.writing import Catalog
 __all__ = [
     "BY_HAND",
     "FILE_NAME",
+    "WRITE_WAIT_S",
     "CaptionEntry",
     "Catalog",
     "ImageEntry",

@@ -31,13 +31,17 @@ class Readers:
         self._waiting = 0
         self._closed = False
 
-    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Every row of an answer. Raises sqlite3.Error."""
+    def rows(
+        self, sql: str, values: Sequence[object] = (), text: Callable[[bytes], str] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Every row of an answer. text: decodes its texts, which else must be UTF-8. Raises
+        sqlite3.Error."""
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._another()
         try:
+            connection.text_factory = text or str
             return connection.execute(sql, values).fetchall()
         finally:
             self._idle.append(connection)

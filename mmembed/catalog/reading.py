@@ -20,7 +20,7 @@ from mmembed.catalog.opening import connect, reading_connection, remedy
 from mmembed.catalog.place import LOG, Place, keep_for_ever
 from mmembed.catalog.readers import Readers
 from mmembed.catalog.reserve import Reserve
-from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
+from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stack, to_item, where
 from mmembed.catalog.schema import FILE_NAME
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound, StoreError
@@ -102,7 +102,9 @@ class CatalogReader:
             return self._readers.rows(sql, values)
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except sqlite3.Error as error:
+            if "decode to UTF-8" in str(error):  # in one row; the others are none the worse
+                return self._readers.rows(sql, values, text=legible)
             reason = f"{self.folder}: the catalog cannot be read: {error}"
             if is_damage(error):
                 self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
@@ -245,6 +247,22 @@ class CatalogReader:
         sql = f"SELECT {COLUMNS} FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
         rows = self._rows(sql, (kind, sha256))
         return to_item(rows[0]) if rows else None
+
+    def contents_among(self, contents: Sequence[str]) -> set[str]:
+        """Those of these sha256 that some image has."""
+        return self._images_with("sha256", contents)
+
+    def paths_among(self, paths: Sequence[str]) -> set[str]:
+        """Those of these paths that some image lies at."""
+        return self._images_with("path", paths)
+
+    def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for chunk in chunks(values):
+            some = f"{column} IN ({marks(chunk)})"
+            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
+            found.update(str(row[0]) for row in self._rows(sql, chunk))
+        return found
 
     def embeddings_of(self, kind: Kind, contents: Sequence[str]) -> dict[str, NDArray[np.float16]]:
         """The vectors, float16 (dim,), that contents have already, by sha256."""

@@ -120,8 +120,10 @@ class Catalog(CatalogReader):
 
     def _not_kept(self, error: Exception) -> StoreError:
         reason = f"{self.folder}: the change was not kept: {error}"
-        if _of_the_data(error) or not isinstance(error, sqlite3.Error):
+        if _of_the_data(error):
             return Unstorable(reason)
+        if not isinstance(error, sqlite3.Error):
+            return StoreError(reason)
         if is_busy(error):
             return StoreBusy(f"{reason}; another program is writing to the catalog, try again")
         if is_damage(error):

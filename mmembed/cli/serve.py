@@ -120,6 +120,7 @@ class Opening(threading.Thread):
                 self._collection.settings, self._listener, str(known["collection"])
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
+            self._collection.collect_leftovers()
         except Exception as error:
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error

@@ -49,11 +49,22 @@ def load_encoder(
     name = resolve_model(name).name
     cache = cache.expanduser()
     device = device or _device_for(engine)
-    encoder = None
-    if tokenizer is None:
-        prepared = Prepared.find(cache, name, device)
-        encoder = prepared.encoder(engine) if prepared else None
-    encoder = encoder or _loaded(name, engine, device, tokenizer, cache)
+    encoder = _prepared(name, engine, device, cache) if tokenizer is None else None
+    return encoder or _tried(_loaded(name, engine, device, tokenizer, cache))
+
+
+def _prepared(name: str, engine: str, device: str, cache: Path) -> OpenClipEncoder | None:
+    """The model as it was prepared before; None where it was not, or cannot be used any more."""
+    prepared = Prepared.find(cache, name, device)
+    encoder = prepared.encoder(engine) if prepared else None
+    try:
+        return encoder and _tried(encoder)
+    except Exception as error:  # what it was compiled by may raise anything
+        log.warning("%s: as it was prepared it fails (%s); preparing it again", name, error)
+        return None
+
+
+def _tried(encoder: OpenClipEncoder) -> OpenClipEncoder:
     encoder.embed_texts(["a photo"])
     encoder.embed_preprocessed(encoder.blank_pixels())
     return encoder
