@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 
+from mmembed.batcher import CLOSING_S
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
-from mmembed.config import Settings
+from mmembed.config import Settings, variable
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
 from mmembed.errors import NotFound
+from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Encoder
 
@@ -37,12 +40,12 @@ class ServedModels:
         self,
         settings: Settings,
         binding: Binding,
-        file_of: Callable[[int], Path],
+        content_of: Callable[[int], bytes],
         threads: int,
         load: Load | None = None,
     ) -> None:
-        """file_of: the file of an image item, which further models embed anew: the vectors of
-        items are the first one's."""
+        """content_of: the file's bytes of an image item, which further models embed anew: the
+        vectors of items are the first one's."""
         load = load or loader(settings)
         self._aliases = settings.aliases
         self._decoders = ThreadPoolExecutor(threads, "decode")
@@ -50,16 +53,22 @@ class ServedModels:
             max_bytes=int(settings.max_image_mb * 1e6),
             max_pixels=int(settings.max_megapixels * 1e6),
         )
+        self._texts = TextLimits.of(settings)
         bound = Resident(lambda: load(binding.choice.name), settings, binding.check)
         self.first = self._served(lambda: binding.choice.name, bound, binding.item)
         self._more = [
-            self._served(partial(str, name), Resident(partial(load, name), settings), file_of)
+            self._served(partial(str, name), Resident(partial(load, name), settings), content_of)
             for name in settings.more_models
         ]
 
     def _served(self, name: Callable[[], str], model: Resident, stored: Stored) -> ServedModel:
         embedder = Embedder(
-            name, model, limits=self._limits, decoders=self._decoders, stored=stored
+            name,
+            model,
+            limits=self._limits,
+            decoders=self._decoders,
+            stored=stored,
+            texts=self._texts,
         )
         return ServedModel(embedder, Classifier(embedder))
 
@@ -78,7 +87,11 @@ class ServedModels:
         assert asked is not None
         if asked not in self.by_name:
             served = " or ".join(map(repr, (*self.by_name, "default")))
-            raise NotFound(f"model {asked!r} is not served here; use {served}", param="model")
+            raise NotFound(
+                f"model {asked!r} is not served here; use {served}, or let the server know the "
+                f"name with {variable('aliases')}",
+                param="model",
+            )
         return self.by_name[asked]
 
     def load(self) -> None:
@@ -114,7 +127,12 @@ class ServedModels:
         ]
 
     def close(self) -> None:
-        """Let waiting requests finish, and let go of the models."""
-        self._decoders.shutdown(cancel_futures=True)
+        """Let waiting requests finish within `CLOSING_S` seconds, and let go of the models."""
+        until = time.monotonic() + CLOSING_S
+        ending = threading.Thread(
+            target=self._decoders.shutdown, kwargs={"cancel_futures": True}, daemon=True
+        )
+        ending.start()
         for one in (self.first, *self._more):
-            one.embedder.model.close()
+            one.embedder.model.close(max(0.0, until - time.monotonic()))
+        ending.join(max(0.0, until - time.monotonic()))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -250,7 +251,30 @@ def test_classifying_leaves_an_empty_folder_to_any_model(tmp_path: Path) -> None
     arguments = ("--data", tmp_path / "data", "--model", "fake")
     finished = fake("classify", tmp_path / "x.png", "--labels", "a,b", *arguments)
     assert finished.returncode == 0
-    assert not rows(tmp_path / "data", "SELECT * FROM meta WHERE key LIKE 'model%'")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["search", "red"], ["search", "--item", "1"], ["eval", "index"]]
+)
+def test_reading_makes_no_folder(tmp_path: Path, arguments: list[str]) -> None:
+    typo = tmp_path / "typo's"
+    finished = fake(*arguments, "--data", typo, "--model", "fake")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(f"mmembed: {typo}: holds no collection; fill it with ")
+    assert shlex.split(line.partition("fill it with ")[2])[-3:] == [
+        "~/Pictures",
+        "--data",
+        str(typo),
+    ]
+    assert not typo.exists()
+
+
+def test_embedding_makes_no_folder(tmp_path: Path) -> None:
+    finished = fake("embed", "--text", "red", "--data", tmp_path / "data", "--model", "fake")
+    assert finished.returncode == 0
+    assert not (tmp_path / "data").exists()
 
 
 def test_embed_prints_lines_of_json(real_data: Path, tmp_path: Path) -> None:
@@ -296,8 +320,6 @@ def test_failures_of_an_indexing_are_named(tmp_path: Path) -> None:
     [
         (["index", "/no/such/folder"], 2, "/no/such/folder: no such file or folder"),
         (["search", "red", "-k", "0"], 2, "-k 0: expected 1 to 1000"),
-        (["search"], 2, "the query is empty"),
-        (["search", "--image", "/no/such.jpg"], 2, "/no/such.jpg: cannot be read"),
         (["classify", "--labels", "a,b"], 2, "no picture was named"),
         (["classify", "x.jpg", "--labels", "@/no/labels"], 2, "/no/labels: the labels cannot"),
         (["classify", "x.jpg", "--labels", " , "], 2, "labels: give at least one"),
@@ -317,7 +339,52 @@ def test_wrong_use_is_one_line(tmp_path: Path, arguments: list[str], code: int, 
     assert said in line
 
 
-@pytest.mark.parametrize("arguments", [[], ["find"], ["search", "--what"], ["search", "-k", "x"]])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the query is empty"),
+        (["--image", "/no/such.jpg"], "/no/such.jpg: cannot be read"),
+    ],
+)
+def test_a_search_for_nothing_is_one_line(data: Path, arguments: list[str], said: str) -> None:
+    finished = fake("search", *arguments, "--data", data)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert said in line
+
+
+def test_the_name_alone_shows_the_help() -> None:
+    finished = fake()
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout == fake("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["search", "dog", "cat"], "search 'dog cat'"),
+        (["search", "dog", "cat", "-k", "5"], "search 'dog cat' -k 5"),
+        (["search", "-cat"], "search -- -cat"),
+        (["search", "-kitten", "-k", "5"], "search -k 5 -- -kitten"),
+        (["search", "dog", "-cat"], "search 'dog -cat'"),
+        (["embed", "--text", "-cat"], '--text="-…"'),
+        (["classify", "a.jpg", "--labels", "-a,b"], '--labels="-…"'),
+        (["classify", "-a.jpg", "--labels", "a,b"], "-- -a.jpg"),
+    ],
+)
+def test_words_that_look_like_options_have_a_remedy(arguments: list[str], remedy: str) -> None:
+    finished = fake(*arguments)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.splitlines()[-1].endswith(remedy)
+
+
+def test_words_after_two_dashes_are_words(data: Path) -> None:
+    finished = fake("search", "--data", data, "--json", "--", "-red")
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["hits"]
+
+
+@pytest.mark.parametrize("arguments", [["find"], ["search", "--what"], ["search", "-k", "x"]])
 def test_usage_errors(arguments: list[str]) -> None:
     finished = fake(*arguments)
     assert (finished.returncode, finished.stdout) == (2, "")
@@ -597,3 +664,32 @@ def test_a_server_of_an_unknown_model_does_not_start(tmp_path: Path) -> None:
     assert finished.returncode == 1
     [line] = finished.stderr.splitlines()
     assert "local-dir:/none: there is no such folder" in line
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "nobody answers"])
+def test_a_model_that_cannot_be_fetched_is_one_sentence(
+    photos: Path, tmp_path: Path, listens: bool
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
+        hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        finished = real(
+            "index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion2b_s34b_b79k",
+            HF_HUB_OFFLINE="0", HF_ENDPOINT=hub, HF_HOME=str(tmp_path / "hub"),
+        )  # fmt: skip
+    assert (finished.returncode, finished.stdout) == (1, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(
+        "mmembed: ViT-B-32/laion2b_s34b_b79k: is not downloaded, and the model hub"
+    )
+    assert line.endswith("use --model local-dir:FOLDER")
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_model_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
+    finished = real("index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion")
+    assert finished.returncode == 1
+    assert "unknown model" in finished.stderr
+    assert not (tmp_path / "data").exists()

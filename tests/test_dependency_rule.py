@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation"}
+FOUNDATION = {
+    "errors", "types", "config", "cancellation", "commands", "failing", "files", "reading",
+}  # fmt: skip
 STAGES = {
     "batcher",
     "caches",
@@ -22,14 +24,20 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "running",
+    "single_flight",
     "thumbnails",
+    "turns",
     "zeroshot",
 }
 COMPOSITION = [
+    "indexed",
+    "leftovers",
     "ingest",
     "models",
     "views",
     "resident",
+    "guilty",
     "embedder",
     "binding",
     "classifier",
@@ -102,9 +110,14 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return FOUNDATION if part == "config" else {"errors", "types"}
+        more = {"config": {"config", "reading"}, "commands": {"config"}}
+        return {"errors", "types"} | more.get(part, set())
     if part == "encoder":
         return FOUNDATION | {"engines"}
+    if part == "running":
+        return FOUNDATION | {"turns"}
+    if part == "batcher":
+        return FOUNDATION | {"turns", "running"}
     if part in STAGES:
         return FOUNDATION
     if part in COMPOSITION:

@@ -42,6 +42,7 @@ _FOUND: Json = {
 
 _HEALTH: Json = {
     "status": "ok",
+    "reasons": [],
     "version": "0.1.0",
     "unix": 1767225600.0,
     "model": "bundled",
@@ -116,8 +117,14 @@ ANSWERS: dict[str, Json | str] = {
     "POST /v1/items": _WHOLE,
     "GET /v1/items/{item_id}": _WHOLE,
     "PATCH /v1/items/{item_id}": {**_WHOLE, "tags": ["2026", "holiday"]},
+    "GET /v1/about": {
+        "version": "0.1.0",
+        "program": "mmembed",
+        "index": "mmembed index ~/Pictures --data ~/photos",
+    },
     "GET /health": _HEALTH,
     "GET /v1/health": _HEALTH,
+    "GET /ready": _HEALTH,
     "GET /metrics": (
         'mmembed_requests_total{method="GET",route="/v1/search",status="200"} 12.0\n'
         'mmembed_items{kind="image"} 140.0\n'
