@@ -30,6 +30,9 @@ from mmembed.types import Filter, Item
 router = APIRouter(prefix="/v1/items", tags=["items"])
 
 ItemId: TypeAlias = Annotated[int, Path(ge=0, le=2**63 - 1)]
+KeepOut: TypeAlias = Annotated[
+    bool, Query(description="whether later indexings pass over its file")
+]
 FORM = form_of(
     {"image": FILE, "caption": many({"type": "string"}), "tag": many({"type": "string"})},
     required=[],
@@ -117,9 +120,12 @@ def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer
 
 
 @router.delete("/{item_id}", status_code=204)
-def remove_item(request: Request, item_id: ItemId) -> None:
+def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) -> None:
     """Take an item out of the collection. Indexed files stay where they are."""
-    collection_of(request).remove(item_id)
+    collection = collection_of(request)
+    if keep_out:
+        collection.keep_out(item_id)
+    collection.remove(item_id)
 
 
 def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -> None:
