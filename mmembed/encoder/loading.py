@@ -15,6 +15,7 @@ from mmembed.encoder.bpe import BpeTables
 from mmembed.encoder.facts import ModelFacts
 from mmembed.encoder.fingerprint import model_fingerprint, tower_config
 from mmembed.encoder.foreign import import_open_clip
+from mmembed.encoder.hub import from_cache_or_hub
 from mmembed.encoder.model_names import CONFIG_FILE, HUB_PREFIX, ModelFiles, locate
 from mmembed.encoder.windows import Tokenizer
 from mmembed.errors import ModelError
@@ -47,9 +48,15 @@ class LoadedModel:
 def load_model(name: str, tokenizer: Any = None) -> LoadedModel:
     """The model behind an id other than `auto`; see `load_encoder`. Raises ModelError."""
     open_clip = import_open_clip()
+    files = locate(name)
+    if files.folder is not None:
+        return _load(open_clip, name, files, tokenizer)
+    return from_cache_or_hub(lambda: _load(open_clip, name, files, tokenizer))
+
+
+def _load(open_clip: Any, name: str, files: ModelFiles, tokenizer: Any) -> LoadedModel:
     from mmembed.engines.towers import ImageTower, ShortTextTower, Towers, WholeTextTower
 
-    files = locate(name)
     config = _read_config(open_clip, name, files)
     own = tokenizer or _load_tokenizer(open_clip, name, files, config)
     sources = _fetch_weights(open_clip, name, files)

@@ -15,6 +15,7 @@ from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
 from mmembed.errors import ModelError
+from mmembed.privacy import keep_compilers_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +46,9 @@ def load_encoder(
     InputError for an unknown engine.
     """
     check_name(engine)
-    name = resolve_model(name).name
     cache = cache.expanduser()
+    keep_compilers_within(cache)
+    name = resolve_model(name).name
     device = device or _device_for(engine)
     encoder = None
     if tokenizer is None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from anyio import to_thread
 from fastapi import FastAPI
@@ -39,6 +40,9 @@ ROUTES = (
     *(openai, models, cohere, voyage, immich),
     *(health, metrics, keys),
 )
+SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""Nothing that is asked here goes where OTEL_EXPORTER_OTLP_ENDPOINT points. Versions of FastAPI
+that report nothing pass over it."""
 DESCRIPTION = "Search, classify and embed images and texts."
 
 
@@ -68,6 +72,7 @@ def create_app(collection: Collection) -> FastAPI:
         docs_url=None,  # FastAPI's own pages load code from elsewhere
         redoc_url=None,
         responses=openapi.ERRORS,
+        telemetry=SILENT,
     )
     app.state.collection = collection
     app.state.pulse = health.Pulse(collection)
