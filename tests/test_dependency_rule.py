@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "privacy"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "privacy", "proof"}
 STAGES = {
     "batcher",
     "caches",

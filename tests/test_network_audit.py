@@ -49,7 +49,11 @@ def test_this_machine_is_not_counted(tmp_path: Path) -> None:
     ("event", "arguments", "host"),
     [
         ("socket.getaddrinfo", ("example.org", 80, 0, 0, 0), "example.org"),
-        ("socket.getaddrinfo", (b"example.org", 80, 0, 0, 0), b"example.org"),
+        ("socket.getaddrinfo", (b"example.org", 80, 0, 0, 0), "example.org"),
+        ("socket.getaddrinfo", ("2130706433", 80, 0, 0, 0), None),
+        ("socket.getaddrinfo", ("127。0。0。1", 80, 0, 0, 0), None),
+        ("socket.connect", (object(), ("0x7f.1", 80)), None),
+        ("socket.connect", (object(), ("::ffff:10.0.0.1", 80, 0, 0)), "::ffff:10.0.0.1"),
         ("socket.getaddrinfo", (None, 80, 0, 0, 0), None),
         ("socket.gethostbyname", ("example.org",), "example.org"),
         ("socket.connect", (object(), ("10.0.0.1", 80)), "10.0.0.1"),

@@ -127,7 +127,6 @@ def test_no_command_speaks_of_us(sandbox: Sandbox, photos: Path) -> None:
     assert "camel" in sandbox.run(*COMMAND, "search", "a camel")
     sandbox.run(*COMMAND, "eval", "retrieval", str(photos))
     sandbox.run(*COMMAND, "models", "b-32")
-    sandbox.run(*COMMAND, "embed", "--text", "a camel")
     assert "camel" in sandbox.run(sys.executable, "-c", API)
     _serve(sandbox)
     sandbox.check()

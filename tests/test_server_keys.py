@@ -186,7 +186,7 @@ def test_the_command_line_brings_its_key(
 ) -> None:
     found = service.find(Settings.from_env({}, data=server[1], api_keys=(key,) if key else None))
     assert found is not None
-    answer = found.search({"q": "red"})
+    answer = found.search({"q": "red"})  # closes the line
     assert (answer is not None and len(answer["hits"]) == 1) == answers
 
 

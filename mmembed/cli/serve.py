@@ -80,8 +80,9 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
 
     from mmembed.server import create_app
 
+    app = create_app(collection)
     config = uvicorn.Config(
-        create_app(collection),
+        app,
         log_config=None,  # its lines go where ours go
         log_level="warning",
         access_log=False,  # ours names requests, and keeps queries to itself
@@ -89,7 +90,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
     )
     server = uvicorn.Server(config)
-    opening = Opening(collection, listener, server)
+    opening = Opening(collection, listener, server, app.state.secret)
     opening.start()
     try:
         # Uvicorn raises the signal that ended it once more, after everything is shut down.
@@ -106,13 +107,18 @@ class Opening(threading.Thread):
     who searches waits. A model that cannot be loaded ends the server."""
 
     def __init__(
-        self, collection: Collection, listener: socket.socket, server: uvicorn.Server
+        self,
+        collection: Collection,
+        listener: socket.socket,
+        server: uvicorn.Server,
+        secret: str,
     ) -> None:
         super().__init__(name="mmembed-opening", daemon=True)
         self.error: Exception | None = None
         self._collection = collection
         self._listener = listener
         self._server = server
+        self._secret = secret
         self._announced: Path | None = None
 
     def run(self) -> None:
@@ -125,7 +131,7 @@ class Opening(threading.Thread):
             self._collection.served.load()
             known = self._collection.describe()
             self._announced = service.announce(
-                self._collection.settings, self._listener, str(known["collection"])
+                self._collection.settings, self._listener, str(known["collection"]), self._secret
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
         except Exception as error:
@@ -136,7 +142,7 @@ class Opening(threading.Thread):
     def undo(self) -> None:
         """Nobody shall look for the server any more."""
         if self._announced is not None:
-            service.withdraw(self._announced)
+            service.withdraw(self._announced, self._secret)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 
 from mmembed.collection import Collection
 from mmembed.errors import MmembedError
+from mmembed.proof import new_secret
 from mmembed.server import (
     classify,
     failures,
@@ -25,6 +26,7 @@ from mmembed.server import (
     metrics,
     openapi,
     pictures,
+    proof,
     search,
 )
 from mmembed.server.admission import Admission
@@ -38,7 +40,7 @@ log = logging.getLogger(__name__)
 ROUTES = (
     *(search, classify, items, pictures),
     *(openai, models, cohere, voyage, immich),
-    *(health, metrics, keys),
+    *(health, metrics, keys, proof),
 )
 SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """Nothing that is asked here goes where OTEL_EXPORTER_OTLP_ENDPOINT points. Versions of FastAPI
@@ -76,6 +78,7 @@ def create_app(collection: Collection) -> FastAPI:
     )
     app.state.collection = collection
     app.state.pulse = health.Pulse(collection)
+    app.state.secret = new_secret()
     app.state.registry = metrics.registry_of(collection)
     for module in ROUTES:
         app.include_router(module.router)

@@ -16,6 +16,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mmembed.proof import PATH as PROOF
 from mmembed.server.bodies import JsonBody, collection_of, parse
 from mmembed.server.failures import answer
 from mmembed.server.openapi import takes
@@ -25,7 +26,7 @@ router = APIRouter(tags=["operations"])
 
 COOKIE = "mmembed_session"
 SESSION = "/v1/session"
-OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ping", SESSION})
+OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ping", SESSION, PROOF})
 """Asked for by monitors, and by the page before a person gave the key."""
 OPEN_FOLDER = "/static/"
 MISSING = (

@@ -35,7 +35,7 @@ _audit = pytest.StashKey[Audit]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """From here on. Tests that need a network, and those of client packages, are not watched."""
+    """From here on. Tests that need a network are not watched."""
     if sitecustomize.FILE in os.environ or _is_meant_for_networks(config):
         return  # a run within a run is watched by the outer one
     folder = tempfile.mkdtemp(prefix="mmembed-network-audit-")
@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_meant_for_networks(config: pytest.Config) -> bool:
-    return str(config.getoption("markexpr", "")).strip() in ("network", "clients")
+    return str(config.getoption("markexpr", "")).strip() == "network"
 
 
 @pytest.fixture(autouse=True)

@@ -8,25 +8,27 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import os
+import socket
 import sys
 from typing import Any
 
 FILE = "NETWORK_AUDIT_FILE"
 LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
 CONNECTIONS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
-LOCAL_NAMES = {"", "localhost", "ip6-localhost", "0.0.0.0", "::"}
+LOCAL_NAMES = {"", "localhost", "ip6-localhost"}
 
 
-def is_local(host: Any) -> bool:
-    """Whether nothing leaves this machine for it: a loopback address or its name, or a socket
-    in the file system."""
-    if isinstance(host, bytes):
-        host = host.decode(errors="replace")
-    if host is None or host in LOCAL_NAMES:
-        return True
+def address_of(host: Any) -> Any:
+    """The address that a host is written as, in any of the ways that need no look-up; None where
+    it is a name."""
+    with contextlib.suppress(ValueError, UnicodeError):
+        host = host.encode("idna").decode()  # «127。0。0。1», too
+    with contextlib.suppress(OSError):
+        return ipaddress.ip_address(socket.inet_aton(host))  # 2130706433, 0x7f.1
     with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    return False
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+        return address.ipv4_mapped or address
+    return None
 
 
 def host_of(event: str, arguments: tuple[Any, ...]) -> Any:
@@ -37,7 +39,15 @@ def host_of(event: str, arguments: tuple[Any, ...]) -> Any:
         host = arguments[-1][0]
     else:
         return None
-    return None if is_local(host) else host
+    if isinstance(host, bytes):
+        host = host.decode(errors="replace")
+    if host is None or host.lower() in LOCAL_NAMES:
+        return None
+    address = address_of(host)
+    if address is None:
+        return host
+    here = event in LOOKUPS or address.is_loopback or address.is_unspecified
+    return None if here else host
 
 
 def watch(file: str | os.PathLike[str]) -> None:
