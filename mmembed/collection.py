@@ -18,7 +18,7 @@ from mmembed.fetch import Fetcher
 from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
 from mmembed.items import Items
 from mmembed.paging import Cursor, page_of_items
-from mmembed.privacy import keep_compilers_within
+from mmembed.privacy import keep_libraries_within
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
 from mmembed.types import (
@@ -56,7 +56,7 @@ class Collection(Items):
 
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
-        keep_compilers_within(settings.cache)
+        keep_libraries_within(settings.cache)
         self.settings = settings
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)

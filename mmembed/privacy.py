@@ -43,14 +43,17 @@ def keep_libraries_silent() -> None:
         setattr(known.Telemetry, name, _nothing)
 
 
-def keep_compilers_within(cache: Path) -> None:
+def keep_libraries_within(cache: Path) -> None:
     """Let torch's compilers write below the cache folder, unless the user gave them another
-    place. To be called before torch is imported, which makes such a folder and fails where it
-    cannot: a cache that cannot be written is left alone."""
+    place; and all libraries, where the user has no home folder. To be called before torch is
+    imported, which makes such a folder and fails where it cannot: a cache that cannot be written
+    is left alone."""
     cache = cache.absolute()
     if _can_be_written(cache):
         for variable, folder in _COMPILERS.items():
             os.environ.setdefault(variable, str(cache / "torch" / folder))
+    if not os.path.isabs(os.path.expanduser("~")):
+        os.environ["HOME"] = str(cache)
 
 
 def _can_be_written(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "privacy", "proof"}
+FOUNDATION = {"errors", "types", "config", "cancellation", "hosts", "privacy", "proof"}
 STAGES = {
     "batcher",
     "caches",
@@ -102,7 +102,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return FOUNDATION if part == "config" else {"errors", "types"}
+        return FOUNDATION if part == "config" else {"errors", "types", "hosts"}
     if part == "encoder":
         return FOUNDATION | {"engines"}
     if part in STAGES:

@@ -26,7 +26,8 @@ def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
     however it dies. Raises StoreBusy, naming the holder, after `wait_s` seconds.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        _keep_from_others(descriptor)
     except OSError as error:
         raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
     try:
@@ -35,6 +36,15 @@ def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _keep_from_others(descriptor: int) -> None:
+    """Whoever can open a file can lock it, for reading only even: a file of an earlier version,
+    or of a careless copy, is closed to other users."""
+    status = os.fstat(descriptor)
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        with suppress(OSError):  # as on a disk that knows no owners
+            os.fchmod(descriptor, 0o600)
 
 
 def _acquire(descriptor: int, path: Path, wait_s: float) -> None:

@@ -103,7 +103,7 @@ def connect(folder: Path) -> sqlite3.Connection:
     """
     path = folder / FILE_NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             return _open(path, "mode=rwc")
         except sqlite3.OperationalError:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import plain, table
 from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.config import Settings, expanded
 from mmembed.ingest import Report, limit
 
 DESCRIPTION = """\
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Index; 1 if some files failed, 130 if it was interrupted."""
     with Collection(settings) as collection, Bar() as bar:
-        paths = [path.expanduser() for path in asked.paths]
+        paths = [expanded(path, "PATH") for path in asked.paths]
         report = collection.index(paths, manifests=asked.captions, progress=bar.update)
         bar.close()
         for line in summary(report):

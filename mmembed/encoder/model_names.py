@@ -10,10 +10,12 @@ auto                         the recommended model if it can be had, else the bu
 from __future__ import annotations
 
 import difflib
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmembed.config import expanded
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.errors import ModelError
 
@@ -88,7 +90,7 @@ def locate(name: str) -> ModelFiles:
             )
         return _locate_folder("bundled", BUNDLED_FOLDER)
     if name.startswith(_LOCAL):
-        return _locate_folder(name, Path(name.removeprefix(_LOCAL)).expanduser())
+        return _locate_folder(name, expanded(Path(name.removeprefix(_LOCAL)), name))
     if name.startswith(HUB_PREFIX):
         if name.removeprefix(HUB_PREFIX).count("/") != 1:
             raise ModelError(f"{name}: write hf-hub:organisation/name")
@@ -117,7 +119,7 @@ def _locate_pretrained(name: str) -> ModelFiles:
 
 def _unknown(name: str, known: list[tuple[str, str]]) -> str:
     """What to say of a name that is not known: how to write it, and what looks like it."""
-    if name and Path(name).expanduser().is_dir():
+    if name and Path(os.path.expanduser(name)).is_dir():
         return f"{name}: a folder is written local-dir:{name}"
     full = {f"{a}/{t}".lower(): f"{a}/{t}" for a, t in known}
     asked = name.lower()

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.config import Settings
+from mmembed.config import Settings, expanded
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.encoder.model_names import resolve_model
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
 from mmembed.errors import ModelError
-from mmembed.privacy import keep_compilers_within
+from mmembed.privacy import keep_libraries_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +46,8 @@ def load_encoder(
     InputError for an unknown engine.
     """
     check_name(engine)
-    cache = cache.expanduser()
-    keep_compilers_within(cache)
+    cache = expanded(cache, "cache")
+    keep_libraries_within(cache)
     name = resolve_model(name).name
     device = device or _device_for(engine)
     encoder = None

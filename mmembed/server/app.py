@@ -79,6 +79,7 @@ def create_app(collection: Collection) -> FastAPI:
     app.state.collection = collection
     app.state.pulse = health.Pulse(collection)
     app.state.secret = new_secret()
+    app.state.access = keys.Access(collection.settings.api_keys)
     app.state.registry = metrics.registry_of(collection)
     for module in ROUTES:
         app.include_router(module.router)
@@ -100,7 +101,7 @@ def _surround(app: FastAPI) -> None:
         wait_s=app.state.collection.served.wait_s,
     )
     if settings.api_keys:
-        app.add_middleware(keys.Keys, keys=settings.api_keys)
+        app.add_middleware(keys.Keys, access=app.state.access)
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)
     app.add_middleware(Observed, metrics=metrics.RequestMetrics(app.state.registry))
