@@ -335,3 +335,7 @@ def test_the_page_asks_for_the_key_once(server: tuple[Process, Path]) -> None:
             expect(page.locator("#facts")).to_have_text(re.compile("1 picture"))
             page.keyboard.press("Escape")
             expect(image).to_be_visible()
+            page.get_by_role("button", name="Log out").click()
+            expect(dialog).to_be_visible()
+            page.reload()
+            expect(dialog).to_be_visible()
