@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Index; 1 if some files failed, 130 if it was interrupted."""
+    paths = [expanded(path, "PATH") for path in asked.paths]
     with Collection(settings) as collection, Bar() as bar:
-        paths = [expanded(path, "PATH") for path in asked.paths]
         report = collection.index(paths, manifests=asked.captions, progress=bar.update)
         bar.close()
         for line in summary(report):
