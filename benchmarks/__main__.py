@@ -12,6 +12,7 @@ from benchmarks import (
     engines,
     growth,
     over_http,
+    overload,
     pictures,
     search,
     search_ways,
@@ -24,7 +25,7 @@ from benchmarks.ways import DEFAULT_ENGINE, REFERENCE, all_ways
 
 CACHE = Path("~/.cache/mmembed-bench")
 EXPORTER = "sentence-transformers"  # the peer whose environment can write ONNX
-PARTS = ("peers", "ways", "engines", "growth", "search", "http")
+PARTS = ("peers", "ways", "engines", "growth", "search", "http", "overload")
 PICTURES = {"640x480": 256, "2MP": 128, "12MP": 64}
 BATCHES = (1, 8, 16, 32, 128)
 GROWTH = (500, 5_000, 50_000)
@@ -105,6 +106,8 @@ def main() -> None:
         run_search(options, report)
     if "http" in options.parts:
         run_http(options, report)
+    if "overload" in options.parts:
+        run_overload(options, report)
 
 
 def saved_weights(options: argparse.Namespace) -> Path:
@@ -161,6 +164,18 @@ def run_http(options: argparse.Namespace, report: Report) -> None:
                               options.repeats)  # fmt: skip
     report.add(f"Over HTTP, {options.served:,} vectors", over_http.shown(found),
                over_http.recorded(found))  # fmt: skip
+
+
+def run_overload(options: argparse.Namespace, report: Report) -> None:
+    """A section for our server under ten times of what it can do."""
+    model = f"local-dir:{saved_weights(options) / 'open_clip'}"
+    folder = options.cache / "served" / str(options.served)
+    with over_http.ours(folder, model, options.served) as address:
+        found = [
+            overload.measure(address, kind, seconds=options.seconds) for kind in over_http.KINDS
+        ]
+    title = f"Overload, {options.served:,} vectors"
+    report.add(title, overload.shown(found), overload.recorded(found))
 
 
 if __name__ == "__main__":

@@ -44,18 +44,24 @@ def measure(
 ) -> list[Loaded]:
     """Both servers, asked in turns. The collection is kept in the folder. Raises RunFailed where
     one does not start."""
-    if not folder.exists():
-        fill(folder, images, model)
-    data = ["--data", str(folder)]
-    ours = [sys.executable, "-m", "mmembed", "serve", *data, "--model", model]
-    plain = [sys.executable, "-m", "benchmarks.plain_server", *data]
-    with served(ours) as one, served(plain) as other:
+    plain = [sys.executable, "-m", "benchmarks.plain_server", "--data", str(folder)]
+    with ours(folder, model, images) as one, served(plain) as other:
         servers = {OURS: one, PLAIN: other}
         return [
             figures
             for kind, count in itertools.product(KINDS, clients)
             for figures in loaded(kind, count, servers, seconds, repeats)
         ]
+
+
+@contextlib.contextmanager
+def ours(folder: Path, model: str, images: int) -> Iterator[str]:
+    """Our server of a collection, which is made where it is missing. Raises RunFailed."""
+    if not folder.exists():
+        fill(folder, images, model)
+    command = [sys.executable, "-m", "mmembed", "serve", "--data", str(folder), "--model", model]
+    with served(command) as address:
+        yield address
 
 
 def loaded(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from mmembed import zeroshot
 from mmembed.cancellation import current_caller
 from mmembed.embedder import Embedder, Embedding, ImageInput
-from mmembed.errors import Abandoned, QueryError
+from mmembed.errors import Abandoned, InputError, QueryError
+from mmembed.failing import OF_ALL, failure_of
 from mmembed.types import Embeddings, Failure, Label
 
 LABEL_MATRICES_KEPT = 32
@@ -61,11 +62,16 @@ class Classifier:
         rows = self._embedder.images(images)
         results = []
         for index, (image, row) in enumerate(zip(images, rows, strict=True)):
-            if isinstance(row, Failure):
-                results.append(Classified(index, image.name, failure=row))
-            else:
-                found = self._labels(row, clean, matrix, mode or self.default_mode, top)
-                results.append(Classified(index, image.name, found))
+            if not isinstance(row, Failure):
+                try:
+                    found = self._labels(row, clean, matrix, mode or self.default_mode, top)
+                    results.append(Classified(index, image.name, found))
+                    continue
+                except InputError:
+                    raise
+                except Exception as error:
+                    row = failure_of(image.name, error)
+            results.append(Classified(index, image.name, failure=row))
         return results
 
     def _labels(
@@ -106,7 +112,7 @@ class Classifier:
 
     def _embed(self, key: _Key, promise: Future[Embeddings]) -> Embeddings:
         try:
-            matrix = zeroshot.label_matrix(self._embedder.encoder.embed_texts, *key)
+            matrix = self._label_matrix(*key)
         except BaseException as error:
             with self._lock:
                 self._matrices.pop(key, None)
@@ -114,6 +120,20 @@ class Classifier:
             raise
         promise.set_result(matrix)
         return matrix
+
+    def _label_matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
+        """float32 (n_labels, dim), unit-norm. Raises the error of the first label that has
+        none."""
+        embed = self._embedder.encoder.embed_texts
+        try:
+            return zeroshot.label_matrix(embed, labels, templates)
+        except (*OF_ALL, InputError):
+            raise
+        except Exception:
+            for index, label in enumerate(labels):
+                names = [f"labels[{index}]"] * len(templates)
+                self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])
+            raise
 
 
 def _waited_for(promise: Future[Embeddings]) -> Embeddings:

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from mmembed import originals
 from mmembed.binding import Binding
 from mmembed.catalog import Catalog
 from mmembed.classifier import Classified, Classifier
-from mmembed.config import PREFIX, Settings
+from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
-from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
-from mmembed.errors import ImageError, QueryError
+from mmembed.embedder import Embedder, EmbedderCounts, Embedding, ImageInput
+from mmembed.encoder import check_obtainable
+from mmembed.errors import ImageError, MmembedError, QueryError
+from mmembed.failing import blaming
 from mmembed.fetch import Fetcher
-from mmembed.ingest import Pipeline, Progress, Report, make_plan, scan
+from mmembed.indexed import IndexedFiles
+from mmembed.ingest import (
+    Passing,
+    Phase,
+    Pipeline,
+    Progress,
+    Removed,
+    Report,
+    Rules,
+    TextLimits,
+    make_plan,
+    moved_away,
+    patterns_of,
+    remove_below,
+    scan,
+    those_below,
+)
 from mmembed.items import Items
+from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
 from mmembed.privacy import keep_libraries_within
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
+from mmembed.single_flight import SingleFlight
 from mmembed.types import (
     EVERYTHING,
     Filter,
@@ -37,10 +59,13 @@ __all__ = [
     "Collection",
     "Embedder",
     "EmbedderCounts",
+    "Embedding",
     "ImageFacts",
     "ImageInput",
     "SearchPage",
 ]
+
+log = logging.getLogger(__name__)
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
@@ -58,9 +83,13 @@ class Collection(Items):
         threads = settings.decode_threads or os.cpu_count() or 1
         keep_libraries_within(settings.cache)
         self.settings = settings
+        if load is None and not (settings.data / CATALOG_FILE).exists():
+            check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
-        self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
+        self._files = IndexedFiles(settings.data)
+        self._renderings = SingleFlight()
+        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
         self.embedder = self.served.first.embedder
         self.classifier = self.served.first.classifier
         self._fetcher = Fetcher(
@@ -145,21 +174,73 @@ class Collection(Items):
     # -- indexing --------------------------------------------------------------------
 
     def index(
-        self, paths: Sequence[Path], *, manifests: Sequence[Path] = (), progress: Progress
+        self,
+        paths: Sequence[Path],
+        *,
+        manifests: Sequence[Path] = (),
+        progress: Progress,
+        phase: Phase = lambda what, count: None,
+        rehash: bool = False,
+        include_removed: bool = False,
     ) -> Report:
         """Bring the collection up to these folders and files, and publish the views.
 
-        One indexing at a time: raises StoreBusy beside another. Raises InputError for paths
-        that do not exist, ManifestError for manifests that were asked for and cannot be read.
+        phase: told what is at work besides the pictures, and how many it has found. rehash: read
+        all files, also those that seem unchanged. include_removed: take files that were removed
+        for good. One indexing at a time: raises StoreBusy beside another. Raises InputError for
+        paths that do not exist and for patterns in `exclude` that are none, ManifestError for
+        manifests that were asked for and cannot be read at all.
+        """
+        settings = self.settings
+        patterns = patterns_of(settings.exclude)
+        with self.catalog.indexing_lock():
+            self.catalog.complete()
+            kept_out = self._kept_out(paths, include_removed)
+            passing = Passing(patterns, settings.include_system, frozenset(kept_out))
+            found = scan(paths, passing, lambda count: phase("looking for pictures", count))
+            phase("reading what is known and what is said", len(found.files))
+            known = self.catalog.known_files()
+            limits = TextLimits(settings.max_text_chars, settings.max_items)
+            plan = make_plan(found, known, manifests, Rules(limits, rehash))
+            plan.kept_out = moved_away(kept_out)
+            report = self._pipeline.run(plan, known, progress)
+            phase("saving the index", 0)
+            self._views.publish()
+        self.collect_leftovers()
+        report.note(plan)
+        return report
+
+    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, str | None]:
+        """What is to stay out, with the contents of files, after what is to come back came in."""
+        kept_out = self.catalog.kept_out()
+        if include_removed:
+            self.catalog.let_in(those_below(kept_out, paths))
+            kept_out = self.catalog.kept_out()
+        return kept_out
+
+    def keep_out(self, item_id: int) -> None:
+        """Have later indexings pass over the file of an item that is about to be removed; an upload
+        or a caption has none. Raises NotFound."""
+        item = self.catalog.item(item_id)
+        folder = self.catalog.folder / originals.FOLDER
+        if item.kind == "image" and item.path and not Path(item.path).is_relative_to(folder):
+            self.catalog.keep_out({item.path: item.sha256})
+
+    def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
+        """Take a file, or everything below a folder, out of the collection, also where it is gone.
+        Files are never touched, and uploads stay.
+
+        keep_out: later indexings pass over them. dry_run: say what would go. Raises StoreBusy
+        beside an indexing.
         """
         with self.catalog.indexing_lock():
-            found = scan(paths)
-            known = self.catalog.known_files()
-            plan = make_plan(found, known, manifests)
-            report = self._pipeline.run(plan, known, progress)
-            self._views.publish()
-        report.hidden, report.linked, report.other = found.hidden, found.linked, found.other
-        return report
+            return remove_below(
+                self.catalog,
+                path,
+                uploads=self.catalog.folder / originals.FOLDER,
+                keep_out=keep_out,
+                dry_run=dry_run,
+            )
 
     def rebuild(self) -> None:
         """Read the views anew from the catalog, build the graphs that are needed, and save them."""
@@ -169,6 +250,15 @@ class Collection(Items):
         """Save the graphs that there are, so that the next start need not follow what this one
         did; none is built."""
         self._views.publish(build=False)
+
+    def collect_leftovers(self) -> None:
+        """Delete files of ours that nothing points to; where that fails, it is logged."""
+        try:
+            deleted = Leftovers(self.catalog).collect()
+        except MmembedError as error:
+            log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
+        else:
+            log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
 
     # -- search ----------------------------------------------------------------------
 
@@ -184,12 +274,7 @@ class Collection(Items):
         """The k items of a kind that are nearest to the query, after an earlier page's
         cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
-        query = query_embedding(
-            terms,
-            embed_texts=lambda texts: self.embedder.encoder.embed_texts(texts),
-            embed_image=lambda data: self.embedder.image(ImageInput("the query image", data)),
-            embedding_of=self.binding.item,
-        )
+        query = self._query_embedding(terms)
         notes = self._notes(terms)
         self.binding.check_folder()
         view = self._views.view(kind)
@@ -206,9 +291,28 @@ class Collection(Items):
         hits = tuple(Hit(item, score, background.relevance(score)) for item, score in found)
         return SearchPage(hits, rest.encode() if rest else None, notes)
 
+    def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
+        """float32 (dim,), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
+        names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
+        texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
+        images = iter(
+            term.name or f"{name}.image, the query image"
+            for name, term in zip(names, terms, strict=True)
+            if term.image is not None
+        )
+        return query_embedding(
+            terms,
+            embed_texts=lambda some: self.embedder.all_texts(texts, some),
+            embed_image=lambda data: self.embedder.image(ImageInput(next(images), data)),
+            embedding_of=self.binding.item,
+        )
+
     def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
-        texts = [term.text for term in terms if term.text is not None]
-        windows = [self.embedder.encoder.count_windows(text) for text in texts]
+        windows = []
+        for index, term in enumerate(terms):
+            if term.text is not None:
+                with blaming(f"query[{index}]"):
+                    windows.append(self.embedder.encoder.count_windows(term.text))
         return tuple(
             f"The text is longer than the {self.embedder.encoder.context_length} tokens that the "
             f"model reads at once: the answer averages its {count} parts."

@@ -16,7 +16,8 @@ from mmembed.hosts import EVERY, has_port, pattern_of
 PREFIX = "MMEMBED_"
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file in the data folder by which it is one."""
-MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after"})
+MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after",
+                         "max_per_client"})  # fmt: skip
 CHOICES = {"log": ("off", "text", "json")}
 SWITCH = {"on": True, "1": True, "true": True, "yes": True,
           "off": False, "0": False, "false": False, "no": False}  # fmt: skip
@@ -69,6 +70,12 @@ class Settings:
     )
     batch: int = _setting(16, "images or texts in one forward pass")
     decode_threads: int = _setting(0, "threads that decode images; 0 is one per core")
+    exclude: tuple[str, ...] = _setting(
+        (), "patterns, with commas between, of files and folders that `index` passes over"
+    )
+    include_system: bool = _setting(
+        False, "on: `index` enters bins, thumbnail folders and other parts of systems, too"
+    )
     thumbnails: bool = _setting(
         False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
     )
@@ -80,6 +87,18 @@ class Settings:
     max_text_chars: int = _setting(10_000, "characters in one text")
     max_k: int = _setting(1000, "results in one page")
     max_queue: int = _setting(512, "requests in progress, and places in the queue of a model")
+    max_wait: float = _setting(
+        0.5, "seconds that a request may wait for its turn; beyond, more are refused"
+    )
+    max_connections: int = _setting(
+        4096, "connections at a time; fewer where the system allows fewer open files"
+    )
+    max_per_client: int = _setting(
+        128, "connections, and requests in progress, of one address; 0: no limit"
+    )
+    slow_timeout: float = _setting(
+        20.0, "seconds after which callers that send or read too slowly are cut off"
+    )
     aliases: tuple[str, ...] = _setting(
         (), "other names, with commas between, that requests may give the collection's model"
     )

@@ -6,14 +6,17 @@
     │   │   ├── ImageTooLarge     over a limit on bytes or pixels
     │   │   └── UnsupportedFormat not one of the formats we open
     │   ├── LimitError        more items, labels, characters … than allowed
+    │   ├── EncodedBody       a request's body is compressed
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
-    │   └── QueryError        a search or classification makes no sense
+    │   ├── QueryError        a search or classification makes no sense
+    │   └── ProcessingError   one item failed in a way that nobody foresaw; see failing.py
     ├── NotFound              no such item, page or file
     ├── ModelError            a model is unknown, unreachable or broken
     │   └── ModelMismatch     the data folder was built with another model
     ├── StoreError            the data folder cannot be read or written
-    │   └── StoreBusy         another process is writing to it
+    │   ├── StoreBusy         another process is writing to it
+    │   └── Unstorable        one entry cannot be stored as it is; others can
     ├── Overloaded            too many requests are waiting
     └── Abandoned             nobody waits for the answer any more
 
@@ -63,6 +66,10 @@ class LimitError(InputError):
     """More items, labels, characters or bytes than one request may hold."""
 
 
+class EncodedBody(InputError):
+    """A request's body is compressed, which is not read here."""
+
+
 class ManifestError(InputError):
     """A caption manifest cannot be read; the message names the file and line."""
 
@@ -73,6 +80,11 @@ class TokenError(InputError):
 
 class QueryError(InputError):
     """A search or classification request makes no sense as written."""
+
+
+class ProcessingError(InputError):
+    """One item failed in a way that nobody foresaw; the others are none the worse, and the log
+    has the traceback."""
 
 
 class NotFound(MmembedError):
@@ -93,6 +105,10 @@ class StoreError(MmembedError):
 
 class StoreBusy(StoreError):
     """Another process is writing to the data folder."""
+
+
+class Unstorable(StoreError):
+    """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
 
 
 class Overloaded(MmembedError):

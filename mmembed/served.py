@@ -6,11 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
-from mmembed.config import Settings
+from mmembed.config import Settings, variable
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
@@ -37,12 +36,12 @@ class ServedModels:
         self,
         settings: Settings,
         binding: Binding,
-        file_of: Callable[[int], Path],
+        content_of: Callable[[int], bytes],
         threads: int,
         load: Load | None = None,
     ) -> None:
-        """file_of: the file of an image item, which further models embed anew: the vectors of
-        items are the first one's."""
+        """content_of: the file's bytes of an image item, which further models embed anew: the
+        vectors of items are the first one's."""
         load = load or loader(settings)
         self._aliases = settings.aliases
         self._decoders = ThreadPoolExecutor(threads, "decode")
@@ -53,7 +52,7 @@ class ServedModels:
         bound = Resident(lambda: load(binding.choice.name), settings, binding.check)
         self.first = self._served(lambda: binding.choice.name, bound, binding.item)
         self._more = [
-            self._served(partial(str, name), Resident(partial(load, name), settings), file_of)
+            self._served(partial(str, name), Resident(partial(load, name), settings), content_of)
             for name in settings.more_models
         ]
 
@@ -78,7 +77,11 @@ class ServedModels:
         assert asked is not None
         if asked not in self.by_name:
             served = " or ".join(map(repr, (*self.by_name, "default")))
-            raise NotFound(f"model {asked!r} is not served here; use {served}", param="model")
+            raise NotFound(
+                f"model {asked!r} is not served here; use {served}, or let the server know the "
+                f"name with {variable('aliases')}",
+                param="model",
+            )
         return self.by_name[asked]
 
     def load(self) -> None:

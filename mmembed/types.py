@@ -147,6 +147,8 @@ class Term:
     image: bytes | None = None
     item: int | None = None
     weight: float = 1.0
+    name: str | None = None
+    """What errors call it instead of `query[i]`."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`python -m tests.fake_mmembed`: the command line over the fake encoder, without torch.
 
-SECONDS_A_BATCH in the environment makes the encoder slow.
+SECONDS_A_BATCH in the environment makes the encoder slow; LINE_S is the time between two lines
+of progress.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from mmembed.cli import main
+from mmembed.cli import bar, main
 from mmembed.collection import Collection
 from mmembed.eval import Bench
 from tests.fake_encoder import FakeEncoder
@@ -25,6 +26,7 @@ class SlowEncoder(FakeEncoder):
 
 
 if __name__ == "__main__":
+    bar.LINE_S = float(os.environ.get("LINE_S", bar.LINE_S))
     Collection.__init__.__defaults__ = (SlowEncoder,)  # of its parameter `load`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
     sys.exit(main())

@@ -7,23 +7,24 @@ import io
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
-import uvicorn
 from PIL import Image
 from starlette.testclient import TestClient
 
 from mmembed.collection import Collection
 from mmembed.config import Settings
 from mmembed.server import create_app
+from mmembed.server.door import server_of
 from mmembed.types import Encoder
 from tests.fake_encoder import COLOURS, FakeEncoder
 
@@ -119,19 +120,20 @@ class Gate(FakeEncoder):
 @contextmanager
 def listening(collection: Collection) -> Iterator[str]:
     """A real server of a collection, on a thread: its address."""
-    config = uvicorn.Config(
-        create_app(collection), host="127.0.0.1", port=0, log_level="warning", loop="asyncio"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(2048)
+    server = server_of(create_app(collection), loop="asyncio")
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     eventually(lambda: server.started or not thread.is_alive())
-    port = server.servers[0].sockets[0].getsockname()[1]
+    port = listener.getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(PATIENCE_S)
+        listener.close()
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -145,13 +147,21 @@ def environment(**more: str) -> dict[str, str]:
 class Process:
     """A real `mmembed serve` on a free port."""
 
-    def __init__(self, command: Sequence[str], *arguments: str, **variables: str) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *arguments: str,
+        before: Callable[[], None] | None = None,
+        **variables: str,
+    ) -> None:
+        """before: done in the child process before the command."""
         self.child = subprocess.Popen(
             [*command, "serve", "--port", "0", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env=environment(**variables),
+            preexec_fn=before,
         )
         self.greeting = self._greeting()
         found = re.search(r"http://[\d.]+:(\d+)", self.greeting)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import sqlite3
@@ -33,7 +35,15 @@ from tests.serving import (
 
 REAL = [sys.executable, "-m", "mmembed"]
 FAKE = [sys.executable, "-m", "tests.fake_mmembed"]
-COMMANDS = ("index", "search", "classify", "embed", "eval", "models", "serve")
+HEEDFUL = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""Runs a command that heeds Ctrl-C, also where these tests were begun in the background: a shell
+has SIGINT ignored there, and whatever is run from it inherits that."""
+COMMANDS = ("index", "remove", "search", "classify", "embed", "eval", "models", "serve")
 COLOURS = ["red", "green", "blue"]
 HOSTILE = "esc\x1b[31m\nline\u202e.png"
 
@@ -238,7 +248,30 @@ def test_classifying_leaves_an_empty_folder_to_any_model(tmp_path: Path) -> None
     arguments = ("--data", tmp_path / "data", "--model", "fake")
     finished = fake("classify", tmp_path / "x.png", "--labels", "a,b", *arguments)
     assert finished.returncode == 0
-    assert not rows(tmp_path / "data", "SELECT * FROM meta WHERE key LIKE 'model%'")
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["search", "red"], ["search", "--item", "1"], ["eval", "index"]]
+)
+def test_reading_makes_no_folder(tmp_path: Path, arguments: list[str]) -> None:
+    typo = tmp_path / "typo's"
+    finished = fake(*arguments, "--data", typo, "--model", "fake")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(f"mmembed: {typo}: holds no collection; fill it with ")
+    assert shlex.split(line.partition("fill it with ")[2])[-3:] == [
+        "~/Pictures",
+        "--data",
+        str(typo),
+    ]
+    assert not typo.exists()
+
+
+def test_embedding_makes_no_folder(tmp_path: Path) -> None:
+    finished = fake("embed", "--text", "red", "--data", tmp_path / "data", "--model", "fake")
+    assert finished.returncode == 0
+    assert not (tmp_path / "data").exists()
 
 
 def test_embed_prints_lines_of_json(real_data: Path, tmp_path: Path) -> None:
@@ -284,8 +317,6 @@ def test_failures_of_an_indexing_are_named(tmp_path: Path) -> None:
     [
         (["index", "/no/such/folder"], 2, "/no/such/folder: no such file or folder"),
         (["search", "red", "-k", "0"], 2, "-k 0: expected 1 to 1000"),
-        (["search"], 2, "the query is empty"),
-        (["search", "--image", "/no/such.jpg"], 2, "/no/such.jpg: cannot be read"),
         (["classify", "--labels", "a,b"], 2, "no picture was named"),
         (["classify", "x.jpg", "--labels", "@/no/labels"], 2, "/no/labels: the labels cannot"),
         (["classify", "x.jpg", "--labels", " , "], 2, "labels: give at least one"),
@@ -305,7 +336,52 @@ def test_wrong_use_is_one_line(tmp_path: Path, arguments: list[str], code: int, 
     assert said in line
 
 
-@pytest.mark.parametrize("arguments", [[], ["find"], ["search", "--what"], ["search", "-k", "x"]])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the query is empty"),
+        (["--image", "/no/such.jpg"], "/no/such.jpg: cannot be read"),
+    ],
+)
+def test_a_search_for_nothing_is_one_line(data: Path, arguments: list[str], said: str) -> None:
+    finished = fake("search", *arguments, "--data", data)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert said in line
+
+
+def test_the_name_alone_shows_the_help() -> None:
+    finished = fake()
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert finished.stdout == fake("--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["search", "dog", "cat"], "search 'dog cat'"),
+        (["search", "dog", "cat", "-k", "5"], "search 'dog cat' -k 5"),
+        (["search", "-cat"], "search -- -cat"),
+        (["search", "-kitten", "-k", "5"], "search -k 5 -- -kitten"),
+        (["search", "dog", "-cat"], "search 'dog -cat'"),
+        (["embed", "--text", "-cat"], '--text="-…"'),
+        (["classify", "a.jpg", "--labels", "-a,b"], '--labels="-…"'),
+        (["classify", "-a.jpg", "--labels", "a,b"], "-- -a.jpg"),
+    ],
+)
+def test_words_that_look_like_options_have_a_remedy(arguments: list[str], remedy: str) -> None:
+    finished = fake(*arguments)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.splitlines()[-1].endswith(remedy)
+
+
+def test_words_after_two_dashes_are_words(data: Path) -> None:
+    finished = fake("search", "--data", data, "--json", "--", "-red")
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout)["hits"]
+
+
+@pytest.mark.parametrize("arguments", [["find"], ["search", "--what"], ["search", "-k", "x"]])
 def test_usage_errors(arguments: list[str]) -> None:
     finished = fake(*arguments)
     assert (finished.returncode, finished.stdout) == (2, "")
@@ -364,7 +440,7 @@ def test_a_reader_that_leaves_early(data: Path, arguments: list[str]) -> None:
 def test_an_interrupted_indexing_goes_on(tmp_path: Path, how: signal.Signals) -> None:
     folder, data = many_pictures(tmp_path / "photos", 300), tmp_path / "data"
     child = subprocess.Popen(
-        [*FAKE, "index", folder, "--data", data, "--model", "fake"],
+        [*HEEDFUL, *FAKE, "index", folder, "--data", data, "--model", "fake"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -384,6 +460,114 @@ def test_an_interrupted_indexing_goes_on(tmp_path: Path, how: signal.Signals) ->
     assert f"{kept} unchanged" in again.stdout
     assert f"{300 - kept} embedded" in again.stdout
     assert count(data) == 300
+
+
+def test_an_indexing_under_nohup_heeds_no_ctrl_c_and_tells_how_far_it_is(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 60), tmp_path / "data"
+    child = subprocess.Popen(
+        ["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", *FAKE, "index", folder, "--data", data,
+         "--model", "fake"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment(MMEMBED_BATCH="1", SECONDS_A_BATCH="0.02", LINE_S="0.3"),
+    )  # fmt: skip
+    eventually(lambda: child.poll() is not None or count(data))
+    for one in (signal.SIGINT, signal.SIGHUP):
+        child.send_signal(one)
+    output, said = child.communicate(timeout=PATIENCE_S)
+    assert child.returncode == 0, said
+    assert "60 embedded" in output
+    assert re.search(r"^mmembed: [\d,]+ of 60 images, .* \(\d+ s\)$", said, re.MULTILINE)
+    assert "\r" not in said
+
+
+def test_output_that_nobody_reads_ends_no_indexing(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 60), tmp_path / "data"
+    child = subprocess.Popen(
+        [*FAKE, "index", folder, "--data", data, "--model", "fake"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment(MMEMBED_BATCH="1", SECONDS_A_BATCH="0.02", LINE_S="0.1"),
+    )
+    assert child.stdout is not None
+    child.stdout.close()
+    child.wait(timeout=PATIENCE_S)
+    assert count(data) == 60
+
+
+# -- what is found, and what is not ----------------------------------------------------
+
+
+def test_a_data_folder_among_the_pictures_is_no_obstacle(tmp_path: Path) -> None:
+    folder = many_pictures(tmp_path / "photos", 3)
+    finished = fake("index", folder, "--data", folder, "--model", "fake")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert "3 embedded" in finished.stdout
+    again = fake("index", folder, "--data", folder)
+    assert "3 unchanged" in again.stdout
+    assert "passed over: 1 data folders' own files" in again.stdout
+
+
+def test_no_pictures_at_all_are_no_success(tmp_path: Path) -> None:
+    data, empty = tmp_path / "data", tmp_path / "empty"
+    empty.mkdir()
+    finished = fake("index", empty, "--data", data, "--model", "fake")
+    assert finished.returncode == 1
+    assert f"no pictures below {empty}" in finished.stderr
+    assert "files count as pictures by their ending" in finished.stderr
+    many_pictures(empty / "@eaDir", 2)
+    finished = fake("index", empty, "--data", data)
+    assert finished.returncode == 1
+    assert "1 parts of systems (--include-system enters them)" in finished.stdout
+    assert "all that may hold some was passed over" in finished.stderr
+    finished = fake("index", empty, "--data", data, "--include-system")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    shutil.rmtree(empty / "@eaDir")
+    finished = fake("index", empty, "--data", data)
+    assert finished.returncode == 1
+    assert "is a disk missing? `mmembed remove PATH` takes them out" in finished.stderr
+
+
+def test_exclusions_of_the_command_line_and_the_environment(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 3), tmp_path / "data"
+    arguments = ("index", folder, "--data", data, "--model", "fake")
+    finished = fake(*arguments, MMEMBED_EXCLUDE="0.*, 1.png")
+    assert "1 embedded" in finished.stdout
+    assert "2 excluded" in finished.stdout
+    finished = fake(*arguments, "--exclude", "2.png", MMEMBED_EXCLUDE="0.*, 1.png")
+    assert "2 embedded" in finished.stdout
+    assert "1 gone or passed over, and removed" in finished.stdout
+    finished = fake(*arguments, "--exclude", "!2.png")
+    assert finished.returncode == 2
+    assert "--exclude '!2.png': expected a name or path" in finished.stderr
+
+
+def test_removing(tmp_path: Path) -> None:
+    folder, data = many_pictures(tmp_path / "photos", 3), tmp_path / "data"
+    missing = fake("remove", folder, "--data", tmp_path / "typo")
+    assert missing.returncode == 2
+    assert "typo: holds no collection" in missing.stderr
+    assert not (tmp_path / "typo").exists()
+    fake("index", folder, "--data", data, "--model", "fake")
+    finished = fake("remove", folder, "--data", data, "--dry-run")
+    assert (finished.returncode, count(data)) == (0, 3)
+    assert finished.stdout == f"{folder}: 3 pictures and 0 captions would be removed\n"
+    one, other = folder / "0.png", folder / "none.png"
+    finished = fake("remove", one, other, "--data", data, "--keep-out")
+    assert finished.returncode == 0
+    assert f"{one}: 1 pictures and 0 captions removed, and kept out" in finished.stdout
+    assert f"{other}: nothing of it is in the collection; it is kept out" in finished.stdout
+    finished = fake("index", folder, "--data", data)
+    assert "1 taken out for good (--include-removed takes them back)" in finished.stdout
+    assert count(data) == 2
+    shutil.rmtree(folder)
+    finished = fake("remove", folder, "--data", data)
+    assert (finished.returncode, count(data)) == (0, 0)
+    finished = fake("remove", folder, "--data", data)
+    assert finished.returncode == 1
+    assert f"{folder}: nothing of it is in the collection" in finished.stderr
 
 
 def many_pictures(folder: Path, number: int) -> Path:
@@ -432,7 +616,7 @@ def test_a_port_that_is_taken(held: socket.socket, data: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_serving_ends_when_the_last_answer_is_given(tmp_path: Path, how: signal.Signals) -> None:
-    with Process(FAKE, "--data", str(tmp_path), "--model", "fake") as server:
+    with Process([*HEEDFUL, *FAKE], "--data", str(tmp_path), "--model", "fake") as server:
         assert "model     fake" in server.greeting
         assert f"data      {tmp_path}: 0 images" in server.greeting
         assert f"mmembed index ~/Pictures --data {tmp_path}" in server.greeting
@@ -476,3 +660,32 @@ def test_a_server_of_an_unknown_model_does_not_start(tmp_path: Path) -> None:
     assert finished.returncode == 1
     [line] = finished.stderr.splitlines()
     assert "local-dir:/none: there is no such folder" in line
+
+
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "nobody answers"])
+def test_a_model_that_cannot_be_fetched_is_one_sentence(
+    photos: Path, tmp_path: Path, listens: bool
+) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
+        hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        finished = real(
+            "index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion2b_s34b_b79k",
+            HF_HUB_OFFLINE="0", HF_ENDPOINT=hub, HF_HOME=str(tmp_path / "hub"),
+        )  # fmt: skip
+    assert (finished.returncode, finished.stdout) == (1, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(
+        "mmembed: ViT-B-32/laion2b_s34b_b79k: is not downloaded, and the model hub"
+    )
+    assert line.endswith("use --model local-dir:FOLDER")
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_model_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
+    finished = real("index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion")
+    assert finished.returncode == 1
+    assert "unknown model" in finished.stderr
+    assert not (tmp_path / "data").exists()

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "hosts", "privacy", "proof"}
+FOUNDATION = {
+    *("errors", "types", "config", "cancellation", "commands", "failing", "files"),
+    *("hosts", "privacy", "proof"),
+}
 STAGES = {
     "batcher",
     "caches",
@@ -22,14 +25,18 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "single_flight",
     "thumbnails",
     "zeroshot",
 }
 COMPOSITION = [
+    "indexed",
+    "leftovers",
     "ingest",
     "models",
     "views",
     "resident",
+    "guilty",
     "embedder",
     "binding",
     "classifier",
@@ -102,7 +109,11 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return FOUNDATION if part == "config" else {"errors", "types", "hosts"}
+        return (
+            {"config", "errors", "hosts", "types"}
+            if part in {"config", "commands"}
+            else {"errors", "types"}
+        )
     if part == "encoder":
         return FOUNDATION | {"engines"}
     if part in STAGES:

@@ -20,9 +20,9 @@ from huggingface_hub import constants
 from mmembed.encoder import (
     RECOMMENDED,
     OpenClipEncoder,
+    hub,
     list_models,
     load_encoder,
-    model_names,
     resolve_model,
 )
 from mmembed.errors import ModelError
@@ -91,9 +91,12 @@ def test_vocabulary_is_found_beside_its_config(folder: Path) -> None:
     assert load(name).embed_texts(["a dog"]).shape == (1, 32)
 
 
-def test_siglip_without_transformers_says_what_to_install() -> None:
+def test_siglip_without_transformers_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     if shutil.which("transformers-cli") or "transformers" in sys.modules:
         pytest.skip("transformers is installed")
+    monkeypatch.setattr(hub, "ask_for", lambda name: (True, None))
     with pytest.raises(ModelError, match=r"pip install 'mmembed\[hf\]'"):
         load("ViT-B-16-SigLIP/webli")
 
@@ -107,8 +110,8 @@ def test_siglip_without_transformers_says_what_to_install() -> None:
         ("quite unknown", r"^quite unknown: unknown model; `mmembed models` lists all"),
         ("laion/whatever", r"hf-hub:laion/whatever"),
         ("hf-hub:laion", r"write hf-hub:organisation/name"),
-        ("hf-hub:laion/whatever", r"cannot be fetched.*--model bundled.*local-dir:"),
-        ("ViT-B-32/openai", r"cannot be fetched.*--model bundled.*local-dir:"),
+        ("hf-hub:laion/whatever", r"is not downloaded.*HF_HUB_OFFLINE.*bundled.*local-dir:"),
+        ("ViT-B-32/openai", r"is not downloaded.*HF_HUB_OFFLINE.*bundled.*local-dir:"),
         ("local-dir:/nowhere", r"there is no such folder"),
         (str(ROOT), r"a folder is written local-dir:"),
         (f"local-dir:{ROOT}", r"has no open_clip_config\.json"),
@@ -175,7 +178,7 @@ class TestAuto:
 
     def test_silent_hub_means_bundled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(model_names, "HUB_PATIENCE", 0.1)
+        monkeypatch.setattr(hub, "PATIENCE_S", 0.1)
         monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", lambda *_, **__: time.sleep(1))
         choice = resolve_model("auto")
         assert choice.name == "bundled"

@@ -21,7 +21,6 @@ from mmembed.collection import Collection
 from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, StoreError
 from mmembed.ingest import Report, StageTime, flow, limit, pipeline, preparing
 from mmembed.ingest.profile import STAGES, Profile
-from mmembed.ingest.scan import MANIFESTS as FOUND_BY_THEMSELVES
 from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
 
@@ -34,7 +33,8 @@ def counts(report: Report) -> dict[str, Any]:
     """What a report says beyond its zeros."""
     names = (
         "embedded", "copies", "unchanged", "touched", "moved", "removed", "recaptioned",
-        "hidden", "linked", "other", "kept_because_empty", "interrupted",
+        "hidden", "linked", "other", "system", "excluded", "kept_out", "collections",
+        "kept_because_empty", "interrupted",
     )  # fmt: skip
     found = {name: getattr(report, name) for name in names if getattr(report, name)}
     return {**found, **({"failures": len(report.failures)} if report.failures else {})}
@@ -374,43 +374,6 @@ def test_captions_of_a_picture_add_up_over_all_sources(
     assert captions(collection, "red.png") == ("from the text file", "from csv", "from jsonl")
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("captions.jsonl", b'{"file_name": "a.png"}\n{"file_name": 3}\n', ":2: no file name"),
-        ("captions.jsonl", b'{"file_name": "a.png"}\n\n{"file_n\n', ":3: not JSON"),
-        ("captions.jsonl", b'{"file_name": "a.png"}\n["a.png"]\n', ":2: expected a JSON object"),
-        ("captions.jsonl", b'{"file_name": "a.png"}\n"\xff"\n', ":2: not JSON"),
-        ("captions.jsonl", b"[" * 100_000, ":1: not JSON"),
-        ("captions.csv", b"file_name,caption\na.png,x\n,y\n", ":3: no file name"),
-        ("captions.csv", b"a.png,x\nb.png,y\n", ":2: no file name; expected a column named"),
-        ("captions.csv", b"file_name\n" + b"x" * 200_000, ":2: not CSV: field larger"),
-        ("captions.tsv", b"file_name\tcaption\na.png\tcaf\xe9\n", "cannot be read"),
-        ("captions.txt", b"a.png x", "expected one of .jsonl"),
-    ],
-)
-def test_a_bad_line_is_named(
-    index: Index,
-    picture: MakePicture,
-    photos: Path,
-    tmp_path: Path,
-    name: str,
-    content: bytes,
-    message: str,
-) -> None:
-    picture()
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ManifestError) as error:
-        index(manifests=[tmp_path / name])
-    assert str(error.value).startswith(str(tmp_path / name))
-    assert message in str(error.value)
-    if name in FOUND_BY_THEMSELVES:
-        (photos / name).write_bytes(content)
-        report = index()
-        assert report.embedded == 1
-        assert message in report.failures[0].message
-
-
 def test_an_explicit_manifest_that_is_not_there_stops_before_anything_is_done(
     collection: Collection, index: Index, picture: MakePicture, tmp_path: Path
 ) -> None:
@@ -531,7 +494,7 @@ def test_uploads_stay_when_a_folder_around_the_data_is_indexed(
     path.with_name("up.png").unlink()
     collection.thumbnail(upload.id, 320)
     report = index(tmp_path)
-    assert counts(report) == {"embedded": 1, "other": 1}
+    assert counts(report) == {"embedded": 1, "collections": 1}
     assert collection.catalog.item(upload.id).tags == ("mine",)
     assert collection.catalog.count("image") == 2
 

@@ -547,11 +547,8 @@ def test_a_full_queue_says_when_to_come_back(tmp_path: Path) -> None:
 
 
 def in_progress(app: Any) -> int:
-    """How many requests the app is at."""
-    layer = app.middleware_stack
-    while type(layer).__name__ != "Admission":
-        layer = layer.app
-    return int(layer._requests)
+    """How many requests that need a model the app is at."""
+    return int(app.state.lanes.models.running)
 
 
 # -- health --------------------------------------------------------------------------

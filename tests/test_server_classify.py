@@ -106,6 +106,24 @@ def test_a_form_as_curl_sends_it(client: TestClient) -> None:
     assert all(len(result["labels"]) == 2 for result in answer["results"])
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("red, blue", {"red", "blue"}),
+        (["red, blue", "green"], {"red, blue", "green"}),
+        ("red", {"red"}),
+    ],
+)
+def test_one_field_of_a_form_holds_labels_with_commas(
+    client: TestClient, sent: str | list[str], read: set[str]
+) -> None:
+    answer = client.post(
+        "/v1/classify", files={"images": ("a.png", picture())}, data={"labels": sent}
+    )
+    [result] = answer.json()["results"]
+    assert {label["label"] for label in result["labels"]} == read
+
+
 def test_more_than_a_thousand_labels_fit_into_a_form(client: TestClient) -> None:
     labels = [f"label {number}" for number in range(1400)] + ["red"]
     answer = client.post(

@@ -98,6 +98,7 @@ def test_dimensions(client: TestClient) -> None:
 
 
 RED, BLUE = data_uri(picture("red")), data_uri(picture("blue"))
+ADDRESS = "https://example.org/red.png"
 BARE = base64.b64encode(picture("red")).decode()
 
 
@@ -144,7 +145,15 @@ BARE = base64.b64encode(picture("red")).decode()
             ["red"],
         ),
         ({"input": "data:image is what I said", "modality": None}, ["data:image is what I said"]),
-        ({"input": "https://example.org/red.png"}, ["https://example.org/red.png"]),
+        ({"input": "data:a,b and c"}, ["data:a,b and c"]),
+        ({"input": "see https://example.org/red.png"}, ["see https://example.org/red.png"]),
+        ({"input": ADDRESS, "modality": "text"}, [ADDRESS]),
+        ({"input": [{"text": ADDRESS}]}, [ADDRESS]),
+        ({"input": RED.replace("image/png", "application/octet-stream")}, [RED]),
+        ({"input": RED.replace("image/png", "")}, [RED]),
+        ({"input": RED.replace("image/png", "image/png;name=red.png")}, [RED]),
+        ({"input": [" " + RED.replace("data:", "DATA:").replace("base64", "BASE64")]}, [RED]),
+        ({"input": RED.replace("=", "%3D").replace("+", "%2B")}, [RED]),
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/embeddings", "/embeddings"])
@@ -332,6 +341,14 @@ def test_a_vocabulary_that_cannot_be_read(tmp_path: Path, content: str | None) -
         ({"input": "a cat", "modality": "image"}, 422, "input[0]: neither a data URI nor base64"),
         ({"input": ["aGVsbG8="], "modality": "image"}, 415, "input[0]: "),
         ({"input": ["https://example.org/x.png"], "modality": "image"}, 422, "not fetched"),
+        ({"input": ["a", ADDRESS]}, 422, "input[1]: addresses are not fetched here"),
+        ({"input": ADDRESS}, 422, "send modality: text"),
+        ({"input": "data:text/plain;base64,aGVsbG8="}, 415, "input[0]: "),
+        ({"input": "data:image/svg+xml,%3Csvg%3E"}, 422, "input[0]: a data URI without base64"),
+        ({"input": "data:;base64,!"}, 422, "input[0]: neither a data URI nor base64"),
+        ({"input": RED, "modality": "text"}, 422, "input[0]: a data URI in the place of words"),
+        ({"input": [{"text": RED}]}, 422, "input[0]: a data URI in the place of words"),
+        ({"messages": [{"role": "user", "content": RED}]}, 422, "a data URI in the place of words"),
     ],
 )
 def test_what_makes_no_sense_is_named(

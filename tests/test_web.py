@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, Route, expect, 
 from tests.web.chromium import ARGUMENTS, find_chromium
 from tests.web.pictures import HILLS, HOSTILE, HOSTILE_NAME, SKIES, Collection, drawn
 from tests.web.pictures import drawn_collection as make_collection
-from tests.web.standin import StandIn
+from tests.web.standin import INDEX_COMMAND, PROGRAM, StandIn
 
 HERE = Path(__file__).parent / "web"
 WEB = HERE.parents[1] / "web"
@@ -418,7 +418,7 @@ def test_errors_are_sentences_with_a_way_on(page: Page, server: StandIn, watch: 
 def test_an_empty_collection_says_how_to_fill_it(page: Page, server: StandIn) -> None:
     full, server.behaviour.collection = server.behaviour.collection, Collection()
     page.goto("/")
-    expect(page.locator("#message code")).to_have_text("mmembed index ~/Pictures")
+    expect(page.locator("#message code")).to_have_text(INDEX_COMMAND)
     page.goto("/?q=red")
     expect(page.locator("#message")).to_have_text("Nothing found for “red”.")
     page.goto("/")
@@ -434,7 +434,7 @@ def test_the_bundled_model_is_announced_and_the_notice_dismissed(page: Page) -> 
     notice = page.get_by_role("complementary", name="About the model")
     expect(notice).to_contain_text("built-in model")
     notice.get_by_text("How to switch").click()
-    expect(notice.locator("code").first).to_contain_text("mmembed index ~/Pictures --model")
+    expect(notice.locator("code").first).to_contain_text(f"{PROGRAM} index ~/Pictures --model")
     notice.get_by_role("button", name="Dismiss").click()
     page.reload()
     expect(page.locator("#facts")).to_contain_text("bundled")

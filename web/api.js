@@ -70,6 +70,9 @@ function query(values) {
 
 export const health = () => request('/health');
 
+/** Commands for a shell, as they work on the server's machine. */
+export const about = () => request('/v1/about');
+
 /** The API's description of itself, in OpenAPI's words. */
 export const description = () => request('/openapi.json');
 

@@ -60,6 +60,7 @@ function update() {
 }
 
 async function checkHealth() {
+  api.about().then((commands) => send({ type: 'told', commands }), () => {}); // ours then stay
   try {
     send({ type: 'healthy', health: await api.health() });
   } catch {

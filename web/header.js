@@ -24,14 +24,19 @@ export function Header(header, notice, send) {
     send(go === 'home' ? { type: 'homed' } : { type: 'went', to: { tab: go, item: '' } });
   });
 
-  const showHealth = onChange((health) => {
+  const showFacts = onChange((health) => {
     facts.textContent = health ? `${count(health.images ?? health.items, 'picture')} · ${health.model}` : '';
-    showNotice(notice, health);
   });
+  const show = ({ health, commands }) => showNotice(notice, health, commands.program);
+  const showModel = onChange((health, state) => show(state));
+  const showCommands = onChange((commands, state) => show(state));
 
-  return function update({ health, route }) {
-    showHealth(health);
+  return function update(state) {
+    const { health, commands, route } = state;
+    showFacts(health);
     logOut.hidden = !hasSession();
+    showModel(health, state);
+    showCommands(commands, state);
     for (const link of links) {
       const { go } = link.dataset;
       if (go === 'home') continue;
@@ -43,7 +48,7 @@ export function Header(header, notice, send) {
 
 const FULL_MODEL = 'ViT-B-32-256/datacomp_s34b_b86k';
 
-function showNotice(notice, health) {
+function showNotice(notice, health, program) {
   const text = modelNotice(health);
   notice.hidden = !text || isDismissed(text);
   if (notice.hidden) return;
@@ -52,18 +57,18 @@ function showNotice(notice, health) {
     notice.hidden = true;
   };
   notice.replaceChildren(
-    h('details', {}, h('summary', {}, h('span', {}, text), ' ', h('b', {}, 'How to switch')), howTo()),
+    h('details', {}, h('summary', {}, h('span', {}, text), ' ', h('b', {}, 'How to switch')), howTo(program)),
     h('button', { class: 'quiet', 'aria-label': 'Dismiss', type: 'button', onclick: dismiss }, icon('close')),
   );
 }
 
-const howTo = () =>
+const howTo = (program) =>
   h(
     'div',
     { class: 'how' },
     h('p', {}, 'Index your pictures once more with a full model, into a folder of its own, then serve that:'),
-    Command(`mmembed index ~/Pictures --model ${FULL_MODEL} --data ~/mmembed-full`),
-    Command('mmembed serve --data ~/mmembed-full'),
+    Command(`${program} index ~/Pictures --model ${FULL_MODEL} --data ~/mmembed-full`),
+    Command(`${program} serve --data ~/mmembed-full`),
   );
 
 function ThemeButton(button) {

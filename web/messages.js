@@ -3,7 +3,7 @@
 import { Command } from './copy.js';
 import { h } from './dom.js';
 import { terms } from './questions.js';
-import { INDEX_COMMAND, question } from './words.js';
+import { question } from './words.js';
 
 /** A sentence on what went wrong, and a way to try again. */
 export const Failure = (message, again) =>
@@ -16,7 +16,7 @@ export const Failure = (message, again) =>
 
 export function Empty(state, again) {
   if (terms(state).length) return NothingFound(state);
-  return state.route.kind === 'caption' ? NoCaptions() : NoPictures(again);
+  return state.route.kind === 'caption' ? NoCaptions() : NoPictures(state.commands, again);
 }
 
 const NothingFound = ({ route, picture }) =>
@@ -30,12 +30,12 @@ const NoCaptions = () =>
     h('p', {}, 'Put a text file beside a picture (kite.txt beside kite.jpg) and index the folder again.'),
   );
 
-const NoPictures = (again) =>
+const NoPictures = (commands, again) =>
   h(
     'div',
     {},
     h('h2', {}, 'No pictures yet'),
     h('p', {}, 'Index a folder of yours, and they appear here. The pictures stay where they are.'),
-    Command(INDEX_COMMAND),
+    Command(commands.index),
     h('button', { class: 'plain', type: 'button', onclick: again }, 'Look again'),
   );

@@ -2,6 +2,7 @@
 
 import { itemKey, settingsKey } from './questions.js';
 import { HOME, splitList } from './route.js';
+import { COMMANDS } from './words.js';
 
 /**
  * @typedef {{
@@ -13,6 +14,7 @@ import { HOME, splitList } from './route.js';
  *  files: {key: string, name: string, url: string, file: File}[];
  *  answers: {settings: string, byKey: Record<string, object>, error: ?string};
  *  health: ?object;
+ *  commands: {program: string, index: string};
  *  complaint: string;
  * }} State
  *
@@ -40,6 +42,7 @@ export const initial = (route = HOME) => ({
   files: [],
   answers: { settings: '', byKey: {}, error: null },
   health: null,
+  commands: COMMANDS,
   complaint: '',
 });
 
@@ -72,6 +75,7 @@ const transitions = {
 
   // what the server answers
   healthy: (state, { health }) => ({ ...state, health }),
+  told: (state, { commands }) => ({ ...state, commands }),
   asked: (state, { key }) => ({
     ...state,
     results: { ...state.results, key, status: 'loading', more: 'idle', error: null },

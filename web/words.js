@@ -67,8 +67,8 @@ export function suggestions(hits, wanted = 4) {
   return fit.filter((_, index) => index % step === 0).slice(0, wanted);
 }
 
-/** The command that would index a person's own pictures. */
-export const INDEX_COMMAND = 'mmembed index ~/Pictures';
+/** What is shown until the server has said how it is called. */
+export const COMMANDS = { program: 'mmembed', index: 'mmembed index ~/Pictures' };
 
 /** The server's own sentence about its model, or ours where only the name tells. */
 export function modelNotice(health) {

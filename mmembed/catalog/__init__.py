@@ -1,20 +1,31 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-lock → schema, rows → reading, entries → writing
+lock → additions, schema, rows → words → entries → reading → writing
 """
 
-from mmembed.catalog.entries import CaptionEntry, ImageEntry
-from mmembed.catalog.lock import exclusive
+from mmembed.catalog.entries import CaptionEntry, ImageEntry, Mark
+from mmembed.catalog.lock import WRITE_WAIT_S, exclusive
 from mmembed.catalog.reading import Known, Model
+from mmembed.catalog.rows import signed, storable
 from mmembed.catalog.schema import FILE_NAME
+from mmembed.catalog.words import BY_HAND, Reading, Said, Words, same
 from mmembed.catalog.writing import Catalog
 
 __all__ = [
+    "BY_HAND",
     "FILE_NAME",
+    "WRITE_WAIT_S",
     "CaptionEntry",
     "Catalog",
     "ImageEntry",
     "Known",
+    "Mark",
     "Model",
+    "Reading",
+    "Said",
+    "Words",
     "exclusive",
+    "same",
+    "signed",
+    "storable",
 ]

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.catalog.rows import TAG_SEPARATOR
-from mmembed.errors import StoreError
+from mmembed.catalog.rows import storable
+from mmembed.catalog.words import Reading, add_tags, by_hand, set_captions, set_tags, words_of
+from mmembed.errors import StoreError, Unstorable
 from mmembed.types import Kind
+
+Mark: TypeAlias = tuple[int, int, int]
+"""Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
+64-bit number."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,10 @@ class ImageEntry:
     mtime_ns: int
     captions: tuple[CaptionEntry, ...] = ()
     tags: tuple[str, ...] = ()
+    reading: Reading | None = None
+    """Which files said the captions and tags; None for those that were given by hand."""
+    mark: Mark | None = None
+    """None for a file of our own."""
 
 
 def write_image(db: sqlite3.Connection, entry: ImageEntry) -> int:
@@ -49,7 +59,7 @@ def write_image(db: sqlite3.Connection, entry: ImageEntry) -> int:
     vector_id = _vector(db, "image", entry.sha256, entry.embedding)
     values = (
         entry.sha256, vector_id, entry.width, entry.height,
-        entry.bytes, entry.format, entry.mtime_ns,
+        storable(entry.bytes), entry.format, storable(entry.mtime_ns),
     )  # fmt: skip
     found = db.execute(
         "SELECT id FROM items WHERE kind = 'image' AND path = ?", (entry.path,)
@@ -68,37 +78,54 @@ def write_image(db: sqlite3.Connection, entry: ImageEntry) -> int:
             "mtime_ns) VALUES ('image', ?, ?, ?, ?, ?, ?, ?, ?)",
             (entry.path, *values),
         )
+    if entry.mark is not None:
+        mark_file(db, item_id, entry.mark)
+    if entry.reading is not None:
+        describe(db, item_id, entry.path, entry.reading, entry.captions)
+        return item_id
     if entry.captions:
-        set_captions(db, item_id, entry.path, entry.captions)
-    add_tags(db, item_id, entry.tags)
+        set_by_hand(db, item_id, entry.path, entry.captions)
+    add_tags(db, item_id, by_hand(entry.tags))
     return item_id
 
 
-def set_captions(
+def mark_file(db: sqlite3.Connection, item_id: int, mark: Mark) -> None:
+    """Remember the state of an image's file."""
+    db.execute("INSERT OR REPLACE INTO file_marks VALUES (?, ?, ?, ?)", (item_id, *mark))
+
+
+def describe(
+    db: sqlite3.Connection,
+    image_id: int,
+    path: str | None,
+    reading: Reading,
+    captions: Sequence[CaptionEntry],
+) -> None:
+    """Bring an image's captions and tags up to what files say of it; what was set by hand stays.
+    A caption that the files say and for which there is no entry is left out."""
+    words = reading.after(words_of(db, image_id))
+    entries = {entry.text: entry for entry in captions}
+    set_captions(db, image_id, words.captions, _inserter(db, image_id, path, entries))
+    set_tags(db, image_id, words.tags)
+
+
+def set_by_hand(
     db: sqlite3.Connection, image_id: int, path: str | None, captions: Sequence[CaptionEntry]
 ) -> None:
     """Make these the image's captions, in this order; those that stay keep their ids."""
-    rows = db.execute("SELECT caption, id FROM items WHERE image_id = ?", (image_id,)).fetchall()
-    old = {str(text): int(item_id) for text, item_id in rows}
-    wanted = {entry.text: entry for entry in captions}
-    for position, (text, entry) in enumerate(wanted.items()):
-        if text in old:
-            db.execute("UPDATE items SET position = ? WHERE id = ?", (position, old[text]))
-        else:
-            insert_caption(db, entry, image_id, path, position)
-    for text, item_id in old.items():
-        if text not in wanted:
-            db.execute("DELETE FROM items WHERE id = ?", (item_id,))
-    choose_first_caption(db, image_id)
+    entries = {entry.text: entry for entry in captions}
+    said = by_hand(list(entries))
+    set_captions(db, image_id, said, _inserter(db, image_id, path, entries))
 
 
-def choose_first_caption(db: sqlite3.Connection, image_id: int) -> None:
-    """An image's own row shows the first of its captions."""
-    db.execute(
-        "UPDATE items SET caption = (SELECT caption FROM items AS captions "
-        "WHERE captions.image_id = items.id ORDER BY position, id LIMIT 1) WHERE id = ?",
-        (image_id,),
-    )
+def _inserter(
+    db: sqlite3.Connection, image_id: int, path: str | None, entries: Mapping[str, CaptionEntry]
+) -> Callable[[str, int], int | None]:
+    def insert(text: str, position: int) -> int | None:
+        entry = entries.get(text)
+        return None if entry is None else insert_caption(db, entry, image_id, path, position)
+
+    return insert
 
 
 def insert_caption(
@@ -115,14 +142,6 @@ def insert_caption(
         "INSERT INTO items (kind, path, sha256, caption, image_id, vector_id, position) "
         "VALUES ('caption', ?, ?, ?, ?, ?, ?)",
         (path, entry.sha256, entry.text, image_id, vector_id, position),
-    )
-
-
-def add_tags(db: sqlite3.Connection, item_id: int, tags: Sequence[str]) -> None:
-    """Add tags to an item, each once."""
-    db.executemany(
-        "INSERT OR IGNORE INTO tags VALUES (?, ?)",
-        [(item_id, tag.replace(TAG_SEPARATOR, " ")) for tag in tags],
     )
 
 
@@ -145,7 +164,7 @@ def _vector(
     if found:
         return int(found[0])
     if embedding is None:
-        raise StoreError(f"content {sha256[:12]}… lost its vector meanwhile; run again")
+        raise Unstorable(f"content {sha256[:12]}… lost its vector meanwhile; run again")
     blob = _blob(embedding, _dim(db))
     digest = hashlib.blake2b(blob, digest_size=16).digest()
     same = db.execute(
@@ -171,5 +190,5 @@ def _blob(embedding: NDArray[np.float32], dim: int) -> bytes:
     with np.errstate(over="ignore"):  # what is too large for float16 is refused below
         half = np.ascontiguousarray(embedding, dtype="<f2")
     if half.shape != (dim,) or not np.isfinite(half).all() or not half.any():
-        raise StoreError(f"an embedding is not a finite, non-zero vector of {dim} numbers")
+        raise Unstorable(f"an embedding is not a finite, non-zero vector of {dim} numbers")
     return half.tobytes()

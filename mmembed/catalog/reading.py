@@ -6,14 +6,18 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
+from mmembed.catalog import additions
+from mmembed.catalog.entries import Mark
+from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stack, to_item, where
 from mmembed.catalog.schema import connect
+from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound, StoreError
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
@@ -35,6 +39,8 @@ class Known:
     sha256: str
     bytes: int
     mtime_ns: int
+    mark: Mark | None = None
+    """None where it was not noted."""
 
 
 class CatalogReader:
@@ -56,8 +62,21 @@ class CatalogReader:
                 return self._connection.execute(sql, values).fetchall()
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
+        except sqlite3.OperationalError as error:
+            if "decode to UTF-8" not in str(error):
+                raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+            return self._legible_rows(sql, values)
         except sqlite3.Error as error:
             raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+
+    def _legible_rows(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        """Rows of which one holds text that is no UTF-8."""
+        with self._lock:
+            self._connection.text_factory = legible
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            finally:
+                self._connection.text_factory = str
 
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
         rows = self._rows(sql, values)
@@ -197,6 +216,22 @@ class CatalogReader:
         rows = self._rows(sql, (kind, sha256))
         return to_item(rows[0]) if rows else None
 
+    def contents_among(self, contents: Sequence[str]) -> set[str]:
+        """Those of these sha256 that some image has."""
+        return self._images_with("sha256", contents)
+
+    def paths_among(self, paths: Sequence[str]) -> set[str]:
+        """Those of these paths that some image lies at."""
+        return self._images_with("path", paths)
+
+    def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for chunk in chunks(values):
+            some = f"{column} IN ({marks(chunk)})"
+            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
+            found.update(str(row[0]) for row in self._rows(sql, chunk))
+        return found
+
     def embeddings_of(self, kind: Kind, contents: Sequence[str]) -> dict[str, NDArray[np.float16]]:
         """The vectors, float16 (dim,), that contents have already, by sha256."""
         found: dict[str, NDArray[np.float16]] = {}
@@ -209,23 +244,53 @@ class CatalogReader:
                 found[sha256] = np.frombuffer(embedding, dtype="<f2")
         return found
 
-    def tags_of(self, item_ids: Sequence[int]) -> dict[int, set[str]]:
-        """The tags of items by id; items without any are left out."""
-        found: dict[int, set[str]] = {}
-        for chunk in chunks(item_ids):
-            sql = f"SELECT item_id, tag FROM tags WHERE item_id IN ({marks(chunk)})"
-            for item_id, tag in self._rows(sql, chunk):
-                found.setdefault(int(item_id), set()).add(str(tag))
-        return found
+    @cached_property
+    def _complete(self) -> bool:
+        """Whether the folder has the tables of `additions`; it gets them when it is written."""
+        return self._number(additions.PRESENT_SQL, additions.NAMES) == len(additions.NAMES)
+
+    def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
+        """What is said of images, by id, and where."""
+        captions: dict[int, dict[str, set[str]]] = {}
+        tags: dict[int, dict[str, set[str]]] = {}
+        for chunk in chunks(image_ids):
+            ids = marks(chunk)
+            captions |= gathered(self._rows(CAPTIONS_SQL.format(ids=ids), chunk))
+            tags |= gathered(self._rows(TAGS_SQL.format(ids=ids), chunk))
+        return {one: Words(captions.get(one, {}), tags.get(one, {})) for one in image_ids}
+
+    def described_by_files(self) -> set[int]:
+        """Ids of the images of which some file says a caption or tag."""
+        sql = (
+            "SELECT image_id FROM items WHERE kind = 'caption' AND image_id IS NOT NULL AND id IN "
+            "(SELECT caption_id FROM caption_sources WHERE source <> '') "
+            "UNION SELECT item_id FROM tag_sources WHERE source <> ''"
+        )
+        return {int(row[0]) for row in self._rows(sql)}
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
-        sql = "SELECT path, id, sha256, bytes, mtime_ns FROM items WHERE kind = 'image'"
-        return {
-            str(path): Known(item_id, sha256, size or 0, mtime or 0)
-            for path, item_id, sha256, size, mtime in self._rows(sql)
-            if path is not None
-        }
+        columns, joined = "path, id, sha256, bytes, mtime_ns", ""
+        if self._complete:
+            columns += ", device, inode, ctime_ns"
+            joined = "LEFT JOIN file_marks ON item_id = id"
+        sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
+        return {str(row[0]): _known(row) for row in self._rows(sql)}
+
+    def kept_out(self) -> dict[str, str | None]:
+        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+        if not self._complete:
+            return {}
+        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+
+    def images_below(self, path: str) -> dict[int, str]:
+        """Paths by id of the images that lie below a folder, and of one at that very path."""
+        conditions, values = condition(Filter(folder=path))
+        sql = (
+            f"SELECT id, path FROM items WHERE kind = 'image' {conditions} "
+            "UNION SELECT id, path FROM items WHERE kind = 'image' AND path = ?"
+        )
+        return {int(item_id): str(found) for item_id, found in self._rows(sql, (*values, path))}
 
     def failures(self) -> list[Failure]:
         """What failed in the last indexing of each path, by path."""
@@ -241,3 +306,9 @@ class CatalogReader:
         """SQLite's own integrity check: an empty list, or what it found."""
         found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]
         return [] if found == ["ok"] else found
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    _, item_id, sha256, size, mtime_ns, *mark = row
+    noted = bool(mark) and mark[0] is not None
+    return Known(item_id, sha256, size or 0, mtime_ns or 0, tuple(mark) if noted else None)

@@ -18,8 +18,20 @@ COLUMNS = (
     "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), items.vector_id"
 )
 TAG_SEPARATOR = "\x1f"
+LARGEST = 2**63 - 1
+"""Of the integers that SQLite stores."""
 SQL_VARIABLES = 500
 """Ids bound in one statement; older SQLite allows 999."""
+
+
+def storable(number: int) -> int:
+    """The number, or the nearest that a column of integers can hold: files claim any time."""
+    return max(-LARGEST - 1, min(LARGEST, number))
+
+
+def signed(number: int) -> int:
+    """A number of 64 bits without a sign, such as an inode, as one with a sign."""
+    return (number + LARGEST + 1) % (2 * LARGEST + 2) - LARGEST - 1
 
 
 def condition(chosen: Filter) -> tuple[str, list[object]]:
@@ -69,14 +81,30 @@ def to_item(row: tuple[Any, ...]) -> Item:
     return Item(
         id=item_id,
         kind=kind,
-        sha256=sha256,
-        path=path,
-        caption=caption,
+        sha256=_text(sha256) or "",
+        path=_text(path),
+        caption=_text(caption),
         image_id=image_id,
         tags=tuple(sorted(str(tags).split(TAG_SEPARATOR))) if tags else (),
-        width=width,
-        height=height,
-        bytes=size,
-        format=form,
-        mtime_ns=mtime,
+        width=_number(width),
+        height=_number(height),
+        bytes=_number(size),
+        format=_text(form),
+        mtime_ns=_number(mtime),
     )
+
+
+def legible(text: bytes) -> str:
+    """Text as the catalog should hold it, whatever it holds."""
+    return text.decode("utf-8", "backslashreplace")
+
+
+def _text(value: Any) -> str | None:
+    """A column may hold any type, whoever wrote it; one odd row must not spoil its page."""
+    if value is None or type(value) is str:
+        return value
+    return legible(value) if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any) -> int | None:
+    return value if type(value) is int else None

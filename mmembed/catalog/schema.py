@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from pathlib import Path
 
+from mmembed.catalog import additions
 from mmembed.catalog.lock import WRITE_LOCK, WRITE_WAIT_S, exclusive
 from mmembed.config import CATALOG_FILE
 from mmembed.errors import StoreError
@@ -184,7 +185,7 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         identity = uuid.UUID(bytes=os.urandom(16)).hex
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES}"
+            f"BEGIN IMMEDIATE; {TABLES} {';'.join(additions.STATEMENTS)};"
             f"INSERT INTO meta VALUES ('collection', '{identity}');"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )

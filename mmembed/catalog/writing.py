@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmembed.catalog import additions
 from mmembed.catalog.entries import (
     CaptionEntry,
     ImageEntry,
-    add_tags,
-    choose_first_caption,
+    Mark,
+    describe,
     insert_caption,
-    set_captions,
+    mark_file,
+    set_by_hand,
     write_image,
 )
 from mmembed.catalog.lock import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, WRITE_WAIT_S, exclusive
 from mmembed.catalog.reading import CatalogReader, Model
+from mmembed.catalog.rows import storable
 from mmembed.catalog.schema import BUSY_TIMEOUT_S, FILE_NAME
-from mmembed.errors import ModelMismatch, NotFound, StoreError
+from mmembed.catalog.words import Reading, add_tags, by_hand, choose_first_caption, set_tags
+from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -51,15 +55,19 @@ class Catalog(CatalogReader):
         with lock, self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
+                if not (complete := self._complete):
+                    additions.add(self._connection)
                 yield self._connection
                 self._connection.execute("COMMIT")
+                if not complete:
+                    del self._complete  # it is asked again
             except BaseException as error:
                 # However it ended, by Ctrl-C or a full disk: nothing half-done stays open.
                 if self._connection_in_transaction():
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, (sqlite3.Error, UnicodeEncodeError, OverflowError)):
                     reason = f"{self.folder}: the change was not kept: {error}"
-                    raise StoreError(reason) from error
+                    raise (Unstorable if _of_the_data(error) else StoreError)(reason) from error
                 raise
             self._checkpoint()
 
@@ -81,6 +89,12 @@ class Catalog(CatalogReader):
         except (sqlite3.Error, OSError) as error:
             # The change itself is safe in the log.
             log.warning("%s: cannot be folded into the catalog now: %s", self._wal, error)
+
+    def complete(self) -> None:
+        """Give a folder of an earlier version the tables that it lacks."""
+        if not self._complete:
+            with self._transaction():
+                pass
 
     def claim(self, model: Model) -> None:
         """Bind an empty folder to a model, or make sure that it is bound to this one.
@@ -118,50 +132,64 @@ class Catalog(CatalogReader):
                 (entry.sha256,),
             ).fetchone()
             item_id = int(found[0]) if found else insert_caption(db, entry)
-            add_tags(db, item_id, tags)
+            add_tags(db, item_id, by_hand(tags))
         return item_id
 
     def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
-        """Make these the image's captions; those that stay keep their ids."""
+        """Make these the image's captions, by hand; those that stay keep their ids."""
         with self._transaction() as db:
             row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
             if row is None:
                 raise NotFound(f"item {image_id}: no such item")
-            set_captions(db, image_id, row[0], captions)
+            set_by_hand(db, image_id, row[0], captions)
 
     def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
-        """Make these the item's tags. Raises NotFound."""
+        """Make these the item's tags, by hand. Raises NotFound."""
         with self._transaction() as db:
             if db.execute("SELECT 1 FROM items WHERE id = ?", (item_id,)).fetchone() is None:
                 raise NotFound(f"item {item_id}: no such item")
-            db.execute("DELETE FROM tags WHERE item_id = ?", (item_id,))
-            add_tags(db, item_id, tags)
+            set_tags(db, item_id, by_hand(tags))
 
-    def set_words(self, words: Sequence[tuple[int, Sequence[CaptionEntry], Sequence[str]]]) -> None:
-        """For each image, replace its captions where some are given, and add tags."""
+    def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
+        """Bring the captions and tags of images up to what files say of them; entries are needed
+        for the captions that are new. What was set by hand stays."""
         with self._transaction() as db:
-            paths = {
-                image_id: db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
-                for image_id, _, _ in words
-            }
-            for image_id, captions, tags in words:
-                if paths[image_id] is None:
-                    continue  # removed meanwhile
-                if captions:
-                    set_captions(db, image_id, paths[image_id][0], captions)
-                add_tags(db, image_id, tags)
+            for image_id, reading, captions in described:
+                row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
+                if row is not None:  # else removed meanwhile
+                    describe(db, image_id, row[0], reading, captions)
 
-    def move(self, moves: Sequence[tuple[int, str, int]]) -> None:
-        """Images, by id, whose file lies at another path or has another time in nanoseconds;
-        the content stays."""
+    def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
+        """Images, by id, whose file lies at another path, or has another time in nanoseconds or
+        another mark; the content stays."""
         with self._transaction() as db:
-            for item_id, path, mtime_ns in moves:
-                db.execute(
+            for item_id, path, mtime_ns, mark in moves:
+                changed = db.execute(
                     "UPDATE items SET path = ?, mtime_ns = ? WHERE id = ?",
-                    (path, mtime_ns, item_id),
+                    (path, storable(mtime_ns), item_id),
                 )
+                if changed.rowcount:  # else removed meanwhile
+                    mark_file(db, item_id, mark)
                 db.execute("UPDATE items SET path = ? WHERE image_id = ?", (path, item_id))
                 db.execute("DELETE FROM failures WHERE path = ?", (path,))
+
+    def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
+        """Remember the state of images' files, by id, where nothing else of them is new."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO file_marks SELECT id, ?, ?, ? FROM items WHERE id = ?",
+                [(*mark, item_id) for item_id, mark in marks],
+            )
+
+    def keep_out(self, paths: Mapping[str, str | None]) -> None:
+        """Files and folders that later indexings pass over; with a file, its sha256."""
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", list(paths.items()))
+
+    def let_in(self, paths: Sequence[str]) -> None:
+        """Let later indexings take these files and folders again."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM kept_out WHERE path = ?", [(path,) for path in paths])
 
     def remove(self, item_ids: Sequence[int]) -> int:
         """Remove items, with the captions of removed images; returns how many were there."""
@@ -198,6 +226,14 @@ def _remove(db: sqlite3.Connection, item_id: int) -> int:
     if row[0] is not None:
         choose_first_caption(db, row[0])
     return 1
+
+
+def _of_the_data(error: Exception) -> bool:
+    """Whether the rows are to blame, and not the disk or the catalog."""
+    if isinstance(error, sqlite3.ProgrammingError):  # what is closed cannot be used either
+        return "binding" in str(error)
+    foreign = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
+    return isinstance(error, (*foreign, UnicodeEncodeError, OverflowError))
 
 
 def _mismatch(folder: Path, known: Model | None, model: Model) -> str:

@@ -12,13 +12,16 @@ from importlib import import_module
 from typing import NoReturn
 
 from mmembed.cli.options import add_collection_options
+from mmembed.cli.parser import Parser
 from mmembed.cli.table import plain
+from mmembed.commands import own_version
 from mmembed.config import Settings
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "index": "embed pictures and captions into the collection",
+    "remove": "take pictures out of the collection, also where their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
     "classify": "say which of your labels fits a picture",
     "embed": "print embeddings of pictures and texts",
@@ -43,8 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _allow_any_text()
     try:
         try:
-            arguments = sys.argv[1:] if arguments is None else arguments
-            return _run(_parser(*arguments[:1]).parse_args(arguments))
+            arguments = list(sys.argv[1:] if arguments is None else arguments)
+            parser = _parser(arguments)
+            if not arguments:
+                parser.print_help()
+                return DONE
+            return _run(parser.parse_args(arguments))
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -80,17 +87,14 @@ def _allow_any_text() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _parser(asked: str = "") -> argparse.ArgumentParser:
-    """Knows all commands, and the options of the one that is asked for."""
-    parser = argparse.ArgumentParser(
-        "mmembed", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _parser(given: Sequence[str]) -> Parser:
+    """Knows all commands, and the options of the one that a command line asks for."""
+    parser = Parser("mmembed", description=DESCRIPTION, given=given)
+    parser.add_argument("--version", action="version", version=f"mmembed {own_version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, meaning in COMMANDS.items():
-        sub = commands.add_parser(
-            name, help=meaning, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        if name == asked:
+        sub = commands.add_parser(name, help=meaning, given=given)
+        if [name] == given[:1]:
             _add(name, sub)
     return parser
 

@@ -1,18 +1,34 @@
-"""A progress bar."""
+"""How far something is: a bar where somebody watches, else a line now and then."""
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+from typing import TextIO
+
 from tqdm import tqdm
 
-from mmembed.ingest import Progress
+from mmembed.ingest import Phase, Progress
+
+LINE_S = 10.0
+"""Between two lines, in the first minutes."""
+LATER_LINE_S = 60.0
+"""Between two lines of what takes long: a log should stay readable."""
+FIRST_MINUTES_S = 300.0
 
 
 class Bar:
-    """A progress bar with rate and remaining time, where somebody watches."""
+    """Shows progress on standard error: a bar with rate and remaining time on a terminal, and
+    lines in a log, which begin once there is something to wait for."""
 
-    def __init__(self, unit: str = "images") -> None:
+    def __init__(self, unit: str = "images", stream: TextIO | None = None) -> None:
         self._unit = unit
+        self._stream = sys.stderr if stream is None else stream
         self._bar: tqdm[None] | None = None
+        self._lines: _Lines | None = None
+        if not self._stream.isatty():
+            self._lines = _Lines(unit, self._stream)
 
     def __enter__(self) -> Bar:
         return self
@@ -25,15 +41,117 @@ class Bar:
         """What the indexing calls."""
         return self._update
 
+    @property
+    def phase(self) -> Phase:
+        """What the indexing calls before and after."""
+        return self._phase
+
     def _update(self, done: int, total: int, failed: int) -> None:
-        if self._bar is None:
-            unit = f" {self._unit}"
-            self._bar = tqdm(total=total, initial=done, unit=unit, disable=None, leave=False)
+        if self._lines is not None:
+            self._lines.update(done, total, failed)
+            return
+        if self._bar is None or self._bar.total is None:
+            self._show(
+                tqdm(
+                    total=total, initial=done, unit=f" {self._unit}", leave=False, file=self._stream
+                )
+            )
+        assert self._bar is not None
         self._bar.update(done - self._bar.n)
         if failed:
             self._bar.set_postfix_str(f"{failed} failed")
+
+    def _phase(self, what: str, count: int) -> None:
+        if self._lines is not None:
+            self._lines.phase(what, count)
+            return
+        if self._bar is None or self._bar.total is not None:
+            self._show(tqdm(total=None, bar_format="{desc}", leave=False, file=self._stream))
+        assert self._bar is not None
+        self._bar.set_description_str(_counted(what, count))
+
+    def _show(self, bar: tqdm[None]) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = bar
 
     def close(self) -> None:
         """Take the bar off the screen."""
         if self._bar is not None:
             self._bar.close()
+        if self._lines is not None:
+            self._lines.close()
+
+
+class _Lines:
+    """Writes how far it is every few seconds, from a thread: what takes long may not report."""
+
+    def __init__(self, unit: str, stream: TextIO) -> None:
+        self._unit = unit
+        self._stream = stream
+        self._started = time.monotonic()
+        self._state: tuple[int, int, int] | None = None
+        self._first: tuple[float, int] | None = None
+        """When the work began, and how much was done then."""
+        self._what = ""
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def update(self, done: int, total: int, failed: int) -> None:
+        self._first = self._first or (time.monotonic(), done)
+        self._state, self._what = (done, total, failed), ""
+        self._start()
+
+    def phase(self, what: str, count: int) -> None:
+        self._what = _counted(what, count)
+        self._start()
+
+    def close(self) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join(timeout=1)
+            self._thread = None
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, daemon=True, name="progress")
+            self._thread.start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._pause()):
+            try:
+                print(f"mmembed: {self._line()}", file=self._stream, flush=True)
+            except (OSError, ValueError):  # nobody reads it any more
+                return
+
+    def _pause(self) -> float:
+        return LINE_S if time.monotonic() - self._started < FIRST_MINUTES_S else LATER_LINE_S
+
+    def _line(self) -> str:
+        elapsed = _duration(time.monotonic() - self._started)
+        if self._what or self._state is None or self._first is None:
+            return f"{self._what} ({elapsed})"
+        done, total, failed = self._state
+        since, before = self._first
+        parts = [f"{done:,} of {total:,} {self._unit}"]
+        if done > before:
+            rate = (done - before) / max(time.monotonic() - since, 1e-3)
+            parts += [f"{rate:.1f} a second", f"{_duration((total - done) / rate)} left"]
+        elif done < total:
+            parts.append("none new yet; the model may have to be opened first")
+        if failed:
+            parts.append(f"{failed:,} failed")
+        return f"{', '.join(parts)} ({elapsed})"
+
+
+def _counted(what: str, count: int) -> str:
+    return f"{what}: {count:,}" if count else what
+
+
+def _duration(seconds: float) -> str:
+    """`95` → `1 min 35 s`."""
+    whole = round(seconds)
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole % 60} s" if minutes else f"{whole} s"

@@ -7,8 +7,9 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from mmembed.cli.reading import model_alone
 from mmembed.cli.table import plain, print_json, table
-from mmembed.collection import Classified, Collection, ImageInput
+from mmembed.collection import Classified, ImageInput
 from mmembed.config import Settings
 from mmembed.errors import InputError
 
@@ -48,7 +49,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     images += [ImageInput(f"item {item}", item=item) for item in asked.item]
     if not images:
         raise InputError("no picture was named; give files, or --item ID")
-    with Collection(settings) as collection:
+    with model_alone(settings) as collection:
         results = collection.classifier.classify(
             images,
             _labels(asked.labels),

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.options import add_collection_options
+from mmembed.cli.reading import check_exists
 from mmembed.cli.table import plain, print_json, table
 from mmembed.config import Settings
 from mmembed.errors import InputError
@@ -174,6 +175,7 @@ def _retrieval(settings: Settings, asked: argparse.Namespace) -> Measured:
 
 
 def _index(settings: Settings, asked: argparse.Namespace) -> Measured:
+    check_exists(settings)
     return measure_index(settings, k=asked.k, queries=asked.queries)
 
 

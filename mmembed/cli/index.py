@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import plain, table
@@ -20,8 +21,14 @@ Captions are taken from name.txt beside name.jpg, from files called captions or 
 (.jsonl, .csv, .tsv, .parquet) in the folders, and from --captions FILE. Their columns are
 file_name, caption or captions, and tags.
 
+Passed over are hidden files and folders, bins, thumbnail folders and other parts of systems,
+and what --exclude names. docs/indexing.md has the details.
+
   mmembed index ~/Pictures
+  mmembed index ~/Pictures --exclude private --exclude '*.gif'
   mmembed index photos --captions captions.jsonl --data ./my-collection
+
+Exit codes: 0 done; 1 some files failed, or no picture was found; 2 wrong use; 130 interrupted.
 """
 SHOWN_FAILURES = 20
 
@@ -33,11 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--captions", action="append", default=[], type=Path, metavar="FILE",
         help="manifest with captions and tags; may be repeated",
     )  # fmt: skip
+    _add_choice_of_files(parser)
     parser.add_argument(
         "--thumbnails", action=argparse.BooleanOptionalAction, default=None,
         help="make the page's thumbnails from the same decoding (default: when they are shown)",
     )  # fmt: skip
-    parser.set_defaults(settings_of=lambda parsed: {"thumbnails": parsed.thumbnails})
+    parser.set_defaults(settings_of=_settings)
     parser.add_argument(
         "--profile", action="store_true", help="say how busy each stage was, and which is the limit"
     )
@@ -46,11 +54,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_choice_of_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--exclude", action="append", metavar="PATTERN",
+        help="files and folders to pass over, such as '*.gif', private/ or 'scans/20??'; "
+        "may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--include-system", action=argparse.BooleanOptionalAction, default=None,
+        help="enter bins, thumbnail folders and other parts of systems, too",
+    )  # fmt: skip
+    parser.add_argument(
+        "--include-removed", action="store_true",
+        help="take back what `mmembed remove --keep-out` took out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rehash", action="store_true", help="read all files, also those that seem unchanged"
+    )
+
+
+def _settings(parsed: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "thumbnails": parsed.thumbnails,
+        "exclude": None if parsed.exclude is None else tuple(parsed.exclude),
+        "include_system": parsed.include_system,
+    }
+
+
 def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Index; 1 if some files failed, 130 if it was interrupted."""
+    """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
     paths = [expanded(path, "PATH") for path in asked.paths]
     with Collection(settings) as collection, Bar() as bar:
-        report = collection.index(paths, manifests=asked.captions, progress=bar.update)
+        report = collection.index(
+            paths,
+            manifests=asked.captions,
+            progress=bar.update,
+            phase=bar.phase,
+            rehash=asked.rehash,
+            include_removed=asked.include_removed,
+        )
         bar.close()
         for line in summary(report):
             print(line)
@@ -63,7 +105,9 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     if report.interrupted:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
-    return 1 if report.failures else 0
+    for line in emptiness(report):
+        print(line, file=sys.stderr)
+    return 1 if report.failures or report.kept_because_empty or not report.total else 0
 
 
 def summary(report: Report) -> list[str]:
@@ -76,7 +120,7 @@ def summary(report: Report) -> list[str]:
         (report.unchanged, "unchanged"),
         (report.touched, "with a new time and the same content"),
         (report.moved, "moved"),
-        (report.removed, "gone, and removed from the collection"),
+        (report.removed, "gone or passed over, and removed from the collection"),
         (report.recaptioned, "with other captions than before"),
         (len(report.failures), "failed"),
     ]
@@ -84,17 +128,38 @@ def summary(report: Report) -> list[str]:
     passed = [
         (report.hidden, "hidden"),
         (report.linked, "linked folders"),
+        (report.system, "parts of systems (--include-system enters them)"),
+        (report.excluded, "excluded"),
+        (report.kept_out, "taken out for good (--include-removed takes them back)"),
+        (report.collections, "data folders' own files"),
         (report.other, "other files"),
     ]
     if any(count for count, _ in passed):
         named = ", ".join(f"{count} {what}" for count, what in passed if count)
         lines.append(f"passed over: {named}")
+    return lines
+
+
+def emptiness(report: Report) -> list[str]:
+    """Where no picture was found though somebody asked for them."""
+    lines = [f"no pictures below {plain(path)}" for path in report.empty]
     if report.kept_because_empty:
         lines.append(
             "no pictures at all were found where some are known, so nothing was removed; "
-            "is a disk missing?"
+            "is a disk missing? `mmembed remove PATH` takes them out"
         )
+    elif not report.total:
+        lines.append(_hint(report))
     return lines
+
+
+def _hint(report: Report) -> str:
+    if report.system or report.excluded or report.kept_out or report.hidden:
+        return "no pictures were found: all that may hold some was passed over, as said above"
+    return (
+        "no pictures were found: files count as pictures by their ending, such as .jpg, .png, "
+        ".webp, .heic or .tif; name the folder that they lie in"
+    )
 
 
 def profile(report: Report) -> list[str]:

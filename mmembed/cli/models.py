@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import table
+from mmembed.commands import command
 from mmembed.config import Settings, expanded
 from mmembed.errors import InputError
 from mmembed.models import ENGINES, RECOMMENDED, Measured, engines_of, models_like, quantise_with
@@ -64,7 +65,7 @@ def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
         name, measured = quantise_with(settings, paths, bar.update)
         bar.close()
     _print(name, [measured])
-    compare = f"mmembed eval … --engines torch-float32 {measured.engine}"
+    compare = command("eval") + f" … --engines torch-float32 {measured.engine}"
     print(f"use it with --engine {measured.engine}; `{compare}` says what it loses")
     return 0
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.cli import service
+from mmembed.cli.reading import check_exists
 from mmembed.cli.table import print_json, table
 from mmembed.config import Settings
 from mmembed.errors import QueryError
@@ -47,6 +48,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Search and print; 0 also where nothing was found."""
     if asked.k < 1 or asked.k > settings.max_k:
         raise QueryError(f"-k {asked.k}: expected 1 to {settings.max_k}")
+    check_exists(settings)
     page, model = _of_service(settings, asked) or _of_folder(settings, asked)
     if asked.json:
         print_json(_as_json(page, model))
@@ -82,7 +84,7 @@ def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPag
 def _terms(collection: Collection, asked: argparse.Namespace) -> list[Term]:
     terms = [Term(text=asked.words)] if asked.words is not None else []
     if asked.image is not None:
-        terms.append(Term(image=collection.read_image(asked.image)))
+        terms.append(Term(image=collection.read_image(asked.image), name=str(asked.image)))
     if asked.item is not None:
         terms.append(Term(item=asked.item))
     return terms

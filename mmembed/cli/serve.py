@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.cli import service
+from mmembed.commands import PICTURES, command
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
 
@@ -76,20 +77,11 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _serve(collection: Collection, listener: socket.socket) -> None:
-    import uvicorn
-
     from mmembed.server import create_app
+    from mmembed.server.door import server_of
 
     app = create_app(collection)
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # its lines go where ours go
-        log_level="warning",
-        access_log=False,  # ours names requests, and keeps queries to itself
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-    )
-    server = uvicorn.Server(config)
+    server = server_of(app, timeout_graceful_shutdown=GRACE_S)
     opening = Opening(collection, listener, server, app.state.secret)
     opening.start()
     try:
@@ -134,6 +126,7 @@ class Opening(threading.Thread):
                 self._collection.settings, self._listener, str(known["collection"]), self._secret
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
+            self._collection.collect_leftovers()
         except Exception as error:
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
@@ -159,7 +152,7 @@ def _listen(settings: Settings) -> socket.socket:
         listener.close()
         raise InputError(
             f"{settings.host}:{settings.port}: cannot listen there ({error}); "
-            "choose another --port or --host"
+            "choose another --port or --host (under make: PORT=9000)"
         ) from error
     listener.set_inheritable(True)
     return listener
@@ -172,7 +165,7 @@ def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
     for one in collection.served.describe():
         print(f"model     {one['id']}, {one['dim']} dimensions")
     print(f"data      {settings.data}: {known['images']} images, {known['captions']} captions")
-    print(f"add more  mmembed index ~/Pictures --data {settings.data}", flush=True)
+    print(f"add more  {command('index', PICTURES, folder=settings.data)}", flush=True)
     if collection.notice:
         print(f"note      {collection.notice}", file=sys.stderr)
         print(

@@ -14,13 +14,17 @@ import os
 import re
 import stat
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
 
 from mmembed.config import Settings
-from mmembed.decode.colour import turned, upright_box, upright_srgb
-from mmembed.decode.formats import FORMATS, media_type, unidentified
+from mmembed.decode import tiff
+from mmembed.decode.colour import upright_box, upright_size, upright_srgb
+from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
+from mmembed.decode.stripping import stripped
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.types import Box, ImageFacts, Picture
 
@@ -84,12 +88,12 @@ def decode(
     except ImageError:
         raise
     except UnidentifiedImageError:
-        raise unidentified(data, name) from None
+        raise unread_variant(data, name) or unidentified(data, name) from None
     except Image.DecompressionBombError as error:
         count = re.search(r"\d+", str(error))
         raise _too_many_pixels(name, int(count[0]) if count else 0, limits) from None
     except Exception as error:  # Pillow and its plugins raise nearly everything on bad input
-        raise ImageError(name, _reason(error)) from None
+        raise unread_variant(data, name) or ImageError(name, _reason(error)) from None
 
 
 def read_file(
@@ -119,10 +123,21 @@ def read_file(
 
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        width, height = reversed(image.size) if turned(image) else image.size
-        kind = media_type(image.format or "").rpartition("/")[2]
-        return ImageFacts(width, height, kind, _bit_depth(image.mode))
+    layout = tiff.layout_of(data)
+    if layout is not None and layout.is_odd:
+        return _tiff_facts(layout)
+    for some in chain([data], stripped(data)):
+        with suppress(Exception), Image.open(io.BytesIO(some), formats=FORMATS) as image:
+            width, height = upright_size(image, image.size)
+            kind = media_type(image.format or "").rpartition("/")[2]
+            return ImageFacts(width, height, kind, _bit_depth(image.mode))
+    if layout is None:
+        raise ImageError("image", "its header cannot be read")
+    return _tiff_facts(layout)
+
+
+def _tiff_facts(layout: tiff.Layout) -> ImageFacts:
+    return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
 
 
 def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE, box: Box | None = None) -> bytes:
@@ -144,6 +159,31 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+    layout = tiff.layout_of(data)
+    if layout is not None and layout.is_odd:
+        return _decode_tiff(data, name, limits, layout)
+    try:
+        return _decode_by_pillow(data, name, limits, side)
+    except (ImageError, Image.DecompressionBombError, MemoryError):
+        raise
+    except Exception as error:
+        if layout is not None and isinstance(error, UnidentifiedImageError):
+            return _decode_tiff(data, name, limits, layout)
+        for less in stripped(data):
+            with suppress(Exception):
+                return _decode_by_pillow(less, name, limits, side)
+        raise
+
+
+def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:
+    _refuse_pixels(layout, name, limits)
+    image = tiff.load(data, layout)
+    width, height = upright_size(image, image.size)
+    upright = upright_srgb(image)
+    return Picture(upright, name, "TIFF", layout.frames, width, height, (0, 0, width, height))
+
+
+def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         size, shrunk = image.size, None
@@ -156,7 +196,7 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
             size = image.size
         else:
             _, box = shrunk
-        width, height = reversed(size) if turned(image) else size
+        width, height = upright_size(image, size)
         box, upright = upright_box(image, box), upright_srgb(image)
         return Picture(upright, name, image.format or "", _frames(image), width, height, box)
 
@@ -179,7 +219,7 @@ def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | tiff.Layout, name: str, limits: Limits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)

@@ -15,13 +15,20 @@ from mmembed.encoder.model_names import (
     resolve_model,
 )
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
-from mmembed.encoder.opening import load_encoder, loader, measure_engines, quantise
+from mmembed.encoder.opening import (
+    check_obtainable,
+    load_encoder,
+    loader,
+    measure_engines,
+    quantise,
+)
 
 __all__ = [
     "BUNDLED_FOLDER",
     "RECOMMENDED",
     "ModelChoice",
     "OpenClipEncoder",
+    "check_obtainable",
     "list_models",
     "load_encoder",
     "loader",

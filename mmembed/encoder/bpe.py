@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import ftfy
@@ -50,14 +49,14 @@ class BpeTables:
         return cls(tokenizer.encoder, merges, symbols, tokenizer.pat.pattern, special)
 
     @classmethod
-    def read(cls, path: Path) -> BpeTables:
-        """Raises OSError, ValueError, TypeError, KeyError for a file that is not one."""
-        kept = json.loads(path.read_text("utf-8"))
+    def of_json(cls, text: bytes) -> BpeTables:
+        """Raises ValueError, TypeError, KeyError for a text that is not of `as_json`."""
+        kept = json.loads(text)
         return cls(**{**kept, "merges": [(first, second) for first, second in kept["merges"]]})
 
-    def write(self, path: Path) -> None:
-        """As JSON. Raises OSError."""
-        path.write_text(json.dumps(asdict(self)), "utf-8")
+    def as_json(self) -> bytes:
+        """All that is needed to make the tokenizer again."""
+        return json.dumps(asdict(self)).encode()
 
 
 class BpeTokenizer:

@@ -6,17 +6,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.encoder import hub
 from mmembed.encoder.bpe import BpeTables
 from mmembed.encoder.facts import ModelFacts
 from mmembed.encoder.fingerprint import model_fingerprint, tower_config
 from mmembed.encoder.foreign import import_open_clip
-from mmembed.encoder.hub import from_cache_or_hub
-from mmembed.encoder.model_names import CONFIG_FILE, HUB_PREFIX, ModelFiles, locate
+from mmembed.encoder.model_names import CONFIG_FILE, ModelFiles, locate
 from mmembed.encoder.windows import Tokenizer
 from mmembed.errors import ModelError
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _CONTEXT_LENGTH = 77  # open_clip's default, in tokens
 _NEEDS_TRANSFORMERS = "needs the transformers package: pip install 'mmembed[hf]'"
-_UNREACHABLE = (
-    "cannot be fetched from the model hub; check the connection, or use --model bundled, "
-    "or copy the files from another machine and use --model local-dir:FOLDER"
-)
 
 
 @dataclass(frozen=True)
@@ -51,12 +48,14 @@ def load_model(name: str, tokenizer: Any = None) -> LoadedModel:
     files = locate(name)
     if files.folder is not None:
         return _load(open_clip, name, files, tokenizer)
-    return from_cache_or_hub(lambda: _load(open_clip, name, files, tokenizer))
+    return hub.from_cache_first(lambda: _load(open_clip, name, files, tokenizer))
 
 
 def _load(open_clip: Any, name: str, files: ModelFiles, tokenizer: Any) -> LoadedModel:
     from mmembed.engines.towers import ImageTower, ShortTextTower, Towers, WholeTextTower
 
+    if files.folder is None:
+        hub.check_obtainable(name)
     config = _read_config(open_clip, name, files)
     own = tokenizer or _load_tokenizer(open_clip, name, files, config)
     sources = _fetch_weights(open_clip, name, files)
@@ -121,8 +120,8 @@ def _read_config(open_clip: Any, name: str, files: ModelFiles) -> dict[str, Any]
     """The model_cfg: embed_dim, vision_cfg, text_cfg and more."""
     if files.folder is not None:
         path = files.folder / CONFIG_FILE
-    elif files.architecture.startswith(HUB_PREFIX):
-        repository = files.architecture.removeprefix(HUB_PREFIX)
+    elif files.architecture.startswith(hub.PREFIX):
+        repository = files.architecture.removeprefix(hub.PREFIX)
         path = Path(_fetch(name, lambda: _download(open_clip, repository, CONFIG_FILE)))
     else:
         return dict(open_clip.get_model_config(files.architecture))
@@ -155,7 +154,7 @@ def _fetch_weights(open_clip: Any, name: str, files: ModelFiles) -> tuple[Path, 
         return (Path(_fetch(name, lambda: open_clip.download_pretrained(config))),)
     if files.folder is not None:
         return tuple(sorted(path for path in files.folder.iterdir() if path.is_file()))
-    repository = files.architecture.removeprefix(HUB_PREFIX)
+    repository = files.architecture.removeprefix(hub.PREFIX)
     return (Path(_fetch(name, lambda: _download(open_clip, repository, None))),)
 
 
@@ -167,7 +166,9 @@ def _fetch(name: str, download: Callable[[], _T]) -> _T:
     try:
         return download()
     except Exception as error:  # the hub's client raises dozens of kinds
-        raise ModelError(f"{name}: {_UNREACHABLE} ({_line(error)})") from error
+        raise ModelError(
+            f"{name}: cannot be fetched from the model hub ({_line(error)}); {hub.UNREACHABLE}"
+        ) from error
 
 
 def _load_weights(open_clip: Any, name: str, files: ModelFiles) -> Any:
@@ -204,5 +205,5 @@ def _height_width(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _line(error: Exception) -> str:
-    """An error's first lines, shortened: open_clip quotes whole lists of tensors."""
-    return " ".join(str(error).split())[:240] or type(error).__name__
+    """An error's first words, shortened: open_clip quotes whole lists of tensors."""
+    return shorten(str(error), 240, placeholder=" …") or type(error).__name__

@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import difflib
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.config import expanded
+from mmembed.encoder import hub
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.errors import ModelError
 
 RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
 BUNDLED_FOLDER = Path(__file__).parent.parent / "bundled"
 CONFIG_FILE = "open_clip_config.json"
-HUB_PATIENCE = 3.0  # seconds until `auto` takes the hub for unreachable
 
 _LOCAL = "local-dir:"
-HUB_PREFIX = "hf-hub:"
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 _SEE_LIST = "`mmembed models` lists all"
 
@@ -62,17 +60,11 @@ def resolve_model(name: str) -> ModelChoice:
     three seconds, else `bundled`; any other name stands for itself."""
     if name != "auto":
         return ModelChoice(name, f"{name} was asked for")
-    from huggingface_hub import constants, try_to_load_from_cache
-
-    repository, files = _hub_files(RECOMMENDED)
-    if any(isinstance(try_to_load_from_cache(repository, f), str) for f in files):
+    if hub.is_downloaded(RECOMMENDED):
         return ModelChoice(RECOMMENDED, f"{RECOMMENDED} is recommended and already downloaded")
-    if constants.HF_HUB_OFFLINE:
-        reason = "HF_HUB_OFFLINE is set"
-    elif _hub_answers(repository, files[0]):
+    _, reason = hub.ask_for(RECOMMENDED)
+    if reason is None:
         return ModelChoice(RECOMMENDED, f"{RECOMMENDED} is recommended and can be downloaded")
-    else:
-        reason = f"the model hub did not answer within {HUB_PATIENCE:g} s"
     lost = f"{RECOMMENDED} is not downloaded and {reason}"
     return ModelChoice("bundled", f"{lost}: using the small bundled model, which finds much less")
 
@@ -91,8 +83,8 @@ def locate(name: str) -> ModelFiles:
         return _locate_folder("bundled", BUNDLED_FOLDER)
     if name.startswith(_LOCAL):
         return _locate_folder(name, expanded(Path(name.removeprefix(_LOCAL)), name))
-    if name.startswith(HUB_PREFIX):
-        if name.removeprefix(HUB_PREFIX).count("/") != 1:
+    if name.startswith(hub.PREFIX):
+        if name.removeprefix(hub.PREFIX).count("/") != 1:
             raise ModelError(f"{name}: write hf-hub:organisation/name")
         return ModelFiles(name)
     return _locate_pretrained(name)
@@ -126,33 +118,5 @@ def _unknown(name: str, known: list[tuple[str, str]]) -> str:
     close = [key for key in full if key.startswith(f"{asked}/")][:4]
     close = close or difflib.get_close_matches(asked, full, n=4, cutoff=0.5)
     meant = f"did you mean {', '.join(full[key] for key in close)}? " if close else ""
-    hub = f"a model on the hub is written hf-hub:{name}; " if name.count("/") == 1 else ""
-    return f"{name}: unknown model; {meant}{hub}{_SEE_LIST}"
-
-
-def _hub_files(name: str) -> tuple[str, tuple[str, ...]]:
-    """The hub repository of an architecture/pretrained name, and what its weights may be called."""
-    open_clip = import_open_clip()
-    address = str(open_clip.get_pretrained_cfg(*name.split("/"))["hf_hub"])
-    repository, _, file = address.rpartition("/")
-    weights = (open_clip.constants.HF_SAFE_WEIGHTS_NAME, open_clip.constants.HF_WEIGHTS_NAME)
-    return repository, (file,) if file else weights
-
-
-def _hub_answers(repository: str, file: str) -> bool:
-    """Asked on a thread of its own, because looking up a name can outlast any time limit."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
-
-    answers: list[bool] = []
-
-    def ask() -> None:
-        try:
-            get_hf_file_metadata(hf_hub_url(repository, file), timeout=HUB_PATIENCE)
-            answers.append(True)
-        except Exception:  # no network, no such host, refused, proxy …: all mean «not reachable»
-            answers.append(False)
-
-    thread = threading.Thread(target=ask, name="mmembed-hub", daemon=True)
-    thread.start()
-    thread.join(HUB_PATIENCE)
-    return bool(answers and answers[0])
+    written = f"a model on the hub is written hf-hub:{name}; " if name.count("/") == 1 else ""
+    return f"{name}: unknown model; {meant}{written}{_SEE_LIST}"

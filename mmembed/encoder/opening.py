@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.config import Settings, expanded
+from mmembed.encoder import hub
 from mmembed.encoder.foreign import import_open_clip
-from mmembed.encoder.model_names import resolve_model
+from mmembed.encoder.model_names import locate, resolve_model
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
@@ -50,11 +51,22 @@ def load_encoder(
     keep_libraries_within(cache)
     name = resolve_model(name).name
     device = device or _device_for(engine)
-    encoder = None
-    if tokenizer is None:
-        prepared = Prepared.find(cache, name, device)
-        encoder = prepared.encoder(engine) if prepared else None
-    encoder = encoder or _loaded(name, engine, device, tokenizer, cache)
+    encoder = _prepared(name, engine, device, cache) if tokenizer is None else None
+    return encoder or _tried(_loaded(name, engine, device, tokenizer, cache))
+
+
+def _prepared(name: str, engine: str, device: str, cache: Path) -> OpenClipEncoder | None:
+    """The model as it was prepared before; None where it was not, or cannot be used any more."""
+    prepared = Prepared.find(cache, name, device)
+    encoder = prepared.encoder(engine) if prepared else None
+    try:
+        return encoder and _tried(encoder)
+    except Exception as error:  # what it was compiled by may raise anything
+        log.warning("%s: as it was prepared it fails (%s); preparing it again", name, error)
+        return None
+
+
+def _tried(encoder: OpenClipEncoder) -> OpenClipEncoder:
     encoder.embed_texts(["a photo"])
     encoder.embed_preprocessed(encoder.blank_pixels())
     return encoder
@@ -64,6 +76,15 @@ def loader(settings: Settings) -> Callable[[str], OpenClipEncoder]:
     """`load_encoder` with the engine and the cache of the settings. Raises InputError for an
     unknown engine."""
     return partial(load_encoder, engine=check_name(settings.engine), cache=settings.cache)
+
+
+def check_obtainable(name: str, cache: Path) -> None:
+    """Raises ModelError where a model is unknown, or was not downloaded and cannot be: before
+    anything is made for it. `auto` finds a model that can be had."""
+    if name == "auto" or Prepared.find(cache.expanduser(), name):
+        return
+    if locate(name).folder is None:
+        hub.check_obtainable(name)
 
 
 def measure_engines(name: str, cache: Path) -> list[Measured]:

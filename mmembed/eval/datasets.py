@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmembed.errors import InputError, ManifestError
 from mmembed.ingest import Scan, make_plan, manifests, scan
-from mmembed.ingest.plan import text_of
+from mmembed.ingest.failing import text_of
 from mmembed.types import Failure
 
 

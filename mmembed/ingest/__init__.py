@@ -1,27 +1,41 @@
 """Folders of images → the catalog; resumable at any moment.
 
-scan → manifests → plan → pipeline (preparing → embedding → commit)
+passing → scan → (lines → rows → manifests, sidecars → saying) → plan
+                → pipeline (preparing → embedding → committing, describing)
 
-flow carries inputs through threads and model; captions embeds texts; thumbnailing keeps thumbnails;
-profile tells which stage is the limit.
+flow carries inputs through threads and model, and has one bad input fail alone; captions embeds
+texts; thumbnailing keeps thumbnails; failing says what is told of a failure; profile tells which
+stage is the limit. removing takes pictures out by path.
 """
 
-from mmembed.ingest.pipeline import Pipeline, Progress
-from mmembed.ingest.plan import Plan, make_plan
+from mmembed.ingest.passing import Passing, patterns_of
+from mmembed.ingest.pipeline import Pipeline
+from mmembed.ingest.plan import Plan, Rules, make_plan
 from mmembed.ingest.profile import StageTime, limit
-from mmembed.ingest.report import Report
+from mmembed.ingest.removing import Removed, moved_away, remove_below, those_below
+from mmembed.ingest.report import Phase, Progress, Report
 from mmembed.ingest.scan import Scan, scan
+from mmembed.ingest.texts import TextLimits
 from mmembed.ingest.thumbnailing import keep_thumbnail
 
 __all__ = [
+    "Passing",
+    "Phase",
     "Pipeline",
     "Plan",
     "Progress",
+    "Removed",
     "Report",
+    "Rules",
     "Scan",
     "StageTime",
+    "TextLimits",
     "keep_thumbnail",
     "limit",
     "make_plan",
+    "moved_away",
+    "patterns_of",
+    "remove_below",
     "scan",
+    "those_below",
 ]

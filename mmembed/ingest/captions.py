@@ -8,8 +8,11 @@ import numpy as np
 
 from mmembed.catalog import CaptionEntry, Catalog
 from mmembed.errors import InputError
-from mmembed.ingest.flow import embed_each
+from mmembed.ingest.flow import Row, embed_each
 from mmembed.types import Encoder
+
+TEXTS_AT_ONCE = 64
+"""What the model gets in one go: a picture may have a thousand captions."""
 
 
 def embed_captions(
@@ -22,8 +25,7 @@ def embed_captions(
     hashes = {text: entry.sha256 for text, entry in entries.items()}
     stored = catalog.embeddings_of("caption", list(hashes.values()))
     new = [text for text in entries if hashes[text] not in stored]
-    rows = embed_each(new, load().embed_texts) if new else []
-    vectors = dict(zip(new, rows, strict=True))
+    vectors = dict(zip(new, _rows(new, load), strict=True))
     for text in list(entries):
         row = vectors[text] if text in vectors else stored[hashes[text]].astype(np.float32)
         if isinstance(row, Exception):
@@ -32,6 +34,15 @@ def embed_captions(
         else:
             entries[text] = CaptionEntry(text, row)
     return entries, errors
+
+
+def _rows(texts: Sequence[str], load: Callable[[], Encoder]) -> list[Row | Exception]:
+    if not texts:
+        return []
+    embed = load().embed_texts
+    starts = range(0, len(texts), TEXTS_AT_ONCE)
+    parts = [embed_each(texts[start : start + TEXTS_AT_ONCE], embed) for start in starts]
+    return [row for part in parts for row in part]
 
 
 def _is_text(text: str) -> bool:

@@ -9,8 +9,9 @@ import numpy as np
 
 from mmembed.catalog import Catalog, ImageEntry
 from mmembed.ingest.captions import embed_captions
-from mmembed.ingest.flow import Row, embed_each
-from mmembed.ingest.preparing import Prepared, failure_of
+from mmembed.ingest.failing import failure_of
+from mmembed.ingest.flow import Row, each_where_needed, embed_each
+from mmembed.ingest.preparing import Prepared
 from mmembed.ingest.profile import Profile
 from mmembed.types import Encoder, Failure
 
@@ -39,27 +40,39 @@ class EmbeddingStage:
     """By content, what the last group gave: it may not be in the catalog yet."""
 
     def __call__(self, group: Sequence[Prepared], failures: list[Failure], files: int) -> Embedded:
-        """Entries with their embeddings; a content that comes twice is embedded once."""
+        """Entries with their embeddings; a content that comes twice is embedded once. Where a
+        group as a whole will not do, each file is embedded alone."""
+        done = Embedded(files, [], failures, 0)
         with self.profile.stage("embed"):
-            new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
-            vectors = self._known(list(new))
-            pending = [one for sha256, one in reversed(new.items()) if sha256 not in vectors]
-            errors: dict[str, Exception] = {}
-            self._last = {}
-            for one, row in zip(pending, self._rows(pending), strict=True):
-                if isinstance(row, Exception):
-                    errors[one.entry.sha256] = row
-                else:
-                    self._last[one.entry.sha256] = row
-            vectors |= self._last
-            failures += _failures(group, errors)
-            entries = [
-                replace(one.entry, embedding=vectors.get(one.entry.sha256, one.entry.embedding))
-                for one in group
-                if one.entry.sha256 not in errors
-            ]
-            described = self._with_captions(entries, failures)
-            return Embedded(files, described, failures, len(pending) - len(errors))
+            _, failed = each_where_needed(
+                lambda some: self._embed(some, done), group, lambda one: one.source.path
+            )
+        done.failures += failed
+        return done
+
+    def _embed(self, group: Sequence[Prepared], done: Embedded) -> None:
+        """Add what becomes of files to the group."""
+        new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
+        vectors = self._known(list(new))
+        pending = [one for sha256, one in reversed(new.items()) if sha256 not in vectors]
+        errors: dict[str, Exception] = {}
+        fresh: dict[str, Row] = {}
+        for one, row in zip(pending, self._rows(pending), strict=True):
+            if isinstance(row, Exception):
+                errors[one.entry.sha256] = row
+            else:
+                fresh[one.entry.sha256] = row
+        vectors |= fresh
+        entries = [
+            replace(one.entry, embedding=vectors.get(one.entry.sha256, one.entry.embedding))
+            for one in group
+            if one.entry.sha256 not in errors
+        ]
+        described, unsaid = self._with_captions(entries)
+        self._last = fresh
+        done.entries += described
+        done.failures += _failures(group, errors) + unsaid
+        done.new += len(fresh)
 
     def _known(self, contents: list[str]) -> dict[str, Row]:
         """What has become known of contents since they were prepared."""
@@ -80,21 +93,24 @@ class EmbeddingStage:
         return rows
 
     def _with_captions(
-        self, entries: Sequence[ImageEntry], failures: list[Failure]
-    ) -> list[ImageEntry]:
+        self, entries: Sequence[ImageEntry]
+    ) -> tuple[list[ImageEntry], list[Failure]]:
         texts = [caption.text for entry in entries for caption in entry.captions]
         embedded, errors = embed_captions(self.catalog, self.load, texts)
-        for entry in entries:
-            failures += [
-                failure_of(entry.path, errors[c.text]) for c in entry.captions if c.text in errors
-            ]
-        return [
+        failures = [
+            failure_of(entry.path, errors[caption.text])
+            for entry in entries
+            for caption in entry.captions
+            if caption.text in errors
+        ]
+        described = [
             replace(
                 entry,
                 captions=tuple(embedded[c.text] for c in entry.captions if c.text in embedded),
             )
             for entry in entries
         ]
+        return described, failures
 
 
 def _failures(group: Sequence[Prepared], errors: dict[str, Exception]) -> list[Failure]:

@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.errors import ModelError, Overloaded, StoreError
-from mmembed.types import Embeddings
+from mmembed.errors import ModelError, Overloaded
+from mmembed.ingest.failing import ends_all, failure_of
+from mmembed.types import Embeddings, Failure
 
 PATIENCE = 120
 """How often an indexing asks again where the model is busy with others' requests."""
@@ -56,27 +57,49 @@ def grouped(results: Iterable[In], size: int, seconds: float) -> Iterator[list[I
 def embed_each(
     inputs: Sequence[In], embed: Callable[[Sequence[In]], Embeddings]
 ) -> list[Row | Exception]:
-    """A row per input, or why there is none. Raises StoreError, Overloaded."""
+    """A row per input, or why there is none. Raises what is no fault of an input."""
     if not inputs:
         return []
     try:
-        rows = _patiently(embed, inputs)
-    except (StoreError, Overloaded):
-        raise
-    except Exception as error:  # a model may raise anything on one strange input
+        rows = patiently(lambda: embed(inputs))
+    except BaseException as error:  # a model may raise anything on one strange input
+        if ends_all(error):
+            raise
         if len(inputs) == 1:
-            return [error]
+            return [error if isinstance(error, Exception) else ModelError(f"the model: {error}")]
         return [result for one in inputs for result in embed_each([one], embed)]
     return [row if _sound(row) else ModelError("the model gave no finite vector") for row in rows]
 
 
-def _patiently(embed: Callable[[Sequence[In]], Embeddings], inputs: Sequence[In]) -> Embeddings:
+def each_where_needed(
+    work: Callable[[Sequence[In]], object], batch: Sequence[In], name_of: Callable[[In], str]
+) -> tuple[list[In], list[Failure]]:
+    """Do some work with a batch, or with each of it where the batch as a whole will not do;
+    returns those that it was done with, and why not with the others. Raises what is no fault
+    of one of them."""
+    if not batch:
+        return [], []
+    try:
+        work(batch)
+        return list(batch), []
+    except BaseException as error:
+        if ends_all(error):
+            raise
+        if len(batch) == 1:
+            return [], [failure_of(name_of(batch[0]), error)]
+    parts = [each_where_needed(work, [one], name_of) for one in batch]
+    return [one for done, _ in parts for one in done], [one for _, bad in parts for one in bad]
+
+
+def patiently(work: Callable[[], Out]) -> Out:
+    """What some work gives, which is tried again as long as others are in its way. Raises
+    Overloaded."""
     for _ in range(PATIENCE):
         try:
-            return embed(inputs)
+            return work()
         except Overloaded as error:
             time.sleep(error.retry_after)
-    return embed(inputs)
+    return work()
 
 
 def _sound(row: Row) -> bool:

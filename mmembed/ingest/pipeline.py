@@ -6,6 +6,7 @@ run goes on from there.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,25 +14,25 @@ from dataclasses import dataclass
 
 from mmembed.catalog import CaptionEntry, Catalog, Known
 from mmembed.decode import Limits
+from mmembed.failing import error_of
 from mmembed.ingest.captions import embed_captions
+from mmembed.ingest.committing import Committing
+from mmembed.ingest.describing import Describing
 from mmembed.ingest.embedding import EmbeddingStage
 from mmembed.ingest.flow import grouped, ordered
-from mmembed.ingest.plan import Plan, Source
-from mmembed.ingest.preparing import Prepared, Preparer, failure_of
+from mmembed.ingest.plan import Plan
+from mmembed.ingest.preparing import Prepared, Preparer
 from mmembed.ingest.profile import Profile
-from mmembed.ingest.report import Report
+from mmembed.ingest.report import Progress, Report
 from mmembed.types import Encoder, Failure
+
+log = logging.getLogger(__name__)
 
 COMMIT_IMAGES = 64
 """Images in one transaction at the most."""
 AHEAD = 2
 """Groups that may be embedded and not yet committed: what a kill loses, at the most."""
 COMMIT_SECONDS = 5.0
-RECAPTION_IMAGES = 256
-"""Images in one transaction where only what is said of them has changed."""
-
-Progress = Callable[[int, int, int], None]
-"""Called with how many files are done, how many there are, and how many have failed."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,12 @@ class Pipeline:
             failures=list(plan.failures),
         )
         try:
-            self._index(plan, known, report, progress)
-            self._recaption(plan, known, report)
+            Committing(self.catalog).mark(plan.marks)
+            self._index(plan, known, report, _unfailing(progress))
+            if plan.moved_out:
+                self.catalog.keep_out(plan.moved_out)
+            ids = {source.path: known[source.path].id for source in plan.unchanged}
+            Describing(self.catalog, self.load).run(plan.unchanged, ids, report)
             report.removed = self.catalog.remove([item.id for item in plan.gone.values()])
             self.catalog.forget_failures(
                 lambda path: plan.scan.covers(path) and path not in plan.scan.files
@@ -81,6 +86,7 @@ class Pipeline:
         profile = Profile(self.threads)
         prepare = Preparer(self.catalog, self.load, self.limits, profile, self.thumbnails)
         embed = EmbeddingStage(self.catalog, self.load, self.batch, profile)
+        committing = Committing(self.catalog)
         decoders = ThreadPoolExecutor(self.threads, "decode")
         embedders = ThreadPoolExecutor(1, "embed")
         started = time.monotonic()
@@ -92,9 +98,10 @@ class Pipeline:
             )
             for group in ordered(embedders, lambda parts: embed(*parts), groups, window=AHEAD):
                 with profile.stage("commit"):
-                    self.catalog.write(group.entries, group.failures)
-                report.embedded += group.new
-                report.copies += len(group.entries) - group.new
+                    committing.write(group)
+                embedded = min(group.new, len(group.entries))
+                report.embedded += embedded
+                report.copies += len(group.entries) - embedded
                 report.failures += group.failures
                 done += group.files
                 progress(done, report.total, len(report.failures))
@@ -113,30 +120,19 @@ class Pipeline:
         """What of a group is to be embedded, what failed, and how many files it holds."""
         failures = [one for one in group if isinstance(one, Failure)]
         ready = [one for one in group if isinstance(one, Prepared)]
-        return self._without_moved(ready, plan, known, report), failures, len(group)
-
-    def _without_moved(
-        self, group: Sequence[Prepared], plan: Plan, known: dict[str, Known], report: Report
-    ) -> list[Prepared]:
-        """Take note of files whose content is known and only whose time or place is new;
-        returns the others."""
-        moves, others = [], []
-        for one in group:
-            path, entry = one.source.path, one.entry
-            same = known.get(path)
-            if same is not None and same.sha256 == entry.sha256:
-                report.touched += 1
-            elif same is None and (same := plan.take_gone(entry.sha256)):
-                report.moved += 1
-                known[path] = same
+        others, moves = [], []
+        for one in ready:
+            path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
+            same = _known_before(one, plan, known, report)
+            if same is not None:
+                moves.append((same.id, path, stat.mtime_ns, stat.mark))
+                plan.unchanged.append(one.source)
+            elif path not in known and sha256 in plan.kept_out:
+                plan.moved_out[path] = sha256
             else:
                 others.append(one)
-                continue
-            moves.append((same.id, path, entry.mtime_ns))
-            plan.unchanged.append(one.source)
-        if moves:
-            self.catalog.move(moves)
-        return others
+        failures += Committing(self.catalog).move(moves)
+        return others, failures, len(group)
 
     # -- captions --------------------------------------------------------------------
 
@@ -144,38 +140,42 @@ class Pipeline:
         """Distinct captions with their embeddings. Raises InputError for what is no text, and
         what the model raises."""
         embedded, errors = embed_captions(self.catalog, self.load, texts)
-        for error in errors.values():
-            raise error
+        for text, error in errors.items():
+            raise error_of(f"captions[{list(texts).index(text)}]", error)
         return list(embedded.values())
 
-    def _recaption(self, plan: Plan, known: dict[str, Known], report: Report) -> None:
-        """Bring captions and tags of unchanged images up to what is said of them now."""
-        said = [(known[s.path].id, s) for s in plan.unchanged if s.captions or s.tags]
-        for start in range(0, len(said), RECAPTION_IMAGES):
-            self._recaption_some(said[start : start + RECAPTION_IMAGES], report)
 
-    def _recaption_some(self, said: Sequence[tuple[int, Source]], report: Report) -> None:
-        ids = [item_id for item_id, _ in said]
-        captions, tags = self.catalog.captions_of(ids), self.catalog.tags_of(ids)
-        other = {
-            item_id: source.captions
-            for item_id, source in said
-            if source.captions and list(source.captions) != captions.get(item_id)
-        }
-        embedded, errors = embed_captions(
-            self.catalog, self.load, [text for texts in other.values() for text in texts]
-        )
-        words = [
-            (item_id, [embedded[t] for t in other.get(item_id, ()) if t in embedded], source.tags)
-            for item_id, source in said
-            if item_id in other or not tags.get(item_id, set()).issuperset(source.tags)
-        ]
-        if words:
-            self.catalog.set_words(words)
-        report.recaptioned += len(other)
-        report.failures += [
-            failure_of(source.path, errors[text])
-            for item_id, source in said
-            for text in other.get(item_id, ())
-            if text in errors
-        ]
+def _known_before(
+    one: Prepared, plan: Plan, known: dict[str, Known], report: Report
+) -> Known | None:
+    """Take note of a file whose content is known and only whose time or place is new; None for
+    another."""
+    path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
+    same = known.get(path)
+    if same is not None:
+        if same.sha256 != sha256:
+            return None
+        as_it_was = (same.bytes, same.mtime_ns, same.mark) == stat
+        report.unchanged += as_it_was
+        report.touched += not as_it_was
+    elif same := plan.take_gone(sha256):
+        report.moved += 1
+        known[path] = same
+    return same
+
+
+def _unfailing(progress: Progress) -> Progress:
+    """Progress that is told as long as telling it works: an indexing does not end for it."""
+    broken = False
+
+    def tell(done: int, total: int, failed: int) -> None:
+        nonlocal broken
+        if broken:
+            return
+        try:
+            progress(done, total, failed)
+        except Exception:
+            broken = True
+            log.exception("the progress cannot be shown")
+
+    return tell

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmembed.catalog import Known
-from mmembed.errors import ManifestError
-from mmembed.ingest.manifests import Words, read_manifest, read_sidecar
+from mmembed.catalog import Known, Mark, Reading
+from mmembed.ingest.failing import failure_of, text_of
+from mmembed.ingest.saying import Sayings
 from mmembed.ingest.scan import FileStat, Scan
+from mmembed.ingest.texts import TextLimits
 from mmembed.types import Failure
 
 
@@ -20,8 +21,12 @@ class Source:
 
     path: str
     stat: FileStat
-    captions: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
+    reading: Reading
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """What files say of it."""
+        return tuple(self.reading.words.captions)
 
 
 @dataclass
@@ -30,15 +35,21 @@ class Plan:
 
     scan: Scan
     work: list[Source] = field(default_factory=list)
-    """Files that are new, or whose size or time changed."""
+    """Files that are new, or that changed, or that are to be read again."""
     unchanged: list[Source] = field(default_factory=list)
     """Files as they are known; only what is said of them may differ."""
+    marks: list[tuple[int, Mark]] = field(default_factory=list)
+    """What is new of files that are unchanged, by id of the image."""
     gone: dict[str, Known] = field(default_factory=dict)
     """Known files that the scan should have met and did not."""
     failures: list[Failure] = field(default_factory=list)
     kept_because_empty: bool = False
     """Nothing at all was found below some path where images are known: an unmounted disk,
     perhaps."""
+    kept_out: dict[str, str] = field(default_factory=dict)
+    """Paths by content of files that were taken out for good and are no longer where they were."""
+    moved_out: dict[str, str] = field(default_factory=dict)
+    """Contents by path of those of them that were found elsewhere."""
     _gone_contents: dict[str, list[str]] | None = None
 
     def take_gone(self, sha256: str) -> Known | None:
@@ -51,61 +62,62 @@ class Plan:
         return self.gone.pop(paths.pop()) if paths else None
 
 
-def make_plan(scan: Scan, known: Mapping[str, Known], manifests: Sequence[Path]) -> Plan:
-    """Compare files with the catalog by size and modification time.
+@dataclass(frozen=True)
+class Rules:
+    """How files are compared with the catalog."""
 
-    Raises ManifestError for a manifest that was asked for; one that the scan came across
-    and that cannot be read is a failure among others.
+    limits: TextLimits = field(default_factory=TextLimits)
+    rehash: bool = False
+    """Whether to read all files again."""
+
+
+def make_plan(
+    scan: Scan,
+    known: Mapping[str, Known],
+    manifests: Sequence[Path],
+    rules: Rules = Rules(),
+) -> Plan:
+    """Compare files with the catalog by size, modification time and mark.
+
+    Raises ManifestError for a manifest that was asked for and cannot be read at all; one that
+    the scan came across is a failure among others, and so is a row that cannot be used.
     """
     plan = Plan(scan, failures=list(scan.failures))
-    words = _all_words(scan, manifests, plan)
+    sayings = Sayings(scan, manifests, rules.limits, plan.failures)
     for path, stat in scan.files.items():
-        source = _source(path, stat, words.pop(path, None), plan)
+        try:
+            reading = sayings.of(path)
+        except Exception as error:  # whatever lies beside a picture, it is indexed
+            plan.failures.append(failure_of(path, error))
+            reading = sayings.nothing
+        source = Source(path, stat, reading)
         same = known.get(path)
-        if same and (same.bytes, same.mtime_ns) == (stat.bytes, stat.mtime_ns):
-            plan.unchanged.append(source)
-        else:
+        if same is None or rules.rehash or is_changed(same, stat):
             plan.work.append(source)
+            continue
+        plan.unchanged.append(source)
+        if same.mark != stat.mark:
+            plan.marks.append((same.id, stat.mark))
     gone, plan.kept_because_empty = scan.missing(known)
     plan.gone = {path: known[path] for path in gone}
-    for path, left in words.items():
+    for path, where in sayings.left():
         # One that exists outside the scanned folders is merely not of this indexing.
         if scan.covers(path) or not os.path.lexists(path):
             name = text_of(path)
-            reason = f"{name}: no such image, though {text_of(left.where)} names it"
+            reason = f"{name}: no such image, though {text_of(where)} names it"
             plan.failures.append(Failure(name, "ManifestError", reason))
     return plan
 
 
-def text_of(path: str) -> str:
-    """A path that a manifest may have misspelt, as text that can be printed."""
-    return path.encode("utf-8", "backslashreplace").decode()
+def is_changed(known: Known, stat: FileStat) -> bool:
+    """Whether a file may have another content than when it was indexed.
 
-
-def _all_words(scan: Scan, manifests: Sequence[Path], plan: Plan) -> dict[str, Words]:
-    merged: dict[str, Words] = {}
-    asked = {path.absolute() for path in manifests}
-    for path in [*manifests, *(p for p in scan.manifests if p not in asked)]:
-        try:
-            found = read_manifest(path)
-        except ManifestError as error:
-            if path in manifests:
-                raise
-            name = text_of(str(path))
-            plan.failures.append(Failure(name, "ManifestError", text_of(str(error))))
-            continue
-        for image, words in found.items():
-            into = merged.setdefault(image, words)
-            into.captions.update(words.captions)
-            into.tags.update(words.tags)
-    return merged
-
-
-def _source(path: str, stat: FileStat, words: Words | None, plan: Plan) -> Source:
-    try:
-        sidecar = read_sidecar(path)
-    except ManifestError as error:
-        plan.failures.append(Failure(path, "ManifestError", str(error)))
-        sidecar = ()
-    captions = dict.fromkeys(sidecar) | (words.captions if words else {})
-    return Source(path, stat, tuple(captions), tuple(words.tags) if words else ())
+    Programs can set the modification time, but not the time of the last change of a file's
+    state. Its inode tells where the device is the same: network disks number files anew.
+    """
+    if (known.bytes, known.mtime_ns) != (stat.bytes, stat.mtime_ns):
+        return True
+    if known.mark is None:
+        return False
+    device, inode, changed = known.mark
+    return changed != stat.mark[2] or (device == stat.mark[0] and inode != stat.mark[1])

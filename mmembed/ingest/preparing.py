@@ -10,7 +10,8 @@ import numpy as np
 
 from mmembed.catalog import CaptionEntry, Catalog, ImageEntry
 from mmembed.decode import Limits, decode, read_file
-from mmembed.errors import ImageError
+from mmembed.ingest.failing import ends_all, failure_of
+from mmembed.ingest.flow import patiently
 from mmembed.ingest.plan import Source
 from mmembed.ingest.profile import Profile
 from mmembed.ingest.thumbnailing import keep_thumbnail
@@ -39,29 +40,44 @@ class Preparer:
     """Whether to keep thumbnails of what is decoded."""
 
     def __call__(self, source: Source) -> Prepared | Failure:
-        """Read, hash, decode and preprocess one file."""
+        """Read, hash, decode and preprocess one file. Raises what is no fault of the file: that
+        the catalog cannot be read, or the model not be loaded."""
         try:
-            with self.profile.stage("read"):
-                data = read_file(source.path, limits=self.limits)
-                entry = _entry(source, hashlib.sha256(data).hexdigest())
-                copy = self._copy(entry)
-            if copy is not None:
-                return Prepared(source, copy, None)
-            return self._decoded(source, entry, data)
-        except ImageError as error:
-            return Failure(source.path, type(error).__name__, str(error))
-
-    def _decoded(self, source: Source, entry: ImageEntry, data: bytes) -> Prepared | Failure:
+            entry, data = self._read(source)
+        except BaseException as error:
+            return self._failed(source, error)
+        if data is None:
+            return Prepared(source, entry, None)
         encoder = self.load()
+        try:
+            return self._decoded(source, entry, data, encoder)
+        except BaseException as error:  # decoders and models raise anything on strange input
+            return self._failed(source, error)
+
+    def _failed(self, source: Source, error: BaseException) -> Failure:
+        if ends_all(error):
+            raise error
+        return failure_of(source.path, error)
+
+    def _read(self, source: Source) -> tuple[ImageEntry, bytes | None]:
+        """The entry, and the file's bytes where its content is new."""
+        with self.profile.stage("read"):
+            data = read_file(source.path, limits=self.limits)
+            entry = _entry(source, hashlib.sha256(data).hexdigest())
+            copy = self._copy(entry)
+        return (entry, data) if copy is None else (copy, None)
+
+    def _decoded(
+        self, source: Source, entry: ImageEntry, data: bytes, encoder: Encoder
+    ) -> Prepared:
         with self.profile.stage("decode"):
             side = encoder.decode_side
-            picture = decode(data, name=source.path, limits=self.limits, side=side)
+            picture = patiently(
+                lambda: decode(data, name=source.path, limits=self.limits, side=side)
+            )
         entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
-        try:
-            with self.profile.stage("preprocess"):
-                pixels = encoder.preprocess(picture.image, picture.box)
-        except Exception as error:  # a model's preprocessing may raise anything
-            return failure_of(source.path, error)
+        with self.profile.stage("preprocess"):
+            pixels = encoder.preprocess(picture.image, picture.box)
         if self.thumbnails:
             with self.profile.stage("thumbnail"):
                 keep_thumbnail(self.catalog.folder, entry.sha256, picture)
@@ -93,10 +109,6 @@ def _entry(source: Source, sha256: str) -> ImageEntry:
         format="",
         mtime_ns=source.stat.mtime_ns,
         captions=tuple(CaptionEntry(text, None) for text in source.captions),
-        tags=source.tags,
+        reading=source.reading,
+        mark=source.stat.mark,
     )
-
-
-def failure_of(path: str, error: Exception) -> Failure:
-    """What is told of a file that failed for a reason of its own."""
-    return Failure(path, type(error).__name__, f"{path}: {error}")

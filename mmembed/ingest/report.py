@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mmembed.ingest.plan import Plan
 from mmembed.ingest.profile import StageTime
 from mmembed.types import Failure
+
+Progress = Callable[[int, int, int], None]
+"""Called with how many files are done, how many there are, and how many have failed."""
+Phase = Callable[[str, int], None]
+"""Called with what is at work besides the pictures, and with how many it has found so far."""
 
 
 @dataclass
@@ -25,9 +32,27 @@ class Report:
     hidden: int = 0
     linked: int = 0
     other: int = 0
+    system: int = 0
+    """Folders of systems and programs."""
+    excluded: int = 0
+    """Files and folders."""
+    kept_out: int = 0
+    """Files and folders that were taken out for good."""
+    collections: int = 0
+    """Data folders, whose own files were passed over."""
+    empty: list[str] = field(default_factory=list)
+    """The paths below which there was no picture."""
     kept_because_empty: bool = False
     interrupted: bool = False
     seconds: float = 0.0
     failures: list[Failure] = field(default_factory=list)
     stages: list[StageTime] = field(default_factory=list)
     """How long each stage was busy with the files that were new or changed."""
+
+    def note(self, plan: Plan) -> None:
+        """Take over what was passed over."""
+        found = plan.scan
+        self.hidden, self.linked, self.other = found.hidden, found.linked, found.other
+        self.system, self.excluded = found.system, found.excluded
+        self.collections, self.empty = found.collections, found.empty()
+        self.kept_out = found.kept_out + len(plan.moved_out)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
-from mmembed.catalog import FILE_NAME
+from mmembed.catalog import FILE_NAME, Mark, signed, storable
 from mmembed.decode import printable
-from mmembed.errors import InputError
+from mmembed.errors import ImageError, InputError
+from mmembed.ingest.failing import failure_of
+from mmembed.ingest.passing import NO_MEDIA, Passing
 from mmembed.types import Failure
 
 SUFFIXES = frozenset(
@@ -31,12 +35,17 @@ MANIFESTS = frozenset(
 """Files that are taken for caption manifests wherever a scan meets them."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileStat:
-    """Size and time of a file, by which it counts as unchanged."""
+OWN_PARTS = frozenset({"thumbnails", "originals"})
+"""Folders of a collection that hold pictures in folders of two hexadecimal digits."""
+_TWO_DIGITS = re.compile("[0-9a-f]{2}")
+
+
+class FileStat(NamedTuple):
+    """What tells a changed file from one that is as it was."""
 
     bytes: int
     mtime_ns: int
+    mark: Mark
 
 
 @dataclass
@@ -46,91 +55,185 @@ class Scan:
     roots: list[str] = field(default_factory=list)
     files: dict[str, FileStat] = field(default_factory=dict)
     """Image files by absolute path, in the order they are indexed."""
+    texts: set[str] = field(default_factory=set)
+    """Text files that may hold captions."""
     manifests: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
-    """What was not looked into: unreadable, hidden, linked and data folders, unreadable
-    files. What is known of them from another time is kept."""
+    """What was not looked into: unreadable, hidden and linked folders, parts of collections,
+    unreadable files. What is known of them from another time is kept."""
+    closed: list[str] = field(default_factory=list)
+    """What was passed over on purpose. What is known of it leaves the collection."""
     hidden: int = 0
     linked: int = 0
     other: int = 0
+    system: int = 0
+    excluded: int = 0
+    kept_out: int = 0
+    collections: int = 0
 
     def covers(self, path: str) -> bool:
         """Whether the scan would have met this file, were it still there."""
-        return _under(path, self.roots) and self.passed.isdisjoint(_ancestors(path))
+        return _under(path, self.roots) and self.passed.isdisjoint(ancestors(path))
 
     def missing(self, known: Iterable[str]) -> tuple[list[str], bool]:
         """The known files that the scan should have met and did not; and whether some root
         is empty where files are known: it may be a disk that is not mounted, so they count
         as missing no more than files of another root."""
         gone = [path for path in known if path not in self.files and self.covers(path)]
-        empty = [root for root in self.roots if not any(_under(f, [root]) for f in self.files)]
+        empty = self.empty()
         kept = [path for path in gone if not _under(path, empty)]
         return kept, len(kept) < len(gone)
 
+    def empty(self) -> list[str]:
+        """The roots below which no picture was found, nor anything that may hold some."""
+        met = [*self.files, *self.closed]
+        return [root for root in self.roots if not any(_under(path, [root]) for path in met)]
 
-def scan(paths: Sequence[Path]) -> Scan:
-    """Walk folders and take files. Hidden files and folders (leading dot) are counted, not
-    entered; linked folders are counted, not followed. Raises InputError for a path that
-    does not exist, before anything is done."""
+
+def scan(
+    paths: Sequence[Path],
+    passing: Passing = Passing(),  # noqa: B008
+    heed: Callable[[int], None] = lambda found: None,
+) -> Scan:
+    """Walk folders and take files.
+
+    Hidden files and folders (leading dot), parts of systems and programs, and what is excluded are
+    counted, not entered; linked folders are counted, not followed. The paths themselves are always
+    entered. `heed` is told now and then how many pictures were found. Raises InputError for a path
+    that does not exist, before anything is done.
+    """
     for path in paths:
         if not os.path.exists(path):
             raise InputError(f"{printable(path)}: no such file or folder")
     found = Scan(roots=list(dict.fromkeys(os.path.abspath(path) for path in paths)))
-    visited: set[str] = set()
+    walk = _Walk(found, passing, heed)
     for root in found.roots:
-        if os.path.isdir(root):
-            _walk(root, found, visited)
-        else:
-            _take(root, found)
+        walk.take_root(root)
     return found
 
 
-def _walk(root: str, found: Scan, visited: set[str]) -> None:
-    pending = [root]
-    while pending:
-        folder = pending.pop()
-        if folder in visited:
-            continue  # one root may lie in another
-        visited.add(folder)
-        entries = _entries(folder, found)
-        if any(entry.name == FILE_NAME for entry in entries):
-            # A collection of ours: its thumbnails are no new pictures.
-            found.passed.add(folder)
-            found.other += 1
-            continue
-        folders = [entry.path for entry in entries if _sort(entry, found)]
-        pending.extend(reversed(folders))
+class _Walk:
+    def __init__(self, found: Scan, passing: Passing, heed: Callable[[int], None]) -> None:
+        self._found = found
+        self._passing = passing
+        self._heed = heed
+        self._visited: set[str] = set()
+        self._root = ""
+
+    def take_root(self, root: str) -> None:
+        self._root = root
+        if not self._passing.kept_out.isdisjoint(ancestors(root)):
+            self._found.kept_out += 1
+            self._found.closed.append(root)
+        elif os.path.isdir(root):
+            self._walk(root)
+        else:
+            sidecar = os.path.splitext(root)[0] + SIDECAR
+            if os.path.lexists(sidecar):
+                self._found.texts.add(sidecar)
+            _take(root, self._found)
+
+    def _walk(self, root: str) -> None:
+        pending = [root]
+        while pending:
+            folder = pending.pop()
+            if folder in self._visited:
+                continue  # one root may lie in another
+            self._visited.add(folder)
+            folders = [entry.path for entry in self._entries(folder) if self._enters(entry)]
+            pending.extend(reversed(folders))
+            self._heed(len(self._found.files))
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        """What in a folder is to be looked at."""
+        if _is_own_part(folder):
+            self._found.passed.add(folder)
+            return []
+        try:
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+        except Exception as error:
+            self._found.passed.add(folder)
+            said = error.strerror if isinstance(error, OSError) else error
+            reason = f"{printable(folder)}: the folder cannot be read: {said}"
+            self._found.failures.append(Failure(printable(folder), type(error).__name__, reason))
+            return []
+        names = {entry.name for entry in entries}
+        if NO_MEDIA in names and not self._passing.include_system and self._close(folder):
+            self._found.system += 1
+            return []
+        if FILE_NAME in names:
+            self._found.collections += 1
+            entries = [entry for entry in entries if _may_be_a_users(entry)]
+        return entries
+
+    def _enters(self, entry: os.DirEntry[str]) -> bool:
+        """Put an entry where it belongs; True for a folder to enter."""
+        try:
+            return self._sort(entry)
+        except Exception as error:  # whatever is wrong with one, the others are indexed
+            _pass_over(entry.path, self._found)
+            self._found.failures.append(failure_of(printable(entry.path), error))
+            return False
+
+    def _sort(self, entry: os.DirEntry[str]) -> bool:
+        found, passing = self._found, self._passing
+        folder = _is_folder(entry, follow=False)
+        if entry.name.startswith("."):
+            found.hidden += 1
+            _pass_over(entry.path, found)
+        elif entry.path in passing.kept_out:
+            found.kept_out += self._close(entry.path)
+        elif passing.patterns and passing.excludes(entry.path, self._root, folder=folder):
+            found.excluded += self._close(entry.path)
+        elif folder and passing.is_system(entry.path):
+            found.system += self._close(entry.path)
+        elif folder:
+            return True
+        elif _is_folder(entry, follow=True):
+            found.linked += 1
+            _pass_over(entry.path, found)
+        else:
+            _sort_file(entry, found)
+        return False
+
+    def _close(self, path: str) -> int:
+        """Pass over something, unless it was asked for by its own path; returns how many."""
+        if path in self._found.roots:
+            return 0
+        self._found.closed.append(path)
+        return 1
 
 
-def _entries(folder: str, found: Scan) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        found.passed.add(folder)
-        reason = f"{printable(folder)}: the folder cannot be read: {error.strerror}"
-        found.failures.append(Failure(printable(folder), "OSError", reason))
-        return []
-
-
-def _sort(entry: os.DirEntry[str], found: Scan) -> bool:
-    """Put an entry where it belongs; True for a folder to enter."""
-    if entry.name.startswith("."):
-        found.hidden += 1
-        _pass_over(entry.path, found)
-    elif _is_folder(entry, follow=False):
-        return True
-    elif _is_folder(entry, follow=True):
-        found.linked += 1
-        _pass_over(entry.path, found)
-    elif entry.name in MANIFESTS:
+def _sort_file(entry: os.DirEntry[str], found: Scan) -> None:
+    if entry.name in MANIFESTS:
         found.manifests.append(Path(entry.path))
     elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
         _take(entry.path, found)
+    elif entry.name.endswith(SIDECAR):
+        found.texts.add(entry.path)
     elif not entry.name.lower().endswith(SIDECAR):
         found.other += 1
-    return False
+
+
+def _is_own_part(folder: str) -> bool:
+    """Whether a folder holds thumbnails or uploads of a collection: those are no new pictures."""
+    above, name = os.path.split(folder)
+    if not _TWO_DIGITS.fullmatch(name) or os.path.basename(above) not in OWN_PARTS:
+        return False
+    return os.path.exists(os.path.join(os.path.dirname(above), FILE_NAME))
+
+
+def _may_be_a_users(entry: os.DirEntry[str]) -> bool:
+    """Of what lies in the folder of a collection: its own files are not worth counting."""
+    suffix = os.path.splitext(entry.name)[1].lower()
+    return (
+        _is_folder(entry, follow=True)
+        or suffix in SUFFIXES
+        or entry.name in MANIFESTS
+        or (suffix == SIDECAR)
+    )
 
 
 def _pass_over(path: str, found: Scan) -> None:
@@ -159,21 +262,26 @@ def _take(path: str, found: Scan) -> None:
         _refuse(path, f"cannot be read: {error.strerror}", found)
     else:
         if stat.S_ISREG(status.st_mode):
-            found.files[path] = FileStat(status.st_size, status.st_mtime_ns)
+            found.files[path] = stat_of(status)
         else:
             _refuse(path, "not a regular file", found)
 
 
+def stat_of(status: os.stat_result) -> FileStat:
+    """What the catalog remembers of a file; a file system may claim any time."""
+    mark = signed(status.st_dev), signed(status.st_ino), storable(status.st_ctime_ns)
+    return FileStat(storable(status.st_size), storable(status.st_mtime_ns), mark)
+
+
 def _refuse(path: str, reason: str, found: Scan) -> None:
-    name = printable(path)
-    found.failures.append(Failure(name, "ImageError", f"{name}: {reason}"))
+    found.failures.append(failure_of(printable(path), ImageError(printable(path), reason)))
 
 
 def _under(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
 
 
-def _ancestors(path: str) -> Iterator[str]:
+def ancestors(path: str) -> Iterator[str]:
     """The path itself and the folders above it."""
     while True:
         yield path

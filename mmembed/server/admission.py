@@ -1,20 +1,31 @@
-"""How much the server takes on at a time: requests, and bytes of their bodies."""
+"""How much the server takes on at a time: requests, and bytes of their bodies.
+
+A request takes a place when it is whole: whoever sends slowly keeps nobody out. It gives the place
+back when its answer begins: neither does whoever reads slowly.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed.errors import LimitError, MmembedError, Overloaded
+from mmembed.server.clients import Clients
 from mmembed.server.failures import answer_to
-from mmembed.server.leaving import has_body
+from mmembed.server.lanes import Lane, Lanes
+from mmembed.server.leaving import DISCONNECT, has_body
 
-ALWAYS = frozenset({"/health", "/v1/health", "/ping"})
+ALWAYS = frozenset({"/health", "/v1/health", "/ping", "/ready"})
 """Answered however much there is to do."""
 BODIES_AT_ONCE = 8
 """Bodies of the largest size that may be in memory together."""
+DRAINED_BYTES = 1_000_000
+"""A body up to this size is read though its request is refused, so that the connection stays of
+use: callers that connect anew for every try cost more than what they send."""
 
 
 class Admission:
@@ -24,34 +35,46 @@ class Admission:
         self,
         app: ASGIApp,
         *,
-        max_requests: int,
+        lanes: Lanes,
+        clients: Clients,
         max_bytes: int,
         wait_s: Callable[[], float],
     ) -> None:
         """wait_s: estimates the seconds until what waits for the models is done."""
         self.app = app
+        self.lanes = lanes
+        self.clients = clients
         self.wait_s = wait_s
-        self.max_requests = max_requests
         self.max_bytes = max_bytes
-        self._requests = 0
         self._bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in ALWAYS:
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(self, Headers(scope=scope), receive, send)
+        exchange = Exchange(self, scope, receive, send)
+        client = self.clients.group((scope.get("client") or (None,))[0])
         try:
-            self._check(scope)
+            self._check(exchange, client)
+            self.clients.take(client)
         except MmembedError as error:
             await answer_to(error)(scope, receive, exchange.send)
             return
-        self._requests += 1
         try:
-            await self.app(scope, exchange.receive, exchange.send)
+            await self._admitted(exchange, scope, receive)
         finally:
-            self._requests -= 1
+            self.clients.give_back(client)
+            exchange.leave()
             self._bytes -= exchange.size
+
+    async def _admitted(self, exchange: Exchange, scope: Scope, receive: Receive) -> None:
+        try:
+            if not await exchange.read() or not await exchange.enter():
+                return
+        except MmembedError as error:
+            await answer_to(error)(scope, receive, exchange.send)
+            return
+        await self.app(scope, exchange.receive, exchange.send)
 
     def take(self, more: int, size: int) -> None:
         """Count bytes of a body that has `size` by now. Raises LimitError, Overloaded."""
@@ -63,16 +86,16 @@ class Admission:
                 "the requests in progress fill the memory set aside for them", self.wait_s()
             )
 
-    def _check(self, scope: Scope) -> None:
-        length = Headers(scope=scope).get("content-length", "0")
-        if length.isdecimal() and int(length) > self.max_bytes:
-            raise self._too_large(length)
-        if self._requests >= self.max_requests:
+    def _check(self, exchange: Exchange, client: object) -> None:
+        """Before anything is read: a refusal should cost less than an answer."""
+        if exchange.length is not None and exchange.length > self.max_bytes:
+            raise self._too_large(f"{exchange.length}")
+        if self.clients.full(client):
             raise Overloaded(
-                f"{self._requests} requests are already in progress; try again later, or raise "
-                "MMEMBED_MAX_QUEUE",
-                self.wait_s(),
+                f"{self.clients.most} requests of your address are already in progress; try again "
+                "later, or raise MMEMBED_MAX_PER_CLIENT"
             )
+        exchange.lane.check()
 
     def _too_large(self, size: str) -> LimitError:
         return LimitError(
@@ -83,27 +106,80 @@ class Admission:
 class Exchange:
     """A request's body as it comes in, and its answer as it goes out."""
 
-    def __init__(
-        self, admission: Admission, headers: Headers, receive: Receive, send: Send
-    ) -> None:
+    def __init__(self, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        length = headers.get("content-length", "")
+        self.length = int(length) if length.isdecimal() and len(length) < 20 else None
+        """What the request says of its body."""
+        self.lane: Lane = admission.lanes.of(scope["method"], scope["path"])
+        self.size = 0
         self._admission = admission
         self._receive = receive
         self._send = send
         self._unread = has_body(headers)
-        self.size = 0
+        self._body: bytes | None = b""
+        self._entered = False
+
+    async def read(self) -> bool:
+        """Take in the whole body; False where the caller leaves before. Raises LimitError,
+        Overloaded."""
+        parts = []
+        more = True
+        while more:
+            message = await self._receive()
+            if message["type"] == DISCONNECT["type"]:
+                return False
+            part = message.get("body", b"")
+            more = self._unread = message.get("more_body", False)
+            self.size += len(part)
+            self._admission.take(len(part), self.size)
+            parts.append(part)
+        self._body = b"".join(parts)
+        return True
+
+    async def enter(self) -> bool:
+        """Take a place in the lane; False where the caller leaves before their turn. Raises
+        Overloaded."""
+        turn = self.lane.ask()
+        if turn is not None:
+            return await self._came(turn)
+        self._entered = True
+        return True
+
+    async def _came(self, turn: asyncio.Future[None]) -> bool:
+        leaving: asyncio.Future[Any] = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait({turn, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            self._entered = turn.done()
+        finally:
+            leaving.cancel()
+            if not self._entered:
+                self.lane.give_up(turn)
+        return self._entered
 
     async def receive(self) -> Message:
-        """The next part of the body. Raises LimitError, Overloaded."""
-        message = await self._receive()
-        more = len(message.get("body", b""))
-        self._unread = message.get("more_body", False)
-        self.size += more
-        self._admission.take(more, self.size)
-        return message
+        """The body, and after it the end of the connection."""
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Message) -> None:
         """Pass on a part of the answer. Whoever is answered before all was read might send
         for ever, so that the connection ends with the answer."""
-        if message["type"] == "http.response.start" and self._unread:
-            MutableHeaders(scope=message)["Connection"] = "close"
+        if message["type"] == "http.response.start":
+            self.leave()
+            if self._unread and not self._is_small:
+                MutableHeaders(scope=message)["Connection"] = "close"
         await self._send(message)
+
+    @property
+    def _is_small(self) -> bool:
+        most = min(DRAINED_BYTES, self._admission.max_bytes)
+        return self.length is not None and self.length <= most
+
+    def leave(self) -> None:
+        """Give the place in the lane back, once."""
+        if self._entered:
+            self._entered = False
+            self.lane.leave()

@@ -128,6 +128,14 @@ class ModelState(BaseModel):
     dim: int | None
 
 
+class AboutAnswer(BaseModel):
+    """Commands for a shell on the server's machine."""
+
+    version: str
+    program: Annotated[str, Field(description="how the command line is called there")]
+    index: Annotated[str, Field(description="adds pictures to the collection that is served")]
+
+
 class HealthAnswer(BaseModel):
     """Whether the model answers, what it is, and what the collection holds."""
 

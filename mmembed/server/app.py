@@ -15,9 +15,11 @@ from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 from mmembed.collection import Collection
+from mmembed.commands import own_version
 from mmembed.errors import MmembedError
 from mmembed.proof import new_secret
 from mmembed.server import (
+    about,
     classify,
     failures,
     health,
@@ -30,9 +32,11 @@ from mmembed.server import (
     search,
 )
 from mmembed.server.admission import Admission
+from mmembed.server.clients import Clients
 from mmembed.server.dialects import cohere, immich, models, openai, voyage
 from mmembed.server.guard import Guard
 from mmembed.server.head import Head
+from mmembed.server.lanes import Lanes
 from mmembed.server.leaving import Leaving
 from mmembed.server.observed import Observed
 
@@ -40,7 +44,7 @@ log = logging.getLogger(__name__)
 ROUTES = (
     *(search, classify, items, pictures),
     *(openai, models, cohere, voyage, immich),
-    *(health, metrics, keys, proof),
+    *(health, about, metrics, keys, proof),
 )
 SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """Nothing that is asked here goes where OTEL_EXPORTER_OTLP_ENDPOINT points. Versions of FastAPI
@@ -60,8 +64,8 @@ def create_app(collection: Collection) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # Everyone who is let in has a thread: who waits for a model keeps nobody else waiting.
-        to_thread.current_default_thread_limiter().total_tokens = collection.settings.max_queue
+        # All that run at a time have a thread: a lane that is full keeps no other waiting.
+        to_thread.current_default_thread_limiter().total_tokens = app.state.lanes.threads
         yield
         app.state.pulse.close()
         await run_in_threadpool(_close, collection)
@@ -69,7 +73,7 @@ def create_app(collection: Collection) -> FastAPI:
     app = FastAPI(
         title="mmembed",
         description=DESCRIPTION,
-        version=health.own_version(),
+        version=own_version(),
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own pages load code from elsewhere
         redoc_url=None,
@@ -80,7 +84,9 @@ def create_app(collection: Collection) -> FastAPI:
     app.state.pulse = health.Pulse(collection)
     app.state.secret = new_secret()
     app.state.access = keys.Access(collection.settings.api_keys)
+    app.state.lanes = Lanes(collection.settings)
     app.state.registry = metrics.registry_of(collection)
+    app.state.request_metrics = metrics.RequestMetrics(app.state.registry)
     for module in ROUTES:
         app.include_router(module.router)
     _add_pages(app)
@@ -93,18 +99,19 @@ def _surround(app: FastAPI) -> None:
     """What every request passes, from the inside out."""
     settings = app.state.collection.settings
     failures.install(app)
-    app.add_middleware(Leaving)
     app.add_middleware(
         Admission,
-        max_requests=settings.max_queue,
+        lanes=app.state.lanes,
+        clients=Clients(settings.max_per_client),
         max_bytes=int(settings.max_upload_mb * 1e6),
         wait_s=app.state.collection.served.wait_s,
     )
+    app.add_middleware(Leaving)
     if settings.api_keys:
         app.add_middleware(keys.Keys, access=app.state.access)
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)
-    app.add_middleware(Observed, metrics=metrics.RequestMetrics(app.state.registry))
+    app.add_middleware(Observed, metrics=app.state.request_metrics)
 
 
 def _close(collection: Collection) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
+import json
 import re
 from collections.abc import Collection as Names
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
+from urllib.parse import unquote
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,13 +20,18 @@ from starlette.exceptions import HTTPException
 
 from mmembed.collection import Collection
 from mmembed.config import PREFIX
-from mmembed.errors import ImageError, LimitError, QueryError
+from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError
 from mmembed.server.failures import printable
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
 
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
-_DATA_URI = re.compile(r"data:[^,]*?(;base64)?,", re.ASCII)
+_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"\s*https?://\S+\s*", re.ASCII | re.IGNORECASE)
+_DATA_URI = re.compile(
+    r"\s*data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(;[\w.+-]+=[^;,\s]*)*)(?P<base64>;base64)?,",
+    re.ASCII | re.IGNORECASE,
+)
+"""RFC 2397; its media type and parameters may be left out."""
 OTHER_FIELDS = 100
 """Form fields besides images and labels: templates, mode …"""
 
@@ -61,12 +69,14 @@ def collection_of(request: Request) -> Collection:
 
 
 async def _read(request: Request) -> bytes:
+    _check_encoding(request)
     return await request.body()
 
 
 async def _read_any(request: Request) -> bytes | Form:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        return await request.body()
+        return await _read(request)
+    _check_encoding(request)
     settings = collection_of(request).settings
     most = {"max_files": settings.max_items + 1, "max_fields": settings.max_labels + OTHER_FIELDS}
     try:
@@ -92,6 +102,17 @@ async def _form(form: FormData) -> Form:
     return read
 
 
+def _check_encoding(request: Request) -> None:
+    """Raises EncodedBody for a compressed body: its size could not be told before it is read."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise EncodedBody(
+            f"Content-Encoding: {printable(encoding)}: compressed bodies are not read here; "
+            "send the body as it is, without Content-Encoding",
+            param="Content-Encoding",
+        )
+
+
 JsonBody: TypeAlias = Annotated[bytes, Depends(_read)]
 """The raw body; it is parsed on the thread of the route, not on the event loop."""
 AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
@@ -99,9 +120,12 @@ AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
 
 
 def parse(raw: bytes, shape: type[AnyShape]) -> AnyShape:
-    """A JSON body as a shape. Raises RequestValidationError."""
+    """A JSON body as a shape. Raises RequestValidationError, and QueryError for UTF-16 and -32."""
+    encoding = json.detect_encoding(raw[:4])
+    if encoding not in ("utf-8", "utf-8-sig"):
+        raise QueryError(f"the body is JSON in {encoding.upper()}; send it in UTF-8")
     try:
-        return shape.model_validate_json(raw)
+        return shape.model_validate_json(raw.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         raise _invalid(error) from None
 
@@ -123,15 +147,31 @@ def image_bytes(text: str, name: str, collection: Collection) -> bytes:
     """The bytes of a data URI, of bare base64, or of an address, where fetching is allowed.
     Raises ImageError that calls it `name`."""
     if _ADDRESS.match(text):
-        return collection.fetch_image(text, name)
+        return collection.fetch_image(text.strip(), name)
     match = _DATA_URI.match(text)
-    if text.startswith("data:") and (match is None or match[1] is None):
+    if match is None and text[:40].lstrip().lower().startswith("data:"):
         raise ImageError(name, "expected data:image/…;base64,…")
+    if match and not match["base64"]:
+        raise ImageError(name, "a data URI without base64; send data:image/…;base64,…")
     try:
-        payload = "".join((text[match.end() :] if match else text).splitlines())
+        payload = "".join((text[match.end() :] if match else text).strip().splitlines())
+        if match and "%" in payload:  # a URI may escape the + and = of base64
+            payload = unquote(payload)
         return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ImageError(name, "neither a data URI nor base64") from None
+
+
+def is_data_uri(text: str) -> bool:
+    """Whether a text is a data URI, of whatever media type; `data: a word` is none."""
+    match = _DATA_URI.match(text)
+    return match is not None and any(match.groups())
+
+
+def means_image(text: str) -> bool:
+    """Whether a text that may be words or an image is an image: a data URI, or an address of the
+    web and nothing else."""
+    return is_data_uri(text) or _WEB_ADDRESS.fullmatch(text) is not None
 
 
 def check_count(what: str, count: int, limit: int, setting: str) -> None:
@@ -142,6 +182,11 @@ def check_count(what: str, count: int, limit: int, setting: str) -> None:
 
 def check_text(name: str, text: str, limit: int) -> None:
     """Raises LimitError for more text than is embedded at once, QueryError for what is none."""
+    if is_data_uri(text):
+        raise QueryError(
+            f"{name}: a data URI in the place of words; send an image where the route takes one",
+            param=name,
+        )
     check_count(f"characters in {name}", len(text), limit, "max_text_chars")
     try:
         text.encode()

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from mmembed import errors
 from mmembed.collection import Collection, ImageInput
+from mmembed.failing import failure_of
 from mmembed.server.answers import ClassifyAnswer
 from mmembed.server.bodies import (
     AnyBody,
@@ -29,7 +30,8 @@ MAX_TEMPLATES = 100
 FORM = form_of(
     {
         "images": many(FILE),
-        "labels": many({"type": "string"}),
+        "labels": many({"type": "string"})
+        | {"description": "repeated; or one field, with commas between the labels"},
         "templates": many({"type": "string"}),
         "mode": {"type": "string", "enum": ["softmax", "sigmoid"]},
         "top_k": {"type": "integer", "minimum": 1},
@@ -71,8 +73,15 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
 
 def _of_form(form: Form) -> ClassifyRequest:
     texts = {name: [text for text in form.texts.get(name, []) if text] for name in LISTS}
+    if len(texts["labels"]) == 1:
+        texts["labels"] = _separated(texts["labels"][0])
     options = {name: text for name in OPTIONS if (text := form.text(name)) is not None}
     return check({"images": [], **texts, **options}, ClassifyRequest)
+
+
+def _separated(labels: str) -> list[str]:
+    """`cat,dog` → cat and dog, as on the command line; repeated fields keep their commas."""
+    return [part for label in labels.split(",") if (part := label.strip())]
 
 
 def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput | Failure:
@@ -83,8 +92,8 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return ImageInput(name, item=image.item)
     try:
         return ImageInput(name, data=image_bytes(image.image, name, collection))
-    except errors.ImageError as error:
-        return Failure(name, type(error).__name__, str(error))
+    except Exception as error:
+        return failure_of(name, error)
 
 
 def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:

@@ -116,6 +116,11 @@ ANSWERS: dict[str, Json | str] = {
     "POST /v1/items": _WHOLE,
     "GET /v1/items/{item_id}": _WHOLE,
     "PATCH /v1/items/{item_id}": {**_WHOLE, "tags": ["2026", "holiday"]},
+    "GET /v1/about": {
+        "version": "0.1.0",
+        "program": "mmembed",
+        "index": "mmembed index ~/Pictures --data ~/photos",
+    },
     "GET /health": _HEALTH,
     "GET /v1/health": _HEALTH,
     "GET /metrics": (

@@ -7,13 +7,13 @@ import logging
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from mmembed.collection import Collection
+from mmembed.commands import own_version
 from mmembed.errors import MmembedError
 from mmembed.server.answers import HealthAnswer
 from mmembed.server.failures import body
@@ -85,11 +85,3 @@ def _failing(message: str, kind: str) -> JSONResponse:
 
 def _said(answer: dict[str, Any], status: int) -> JSONResponse:
     return JSONResponse({"version": own_version(), "unix": time.time(), **answer}, status)
-
-
-def own_version() -> str:
-    """mmembed's version; a checkout that was never installed has none."""
-    try:
-        return version("mmembed")
-    except PackageNotFoundError:
-        return "0"

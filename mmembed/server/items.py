@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from mmembed.collection import Collection
 from mmembed.errors import QueryError
+from mmembed.failing import blaming
 from mmembed.server.answers import ItemsAnswer, WholeItem
 from mmembed.server.bodies import (
     AnyBody,
@@ -74,7 +75,8 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     else:
         asked = parse(body, ItemRequest)
         name = asked.name or "image"
-        data = None if asked.image is None else image_bytes(asked.image, name, collection)
+        with blaming(name):
+            data = None if asked.image is None else image_bytes(asked.image, name, collection)
     return JsonAnswer(whole_item_json(_add(collection, name, data, asked)), status=201)
 
 

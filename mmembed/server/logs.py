@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
+import threading
+from dataclasses import dataclass
 from datetime import datetime, timezone
 
 import orjson
 
 from mmembed.server.observed import ACCESS_LOGGER, REQUEST_ID
+
+WINDOW_S = 60.0
+BURST = {"": 5, "asyncio": 1, "uvicorn.error": 1, "mmembed.server.door": 1}
+"""Records of one kind that are written within it, by logger. Of connections one is enough."""
+MOST_KINDS = 1000
+KEY_CHARS = 80
+_VARYING = re.compile(r"0x[0-9a-f]+|\d+|<[^>]*>?")
 
 
 def configure(mode: str) -> None:
@@ -15,15 +25,70 @@ def configure(mode: str) -> None:
     line for every request, "json" for the same as one JSON object a line."""
     handler = logging.StreamHandler()
     handler.addFilter(name_the_request)
+    handler.addFilter(Repeats())
     handler.setFormatter(AsJson() if mode == "json" else AsText())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger(ACCESS_LOGGER).setLevel(logging.WARNING if mode == "off" else logging.INFO)
+
+
+class Repeats(logging.Filter):
+    """Lets a message through a few times a minute, and then says how often it came besides: what
+    goes wrong for one request goes wrong for a million.
+
+    Messages are the same where logger and template are, and the kind of error that they report.
+    Lines of the access log are never held back: whoever wants them wants all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, str, str], _Seen] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is written; it may get `repeats`, those before it that were not."""
+        if record.name == ACCESS_LOGGER:
+            return True
+        key = _kind(record)
+        with self._lock:
+            if len(self._seen) >= MOST_KINDS and key not in self._seen:
+                self._seen.clear()
+            most = BURST.get(record.name, BURST[""])
+            seen = self._seen.setdefault(key, _Seen(record.created, most))
+            if record.created - seen.since >= WINDOW_S:
+                record.repeats = seen.held_back
+                seen = self._seen[key] = _Seen(record.created, most)
+            seen.count += 1
+            return seen.count <= most
+
+
+@dataclass
+class _Seen:
+    """Records of one kind since a moment, in seconds since 1970."""
+
+    since: float
+    most: int
+    count: int = 0
+
+    @property
+    def held_back(self) -> int:
+        return max(0, self.count - self.most)
+
+
+def _kind(record: logging.LogRecord) -> tuple[str, str, str]:
+    # asyncio fills its messages in before it logs them, with addresses and numbers.
+    template = _VARYING.sub("#", str(record.msg).partition("\n")[0])[:KEY_CHARS]
+    error = record.exc_info[0] if record.exc_info else None
+    return record.name, template, error.__name__ if error else ""
 
 
 def name_the_request(record: logging.LogRecord) -> bool:
     """A logging filter: gives a record the id of the request that it belongs to."""
     record.request_id = REQUEST_ID.get()
     return True
+
+
+def _with_repeats(record: logging.LogRecord, message: str) -> str:
+    repeats = getattr(record, "repeats", 0)
+    return f"{message} (and {repeats} more like it before)" if repeats else message
 
 
 class AsText(logging.Formatter):
@@ -34,6 +99,7 @@ class AsText(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line without a traceback."""
+        record.message = _with_repeats(record, record.message)
         line = super().formatMessage(record)
         if record.name == ACCESS_LOGGER:
             line = f"{_time(record)} {record.message}"
@@ -48,7 +114,9 @@ class AsJson(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         entry = {"time": _time(record), "level": record.levelname, "logger": record.name}
-        entry |= getattr(record, "facts", None) or {"message": record.getMessage()}
+        entry |= getattr(record, "facts", None) or {
+            "message": _with_repeats(record, record.getMessage())
+        }
         if record.exc_info:
             entry["trace"] = self.formatException(record.exc_info)
         if known := getattr(record, "request_id", ""):

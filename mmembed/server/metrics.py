@@ -56,6 +56,13 @@ class RequestMetrics:
         """A request has come."""
         self._running.inc()
 
+    def refused(self, method: str, status: int) -> None:
+        """A request was answered before anything was known of it."""
+        key = OTHER, method, status
+        if key not in self._series:
+            self._series[key] = self._count.labels(*key), self._seconds.labels(OTHER)
+        self._series[key][0].inc()
+
     def end(self, route: str, method: str, status: int, seconds: float) -> None:
         """It was answered. route: the template; "" where the request reached none."""
         route = route or OTHER

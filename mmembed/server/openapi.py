@@ -38,7 +38,7 @@ SAID = {
     404: "No such item, file or model",
     409: "The data folder was built with another model",
     413: "Over a limit; the message names the setting that raises it",
-    415: "Not one of the image formats that are opened",
+    415: "Not one of the image formats that are opened, or a compressed body",
     422: "The request makes no sense; the message names the field",
     429: "Too many wait; Retry-After says when to come back",
     500: "Something is wrong here; the log has it",

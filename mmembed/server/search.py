@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 
 from mmembed.collection import Collection
 from mmembed.errors import QueryError
+from mmembed.failing import blaming
 from mmembed.server.answers import SearchAnswer
 from mmembed.server.bodies import (
     JsonBody,
@@ -77,7 +78,8 @@ def _terms(collection: Collection, asked: SearchRequest) -> list[Term]:
 
 def _term(collection: Collection, index: int, term: TermShape) -> Term:
     name = f"query[{index}].image"
-    image = None if term.image is None else image_bytes(term.image, name, collection)
+    with blaming(name):
+        image = None if term.image is None else image_bytes(term.image, name, collection)
     return Term(text=term.text, image=image, item=term.item, weight=term.weight)
 
 

@@ -21,6 +21,8 @@ from tests.web.uploads import Upload, multipart
 
 WEB = Path(__file__).parents[2] / "web"
 PAGES = {"/": "index.html", "/docs": "docs.html"}
+PROGRAM = ".venv/bin/mmembed"
+INDEX_COMMAND = f"{PROGRAM} index ~/Pictures --data photos"
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -145,6 +147,8 @@ class Canned(Behaviour):
     def answer(self, path: str, options: dict[str, object]) -> object:
         if path == "/health":
             return self.health()
+        if path == "/v1/about":
+            return {"version": "1", "program": PROGRAM, "index": INDEX_COMMAND}
         if path == "/openapi.json":
             return json.loads((Path(__file__).parent / "openapi.json").read_text("utf-8"))
         if path == "/v1/items":

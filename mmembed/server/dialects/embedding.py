@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
-from mmembed.errors import InputError, QueryError
+from mmembed.errors import ImageError, QueryError
+from mmembed.failing import failure_of
 from mmembed.server.bodies import check_count, check_text, image_bytes
 from mmembed.server.dialects.inputs import Input, Part, Read
 from mmembed.server.dialects.shapes import Errors, Truncate, Wished
@@ -21,6 +22,10 @@ from mmembed.types import Encoder, Failure
 HEADER = "X-Mmembed-Errors"
 """`item` for an error in the place of each bad item, where the body has no field for it."""
 
+AS_WORDS = (
+    "A data URI or an address alone counts as an image; send modality: text, or an object with "
+    "text, to embed the words of an address"
+)
 ADDRESSES_AT_ONCE = 8
 """Addresses of one request that are waited for together."""
 
@@ -59,6 +64,17 @@ class Embedded:
     """What the caller should know of the embeddings."""
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """One part's embedding, or why there is none."""
+
+    row: Vector | Failure
+    tokens: int = 0
+    """Of a text, start and end tokens included."""
+    note: str | None = None
+    """What was averaged from several windows."""
+
+
 def _wants_item_errors(request: Request, field: Errors | None) -> bool:
     """The body's field, or else the header. Raises QueryError for a header that says neither."""
     asked = field or request.headers.get(HEADER, "all").lower()
@@ -81,18 +97,23 @@ def embed(
     ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
     _check_failures(ready, wishes)
     parts = _parts(ready)
-    found = iter(_embed_parts(embedder, parts))
+    measured = [
+        _measured(part, row, encoder)
+        for part, row in zip(parts, _embed_parts(embedder, parts), strict=True)
+    ]
+    found = iter(measured)
     rows = [
-        one if isinstance(one, Failure) else _combined(one, [next(found) for _ in one.parts])
+        one
+        if isinstance(one, Failure)
+        else _combined(one, [next(found).row for _ in one.parts], wishes.dimensions)
         for one in ready
     ]
     _check_failures(rows, wishes)
-    lengths = [(part, encoder.count_tokens(part.text)) for part in parts if part.text is not None]
     return Embedded(
-        tuple(row if isinstance(row, Failure) else cut(row, wishes.dimensions) for row in rows),
-        tokens=sum(length for _, length in lengths),
+        tuple(rows),
+        tokens=sum(one.tokens for one in measured),
         images=_files(ready, rows),
-        notes=(*notes, *_notes(encoder, lengths)),
+        notes=(*notes, *(one.note for one in measured if one.note)),
     )
 
 
@@ -144,8 +165,8 @@ def _prepared(
     for part in one.parts:
         try:
             parts.append(_ready(part, truncate, encoder, collection))
-        except InputError as error:
-            return Failure(part.name, type(error).__name__, str(error))
+        except Exception as error:
+            return failure_of(part.name, error)
     return replace(one, parts=tuple(parts))
 
 
@@ -153,7 +174,7 @@ def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, collection: 
     if part.text is None:
         if not isinstance(part.image, str):
             return part
-        return replace(part, image=image_bytes(part.image, part.name, collection))
+        return replace(part, image=_image(part, part.image, collection))
     check_text(part.name, part.text, collection.settings.max_text_chars)
     if not part.text.strip():
         raise QueryError(f"{part.name}: the text is empty", param=part.name)
@@ -162,26 +183,38 @@ def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, collection: 
     return replace(part, text=fitted(part.text, part.name, truncate, encoder))
 
 
+def _image(part: Part, given: str, collection: Collection) -> bytes:
+    try:
+        return image_bytes(given, part.name, collection)
+    except ImageError as error:
+        if not part.guessed:
+            raise
+        raise ImageError(part.name, f"{error.reason}. {AS_WORDS}") from None
+
+
 def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
-    texts = [part.text for part in parts if part.text is not None]
+    texts = [(part.name, part.text) for part in parts if part.text is not None]
     images = [
         ImageInput(part.name, data=part.image) for part in parts if isinstance(part.image, bytes)
     ]
-    of_texts = iter(embedder.encoder.embed_texts(texts))
+    of_texts = iter(embedder.texts([name for name, _ in texts], [text for _, text in texts]))
     of_images = iter(embedder.images(images))
     return [next(of_images) if part.text is None else next(of_texts) for part in parts]
 
 
-def _combined(one: Input, rows: Sequence[Vector | Failure]) -> Vector | Failure:
+def _combined(
+    one: Input, rows: Sequence[Vector | Failure], dimensions: int | None
+) -> Vector | Failure:
     good = [row for row in rows if not isinstance(row, Failure)]
     if len(good) < len(rows):
         return next(row for row in rows if isinstance(row, Failure))
-    if len(good) == 1:
-        return good[0]
     try:
-        return weighted_mean(good, [part.weight for part in one.parts], one.name)
-    except QueryError as error:
-        return Failure(one.name, type(error).__name__, str(error))
+        if len(good) == 1:
+            return cut(good[0], dimensions)
+        mean = weighted_mean(good, [part.weight for part in one.parts], one.name)
+        return cut(mean, dimensions)
+    except Exception as error:
+        return failure_of(one.name, error)
 
 
 def _check_failures(found: Sequence[object], wishes: Wishes) -> None:
@@ -201,11 +234,18 @@ def _parts(inputs: Sequence[Read]) -> list[Part]:
     return [part for one in inputs if isinstance(one, Input) for part in one.parts]
 
 
-def _notes(encoder: Encoder, lengths: Sequence[tuple[Part, int]]) -> list[str]:
-    """What was averaged from several windows."""
-    return [
-        f"{part.name}: longer than the {encoder.context_length} tokens that the model reads at "
-        f"once: its embedding averages its {encoder.count_windows(part.text or '')} parts."
-        for part, length in lengths
-        if length > encoder.context_length
-    ]
+def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
+    """A part's embedding, or why it has none, and what the model read for it."""
+    if part.text is None or isinstance(row, Failure):
+        return _Measured(row)
+    try:
+        tokens, note = encoder.count_tokens(part.text), None
+        if tokens > encoder.context_length:
+            note = (
+                f"{part.name}: longer than the {encoder.context_length} tokens that the model "
+                "reads at once: its embedding averages its "
+                f"{encoder.count_windows(part.text)} parts."
+            )
+    except Exception as error:
+        return _Measured(failure_of(part.name, error))
+    return _Measured(row, tokens, note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,13 +9,13 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from mmembed.errors import MmembedError, QueryError
-from mmembed.server.bodies import check_count
+from mmembed.failing import failure_of
+from mmembed.server.bodies import check_count, means_image
 from mmembed.server.dialects.shapes import ItemShape, MessageShape, PartShape
 from mmembed.server.failures import SAID, place
 from mmembed.types import Failure
 
 IMAGE_FIELDS = ("image", "image_url", "image_base64", "url", "bytes")
-_IMAGE_URI = re.compile(r"data:image/[\w.+-]+[;,]", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,8 @@ class Part:
     image: str | bytes | None = None
     """A data URI, base64 or an address; or the file's bytes."""
     weight: float = 1.0
+    guessed: bool = False
+    """Whether the caller did not say that it is an image."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,11 @@ def image_input(image: str | bytes, name: str) -> Input:
     return Input(name, (Part(name, image=image),))
 
 
-def is_image_uri(text: str) -> bool:
-    """Whether a text is the data URI of an image."""
-    return _IMAGE_URI.match(text) is not None
+def bare_input(text: str, name: str) -> Input:
+    """A text that does not say what it is: an image where it is a data URI or an address."""
+    if means_image(text):
+        return Input(name, (Part(name, image=text, guessed=True),))
+    return text_input(text, name)
 
 
 def read_each(
@@ -71,7 +74,7 @@ def read_each(
 def read_item(value: Any, name: str) -> Input:
     """A text, an object or a list of parts as an input. Raises QueryError."""
     if isinstance(value, str):
-        return text_input(value, name)
+        return bare_input(value, name)
     shape = _shaped({"content": value} if isinstance(value, list) else value, name)
     parts = _parts(shape, name)
     if shape.content is not None:
@@ -100,6 +103,8 @@ def _tried(value: Any, name: str, read: Callable[[Any, str], Input]) -> Read:
         return read(value, name)
     except MmembedError as error:
         return Failure(error.param or name, type(error).__name__, str(error))
+    except Exception as error:
+        return failure_of(name, error)
 
 
 def _shaped(value: Any, name: str) -> ItemShape:

@@ -17,8 +17,8 @@ from mmembed.server.dialects.embedding import Embedded, Wishes, embed
 from mmembed.server.dialects.inputs import (
     Input,
     Read,
+    bare_input,
     image_input,
-    is_image_uri,
     read_each,
     read_item,
     read_messages,
@@ -36,6 +36,8 @@ router = APIRouter(tags=["embeddings"])
 
 ENCODING_FIELDS = ("encoding_format", "encoding_type", "embedding_type", "output_dtype")
 BASE64 = "base64"
+READERS = {None: bare_input, "image": image_input, "text": text_input}
+"""By the modality that a request names."""
 
 
 @router.post(
@@ -120,8 +122,7 @@ class _Reader:
     def __call__(self, value: Any, name: str) -> Input:
         """Raises QueryError, TokenError."""
         if isinstance(value, str):
-            is_image = self.modality == "image" or (self.modality is None and is_image_uri(value))
-            return image_input(value, name) if is_image else text_input(value, name)
+            return READERS[self.modality](value, name)
         if _are_ids(value):
             return text_input(text_of(value, name, self.vocabulary), name)
         return read_item(value, name)

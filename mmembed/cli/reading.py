@@ -1,0 +1,45 @@
+"""Collections for commands that only read: no folder comes into being by asking."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmembed.commands import PICTURES, command
+from mmembed.config import CATALOG_FILE, Settings
+from mmembed.errors import InputError
+
+if TYPE_CHECKING:
+    from mmembed.collection import Collection
+
+
+def check_exists(settings: Settings) -> None:
+    """Raises InputError, with the remedy, where the data folder holds no collection."""
+    if not _exists(settings) and (settings.data.is_dir() or not settings.data.exists()):
+        fill = command("index", PICTURES, folder=settings.data)
+        raise InputError(f"{settings.data}: holds no collection; fill it with {fill}")
+
+
+@contextmanager
+def model_alone(settings: Settings) -> Iterator[Collection]:
+    """The collection of the data folder where there is one; else an empty one that lasts for the
+    block: its model answers all the same."""
+    from mmembed.collection import Collection  # takes a while
+
+    if _exists(settings):
+        with Collection(settings) as collection:
+            yield collection
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="mmembed-") as folder,
+        Collection(replace(settings, data=Path(folder))) as collection,
+    ):
+        yield collection
+
+
+def _exists(settings: Settings) -> bool:
+    return (settings.data / CATALOG_FILE).exists()

@@ -1,0 +1,65 @@
+"""`mmembed remove`"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmembed.cli.table import plain
+from mmembed.collection import Collection
+from mmembed.config import CATALOG_FILE, Settings
+from mmembed.errors import InputError
+from mmembed.ingest import Removed
+
+DESCRIPTION = """\
+Take pictures out of the collection, with their captions: one file, or all below a folder, also
+where the folder is gone. Files are never touched, and uploads stay.
+
+The next `mmembed index` of the folder brings them back, unless --keep-out is given.
+
+  mmembed remove ~/Pictures/phone
+  mmembed remove ~/Pictures/private --keep-out
+  mmembed remove /mnt/old-disk --dry-run
+
+Exit codes: 0 done; 1 nothing of some PATH is in the collection; 2 wrong use.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or picture")
+    parser.add_argument(
+        "--keep-out", action="store_true",
+        help="later indexings pass over it; `mmembed index --include-removed` takes it back",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be removed, and remove nothing"
+    )
+
+
+def run(settings: Settings, asked: argparse.Namespace) -> int:
+    """Remove; 1 if there was nothing below some path."""
+    if not (settings.data / CATALOG_FILE).exists():
+        raise InputError(f"{settings.data}: holds no collection; name its folder with --data")
+    missed = 0
+    with Collection(settings) as collection:
+        for path in asked.paths:
+            wanted = path.expanduser().absolute()
+            removed = collection.remove_path(wanted, keep_out=asked.keep_out, dry_run=asked.dry_run)
+            found = bool(removed.images) or (asked.keep_out and not asked.dry_run)
+            missed += not found
+            print(_said(wanted, removed, asked), file=sys.stdout if found else sys.stderr)
+    return 1 if missed else 0
+
+
+def _said(path: Path, removed: Removed, asked: argparse.Namespace) -> str:
+    name = plain(str(path))
+    uploads = f"; {removed.uploads} uploads stay" if removed.uploads else ""
+    if not removed.images:
+        kept_out = "; it is kept out from now on" if asked.keep_out and not asked.dry_run else ""
+        return f"{name}: nothing of it is in the collection{uploads}{kept_out}"
+    verb = "would be removed" if asked.dry_run else "removed"
+    kept_out = ", and kept out" if asked.keep_out else ""
+    counts = f"{removed.images} pictures and {removed.captions} captions"
+    return f"{name}: {counts} {verb}{kept_out}{uploads}"

@@ -1,0 +1,73 @@
+"""`name.txt` beside `name.jpg`: its lines are captions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from mmembed.errors import ManifestError
+from mmembed.ingest.rows import open_regular
+from mmembed.ingest.texts import TextLimits
+
+MAX_SIDECAR_BYTES = 64 * 1024
+
+
+def sidecar_of(image_path: str) -> str:
+    """The text file that may lie beside an image."""
+    return os.path.splitext(image_path)[0] + ".txt"
+
+
+def read_sidecar(
+    path: str, roots: Sequence[str], limits: TextLimits
+) -> tuple[list[str], list[ManifestError]]:
+    """The lines of a text file that are not blank, each once, and why others are not taken.
+
+    Empty where there is no such file. Raises ManifestError where it cannot be read, also for a
+    link that leaves the folders that are indexed: it may lead to what is nobody's business.
+    """
+    try:
+        content = _content(path, roots)
+        lines = content.decode("utf-8-sig").splitlines()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return [], []
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    found: dict[str, None] = {}
+    faults = []
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        try:
+            limits.check("caption", text)
+            limits.check_count("caption", len(found) + (text not in found))
+        except ManifestError as error:
+            faults.append(ManifestError(f"{path}:{number}: {error}"))
+            if len(found) >= limits.texts:
+                break
+            continue
+        if text:
+            found[text] = None
+    return list(found), faults
+
+
+def _content(path: str, roots: Sequence[str]) -> bytes:
+    check_link(path, roots)
+    try:
+        with open_regular(path) as file:
+            content = file.read(MAX_SIDECAR_BYTES + 1)
+    except ManifestError:
+        return b""  # a folder or a pipe that is called like a text file
+    if len(content) > MAX_SIDECAR_BYTES:
+        raise ManifestError(f"{path}: over {MAX_SIDECAR_BYTES} bytes; not taken for a caption")
+    return content
+
+
+def check_link(path: str, roots: Sequence[str]) -> None:
+    """Raises ManifestError for a link that leads out of the folders that are indexed."""
+    if not os.path.islink(path):
+        return
+    target = os.path.realpath(path)
+    homes = [os.path.realpath(root) for root in roots]
+    if not any(os.path.commonpath([home, target]) == home for home in homes):
+        raise ManifestError(
+            f"{path}: a link to {target}, outside the folders that are indexed; not read"
+        )

@@ -1,0 +1,74 @@
+"""Whose connections and requests are counted together, so that one caller leaves room for all."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections import Counter
+from collections.abc import Hashable, Iterable
+from functools import lru_cache
+
+IPV6_BITS = 64
+"""Of an address that one caller has: providers give out at least such a network."""
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Clients:
+    """How much each caller holds. This machine and its proxies stand for many: they have no
+    limit."""
+
+    def __init__(self, most: int, proxies: Iterable[Network] = ()) -> None:
+        """most: of one caller; 0 for no limit."""
+        self.most = most
+        self._proxies = tuple(proxies)
+        self._held: Counter[Hashable] = Counter()
+        self._of = lru_cache(4096)(self._group)
+
+    def group(self, address: str | None) -> Hashable:
+        """What an address is counted as; None where it has no limit."""
+        return self._of(address) if address and self.most else None
+
+    def full(self, group: Hashable) -> bool:
+        """Whether a caller has all they may have."""
+        return group is not None and self._held[group] >= self.most
+
+    def take(self, group: Hashable) -> None:
+        """One more."""
+        if group is not None:
+            self._held[group] += 1
+
+    def give_back(self, group: Hashable) -> None:
+        """One less."""
+        if group is None:
+            return
+        self._held[group] -= 1
+        if self._held[group] <= 0:
+            del self._held[group]
+
+    def _group(self, address: str) -> Hashable:
+        try:
+            parsed = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return None  # a socket without addresses
+        mapped = parsed.ipv4_mapped if parsed.version == 6 else None
+        parsed = mapped or parsed
+        if parsed.is_loopback or any(parsed in one for one in self._proxies):
+            return None
+        if parsed.version == 4:
+            return parsed
+        return ipaddress.ip_network((parsed, IPV6_BITS), strict=False)
+
+
+def trusted_proxies() -> list[Network]:
+    """Those of FORWARDED_ALLOW_IPS, whose X-Forwarded-For is believed."""
+    found: list[Network] = []
+    for part in os.environ.get("FORWARDED_ALLOW_IPS", "").split(","):
+        if part.strip() == "*":
+            found += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+            continue
+        try:
+            found.append(ipaddress.ip_network(part.strip(), strict=False))
+        except ValueError:
+            continue
+    return found

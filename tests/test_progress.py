@@ -1,0 +1,89 @@
+"""How far something is, told where nobody watches a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+
+from mmembed.cli import bar
+from mmembed.cli.bar import Bar
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bar, "LINE_S", 0.05)
+
+
+def eventually(found: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not found():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_log_has_lines_with_rate_and_remaining_time() -> None:
+    log = io.StringIO()
+    with Bar(stream=log) as shown:
+        shown.phase("looking for pictures", 1234)
+        eventually(lambda: "mmembed: looking for pictures: 1,234 (0 s)" in log.getvalue())
+        shown.update(100, 5000, 0)
+        eventually(lambda: "100 of 5,000 images, none new yet" in log.getvalue())
+        shown.update(1100, 5000, 3)
+        wanted = r"mmembed: 1,100 of 5,000 images, [\d.]+ a second, \d+ s left, 3 failed \(\d+ s\)"
+        eventually(lambda: bool(re.search(wanted, log.getvalue())))
+    written = log.getvalue()
+    time.sleep(0.15)
+    assert log.getvalue() == written  # closed is closed
+    assert "\r" not in written
+
+
+def test_what_is_quick_leaves_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bar, "LINE_S", 5.0)
+    log = io.StringIO()
+    with Bar(stream=log) as shown:
+        shown.update(0, 1, 0)
+        shown.update(1, 1, 0)
+    assert log.getvalue() == ""
+
+
+def test_a_log_that_nobody_reads_ends_nothing() -> None:
+    class Closed(io.StringIO):
+        tries = 0
+
+        def write(self, text: str) -> int:
+            self.tries += 1
+            raise BrokenPipeError
+
+    log = Closed()
+    with Bar(stream=log) as shown:
+        shown.update(0, 9, 0)
+        eventually(lambda: log.tries > 0)
+        time.sleep(0.2)
+        shown.update(9, 9, 0)
+    assert log.tries == 1
+
+
+def test_a_terminal_has_a_bar() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    log = Terminal()
+    with Bar(stream=log) as shown:
+        shown.phase("looking for pictures", 7)
+        shown.update(1, 2, 0)
+        shown.update(2, 2, 1)
+    assert "looking for pictures: 7" in log.getvalue()
+    assert "2/2" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (95, "1 min 35 s"), (7384, "2 h 3 min"), (90000, "25 h 0 min")],
+)
+def test_durations(seconds: float, said: str) -> None:
+    assert bar._duration(seconds) == said
