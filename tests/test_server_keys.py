@@ -156,6 +156,7 @@ def test_guessing_is_slowed_and_then_refused(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guessing, "DELAY_S", 0.01)
+    monkeypatch.setattr(guessing, "FORGOTTEN_S", 60.0)
     for _ in range(MOST):
         error_of(client.get("/v1/items", headers=bearer("wrong")), 401)
     for answer in (
@@ -174,6 +175,7 @@ def test_who_was_let_in_before_stays_in(
 ) -> None:
     """Though a neighbour behind the same proxy guesses."""
     monkeypatch.setattr(guessing, "DELAY_S", 0.01)
+    monkeypatch.setattr(guessing, "FORGOTTEN_S", 60.0)
     assert client.get("/v1/items", headers=bearer(KEY)).status_code == 200
     client.post("/v1/session", json={"key": KEY})
     for _ in range(MOST + 1):

@@ -45,10 +45,10 @@ class Guesses:
     def check(self, scope: Scope, key: str) -> None:
         """Raises Overloaded where keys from there are not looked at, and this one is not known."""
         address = address_of(scope)
-        level = self._level(address)
+        level = math.ceil(self._level(address))
         if level >= MOST and (address, _digest(key)) not in self._right:
             wait_s = (level - MOST + 1) * FORGOTTEN_S
-            raise Overloaded("too many wrong keys came from your address", math.ceil(wait_s))
+            raise Overloaded("too many wrong keys came from your address", wait_s)
 
     def right(self, scope: Scope, key: str) -> None:
         """Remember that a key was right."""
