@@ -10,7 +10,7 @@ from types import TracebackType
 
 from mmembed import originals
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog
+from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
@@ -63,6 +63,8 @@ __all__ = [
     "ImageFacts",
     "ImageInput",
     "SearchPage",
+    "Trouble",
+    "restore",
 ]
 
 log = logging.getLogger(__name__)
@@ -171,6 +173,12 @@ class Collection(Items):
             "models": self.served.describe(),
         }
 
+    def troubles(self) -> list[Trouble]:
+        """Look whether the collection can be searched and changed: all that is wrong."""
+        found = self.catalog.troubles()
+        failed = self._views.failed
+        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+
     # -- indexing --------------------------------------------------------------------
 
     def index(
@@ -275,7 +283,7 @@ class Collection(Items):
         cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
         query = self._query_embedding(terms)
-        notes = self._notes(terms)
+        notes = (*self._notes(terms), *self.catalog.notes())
         self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:

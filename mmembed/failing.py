@@ -10,10 +10,12 @@ from typing import TypeVar
 from mmembed.errors import (
     Abandoned,
     MmembedError,
+    ModelHangs,
     ModelMismatch,
     Overloaded,
     ProcessingError,
     StoreError,
+    TooMuchText,
 )
 from mmembed.types import Failure
 
@@ -22,7 +24,7 @@ log = logging.getLogger(__name__)
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-OF_ALL = (StoreError, ModelMismatch, Overloaded, Abandoned)
+OF_ALL = (StoreError, ModelMismatch, ModelHangs, Overloaded, Abandoned, TooMuchText)
 """Errors that are never of one item: its neighbours would meet them just the same."""
 
 

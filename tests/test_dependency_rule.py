@@ -10,7 +10,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
 FOUNDATION = {
-    *("errors", "types", "config", "cancellation", "commands", "failing", "files"),
+    *("errors", "types", "config", "cancellation", "commands", "failing", "files", "reading"),
     *("hosts", "privacy", "proof"),
 }
 STAGES = {
@@ -25,8 +25,10 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "running",
     "single_flight",
     "thumbnails",
+    "turns",
     "zeroshot",
 }
 COMPOSITION = [
@@ -109,13 +111,14 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return (
-            {"config", "errors", "hosts", "types"}
-            if part in {"config", "commands"}
-            else {"errors", "types"}
-        )
+        more = {"config": {"config", "hosts", "reading"}, "commands": {"config"}}
+        return {"errors", "types"} | more.get(part, set())
     if part == "encoder":
         return FOUNDATION | {"engines"}
+    if part == "running":
+        return FOUNDATION | {"turns"}
+    if part == "batcher":
+        return FOUNDATION | {"turns", "running"}
     if part in STAGES:
         return FOUNDATION
     if part in COMPOSITION:

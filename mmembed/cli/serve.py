@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.cli import service
+from mmembed.cli import ending, service
 from mmembed.commands import PICTURES, command
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
@@ -82,6 +82,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
 
     app = create_app(collection)
     server = server_of(app, timeout_graceful_shutdown=GRACE_S)
+    ending.watch(server.told_to_end, GRACE_S)
     opening = Opening(collection, listener, server, app.state.secret)
     opening.start()
     try:
@@ -106,7 +107,7 @@ class Opening(threading.Thread):
         secret: str,
     ) -> None:
         super().__init__(name="mmembed-opening", daemon=True)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._collection = collection
         self._listener = listener
         self._server = server
@@ -127,7 +128,7 @@ class Opening(threading.Thread):
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
             self._collection.collect_leftovers()
-        except Exception as error:
+        except BaseException as error:  # whatever it is, nobody else would hear of it
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
                 self._server.should_exit = True

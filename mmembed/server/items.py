@@ -15,6 +15,7 @@ from mmembed.server.bodies import (
     AnyBody,
     Form,
     JsonBody,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
@@ -125,6 +126,7 @@ def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -
     settings = collection.settings
     check_count("captions", len(captions), settings.max_items, "max_items")
     check_count("tags", len(tags), settings.max_items, "max_items")
+    check_all_chars([*captions, *tags], settings)
     for text in [*captions, *tags]:
         check_text("a caption or tag", text, settings.max_text_chars)
         if not text.strip():

@@ -29,7 +29,7 @@ from mmembed.server.sessions import COOKIE, LONGEST_S, Sessions
 router = APIRouter(tags=["operations"])
 
 SESSION = "/v1/session"
-OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ping", SESSION, PROOF})
+OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ready", "/ping", SESSION, PROOF})
 """Asked for by monitors, and by the page before a person gave the key."""
 OPEN_FOLDER = "/static/"
 MISSING = (
