@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +10,16 @@ from types import TracebackType
 
 from mmembed import originals
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog
+from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
-from mmembed.embedder import Embedder, EmbedderCounts, ImageInput
+from mmembed.embedder import Embedder, EmbedderCounts, Embedding, ImageInput
 from mmembed.encoder import check_obtainable
-from mmembed.errors import ImageError, QueryError
+from mmembed.errors import ImageError, MmembedError, QueryError
+from mmembed.failing import blaming
 from mmembed.fetch import Fetcher
+from mmembed.indexed import IndexedFiles
 from mmembed.ingest import (
     Passing,
     Phase,
@@ -34,9 +37,11 @@ from mmembed.ingest import (
     those_below,
 )
 from mmembed.items import Items
+from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
+from mmembed.single_flight import SingleFlight
 from mmembed.types import (
     EVERYTHING,
     Filter,
@@ -53,10 +58,15 @@ __all__ = [
     "Collection",
     "Embedder",
     "EmbedderCounts",
+    "Embedding",
     "ImageFacts",
     "ImageInput",
     "SearchPage",
+    "Trouble",
+    "restore",
 ]
+
+log = logging.getLogger(__name__)
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
@@ -77,7 +87,9 @@ class Collection(Items):
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
-        self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
+        self._files = IndexedFiles(settings.data)
+        self._renderings = SingleFlight()
+        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
         self.embedder = self.served.first.embedder
         self.classifier = self.served.first.classifier
         self._fetcher = Fetcher(
@@ -159,6 +171,12 @@ class Collection(Items):
             "models": self.served.describe(),
         }
 
+    def troubles(self) -> list[Trouble]:
+        """Look whether the collection can be searched and changed: all that is wrong."""
+        found = self.catalog.troubles()
+        failed = self._views.failed
+        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+
     # -- indexing --------------------------------------------------------------------
 
     def index(
@@ -194,6 +212,7 @@ class Collection(Items):
             report = self._pipeline.run(plan, known, progress)
             phase("saving the index", 0)
             self._views.publish()
+        self.collect_leftovers()
         report.note(plan)
         return report
 
@@ -238,6 +257,15 @@ class Collection(Items):
         did; none is built."""
         self._views.publish(build=False)
 
+    def collect_leftovers(self) -> None:
+        """Delete files of ours that nothing points to; where that fails, it is logged."""
+        try:
+            deleted = Leftovers(self.catalog).collect()
+        except MmembedError as error:
+            log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
+        else:
+            log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
+
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -252,13 +280,8 @@ class Collection(Items):
         """The k items of a kind that are nearest to the query, after an earlier page's
         cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
-        query = query_embedding(
-            terms,
-            embed_texts=lambda texts: self.embedder.encoder.embed_texts(texts),
-            embed_image=lambda data: self.embedder.image(ImageInput("the query image", data)),
-            embedding_of=self.binding.item,
-        )
-        notes = self._notes(terms)
+        query = self._query_embedding(terms)
+        notes = (*self._notes(terms), *self.catalog.notes())
         self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:
@@ -274,9 +297,28 @@ class Collection(Items):
         hits = tuple(Hit(item, score, background.relevance(score)) for item, score in found)
         return SearchPage(hits, rest.encode() if rest else None, notes)
 
+    def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
+        """float32 (dim,), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
+        names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
+        texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
+        images = iter(
+            term.name or f"{name}.image, the query image"
+            for name, term in zip(names, terms, strict=True)
+            if term.image is not None
+        )
+        return query_embedding(
+            terms,
+            embed_texts=lambda some: self.embedder.all_texts(texts, some),
+            embed_image=lambda data: self.embedder.image(ImageInput(next(images), data)),
+            embedding_of=self.binding.item,
+        )
+
     def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
-        texts = [term.text for term in terms if term.text is not None]
-        windows = [self.embedder.encoder.count_windows(text) for text in texts]
+        windows = []
+        for index, term in enumerate(terms):
+            if term.text is not None:
+                with blaming(f"query[{index}]"):
+                    windows.append(self.embedder.encoder.count_windows(term.text))
         return tuple(
             f"The text is longer than the {self.embedder.encoder.context_length} tokens that the "
             f"model reads at once: the answer averages its {count} parts."

@@ -14,15 +14,19 @@ from numpy.typing import NDArray
 from mmembed.caches import ImageCache, TextCache
 from mmembed.cancellation import Caller, current_caller
 from mmembed.decode import Limits, decode, read_file
-from mmembed.errors import ImageError, ModelError, NotFound
+from mmembed.errors import MmembedError, ModelError
+from mmembed.failing import OF_ALL, blaming, error_of, failure_of
+from mmembed.guilty import pixels_apart, texts_apart
+from mmembed.reading import TextLimits
 from mmembed.resident import Resident
-from mmembed.types import Encoder, EncoderFacts, Failure, Picture, Pixels
+from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, Pixels
 
 Embedding = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
 
-Stored = Callable[[int], "Embedding | Path"]
-"""An item's id → its stored embedding, or the file to embed. Raises NotFound, ModelMismatch."""
+Stored = Callable[[int], "Embedding | bytes"]
+"""An item's id → its stored embedding, or the image file to embed. Raises NotFound,
+ModelMismatch."""
 
 EMBEDDED_AT_ONCE = 64
 """Images of one request that are decoded before the model gets them; bounds the memory."""
@@ -101,14 +105,17 @@ class Embedder:
         limits: Limits,
         decoders: Executor,
         stored: Stored,
+        texts: TextLimits | None = None,
     ) -> None:
-        """name: the model's id, asked for when it is needed. decoders: threads that decode."""
+        """name: the model's id, asked for when it is needed. decoders: threads that decode. texts:
+        how long they may be."""
         self.limits = limits
         self.model = model
         self._name = name
         self._decoders = decoders
         self._stored = stored
-        self._texts = TextCache(model)
+        self.text_limits = texts or TextLimits()
+        self._texts = TextCache(model, limits=self.text_limits)
         self._images = ImageCache()
 
     @property
@@ -174,15 +181,17 @@ class Embedder:
         )
 
     def picture(self, picture: Picture) -> Embedding:
-        """The embedding of a decoded image."""
-        return self._alone(self.encoder.preprocess(picture.image, picture.box))
+        """The embedding of a decoded image. Raises ModelError, ProcessingError."""
+        with blaming(picture.name):
+            pixels = self.encoder.preprocess(picture.image, picture.box)
+        return self._alone(picture.name, pixels)
 
     def image(self, image: ImageInput) -> Embedding:
-        """The embedding of one image. Raises ImageError, NotFound."""
+        """The embedding of one image. Raises ImageError, NotFound, ModelError, ProcessingError."""
         found = self._prepared(image)
         if not isinstance(found, Decoded):
             return found
-        row = self._alone(found.pixels)
+        row = self._alone(found.name, found.pixels)
         self._images.keep([(found.key, row)])
         return row
 
@@ -192,9 +201,30 @@ class Embedder:
         parts = [self._part(images[start : start + EMBEDDED_AT_ONCE]) for start in starts]
         return [row for part in parts for row in part]
 
-    def _alone(self, pixels: Pixels) -> Embedding:
-        embedding: Embedding = self.encoder.embed_preprocessed(pixels[None])[0]
-        return embedding
+    def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
+        """An embedding per text, or why there is none, in which it has its name: a bad text fails
+        alone. Raises what the model raises where that fails whatever it gets."""
+        return _with_failures(names, texts_apart(self.encoder, texts, self.model))
+
+    def all_texts(self, names: Sequence[str], texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm. Raises the error of the first that has none."""
+        try:
+            return self.encoder.embed_texts(texts)
+        except OF_ALL:
+            raise
+        except Exception:
+            rows = texts_apart(self.encoder, texts, self.model)
+        for name, row in zip(names, rows, strict=True):
+            if isinstance(row, Exception):
+                raise error_of(name, row)
+        return np.stack([row for row in rows if not isinstance(row, Exception)])
+
+    def _alone(self, name: str, pixels: Pixels) -> Embedding:
+        """Raises ModelError, ProcessingError."""
+        [row] = pixels_apart(self.encoder, [pixels])
+        if isinstance(row, Exception):
+            raise error_of(name, row)
+        return row
 
     def _part(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
         read = list(self._decoders.map(partial(self._read, current_caller()), images))
@@ -208,40 +238,54 @@ class Embedder:
             return image
         try:
             return self._prepared(image)
-        except (ImageError, NotFound) as error:
-            return Failure(image.name, type(error).__name__, str(error))
+        except ModelError:
+            raise
+        except MmembedError as error:
+            return failure_of(image.name, error)
 
     def _prepared(self, image: ImageInput) -> Decoded | Embedding:
-        """What is known of an image, else what the model needs of it."""
-        path = image.path
-        if image.item is not None:
-            found = self._stored(image.item)
-            if not isinstance(found, Path):
-                return found
-            path = found
-        data = image.data
-        if data is None:
-            assert path is not None
-            data = read_file(path, name=image.name, limits=self.limits)
-        key = self._images.key_of(data)
-        kept = self._images.find([key]).get(key)
-        if kept is not None:
-            return kept.copy()  # type: ignore[no-any-return]
+        """What is known of an image, else what the model needs of it. Raises errors of ours."""
+        with blaming(image.name):
+            data = self._data(image)
+            if not isinstance(data, bytes):
+                return data
+            key = self._images.key_of(data)
+            kept = self._images.find([key]).get(key)
+            if kept is not None:
+                return kept.copy()  # type: ignore[no-any-return]
         encoder = self.encoder
-        picture = decode(data, name=image.name, limits=self.limits, side=encoder.decode_side)
-        return Decoded(image.name, encoder.preprocess(picture.image, picture.box), key)
+        side = encoder.decode_side  # loads the model, for which no image is to blame
+        with blaming(image.name):
+            picture = decode(data, name=image.name, limits=self.limits, side=side)
+            return Decoded(image.name, encoder.preprocess(picture.image, picture.box), key)
+
+    def _data(self, image: ImageInput) -> bytes | Embedding:
+        """The bytes of an image, or the embedding that an item has."""
+        if image.item is not None:
+            return self._stored(image.item)
+        if image.data is not None:
+            return image.data
+        assert image.path is not None
+        return read_file(image.path, name=image.name, limits=self.limits)
 
     def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
-        """Embedded together; where the model cannot, each alone, to find the guilty one."""
+        """The embeddings of images, or why there are none."""
         if not images:
             return []
-        try:
-            pixels = np.stack([image.pixels for image in images])
-            rows = list(self.encoder.embed_preprocessed(pixels))
-            # A view would keep the whole batch alive.
-            self._images.keep((one.key, row.copy()) for one, row in zip(images, rows, strict=True))
-            return [*rows]
-        except ModelError as error:
-            if len(images) == 1:
-                return [Failure(images[0].name, type(error).__name__, str(error))]
-        return [row for image in images for row in self._rows([image])]
+        rows = pixels_apart(self.encoder, [image.pixels for image in images])
+        # A view would keep the whole batch alive.
+        self._images.keep(
+            (one.key, row.copy())
+            for one, row in zip(images, rows, strict=True)
+            if not isinstance(row, Exception)
+        )
+        return _with_failures([image.name for image in images], rows)
+
+
+def _with_failures(
+    names: Sequence[str], rows: Sequence[Embedding | Exception]
+) -> list[Embedding | Failure]:
+    return [
+        failure_of(name, row) if isinstance(row, Exception) else row
+        for name, row in zip(names, rows, strict=True)
+    ]

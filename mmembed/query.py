@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import ModelError, QueryError
+from mmembed.failing import blaming
 from mmembed.types import Embeddings, Term
 
 Embedding = NDArray[np.float32]
@@ -25,20 +26,19 @@ def query_embedding(
 
     A negative weight leads away from a term. Raises QueryError where there is no term, a
     term is not exactly one thing, a weight is not a finite number other than 0, or the terms
-    cancel out, and ModelError where a vector is not finite.
+    cancel out, ProcessingError where the work of a term fails, and ModelError where a vector is
+    not finite.
     """
     check_terms(terms)
     texts = [term.text for term in terms if term.text is not None]
     by_text = dict(zip(texts, embed_texts(texts), strict=True)) if texts else {}
     # Relative to the largest, so that no weight is too large or too small to be added up.
     largest = max(abs(term.weight) for term in terms)
-    total = sum(
-        (
-            _part(term, by_text, embed_image, embedding_of) * (term.weight / largest)
-            for term in terms
-        ),
-        start=np.float64(0),
-    )
+    total = np.float64(0)
+    for index, term in enumerate(terms):
+        with blaming(term.name or f"query[{index}]"):
+            part = _part(term, by_text, embed_image, embedding_of)
+            total = total + part * (term.weight / largest)
     norm = float(np.linalg.norm(total))
     if not math.isfinite(norm):
         raise ModelError("the model gave no finite vector for the query")

@@ -149,6 +149,8 @@ class Term:
     image: bytes | None = None
     item: int | None = None
     weight: float = 1.0
+    name: str | None = None
+    """What errors call it instead of `query[i]`."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,10 @@ class Encoder(EncoderFacts, Protocol):
         """n texts → float32 (n, dim), unit-norm. A text longer than `context_length` is
         cut into windows at sentence borders, whose embeddings are averaged: nothing is dropped."""
 
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, all of them for None; of an ordinary text itself.
+        Joined they give the text; `embed_texts` takes each as it is."""
+
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
 
@@ -292,6 +298,10 @@ class WrappedEncoder:
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm."""
         return self._encoder.embed_texts(texts)
+
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, on the calling thread."""
+        return self._encoder.split(text, most)
 
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text, on the calling thread."""

@@ -261,10 +261,12 @@ def test_pages_of_items_follow_each_other(catalog: Catalog, entry: Entry) -> Non
 
 def test_listing_a_page_does_not_sort_all_items(catalog: Catalog) -> None:
     asked: list[str] = []
-    catalog._connection.set_trace_callback(asked.append)
+    catalog.count()
+    [reader] = catalog._readers._idle
+    reader.set_trace_callback(asked.append)
     for kind in ("image", "caption", None):
         catalog.page(after=5, limit=3, kind=kind)
-    catalog._connection.set_trace_callback(None)
+    reader.set_trace_callback(None)
     assert len(asked) == 3
     for sql in asked:
         plan = catalog._connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()

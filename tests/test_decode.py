@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from mmembed.decode import decode, image_facts, media_type, thumbnail
 from mmembed.types import ImageFacts
@@ -76,6 +77,77 @@ def test_nonsense_exif_is_ignored() -> None:
     assert pixels(encoded(quarters(), "PNG", exif=impossible)).shape == (48, 64, 3)
 
 
+def exif_of(kind: int, count: int, value: bytes) -> bytes:
+    """EXIF with nothing but an orientation, of any type; a value of up to four bytes, or more."""
+    head = struct.pack(">2sHLHHHL", b"MM", 42, 8, 1, 0x0112, kind, count)
+    return b"Exif\0\0" + (
+        head + value.ljust(4, b"\0") + bytes(4)
+        if len(value) <= 4
+        else head + struct.pack(">LL", 26, 0) + value
+    )
+
+
+SHORT, LONG, RATIONAL, ASCII, SIGNED = 3, 4, 5, 2, 8
+NO_ORIENTATION = {
+    "0": (SHORT, 1, b"\0\0"),
+    "9": (SHORT, 1, b"\0\x09"),
+    "77": (SHORT, 1, b"\0\x4d"),
+    "65535": (SHORT, 1, b"\xff\xff"),
+    "4294967295": (LONG, 1, b"\xff\xff\xff\xff"),
+    "-6": (SIGNED, 1, b"\xff\xfa"),
+    "13/2": (RATIONAL, 1, struct.pack(">LL", 13, 2)),
+    "6/0": (RATIONAL, 1, struct.pack(">LL", 6, 0)),
+    "text": (ASCII, 2, b"6\0"),
+    "none": (SHORT, 0, b""),
+}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
+@pytest.mark.parametrize("said", NO_ORIENTATION)
+def test_an_orientation_that_is_none_turns_nothing(kind: str, said: str) -> None:
+    if kind in ("TIFF", "AVIF") and said not in ("0", "9", "77", "65535"):
+        pytest.skip("Pillow writes no such file")
+    if kind == "TIFF":
+        data = encoded(quarters(), kind, tiffinfo={0x0112: int(said)})
+    else:
+        data = encoded(quarters(), kind, exif=exif_of(*NO_ORIENTATION[said]))
+    picture, facts = decode(data), image_facts(data)
+    assert picture.image.size == (picture.width, picture.height) == (64, 48)
+    assert (facts.width, facts.height) == (64, 48)
+    assert np.abs(np.asarray(picture.image).astype(int) - np.asarray(quarters())).mean() < 6
+    assert picture.box == (0, 0, 64, 48)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_what_is_said_of_the_size_is_upright(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(quarters(), kind, exif=exif)
+    upright = (48, 64) if orientation >= 5 else (64, 48)
+    picture, facts = decode(data), image_facts(data)
+    assert picture.image.size == (picture.width, picture.height) == upright
+    assert (facts.width, facts.height) == upright
+
+
+@pytest.mark.parametrize(("said", "size"), [("6", (48, 64)), ("66", (64, 48)), ("9", (64, 48))])
+def test_an_orientation_in_xmp_counts_where_exif_has_none(said: str, size: tuple[int, int]) -> None:
+    xmp = f'<rdf:Description tiff:Orientation="{said}"/>'.encode()
+    for kind in ("JPEG", "PNG", "WEBP"):
+        picture = decode(encoded(quarters(), kind, xmp=xmp) if kind != "PNG" else with_xmp(xmp))
+        assert picture.image.size == (picture.width, picture.height) == size
+    upright = Image.Exif()
+    upright[0x0112] = 6
+    both = encoded(quarters(), "JPEG", xmp=xmp, exif=upright)
+    assert decode(both).image.size == (48, 64)
+
+
+def with_xmp(xmp: bytes) -> bytes:
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", xmp)
+    return encoded(quarters(), pnginfo=info)
+
+
 def test_transparent_is_white() -> None:
     red = Image.new("RGBA", (4, 4), (255, 0, 0, 0))
     half = Image.new("RGBA", (4, 4), (255, 0, 0, 128))
@@ -85,6 +157,54 @@ def test_transparent_is_white() -> None:
     assert (pixels(encoded(grey)) == 255).all()
     assert (pixels(encoded(red, "WEBP", lossless=True, exact=True)) == 255).all()
     assert (pixels(encoded(red, "TIFF")) == 255).all()
+
+
+def logo(colour: tuple[int, int, int], share: float = 0.5, edge: int = 0) -> Image.Image:
+    """A square of one colour on a transparent ground; the alpha of its edge is half."""
+    image = Image.new("RGBA", (100, 100), (0, 0, 0, 0))
+    side = round(100 * share**0.5)
+    image.paste((*colour, 128), (0, 0, side, side))
+    image.paste((*colour, 255), (edge, edge, side - edge, side - edge))
+    return image
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    ("image", "ground"),
+    [
+        (logo((255, 255, 255)), 160),
+        (logo((240, 240, 240)), 160),
+        (logo((255, 255, 255), edge=3), 160),
+        (logo((255, 255, 255), share=0.01), 160),
+        (logo((255, 255, 255), share=0.95), 255),  # hardly any ground
+        (logo((200, 200, 200)), 255),
+        (logo((255, 240, 100)), 255),
+        (logo((0, 0, 0)), 255),
+        (logo((220, 30, 30), edge=3), 255),
+        (Image.new("RGBA", (100, 100), (255, 255, 255, 0)), 255),
+    ],
+)
+def test_the_ground_keeps_a_transparent_picture_visible(
+    kind: str, image: Image.Image, ground: int
+) -> None:
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    result = pixels(encoded(image, kind, **options))
+    assert result[-1, -1].tolist() == [ground] * 3
+
+
+def test_an_opaque_picture_has_no_ground() -> None:
+    white = Image.new("RGBA", (10, 10), (255, 255, 255, 255))
+    assert (pixels(encoded(white)) == 255).all()
+
+
+def test_a_white_drawing_of_any_kind_stays_visible() -> None:
+    two = Image.new("P", (2, 1))
+    two.putpalette([255, 255, 255, 0, 0, 0])
+    two.putdata([0, 1])
+    assert pixels(encoded(two, transparency=1))[0].tolist() == [[255] * 3, [160] * 3]
+    grey = Image.new("LA", (2, 1), (255, 255))
+    grey.putpixel((1, 0), (0, 0))
+    assert pixels(encoded(grey))[0].tolist() == [[255] * 3, [160] * 3]
 
 
 def test_transparent_palette_entries_are_white() -> None:

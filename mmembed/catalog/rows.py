@@ -81,14 +81,30 @@ def to_item(row: tuple[Any, ...]) -> Item:
     return Item(
         id=item_id,
         kind=kind,
-        sha256=sha256,
-        path=path,
-        caption=caption,
+        sha256=_text(sha256) or "",
+        path=_text(path),
+        caption=_text(caption),
         image_id=image_id,
         tags=tuple(sorted(str(tags).split(TAG_SEPARATOR))) if tags else (),
-        width=width,
-        height=height,
-        bytes=size,
-        format=form,
-        mtime_ns=mtime,
+        width=_number(width),
+        height=_number(height),
+        bytes=_number(size),
+        format=_text(form),
+        mtime_ns=_number(mtime),
     )
+
+
+def legible(text: bytes) -> str:
+    """Text as the catalog should hold it, whatever it holds."""
+    return text.decode("utf-8", "backslashreplace")
+
+
+def _text(value: Any) -> str | None:
+    """A column may hold any type, whoever wrote it; one odd row must not spoil its page."""
+    if value is None or type(value) is str:
+        return value
+    return legible(value) if isinstance(value, bytes) else str(value)
+
+
+def _number(value: Any) -> int | None:
+    return value if type(value) is int else None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmembed.catalog import additions
+from mmembed.catalog.checking import is_busy, is_damage, is_full
+from mmembed.catalog.condition import WRITE_FAILED
 from mmembed.catalog.entries import (
     CaptionEntry,
     ImageEntry,
@@ -19,18 +22,30 @@ from mmembed.catalog.entries import (
     set_by_hand,
     write_image,
 )
+from mmembed.catalog.history import History
 from mmembed.catalog.lock import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, WRITE_WAIT_S, exclusive
+from mmembed.catalog.opening import BUSY_TIMEOUT_S, remedy
+from mmembed.catalog.place import LOG
 from mmembed.catalog.reading import CatalogReader, Model
+from mmembed.catalog.reserve import BYTES as RESERVE_BYTES
 from mmembed.catalog.rows import storable
-from mmembed.catalog.schema import BUSY_TIMEOUT_S, FILE_NAME
+from mmembed.catalog.schema import FILE_NAME
 from mmembed.catalog.words import Reading, add_tags, by_hand, choose_first_caption, set_tags
-from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
+from mmembed.errors import (
+    ModelMismatch,
+    NotFound,
+    StoreBusy,
+    StoreError,
+    StoreFull,
+    Unstorable,
+)
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES = 16 * 2**20
 """The write-ahead log is folded into the database when it has grown past this."""
+SMALL_LOG_BYTES = 2**18
 CHECKPOINT_WAIT_MS = 250
 """How long a checkpoint waits for readers; else it does what it can, and the next one the rest."""
 
@@ -43,21 +58,49 @@ class Catalog(CatalogReader):
     """
 
     def __init__(self, folder: Path) -> None:
+        self._writing = threading.Lock()
+        self._wal = Path(f"{folder / FILE_NAME}{LOG}")
+        self._history = History(folder / FILE_NAME)
         super().__init__(folder)
-        self._wal = Path(f"{folder / FILE_NAME}-wal")
+
+    def close(self) -> None:
+        """Close all connections. The last one anywhere folds the log into the catalog."""
+        with self._writing:
+            if self._place.trouble() is None and self._presence and self._presence.take():
+                self._history.fold()
+            super().close()
+
+    def check_place(self) -> None:
+        """Raises StoreError where the folder is no longer the one that was opened, or its catalog
+        is known to be damaged: what is written now would be lost."""
+        self._check_place()
+        damage = self.condition.known("damaged")
+        if damage is not None:
+            raise StoreError(damage)
+
+    def _check_place(self) -> None:
+        trouble = self._place.trouble()
+        self.condition.note("moved", trouble)
+        if trouble is not None:
+            raise StoreError(trouble)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, adds: bool = True) -> Iterator[sqlite3.Connection]:
+        """adds: whether it may need room that is kept for removing."""
+        self.check_place()
         lock = exclusive(
             self.folder / WRITE_LOCK, purpose="writing the catalog", wait_s=WRITE_WAIT_S
         )
-        # In this order: who waits for another process does not keep our readers waiting.
-        with lock, self._lock:
+        # In this order: who waits for another process does not keep our writers waiting.
+        with lock, self._writing:
+            if adds:
+                self._reserve.check()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 if not (complete := self._complete):
                     additions.add(self._connection)
                 yield self._connection
+                self._check_place()
                 self._connection.execute("COMMIT")
                 if not complete:
                     del self._complete  # it is asked again
@@ -66,10 +109,28 @@ class Catalog(CatalogReader):
                 if self._connection_in_transaction():
                     self._connection.execute("ROLLBACK")
                 if isinstance(error, (sqlite3.Error, UnicodeEncodeError, OverflowError)):
-                    reason = f"{self.folder}: the change was not kept: {error}"
-                    raise (Unstorable if _of_the_data(error) else StoreError)(reason) from error
+                    raise self._not_kept(error) from error
                 raise
-            self._checkpoint()
+            self._check_place()  # else it was kept where nobody will find it
+            self.condition.note(WRITE_FAILED, None)
+            self._history.note()
+            if self._is_log_large():
+                self._fold()
+
+    def _not_kept(self, error: Exception) -> StoreError:
+        reason = f"{self.folder}: the change was not kept: {error}"
+        if _of_the_data(error):
+            return Unstorable(reason)
+        if not isinstance(error, sqlite3.Error):
+            return StoreError(reason)
+        if is_busy(error):
+            return StoreBusy(f"{reason}; another program is writing to the catalog, try again")
+        if is_damage(error):
+            self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
+        self.condition.note(WRITE_FAILED, reason)
+        if is_full(error) or self._reserve.is_short():
+            return StoreFull(f"{reason}; remove items, or free some space on the disk")
+        return StoreError(reason)
 
     def _connection_in_transaction(self) -> bool:
         try:
@@ -77,15 +138,29 @@ class Catalog(CatalogReader):
         except sqlite3.ProgrammingError:  # closed
             return False
 
-    def _checkpoint(self) -> None:
+    def _log_bytes(self) -> int:
         try:
-            if not self._wal.exists() or self._wal.stat().st_size <= CHECKPOINT_BYTES:
-                return
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
+
+    def _is_log_large(self) -> bool:
+        size = self._log_bytes()
+        # On a nearly full disk it stays small: to fold it takes as much room as it has.
+        return size > CHECKPOINT_BYTES or (size > SMALL_LOG_BYTES and self._reserve.is_tight())
+
+    def _fold(self) -> None:
+        """Bring the log into the catalog; whoever calls holds the write lock."""
+        try:
+            self._history.fold()
             self._connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
             try:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                # On a nearly full disk the log keeps its room, and is written again from its start.
+                mode = "RESTART" if self._reserve.is_tight() else "TRUNCATE"
+                self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
             finally:
                 self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+                self._history.folded()
         except (sqlite3.Error, OSError) as error:
             # The change itself is safe in the log.
             log.warning("%s: cannot be folded into the catalog now: %s", self._wal, error)
@@ -192,21 +267,43 @@ class Catalog(CatalogReader):
             db.executemany("DELETE FROM kept_out WHERE path = ?", [(path,) for path in paths])
 
     def remove(self, item_ids: Sequence[int]) -> int:
-        """Remove items, with the captions of removed images; returns how many were there."""
-        with self._transaction() as db:
+        """Remove items, with the captions of removed images; returns how many were there.
+
+        On a full disk, too: it takes the room that is kept for it then, and removes one item
+        after the other.
+        """
+        try:
+            return self._remove(item_ids)
+        except StoreFull:
+            self._make_room()
+        return sum(self._remove([item_id]) for item_id in item_ids)
+
+    def _remove(self, item_ids: Sequence[int]) -> int:
+        with self._transaction(adds=False) as db:
             return sum(_remove(db, item_id) for item_id in item_ids)
+
+    def _make_room(self) -> None:
+        """What the log takes up is freed when it is folded, which needs as much room before: a
+        large one is left alone while there is other room."""
+        given_up = self._reserve.give_up()
+        if given_up and self._log_bytes() > RESERVE_BYTES:
+            return
+        lock = exclusive(self.folder / WRITE_LOCK, purpose="making room", wait_s=WRITE_WAIT_S)
+        with lock, self._writing:
+            self._fold()
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
         """Drop the noted failures of paths for which `gone` is true."""
         paths = [(f.name,) for f in self.failures() if gone(f.name)]
         if paths:
-            with self._transaction() as db:
+            with self._transaction(adds=False) as db:
                 db.executemany("DELETE FROM failures WHERE path = ?", paths)
 
     @contextmanager
     def publishing_lock(self) -> Iterator[None]:
         """Held while views are saved, so that two don't write the same files. Not the write
         lock: a large view takes a while, and others may write meanwhile."""
+        self._check_place()
         purpose = "publishing the views"
         with exclusive(self.folder / VIEWS_LOCK, purpose=purpose, wait_s=WRITE_WAIT_S):
             yield
@@ -214,6 +311,7 @@ class Catalog(CatalogReader):
     @contextmanager
     def indexing_lock(self) -> Iterator[None]:
         """Held for a whole indexing, so that two don't embed the same files."""
+        self.check_place()
         with exclusive(self.folder / INDEX_LOCK, purpose="indexing", wait_s=0):
             yield
 

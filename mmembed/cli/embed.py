@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmembed.cli.reading import model_alone
 from mmembed.cli.table import plain, print_json
-from mmembed.collection import ImageInput
+from mmembed.collection import Embedding, ImageInput
 from mmembed.config import Settings
 from mmembed.errors import InputError
 from mmembed.types import Failure
@@ -28,20 +29,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Embed and print; 1 if some images failed."""
+    """Embed and print; 1 if some failed."""
     if not asked.images and not asked.text:
         raise InputError("nothing to embed; give picture files, or --text")
     failed = 0
     with model_alone(settings) as collection:
         images = [ImageInput(str(path), path=path) for path in asked.images]
-        for image, row in zip(images, collection.embedder.images(images), strict=True):
-            if isinstance(row, Failure):
-                print(f"failed: {plain(row.message)}", file=sys.stderr)
-                failed += 1
-            else:
-                print_json({"image": image.name, "embedding": row.tolist()}, indent=None)
-        if asked.text:
-            rows = collection.embedder.encoder.embed_texts(asked.text)
-            for text, row in zip(asked.text, rows, strict=True):
-                print_json({"text": text, "embedding": row.tolist()}, indent=None)
+        rows = collection.embedder.images(images)
+        failed += _print("image", [image.name for image in images], rows)
+        names = [f"--text {text!r}" for text in asked.text]
+        failed += _print("text", asked.text, collection.embedder.texts(names, asked.text))
     return 1 if failed else 0
+
+
+def _print(kind: str, names: Sequence[str], rows: Sequence[Embedding | Failure]) -> int:
+    """Print what was embedded; returns how many were not."""
+    for name, row in zip(names, rows, strict=True):
+        if isinstance(row, Failure):
+            print(f"failed: {plain(row.message)}", file=sys.stderr)
+        else:
+            print_json({kind: name, "embedding": row.tolist()}, indent=None)
+    return sum(isinstance(row, Failure) for row in rows)

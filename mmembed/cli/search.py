@@ -84,7 +84,7 @@ def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPag
 def _terms(collection: Collection, asked: argparse.Namespace) -> list[Term]:
     terms = [Term(text=asked.words)] if asked.words is not None else []
     if asked.image is not None:
-        terms.append(Term(image=collection.read_image(asked.image)))
+        terms.append(Term(image=collection.read_image(asked.image), name=str(asked.image)))
     if asked.item is not None:
         terms.append(Term(item=asked.item))
     return terms

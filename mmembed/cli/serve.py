@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.cli import service
+from mmembed.cli import ending, service
 from mmembed.commands import PICTURES, command
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
@@ -83,6 +83,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
     from mmembed.server.door import server_of
 
     server = server_of(create_app(collection), timeout_graceful_shutdown=GRACE_S)
+    ending.watch(server.told_to_end, GRACE_S)
     opening = Opening(collection, listener, server)
     opening.start()
     try:
@@ -103,7 +104,7 @@ class Opening(threading.Thread):
         self, collection: Collection, listener: socket.socket, server: uvicorn.Server
     ) -> None:
         super().__init__(name="mmembed-opening", daemon=True)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._collection = collection
         self._listener = listener
         self._server = server
@@ -122,7 +123,8 @@ class Opening(threading.Thread):
                 self._collection.settings, self._listener, str(known["collection"])
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
-        except Exception as error:
+            self._collection.collect_leftovers()
+        except BaseException as error:  # whatever it is, nobody else would hear of it
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
                 self._server.should_exit = True

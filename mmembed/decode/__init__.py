@@ -14,15 +14,19 @@ import os
 import re
 import stat
 import warnings
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from PIL import Image, ImageMode, UnidentifiedImageError
 
 from mmembed.config import Settings
+from mmembed.decode import tiff
 from mmembed.decode.bands import shrink_of, shrunk
-from mmembed.decode.colour import turned, upright_box, upright_srgb
-from mmembed.decode.cost import Plan, plane, planned
-from mmembed.decode.formats import FORMATS, media_type, unidentified
+from mmembed.decode.colour import upright_box, upright_size, upright_srgb
+from mmembed.decode.cost import Plan, of_samples, plane, planned
+from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
+from mmembed.decode.stripping import stripped
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.memory import Hold, MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
@@ -90,12 +94,12 @@ def decode(
     except (ImageError, Overloaded, Abandoned):
         raise
     except UnidentifiedImageError:
-        raise unidentified(data, name) from None
+        raise unread_variant(data, name) or unidentified(data, name) from None
     except Image.DecompressionBombError as error:
         count = re.search(r"\d+", str(error))
         raise _too_many_pixels(name, int(count[0]) if count else 0, limits) from None
     except Exception as error:  # Pillow and its plugins raise nearly everything on bad input
-        raise ImageError(name, _reason(error)) from None
+        raise unread_variant(data, name) or ImageError(name, _reason(error)) from None
 
 
 def read_file(
@@ -125,10 +129,21 @@ def read_file(
 
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        width, height = reversed(image.size) if turned(image) else image.size
-        kind = media_type(image.format or "").rpartition("/")[2]
-        return ImageFacts(width, height, kind, _bit_depth(image.mode))
+    layout = tiff.layout_of(data)
+    if layout is not None and layout.is_odd:
+        return _tiff_facts(layout)
+    for some in chain([data], stripped(data)):
+        with suppress(Exception), Image.open(io.BytesIO(some), formats=FORMATS) as image:
+            width, height = upright_size(image, image.size)
+            kind = media_type(image.format or "").rpartition("/")[2]
+            return ImageFacts(width, height, kind, _bit_depth(image.mode))
+    if layout is None:
+        raise ImageError("image", "its header cannot be read")
+    return _tiff_facts(layout)
+
+
+def _tiff_facts(layout: tiff.Layout) -> ImageFacts:
+    return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
 
 
 def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE, box: Box | None = None) -> bytes:
@@ -150,6 +165,32 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+    layout = tiff.layout_of(data)
+    if layout is not None and layout.is_odd:
+        return _decode_tiff(data, name, limits, layout)
+    try:
+        return _decode_by_pillow(data, name, limits, side)
+    except (ImageError, Overloaded, Abandoned, Image.DecompressionBombError, MemoryError):
+        raise
+    except Exception as error:
+        if layout is not None and isinstance(error, UnidentifiedImageError):
+            return _decode_tiff(data, name, limits, layout)
+        for less in stripped(data):
+            with suppress(Exception):
+                return _decode_by_pillow(less, name, limits, side)
+        raise
+
+
+def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:
+    _refuse_pixels(layout, name, limits)
+    held = _reserve(of_samples(layout, len(data)), name, limits)
+    image = tiff.load(data, layout)
+    width, height = upright_size(image, image.size)
+    upright, box = upright_srgb(image), (0, 0, width, height)
+    return _held(Picture(upright, name, "TIFF", layout.frames, width, height, box), held)
+
+
+def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
@@ -158,13 +199,19 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
         size = image.size if plan.box is None else plan.size
         box, shrink = plan.box or (0, 0, *image.size), shrink_of(image.size, side)
-        width, height = reversed(size) if turned(image) else size
+        width, height = upright_size(image, size)
         box = upright_box(image, *shrunk(box, image.size, shrink))
         upright = upright_srgb(image, shrink)
         kind, frames = image.format or "", _frames(image)
-    if held is not None:
-        held.shrink(plane(*upright.size, upright.mode))
-    return Picture(upright, name, kind, frames, width, height, box, held)
+    return _held(Picture(upright, name, kind, frames, width, height, box), held)
+
+
+def _held(picture: Picture, held: Hold | None) -> Picture:
+    """The picture, which keeps as much of the budget as it takes."""
+    if held is None:
+        return picture
+    held.shrink(plane(*picture.image.size, picture.image.mode))
+    return replace(picture, held=held)
 
 
 def _reserve(plan: Plan, name: str, limits: Limits) -> Hold | None:
@@ -201,7 +248,7 @@ def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | tiff.Layout, name: str, limits: Limits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
+from pillow_heif import HeifImageFile
 
+from mmembed.decode import tiff
 from mmembed.decode.bands import converted, fits
+from mmembed.decode.scaling import scale_to_byte
 from mmembed.types import Box
 
 _TURNS = {  # EXIF orientation → what makes it upright
@@ -20,16 +24,32 @@ _TURNS = {  # EXIF orientation → what makes it upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+WHITE, GREY, OPAQUE = 255, 160, 255
+"""Grounds for what is transparent. On this grey white drawings are told apart best."""
+NEAR_WHITE = 224
+"""Pixels whose channels are all as bright cannot be seen on white."""
+MOST_LOST = 0.6
+"""The share of the visible pixels that may be lost on white."""
+LEAST_GROUND = 0.1
+"""The share of a picture that must be transparent for its ground to matter."""
+SAMPLED_SIDE = 512
+"""Pixels of a side that are looked at for it."""
+_ON_THEIR_SIDES = {5, 6, 7, 8}
 _MIRRORED_ACROSS = {2, 3, 6, 7}  # EXIF orientations whose upright x runs against the stored axis
 _MIRRORED_DOWN = {3, 4, 7, 8}
 _EXIF_ORIENTATION = 0x0112
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([^\"<]*)")
 
 
 def upright_srgb(image: Image.Image, shrink: int = 1) -> Image.Image:
     """A loaded image of any mode → mode RGB, upright by EXIF, sRGB by its ICC profile,
-    composited on white, 8 bits a channel; its metadata is dropped. Where it is large, it is
-    shrunk by a whole number."""
-    srgb = converted(image, _to_srgb, shrink) if fits(image) else _to_srgb(image)
+    composited on white or grey, 8 bits a channel; its metadata is dropped. Where it is large, it
+    is shrunk by a whole number."""
+    if fits(image) and tiff.ALPHA not in image.info:
+        ground = _ground_at(image)
+        srgb = converted(image, lambda band: _to_srgb(band, ground), shrink)
+    else:
+        srgb = _to_srgb(image)
     upright = _upright(srgb, _orientation(image))
     upright.info.clear()
     return upright
@@ -39,7 +59,7 @@ def upright_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Box:
     """Where a box of an image, which has been shrunk to `size`, is once that is upright."""
     orientation, (wide, high) = _orientation(image), size
     left, top, right, bottom = box
-    if orientation >= 5:
+    if orientation in _ON_THEIR_SIDES:
         left, top, right, bottom, wide, high = top, left, bottom, right, high, wide
     if orientation in _MIRRORED_ACROSS:
         left, right = wide - right, wide - left
@@ -48,16 +68,36 @@ def upright_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Box:
     return left, top, right, bottom
 
 
-def turned(image: Image.Image) -> bool:
-    """Whether making it upright swaps width and height."""
-    return _orientation(image) >= 5
+def upright_size(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height once an image of a size is upright."""
+    if isinstance(image, TiffImageFile) and image.tag_v2.get(_EXIF_ORIENTATION) in _ON_THEIR_SIDES:
+        return size  # Pillow gives the upright size before it has turned the picture
+    wide, high = size
+    return (high, wide) if _orientation(image) in _ON_THEIR_SIDES else (wide, high)
 
 
 def _orientation(image: Image.Image) -> int:
+    """1 to 8; whatever else a file says counts as 1."""
+    if image.format == HeifImageFile.format:
+        return 1  # the file's own boxes turn it, and the decoder has done so
     try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+        said = image.getexif().get(_EXIF_ORIENTATION)
+        return int(said) if said in _TURNS and _is_meant(image) else 1
     except Exception:  # broken EXIF is no reason to refuse a picture
         return 1
+
+
+def _is_meant(image: Image.Image) -> bool:
+    """False where Pillow took the first digit of a longer orientation in XMP for the whole."""
+    xmp = image.info.get("xmp") or b""
+    found = _XMP_ORIENTATION.search(xmp) if isinstance(xmp, bytes) else None
+    return found is None or len(found[1]) == 1 or _in_exif(image)
+
+
+def _in_exif(image: Image.Image) -> bool:
+    exif = Image.Exif()
+    exif.load(image.info.get("exif", b""))
+    return _EXIF_ORIENTATION in exif
 
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
@@ -65,19 +105,47 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Any mode → RGB in sRGB; what is transparent is laid on white."""
+def _ground_at(image: Image.Image) -> int:
+    """The ground of a large picture, by some of its pixels: all bands have the same."""
+    size = min(SAMPLED_SIDE, image.width), min(SAMPLED_SIDE, image.height)
+    colour, alpha = _split_alpha(image.resize(size, Image.Resampling.NEAREST))
+    if alpha is None:
+        return WHITE
+    profile = image.info.get("icc_profile")
+    return _ground(_apply_profile(colour, profile).convert("RGB"), alpha)
+
+
+def _to_srgb(image: Image.Image, ground: int | None = None) -> Image.Image:
+    """Any mode → RGB in sRGB; what is transparent is laid on the ground that is given, or else
+    that suits it."""
     colour, alpha = _split_alpha(image)
     rgb = _apply_profile(colour, image.info.get("icc_profile")).convert("RGB")
     if alpha is None:
         return rgb
-    paper = Image.new("RGB", rgb.size, "white")
+    ground = _ground(rgb, alpha) if ground is None else ground
+    paper = Image.new("RGB", rgb.size, (ground,) * 3)
     paper.paste(rgb, mask=alpha)
     return paper
 
 
+def _ground(rgb: Image.Image, alpha: Image.Image) -> int:
+    """How bright the ground is that keeps a transparent picture visible: white, or grey for one
+    that is white itself."""
+    if alpha.getextrema()[0] == OPAQUE:
+        return WHITE
+    sample = min(SAMPLED_SIDE, rgb.width), min(SAMPLED_SIDE, rgb.height)
+    opacity = np.asarray(alpha.resize(sample, Image.Resampling.NEAREST), np.float32) / OPAQUE
+    if 1 - opacity.mean() < LEAST_GROUND or not opacity.any():
+        return WHITE
+    darkest = np.asarray(rgb.resize(sample, Image.Resampling.NEAREST)).min(axis=2)
+    lost = opacity[darkest >= NEAR_WHITE].sum() / opacity.sum()
+    return GREY if lost > MOST_LOST else WHITE
+
+
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Colour in one of the modes L, RGB, CMYK, LAB, and alpha (mode L) if there is any."""
+    if tiff.ALPHA in image.info:
+        return image, image.info[tiff.ALPHA]
     if image.mode.startswith("I") or image.mode == "F":
         return _from_wide(image)
     if image.mode in ("La", "RGBa"):  # colours already multiplied by alpha
@@ -107,23 +175,7 @@ def _from_wide(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     if isinstance(key, int):
         alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
     white = 65535 if image.mode.startswith("I;16") else None
-    return Image.fromarray(_scale_to_byte(values.astype(np.float32), white)), alpha
-
-
-def _scale_to_byte(values: NDArray[np.float32], white: int | None) -> NDArray[np.uint8]:
-    """Black at 0 and white at `white`, or else at the first usual white point that holds all
-    values, or else at the smallest and largest value."""
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    low, high = 0.0, float(values.max())
-    fitting = [w for w in (1, 255, 65535) if high <= w and values.min() >= 0]
-    if white or fitting:
-        high = white or fitting[0]
-    else:
-        low = float(values.min())
-    scaled: NDArray[np.uint8] = np.rint((values - low) * (255 / max(high - low, 1e-12))).astype(
-        np.uint8
-    )
-    return scaled
+    return Image.fromarray(scale_to_byte(values.astype(np.float32), white)), alpha
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -14,6 +14,7 @@ from PIL import Image, Jpeg2KImagePlugin, JpegImagePlugin
 
 from mmembed.decode import jpeg2000
 from mmembed.decode.bands import LARGE_PIXELS, WHOLE_MODES, shrink_of, shrunk
+from mmembed.decode.tiff import Layout
 from mmembed.types import Box
 
 PLANES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
@@ -22,6 +23,9 @@ COPIES = {"1": 6, "L": 5, "P": 14, "RGB": 14, "I": 20, "F": 20}
 """Bytes of a pixel that colours take beside the picture where it is converted as a whole."""
 MORE_COPIES = 16
 """In other modes."""
+PLAIN_SAMPLE, WIDE_SAMPLE, BIT_COPIES = 9, 23, 3
+"""Bytes of a sample that is not read by Pillow: of 16 bits, or of more or odd ones; in a strip or
+tile, what unpacking takes for each odd bit."""
 BAND_BYTES = 28_000_000
 """What a band takes while it is converted."""
 BAND_BYTES_A_ROW = 40
@@ -77,6 +81,17 @@ def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
             box = (0, 0, ends[0], ends[1])
             loaded = int(ends[0] + 0.5), int(ends[1] + 0.5)  # as Pillow rounds them
     return Plan(size, kind, box, BASE_BYTES + decoder + _of_picture(loaded, image.mode, side))
+
+
+def of_samples(layout: Layout, file_bytes: int) -> Plan:
+    """What a TIFF takes that is not read by Pillow."""
+    pixels, (wide, high) = layout.width * layout.height, layout.segment
+    is_plain = layout.bits in (8, 16) and layout.kind == 1
+    each = PLAIN_SAMPLE if is_plain else WIDE_SAMPLE
+    of_segment = layout.bits // 8 if layout.bits % 8 == 0 else layout.bits * BIT_COPIES
+    samples = pixels * each + wide * high * of_segment
+    cost = samples * layout.samples + file_bytes + BASE_BYTES
+    return Plan((layout.width, layout.height), "TIFF", None, cost)
 
 
 def _halvings(shrink: int, levels: int) -> int:

@@ -15,6 +15,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from mmembed.decode.variants import variant_of
 from mmembed.errors import ImageError, UnsupportedFormat
 
 pillow_heif.register_heif_opener()
@@ -48,6 +49,31 @@ _OTHER_KINDS = (
     (b"<?xml", "an XML file"),
     (b"<!DOCTYPE", "a web page"),
     (b"<html", "a web page"),
+    (b"II\xbc\x01", "a JPEG XR file"),
+    (b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (b"IIRO", "a camera's raw file"),
+    (b"IIRS", "a camera's raw file"),
+    (b"MMOR", "a camera's raw file"),
+    (b"IIU\0", "a camera's raw file"),
+    (b"FOVb", "a camera's raw file"),
+    (b"\0MRM", "a camera's raw file"),
+    (b"\x8aMNG", "an MNG animation"),
+    (b"\x8bJNG", "a JNG file"),
+    (b"BPG\xfb", "a BPG file"),
+    (b"FLIF", "a FLIF file"),
+    (b"AT&TFORM", "a DjVu file"),
+    (b"#?RADIANCE", "a Radiance HDR file"),
+    (b"#?RGBE", "a Radiance HDR file"),
+    (b"SIMPLE  =", "a FITS file"),
+    (b"farbfeld", "a Farbfeld file"),
+    (b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
+    (b"P1\n", "a Netpbm file"),
+    (b"P2\n", "a Netpbm file"),
+    (b"P3\n", "a Netpbm file"),
+    (b"P4\n", "a Netpbm file"),
+    (b"P5\n", "a Netpbm file"),
+    (b"P6\n", "a Netpbm file"),
+    (b"P7\n", "a Netpbm file"),
     (b"\xff\x0a", "a JPEG XL file"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL file"),
     (b"\0\0\1\0", "an icon file"),
@@ -76,6 +102,14 @@ def media_type(image_format: str) -> str:
     return MEDIA_TYPES.get(image_format, "application/octet-stream")
 
 
+def unread_variant(data: bytes, name: str) -> ImageError | None:
+    """The error for a sound file of a variant that is not read here; None for others."""
+    variant = variant_of(data)
+    if variant is None:
+        return None
+    return UnsupportedFormat(name, f"{variant}, which is not read here; convert it")
+
+
 def unidentified(data: bytes, name: str) -> ImageError:
     """The error for bytes that no opener recognised: broken, or of another kind."""
     ours = [kind for magic, kind in _OUR_KINDS if data.startswith(magic)]
@@ -89,7 +123,14 @@ def unidentified(data: bytes, name: str) -> ImageError:
 
 
 def _kind(data: bytes) -> str:
-    head = data[:512].lstrip() if data[:1].isspace() else data[:512]
+    head = data[:4096].removeprefix(b"\xef\xbb\xbf")
+    head = head.lstrip() if head[:1].isspace() else head
+    if head.startswith((b"<?xml", b"<!--", b"<!DOCTYPE svg")) and b"<svg" in head:
+        return "an SVG drawing"
+    if data[128:132] == b"DICM":
+        return "a DICOM file"
+    if head[4:12] == b"ftypcrx ":
+        return "a camera's raw file"
     for magic, kind in _OTHER_KINDS:
         if head.startswith(magic):
             return kind

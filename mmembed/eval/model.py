@@ -21,10 +21,12 @@ from mmembed.config import Settings
 from mmembed.decode import Limits, decode, read_file
 from mmembed.encoder import ModelChoice, load_encoder, loader
 from mmembed.engines import INT8
-from mmembed.errors import ImageError, InputError, ModelError
+from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
+from mmembed.failing import failure_of
 from mmembed.ingest.failing import text_of
 from mmembed.ingest.flow import embed_each, grouped, ordered
+from mmembed.reading import TextLimits
 from mmembed.served import Load
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
@@ -76,7 +78,9 @@ class Bench:
         """The model of this id, loaded; at the end, what it embedded is kept. Raises
         ModelError."""
         load = self.load or loader(self.settings)
-        with Batcher(lambda: load(name), batch=self.settings.batch) as encoder:
+        with Batcher(
+            lambda: load(name), batch=self.settings.batch, limits=TextLimits.of(self.settings)
+        ) as encoder:
             model = MeasuredModel(self, encoder)
             try:
                 yield model
@@ -164,14 +168,14 @@ class MeasuredModel:
             key = content_key(data)
             if self._cache("images").get(key) is not None:
                 return _Prepared(name, key, None)
-            side = self.encoder.decode_side
-            picture = decode(data, name=name, limits=limits, side=side)
-        except ImageError as error:
-            return Failure(name, type(error).__name__, str(error))
+        except Exception as error:
+            return failure_of(name, error)
+        side = self.encoder.decode_side  # loads the model, for which no picture is to blame
         try:
+            picture = decode(data, name=name, limits=limits, side=side)
             return _Prepared(name, key, self.encoder.preprocess(picture.image, picture.box))
-        except Exception as error:  # a model's preprocessing may raise anything
-            return _failure(name, error)
+        except Exception as error:
+            return failure_of(name, error)
 
     def _embed(self, group: Sequence[_Prepared | Failure]) -> list[Row | Failure]:
         """Vectors in the order of the group; a content that comes twice is embedded once."""
@@ -284,7 +288,7 @@ def _embedded(rows: Sequence[Row | Failure]) -> EmbeddedImages:
 
 def _row(one: _Prepared, cache: EmbeddingCache, errors: dict[bytes, Exception]) -> Row | Failure:
     row = cache.get(one.key)
-    return _failure(one.name, errors[one.key]) if row is None else row
+    return failure_of(one.name, errors[one.key]) if row is None else row
 
 
 def _stacked(rows: Sequence[Row | None]) -> Embeddings:
@@ -293,7 +297,3 @@ def _stacked(rows: Sequence[Row | None]) -> Embeddings:
 
 def _text_key(text: str) -> bytes:
     return content_key(text.encode())
-
-
-def _failure(path: str, error: Exception) -> Failure:
-    return Failure(path, type(error).__name__, f"{path}: {error}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from mmembed.catalog import CaptionEntry, Catalog, Known
 from mmembed.decode import Limits
+from mmembed.failing import error_of
 from mmembed.ingest.captions import embed_captions
 from mmembed.ingest.committing import Committing
 from mmembed.ingest.describing import Describing
@@ -139,8 +140,8 @@ class Pipeline:
         """Distinct captions with their embeddings. Raises InputError for what is no text, and
         what the model raises."""
         embedded, errors = embed_captions(self.catalog, self.load, texts)
-        for error in errors.values():
-            raise error
+        for text, error in errors.items():
+            raise error_of(f"captions[{list(texts).index(text)}]", error)
         return list(embedded.values())
 
 

@@ -8,6 +8,7 @@ import codecs
 import json
 import re
 from collections.abc import Collection as Names
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeAlias, TypeVar
 from urllib.parse import unquote
@@ -20,7 +21,8 @@ from starlette.exceptions import HTTPException
 
 from mmembed.collection import Collection
 from mmembed.config import PREFIX, Settings
-from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError
+from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
+from mmembed.reading import TextLimits
 from mmembed.server.failures import printable
 from mmembed.server.json_limits import OTHER_FIELDS, check_size
 
@@ -87,6 +89,11 @@ async def _read_any(request: Request) -> bytes | Form:
         raise LimitError(
             f"{error.detail} Raise {PREFIX}MAX_ITEMS for images, {PREFIX}MAX_LABELS for labels"
         ) from None
+    except OSError as error:
+        raise StoreFull(
+            f"a file of over 1 MB needs room in the server's folder for temporary files, and it "
+            f"cannot be written ({error.strerror}); free some space there, or set TMPDIR"
+        ) from error
 
 
 async def _form(form: FormData) -> Form:
@@ -183,6 +190,13 @@ def check_count(what: str, count: int, limit: int, setting: str) -> None:
     """Raises LimitError, naming the setting that raises the limit."""
     if count > limit:
         raise LimitError(f"{count} {what}, limit {limit}; raise {PREFIX}{setting.upper()}")
+
+
+def check_all_chars(texts: Iterable[str], settings: Settings) -> None:
+    """Raises LimitError for more text than is read for one request; `check_text` refuses what
+    is too long alone."""
+    lengths = [length for text in texts if (length := len(text)) <= settings.max_text_chars]
+    TextLimits.of(settings).check_chars(sum(lengths))
 
 
 def check_text(name: str, text: str, limit: int) -> None:

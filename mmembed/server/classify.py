@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from mmembed import errors
 from mmembed.collection import Collection, ImageInput
+from mmembed.failing import failure_of
 from mmembed.server.answers import ClassifyAnswer
 from mmembed.server.bodies import (
     AnyBody,
@@ -91,8 +92,8 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return ImageInput(name, item=image.item)
     try:
         return ImageInput(name, data=image_bytes(image.image, name, collection))
-    except errors.ImageError as error:
-        return Failure(name, type(error).__name__, str(error))
+    except Exception as error:
+        return failure_of(name, error)
 
 
 def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:

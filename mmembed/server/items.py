@@ -9,11 +9,13 @@ from fastapi import APIRouter, Path, Query, Request
 
 from mmembed.collection import Collection
 from mmembed.errors import QueryError
+from mmembed.failing import blaming
 from mmembed.server.answers import ItemsAnswer, WholeItem
 from mmembed.server.bodies import (
     AnyBody,
     Form,
     JsonBody,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
@@ -74,7 +76,8 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     else:
         asked = parse(body, ItemRequest, collection.settings)
         name = asked.name or "image"
-        data = None if asked.image is None else image_bytes(asked.image, name, collection)
+        with blaming(name):
+            data = None if asked.image is None else image_bytes(asked.image, name, collection)
     return JsonAnswer(whole_item_json(_add(collection, name, data, asked)), status=201)
 
 
@@ -123,6 +126,7 @@ def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -
     settings = collection.settings
     check_count("captions", len(captions), settings.max_items, "max_items")
     check_count("tags", len(tags), settings.max_items, "max_items")
+    check_all_chars([*captions, *tags], settings)
     for text in [*captions, *tags]:
         check_text("a caption or tag", text, settings.max_text_chars)
         if not text.strip():

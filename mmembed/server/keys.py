@@ -25,7 +25,7 @@ router = APIRouter(tags=["operations"])
 
 COOKIE = "mmembed_session"
 SESSION = "/v1/session"
-OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ping", SESSION})
+OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ready", "/ping", SESSION})
 """Asked for by monitors, and by the page before a person gave the key."""
 OPEN_FOLDER = "/static/"
 MISSING = (

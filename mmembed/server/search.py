@@ -10,9 +10,11 @@ from fastapi import APIRouter, Query, Request
 
 from mmembed.collection import Collection
 from mmembed.errors import QueryError
+from mmembed.failing import blaming
 from mmembed.server.answers import SearchAnswer
 from mmembed.server.bodies import (
     JsonBody,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
@@ -78,7 +80,8 @@ def _terms(collection: Collection, asked: SearchRequest) -> list[Term]:
 
 def _term(collection: Collection, index: int, term: TermShape) -> Term:
     name = f"query[{index}].image"
-    image = None if term.image is None else image_bytes(term.image, name, collection)
+    with blaming(name):
+        image = None if term.image is None else image_bytes(term.image, name, collection)
     return Term(text=term.text, image=image, item=term.item, weight=term.weight)
 
 
@@ -89,5 +92,6 @@ def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) 
     texts = [("the query", term.text) for term in terms if term.text is not None]
     texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
     texts += [("the filter's folder", asked.filter.folder or "")]
+    check_all_chars((text for _, text in texts), settings)
     for name, text in texts:
         check_text(name, text, settings.max_text_chars)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
-from mmembed.errors import ImageError, InputError, QueryError
-from mmembed.server.bodies import check_count, check_text, image_bytes
+from mmembed.errors import ImageError, LimitError, QueryError
+from mmembed.failing import failure_of
+from mmembed.reading import Reading, read
+from mmembed.server.bodies import check_all_chars, check_count, check_text, image_bytes
 from mmembed.server.dialects.inputs import Input, Part, Read
 from mmembed.server.dialects.shapes import Errors, Truncate, Wished
 from mmembed.server.dialects.truncation import fitted
@@ -63,6 +65,17 @@ class Embedded:
     """What the caller should know of the embeddings."""
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """One part's embedding, or why there is none."""
+
+    row: Vector | Failure
+    tokens: int = 0
+    """Of a text, start and end tokens included."""
+    note: str | None = None
+    """What was averaged from several windows."""
+
+
 def _wants_item_errors(request: Request, field: Errors | None) -> bool:
     """The body's field, or else the header. Raises QueryError for a header that says neither."""
     asked = field or request.headers.get(HEADER, "all").lower()
@@ -79,24 +92,33 @@ def embed(
     Raises LimitError for too many parts, QueryError for dimensions that the model has not,
     and unless `item_errors` is wished, the error of the first bad input.
     """
-    check_count("inputs", len(_parts(inputs)), collection.settings.max_items, "max_items")
+    settings = collection.settings
+    check_count("inputs", len(_parts(inputs)), settings.max_items, "max_items")
+    check_all_chars((part.text for part in _parts(inputs) if part.text is not None), settings)
     encoder = embedder.encoder
     notes = _check_dimensions(encoder, wishes)
     ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
     _check_failures(ready, wishes)
+    ready = _all_read(ready, embedder)
+    _check_failures(ready, wishes)
     parts = _parts(ready)
-    found = iter(_embed_parts(embedder, parts))
+    measured = [
+        _measured(part, row, encoder)
+        for part, row in zip(parts, _embed_parts(embedder, parts), strict=True)
+    ]
+    found = iter(measured)
     rows = [
-        one if isinstance(one, Failure) else _combined(one, [next(found) for _ in one.parts])
+        one
+        if isinstance(one, Failure)
+        else _combined(one, [next(found).row for _ in one.parts], wishes.dimensions)
         for one in ready
     ]
     _check_failures(rows, wishes)
-    lengths = [(part, encoder.count_tokens(part.text)) for part in parts if part.text is not None]
     return Embedded(
-        tuple(row if isinstance(row, Failure) else cut(row, wishes.dimensions) for row in rows),
-        tokens=sum(length for _, length in lengths),
+        tuple(rows),
+        tokens=sum(one.tokens for one in measured),
         images=_files(ready, rows),
-        notes=(*notes, *_notes(encoder, lengths)),
+        notes=(*notes, *(one.note for one in measured if one.note)),
     )
 
 
@@ -148,8 +170,8 @@ def _prepared(
     for part in one.parts:
         try:
             parts.append(_ready(part, truncate, encoder, collection))
-        except InputError as error:
-            return Failure(part.name, type(error).__name__, str(error))
+        except Exception as error:
+            return failure_of(part.name, error)
     return replace(one, parts=tuple(parts))
 
 
@@ -175,26 +197,58 @@ def _image(part: Part, given: str, collection: Collection) -> bytes:
         raise ImageError(part.name, f"{error.reason}. {AS_WORDS}") from None
 
 
+def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
+    """The inputs with their long texts cut into windows, or why they cannot be. Raises LimitError
+    as soon as all together have too many."""
+    found: list[Read] = []
+    windows = 0
+    for one in inputs:
+        read_one = _with_windows(one, embedder)
+        found.append(read_one)
+        texts = [part.text for part in _parts([read_one])]
+        windows += sum(len(text.windows) for text in texts if isinstance(text, Reading))
+        embedder.text_limits.check_windows(windows, embedder.encoder.context_length)
+    return found
+
+
+def _with_windows(one: Read, embedder: Embedder) -> Read:
+    if isinstance(one, Failure):
+        return one
+    parts = []
+    for part in one.parts:
+        try:
+            texts = [] if part.text is None else [part.text]
+            readings = read(embedder.encoder, texts, embedder.text_limits)
+        except LimitError as error:
+            return Failure(part.name, type(error).__name__, f"{part.name}: {error}")
+        long = [text for text in readings if len(text.windows) > 1]
+        parts.append(replace(part, text=long[0]) if long else part)
+    return replace(one, parts=tuple(parts))
+
+
 def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
-    texts = [part.text for part in parts if part.text is not None]
+    texts = [(part.name, part.text) for part in parts if part.text is not None]
     images = [
         ImageInput(part.name, data=part.image) for part in parts if isinstance(part.image, bytes)
     ]
-    of_texts = iter(embedder.encoder.embed_texts(texts))
+    of_texts = iter(embedder.texts([name for name, _ in texts], [text for _, text in texts]))
     of_images = iter(embedder.images(images))
     return [next(of_images) if part.text is None else next(of_texts) for part in parts]
 
 
-def _combined(one: Input, rows: Sequence[Vector | Failure]) -> Vector | Failure:
+def _combined(
+    one: Input, rows: Sequence[Vector | Failure], dimensions: int | None
+) -> Vector | Failure:
     good = [row for row in rows if not isinstance(row, Failure)]
     if len(good) < len(rows):
         return next(row for row in rows if isinstance(row, Failure))
-    if len(good) == 1:
-        return good[0]
     try:
-        return weighted_mean(good, [part.weight for part in one.parts], one.name)
-    except QueryError as error:
-        return Failure(one.name, type(error).__name__, str(error))
+        if len(good) == 1:
+            return cut(good[0], dimensions)
+        mean = weighted_mean(good, [part.weight for part in one.parts], one.name)
+        return cut(mean, dimensions)
+    except Exception as error:
+        return failure_of(one.name, error)
 
 
 def _check_failures(found: Sequence[object], wishes: Wishes) -> None:
@@ -214,11 +268,18 @@ def _parts(inputs: Sequence[Read]) -> list[Part]:
     return [part for one in inputs if isinstance(one, Input) for part in one.parts]
 
 
-def _notes(encoder: Encoder, lengths: Sequence[tuple[Part, int]]) -> list[str]:
-    """What was averaged from several windows."""
-    return [
-        f"{part.name}: longer than the {encoder.context_length} tokens that the model reads at "
-        f"once: its embedding averages its {encoder.count_windows(part.text or '')} parts."
-        for part, length in lengths
-        if length > encoder.context_length
-    ]
+def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
+    """A part's embedding, or why it has none, and what the model read for it."""
+    if part.text is None or isinstance(row, Failure):
+        return _Measured(row)
+    try:
+        tokens, note = encoder.count_tokens(part.text), None
+        if tokens > encoder.context_length:
+            note = (
+                f"{part.name}: longer than the {encoder.context_length} tokens that the model "
+                "reads at once: its embedding averages its "
+                f"{encoder.count_windows(part.text)} parts."
+            )
+    except Exception as error:
+        return _Measured(failure_of(part.name, error))
+    return _Measured(row, tokens, note)

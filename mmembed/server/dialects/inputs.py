@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from mmembed.errors import MmembedError, QueryError
+from mmembed.failing import failure_of
 from mmembed.server.bodies import check_count, means_image
 from mmembed.server.dialects.shapes import ItemShape, MessageShape, PartShape
 from mmembed.server.failures import SAID, place
@@ -102,6 +103,8 @@ def _tried(value: Any, name: str, read: Callable[[Any, str], Input]) -> Read:
         return read(value, name)
     except MmembedError as error:
         return Failure(error.param or name, type(error).__name__, str(error))
+    except Exception as error:
+        return failure_of(name, error)
 
 
 def _shaped(value: Any, name: str) -> ItemShape:

@@ -1,0 +1,85 @@
+"""What goes wrong with one item is that item's failure, and nobody else's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from mmembed.errors import (
+    Abandoned,
+    MmembedError,
+    ModelHangs,
+    ModelMismatch,
+    Overloaded,
+    ProcessingError,
+    StoreError,
+    TooMuchText,
+)
+from mmembed.types import Failure
+
+log = logging.getLogger(__name__)
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+OF_ALL = (StoreError, ModelMismatch, ModelHangs, Overloaded, Abandoned, TooMuchText)
+"""Errors that are never of one item: its neighbours would meet them just the same."""
+
+
+def error_of(name: str, error: Exception) -> MmembedError:
+    """What the work of one item raised, as an error of ours that names the item.
+
+    Errors of ours stay as they are. Anything else becomes a ProcessingError, and is logged with
+    its traceback: call this once for each. Raises the errors that concern all items.
+    """
+    if isinstance(error, OF_ALL):
+        raise error
+    if isinstance(error, MmembedError):
+        return error
+    log.error("%s: could not be processed", name, exc_info=error)
+    kind = type(error).__name__
+    message = f"{name}: could not be processed ({kind}); the log has the details"
+    return ProcessingError(message, param=name)
+
+
+def failure_of(name: str, error: Exception) -> Failure:
+    """What the work of one item raised, as the item's failure; see `error_of`."""
+    ours = error_of(name, error)
+    message = str(ours)
+    if name not in message:
+        message = f"{name}: {message}"
+    return Failure(ours.param or name, type(ours).__name__, message)
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """Within it the work of one item is done; only errors of ours leave it: see `error_of`."""
+    try:
+        yield
+    except MmembedError:
+        raise
+    except Exception as error:
+        raise error_of(name, error) from error
+
+
+def each_apart(
+    inputs: Sequence[In], work: Callable[[Sequence[In]], Iterable[Out]]
+) -> list[Out | Exception]:
+    """The result of every input, or what it alone raises.
+
+    `work` gets all of them together; where that fails, halves, to find the guilty ones. Raises
+    the errors that concern all items.
+    """
+    if not inputs:
+        return []
+    try:
+        return list(work(inputs))
+    except OF_ALL:
+        raise
+    except Exception as error:
+        if len(inputs) == 1:
+            return [error]
+    middle = len(inputs) // 2
+    return [*each_apart(inputs[:middle], work), *each_apart(inputs[middle:], work)]
