@@ -39,7 +39,7 @@ def pictures() -> Iterator[tuple[str, bytes]]:
     yield "transparent.gif", _saved("P", "GIF", transparency=0)
     yield "strip.tif", _saved("L", "TIFF", compression="packbits", tiffinfo={278: WIDE[1]})
     yield "float.tif", _saved("F", "TIFF", (4000, 4000), compression="packbits")
-    yield "tile.tif", _with_a_large_tile()
+    yield "tile.tif", with_a_large_tile()
     yield "runs.bmp", _run_length_bmp(*WIDE)
     yield "progressive.jpg", _saved("L", "JPEG", WIDE, progressive=True)
     yield "wide.avif", _saved("L", "AVIF", (2000, 2000), speed=10)
@@ -68,7 +68,7 @@ def _run_length_bmp(width: int, height: int) -> bytes:
     return head + start.to_bytes(4, "little") + info + rest + bytes(range(256)) * 4 + pixels
 
 
-def _with_a_large_tile() -> bytes:
+def with_a_large_tile() -> bytes:
     """A TIFF of 64 × 64 pixels, whose one tile is said to have 30,000 × 30,000."""
     pixels = zlib.compress(bytes(100_000))
     side, start = 30_000, 8

@@ -23,9 +23,8 @@ COPIES = {"1": 6, "L": 5, "P": 14, "RGB": 14, "I": 20, "F": 20}
 """Bytes of a pixel that colours take beside the picture where it is converted as a whole."""
 MORE_COPIES = 16
 """In other modes."""
-PLAIN_SAMPLE, WIDE_SAMPLE, BIT_COPIES = 9, 23, 3
-"""Bytes of a sample that is not read by Pillow: of 16 bits, or of more or odd ones; in a strip or
-tile, what unpacking takes for each odd bit."""
+PLAIN_SAMPLE, WIDE_SAMPLE = 9, 23
+"""Bytes of a sample that is not read by Pillow: of up to 16 bits, and of more, signed or float."""
 BAND_BYTES = 28_000_000
 """What a band takes while it is converted."""
 BAND_BYTES_A_ROW = 40
@@ -86,10 +85,9 @@ def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
 def of_samples(layout: Layout, file_bytes: int) -> Plan:
     """What a TIFF takes that is not read by Pillow."""
     pixels, (wide, high) = layout.width * layout.height, layout.segment
-    is_plain = layout.bits in (8, 16) and layout.kind == 1
+    is_plain = layout.bits <= 16 and layout.kind == 1
     each = PLAIN_SAMPLE if is_plain else WIDE_SAMPLE
-    of_segment = layout.bits // 8 if layout.bits % 8 == 0 else layout.bits * BIT_COPIES
-    samples = pixels * each + wide * high * of_segment
+    samples = pixels * each + wide * high * -(-layout.bits // 8)
     cost = samples * layout.samples + file_bytes + BASE_BYTES
     return Plan((layout.width, layout.height), "TIFF", None, cost)
 
