@@ -24,11 +24,12 @@ from mmembed.config import Settings
 from mmembed.decode import tiff
 from mmembed.decode.bands import shrink_of, shrunk
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
-from mmembed.decode.cost import Plan, of_samples, plane, planned
+from mmembed.decode.cost import of_samples, planned
 from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
+from mmembed.decode.holding import holding, millions, reserved
 from mmembed.decode.stripping import stripped
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
-from mmembed.memory import Hold, MemoryBudget
+from mmembed.memory import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
@@ -183,18 +184,18 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
 
 def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
-    held = _reserve(of_samples(layout, len(data)), name, limits)
+    held = reserved(of_samples(layout, len(data)), name, limits.memory)
     image = tiff.load(data, layout)
     width, height = upright_size(image, image.size)
     upright, box = upright_srgb(image), (0, 0, width, height)
-    return _held(Picture(upright, name, "TIFF", layout.frames, width, height, box), held)
+    return holding(Picture(upright, name, "TIFF", layout.frames, width, height, box), held)
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
-        held = _reserve(plan, name, limits)
+        held = reserved(plan, name, limits.memory)
         image.load()
         _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
         size = image.size if plan.box is None else plan.size
@@ -203,31 +204,7 @@ def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) 
         box = upright_box(image, *shrunk(box, image.size, shrink))
         upright = upright_srgb(image, shrink)
         kind, frames = image.format or "", _frames(image)
-    return _held(Picture(upright, name, kind, frames, width, height, box), held)
-
-
-def _held(picture: Picture, held: Hold | None) -> Picture:
-    """The picture, which keeps as much of the budget as it takes."""
-    if held is None:
-        return picture
-    held.shrink(plane(*picture.image.size, picture.image.mode))
-    return replace(picture, held=held)
-
-
-def _reserve(plan: Plan, name: str, limits: Limits) -> Hold | None:
-    """Wait for the memory that decoding takes. Raises ImageTooLarge for more than there is,
-    Overloaded, Abandoned."""
-    memory = limits.memory
-    if memory is None:
-        return None
-    if plan.bytes > memory.limit:
-        width, height = plan.size
-        raise ImageTooLarge(
-            name,
-            f"{width} x {height} pixels as {plan.kind} take {_millions(plan.bytes)} MB to decode, "
-            f"limit {memory.limit / 1e6:g}; raise {memory.setting}, or send it smaller",
-        )
-    return memory.reserve(plan.bytes)
+    return holding(Picture(upright, name, kind, frames, width, height, box), held)
 
 
 def _bit_depth(mode: str) -> int:
@@ -258,17 +235,12 @@ def _refuse_pixels(image: Image.Image | tiff.Layout, name: str, limits: Limits) 
 
 def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLarge:
     limit = f"limit {limits.max_bytes / 1e6:g}; raise MMEMBED_MAX_IMAGE_MB"
-    return ImageTooLarge(name, f"{_millions(size)} MB, {limit}")
+    return ImageTooLarge(name, f"{millions(size)} MB, {limit}")
 
 
 def _too_many_pixels(name: str, pixels: int, limits: Limits) -> ImageTooLarge:
     limit = f"limit {limits.max_pixels / 1e6:g}; raise MMEMBED_MAX_MEGAPIXELS"
-    return ImageTooLarge(name, f"{_millions(pixels)} megapixels, {limit}")
-
-
-def _millions(number: int) -> str:
-    """Rounded up, so that what is over a limit never reads as equal to it."""
-    return f"{math.ceil(number / 1e5) / 10:,.1f}".removesuffix(".0")
+    return ImageTooLarge(name, f"{millions(pixels)} megapixels, {limit}")
 
 
 def _allow_pixels(max_pixels: int) -> None:
