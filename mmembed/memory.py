@@ -63,8 +63,18 @@ class MemoryBudget:
     It counts what its callers say that they will use; it allocates nothing.
     """
 
-    def __init__(self, limit: int, *, slots: int, purpose: str, setting: str) -> None:
-        """purpose, setting: for errors, what the memory is for and the variable that raises it."""
+    def __init__(
+        self,
+        limit: int,
+        *,
+        slots: int,
+        purpose: str,
+        setting: str,
+        patience_s: float | None = PATIENCE_S,
+    ) -> None:
+        """purpose, setting: for errors, what the memory is for and the variable that raises it.
+        patience_s: how long a request waits before it is refused; None: until it comes."""
+        self.patience_s = patience_s
         self.limit = limit
         self.purpose = purpose
         self.setting = setting
@@ -109,16 +119,16 @@ class MemoryBudget:
 
     def _wait(self, turn: _Turn, caller: Caller) -> None:
         try:
-            caller.wait(turn.woken, None if caller.patient else PATIENCE_S)
+            caller.wait(turn.woken, None if caller.patient else self.patience_s)
         except BaseException:
             if not self._withdrawn(turn):
                 self.give_back(turn.size, turn.slot)
             raise
         if self._withdrawn(turn):
             raise Overloaded(
-                f"the memory for {self.purpose} was in use for {PATIENCE_S:g} s; try again later, "
-                f"or raise {self.setting}",
-                PATIENCE_S,
+                f"the memory for {self.purpose} was in use for {self.patience_s:g} s; try again "
+                f"later, or raise {self.setting}",
+                self.patience_s or 0,
             )
 
     def _withdrawn(self, turn: _Turn) -> bool:

@@ -214,7 +214,7 @@ def test_routes_that_are_not_there(
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"labels=cat", b"\xff\xfe", b'"\\ud800"', b"[" * 100_000, b'{"q": ' * 1000],
+    [b"", b"{", b"labels=cat", b"\xff\xfe", b'"\\ud800"', b"[" * 10_000, b'{"q": ' * 1000],
 )
 @pytest.mark.parametrize("path", ["/v1/search", "/v1/classify", "/v1/items", "/v1/embeddings"])
 def test_bodies_that_are_not_json(client: TestClient, path: str, content: bytes) -> None:
