@@ -15,7 +15,7 @@ import re
 import stat
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 
 from PIL import Image, ImageMode, UnidentifiedImageError
@@ -24,10 +24,11 @@ from mmembed.config import Settings
 from mmembed.decode import tiff
 from mmembed.decode.bands import shrink_of, shrunk
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
-from mmembed.decode.cost import of_samples, planned
+from mmembed.decode.cost import planned, planned_tiff
 from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
 from mmembed.decode.holding import holding, millions, reserved
 from mmembed.decode.stripping import stripped
+from mmembed.decode.tiff_layout import Layout, layout_of
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.memory import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
@@ -130,7 +131,7 @@ def read_file(
 
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
-    layout = tiff.layout_of(data)
+    layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _tiff_facts(layout)
     for some in chain([data], stripped(data)):
@@ -143,7 +144,7 @@ def image_facts(data: bytes) -> ImageFacts:
     return _tiff_facts(layout)
 
 
-def _tiff_facts(layout: tiff.Layout) -> ImageFacts:
+def _tiff_facts(layout: Layout) -> ImageFacts:
     return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
 
 
@@ -166,7 +167,7 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
-    layout = tiff.layout_of(data)
+    layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _decode_tiff(data, name, limits, layout)
     try:
@@ -182,13 +183,17 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         raise
 
 
-def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:
+def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
-    held = reserved(of_samples(layout, len(data)), name, limits.memory)
+    if layout.segment_bytes > tiff.LARGEST_SEGMENT:
+        size = millions(layout.segment_bytes)
+        raise ImageTooLarge(name, f"{size} MB in one strip; store it in strips of a few rows")
+    held = reserved(planned_tiff(layout), name, limits.memory)
     image = tiff.load(data, layout)
     width, height = upright_size(image, image.size)
-    upright, box = upright_srgb(image), (0, 0, width, height)
-    return holding(Picture(upright, name, "TIFF", layout.frames, width, height, box), held)
+    upright = upright_srgb(image)
+    whole = (0, 0, width, height)
+    return holding(Picture(upright, name, "TIFF", layout.frames, width, height, whole), held)
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
@@ -196,7 +201,12 @@ def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) 
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
         held = reserved(plan, name, limits.memory)
-        image.load()
+        try:
+            image.load()
+        except BaseException:
+            if held is not None:
+                held.end()  # the error would keep it, and the next try wait for it
+            raise
         _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
         size = image.size if plan.box is None else plan.size
         box, shrink = plan.box or (0, 0, *image.size), shrink_of(image.size, side)
@@ -225,7 +235,7 @@ def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image | tiff.Layout, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)

@@ -25,6 +25,7 @@ from mmembed.errors import ImageError, ImageTooLarge, Overloaded
 from mmembed.fetch.addresses import is_public, resolve
 from mmembed.fetch.target import Target, shown
 from mmembed.fetch.wire import Clock, Wire, connected, secured
+from mmembed.hosts import pattern_of
 from mmembed.memory import Hold, MemoryBudget
 
 __all__ = ["Fetcher"]
@@ -75,7 +76,7 @@ class Fetcher:
         self, *, max_bytes: int, allow: Iterable[str] = (), resolve: Resolve = resolve
     ) -> None:
         self._max_bytes = max_bytes
-        self._allow = frozenset(host.lower().strip("[]") for host in allow)
+        self._allow = frozenset(filter(None, map(pattern_of, allow)))
         self._resolve = resolve
         self._memory = MemoryBudget(
             max(HELD_BYTES, max_bytes + STEP_BYTES), slots=0, purpose="fetched images", setting=""
