@@ -9,7 +9,6 @@ Pillow raises on broken or hostile input leaves as an ImageError that names the 
 from __future__ import annotations
 
 import io
-import math
 import os
 import re
 import stat
