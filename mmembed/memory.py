@@ -110,6 +110,16 @@ class MemoryBudget:
             self._wait(turn, current_caller())
         return Hold(self, size, slot)
 
+    def reserve_at_once(self, size: int) -> Hold | None:
+        """Take `size` bytes, or None where they are not free now or others wait: for what holds
+        some already, and would wait for ever beside another that does."""
+        with self._lock:
+            fits = not self._queue and size <= self._free
+            if fits:
+                self._free -= size
+        self._count_returned()
+        return Hold(self, size, False) if fits else None
+
     def give_back(self, size: int, slot: bool) -> None:
         """Bytes, and a slot, that were taken are free again."""
         if size >= LARGE_BYTES:

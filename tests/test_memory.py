@@ -121,3 +121,12 @@ def test_a_reservation_costs_microseconds() -> None:
     for _ in range(10_000):
         shared.reserve(1).end()
     assert time.perf_counter() - started < 2
+
+
+def test_what_would_have_to_wait_is_refused_where_waiting_could_last_for_ever() -> None:
+    shared = budget()
+    held = shared.reserve_at_once(60)
+    assert held is not None
+    assert shared.reserve_at_once(60) is None
+    held.end()
+    assert shared.reserve_at_once(100) is not None

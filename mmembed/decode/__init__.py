@@ -23,7 +23,7 @@ from mmembed.config import Settings
 from mmembed.decode import tiff
 from mmembed.decode.bands import shrink_of, shrunk
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
-from mmembed.decode.cost import of_samples, planned
+from mmembed.decode.cost import planned, planned_tiff
 from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
 from mmembed.decode.holding import holding, millions, reserved
 from mmembed.decode.stripping import stripped
@@ -187,11 +187,12 @@ def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Pict
     if layout.segment_bytes > tiff.LARGEST_SEGMENT:
         size = millions(layout.segment_bytes)
         raise ImageTooLarge(name, f"{size} MB in one strip; store it in strips of a few rows")
-    held = reserved(of_samples(layout, len(data)), name, limits.memory)
+    held = reserved(planned_tiff(layout), name, limits.memory)
     image = tiff.load(data, layout)
     width, height = upright_size(image, image.size)
-    upright, box = upright_srgb(image), (0, 0, width, height)
-    return holding(Picture(upright, name, "TIFF", layout.frames, width, height, box), held)
+    upright = upright_srgb(image)
+    whole = (0, 0, width, height)
+    return holding(Picture(upright, name, "TIFF", layout.frames, width, height, whole), held)
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -46,11 +47,11 @@ def upright_srgb(image: Image.Image, shrink: int = 1) -> Image.Image:
     composited on white or grey, 8 bits a channel; its metadata is dropped. Where it is large, it
     is shrunk by a whole number."""
     if fits(image) and tiff.ALPHA not in image.info:
-        ground = _ground_at(image)
-        srgb = converted(image, lambda band: _to_srgb(band, ground), shrink)
+        # Of all bands alike, whatever lies in one.
+        convert = partial(_to_srgb, ground=_ground_of(image))
+        upright = _upright(converted(image, convert, shrink), _orientation(image))
     else:
-        srgb = _to_srgb(image)
-    upright = _upright(srgb, _orientation(image))
+        upright = _upright(_to_srgb(image), _orientation(image))
     upright.info.clear()
     return upright
 
@@ -105,27 +106,27 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _ground_at(image: Image.Image) -> int:
-    """The ground of a large picture, by some of its pixels: all bands have the same."""
-    size = min(SAMPLED_SIDE, image.width), min(SAMPLED_SIDE, image.height)
-    colour, alpha = _split_alpha(image.resize(size, Image.Resampling.NEAREST))
-    if alpha is None:
-        return WHITE
-    profile = image.info.get("icc_profile")
-    return _ground(_apply_profile(colour, profile).convert("RGB"), alpha)
-
-
 def _to_srgb(image: Image.Image, ground: int | None = None) -> Image.Image:
-    """Any mode → RGB in sRGB; what is transparent is laid on the ground that is given, or else
-    that suits it."""
-    colour, alpha = _split_alpha(image)
-    rgb = _apply_profile(colour, image.info.get("icc_profile")).convert("RGB")
+    """Any mode → RGB in sRGB; what is transparent is laid on a ground of a brightness."""
+    rgb, alpha = _colour_and_alpha(image)
     if alpha is None:
         return rgb
-    ground = _ground(rgb, alpha) if ground is None else ground
-    paper = Image.new("RGB", rgb.size, (ground,) * 3)
+    paper = Image.new("RGB", rgb.size, (_ground(rgb, alpha) if ground is None else ground,) * 3)
     paper.paste(rgb, mask=alpha)
     return paper
+
+
+def _colour_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """RGB in sRGB, and alpha (mode L) if there is any."""
+    colour, alpha = _split_alpha(image)
+    return _apply_profile(colour, image.info.get("icc_profile")).convert("RGB"), alpha
+
+
+def _ground_of(image: Image.Image) -> int:
+    """The ground of a large picture, from a sample of its pixels."""
+    sample = min(SAMPLED_SIDE, image.width), min(SAMPLED_SIDE, image.height)
+    rgb, alpha = _colour_and_alpha(image.resize(sample, Image.Resampling.NEAREST))
+    return WHITE if alpha is None else _ground(rgb, alpha)
 
 
 def _ground(rgb: Image.Image, alpha: Image.Image) -> int:

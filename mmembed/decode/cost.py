@@ -23,8 +23,6 @@ COPIES = {"1": 6, "L": 5, "P": 14, "RGB": 14, "I": 20, "F": 20}
 """Bytes of a pixel that colours take beside the picture where it is converted as a whole."""
 MORE_COPIES = 16
 """In other modes."""
-PLAIN_SAMPLE, WIDE_SAMPLE = 9, 23
-"""Bytes of a sample that is not read by Pillow: of up to 16 bits, and of more, signed or float."""
 BAND_BYTES = 28_000_000
 """What a band takes while it is converted."""
 BAND_BYTES_A_ROW = 40
@@ -42,6 +40,9 @@ COEFFICIENT_BYTES = 2
 ROW_BYTES = 24
 """For a pixel of one row: two rows of 64 bits each, and one unpacked."""
 BITS, SAMPLES, STRIP_ROWS, TILE_WIDTH, TILE_LENGTH = 258, 277, 278, 322, 323  # tags of TIFF
+SAMPLE_BYTES, SEGMENT_COPIES = 4, 4
+"""Of a TIFF whose samples we read: all of them as bytes, with copies; and a strip or tile inflated,
+in parts as float32."""
 PLAIN = frozenset(
     {"tiff_adobe_deflate", "tiff_deflate", "tiff_lzw", "packbits", "group3", "group4"}
 )
@@ -82,14 +83,16 @@ def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
     return Plan(size, kind, box, BASE_BYTES + decoder + _of_picture(loaded, image.mode, side))
 
 
-def of_samples(layout: Layout, file_bytes: int) -> Plan:
-    """What a TIFF takes that is not read by Pillow."""
-    pixels, (wide, high) = layout.width * layout.height, layout.segment
-    is_plain = layout.bits <= 16 and layout.kind == 1
-    each = PLAIN_SAMPLE if is_plain else WIDE_SAMPLE
-    samples = pixels * each + wide * high * -(-layout.bits // 8)
-    cost = samples * layout.samples + file_bytes + BASE_BYTES
-    return Plan((layout.width, layout.height), "TIFF", None, cost)
+def planned_tiff(layout: Layout) -> Plan:
+    """What reading the samples of a TIFF by ourselves takes."""
+    size = layout.width, layout.height
+    samples = layout.width * layout.height * layout.samples
+    return Plan(
+        size,
+        "TIFF",
+        None,
+        BASE_BYTES + samples * SAMPLE_BYTES + layout.segment_bytes * SEGMENT_COPIES,
+    )
 
 
 def _halvings(shrink: int, levels: int) -> int:
