@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmembed.catalog import additions
 from mmembed.catalog.entries import Mark
-from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stack, to_item, where
+from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stacked, to_item, where
 from mmembed.catalog.schema import connect
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound, StoreError
@@ -131,7 +131,7 @@ class CatalogReader:
         for chunk in chunks(vector_ids):
             sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
             found.update(self._rows(sql, chunk))
-        return list(found), stack(list(found.values()))
+        return stacked(found)
 
     def all_embeddings(
         self, kind: Kind, chunk: int = 10_000
