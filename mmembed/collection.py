@@ -10,7 +10,7 @@ from types import TracebackType
 
 from mmembed import originals
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog
+from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
@@ -62,6 +62,8 @@ __all__ = [
     "ImageFacts",
     "ImageInput",
     "SearchPage",
+    "Trouble",
+    "restore",
 ]
 
 log = logging.getLogger(__name__)
@@ -169,6 +171,12 @@ class Collection(Items):
             "models": self.served.describe(),
         }
 
+    def troubles(self) -> list[Trouble]:
+        """Look whether the collection can be searched and changed: all that is wrong."""
+        found = self.catalog.troubles()
+        failed = self._views.failed
+        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+
     # -- indexing --------------------------------------------------------------------
 
     def index(
@@ -253,7 +261,7 @@ class Collection(Items):
         """Delete files of ours that nothing points to; where that fails, it is logged."""
         try:
             deleted = Leftovers(self.catalog).collect()
-        except MmembedError as error:
+        except (MmembedError, OSError) as error:
             log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
         else:
             log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
@@ -273,7 +281,7 @@ class Collection(Items):
         cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
         query = self._query_embedding(terms)
-        notes = self._notes(terms)
+        notes = (*self._notes(terms), *self.catalog.notes())
         self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from mmembed.errors import InputError
+from mmembed.reading import TextLimits
 
 PREFIX = "MMEMBED_"
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file in the data folder by which it is one."""
 MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after",
-                         "max_per_client"})  # fmt: skip
+                         "max_per_client", "model_timeout"})  # fmt: skip
 CHOICES = {"log": ("off", "text", "json")}
 SWITCH = {"on": True, "1": True, "true": True, "yes": True,
           "off": False, "0": False, "false": False, "no": False}  # fmt: skip
@@ -74,14 +75,29 @@ class Settings:
     )
     max_megapixels: float = _setting(100.0, "largest picture that is decoded")
     max_image_mb: float = _setting(100.0, "largest image file that is read")
+    decode_mb: float = _setting(
+        440.0, "memory for all pictures that are being decoded, in MB; none may need more"
+    )
     max_upload_mb: float = _setting(64.0, "largest request body")
     max_items: int = _setting(1024, "images or texts in one request")
     max_labels: int = _setting(2000, "labels in one classification")
-    max_text_chars: int = _setting(10_000, "characters in one text")
+    max_text_chars: int = _setting(TextLimits.text_chars, "characters in one text")
+    max_all_chars: int = _setting(
+        TextLimits.all_chars, "characters in all texts of one request, labels filled into templates"
+    )
+    max_text_windows: int = _setting(
+        TextLimits.text_windows, "windows of the model that one text may be read in"
+    )
+    max_all_windows: int = _setting(
+        TextLimits.all_windows, "windows of all texts of one request; a prompt is one at least"
+    )
     max_k: int = _setting(1000, "results in one page")
     max_queue: int = _setting(512, "requests in progress, and places in the queue of a model")
     max_wait: float = _setting(
         0.5, "seconds that a request may wait for its turn; beyond, more are refused"
+    )
+    model_timeout: float = _setting(
+        120.0, "seconds without any progress after which a model is given up; 0: never"
     )
     max_connections: int = _setting(
         4096, "connections at a time; fewer where the system allows fewer open files"

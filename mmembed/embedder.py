@@ -17,6 +17,7 @@ from mmembed.decode import Limits, decode, read_file
 from mmembed.errors import MmembedError, ModelError
 from mmembed.failing import OF_ALL, blaming, error_of, failure_of
 from mmembed.guilty import pixels_apart, texts_apart
+from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, Pixels
 
@@ -104,14 +105,17 @@ class Embedder:
         limits: Limits,
         decoders: Executor,
         stored: Stored,
+        texts: TextLimits | None = None,
     ) -> None:
-        """name: the model's id, asked for when it is needed. decoders: threads that decode."""
+        """name: the model's id, asked for when it is needed. decoders: threads that decode. texts:
+        how long they may be."""
         self.limits = limits
         self.model = model
         self._name = name
         self._decoders = decoders
         self._stored = stored
-        self._texts = TextCache(model)
+        self.text_limits = texts or TextLimits()
+        self._texts = TextCache(model, limits=self.text_limits)
         self._images = ImageCache()
 
     @property

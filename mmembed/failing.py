@@ -11,10 +11,12 @@ from typing import TypeVar
 from mmembed.errors import (
     Abandoned,
     MmembedError,
+    ModelHangs,
     ModelMismatch,
     Overloaded,
     ProcessingError,
     StoreError,
+    TooMuchText,
 )
 from mmembed.types import Failure
 
@@ -24,7 +26,7 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 OF_ALL = (
-    *(StoreError, ModelMismatch, Overloaded, Abandoned),
+    *(StoreError, ModelMismatch, ModelHangs, Overloaded, Abandoned, TooMuchText),
     *(KeyboardInterrupt, SystemExit, GeneratorExit, CancelledError),
 )
 """Errors that are never of one item: its neighbours would meet them just the same. Whatever else

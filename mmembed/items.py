@@ -11,13 +11,14 @@ from typing import BinaryIO
 
 from mmembed import originals, thumbnails
 from mmembed.binding import Binding
-from mmembed.catalog import WRITE_WAIT_S, Catalog, ImageEntry, exclusive
+from mmembed.catalog import WRITE_WAIT_S, CaptionEntry, Catalog, ImageEntry, exclusive
 from mmembed.decode import decode, media_type, printable, thumbnail
 from mmembed.embedder import Embedder
-from mmembed.errors import NotFound, QueryError
+from mmembed.errors import NotFound, QueryError, StoreFull
 from mmembed.failing import blaming
 from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, keep_thumbnail
+from mmembed.reading import read
 from mmembed.single_flight import SingleFlight
 from mmembed.types import Encoder, Item, Picture
 
@@ -51,7 +52,7 @@ class Items:
         with blaming(name):
             picture = decode(data, name=name, limits=self.embedder.limits, side=side)
         embedding = self.embedder.picture(picture)
-        described = tuple(self._pipeline.embed_captions(captions))
+        described = self._described(captions)
         sha256 = hashlib.sha256(data).hexdigest()
         suffix = "." + media_type(picture.format).rpartition("/")[2]
         kept = originals.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
@@ -79,6 +80,7 @@ class Items:
     def _content(self, sha256: str) -> Iterator[None]:
         """Held from before an upload's file is written or deleted until its item is: then both
         are there, or neither. Raises StoreBusy, StoreError."""
+        self.catalog.check_place()  # else files of another folder of this name would be touched
         lock = originals.lock_of(self.catalog.folder, sha256)
         with exclusive(lock, purpose="keeping an upload", wait_s=WRITE_WAIT_S):
             yield
@@ -100,7 +102,7 @@ class Items:
         if captions is not None:
             if item.kind != "image":
                 raise QueryError(f"item {item_id}: only an image has captions")
-            self.catalog.set_captions(item_id, self._pipeline.embed_captions(captions))
+            self.catalog.set_captions(item_id, self._described(captions))
         if tags is not None:
             self.catalog.set_tags(item_id, tags)
         return self.catalog.item(item_id)
@@ -117,6 +119,10 @@ class Items:
 
     def _remove_upload(self, item: Item) -> None:
         assert item.path is not None
+        try:
+            originals.lock_of(self.catalog.folder, item.sha256)
+        except StoreFull:  # even the lock needs room, the first time
+            self.catalog.make_room()
         with self._content(item.sha256):
             # Gone meanwhile, and uploaded again: the file is that of another item now.
             self.catalog.item(item.id)
@@ -142,6 +148,7 @@ class Items:
         """A WebP picture of an image, at most `size` pixels on its longer side, and the image.
         Raises NotFound, ImageError."""
         item = self._image(item_id)
+        self._files.check(item)
         found = self._known_thumbnail(item, size)
         if found is None:  # many may ask at once: one renders for all
             key = item.sha256, size
@@ -166,6 +173,11 @@ class Items:
     def _decoded(self, item: Item, size: int) -> Picture:
         data, name = self._files.read(item), printable(item.path or "")
         return decode(data, name=name, limits=self.embedder.limits, side=size)
+
+    def _described(self, captions: Sequence[str]) -> tuple[CaptionEntry, ...]:
+        """Captions with their embeddings. Raises LimitError for too much text."""
+        read(self.embedder.encoder, captions, self.embedder.text_limits)
+        return tuple(self._pipeline.embed_captions(captions))
 
     def _claimed(self) -> Encoder:
         """The model, with the folder bound to it: for what writes vectors, and embeds each text

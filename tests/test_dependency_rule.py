@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
-FOUNDATION = {"errors", "types", "config", "cancellation", "commands", "failing", "files"}
+FOUNDATION = {
+    "errors", "types", "config", "cancellation", "commands", "failing", "files", "memory",
+    "reading",
+}  # fmt: skip
 STAGES = {
     "batcher",
     "caches",
@@ -22,8 +25,10 @@ STAGES = {
     "originals",
     "paging",
     "query",
+    "running",
     "single_flight",
     "thumbnails",
+    "turns",
     "zeroshot",
 }
 COMPOSITION = [
@@ -106,11 +111,18 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        return (
-            {"config", "errors", "types"} if part in {"config", "commands"} else {"errors", "types"}
-        )
+        more = {
+            "config": {"config", "reading"},
+            "commands": {"config"},
+            "memory": {"cancellation"},
+        }
+        return {"errors", "types"} | more.get(part, set())
     if part == "encoder":
         return FOUNDATION | {"engines"}
+    if part == "running":
+        return FOUNDATION | {"turns"}
+    if part == "batcher":
+        return FOUNDATION | {"turns", "running"}
     if part in STAGES:
         return FOUNDATION
     if part in COMPOSITION:

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.cli import service
+from mmembed.cli import ending, service
 from mmembed.commands import PICTURES, command
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
+from mmembed.memory import keep_little
 
 if TYPE_CHECKING:
     import uvicorn
@@ -66,6 +67,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         from mmembed.server import logs
 
         logs.configure(settings.log)
+        keep_little()
         collection = Collection(settings)
         try:
             _serve(collection, listener)
@@ -81,6 +83,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
     from mmembed.server.door import server_of
 
     server = server_of(create_app(collection), timeout_graceful_shutdown=GRACE_S)
+    ending.watch(server.told_to_end, GRACE_S)
     opening = Opening(collection, listener, server)
     opening.start()
     try:
@@ -101,7 +104,7 @@ class Opening(threading.Thread):
         self, collection: Collection, listener: socket.socket, server: uvicorn.Server
     ) -> None:
         super().__init__(name="mmembed-opening", daemon=True)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._collection = collection
         self._listener = listener
         self._server = server
@@ -121,7 +124,7 @@ class Opening(threading.Thread):
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
             self._collection.collect_leftovers()
-        except Exception as error:
+        except BaseException as error:  # whatever it is, nobody else would hear of it
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
                 self._server.should_exit = True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmembed.config import Settings
 from mmembed.encoder import hub
+from mmembed.encoder.bpe import BpeTokenizer
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.encoder.model_names import locate, resolve_model
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
@@ -133,7 +134,9 @@ def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> 
     if tokenizer is None:
         folder = folder_of(cache, name, device)
         _keep(folder, loaded, engine, measured or (known.measured if known else ()))
-    return OpenClipEncoder(loaded.facts, loaded.tokenizer, engine)
+    # open_clip's own tokenizer remembers every word that it ever read.
+    reader = loaded.tokenizer if loaded.tables is None else BpeTokenizer(loaded.tables)
+    return OpenClipEncoder(loaded.facts, reader, engine)
 
 
 def _chosen(

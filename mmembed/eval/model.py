@@ -26,6 +26,7 @@ from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_k
 from mmembed.failing import failure_of
 from mmembed.ingest.failing import text_of
 from mmembed.ingest.flow import embed_each, grouped, ordered
+from mmembed.reading import TextLimits
 from mmembed.served import Load
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
@@ -77,7 +78,9 @@ class Bench:
         """The model of this id, loaded; at the end, what it embedded is kept. Raises
         ModelError."""
         load = self.load or loader(self.settings)
-        with Batcher(lambda: load(name), batch=self.settings.batch) as encoder:
+        with Batcher(
+            lambda: load(name), batch=self.settings.batch, limits=TextLimits.of(self.settings)
+        ) as encoder:
             model = MeasuredModel(self, encoder)
             try:
                 yield model

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.cancellation import current_caller
 from mmembed.errors import ModelError, Overloaded
 from mmembed.ingest.failing import ends_all, failure_of
 from mmembed.types import Embeddings, Failure
@@ -105,6 +106,8 @@ def patiently(work: Callable[[], Out]) -> Out:
         try:
             return work()
         except Overloaded as error:
+            if not current_caller().patient:  # somebody waits for the answer, and may ask again
+                raise
             time.sleep(error.retry_after)
     return work()
 

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.concurrency import run_in_threadpool
 
 from mmembed.collection import Collection
 from mmembed.commands import own_version
@@ -62,7 +61,8 @@ def create_app(collection: Collection) -> FastAPI:
         to_thread.current_default_thread_limiter().total_tokens = app.state.lanes.threads
         yield
         app.state.pulse.close()
-        await run_in_threadpool(_close, collection)
+        # With a thread of its own: those of requests may all be waiting for a model that hangs.
+        await to_thread.run_sync(_close, collection, limiter=CapacityLimiter(1))
 
     app = FastAPI(
         title="mmembed",

@@ -14,6 +14,7 @@ from mmembed.failing import blaming
 from mmembed.server.answers import SearchAnswer
 from mmembed.server.bodies import (
     JsonBody,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
@@ -47,7 +48,8 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
 @router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
 def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
-    return _answer(collection_of(request), parse(body, SearchRequest))
+    collection = collection_of(request)
+    return _answer(collection, parse(body, SearchRequest, collection.settings))
 
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
@@ -90,5 +92,6 @@ def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) 
     texts = [("the query", term.text) for term in terms if term.text is not None]
     texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
     texts += [("the filter's folder", asked.filter.folder or "")]
+    check_all_chars((text for _, text in texts), settings)
     for name, text in texts:
         check_text(name, text, settings.max_text_chars)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
-from mmembed.errors import ImageError, QueryError
+from mmembed.errors import ImageError, LimitError, QueryError
 from mmembed.failing import failure_of
-from mmembed.server.bodies import check_count, check_text, image_bytes
+from mmembed.reading import Reading, read
+from mmembed.server.bodies import check_all_chars, check_count, check_text, image_bytes
 from mmembed.server.dialects.inputs import Input, Part, Read
 from mmembed.server.dialects.shapes import Errors, Truncate, Wished
 from mmembed.server.dialects.truncation import fitted
@@ -95,10 +96,14 @@ def embed(
     Raises LimitError for too many parts, QueryError for dimensions that the model has not,
     and unless `item_errors` is wished, the error of the first bad input.
     """
-    check_count("inputs", len(_parts(inputs)), collection.settings.max_items, "max_items")
+    settings = collection.settings
+    check_count("inputs", len(_parts(inputs)), settings.max_items, "max_items")
+    check_all_chars((part.text for part in _parts(inputs) if part.text is not None), settings)
     encoder = embedder.encoder
     notes = _check_dimensions(encoder, wishes)
     ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
+    _check_failures(ready, wishes)
+    ready = _all_read(ready, embedder)
     _check_failures(ready, wishes)
     parts = _parts(ready)
     measured = [
@@ -203,6 +208,35 @@ def _image(part: Part, given: str, collection: Collection) -> bytes:
         if not part.guessed:
             raise
         raise ImageError(part.name, f"{error.reason}. {AS_WORDS}") from None
+
+
+def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
+    """The inputs with their long texts cut into windows, or why they cannot be. Raises LimitError
+    as soon as all together have too many."""
+    found: list[Read] = []
+    windows = 0
+    for one in inputs:
+        read_one = _with_windows(one, embedder)
+        found.append(read_one)
+        texts = [part.text for part in _parts([read_one])]
+        windows += sum(len(text.windows) for text in texts if isinstance(text, Reading))
+        embedder.text_limits.check_windows(windows, embedder.encoder.context_length)
+    return found
+
+
+def _with_windows(one: Read, embedder: Embedder) -> Read:
+    if isinstance(one, Failure):
+        return one
+    parts = []
+    for part in one.parts:
+        try:
+            texts = [] if part.text is None else [part.text]
+            readings = read(embedder.encoder, texts, embedder.text_limits)
+        except LimitError as error:
+            return Failure(part.name, type(error).__name__, f"{part.name}: {error}")
+        long = [text for text in readings if len(text.windows) > 1]
+        parts.append(replace(part, text=long[0]) if long else part)
+    return replace(one, parts=tuple(parts))
 
 
 def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
