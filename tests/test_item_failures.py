@@ -432,22 +432,6 @@ def test_a_row_that_holds_something_odd(tmp_path: Path, case: str) -> None:
             assert client.get(f"/v1/items/{ids[1]}/{route}").status_code in (200, 404, 422)
 
 
-@pytest.mark.parametrize("blob", [b"", b"\0" * 10, None, "text"])
-def test_a_damaged_vector(tmp_path: Path, blob: bytes | str | None) -> None:
-    with serving(tmp_path) as (client, _):
-        ids = [add(client, colour)["id"] for colour in ("red", "blue", "green")]
-    with sqlite3.connect(tmp_path / "catalog.sqlite3") as db:
-        [(vector,)] = db.execute("SELECT vector_id FROM items WHERE id = ?", (ids[1],))
-        value = "" if blob is None else blob
-        db.execute("UPDATE vectors SET embedding = ? WHERE id = ?", (value, vector))
-    with serving(tmp_path) as (client, _):
-        hits = client.get("/v1/search?q=red")
-        assert hits.status_code == 200, hits.text
-        assert {one["id"] for one in hits.json()["hits"]} == {ids[0], ids[2]}
-        body = {"query": [{"item": ids[1]}]}
-        assert client.post("/v1/search", json=body).status_code == 422
-
-
 def test_the_command_line(
     tmp_path: Path, encoder: Faulty, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch, picture_fault: str,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mmembed.catalog import additions
 from mmembed.catalog.connections import Connections
 from mmembed.catalog.entries import Mark
-from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stacked, to_item, where
+from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
@@ -92,7 +92,7 @@ class CatalogReader(Connections):
         for chunk in chunks(vector_ids):
             sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
             found.update(self._rows(sql, chunk))
-        return stacked(found)
+        return list(found), stack(list(found.values()))
 
     def all_embeddings(
         self, kind: Kind, chunk: int = 10_000

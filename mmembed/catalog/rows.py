@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.types import Filter, Item, Kind
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -72,23 +68,11 @@ def marks(keys: Sequence[T]) -> str:
     return ",".join("?" * len(keys))
 
 
-def stacked(found: Mapping[int, bytes]) -> tuple[list[int], NDArray[np.float16]]:
-    """Ids and stored embeddings as float16 (n, dim); a damaged one of another length than the
-    others is left out, and logged."""
-    lengths = Counter(map(_length, found.values()))
-    if len(lengths) > 1:
-        [(usual, _)] = lengths.most_common(1)
-        damaged = [key for key, blob in found.items() if _length(blob) != usual]
-        log.error("vectors %s: are damaged, and not searched", damaged)
-        found = {key: blob for key, blob in found.items() if _length(blob) == usual}
-    if not found:
-        return [], np.empty((0, 0), dtype=np.float16)
-    rows = np.frombuffer(b"".join(found.values()), dtype="<f2")
-    return list(found), rows.reshape(len(found), -1)
-
-
-def _length(blob: object) -> int:
-    return len(blob) if isinstance(blob, bytes) else -1
+def stack(blobs: Sequence[bytes]) -> NDArray[np.float16]:
+    """Stored embeddings as float16 (n, dim)."""
+    if not blobs:
+        return np.empty((0, 0), dtype=np.float16)
+    return np.frombuffer(b"".join(blobs), dtype="<f2").reshape(len(blobs), -1)
 
 
 def to_item(row: tuple[Any, ...]) -> Item:
