@@ -54,7 +54,6 @@ class Items:
         embedding = self.embedder.picture(picture)
         described = self._described(captions)
         sha256 = hashlib.sha256(data).hexdigest()
-        self.catalog.check_place()  # else the folder would be made anew for the upload
         suffix = "." + media_type(picture.format).rpartition("/")[2]
         kept = originals.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
         with self._content(sha256), kept as path:
@@ -81,6 +80,7 @@ class Items:
     def _content(self, sha256: str) -> Iterator[None]:
         """Held from before an upload's file is written or deleted until its item is: then both
         are there, or neither. Raises StoreBusy, StoreError."""
+        self.catalog.check_place()  # else files of another folder of this name would be touched
         lock = originals.lock_of(self.catalog.folder, sha256)
         with exclusive(lock, purpose="keeping an upload", wait_s=WRITE_WAIT_S):
             yield

@@ -40,7 +40,9 @@ class Leftovers:
 
     def collect(self) -> int:
         """Delete what nothing points to, and finish removals that were interrupted; returns how
-        many files were deleted. Raises StoreError where the catalog cannot be read."""
+        many files were deleted. Raises StoreError where the catalog cannot be read, or is not to
+        be trusted: what nothing points to may be all that is left."""
+        self._catalog.check_place()
         cache = thumbnails.folder_in(self._catalog.folder)
         deleted = sum(map(self._thumbnails, self._parts(cache)))
         return deleted + self._uploads(self._catalog.folder / originals.FOLDER)

@@ -27,6 +27,7 @@ from mmembed.decode.colour import upright_box, upright_size, upright_srgb
 from mmembed.decode.cost import Plan, plane, planned, planned_tiff
 from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
 from mmembed.decode.stripping import stripped
+from mmembed.decode.tiff_layout import Layout, layout_of
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.memory import Hold, MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
@@ -129,7 +130,7 @@ def read_file(
 
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
-    layout = tiff.layout_of(data)
+    layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _tiff_facts(layout)
     for some in chain([data], stripped(data)):
@@ -142,7 +143,7 @@ def image_facts(data: bytes) -> ImageFacts:
     return _tiff_facts(layout)
 
 
-def _tiff_facts(layout: tiff.Layout) -> ImageFacts:
+def _tiff_facts(layout: Layout) -> ImageFacts:
     return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
 
 
@@ -165,7 +166,7 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
-    layout = tiff.layout_of(data)
+    layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _decode_tiff(data, name, limits, layout)
     try:
@@ -181,8 +182,11 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         raise
 
 
-def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:
+def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
+    if layout.segment_bytes > tiff.LARGEST_SEGMENT:
+        size = _millions(layout.segment_bytes)
+        raise ImageTooLarge(name, f"{size} MB in one strip; store it in strips of a few rows")
     held = _reserve(planned_tiff(layout), name, limits)
     image = tiff.load(data, layout)
     width, height = upright_size(image, image.size)
@@ -250,7 +254,7 @@ def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image | tiff.Layout, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)

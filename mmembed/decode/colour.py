@@ -13,7 +13,7 @@ from pillow_heif import HeifImageFile
 
 from mmembed.decode import tiff
 from mmembed.decode.bands import converted, fits
-from mmembed.decode.scaling import scale_to_byte
+from mmembed.decode.scaling import black_and_white, extent_of, scaled
 from mmembed.types import Box
 
 _TURNS = {  # EXIF orientation → what makes it upright
@@ -175,8 +175,9 @@ def _from_wide(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     key = image.info.get("transparency")
     if isinstance(key, int):
         alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
-    white = 65535 if image.mode.startswith("I;16") else None
-    return Image.fromarray(scale_to_byte(values.astype(np.float32), white)), alpha
+    wide = image.mode.startswith("I;16")
+    black, white = (0, 65_535) if wide else black_and_white(extent_of(values))
+    return Image.fromarray(scaled(values, black, white)), alpha
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

@@ -14,7 +14,7 @@ from PIL import Image, Jpeg2KImagePlugin, JpegImagePlugin
 
 from mmembed.decode import jpeg2000
 from mmembed.decode.bands import LARGE_PIXELS, WHOLE_MODES, shrink_of, shrunk
-from mmembed.decode.tiff import Layout
+from mmembed.decode.tiff_layout import Layout
 from mmembed.types import Box
 
 PLANES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}
@@ -40,8 +40,9 @@ COEFFICIENT_BYTES = 2
 ROW_BYTES = 24
 """For a pixel of one row: two rows of 64 bits each, and one unpacked."""
 BITS, SAMPLES, STRIP_ROWS, TILE_WIDTH, TILE_LENGTH = 258, 277, 278, 322, 323  # tags of TIFF
-SAMPLE_BYTES = 24
-"""Of a TIFF whose samples we read: as they are stored, as float32 with copies, and as bytes."""
+SAMPLE_BYTES, SEGMENT_COPIES = 4, 4
+"""Of a TIFF whose samples we read: all of them as bytes, with copies; and a strip or tile inflated,
+in parts as float32."""
 PLAIN = frozenset(
     {"tiff_adobe_deflate", "tiff_deflate", "tiff_lzw", "packbits", "group3", "group4"}
 )
@@ -86,7 +87,12 @@ def planned_tiff(layout: Layout) -> Plan:
     """What reading the samples of a TIFF by ourselves takes."""
     size = layout.width, layout.height
     samples = layout.width * layout.height * layout.samples
-    return Plan(size, "TIFF", None, BASE_BYTES + samples * SAMPLE_BYTES)
+    return Plan(
+        size,
+        "TIFF",
+        None,
+        BASE_BYTES + samples * SAMPLE_BYTES + layout.segment_bytes * SEGMENT_COPIES,
+    )
 
 
 def _halvings(shrink: int, levels: int) -> int:

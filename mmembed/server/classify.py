@@ -92,7 +92,7 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return ImageInput(name, item=image.item)
     try:
         return ImageInput(name, data=image_bytes(image.image, name, collection))
-    except Exception as error:
+    except BaseException as error:
         return failure_of(name, error)
 
 
