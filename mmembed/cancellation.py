@@ -17,8 +17,12 @@ from mmembed.errors import Abandoned
 class Caller:
     """Somebody who waits for an answer, until they leave. Any thread may call it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, patient: bool = False) -> None:
+        """patient: waits for a model however long the others' work takes."""
         self.left = False
+        self.patient = patient
+        self.admitted = patient
+        """Whether a model has let this caller in: what was begun is not refused half-way."""
         self._awaited: set[threading.Event] = set()
         self._lock = threading.Lock()
 
@@ -35,20 +39,22 @@ class Caller:
         if self.left:
             raise Abandoned("the caller left before the answer")
 
-    def wait(self, done: threading.Event) -> None:
-        """Wait for an event. Raises Abandoned as soon as the caller leaves, and sets it then."""
+    def wait(self, done: threading.Event, timeout_s: float | None = None) -> bool:
+        """Wait for an event; False where it has not come within the time. Raises Abandoned as
+        soon as the caller leaves, and sets it then."""
         with self._lock:
             self.check()
             self._awaited.add(done)
         try:
-            done.wait()
+            came = done.wait(timeout_s)
         finally:
             with self._lock:
                 self._awaited.discard(done)
         self.check()
+        return came
 
 
-_PATIENT = Caller()
+_PATIENT = Caller(patient=True)
 """Who never leaves: the command line, and programs that use the library."""
 _current: ContextVar[Caller] = ContextVar("caller", default=_PATIENT)
 

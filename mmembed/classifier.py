@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mmembed import zeroshot
 from mmembed.cancellation import current_caller
@@ -17,9 +18,19 @@ from mmembed.failing import OF_ALL, failure_of
 from mmembed.types import Embeddings, Failure, Label
 
 LABEL_MATRICES_KEPT = 32
+LABEL_BYTES_KEPT = 64_000_000
+"""Of labels, templates and their embeddings; the last ones are kept however large they are."""
 
 _Key = tuple[tuple[str, ...], tuple[str, ...]]
 """Labels and templates."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Embeddings of labels that somebody has, or is waiting for."""
+
+    bytes: int
+    promise: Future[Embeddings] = field(default_factory=Future)
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Classifier:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._matrices: OrderedDict[_Key, Future[Embeddings]] = OrderedDict()
+        self._matrices: OrderedDict[_Key, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -54,11 +65,14 @@ class Classifier:
         mode: zeroshot.Mode | None = None,
         top: int | None = None,
     ) -> list[Classified]:
-        """The `top` labels of every image (all, if None). Raises QueryError."""
+        """The `top` labels of every image (all, if None). Raises QueryError, and LimitError
+        for more prompts, or longer ones, than are embedded at once."""
         if top is not None and top < 1:
             raise QueryError(f"top {top}: expected at least one label")
+        prompts = tuple(templates or zeroshot.SHORT_TEMPLATES)
+        self._embedder.text_limits.check_prompts(labels, prompts)
         clean = zeroshot.check_labels(labels)
-        matrix = self._matrix(clean, tuple(templates or zeroshot.SHORT_TEMPLATES))
+        matrix = self._matrix(clean, prompts)
         rows = self._embedder.images(images)
         results = []
         for index, (image, row) in enumerate(zip(images, rows, strict=True)):
@@ -69,7 +83,7 @@ class Classifier:
                     continue
                 except InputError:
                     raise
-                except Exception as error:
+                except BaseException as error:
                     row = failure_of(image.name, error)
             results.append(Classified(index, image.name, failure=row))
         return results
@@ -96,19 +110,32 @@ class Classifier:
         """The embeddings of the labels; who asks while another embeds them waits for those,
         and embeds them itself where the other leaves."""
         key = (labels, templates)
+        size = self._size(key)  # without the lock: it may load the model
         while True:
             with self._lock:
                 kept = self._matrices.get(key)
                 if kept is None:
-                    mine = self._matrices[key] = Future()
+                    mine = self._matrices[key] = _Kept(size)
                 self._matrices.move_to_end(key)
-                while len(self._matrices) > LABEL_MATRICES_KEPT:
-                    self._matrices.popitem(last=False)
+                self._make_room()
             if kept is None:
-                return self._embed(key, mine)
+                return self._embed(key, mine.promise)
             with suppress(Abandoned):
-                return _waited_for(kept)
+                return _waited_for(kept.promise)
             current_caller().check()
+
+    def _size(self, key: _Key) -> int:
+        """Bytes, roughly."""
+        labels, templates = key
+        row = 4 * self._embedder.encoder.dim
+        return len(labels) * row + sum(map(sys.getsizeof, (*labels, *templates)))
+
+    def _make_room(self) -> None:
+        size = sum(one.bytes for one in self._matrices.values())
+        while len(self._matrices) > LABEL_MATRICES_KEPT or (
+            size > LABEL_BYTES_KEPT and len(self._matrices) > 1
+        ):
+            size -= self._matrices.popitem(last=False)[1].bytes
 
     def _embed(self, key: _Key, promise: Future[Embeddings]) -> Embeddings:
         try:
@@ -129,7 +156,7 @@ class Classifier:
             return zeroshot.label_matrix(embed, labels, templates)
         except (*OF_ALL, InputError):
             raise
-        except Exception:
+        except BaseException:
             for index, label in enumerate(labels):
                 names = [f"labels[{index}]"] * len(templates)
                 self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])

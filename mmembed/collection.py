@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,16 @@ from types import TracebackType
 
 from mmembed import originals
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog
+from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
 from mmembed.embedder import Embedder, EmbedderCounts, Embedding, ImageInput
 from mmembed.encoder import check_obtainable
-from mmembed.errors import ImageError, QueryError
+from mmembed.errors import ImageError, MmembedError, QueryError
 from mmembed.failing import blaming
 from mmembed.fetch import Fetcher
+from mmembed.indexed import IndexedFiles
 from mmembed.ingest import (
     Passing,
     Phase,
@@ -35,9 +37,12 @@ from mmembed.ingest import (
     those_below,
 )
 from mmembed.items import Items
+from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
+from mmembed.privacy import keep_libraries_within
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
+from mmembed.single_flight import SingleFlight
 from mmembed.types import (
     EVERYTHING,
     Filter,
@@ -58,7 +63,11 @@ __all__ = [
     "ImageFacts",
     "ImageInput",
     "SearchPage",
+    "Trouble",
+    "restore",
 ]
+
+log = logging.getLogger(__name__)
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
@@ -74,12 +83,15 @@ class Collection(Items):
 
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
+        keep_libraries_within(settings.cache)
         self.settings = settings
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
-        self.served = ServedModels(settings, self.binding, self._file_of, threads, load)
+        self._files = IndexedFiles(settings.data)
+        self._renderings = SingleFlight()
+        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
         self.embedder = self.served.first.embedder
         self.classifier = self.served.first.classifier
         self._fetcher = Fetcher(
@@ -161,6 +173,12 @@ class Collection(Items):
             "models": self.served.describe(),
         }
 
+    def troubles(self) -> list[Trouble]:
+        """Look whether the collection can be searched and changed: all that is wrong."""
+        found = self.catalog.troubles()
+        failed = self._views.failed
+        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+
     # -- indexing --------------------------------------------------------------------
 
     def index(
@@ -196,6 +214,7 @@ class Collection(Items):
             report = self._pipeline.run(plan, known, progress)
             phase("saving the index", 0)
             self._views.publish()
+        self.collect_leftovers()
         report.note(plan)
         return report
 
@@ -240,6 +259,15 @@ class Collection(Items):
         did; none is built."""
         self._views.publish(build=False)
 
+    def collect_leftovers(self) -> None:
+        """Delete files of ours that nothing points to; where that fails, it is logged."""
+        try:
+            deleted = Leftovers(self.catalog).collect()
+        except (MmembedError, OSError) as error:
+            log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
+        else:
+            log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
+
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -255,7 +283,7 @@ class Collection(Items):
         cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
         query = self._query_embedding(terms)
-        notes = self._notes(terms)
+        notes = (*self._notes(terms), *self.catalog.notes())
         self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:

@@ -17,14 +17,16 @@ from mmembed.decode import Limits, decode, read_file
 from mmembed.errors import MmembedError, ModelError
 from mmembed.failing import OF_ALL, blaming, error_of, failure_of
 from mmembed.guilty import pixels_apart, texts_apart
+from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, Pixels
 
 Embedding = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
 
-Stored = Callable[[int], "Embedding | Path"]
-"""An item's id → its stored embedding, or the file to embed. Raises NotFound, ModelMismatch."""
+Stored = Callable[[int], "Embedding | bytes"]
+"""An item's id → its stored embedding, or the image file to embed. Raises NotFound,
+ModelMismatch."""
 
 EMBEDDED_AT_ONCE = 64
 """Images of one request that are decoded before the model gets them; bounds the memory."""
@@ -103,14 +105,17 @@ class Embedder:
         limits: Limits,
         decoders: Executor,
         stored: Stored,
+        texts: TextLimits | None = None,
     ) -> None:
-        """name: the model's id, asked for when it is needed. decoders: threads that decode."""
+        """name: the model's id, asked for when it is needed. decoders: threads that decode. texts:
+        how long they may be."""
         self.limits = limits
         self.model = model
         self._name = name
         self._decoders = decoders
         self._stored = stored
-        self._texts = TextCache(model)
+        self.text_limits = texts or TextLimits()
+        self._texts = TextCache(model, limits=self.text_limits)
         self._images = ImageCache()
 
     @property
@@ -207,17 +212,17 @@ class Embedder:
             return self.encoder.embed_texts(texts)
         except OF_ALL:
             raise
-        except Exception:
+        except BaseException:
             rows = texts_apart(self.encoder, texts, self.model)
         for name, row in zip(names, rows, strict=True):
-            if isinstance(row, Exception):
+            if isinstance(row, BaseException):
                 raise error_of(name, row)
-        return np.stack([row for row in rows if not isinstance(row, Exception)])
+        return np.stack([row for row in rows if not isinstance(row, BaseException)])
 
     def _alone(self, name: str, pixels: Pixels) -> Embedding:
         """Raises ModelError, ProcessingError."""
         [row] = pixels_apart(self.encoder, [pixels])
-        if isinstance(row, Exception):
+        if isinstance(row, BaseException):
             raise error_of(name, row)
         return row
 
@@ -256,16 +261,12 @@ class Embedder:
 
     def _data(self, image: ImageInput) -> bytes | Embedding:
         """The bytes of an image, or the embedding that an item has."""
-        path = image.path
         if image.item is not None:
-            found = self._stored(image.item)
-            if not isinstance(found, Path):
-                return found
-            path = found
+            return self._stored(image.item)
         if image.data is not None:
             return image.data
-        assert path is not None
-        return read_file(path, name=image.name, limits=self.limits)
+        assert image.path is not None
+        return read_file(image.path, name=image.name, limits=self.limits)
 
     def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
         """The embeddings of images, or why there are none."""
@@ -276,15 +277,15 @@ class Embedder:
         self._images.keep(
             (one.key, row.copy())
             for one, row in zip(images, rows, strict=True)
-            if not isinstance(row, Exception)
+            if not isinstance(row, BaseException)
         )
         return _with_failures([image.name for image in images], rows)
 
 
 def _with_failures(
-    names: Sequence[str], rows: Sequence[Embedding | Exception]
+    names: Sequence[str], rows: Sequence[Embedding | BaseException]
 ) -> list[Embedding | Failure]:
     return [
-        failure_of(name, row) if isinstance(row, Exception) else row
+        failure_of(name, row) if isinstance(row, BaseException) else row
         for name, row in zip(names, rows, strict=True)
     ]

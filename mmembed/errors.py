@@ -6,6 +6,7 @@
     │   │   ├── ImageTooLarge     over a limit on bytes or pixels
     │   │   └── UnsupportedFormat not one of the formats we open
     │   ├── LimitError        more items, labels, characters … than allowed
+    │   │   └── TooMuchText       all texts of a request together are over a limit
     │   ├── EncodedBody       a request's body is compressed
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
@@ -13,9 +14,11 @@
     │   └── ProcessingError   one item failed in a way that nobody foresaw; see failing.py
     ├── NotFound              no such item, page or file
     ├── ModelError            a model is unknown, unreachable or broken
-    │   └── ModelMismatch     the data folder was built with another model
+    │   ├── ModelMismatch     the data folder was built with another model
+    │   └── ModelHangs        a model makes no progress, whatever it is given
     ├── StoreError            the data folder cannot be read or written
     │   ├── StoreBusy         another process is writing to it
+    │   ├── StoreFull         there is no room left on its disk
     │   └── Unstorable        one entry cannot be stored as it is; others can
     ├── Overloaded            too many requests are waiting
     └── Abandoned             nobody waits for the answer any more
@@ -66,6 +69,10 @@ class LimitError(InputError):
     """More items, labels, characters or bytes than one request may hold."""
 
 
+class TooMuchText(LimitError):
+    """All texts of a request together are over a limit, though each of them may be short."""
+
+
 class EncodedBody(InputError):
     """A request's body is compressed, which is not read here."""
 
@@ -99,6 +106,10 @@ class ModelMismatch(ModelError):
     """The data folder was built with another model than the one asked for."""
 
 
+class ModelHangs(ModelError):
+    """A model makes no progress, whatever it is given."""
+
+
 class StoreError(MmembedError):
     """The data folder cannot be read or written."""
 
@@ -109,6 +120,10 @@ class StoreBusy(StoreError):
 
 class Unstorable(StoreError):
     """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk of the data folder."""
 
 
 class Overloaded(MmembedError):

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from mmembed import originals, thumbnails
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog, ImageEntry
-from mmembed.decode import decode, media_type, thumbnail
+from mmembed.catalog import WRITE_WAIT_S, CaptionEntry, Catalog, ImageEntry, exclusive
+from mmembed.decode import decode, media_type, printable, thumbnail
 from mmembed.embedder import Embedder
-from mmembed.errors import NotFound, QueryError
+from mmembed.errors import NotFound, QueryError, StoreFull
 from mmembed.failing import blaming
+from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, keep_thumbnail
-from mmembed.types import Encoder, Item
+from mmembed.reading import read
+from mmembed.single_flight import SingleFlight
+from mmembed.types import Encoder, Item, Picture
+
+
+@dataclass(frozen=True)
+class Original:
+    """The file of an image, which holds what was indexed."""
+
+    item: Item
+    file: BinaryIO
+    """Open and at its beginning; whoever asked for it closes it."""
+    media_type: str
 
 
 class Items:
@@ -25,6 +40,8 @@ class Items:
     binding: Binding
     embedder: Embedder
     _pipeline: Pipeline
+    _files: IndexedFiles
+    _renderings: SingleFlight[tuple[str, int], bytes]
 
     def add_image(
         self, data: bytes, *, name: str, captions: Sequence[str] = (), tags: Sequence[str] = ()
@@ -35,25 +52,38 @@ class Items:
         with blaming(name):
             picture = decode(data, name=name, limits=self.embedder.limits, side=side)
         embedding = self.embedder.picture(picture)
-        described = tuple(self._pipeline.embed_captions(captions))
+        described = self._described(captions)
         sha256 = hashlib.sha256(data).hexdigest()
         suffix = "." + media_type(picture.format).rpartition("/")[2]
-        path = originals.keep(self.catalog.folder, sha256, suffix, data)
-        entry = ImageEntry(
-            path=str(path),
-            sha256=sha256,
-            embedding=embedding,
-            width=picture.width,
-            height=picture.height,
-            bytes=len(data),
-            format=picture.format,
-            mtime_ns=path.stat().st_mtime_ns,
-            captions=described,
-            tags=tuple(tags),
-        )
-        item = self.catalog.item(self.catalog.write([entry])[0])
-        keep_thumbnail(self.catalog.folder, sha256, picture)
+        kept = originals.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
+        with self._content(sha256), kept as path:
+            entry = ImageEntry(
+                path=str(path),
+                sha256=sha256,
+                embedding=embedding,
+                width=picture.width,
+                height=picture.height,
+                bytes=len(data),
+                format=picture.format,
+                mtime_ns=path.stat().st_mtime_ns,
+                captions=described,
+                tags=tuple(tags),
+            )
+            item = self.catalog.item(self.catalog.write([entry])[0])
+            keep_thumbnail(self.catalog.folder, sha256, picture)
         return item
+
+    def _has_item(self, path: Path) -> bool:
+        return bool(self.catalog.paths_among([str(path)]))
+
+    @contextmanager
+    def _content(self, sha256: str) -> Iterator[None]:
+        """Held from before an upload's file is written or deleted until its item is: then both
+        are there, or neither. Raises StoreBusy, StoreError."""
+        self.catalog.check_place()  # else files of another folder of this name would be touched
+        lock = originals.lock_of(self.catalog.folder, sha256)
+        with exclusive(lock, purpose="keeping an upload", wait_s=WRITE_WAIT_S):
+            yield
 
     def add_caption(self, text: str, *, tags: Sequence[str] = ()) -> Item:
         """Index a caption that belongs to no image; the same text keeps its id."""
@@ -72,7 +102,7 @@ class Items:
         if captions is not None:
             if item.kind != "image":
                 raise QueryError(f"item {item_id}: only an image has captions")
-            self.catalog.set_captions(item_id, self._pipeline.embed_captions(captions))
+            self.catalog.set_captions(item_id, self._described(captions))
         if tags is not None:
             self.catalog.set_tags(item_id, tags)
         return self.catalog.item(item_id)
@@ -80,37 +110,74 @@ class Items:
     def remove(self, item_id: int) -> None:
         """Remove an item; of files, only an upload is deleted. Raises NotFound."""
         item = self.catalog.item(item_id)
-        self.catalog.remove([item_id])
+        if item.kind == "image" and originals.is_upload(self.catalog.folder, item.path):
+            self._remove_upload(item)
+        else:
+            self.catalog.remove([item_id])
         if item.kind == "image":
-            originals.discard(self.catalog.folder, item.path)
+            self._forget_thumbnails(item.sha256)
 
-    def original(self, item_id: int) -> tuple[Path, str]:
-        """The file of an image and its media type. Raises NotFound."""
-        return self._original(self.catalog.item(item_id))
+    def _remove_upload(self, item: Item) -> None:
+        assert item.path is not None
+        try:
+            originals.lock_of(self.catalog.folder, item.sha256)
+        except StoreFull:  # even the lock needs room, the first time
+            self.catalog.make_room()
+        with self._content(item.sha256):
+            # Gone meanwhile, and uploaded again: the file is that of another item now.
+            self.catalog.item(item.id)
+            with originals.discarding(Path(item.path)):
+                self.catalog.remove([item.id])
 
-    def _original(self, item: Item) -> tuple[Path, str]:
+    def _forget_thumbnails(self, sha256: str) -> None:
+        if self.catalog.content("image", sha256) is None:
+            thumbnails.forget(thumbnails.folder_in(self.catalog.folder), sha256)
+
+    def original(self, item_id: int) -> Original:
+        """The file of an image. Raises NotFound, also where it holds something else by now."""
+        item = self._image(item_id)
+        return Original(item, self._files.open(item), media_type(item.format or ""))
+
+    def _image(self, item_id: int) -> Item:
+        item = self.catalog.item(item_id)
         if item.kind != "image" or item.path is None or item.format is None:
             raise NotFound(f"item {item.id}: is not an image")
-        path = Path(item.path)
-        if not path.is_file():
-            raise NotFound(f"item {item.id}: its file is no longer there; index its folder again")
-        if not os.access(path, os.R_OK):
-            raise NotFound(f"item {item.id}: its file may not be read; change its permissions")
-        return path, media_type(item.format)
+        return item
 
     def thumbnail(self, item_id: int, size: int) -> tuple[bytes, Item]:
         """A WebP picture of an image, at most `size` pixels on its longer side, and the image.
         Raises NotFound, ImageError."""
-        item = self.catalog.item(item_id)
-        path, _ = self._original(item)
+        item = self._image(item_id)
+        self._files.check(item)
+        found = self._known_thumbnail(item, size)
+        if found is None:  # many may ask at once: one renders for all
+            key = item.sha256, size
+            found = self._renderings.run(key, lambda: self._new_thumbnail(item, size))
+        return found, item
 
-        def render() -> bytes:
-            with blaming(f"item {item_id}"):
-                picture = decode(path, limits=self.embedder.limits, side=size)
-                return thumbnail(picture.image, size, picture.box)
+    def _known_thumbnail(self, item: Item, size: int) -> bytes | None:
+        return thumbnails.find(thumbnails.folder_in(self.catalog.folder), item.sha256, size)
 
+    def _new_thumbnail(self, item: Item, size: int) -> bytes:
+        known = self._known_thumbnail(item, size)  # rendered by who was first a moment ago
+        if known is not None:
+            return known
+        with blaming(f"item {item.id}"):
+            picture = self._decoded(item, size)
+            content = thumbnail(picture.image, size, picture.box)
         folder = thumbnails.folder_in(self.catalog.folder)
-        return thumbnails.cached(folder, item.sha256, size, render), item
+        thumbnails.keep(folder, item.sha256, size, content)
+        self._forget_thumbnails(item.sha256)  # of a picture that was removed meanwhile
+        return content
+
+    def _decoded(self, item: Item, size: int) -> Picture:
+        data, name = self._files.read(item), printable(item.path or "")
+        return decode(data, name=name, limits=self.embedder.limits, side=size)
+
+    def _described(self, captions: Sequence[str]) -> tuple[CaptionEntry, ...]:
+        """Captions with their embeddings. Raises LimitError for too much text."""
+        read(self.embedder.encoder, captions, self.embedder.text_limits)
+        return tuple(self._pipeline.embed_captions(captions))
 
     def _claimed(self) -> Encoder:
         """The model, with the folder bound to it: for what writes vectors, and embeds each text
@@ -118,5 +185,5 @@ class Items:
         self.binding.claim(self.embedder.model)
         return self.embedder.model
 
-    def _file_of(self, item_id: int) -> Path:
-        return self.original(item_id)[0]
+    def _content_of(self, item_id: int) -> bytes:
+        return self._files.read(self._image(item_id))

@@ -1,58 +1,139 @@
-"""Uploaded image files, kept content-addressed in the data folder."""
+"""Uploaded image files, kept content-addressed in the data folder.
+
+    keeping: *.pending is made; the file is written; then its item; then *.pending is deleted
+    discarding: the file is renamed to *.gone; its item is removed; then *.gone is deleted
+
+Both happen while the content's lock is held. So a process that dies in between leaves a name that
+says what has begun, and a file without an item, and without such a name, is one whose item was
+lost: it may be the last copy of somebody's picture.
+"""
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
-import tempfile
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mmembed.errors import StoreError
+from mmembed import files
+from mmembed.errors import StoreError, StoreFull
+
+log = logging.getLogger(__name__)
 
 FOLDER = "originals"
+LOCKS = "locks"
+PENDING, GONE = ".pending", ".gone"
+"""What is put behind an upload's name while its item is written, and while it is removed."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def lock_of(folder: Path, sha256: str) -> Path:
+    """The lock file of a content, in a folder that is there; some contents share one. Raises
+    StoreError, StoreFull."""
+    path = folder / LOCKS / f"{sha256[:2]}.lock"
+    try:
+        # Not the data folder itself: one that was moved away must not come back empty.
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=files.PRIVATE)
+    except OSError as error:
+        kind = StoreFull if error.errno in _FULL else StoreError
+        raise kind(f"{path}: cannot be made: {error.strerror}") from error
+    return path
 
 
 def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
-    """Store bytes durably under their hash; returns their path. Raises StoreError."""
+    """Store bytes durably under their hash; returns their path. A file that is there is read,
+    and written again unless it holds the same. Raises StoreError."""
     path = folder / FOLDER / sha256[:2] / f"{sha256}{suffix}"
     try:
-        if path.is_file() and path.stat().st_size == len(data):
+        if _holds(path, sha256, len(data)):
             return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, data)
+        files.make_part(path.parent)
+        files.replace(path, data, mode=files.PRIVATE, durable=True)
         for above in (path.parent, path.parent.parent, folder):
-            _sync_folder(above)
+            files.sync_folder(above)
     except OSError as error:
         raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
     return path
 
 
-def discard(folder: Path, path: str | None) -> None:
-    """Delete an upload that no item needs any more; other files are never touched. Raises
-    StoreError."""
-    if path and Path(path).is_relative_to(folder / FOLDER):
-        try:
-            Path(path).unlink(missing_ok=True)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".new")
+@contextmanager
+def keeping(
+    folder: Path, sha256: str, suffix: str, data: bytes, has_item: Callable[[Path], bool]
+) -> Iterator[Path]:
+    """`keep`, and let the block write the item; a file that is new goes again where that fails.
+    Raises StoreError."""
+    path = folder / FOLDER / sha256[:2] / f"{sha256}{suffix}"
+    pending = path.with_name(path.name + PENDING)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    # Without this, a power cut may forget the name of a file whose bytes are safe.
-    descriptor = os.open(folder, os.O_RDONLY)
+        if not os.path.lexists(path):
+            files.make_part(path.parent)
+            pending.touch(mode=files.PRIVATE)
+    except OSError as error:
+        raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
     try:
-        os.fsync(descriptor)
+        yield keep(folder, sha256, suffix, data)
     finally:
-        os.close(descriptor)
+        # Unsettled, it is found by whoever collects leftovers.
+        with suppress(StoreError, OSError):
+            settle(pending, has_item)
+
+
+def settle(pending: Path, has_item: Callable[[Path], bool]) -> None:
+    """End what began with `keeping`: without an item, the file goes. Raises OSError, and what
+    `has_item` raises."""
+    if pending.exists():
+        path = pending.with_name(pending.name.removesuffix(PENDING))
+        if not has_item(path):
+            path.unlink(missing_ok=True)
+        pending.unlink()
+
+
+def is_upload(folder: Path, path: str | None) -> bool:
+    """Whether a path is that of an upload of a data folder."""
+    return path is not None and Path(path).is_relative_to(folder / FOLDER)
+
+
+@contextmanager
+def discarding(path: Path) -> Iterator[None]:
+    """Delete an upload with its item, which the block removes; where that fails, it stays.
+    Raises StoreError."""
+    gone = path.with_name(path.name + GONE)
+    try:
+        os.replace(path, gone)
+        files.sync_folder(path.parent)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in _FULL:  # the new name may need room
+            raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
+        gone = path
+    try:
+        yield
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.replace(gone, path)
+        raise
+    try:
+        gone.unlink(missing_ok=True)
+    except OSError as error:  # the item is removed; the file is collected another time
+        log.warning("%s: cannot be deleted: %s", gone, error.strerror)
+
+
+def _holds(path: Path, sha256: str, size: int) -> bool:
+    """Whether a file is there, no link, and holds what its name says."""
+    try:
+        with open(path, "rb", buffering=0, opener=_unlinked) as file:
+            status = os.fstat(file.fileno())
+            whole = stat.S_ISREG(status.st_mode) and status.st_size == size
+            return whole and files.sha256_of(file) == sha256
+    except OSError:
+        return False
+
+
+def _unlinked(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

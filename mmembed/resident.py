@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import os
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,14 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mmembed.batcher import BatchCounts, Batcher
+from mmembed.batcher import CLOSING_S, BatchCounts, Batcher
 from mmembed.config import Settings
-from mmembed.errors import ModelError, Overloaded
+from mmembed.errors import ModelError, ModelHangs, Overloaded
+from mmembed.memory import trim
+from mmembed.reading import TextLimits
 from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+log = logging.getLogger(__name__)
+
+MOST_HANGING = 2
+"""So many models that hang are replaced; each keeps its memory for as long as it hangs."""
 ALIVE_S = 60.0
 """A model that answered within this time, and has others waiting, is busy rather than stuck."""
 
@@ -68,16 +73,18 @@ class Resident(WrappedEncoder):
         self._users = 0
         self._used_at = 0.0
         self._loading = False
+        self._hanging: list[Batcher] = []
         self._lock = threading.Lock()
         self._end = threading.Event()
 
-    def close(self) -> None:
-        """Let what is being embedded finish, and let go of the model. One that still loads is
-        not waited for: whoever loads it lets go of it. Later calls raise Overloaded."""
+    def close(self, grace_s: float = CLOSING_S) -> None:
+        """Let what is being embedded finish within so many seconds, and let go of the model. One
+        that still loads is not waited for: whoever loads it lets go of it. Later calls raise
+        Overloaded."""
         self._end.set()
         batcher = self._batcher  # without the lock, which is held while the model loads
         if batcher is not None:
-            batcher.close()
+            batcher.close(grace_s)
 
     def load(self) -> None:
         """Bring the model into memory, unless it is there. Raises ModelError."""
@@ -139,6 +146,11 @@ class Resident(WrappedEncoder):
         with self._used() as batcher:
             return batcher.embed_texts(texts)
 
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, on the calling thread."""
+        with self._used() as batcher:
+            return batcher.split(text, most)
+
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text, on the calling thread."""
         with self._used() as batcher:
@@ -160,6 +172,8 @@ class Resident(WrappedEncoder):
     def _used(self, *, for_somebody: bool = True) -> Iterator[Batcher]:
         """The model, which stays in memory meanwhile."""
         with self._lock:
+            if self._batcher is not None and self._batcher.broken:
+                self._replace(self._batcher)
             batcher = self._batcher or self._open()
             self._users += 1
         try:
@@ -169,6 +183,19 @@ class Resident(WrappedEncoder):
                 self._users -= 1
                 if for_somebody:
                     self._used_at = time.monotonic()
+
+    def _replace(self, broken: Batcher) -> None:
+        """Let go of a model that hangs; its thread cannot be ended. Raises ModelError where that
+        helped too often."""
+        self._hanging = [one for one in self._hanging if not one.ended]
+        if len(self._hanging) >= MOST_HANGING:
+            raise ModelHangs(
+                f"{broken.name}: the model hangs, and so do {len(self._hanging)} that it replaced; "
+                "start the server again"
+            )
+        log.error("%s: the model hangs; loading it anew", broken.name)
+        self._hanging.append(broken)
+        self._batcher = None
 
     def _open(self) -> Batcher:
         """Load the model; called with the lock, which whoever else wants it waits for."""
@@ -180,6 +207,7 @@ class Resident(WrappedEncoder):
         finally:
             self._loading = False
         self.loads += 1
+        _give_back_memory()
         self._used_at = time.monotonic()
         if self._end.is_set():  # in this moment
             self._batcher.close()
@@ -190,7 +218,13 @@ class Resident(WrappedEncoder):
     def _checked(self) -> Batcher:
         settings = self._settings
         batcher = Batcher(
-            self._load, batch=settings.batch, max_queue=settings.max_queue, counts=self.counts
+            self._load,
+            batch=settings.batch,
+            max_queue=settings.max_queue,
+            max_wait=settings.max_wait,
+            timeout=settings.model_timeout,
+            limits=TextLimits.of(settings),
+            counts=self.counts,
         )
         try:
             if self._end.is_set():  # while it was loaded
@@ -211,11 +245,13 @@ class Resident(WrappedEncoder):
         """The thread: let go of the model when nobody has used it for long enough."""
         while not self._end.wait(self._rest_s()):
             with self._lock:
-                if self._rest_s() <= 0 and self._batcher is not None:
-                    self._batcher.close()
-                    self._batcher = None
-                    _give_back_memory()
-                    return
+                if self._rest_s() > 0 or self._batcher is None:
+                    continue
+                batcher, self._batcher = self._batcher, None
+            batcher.close()  # without the lock: it may hang
+            del batcher
+            _give_back_memory()
+            return
 
     def _rest_s(self) -> float:
         """Seconds until the model may go, if nobody uses it."""
@@ -224,9 +260,6 @@ class Resident(WrappedEncoder):
 
 
 def _give_back_memory() -> None:
-    """What was let go of goes back to the system: models are full of cycles, and glibc keeps
-    what they were made of for the next."""
+    """What was let go of goes back to the system: models are full of cycles."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
-        trim(0)
+    trim()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 
+from mmembed.batcher import CLOSING_S
 from mmembed.binding import Binding
 from mmembed.classifier import Classifier
 from mmembed.config import Settings, variable
@@ -15,9 +18,13 @@ from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
 from mmembed.errors import NotFound
+from mmembed.memory import MemoryBudget
+from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Encoder
 
+DECODED_AT_ONCE = 2
+"""Pictures for each core, whoever asks for them."""
 Load = Callable[[str], Encoder]
 """A model's id → the model. Raises ModelError."""
 
@@ -37,29 +44,41 @@ class ServedModels:
         self,
         settings: Settings,
         binding: Binding,
-        file_of: Callable[[int], Path],
+        content_of: Callable[[int], bytes],
         threads: int,
         load: Load | None = None,
     ) -> None:
-        """file_of: the file of an image item, which further models embed anew: the vectors of
-        items are the first one's."""
+        """content_of: the file's bytes of an image item, which further models embed anew: the
+        vectors of items are the first one's."""
         load = load or loader(settings)
         self._aliases = settings.aliases
         self._decoders = ThreadPoolExecutor(threads, "decode")
         self._limits = Limits(
             max_bytes=int(settings.max_image_mb * 1e6),
             max_pixels=int(settings.max_megapixels * 1e6),
+            memory=MemoryBudget(
+                int(settings.decode_mb * 1e6),
+                slots=DECODED_AT_ONCE * max(threads, os.cpu_count() or 1),
+                purpose="pictures that are being decoded",
+                setting=variable("decode_mb"),
+            ),
         )
+        self._texts = TextLimits.of(settings)
         bound = Resident(lambda: load(binding.choice.name), settings, binding.check)
         self.first = self._served(lambda: binding.choice.name, bound, binding.item)
         self._more = [
-            self._served(partial(str, name), Resident(partial(load, name), settings), file_of)
+            self._served(partial(str, name), Resident(partial(load, name), settings), content_of)
             for name in settings.more_models
         ]
 
     def _served(self, name: Callable[[], str], model: Resident, stored: Stored) -> ServedModel:
         embedder = Embedder(
-            name, model, limits=self._limits, decoders=self._decoders, stored=stored
+            name,
+            model,
+            limits=self._limits,
+            decoders=self._decoders,
+            stored=stored,
+            texts=self._texts,
         )
         return ServedModel(embedder, Classifier(embedder))
 
@@ -118,7 +137,12 @@ class ServedModels:
         ]
 
     def close(self) -> None:
-        """Let waiting requests finish, and let go of the models."""
-        self._decoders.shutdown(cancel_futures=True)
+        """Let waiting requests finish within `CLOSING_S` seconds, and let go of the models."""
+        until = time.monotonic() + CLOSING_S
+        ending = threading.Thread(
+            target=self._decoders.shutdown, kwargs={"cancel_futures": True}, daemon=True
+        )
+        ending.start()
         for one in (self.first, *self._more):
-            one.embedder.model.close()
+            one.embedder.model.close(max(0.0, until - time.monotonic()))
+        ending.join(max(0.0, until - time.monotonic()))

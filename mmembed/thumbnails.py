@@ -1,15 +1,20 @@
-"""A cache of small WebP pictures, keyed by content; may be deleted at any time."""
+"""A cache of small WebP pictures, keyed by content; may be deleted at any time.
+
+Each file has a checksum behind the picture, where whatever opens WebP does not look.
+"""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+from mmembed import files
 
 SIZES = (320, 1280)
 """Longer sides, in pixels: the grid's pictures, and previews of what browsers can't show."""
-VERSION = 2
+VERSION = 3
 """Of the way that thumbnails are made; those of another are not read."""
 
 
@@ -18,49 +23,41 @@ def folder_in(data: Path) -> Path:
     return data / "thumbnails"
 
 
-def cached(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) -> bytes:
-    """The WebP file of a content at a size: read from the cache, or rendered into it.
-
-    Where the cache cannot be written, the rendered picture is answered all the same.
-    """
+def find(folder: Path, sha256: str, size: int) -> bytes | None:
+    """The WebP file of a content at a size; None where it is not there, or damaged."""
     path = _path(folder, sha256, size)
     try:
-        content = path.read_bytes()
-        if _whole(content):
-            return content
-    except OSError:
-        pass
-    content = render()
-    _keep(path, content)
-    return content
+        return files.read_sealed(path, about=path.name)
+    except (OSError, ValueError):
+        return None
+
+
+def keep(folder: Path, sha256: str, size: int, content: bytes) -> None:
+    """Put a WebP file into the cache. Where it cannot be written, nothing happens."""
+    path = _path(folder, sha256, size)
+    with suppress(OSError):
+        files.make_part(path.parent)
+        files.write_sealed(path, content, about=path.name, mode=files.PRIVATE)
 
 
 def prepare(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) -> None:
-    """Render a content at a size into the cache, unless it is there. Where the cache cannot be
-    written, nothing happens."""
-    path = _path(folder, sha256, size)
-    if not os.path.exists(path):  # Path.exists raises in a folder that may not be entered
-        _keep(path, render())
+    """Render a content at a size into the cache, unless a file is there."""
+    # Path.exists raises in a folder that may not be entered.
+    if not os.path.exists(_path(folder, sha256, size)):
+        keep(folder, sha256, size, render())
+
+
+def forget(folder: Path, sha256: str) -> None:
+    """Delete the thumbnails of a content. Those that cannot be deleted stay."""
+    with suppress(OSError):
+        for path in _path(folder, sha256, 0).parent.glob(f"{sha256}-*"):
+            path.unlink(missing_ok=True)
+
+
+def is_current(name: str) -> bool:
+    """Whether a file of the cache is one that is read."""
+    return name.endswith(f"-v{VERSION}.webp")
 
 
 def _path(folder: Path, sha256: str, size: int) -> Path:
     return folder / sha256[:2] / f"{sha256}-{size}-v{VERSION}.webp"
-
-
-def _whole(content: bytes) -> bool:
-    """Whether a WebP file is as long as it says: a power cut may have shortened it."""
-    return content[:4] == b"RIFF" and len(content) == 8 + int.from_bytes(content[4:8], "little")
-
-
-def _keep(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, aside = tempfile.mkstemp(dir=path.parent, suffix=".new")
-    except OSError:
-        return
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(aside, path)
-    except OSError:
-        Path(aside).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Picture:
     """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
     box: Box
     """Where in `image` the picture is: what was shrunk may end within its last pixels."""
+    held: object = field(default=None, repr=False, compare=False)
+    """What the picture takes of a budget of memory, for as long as it is there."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +227,10 @@ class Encoder(EncoderFacts, Protocol):
         """n texts → float32 (n, dim), unit-norm. A text longer than `context_length` is
         cut into windows at sentence borders, whose embeddings are averaged: nothing is dropped."""
 
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, all of them for None; of an ordinary text itself.
+        Joined they give the text; `embed_texts` takes each as it is."""
+
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
 
@@ -292,6 +298,10 @@ class WrappedEncoder:
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm."""
         return self._encoder.embed_texts(texts)
+
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, on the calling thread."""
+        return self._encoder.split(text, most)
 
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text, on the calling thread."""

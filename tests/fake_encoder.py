@@ -90,6 +90,11 @@ class FakeEncoder:
         ]
         return _unit(np.array(rows, np.float32).reshape(-1, DIM))
 
+    def split(self, text: str, most: int | None = None) -> list[str]:
+        """The words of each window, or else the text itself."""
+        windows = self._windows(text)
+        return [" ".join(words) for words in windows[:most]] if len(windows) > 1 else [text]
+
     def count_windows(self, text: str) -> int:
         """One per 75 words or part of them."""
         return len(self._windows(text))

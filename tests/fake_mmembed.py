@@ -1,17 +1,21 @@
 """`python -m tests.fake_mmembed`: the command line over the fake encoder, without torch.
 
 SECONDS_A_BATCH in the environment makes the encoder slow; LINE_S is the time between two lines
-of progress.
+of progress. The encoder hangs at texts with «hang», and as a model of the name «hanging» it is
+never loaded. GRACE_S and LAST_S are what `serve` gives to requests and to all the rest when it
+ends.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from typing import Any
 
-from mmembed.cli import bar, main
+from mmembed import served
+from mmembed.cli import bar, ending, main, serve
 from mmembed.collection import Collection
 from mmembed.eval import Bench
 from tests.fake_encoder import FakeEncoder
@@ -24,9 +28,24 @@ class SlowEncoder(FakeEncoder):
         time.sleep(SECONDS_A_BATCH)
         return super().embed_preprocessed(pixels)
 
+    def embed_texts(self, texts: Any) -> Any:
+        if any("hang" in text for text in texts):
+            threading.Event().wait()
+        return super().embed_texts(texts)
+
+
+def load(name: str) -> SlowEncoder:
+    if name == "hanging":
+        threading.Event().wait()
+    return SlowEncoder(name)
+
 
 if __name__ == "__main__":
     bar.LINE_S = float(os.environ.get("LINE_S", bar.LINE_S))
-    Collection.__init__.__defaults__ = (SlowEncoder,)  # of its parameter `load`
+    if "GRACE_S" in os.environ:
+        serve.GRACE_S = int(os.environ["GRACE_S"])
+        ending.LAST_S = float(os.environ["LAST_S"])
+        served.CLOSING_S = 1.0  # type: ignore[attr-defined]
+    Collection.__init__.__defaults__ = (load,)  # of its parameter `load`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
     sys.exit(main())

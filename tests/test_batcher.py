@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from mmembed.batcher import Batcher
 from mmembed.cancellation import Caller, working_for
-from mmembed.errors import LONGEST_WAIT_S, Abandoned, ModelError, Overloaded
+from mmembed.errors import LONGEST_WAIT_S, Abandoned, LimitError, ModelError, ModelHangs, Overloaded
+from mmembed.reading import TextLimits
+from mmembed.turns import Request
 from mmembed.types import Embeddings
 from tests.fake_encoder import SAID, FakeEncoder
 
@@ -40,8 +43,10 @@ class GatedEncoder(FakeEncoder):
 
 
 @pytest.fixture
-def encoder() -> GatedEncoder:
-    return GatedEncoder()
+def encoder() -> Iterator[GatedEncoder]:
+    encoder = GatedEncoder()
+    yield encoder
+    encoder.gate.set()
 
 
 @pytest.fixture
@@ -232,6 +237,11 @@ def ask_for(caller: Caller, batcher: Batcher, texts: Sequence[str]) -> Embedding
         return batcher.embed_texts(texts)
 
 
+def ask_for_pixels(caller: Caller, batcher: Batcher, pixels: NDArray[np.uint8]) -> Embeddings:
+    with working_for(caller):
+        return batcher.embed_preprocessed(pixels)
+
+
 def test_what_waits_for_somebody_who_leaves_is_not_embedded(
     batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
 ) -> None:
@@ -299,8 +309,7 @@ def test_large_requests_take_more_places_but_never_all(
 def test_refused_callers_are_told_an_honest_time(
     batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
 ) -> None:
-    batcher.embed_texts(["warm"])
-    batcher.counts.seconds["text"] = 10 * batcher.counts.inputs["text"]
+    batcher.counts.note("text", 1, 10.0)  # what an input takes
     hold(encoder, batcher, pool)
     futures = submit(batcher, pool, [["x"]] * 4)
     assert batcher.wait_s() == pytest.approx(40)
@@ -312,6 +321,246 @@ def test_refused_callers_are_told_an_honest_time(
     for one in futures:
         one.result(10)
     assert batcher.wait_s() == 0
+
+
+def test_who_would_wait_too_long_is_refused_at_once(
+    encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    with Batcher(lambda: encoder, batch=2, max_queue=100, max_wait=3.0) as batcher:
+        batcher.counts.note("text", 1, 1.0)
+        hold(encoder, batcher, pool)
+        futures = submit(batcher, pool, [["x"]] * 9)
+        with pytest.raises(
+            Overloaded, match=r"^9 requests .*would wait 9\.0 s; .*MAX_WAIT"
+        ) as said:
+            ask_for(Caller(), batcher, ["one too many"])
+        assert said.value.retry_after == 9
+        pixels = np.zeros((1, 8, 8, 3), np.uint8)  # which have a lane of their own
+        futures.append(pool.submit(ask_for_pixels, Caller(), batcher, pixels))
+        with ThreadPoolExecutor(1) as patient:  # whoever indexes waits
+            [last] = submit(batcher, patient, [["patient"]])
+            encoder.gate.set()
+            assert [len(one.result(10)) for one in [*futures, last]] == [1] * 11
+        assert batcher.counts.abandoned == 0
+
+
+def test_what_was_begun_is_not_refused_half_way(
+    encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    caller = Caller()
+    with Batcher(lambda: encoder, batch=1, max_queue=4, max_wait=1.0) as batcher:
+        ask_for(caller, batcher, ["the first part"])
+        batcher.counts.note("text", 1, 100.0)
+        hold(encoder, batcher, pool)
+        futures = submit(batcher, pool, [["x"]] * 4)
+        with pytest.raises(Overloaded):
+            ask_for(Caller(), batcher, ["somebody else"])
+        futures.append(pool.submit(ask_for, caller, batcher, ["the second part"]))
+        wait_until(lambda: batcher.waiting == 5)
+        encoder.gate.set()
+        assert [len(one.result(10)) for one in futures] == [1] * 5
+
+
+# -- long texts ------------------------------------------------------------------------
+
+
+def test_a_long_text_takes_turns_with_the_others(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    text = "a red bus, " * 500  # 20 windows
+    hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [[text, "blue"], ["small"]])
+    encoder.gate.set()
+    np.testing.assert_allclose(
+        futures[0].result(10), FakeEncoder().embed_texts([text, "blue"]), atol=1e-6
+    )
+    assert len(futures[1].result(10)) == 1
+    assert max(map(len, encoder.seen)) <= 4
+    assert [place for place, texts in enumerate(encoder.seen) if "small" in texts] == [2]
+
+
+def test_a_text_of_too_many_windows_is_refused_before_it_waits(encoder: GatedEncoder) -> None:
+    limits = TextLimits(text_windows=3, all_windows=5)
+    with Batcher(lambda: encoder, limits=limits) as batcher:
+        with pytest.raises(LimitError, match=r"1000 characters .* 3 windows .*MAX_TEXT_WINDOWS"):
+            batcher.embed_texts(["ok", "x y " * 250])
+        three = "word " * 225
+        with pytest.raises(LimitError, match=r"more than 5 windows .*MMEMBED_MAX_ALL_WINDOWS"):
+            batcher.embed_texts([three, three])
+        assert encoder.seen == []
+        assert batcher.embed_texts([three, "a", "b"]).shape == (3, encoder.dim)
+
+
+# -- whatever goes wrong on the thread -----------------------------------------------------
+
+
+class Wrong(FakeEncoder):
+    """Does what it is told to once «bad» is among the texts."""
+
+    def __init__(self, do: Callable[[Embeddings], Embeddings]) -> None:
+        super().__init__()
+        self.do = do
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        rows = super().embed_texts(texts)
+        return self.do(rows) if "bad" in texts else rows
+
+
+def raising(error: BaseException) -> Callable[[Embeddings], Embeddings]:
+    def do(rows: Embeddings) -> Embeddings:
+        raise error
+
+    return do
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda rows: rows[:-1],
+        lambda rows: np.concatenate([rows, rows]),
+        lambda rows: rows[:, :-1],
+        lambda rows: rows[0],
+        lambda rows: None,
+        lambda rows: rows * np.nan,
+        raising(RuntimeError("CUDA error")),
+        raising(MemoryError()),
+        raising(SystemExit(3)),
+        raising(KeyboardInterrupt()),
+        raising(GeneratorExit()),
+    ],
+)
+def test_a_model_that_fails_costs_its_callers_alone(
+    do: Callable[[Embeddings], Embeddings], pool: ThreadPoolExecutor
+) -> None:
+    with Batcher(lambda: Wrong(do), batch=8) as batcher:
+        texts = ["a", "bad", "b", "bad", "c"]
+        futures = [pool.submit(batcher.embed_texts, [text]) for text in texts]
+        for text, future in zip(texts, futures, strict=True):
+            if text == "bad":
+                with pytest.raises((ModelError, RuntimeError, MemoryError)):
+                    future.result(10)
+            else:
+                np.testing.assert_allclose(future.result(10), FakeEncoder().embed_texts([text]))
+        assert batcher.embed_texts(["next"]).shape == (1, 16)
+
+
+def test_a_row_that_is_not_finite_costs_its_caller_alone(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["a"], ["b"], ["c"]])
+    embed = FakeEncoder.embed_texts
+
+    def second_is_bad(texts: Sequence[str]) -> Embeddings:
+        rows = embed(encoder, texts)
+        rows[[text == "b" for text in texts]] = np.inf
+        return rows
+
+    encoder.embed_texts = second_is_bad  # type: ignore[method-assign]
+    encoder.gate.set()
+    assert futures[0].result(10).shape == futures[2].result(10).shape == (1, 16)
+    with pytest.raises(ModelError, match="not finite"):
+        futures[1].result(10)
+
+
+@pytest.mark.parametrize("method", ["take", "charge"])
+def test_a_queue_that_fails_tells_all_who_wait_and_goes_on(
+    batcher: Batcher,
+    encoder: GatedEncoder,
+    pool: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+) -> None:
+    hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["a"], ["b"] * 9])
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(batcher._turns, method, fail)
+    encoder.gate.set()
+    for one in futures:
+        with pytest.raises(ModelError, match=r"the queue failed .RuntimeError"):
+            one.result(10)
+    monkeypatch.undo()
+    assert batcher.embed_texts(["next"]).shape == (1, 16)
+
+
+def test_an_answer_that_cannot_be_delivered_costs_its_caller_alone(
+    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor, monkeypatch: Any
+) -> None:
+    hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["a"], ["b", "b"], ["c"]])
+    add = Request.add
+
+    def fail_for_two(request: Request, rows: Embeddings) -> None:
+        if len(rows) == 2:
+            raise MemoryError
+        add(request, rows)
+
+    monkeypatch.setattr(Request, "add", fail_for_two)
+    encoder.gate.set()
+    assert futures[0].result(10).shape == futures[2].result(10).shape == (1, 16)
+    with pytest.raises(MemoryError):
+        futures[1].result(10)
+
+
+# -- a model that hangs -----------------------------------------------------------------
+
+
+def test_a_model_that_hangs_is_given_up(encoder: GatedEncoder, pool: ThreadPoolExecutor) -> None:
+    batcher = Batcher(lambda: encoder, batch=2, timeout=0.3)
+    first = hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["a"], ["b"] * 9])
+    for one in [first, *futures]:
+        with pytest.raises(ModelHangs, match=r"no progress for 0\.3 s .*MMEMBED_MODEL_TIMEOUT"):
+            one.result(10)
+    assert batcher.broken
+    assert batcher.waiting == 0
+    with pytest.raises(ModelError, match="no progress"):
+        batcher.embed_texts(["late"])
+    batcher.close()  # waits for nothing
+    assert not batcher.ended
+    encoder.gate.set()
+    wait_until(lambda: batcher.ended)
+
+
+def test_a_slow_model_is_not_given_up_while_it_moves() -> None:
+    class Slow(FakeEncoder):
+        def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+            time.sleep(0.05)
+            return super().embed_texts(texts)
+
+    with Batcher(Slow, batch=1, timeout=0.8) as batcher, ThreadPoolExecutor(2) as pool:
+        many = [pool.submit(batcher.embed_texts, [str(n) for n in range(25)]) for _ in range(2)]
+        assert [len(one.result(30)) for one in many] == [25, 25]
+        time.sleep(1)  # nobody asks: that is no hanging
+        assert batcher.embed_texts(["next"]).shape == (1, 16)
+        assert not batcher.broken
+
+
+def test_a_thread_that_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Batcher, "_go_on", lambda batcher: False)
+    batcher = Batcher(FakeEncoder, timeout=0.2)
+    with pytest.raises(ModelError, match="no progress"):
+        batcher.embed_texts(["lost"])
+    assert batcher.broken
+
+
+def test_close_waits_for_no_model_that_hangs(
+    encoder: GatedEncoder, pool: ThreadPoolExecutor
+) -> None:
+    batcher = Batcher(lambda: encoder, batch=2)
+    first = hold(encoder, batcher, pool)
+    futures = submit(batcher, pool, [["a"], ["b"] * 9])
+    batcher.close(0.1)
+    for one in [first, *futures]:
+        with pytest.raises(Overloaded, match="shutting down"):
+            one.result(10)
+    with pytest.raises(Overloaded, match="shutting down"):
+        batcher.embed_texts(["late"])
+    encoder.gate.set()
+    wait_until(lambda: batcher.ended)
 
 
 def test_what_was_done_is_counted(batcher: Batcher) -> None:

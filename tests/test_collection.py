@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed import originals, thumbnails
+from mmembed import originals
 from mmembed.catalog import ImageEntry
 from mmembed.collection import Collection
 from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
@@ -294,8 +294,10 @@ def test_an_upload_is_kept_under_its_content(collection: Collection, picture: Ma
     again = collection.add_image(data, name="b", tags=["y"])
     assert again.id == first.id
     assert again.tags == ("x", "y")
-    path, media = collection.original(first.id)
-    assert (path.read_bytes(), media) == (data, "image/png")
+    original = collection.original(first.id)
+    with original.file as file:
+        assert (file.read(), original.media_type) == (data, "image/png")
+    path = Path(first.path or "")
     assert hashlib.sha256(data).hexdigest() in path.name
     collection.remove(first.id)
     assert not path.exists()
@@ -330,43 +332,34 @@ def test_an_upload_that_cannot_be_kept_leaves_nothing(
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_only_uploads_are_discarded(tmp_path: Path) -> None:
-    mine = tmp_path / "mine.png"
-    mine.touch()
-    originals.discard(tmp_path / "data", str(mine))
-    originals.discard(tmp_path / "data", None)
-    originals.discard(tmp_path / "data", str(tmp_path / "data" / "originals" / "gone.png"))
-    assert mine.exists()
-
-
-def test_a_thumbnail_is_rendered_once(gallery: Collection) -> None:
+def test_a_thumbnail_is_rendered_once(gallery: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     [hit] = gallery.search([Term(text="red")], k=1).hits
     first, _ = gallery.thumbnail(hit.item.id, 320)
     with Image.open(io.BytesIO(first)) as image:
         assert (image.format, image.size) == ("WEBP", (16, 16))
     [cached] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
-    assert cached.read_bytes() == first
-
-    def never() -> bytes:
-        raise AssertionError("rendered again")
-
-    folder = gallery.catalog.folder / "thumbnails"
-    assert thumbnails.cached(folder, hit.item.sha256, 320, never) == first
-
-
-@pytest.mark.parametrize("rest", [b"", b"RIFF", b"half"])
-def test_a_thumbnail_that_was_cut_short_is_rendered_again(gallery: Collection, rest: bytes) -> None:
-    [hit] = gallery.search([Term(text="red")], k=1).hits
-    first, _ = gallery.thumbnail(hit.item.id, 320)
-    [cached] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
-    cached.write_bytes(rest if rest != b"half" else first[: len(first) // 2])
+    with Image.open(cached) as image:  # whatever opens WebP opens what is kept, too
+        assert (image.format, image.size) == ("WEBP", (16, 16))
+    monkeypatch.setattr("mmembed.items.decode", lambda *_, **__: pytest.fail("rendered again"))
     assert gallery.thumbnail(hit.item.id, 320)[0] == first
-    assert cached.read_bytes() == first
 
 
-def test_a_thumbnail_is_answered_though_it_cannot_be_kept(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    assert thumbnails.cached(tmp_path / "file", "ab" * 32, 320, lambda: b"picture") == b"picture"
+@pytest.mark.parametrize("rest", ["", "RIFF", "half", "as long", "of another picture"])
+def test_a_thumbnail_that_is_damaged_is_rendered_again(gallery: Collection, rest: str) -> None:
+    hit, other = gallery.search([Term(text="red")], k=2).hits
+    gallery.thumbnail(other.item.id, 320)
+    [strange] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
+    first, _ = gallery.thumbnail(hit.item.id, 320)
+    [cached] = (gallery.catalog.folder / "thumbnails").rglob(f"{hit.item.sha256}*.webp")
+    whole = cached.read_bytes()
+    damaged = {
+        "half": whole[: len(whole) // 2],
+        "as long": whole[:40] + bytes([whole[40] ^ 1]) + whole[41:],
+        "of another picture": strange.read_bytes(),
+    }
+    cached.write_bytes(damaged.get(rest, rest.encode()))
+    assert gallery.thumbnail(hit.item.id, 320)[0] == first
+    assert cached.read_bytes() == whole
 
 
 # -- changing items --------------------------------------------------------------------

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from mmembed.encoder import load_encoder
 from mmembed.encoder.bpe import BpeTables, BpeTokenizer
 from mmembed.encoder.loading import load_model
-from mmembed.encoder.prepared import Prepared
+from mmembed.encoder.prepared import Prepared, _about
 from mmembed.engines import choice
 from mmembed.engines.choice import choose, usable
 from mmembed.engines.names import MIN_COSINE, Measured
+from mmembed.engines.openvino_engine import OpenVinoEngine
 from mmembed.engines.torch_engine import TorchEngine
 from mmembed.engines.towers import ClassTokenTower, ShortTextTower
 from mmembed.errors import InputError, ModelError
@@ -235,14 +236,15 @@ def test_a_broken_cache_is_made_again(
     model: str, tmp_path: Path, file: str, content: bytes | None
 ) -> None:
     name, folder = prepare(model, tmp_path)
-    whole = (folder / file).stat().st_size
     if content is None:
         (folder / file).unlink()
     else:
         (folder / file).write_bytes(content)
     encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
     assert encoder.engine == "openvino-float32"
-    assert (folder / file).stat().st_size == whole
+    prepared = Prepared.find(tmp_path, name)
+    assert prepared is not None
+    assert prepared.encoder("openvino-float32") is not None, "it was not mended for the next start"
 
 
 def test_a_truncated_compiled_tower_is_made_again(model: str, tmp_path: Path) -> None:
@@ -252,6 +254,74 @@ def test_a_truncated_compiled_tower_is_made_again(model: str, tmp_path: Path) ->
     path.write_bytes(path.read_bytes()[:-1000])
     encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
     np.testing.assert_array_equal(vectors(encoder), reference)
+
+
+FILES = ("prepared.json", "bpe.json", "images-float32.blob", "texts-float32.blob")
+
+
+def with_noise(whole: bytes, place: int) -> bytes:
+    return (
+        whole[:place]
+        + bytes(byte ^ 0x55 for byte in whole[place : place + 64])
+        + whole[place + 64 :]
+    )
+
+
+def test_noise_in_a_cache_changes_no_vector(model: str, tmp_path: Path) -> None:
+    """Wherever it is: in the numbers, which nothing else would notice, or in what holds them."""
+    name, folder = prepare(model, tmp_path)
+    right = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+    for file in FILES:
+        whole = (folder / file).read_bytes()
+        for place in (0, *random.Random(0).sample(range(len(whole)), 12), len(whole) - 1):
+            (folder / file).write_bytes(with_noise(whole, place))
+            found = Prepared.find(tmp_path, name)
+            assert found is None or found.encoder("openvino-float32") is None, (file, place)
+        (folder / file).write_bytes(whole)
+    found = Prepared.find(tmp_path, name)
+    assert found is not None
+    assert found.encoder("openvino-float32") is not None
+    for file in ("prepared.json", "images-float32.blob"):
+        (folder / file).write_bytes(with_noise((folder / file).read_bytes(), 1000))
+        encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+        assert (encoder.engine, encoder.fingerprint) == (right.engine, right.fingerprint)
+        np.testing.assert_array_equal(vectors(encoder), vectors(right))
+        found = Prepared.find(tmp_path, name)
+        assert found is not None
+        assert found.encoder("openvino-float32") is not None, "it was not mended for the next start"
+
+
+def test_one_tower_in_the_place_of_another_is_not_opened(model: str, tmp_path: Path) -> None:
+    name, folder = prepare(model, tmp_path)
+    expected = vectors(load_encoder(name, engine="openvino-float32", cache=tmp_path))
+    other = tmp_path / "other"
+    save_random(other, SMALL, OPENAI, seed=1)
+    load_encoder(f"local-dir:{other}", engine="openvino-float32", cache=tmp_path)
+    strange = Prepared.find(tmp_path, f"local-dir:{other}")
+    assert strange is not None
+    for file in ("images-float32.blob", "texts-float32.blob", "bpe.json"):
+        shutil.copy(strange.folder / file, folder / file)
+    encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+    np.testing.assert_array_equal(vectors(encoder), expected)
+
+
+def test_a_prepared_model_that_fails_is_prepared_again(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _ = prepare(model, tmp_path)
+    real, calls = OpenVinoEngine.encode_texts, []
+
+    def fails_once(engine: OpenVinoEngine, tokens: Any) -> Any:
+        calls.append(tokens)
+        if len(calls) == 1:
+            raise RuntimeError("not on this processor")
+        return real(engine, tokens)
+
+    monkeypatch.setattr(OpenVinoEngine, "encode_texts", fails_once)
+    assert (
+        load_encoder(name, engine="openvino-float32", cache=tmp_path).engine == "openvino-float32"
+    )
+    assert len(calls) >= 2
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(model: str, tmp_path: Path) -> None:
@@ -297,8 +367,12 @@ def test_other_tokenizers_are_left_to_open_clip() -> None:
 
 def test_what_was_compiled_of_other_weights_is_thrown_away(model: str, tmp_path: Path) -> None:
     name, folder = prepare(model, tmp_path)
-    (folder / "images-int8.blob").write_bytes((folder / "images-float32.blob").read_bytes())
-    (folder / "texts-int8.blob").write_bytes((folder / "texts-float32.blob").read_bytes())
+    engine = load_encoder(name, engine="openvino-float32", cache=tmp_path)._engine
+    assert isinstance(engine, OpenVinoEngine)
+    known = Prepared.find(tmp_path, name)
+    assert known is not None
+    engine.name = "openvino-int8"  # stands for one that was quantised
+    engine.keep(folder, _about(known.facts))
     assert load_encoder(name, engine="openvino-int8", cache=tmp_path).engine == "openvino-int8"
     save_random(Path(name.removeprefix("local-dir:")), SMALL, OPENAI, seed=1)
     load_encoder(name, engine="openvino-float32", cache=tmp_path)

@@ -514,21 +514,22 @@ def test_an_interrupt_while_saving_leaves_the_old_snapshot(
 
 
 @pytest.fixture
-def mapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Snapshots of any size are mapped, as large ones are."""
-    monkeypatch.setattr(snapshot, "MAPPED_FROM", 1)
+def viewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Snapshots of any size are read where their copy is, as large ones are."""
+    monkeypatch.setattr(snapshot, "VIEWED_FROM", 1)
+    monkeypatch.setattr(snapshot, "CHUNK_BYTES", 10_000)
 
 
-@pytest.mark.usefixtures("mapped")
+@pytest.mark.usefixtures("viewed")
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
-def test_a_mapped_snapshot_answers_as_the_view_that_it_was_saved_from(
+def test_a_viewed_snapshot_answers_as_the_view_that_it_was_saved_from(
     many: Vectors, exact_limit: int, tmp_path: Path
 ) -> None:
     view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
     view.save("c", "f", "m")
     loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
     assert loaded.load("c", "f")
-    assert graph_of(loaded)._mapped is not None
+    assert graph_of(loaded)._viewed is not None
     assert loaded.ids().tolist() == view.ids().tolist()
     for query in clustered(5, seed=2):
         for count in (9, 200):
@@ -537,9 +538,9 @@ def test_a_mapped_snapshot_answers_as_the_view_that_it_was_saved_from(
             assert found.scores.tolist() == expected.scores.tolist()
 
 
-@pytest.mark.usefixtures("mapped")
+@pytest.mark.usefixtures("viewed")
 @pytest.mark.parametrize("change", ["added", "removed"])
-def test_a_mapped_view_follows_and_its_file_stays_as_it_was(
+def test_a_view_of_a_snapshot_follows_and_its_file_stays_as_it_was(
     many: Vectors, change: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "v"
@@ -548,14 +549,14 @@ def test_a_mapped_view_follows_and_its_file_stays_as_it_was(
     view = VectorView(path, kind="image", dim=DIM, exact_limit=10)
     assert view.load("c", "f")
     view.apply([], np.empty((0, 0), np.float16), [], 501)
-    assert graph_of(view)._mapped is not None  # nothing came or went: it need not be copied
+    assert graph_of(view)._viewed is not None  # nothing came or went: it need not be copied
     if change == "added":
         view.apply([501], many[500:501].astype(np.float16), [], 502)
         assert view.search(many[500], 1).ids.tolist() == [501]
     else:
         view.apply([], np.empty((0, 0), np.float16), [7], 502)
         assert 7 not in view.search(many[6], 499).ids
-    assert graph_of(view)._mapped is None
+    assert graph_of(view)._viewed is None
     assert graph_of(view)._index.expansion_search == EXPANSION_SEARCH
     assert path.read_bytes() == before
     view.save("c", "f", "m2")
@@ -564,8 +565,8 @@ def test_a_mapped_view_follows_and_its_file_stays_as_it_was(
     assert (again.seq, again.ids().tolist()) == (502, view.ids().tolist())
 
 
-@pytest.mark.usefixtures("mapped")
-def test_a_mapped_snapshot_that_is_damaged_is_not_trusted(
+@pytest.mark.usefixtures("viewed")
+def test_a_viewed_snapshot_that_is_damaged_is_not_trusted(
     saved: VectorView, tmp_path: Path
 ) -> None:
     path = copy_of(saved, tmp_path)
@@ -580,8 +581,8 @@ def test_a_mapped_snapshot_that_is_damaged_is_not_trusted(
         assert reload(path) is None
 
 
-@pytest.mark.usefixtures("mapped")
-def test_a_mapped_view_outlives_the_snapshot_that_takes_its_files_place(
+@pytest.mark.usefixtures("viewed")
+def test_a_view_of_a_snapshot_outlives_the_snapshot_that_takes_its_files_place(
     many: Vectors, tmp_path: Path
 ) -> None:
     path = tmp_path / "v"
@@ -593,6 +594,54 @@ def test_a_mapped_view_outlives_the_snapshot_that_takes_its_files_place(
     assert view.search(many[3], 20).ids.tolist() == expected
     path.unlink()
     assert view.search(many[3], 20).ids.tolist() == expected
+
+
+@pytest.mark.usefixtures("viewed")
+@pytest.mark.parametrize("damage", ["truncated", "overwritten", "emptied"])
+def test_a_search_survives_what_is_done_to_its_file(
+    many: Vectors, damage: str, tmp_path: Path
+) -> None:
+    """A mapped file would end the process: so this one is a child, and large enough for that."""
+    path = tmp_path / "v"
+    view_of(many[:2000], path=str(path), graph=True).save("c", "f", "m")
+    done = subprocess.run(
+        [sys.executable, "-c", SEARCH_A_DAMAGED_FILE, str(path), damage, f"{DIM}"],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "the same"), done.stderr
+
+
+SEARCH_A_DAMAGED_FILE = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from mmembed.index import VectorView, snapshot
+snapshot.VIEWED_FROM = 1
+path, damage, dim = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+queries = np.random.default_rng(0).normal(size=(20, dim)).astype(np.float32)
+queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+
+def opened():
+    view = VectorView(path, kind="image", dim=dim, exact_limit=10)
+    assert view.load("c", "f")
+    return view
+
+def answers(view):
+    return [view.search(query, 200).ids.tolist() for query in queries]
+
+expected, view = answers(opened()), opened()
+if damage == "overwritten":
+    with open(path, "r+b") as file:
+        file.write(os.urandom(path.stat().st_size))
+else:
+    os.truncate(path, 4096 if damage == "truncated" else 0)
+assert not VectorView(path, kind="image", dim=dim, exact_limit=10).load("c", "f")
+print("the same" if answers(view) == expected else "other answers")
+"""
 
 
 # -- views of a catalog ----------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 
 from mmembed.config import Settings
 from mmembed.errors import ModelError, Overloaded
-from mmembed.resident import Resident
+from mmembed.resident import MOST_HANGING, Resident
 from tests.fake_encoder import SAID, FakeEncoder
 from tests.serving import PATIENCE_S, Gate, eventually
 
@@ -149,3 +149,49 @@ def test_a_failure_to_load_is_not_kept() -> None:
     model.close()
     with pytest.raises(Overloaded, match="shutting down"):
         model.embed_texts(["red"])
+
+
+# -- a model that hangs -------------------------------------------------------------------
+
+
+def hanging(model: Resident, gate: Gate) -> None:
+    """Ask, so that the model hangs and is given up."""
+    gate.close()
+    with pytest.raises(ModelError, match=r"no progress for 0\.2 s"):
+        model.embed_texts(["hangs"])
+
+
+def test_a_model_that_hangs_is_replaced() -> None:
+    gates = [Gate(), Gate(), Gate(), Gate()]
+    waiting = iter(gates)
+    model = Resident(lambda: next(waiting), Settings(model_timeout=0.2))
+    for gate in gates[:MOST_HANGING]:
+        model.load()
+        hanging(model, gate)
+        assert model.embed_texts(["red"]).shape == (1, 16)  # by the next
+    assert model.loads == MOST_HANGING + 1
+    hanging(model, gates[MOST_HANGING])
+    with pytest.raises(ModelError, match="start the server again"):
+        model.embed_texts(["red"])
+    with pytest.raises(ModelError):  # which is what /health asks
+        model.probe()
+    gates[0].open.set()  # one of them comes back, and its thread ends
+    eventually(lambda: any(one.ended for one in model._hanging))
+    assert model.embed_texts(["red"]).shape == (1, 16)
+    for gate in gates:
+        gate.open.set()
+    model.close()
+
+
+def test_closing_waits_for_no_model_that_hangs() -> None:
+    gate = Gate()
+    model = Resident(lambda: gate, Settings())
+    model.load()
+    gate.close()
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(model.embed_texts, ["red"])
+        assert gate.reached.wait(PATIENCE_S)
+        model.close(0.1)
+        with pytest.raises(Overloaded, match="shutting down"):
+            answer.result(PATIENCE_S)
+    gate.open.set()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -123,6 +126,7 @@ def test_a_file_that_is_gone(served: tuple[TestClient, Collection], tmp_path: Pa
     client, _ = served
     folder = write_pictures(tmp_path / "photos", ["red"])
     item = indexed(served, folder)
+    assert client.get(item["links"]["thumbnail"]).status_code == 200
     (folder / "red.png").unlink()
     for which in ("image", "thumbnail"):
         message = error_of(client.get(item["links"][which]), 404)
@@ -181,11 +185,10 @@ def test_thumbnails_are_kept(served: tuple[TestClient, Collection], tmp_path: Pa
     item = add(client, "red")
     first = client.get(item["links"]["thumbnail"])
     [kept] = (tmp_path / "data" / "thumbnails").rglob("*.webp")
-    other = picture("blue", (16, 16), "WEBP")
-    kept.write_bytes(other)
+    written = kept.stat().st_mtime_ns
     second = client.get(item["links"]["thumbnail"])
-    assert second.content == other
-    assert second.headers["etag"] != first.headers["etag"]
+    assert (second.content, second.headers["etag"]) == (first.content, first.headers["etag"])
+    assert kept.stat().st_mtime_ns == written
     kept.unlink()
     assert client.get(item["links"]["thumbnail"]).content == first.content
 
@@ -214,9 +217,181 @@ def test_thumbnails_of_other_sizes(client: TestClient, size: str) -> None:
     assert "320 or 1280" in error_of(answer, 422)
 
 
-def test_a_file_that_broke_since(served: tuple[TestClient, Collection], tmp_path: Path) -> None:
+# -- files that are no more what was indexed -----------------------------------------
+
+
+def replaced(path: Path, how: str, secret: Path) -> None:
+    """Put something else in the place of an indexed picture, as like it as can be."""
+    status, data = path.stat(), path.read_bytes()
+    path.unlink()
+    if how == "link":
+        path.symlink_to(secret)
+    elif how == "link to a like file":
+        secret.write_bytes(bytes(len(data)))
+        os.utime(secret, ns=(status.st_atime_ns, status.st_mtime_ns))
+        path.symlink_to(secret)
+    elif how == "link to a copy":
+        secret.write_bytes(data)
+        path.symlink_to(secret)
+    elif how == "hard link":
+        path.hardlink_to(secret)
+    elif how == "pipe":
+        os.mkfifo(path)
+    elif how == "folder":
+        path.mkdir()
+    elif how == "link to itself":
+        path.symlink_to(path.name)
+    else:
+        content = {"page": b"<html><script>", "drawing": b"<svg onload='x'>", "noise": b"\xff"}[how]
+        path.write_bytes(content.ljust(len(data), b" "))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+WAYS = ("link", "link to a like file", "link to a copy", "hard link", "pipe", "folder",
+        "link to itself", "page", "drawing", "noise")  # fmt: skip
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("uploaded", [False, True])
+def test_what_is_not_what_was_indexed_is_not_served(
+    tmp_path: Path, how: str, uploaded: bool
+) -> None:
+    secret = tmp_path / "id_ed25519"
+    secret.write_bytes(b"-----BEGIN OPENSSH PRIVATE KEY-----" * 30)
+    with serving(tmp_path / "data", more_models=("further",)) as (client, collection):
+        if uploaded:
+            item = add(client, "red")
+        else:
+            item = indexed((client, collection), write_pictures(tmp_path / "photos", ["red"]))
+        assert client.get(item["links"]["image"]).status_code == 200
+        for path in (tmp_path / "data" / "thumbnails").rglob("*.webp"):
+            path.unlink()  # rendered when it was uploaded, and right for ever
+        replaced(Path(item["path"]), how, secret)
+        for link in ("image", "thumbnail", "preview"):
+            for headers in ({}, {"Range": "bytes=0-9"}):
+                message = error_of(client.get(item["links"][link], headers=headers), 404)
+                assert str(tmp_path) not in message
+                assert ("upload it again" if uploaded else "index its folder again") in message
+        asked = {"images": [{"item": item["id"]}], "labels": ["a"], "model": "further"}
+        [result] = client.post("/v1/classify", json=asked).json()["results"]
+        assert result["error"]["code"] == 404
+        assert not list((tmp_path / "data" / "thumbnails").rglob("*.webp"))
+
+
+def test_a_folder_that_became_a_link_leads_nowhere(
+    served: tuple[TestClient, Collection], tmp_path: Path
+) -> None:
+    client, _ = served
+    folder = write_pictures(tmp_path / "photos" / "inner", ["red"])
+    item = indexed(served, tmp_path / "photos")
+    other = write_pictures(tmp_path / "private", ["blue"])
+    (other / "blue.png").rename(other / "red.png")
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(other)
+    error_of(client.get(item["links"]["image"]), 404)
+    error_of(client.get(item["links"]["thumbnail"]), 404)
+
+
+def test_no_thumbnail_is_shown_of_a_file_that_has_changed(
+    served: tuple[TestClient, Collection], tmp_path: Path
+) -> None:
+    client, collection = served
+    folder = write_pictures(tmp_path / "photos", ["red"])
+    item = indexed(served, folder)
+    before = client.get(item["links"]["thumbnail"]).content
+    (folder / "red.png").write_bytes(picture("blue", (30, 40)))
+    error_of(client.get(item["links"]["thumbnail"]), 404)
+    after = indexed(served, folder)
+    assert after["id"] == item["id"]
+    assert client.get(after["links"]["thumbnail"]).content != before
+    assert len(list((tmp_path / "data" / "thumbnails").rglob("*.webp"))) == 2
+    for path in (tmp_path / "data" / "thumbnails").rglob("*.webp"):
+        os.utime(path, (1, 1))
+    collection.collect_leftovers()
+    assert len(list((tmp_path / "data" / "thumbnails").rglob("*.webp"))) == 1
+
+
+def test_a_link_that_was_indexed_is_served(
+    served: tuple[TestClient, Collection], tmp_path: Path
+) -> None:
+    client, _ = served
+    target = write_pictures(tmp_path / "store", ["red"]) / "red.png"
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "link.png").symlink_to(target)
+    item = indexed(served, tmp_path / "photos")
+    assert client.get(item["links"]["image"]).content == picture("red")
+    assert client.get(item["links"]["thumbnail"]).status_code == 200
+
+
+def test_a_touched_file_is_served(served: tuple[TestClient, Collection], tmp_path: Path) -> None:
     client, _ = served
     folder = write_pictures(tmp_path / "photos", ["red"])
     item = indexed(served, folder)
-    (folder / "red.png").write_bytes(b"no picture any more")
-    assert "red.png" in error_of(client.get(item["links"]["thumbnail"]), 415)
+    os.utime(folder / "red.png", (1, 1))
+    for _ in range(2):
+        assert client.get(item["links"]["image"]).content == picture("red")
+
+
+def test_a_change_in_place_is_noticed_though_the_hash_was_known(
+    served: tuple[TestClient, Collection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, _ = served
+    monkeypatch.setattr("mmembed.indexed.SETTLED_NS", -(10**9))
+    folder = write_pictures(tmp_path / "photos", ["red"])
+    item = indexed(served, folder)
+    path = folder / "red.png"
+    assert client.get(item["links"]["image"]).status_code == 200
+    with monkeypatch.context() as patched:
+        patched.setattr("mmembed.files.sha256_of", lambda _: pytest.fail("hashed again"))
+        assert client.get(item["links"]["image"]).status_code == 200
+    time.sleep(0.05)  # more than a tick of the file system's clock
+    status, data = path.stat(), bytearray(path.read_bytes())
+    data[-1] ^= 1
+    with path.open("r+b") as file:
+        file.write(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    error_of(client.get(item["links"]["image"]), 404)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.EMFILE, 429), (errno.EIO, 404), (errno.EACCES, 404)]
+)
+def test_a_file_that_cannot_be_opened_is_no_bug(
+    served: tuple[TestClient, Collection],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    status: int,
+) -> None:
+    item = add(served[0], "red")
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mmembed.indexed._open", refuse)
+    for link in ("image", "thumbnail"):
+        error_of(served[0].get(item["links"][link]), status)
+
+
+def test_no_file_stays_open(served: tuple[TestClient, Collection]) -> None:
+    client, _ = served
+    at = add(client, "red")["links"]["image"]
+    tag = client.get(at).headers["etag"]
+    before = len(os.listdir("/dev/fd"))
+    for headers in ({}, {"If-None-Match": tag}, {"Range": "bytes=0-3"}, {"Range": "bytes=99999-"}):
+        for _ in range(3):
+            client.get(at, headers=headers)
+            client.head(at, headers=headers)
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def test_an_upload_that_is_damaged_is_healed_by_uploading_it_again(
+    served: tuple[TestClient, Collection],
+) -> None:
+    client, _ = served
+    item = add(client, "red")
+    path, data = Path(item["path"]), picture("red")
+    path.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
+    assert "upload it again" in error_of(client.get(item["links"]["image"]), 404)
+    assert add(client, "red")["id"] == item["id"]
+    assert path.read_bytes() == data
+    assert client.get(item["links"]["image"]).content == data

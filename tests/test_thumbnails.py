@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed import thumbnails
+from mmembed import files, thumbnails
 from mmembed.collection import Collection
 from mmembed.decode import decode, thumbnail
 from mmembed.ingest import keep_thumbnail
@@ -25,7 +25,7 @@ OpenCollection = Callable[..., Collection]
 def kept(folder: Path) -> dict[str, bytes]:
     """The thumbnails of a data folder by the beginning of their names, the content's hash."""
     found = thumbnails.folder_in(folder).rglob("*.webp")
-    return {path.name.partition("-")[0]: path.read_bytes() for path in found}
+    return {path.name.partition("-")[0]: files.read_sealed(path, about=path.name) for path in found}
 
 
 def indexed(collection: Collection, *paths: Path) -> Collection:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.caches.bounded import CACHE_BYTES, BoundedCache
+from mmembed.reading import TextLimits, read
 from mmembed.types import Embeddings, Encoder, WrappedEncoder
 
 SPARE_TOKENS = 8
@@ -32,22 +33,42 @@ class TextCache(WrappedEncoder):
     The texts that were asked for last are kept, up to `max_bytes`.
     """
 
-    def __init__(self, encoder: Encoder, *, max_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        limits: TextLimits | None = None,
+        max_bytes: int = CACHE_BYTES,
+    ) -> None:
+        """limits: on the texts of one call."""
         self._encoder = encoder
+        self._limits = limits or TextLimits()
         self.kept: BoundedCache[str, _Kept] = BoundedCache(_size, max_bytes)
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm. Each distinct text that is not kept is
-        embedded once. Raises what the encoder raises, and then keeps nothing."""
+        embedded once. Raises LimitError for too many windows, and what the encoder raises; then
+        nothing is kept."""
         distinct = list(dict.fromkeys(texts))
         found = {text: kept.row for text, kept in self.kept.find(distinct).items()}
         missing = [text for text in distinct if text not in found]
         if missing:
-            rows = self._encoder.embed_texts(missing)
+            readings = read(self._encoder, missing, self._limits)
+            rows = self._encoder.embed_texts(readings)
             found |= zip(missing, rows, strict=True)
-            # A view would keep the whole batch alive.
-            self.kept.keep((text, _Kept(found[text].copy())) for text in missing)
+            # A view would keep the whole batch alive, and a reading its windows.
+            self.kept.keep(
+                (str(one), _Kept(row.copy(), windows=len(one.windows)))
+                for one, row in zip(readings, rows, strict=True)
+            )
         return _stacked([found[text] for text in texts], self.dim)
+
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text; a short one is not read, nor one known to fit."""
+        kept = self.kept.peek(text)
+        if fits_surely(text, self.context_length) or (kept and kept.windows == 1):
+            return [text]
+        return self._encoder.split(text, most)
 
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text; a short one is not read."""

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.cli import service
+from mmembed.cli import ending, service
 from mmembed.commands import PICTURES, command
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
+from mmembed.memory import keep_little
 
 if TYPE_CHECKING:
     import uvicorn
@@ -66,6 +67,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         from mmembed.server import logs
 
         logs.configure(settings.log)
+        keep_little()
         collection = Collection(settings)
         try:
             _serve(collection, listener)
@@ -80,8 +82,10 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
     from mmembed.server import create_app
     from mmembed.server.door import server_of
 
-    server = server_of(create_app(collection), timeout_graceful_shutdown=GRACE_S)
-    opening = Opening(collection, listener, server)
+    app = create_app(collection)
+    server = server_of(app, timeout_graceful_shutdown=GRACE_S)
+    ending.watch(server.told_to_end, GRACE_S)
+    opening = Opening(collection, listener, server, app.state.secret)
     opening.start()
     try:
         # Uvicorn raises the signal that ended it once more, after everything is shut down.
@@ -98,13 +102,18 @@ class Opening(threading.Thread):
     who searches waits. A model that cannot be loaded ends the server."""
 
     def __init__(
-        self, collection: Collection, listener: socket.socket, server: uvicorn.Server
+        self,
+        collection: Collection,
+        listener: socket.socket,
+        server: uvicorn.Server,
+        secret: str,
     ) -> None:
         super().__init__(name="mmembed-opening", daemon=True)
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._collection = collection
         self._listener = listener
         self._server = server
+        self._secret = secret
         self._announced: Path | None = None
 
     def run(self) -> None:
@@ -117,10 +126,11 @@ class Opening(threading.Thread):
             self._collection.served.load()
             known = self._collection.describe()
             self._announced = service.announce(
-                self._collection.settings, self._listener, str(known["collection"])
+                self._collection.settings, self._listener, str(known["collection"]), self._secret
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
-        except Exception as error:
+            self._collection.collect_leftovers()
+        except BaseException as error:  # whatever it is, nobody else would hear of it
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
                 self._server.should_exit = True
@@ -128,7 +138,7 @@ class Opening(threading.Thread):
     def undo(self) -> None:
         """Nobody shall look for the server any more."""
         if self._announced is not None:
-            service.withdraw(self._announced)
+            service.withdraw(self._announced, self._secret)
 
 
 def _listen(settings: Settings) -> socket.socket:

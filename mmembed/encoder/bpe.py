@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import ftfy
@@ -21,6 +21,11 @@ from numpy.typing import NDArray
 from tokenizers.models import BPE
 
 _WORD_END = "</w>"
+_CLEAN = re.compile(r"[ -%'-~\t\n]*")
+"""ASCII that neither ftfy nor unescaping would change."""
+_LINES = re.compile(r"[^\n]*\n|[^\n]+")
+_REMEMBERED_CHARS = 100
+"""Longer words and lines are not remembered: they seldom come again, and take memory."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +55,14 @@ class BpeTables:
         return cls(tokenizer.encoder, merges, symbols, tokenizer.pat.pattern, special)
 
     @classmethod
-    def read(cls, path: Path) -> BpeTables:
-        """Raises OSError, ValueError, TypeError, KeyError for a file that is not one."""
-        kept = json.loads(path.read_text("utf-8"))
+    def of_json(cls, text: bytes) -> BpeTables:
+        """Raises ValueError, TypeError, KeyError for a text that is not of `as_json`."""
+        kept = json.loads(text)
         return cls(**{**kept, "merges": [(first, second) for first, second in kept["merges"]]})
 
-    def write(self, path: Path) -> None:
-        """As JSON. Raises OSError."""
-        path.write_text(json.dumps(asdict(self)), "utf-8")
+    def as_json(self) -> bytes:
+        """All that is needed to make the tokenizer again."""
+        return json.dumps(asdict(self)).encode()
 
 
 class BpeTokenizer:
@@ -70,9 +75,10 @@ class BpeTokenizer:
         self._pattern = regex.compile(tables.pattern, regex.IGNORECASE)
         vocabulary, merges = dict(tables.vocabulary), list(tables.merges)
         model = BPE(vocabulary, merges, end_of_word_suffix=_WORD_END)
-        self._merged: Callable[[str], list[int]] = lru_cache(50_000)(
-            lambda word: [token.id for token in model.tokenize(word)]
-        )
+        self._merge: Callable[[str], list[int]] = lambda word: [
+            token.id for token in model.tokenize(word)
+        ]
+        self._merged = lru_cache(50_000)(self._merge)
 
     def __call__(self, texts: Sequence[str], context_length: int) -> NDArray[np.int64]:
         """n texts → int64 (n, context_length), cut or padded to that length."""
@@ -86,10 +92,23 @@ class BpeTokenizer:
         numbers: list[int] = []
         for word in self._pattern.findall(_clean(text)):
             spelt = "".join(self._symbols[byte] for byte in word.encode("utf-8"))
-            numbers += self._special.get(spelt) or self._merged(spelt)
+            merged = self._merged if len(spelt) <= _REMEMBERED_CHARS else self._merge
+            numbers += self._special.get(spelt) or merged(spelt)
         return numbers
 
 
 def _clean(text: str) -> str:
-    mended = html.unescape(html.unescape(ftfy.fix_text(text))).strip()
-    return " ".join(mended.split()).lower()
+    if _CLEAN.fullmatch(text) is None:
+        text = html.unescape(html.unescape(_fixed(text))).strip()
+    return " ".join(text.split()).lower()
+
+
+def _fixed(text: str) -> str:
+    """`ftfy.fix_text`, which mends line by line; lines that came before are remembered."""
+    lines = _LINES.findall(text)
+    if "<" in text or len(lines) == 1 or max(map(len, lines), default=0) > _REMEMBERED_CHARS:
+        return ftfy.fix_text(text)
+    return "".join(map(_fixed_line, lines))
+
+
+_fixed_line = lru_cache(10_000)(ftfy.fix_text)

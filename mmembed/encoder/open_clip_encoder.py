@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmembed.encoder.facts import ModelFacts
 from mmembed.encoder.preprocessing import Preprocessing
-from mmembed.encoder.windows import Tokenizer, Windows
+from mmembed.encoder.windows import Tokenizer, Window, Windows
 from mmembed.engines import Engine
 from mmembed.errors import ModelError
 from mmembed.types import Box, Embeddings
@@ -92,7 +92,7 @@ class OpenClipEncoder:
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm. The windows of a long text are embedded
         each, averaged and normalised again. Raises ModelError as `embed_preprocessed`."""
-        split = [self.windows.split(text) for text in texts]
+        split = [self.windows.windows_of(text) for text in texts]
         flat = [window for windows in split for window in windows]
         rows = self._embed_windows(flat)
         if len(flat) == len(texts):
@@ -104,19 +104,24 @@ class OpenClipEncoder:
         """uint8 (1, height, width, 3) of zeros: what the image tower takes."""
         return np.zeros((1, *self.facts.pixels["size"], 3), np.uint8)
 
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, all of them for None; of an ordinary text itself.
+        They carry their tokens, so that `embed_texts` need not read them again."""
+        return self.windows.split(text, most)
+
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
-        return len(self.windows.split(text))
+        return len(self.windows.windows_of(text))
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a text, start and end tokens included; padding is not counted."""
-        tokens = self.windows.tokens(["", *self.windows.split(text)])
-        return int((tokens[1:] != tokens[0, -1]).sum())
+        windows = self.windows.windows_of(text)
+        return sum(self.windows.count(window) for window in windows)
 
-    def _embed_windows(self, windows: list[str]) -> Embeddings:
+    def _embed_windows(self, windows: list[Window]) -> Embeddings:
         if not windows:
             return np.zeros((0, self.dim), np.float32)
-        tokens = self.windows.tokens(windows)
+        tokens = np.stack([window.tokens for window in windows])
         if not self.facts.cut:
             return self._embed(self._batches(tokens), self._engine.encode_texts)
         # Texts of like length together, cut behind the longest, so that little padding is read.

@@ -8,14 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.config import Settings
+from mmembed.config import Settings, expanded
 from mmembed.encoder import hub
+from mmembed.encoder.bpe import BpeTokenizer
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.encoder.model_names import locate, resolve_model
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
 from mmembed.errors import ModelError
+from mmembed.privacy import keep_libraries_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,14 +48,26 @@ def load_encoder(
     InputError for an unknown engine.
     """
     check_name(engine)
+    cache = expanded(cache, "cache")
+    keep_libraries_within(cache)
     name = resolve_model(name).name
-    cache = cache.expanduser()
     device = device or _device_for(engine)
-    encoder = None
-    if tokenizer is None:
-        prepared = Prepared.find(cache, name, device)
-        encoder = prepared.encoder(engine) if prepared else None
-    encoder = encoder or _loaded(name, engine, device, tokenizer, cache)
+    encoder = _prepared(name, engine, device, cache) if tokenizer is None else None
+    return encoder or _tried(_loaded(name, engine, device, tokenizer, cache))
+
+
+def _prepared(name: str, engine: str, device: str, cache: Path) -> OpenClipEncoder | None:
+    """The model as it was prepared before; None where it was not, or cannot be used any more."""
+    prepared = Prepared.find(cache, name, device)
+    encoder = prepared.encoder(engine) if prepared else None
+    try:
+        return encoder and _tried(encoder)
+    except Exception as error:  # what it was compiled by may raise anything
+        log.warning("%s: as it was prepared it fails (%s); preparing it again", name, error)
+        return None
+
+
+def _tried(encoder: OpenClipEncoder) -> OpenClipEncoder:
     encoder.embed_texts(["a photo"])
     encoder.embed_preprocessed(encoder.blank_pixels())
     return encoder
@@ -122,7 +136,9 @@ def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> 
     if tokenizer is None:
         folder = folder_of(cache, name, device)
         _keep(folder, loaded, engine, measured or (known.measured if known else ()))
-    return OpenClipEncoder(loaded.facts, loaded.tokenizer, engine)
+    # open_clip's own tokenizer remembers every word that it ever read.
+    reader = loaded.tokenizer if loaded.tables is None else BpeTokenizer(loaded.tables)
+    return OpenClipEncoder(loaded.facts, reader, engine)
 
 
 def _chosen(

@@ -3,7 +3,8 @@
 One folder for each model in the cache: which engine was the fastest, and, where that is one of
 OpenVINO, all that is needed to embed without loading torch. It holds nothing that cannot be
 made again, is thrown away when any file of the model or any version changes, and may be deleted
-at any time.
+at any time. Every file has a checksum over its content, the model and the machine: noise in one
+costs its making, never other vectors.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from mmembed import files
 from mmembed.encoder.bpe import BpeTables, BpeTokenizer
 from mmembed.encoder.facts import ModelFacts
 from mmembed.encoder.open_clip_encoder import OpenClipEncoder
@@ -29,7 +31,7 @@ from mmembed.engines.openvino_engine import OpenVinoEngine, opened
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = 2
+_LAYOUT = 3
 _RECORD, _TABLES = "prepared.json", "bpe.json"
 _VERSIONS = ("torch", "open_clip_torch", "timm", "openvino", "tokenizers", "ftfy", "regex")
 
@@ -51,7 +53,7 @@ class Prepared:
     @classmethod
     def _read(cls, folder: Path) -> Prepared | None:
         try:
-            kept = json.loads((folder / _RECORD).read_text("utf-8"))
+            kept = json.loads(files.read_sealed(folder / _RECORD, about=folder.name))
             if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
                 return None
             measured = tuple(Measured(**one) for one in kept["measured"])
@@ -73,12 +75,16 @@ class Prepared:
         name = self.fastest if asked == AUTO else asked
         if name is None or not name.startswith(OPENVINO):
             return None
+        about = _about(self.facts)
         try:
-            tokenizer = BpeTokenizer(BpeTables.read(self.folder / _TABLES))
-        except (OSError, ValueError, TypeError, KeyError):
+            tables = files.read_sealed(self.folder / _TABLES, about=f"{about} {_TABLES}")
+            engine = opened(name, self.folder, about)
+            if engine is None:
+                return None
+            return OpenClipEncoder(self.facts, BpeTokenizer(BpeTables.of_json(tables)), engine)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            log.warning("%s: %s cannot be used (%s)", self.folder, _TABLES, error)
             return None
-        engine = opened(name, self.folder)
-        return OpenClipEncoder(self.facts, tokenizer, engine) if engine else None
 
 
 def keep(
@@ -105,11 +111,11 @@ def keep(
                 old.unlink()
         (folder / _RECORD).unlink(missing_ok=True)
         if tables is not None and engine is not None:
-            tables.write(folder / _TABLES)
-            engine.keep(folder)
-        partial = folder / f"{_RECORD}.{os.getpid()}"
-        partial.write_text(json.dumps(record, indent=1), "utf-8")
-        partial.replace(folder / _RECORD)
+            about = _about(facts)
+            files.write_sealed(folder / _TABLES, tables.as_json(), about=f"{about} {_TABLES}")
+            engine.keep(folder, about)
+        text = json.dumps(record, indent=1).encode()
+        files.write_sealed(folder / _RECORD, text, about=folder.name)
     except OSError as error:
         log.warning("%s: cannot be written (%s); the next start will be as slow", folder, error)
 
@@ -117,6 +123,12 @@ def keep(
 def folder_of(cache_folder: Path, name: str, device: str) -> Path:
     """Where the record of a model id on a device is kept."""
     return cache_folder / "models" / hashlib.sha256(f"{name} {device}".encode()).hexdigest()[:24]
+
+
+def _about(facts: ModelFacts) -> str:
+    """What the files beside a record are of: those of another model or machine are not opened,
+    whatever two processes wrote there at once."""
+    return " ".join([facts.fingerprint, *_machine()])
 
 
 def may_have_accelerator() -> bool:

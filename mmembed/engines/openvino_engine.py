@@ -7,18 +7,23 @@ for each tower and precision, which are opened in a fraction of a second and wit
 from __future__ import annotations
 
 import importlib.util
+import logging
 import warnings
-from functools import cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed import files
 from mmembed.engines.names import INT8
 
 if TYPE_CHECKING:
     from mmembed.engines.towers import Towers
+
+log = logging.getLogger(__name__)
 
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16"}
 _TOWERS = ("images", "texts")
@@ -43,12 +48,13 @@ class OpenVinoEngine:
         """int64 (n, length) → float32 (n, dim), not normalised."""
         return _first(self._texts(np.ascontiguousarray(tokens)))
 
-    def keep(self, folder: Path) -> None:
-        """Write both compiled towers into a folder. Raises OSError."""
+    def keep(self, folder: Path, about: str) -> None:
+        """Write both compiled towers into a folder; about: what they are of, and for what
+        machine. Raises OSError."""
         for tower, compiled in zip(_TOWERS, (self._images, self._texts), strict=True):
             path = _file(folder, tower, self.name)
-            path.with_suffix(".new").write_bytes(compiled.export_model().getvalue())
-            path.with_suffix(".new").replace(path)
+            content = compiled.export_model().getvalue()
+            files.write_sealed(path, content, about=f"{about} {path.name}")
 
 
 def compiled(name: str, graphs: tuple[Any, Any]) -> OpenVinoEngine:
@@ -57,17 +63,28 @@ def compiled(name: str, graphs: tuple[Any, Any]) -> OpenVinoEngine:
     return OpenVinoEngine(name, *(_core().compile_model(graph, "CPU", options) for graph in graphs))
 
 
-def opened(name: str, folder: Path) -> OpenVinoEngine | None:
-    """The engine that was kept in a folder; None where there is none that can be used."""
+def opened(name: str, folder: Path, about: str) -> OpenVinoEngine | None:
+    """The engine that was kept in a folder about the same model and machine; None where there is
+    none that can be used. OpenVINO takes damaged numbers as they are, and may crash on others:
+    so it gets what was verified alone."""
     if openvino_version() is None:
         return None
     try:
-        contents = [_file(folder, tower, name).read_bytes() for tower in _TOWERS]
+        with ThreadPoolExecutor(len(_TOWERS)) as readers:  # a hash takes half as long so
+            contents = list(readers.map(partial(_content, folder, name, about), _TOWERS))
         options = _options(name)  # not kept with the towers: the default would be bfloat16
         towers = (_core().import_model(one, "CPU", options) for one in contents)
         return OpenVinoEngine(name, *towers)
-    except (OSError, RuntimeError):  # missing, or of another version or processor
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError, RuntimeError) as error:
+        log.warning("%s: %s cannot be used (%s); compiling it again", folder, name, error)
+        return None
+
+
+def _content(folder: Path, name: str, about: str, tower: str) -> bytes:
+    path = _file(folder, tower, name)
+    return files.read_sealed(path, about=f"{about} {path.name}")
 
 
 def _options(name: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_k
 from mmembed.failing import failure_of
 from mmembed.ingest.failing import text_of
 from mmembed.ingest.flow import embed_each, grouped, ordered
+from mmembed.reading import TextLimits
 from mmembed.served import Load
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
@@ -77,7 +78,9 @@ class Bench:
         """The model of this id, loaded; at the end, what it embedded is kept. Raises
         ModelError."""
         load = self.load or loader(self.settings)
-        with Batcher(lambda: load(name), batch=self.settings.batch) as encoder:
+        with Batcher(
+            lambda: load(name), batch=self.settings.batch, limits=TextLimits.of(self.settings)
+        ) as encoder:
             model = MeasuredModel(self, encoder)
             try:
                 yield model
@@ -165,13 +168,13 @@ class MeasuredModel:
             key = content_key(data)
             if self._cache("images").get(key) is not None:
                 return _Prepared(name, key, None)
-        except Exception as error:
+        except BaseException as error:
             return failure_of(name, error)
         side = self.encoder.decode_side  # loads the model, for which no picture is to blame
         try:
             picture = decode(data, name=name, limits=limits, side=side)
             return _Prepared(name, key, self.encoder.preprocess(picture.image, picture.box))
-        except Exception as error:
+        except BaseException as error:
             return failure_of(name, error)
 
     def _embed(self, group: Sequence[_Prepared | Failure]) -> list[Row | Failure]:

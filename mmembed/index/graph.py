@@ -40,14 +40,15 @@ REBUILD_TOMBSTONES = 0.3
 
 
 class Graph:
-    """The distinct vectors of one view by their ids, in memory or in a file that is mapped."""
+    """The distinct vectors of one view by their ids."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
         self.removed = 0
         """How many nodes are tombstones."""
         self._index = self._empty()
-        self._mapped: mmap.mmap | None = None
+        self._viewed: mmap.mmap | None = None
+        """The memory that the graph lies in, where that is not USearch's own."""
 
     def __len__(self) -> int:
         return len(self._index)
@@ -64,14 +65,14 @@ class Graph:
 
     @classmethod
     def opened(cls, content: bytes | mmap.mmap, *, dim: int, count: int, removed: int) -> Graph:
-        """The graph in the verified bytes of a snapshot; a mapped file is read in place.
+        """The graph in the verified bytes of a snapshot; those of an mmap are read in place.
         Raises StoreError where they hold something else."""
         graph = cls(dim)
         index, dtype = graph._index, graph._index.dtype
         try:
             if isinstance(content, mmap.mmap):
                 index.view(content)
-                graph._mapped = content
+                graph._viewed = content
             else:
                 index.load(content)
         except Exception as error:  # USearch raises whatever its C++ core threw
@@ -137,11 +138,11 @@ class Graph:
         return self.removed > max(100, REBUILD_TOMBSTONES * len(self))
 
     def _own(self) -> None:
-        """Copy a graph into memory that lies in a file: such a one cannot be changed. That is
+        """Copy a graph that lies in a snapshot's bytes: such a one cannot be changed. That is
         a second for a million vectors, once, and spares another index for what is new."""
-        if self._mapped is not None:
+        if self._viewed is not None:
             index = self._empty()
-            index.load(self._mapped)
+            index.load(self._viewed)
             index.expansion_search = EXPANSION_SEARCH
-            self._index = index  # and only then may the file go that the last one lay in
-            self._mapped = None
+            self._index = index  # and only then may the memory go that the last one lay in
+            self._viewed = None

@@ -2,6 +2,7 @@
 
 USearch checks nothing when it opens a file: flipped bits in the graph are a crash, and
 saving in place loses the old file when the process dies. So its bytes pass through here.
+Nor is the file mapped: whoever cut it short or wrote into it would end every process that reads.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import json
 import logging
 import mmap
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 log = logging.getLogger(__name__)
 
 LAYOUT = 1
-MAPPED_FROM = 64 * 2**20
-"""Bytes from which on a file is not copied into memory, but mapped."""
+VIEWED_FROM = 64 * 2**20
+"""Bytes from which on a copy of a file is read where it is, not copied once more."""
+CHUNK_BYTES = 16 * 2**20
+"""Read while the part before is hashed."""
 
-Content = bytes | bytearray | mmap.mmap
+Digest = hashlib.blake2b
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,16 @@ class Stamp:
     checksum: str = ""
     """blake2b of the other fields and the file, hex."""
 
-    def sealed(self, content: Content) -> Stamp:
+    def sealed(self, content: bytes | bytearray) -> Stamp:
         """This stamp with the size and checksum of a file."""
-        sized = replace(self, size=len(content), checksum="")
-        digest = hashlib.blake2b(json.dumps(asdict(sized), sort_keys=True).encode())
+        digest = self.digest(len(content))
         digest.update(content)
-        return replace(sized, checksum=digest.hexdigest())
+        return replace(self, size=len(content), checksum=digest.hexdigest())
+
+    def digest(self, size: int) -> Digest:
+        """Of what stands here, to be continued with a file of `size` bytes."""
+        sized = replace(self, size=size, checksum="")
+        return Digest(json.dumps(asdict(sized), sort_keys=True).encode())
 
 
 def sidecar(path: Path) -> Path:
@@ -78,18 +88,18 @@ def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
     """The verified bytes and stamp of a snapshot, or None where it is missing or not to
     be trusted: another collection, model, kind or size, or a checksum that does not hold.
 
-    A large file is mapped. What was verified is what is read later, too: a newer snapshot is
-    another file in its place, and nothing else may write to it.
+    What was verified is a copy in memory that is the process's own: whatever becomes of the file,
+    it stays. That of a large file is an mmap of no file, others are bytes.
     """
     try:
         stamp = Stamp(**json.loads(sidecar(path).read_bytes()))
-        content = _content(path)
+        content, checksum = _verified(path, stamp)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, RecursionError) as error:
         log.warning("%s: cannot be read (%s); not used", path, error)
         return None
-    if stamp.sealed(content) != stamp:
+    if (len(content), checksum) != (stamp.size, stamp.checksum):
         log.warning("%s: fails its checksum; not used", path)
         return None
     for name in ("layout", "collection", "fingerprint", "kind", "dim"):
@@ -105,11 +115,33 @@ def discard(path: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _content(path: Path) -> bytes | mmap.mmap:
-    with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_size < MAPPED_FROM:
-            return file.read()
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def _verified(path: Path, stamp: Stamp) -> tuple[bytes | mmap.mmap, str]:
+    """A copy of a file, and the checksum that its stamp would have to have."""
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        digest = stamp.digest(size)
+        if size >= VIEWED_FROM:
+            copy = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            # A search jumps from place to place: with small pages it takes a quarter longer.
+            with suppress(AttributeError, OSError):
+                copy.madvise(mmap.MADV_HUGEPAGE)
+            _read(file, copy, digest)
+            return copy, digest.hexdigest()
+        content = file.read()
+        digest.update(content)
+        return content, digest.hexdigest()
+
+
+def _read(file: BinaryIO, into: mmap.mmap, digest: Digest) -> None:
+    """Fill memory from a file, and hash what came from it in a thread beside."""
+    done = 0
+    hashed: Future[None] | None = None
+    with memoryview(into) as whole, ThreadPoolExecutor(1, "hash") as hasher:
+        while count := file.readinto(whole[done : done + CHUNK_BYTES]):  # type: ignore[attr-defined]
+            if hashed is not None:
+                hashed.result()
+            hashed = hasher.submit(digest.update, whole[done : done + count])
+            done += count
 
 
 def _replace(path: Path, content: bytes | bytearray) -> None:

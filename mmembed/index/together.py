@@ -56,9 +56,11 @@ class Together(Generic[Asked, Answer]):
                 future.set_result(answer)
         except BaseException as error:  # each caller raises it, as if it had called alone
             for _, future, _ in some:
-                future.set_exception(error)
-        with self._lock:
-            following = list(self._waiting)[:1]
-            self._at_work = bool(following)
-        for _, _, turn in (*following, *some):
-            turn.set()
+                if not future.done():
+                    future.set_exception(error)
+        finally:  # whatever happened, the others must not wait for ever
+            with self._lock:
+                following = list(self._waiting)[:1]
+                self._at_work = bool(following)
+            for _, _, turn in (*following, *some):
+                turn.set()

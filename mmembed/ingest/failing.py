@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from mmembed.errors import MmembedError, Overloaded, StoreError, Unstorable
+from mmembed.errors import MmembedError, ModelHangs, Overloaded, StoreError, Unstorable
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -14,10 +14,11 @@ LONGEST_MESSAGE = 1000
 
 
 def ends_all(error: BaseException) -> bool:
-    """Whether an error is no fault of the item at work: the disk refuses, the model stays busy,
-    or the user has had enough."""
+    """Whether an error is no fault of the item at work: the disk refuses, the model stays busy or
+    hangs, or the user has had enough."""
     if isinstance(error, Exception):
-        return isinstance(error, StoreError | Overloaded) and not isinstance(error, Unstorable)
+        of_all = StoreError | Overloaded | ModelHangs
+        return isinstance(error, of_all) and not isinstance(error, Unstorable)
     # Libraries written in Rust panic with an error that is no Exception.
     return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
 

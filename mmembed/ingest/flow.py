@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.cancellation import current_caller
 from mmembed.errors import ModelError, Overloaded
 from mmembed.ingest.failing import ends_all, failure_of
 from mmembed.types import Embeddings, Failure
@@ -66,9 +67,16 @@ def embed_each(
         if ends_all(error):
             raise
         if len(inputs) == 1:
-            return [error if isinstance(error, Exception) else ModelError(f"the model: {error}")]
+            return [error if isinstance(error, Exception) else _panic(error)]
         return [result for one in inputs for result in embed_each([one], embed)]
     return [row if _sound(row) else ModelError("the model gave no finite vector") for row in rows]
+
+
+def _panic(error: BaseException) -> Exception:
+    """A library's panic as an Exception, which has it as its cause."""
+    panic = RuntimeError(type(error).__name__)
+    panic.__cause__ = error
+    return panic
 
 
 def each_where_needed(
@@ -98,6 +106,8 @@ def patiently(work: Callable[[], Out]) -> Out:
         try:
             return work()
         except Overloaded as error:
+            if not current_caller().patient:  # somebody waits for the answer, and may ask again
+                raise
             time.sleep(error.retry_after)
     return work()
 

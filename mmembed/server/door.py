@@ -11,9 +11,11 @@ import contextlib
 import logging
 import resource
 import socket
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -52,8 +54,14 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, terms: Terms, most: int) -> None:
         """most: connections at a time."""
         super().__init__(config)
+        self.told_to_end = threading.Event()
         self._terms = terms
         self._most = most
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called with the signal, on the main thread."""
+        super().handle_exit(sig, frame)
+        self.told_to_end.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As Uvicorn calls it, with sockets that listen."""

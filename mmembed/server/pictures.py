@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Literal
+import os
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 from pydantic import BeforeValidator
+from starlette.types import Receive, Scope, Send
 
 from mmembed.server.bodies import collection_of
 from mmembed.server.encoding import version_of
 from mmembed.server.failures import printable
 from mmembed.server.items import ItemId
 from mmembed.types import Item
+
+FOLDER_OF_DESCRIPTORS = "/dev/fd"
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
 
@@ -39,17 +44,34 @@ ThumbnailSize = Annotated[Literal[320, 1280], BeforeValidator(_number)]
 )
 def get_image(request: Request, item_id: ItemId, v: str | None = None) -> Response:
     """The original file, whole or by ranges."""
-    collection = collection_of(request)
-    path, media_type = collection.original(item_id)
-    response = FileResponse(
-        path,
-        stat_result=path.stat(),
-        media_type=media_type,
-        headers={"Cache-Control": _caching(collection.catalog.item(item_id), v)},
-        filename=printable(path.name),
+    original = collection_of(request).original(item_id)
+    item = original.item
+    response = OpenFileResponse(
+        original.file,
+        media_type=original.media_type,
+        headers={"ETag": f'"{item.sha256[:32]}"', "Cache-Control": _caching(item, v)},
+        filename=printable(Path(item.path or "").name),
         content_disposition_type="inline",
     )
-    return _unless_current(request, response)
+    answer = _unless_current(request, response)
+    if answer is not response:
+        original.file.close()
+    return answer
+
+
+class OpenFileResponse(FileResponse):
+    """A file that is open: by its path, another one might be opened than was looked at."""
+
+    def __init__(self, file: BinaryIO, **options: Any) -> None:
+        """file: closed when it was sent. options: as FileResponse has them."""
+        self._file = file
+        path = f"{FOLDER_OF_DESCRIPTORS}/{file.fileno()}"
+        super().__init__(path, stat_result=os.fstat(file.fileno()), **options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, whole or by ranges."""
+        with self._file:
+            await super().__call__(scope, receive, send)
 
 
 @router.get(

@@ -14,13 +14,14 @@ from mmembed.failing import blaming
 from mmembed.server.answers import SearchAnswer
 from mmembed.server.bodies import (
     JsonBody,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, hit_json
+from mmembed.server.encoding import JsonAnswer, each_json, hit_json
 from mmembed.server.openapi import takes
 from mmembed.server.schemas import FilterShape, SearchRequest, TermShape, WordsQuery
 from mmembed.types import Filter, Term
@@ -47,7 +48,8 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
 @router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
 def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
-    return _answer(collection_of(request), parse(body, SearchRequest))
+    collection = collection_of(request)
+    return _answer(collection, parse(body, SearchRequest, collection.settings))
 
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
@@ -59,7 +61,7 @@ def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, chosen=chosen)
     return JsonAnswer(
         {
-            "hits": [hit_json(hit) for hit in page.hits],
+            "hits": each_json(hit_json, page.hits),
             "next_cursor": page.next_cursor,
             "model": collection.model_name,
             "notes": page.notes,
@@ -90,5 +92,6 @@ def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) 
     texts = [("the query", term.text) for term in terms if term.text is not None]
     texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
     texts += [("the filter's folder", asked.filter.folder or "")]
+    check_all_chars((text for _, text in texts), settings)
     for name, text in texts:
         check_text(name, text, settings.max_text_chars)

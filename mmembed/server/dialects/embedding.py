@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -9,9 +10,10 @@ from dataclasses import dataclass, replace
 from fastapi import Request
 
 from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
-from mmembed.errors import ImageError, QueryError
+from mmembed.errors import ImageError, LimitError, QueryError
 from mmembed.failing import failure_of
-from mmembed.server.bodies import check_count, check_text, image_bytes
+from mmembed.reading import Reading, read
+from mmembed.server.bodies import check_all_chars, check_count, check_text, image_bytes
 from mmembed.server.dialects.inputs import Input, Part, Read
 from mmembed.server.dialects.shapes import Errors, Truncate, Wished
 from mmembed.server.dialects.truncation import fitted
@@ -19,9 +21,12 @@ from mmembed.server.dialects.vectors import Vector, cut, weighted_mean
 from mmembed.server.failures import failed
 from mmembed.types import Encoder, Failure
 
+log = logging.getLogger(__name__)
+
 HEADER = "X-Mmembed-Errors"
 """`item` for an error in the place of each bad item, where the body has no field for it."""
 
+NO_FACTS = ImageFacts(0, 0, "unknown", 0)
 AS_WORDS = (
     "A data URI or an address alone counts as an image; send modality: text, or an object with "
     "text, to embed the words of an address"
@@ -91,10 +96,14 @@ def embed(
     Raises LimitError for too many parts, QueryError for dimensions that the model has not,
     and unless `item_errors` is wished, the error of the first bad input.
     """
-    check_count("inputs", len(_parts(inputs)), collection.settings.max_items, "max_items")
+    settings = collection.settings
+    check_count("inputs", len(_parts(inputs)), settings.max_items, "max_items")
+    check_all_chars((part.text for part in _parts(inputs) if part.text is not None), settings)
     encoder = embedder.encoder
     notes = _check_dimensions(encoder, wishes)
     ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
+    _check_failures(ready, wishes)
+    ready = _all_read(ready, embedder)
     _check_failures(ready, wishes)
     parts = _parts(ready)
     measured = [
@@ -118,8 +127,17 @@ def embed(
 
 
 def facts_of(collection: Collection, embedded: Embedded) -> list[ImageFacts]:
-    """Of all images that were embedded, in their order."""
-    return [collection.image_facts(data) for data in embedded.images]
+    """Of all images that were embedded, in their order; of one whose header cannot be read,
+    nothing but zeros."""
+    return [_facts(collection, data) for data in embedded.images]
+
+
+def _facts(collection: Collection, data: bytes) -> ImageFacts:
+    try:
+        return collection.image_facts(data)
+    except Exception:  # it was embedded all the same
+        log.exception("the header of an image that was embedded cannot be read")
+        return NO_FACTS
 
 
 def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
@@ -165,7 +183,7 @@ def _prepared(
     for part in one.parts:
         try:
             parts.append(_ready(part, truncate, encoder, collection))
-        except Exception as error:
+        except BaseException as error:
             return failure_of(part.name, error)
     return replace(one, parts=tuple(parts))
 
@@ -192,6 +210,35 @@ def _image(part: Part, given: str, collection: Collection) -> bytes:
         raise ImageError(part.name, f"{error.reason}. {AS_WORDS}") from None
 
 
+def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
+    """The inputs with their long texts cut into windows, or why they cannot be. Raises LimitError
+    as soon as all together have too many."""
+    found: list[Read] = []
+    windows = 0
+    for one in inputs:
+        read_one = _with_windows(one, embedder)
+        found.append(read_one)
+        texts = [part.text for part in _parts([read_one])]
+        windows += sum(len(text.windows) for text in texts if isinstance(text, Reading))
+        embedder.text_limits.check_windows(windows, embedder.encoder.context_length)
+    return found
+
+
+def _with_windows(one: Read, embedder: Embedder) -> Read:
+    if isinstance(one, Failure):
+        return one
+    parts = []
+    for part in one.parts:
+        try:
+            texts = [] if part.text is None else [part.text]
+            readings = read(embedder.encoder, texts, embedder.text_limits)
+        except LimitError as error:
+            return Failure(part.name, type(error).__name__, f"{part.name}: {error}")
+        long = [text for text in readings if len(text.windows) > 1]
+        parts.append(replace(part, text=long[0]) if long else part)
+    return replace(one, parts=tuple(parts))
+
+
 def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
     texts = [(part.name, part.text) for part in parts if part.text is not None]
     images = [
@@ -213,7 +260,7 @@ def _combined(
             return cut(good[0], dimensions)
         mean = weighted_mean(good, [part.weight for part in one.parts], one.name)
         return cut(mean, dimensions)
-    except Exception as error:
+    except BaseException as error:
         return failure_of(one.name, error)
 
 
@@ -246,6 +293,6 @@ def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
                 "reads at once: its embedding averages its "
                 f"{encoder.count_windows(part.text)} parts."
             )
-    except Exception as error:
+    except BaseException as error:
         return _Measured(failure_of(part.name, error))
     return _Measured(row, tokens, note)

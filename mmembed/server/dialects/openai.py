@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 
 from mmembed.config import Settings
 from mmembed.errors import QueryError
-from mmembed.server.bodies import JsonBody, collection_of, parse
+from mmembed.server.bodies import JsonBody, check_count, collection_of, parse
 from mmembed.server.dialects.answers import EmbeddingsAnswer
 from mmembed.server.dialects.embedding import Embedded, Wishes, embed
 from mmembed.server.dialects.inputs import (
@@ -47,7 +47,7 @@ READERS = {None: bare_input, "image": image_input, "text": text_input}
 def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, and both."""
     collection = collection_of(request)
-    asked = parse(body, EmbeddingsRequest)
+    asked = parse(body, EmbeddingsRequest, collection.settings)
     embedder = collection.embedder_for(asked.model)
     wishes = Wishes.of(
         request,
@@ -108,23 +108,26 @@ def _inputs(asked: EmbeddingsRequest, settings: Settings) -> Sequence[Read]:
     if not isinstance(whole, str | list | Mapping):
         raise QueryError("input: expected a text, an object or a list of them", param="input")
     values = whole if isinstance(whole, list) and not _are_ids(whole) else [whole]
-    reader = _Reader(asked.modality, settings.token_vocabulary)
+    reader = _Reader(asked.modality, settings)
     return read_each(values, "input", reader, settings.max_items)
 
 
 class _Reader:
     """Reads one item of `input`."""
 
-    def __init__(self, modality: str | None, vocabulary: str) -> None:
+    def __init__(self, modality: str | None, settings: Settings) -> None:
         self.modality = modality
-        self.vocabulary = vocabulary
+        self.settings = settings
 
     def __call__(self, value: Any, name: str) -> Input:
-        """Raises QueryError, TokenError."""
+        """Raises QueryError, TokenError, LimitError."""
         if isinstance(value, str):
             return READERS[self.modality](value, name)
         if _are_ids(value):
-            return text_input(text_of(value, name, self.vocabulary), name)
+            # A token stands for one byte at least, some for a hundred.
+            most = self.settings.max_text_chars
+            check_count(f"token ids in {name}", len(value), most, "max_text_chars")
+            return text_input(text_of(value, name, self.settings.token_vocabulary), name)
         return read_item(value, name)
 
 

@@ -1,0 +1,97 @@
+"""How files are written and trusted: aside, then renamed; some with a checksum behind them.
+
+A sealed file ends with a checksum over its content and over what it is about. Damage anywhere,
+and a file that was put in another's place, betray themselves when it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import BinaryIO
+
+ASIDE = ".new"
+"""How the names of files end that are not whole yet."""
+PRIVATE, SHARED = 0o600, 0o666
+"""Modes of new files, before the umask: what others gave us, and what anybody could make again."""
+SEAL_BYTES = 32
+CHUNK_BYTES = 2**20
+
+
+def replace(
+    path: Path, *parts: bytes | bytearray, mode: int = SHARED, durable: bool = False
+) -> None:
+    """Make a file hold these parts, or leave it as it was. Raises OSError.
+
+    durable: its bytes survive a power cut; for its name, see `sync_folder`.
+    """
+    aside = path.with_name(f"{path.name}.{secrets.token_hex(6)}{ASIDE}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for part in parts:
+                file.write(part)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(aside, path)
+    except BaseException:  # Ctrl-C too
+        aside.unlink(missing_ok=True)  # on a full disk the space is needed
+        raise
+
+
+def make_part(part: Path) -> None:
+    """Make a folder and the one that it is in, for their owner alone. Not those above: a data
+    folder that was moved away must not come back empty. Raises OSError."""
+    for folder in (part.parent, part):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder survive a power cut. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(file: BinaryIO) -> str:
+    """SHA-256 of an open file from where it stands to its end, hex. Raises OSError."""
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_sealed(path: Path, content: bytes, *, about: str, mode: int = SHARED) -> None:
+    """Write a file with its checksum. Raises OSError."""
+    replace(path, content, _seal(content, about), mode=mode)
+
+
+def read_sealed(path: Path, *, about: str) -> bytes:
+    """The content of a sealed file. Raises OSError, and ValueError where it is not what was
+    written about this."""
+    with open(path, "rb", buffering=0) as file:
+        size = max(0, os.fstat(file.fileno()).st_size - SEAL_BYTES)
+        content = _read(file, size)
+        seal = _read(file, SEAL_BYTES + 1)
+    if seal != _seal(content, about):
+        raise ValueError("its checksum does not hold")
+    return content
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    while len(content) < size and (more := file.read(size - len(content))):
+        content += more  # a system may give less than was asked for at once
+    return content
+
+
+def _seal(content: bytes, about: str) -> bytes:
+    # SHA-256 because processors have instructions for it: it is read at every start.
+    digest = hashlib.sha256(about.encode() + b"\0")
+    digest.update(content)
+    return digest.digest()

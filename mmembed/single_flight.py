@@ -1,0 +1,54 @@
+"""What several ask for at the same time is done once, and all get what it gave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Generic, TypeVar
+
+from mmembed.errors import Abandoned
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class SingleFlight(Generic[K, V]):
+    """Work in progress by key; any thread may call it."""
+
+    def __init__(self) -> None:
+        self._running: dict[K, Future[V]] = {}
+        self._lock = threading.Lock()
+
+    def run(self, key: K, work: Callable[[], V]) -> V:
+        """What `work` gives or raises, in this thread or in the one that was first with the key.
+
+        Where the first one's caller leaves, the next one does it.
+        """
+        while True:
+            with self._lock:
+                running = self._running.get(key)
+                if running is None:
+                    mine = self._running[key] = Future()
+                    break
+            try:
+                return running.result()
+            except Abandoned:
+                continue
+        return self._do(key, work, mine)
+
+    def _do(self, key: K, work: Callable[[], V], mine: Future[V]) -> V:
+        try:
+            result = work()
+        except BaseException as error:
+            self._end(key)
+            mine.set_exception(error)
+            raise
+        self._end(key)
+        mine.set_result(result)
+        return result
+
+    def _end(self, key: K) -> None:
+        """Whoever asks from now on does it anew."""
+        with self._lock:
+            del self._running[key]

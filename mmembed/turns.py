@@ -1,0 +1,233 @@
+"""What waits for a model, whose turn it is, and how long the turns take."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from mmembed.types import Embeddings, Pixels
+
+Inputs: TypeAlias = "Pixels | Sequence[str]"
+Kind: TypeAlias = Literal["image", "text"]
+
+SHORT_BATCHES = 2
+"""So many batches may always wait: a slow model is no reason to refuse a handful of callers."""
+STRETCH = 8
+"""A request that takes long itself may wait so many times as long, whatever the limit."""
+MEMORY = 0.9
+"""What the pace keeps of the batches before, with every new one."""
+
+
+@dataclass
+class BatchCounts:
+    """What went through a model since the start; written by its thread alone."""
+
+    sizes: Counter[int] = field(default_factory=Counter)
+    """Batches by the number of their inputs."""
+    inputs: Counter[Kind] = field(default_factory=Counter)
+    """Images, and windows of texts, in them."""
+    seconds: Counter[Kind] = field(default_factory=Counter)
+    """Of the model, in float."""
+    abandoned: int = 0
+    """Requests whose callers left while they waited."""
+    _pace: dict[Kind, tuple[float, float]] = field(default_factory=dict)
+    """Inputs and seconds of the last batches, older ones fading."""
+
+    def note(self, kind: Kind, size: int, seconds: float) -> None:
+        """A batch was run."""
+        self.seconds[kind] += seconds  # type: ignore[assignment]
+        self.inputs[kind] += size
+        self.sizes[size] += 1
+        inputs, before = self._pace.get(kind, (0.0, 0.0))
+        self._pace[kind] = (MEMORY * inputs + size, MEMORY * before + seconds)
+
+    def pace(self, kind: Kind) -> float:
+        """Seconds for one input in the last batches; 0 before the first."""
+        inputs, seconds = self._pace.get(kind, (0.0, 0.0))
+        return seconds / inputs if inputs else 0.0
+
+
+@dataclass(eq=False)
+class Request:
+    """What one caller waits for; done piece by piece."""
+
+    kind: Kind
+    inputs: Inputs
+    places: int = 0
+    """That it takes in the queue."""
+    since: float = field(default_factory=time.monotonic)
+    taken: int = 0
+    """How many inputs have gone into batches."""
+    rows: list[Embeddings] = field(default_factory=list)
+    error: BaseException | None = None
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def left(self) -> int:
+        """Inputs that still wait."""
+        return len(self.inputs) - self.taken
+
+    def fail(self, error: BaseException) -> None:
+        """Its caller shall raise this; the first error counts."""
+        if not self.finished.is_set():
+            self.error = error
+            self.finished.set()
+
+    def add(self, rows: Embeddings) -> None:
+        """The next rows, float32 (n, dim)."""
+        self.rows.append(rows.copy())  # a view would keep the other callers' rows alive
+        if sum(map(len, self.rows)) == len(self.inputs):
+            self.finished.set()
+
+
+Piece: TypeAlias = "tuple[Request, Inputs]"
+
+
+@dataclass
+class _Lane:
+    """The requests of one kind."""
+
+    fresh: dict[Request, None] = field(default_factory=dict)
+    """Those that had no turn yet, in the order in which they came."""
+    begun: dict[Request, None] = field(default_factory=dict)
+    """Those that had, in the order of their next turns."""
+    left: int = 0
+    """Inputs of all of them that wait."""
+    used_s: float = 0.0
+    """Of the model; the lane that used less is next."""
+
+    def __len__(self) -> int:
+        return len(self.fresh) + len(self.begun)
+
+    def take(self, most: int) -> list[Piece]:
+        """Up to `most` inputs. Who is new goes first, so that nobody small waits behind somebody
+        large; half of the batch is for those who began, so that they come to an end."""
+        parts: dict[Request, int] = {}
+        room = most - self._deal(self.fresh, most - (most // 2 if self.begun else 0), parts)
+        room -= self._deal(self.begun, room, parts)
+        self._deal(self.fresh, room, parts)
+        return [self._piece(*part) for part in parts.items()]
+
+    def _deal(self, requests: dict[Request, None], room: int, parts: dict[Request, int]) -> int:
+        """Give away places in the batch; returns how many."""
+        dealt = 0
+        for request in requests:
+            if dealt == room:
+                break
+            before = parts.get(request, 0)
+            more = min(request.left - before, room - dealt)
+            parts[request] = before + more
+            dealt += more
+        return dealt
+
+    def _piece(self, request: Request, count: int) -> Piece:
+        piece = request.inputs[request.taken : request.taken + count]
+        self.remove(request)
+        request.taken += count
+        if request.left:
+            self.begun[request] = None
+            self.left += request.left
+        return request, piece
+
+    def remove(self, request: Request) -> bool:
+        """Whether it was here."""
+        for requests in (self.fresh, self.begun):
+            if request in requests:
+                del requests[request]
+                self.left -= request.left
+                return True
+        return False
+
+
+class Turns:
+    """Images and texts have a lane each, which share the model's time evenly while both wait:
+    words do not queue behind pictures. Whoever calls it holds a lock."""
+
+    def __init__(self, batch: int, counts: BatchCounts) -> None:
+        """batch: inputs in one turn."""
+        self.places = 0
+        """That all requests take."""
+        self._batch = batch
+        self._counts = counts
+        self._lanes: dict[Kind, _Lane] = {"image": _Lane(), "text": _Lane()}
+        self._clock = 0.0
+        """What the lane had used that was served last: one that was empty begins there."""
+
+    def __len__(self) -> int:
+        """Requests that wait."""
+        return sum(map(len, self._lanes.values()))
+
+    @property
+    def left(self) -> int:
+        """Inputs that wait."""
+        return sum(lane.left for lane in self._lanes.values())
+
+    def add(self, request: Request) -> None:
+        """It waits from now on."""
+        lane = self._lanes[request.kind]
+        if not len(lane):
+            lane.used_s = max(lane.used_s, self._clock)
+        lane.fresh[request] = None
+        lane.left += request.left
+        self.places += request.places
+
+    def remove(self, request: Request) -> None:
+        """It waits no longer, where it did."""
+        if self._lanes[request.kind].remove(request):
+            self.places -= request.places
+
+    def take(self) -> list[Piece]:
+        """The next batch, of one kind; empty where nothing waits."""
+        waiting = [lane for lane in self._lanes.values() if len(lane)]
+        if not waiting:
+            return []
+        lane = min(waiting, key=lambda one: one.used_s)
+        self._clock = lane.used_s
+        pieces = lane.take(self._batch)
+        self.places -= sum(request.places for request, _ in pieces if not request.left)
+        return pieces
+
+    def charge(self, kind: Kind, seconds: float) -> None:
+        """A batch of this kind took so long."""
+        self._lanes[kind].used_s += seconds
+
+    def clear(self) -> list[Request]:
+        """Nobody waits any more; returns those who did."""
+        lanes = self._lanes.values()
+        requests = [request for lane in lanes for request in (*lane.fresh, *lane.begun)]
+        for request in requests:
+            self.remove(request)
+        return requests
+
+    def ahead(self, kind: Kind, inputs: int) -> int:
+        """Inputs of the same kind, at the most, that come before the last of a newcomer's: by
+        taking turns none of the others is given more than it, or than a batch."""
+        lane = self._lanes[kind]
+        return min(lane.left, max(inputs * len(lane), self._batch))
+
+    def wait_s(self, kind: Kind, inputs: int) -> float:
+        """Seconds that a newcomer would wait for others, at the model's pace of late."""
+        pace = self._counts.pace(kind)
+        before = self.ahead(kind, inputs) * pace
+        other: Kind = "text" if kind == "image" else "image"
+        pace_of_others = self._counts.pace(other)
+        as_long = max(before + inputs * pace, self._batch * pace_of_others)
+        return before + min(self._lanes[other].left * pace_of_others, as_long)
+
+    def too_long_s(
+        self, kind: Kind, inputs: int, *, most_s: float, late_s: float = 0.0
+    ) -> float | None:
+        """Seconds that a newcomer would wait, where that is more than `most_s`; None where it may
+        come in. late_s: that the running batch is late."""
+        if self.ahead(kind, inputs) <= SHORT_BATCHES * self._batch:
+            return None
+        wait_s = self.wait_s(kind, inputs) + late_s
+        return wait_s if wait_s > max(most_s, STRETCH * inputs * self._counts.pace(kind)) else None
+
+    def work_s(self) -> float:
+        """Seconds until all that waits now is done, at the model's pace of late."""
+        return sum(lane.left * self._counts.pace(kind) for kind, lane in self._lanes.items())
