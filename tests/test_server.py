@@ -92,6 +92,7 @@ def test_every_route_is_described(client: TestClient) -> None:
         ("post", "/v1/session"),
         ("get", "/health"),
         ("get", "/v1/health"),
+        ("get", "/ready"),
         ("get", "/metrics"),
     }
     for path, ways in described["paths"].items():
