@@ -10,7 +10,7 @@ from types import TracebackType
 
 from mmembed import originals
 from mmembed.binding import Binding
-from mmembed.catalog import Catalog
+from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
 from mmembed.config import CATALOG_FILE, PREFIX, Settings
 from mmembed.decode import image_facts, read_file
@@ -39,6 +39,7 @@ from mmembed.ingest import (
 from mmembed.items import Items
 from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
+from mmembed.privacy import keep_libraries_within
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
 from mmembed.single_flight import SingleFlight
@@ -62,6 +63,8 @@ __all__ = [
     "ImageFacts",
     "ImageInput",
     "SearchPage",
+    "Trouble",
+    "restore",
 ]
 
 log = logging.getLogger(__name__)
@@ -80,6 +83,7 @@ class Collection(Items):
 
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
+        keep_libraries_within(settings.cache)
         self.settings = settings
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
@@ -169,6 +173,12 @@ class Collection(Items):
             "models": self.served.describe(),
         }
 
+    def troubles(self) -> list[Trouble]:
+        """Look whether the collection can be searched and changed: all that is wrong."""
+        found = self.catalog.troubles()
+        failed = self._views.failed
+        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+
     # -- indexing --------------------------------------------------------------------
 
     def index(
@@ -253,7 +263,7 @@ class Collection(Items):
         """Delete files of ours that nothing points to; where that fails, it is logged."""
         try:
             deleted = Leftovers(self.catalog).collect()
-        except MmembedError as error:
+        except (MmembedError, OSError) as error:
             log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
         else:
             log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
@@ -273,7 +283,7 @@ class Collection(Items):
         cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
         query = self._query_embedding(terms)
-        notes = self._notes(terms)
+        notes = (*self._notes(terms), *self.catalog.notes())
         self.binding.check_folder()
         view = self._views.view(kind)
         if view is None:

@@ -18,6 +18,7 @@
     │   └── ModelHangs        a model makes no progress, whatever it is given
     ├── StoreError            the data folder cannot be read or written
     │   ├── StoreBusy         another process is writing to it
+    │   ├── StoreFull         there is no room left on its disk
     │   └── Unstorable        one entry cannot be stored as it is; others can
     ├── Overloaded            too many requests are waiting
     └── Abandoned             nobody waits for the answer any more
@@ -119,6 +120,10 @@ class StoreBusy(StoreError):
 
 class Unstorable(StoreError):
     """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
+
+
+class StoreFull(StoreError):
+    """There is no room left on the disk of the data folder."""
 
 
 class Overloaded(MmembedError):

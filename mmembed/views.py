@@ -40,13 +40,21 @@ class Views:
         self._sizes: dict[Kind, int] = {}
         self._seen: dict[Kind, int | None] = {}
         """When the snapshot was published that was looked at last."""
+        self.failed: str | None = None
+        """Why the last search found no view, if it did not."""
         self._lock = threading.Lock()
 
     def view(self, kind: Kind) -> VectorView | None:
         """The view of a kind as of the catalog's last change; None while nothing was indexed."""
         with self._lock:
-            model = self._catalog.model()
-            return None if model is None else self._current(kind, model)
+            try:
+                model = self._catalog.model()
+                view = None if model is None else self._current(kind, model)
+            except Exception as error:
+                self.failed = f"{kind}s cannot be searched: {error}"
+                raise
+            self.failed = None
+            return view
 
     def sizes(self) -> dict[Kind, int]:
         """Vectors in each view that is loaded, as of when it was last used."""

@@ -1,11 +1,14 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-lock → additions, schema, rows → words → entries → reading → writing
+lock, place, log_file → history → opening → readers, checking → connections → reading
+additions, schema, rows → words → entries → reading → transactions → writing
 """
 
+from mmembed.catalog.condition import Trouble
 from mmembed.catalog.entries import CaptionEntry, ImageEntry, Mark
 from mmembed.catalog.lock import WRITE_WAIT_S, exclusive
 from mmembed.catalog.reading import Known, Model
+from mmembed.catalog.restoring import restore
 from mmembed.catalog.rows import signed, storable
 from mmembed.catalog.schema import FILE_NAME
 from mmembed.catalog.words import BY_HAND, Reading, Said, Words, same
@@ -23,8 +26,10 @@ __all__ = [
     "Model",
     "Reading",
     "Said",
+    "Trouble",
     "Words",
     "exclusive",
+    "restore",
     "same",
     "signed",
     "storable",

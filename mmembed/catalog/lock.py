@@ -1,4 +1,5 @@
-"""A lock file that names its holder, so that one process writes at a time."""
+"""Lock files that name their holder: one process writes at a time, and nobody restores a catalog
+that others have open."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from mmembed.errors import StoreBusy, StoreError
 WRITE_LOCK = "catalog.lock"
 INDEX_LOCK = "index.lock"
 VIEWS_LOCK = "views.lock"
+OPEN_LOCK = "open.lock"
 WRITE_WAIT_S = 30.0
 POLL_S = 0.01
 
@@ -25,34 +27,105 @@ def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
     The lock belongs to the open file, so the kernel frees it when the process dies,
     however it dies. Raises StoreBusy, naming the holder, after `wait_s` seconds.
     """
+    descriptor = _acquire(path, fcntl.LOCK_EX, time.monotonic() + wait_s)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
-    try:
-        _acquire(descriptor, path, wait_s)
         _name_holder(descriptor, purpose)
         yield
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, path: Path, wait_s: float) -> None:
-    deadline = time.monotonic() + wait_s
-    while True:
+class Presence:
+    """Says to other processes that the catalog of a folder is open here.
+
+    Whoever comes first is `alone` until `share` is called, and may look at files that belong to
+    SQLite while anybody has the catalog open.
+    """
+
+    def __init__(self, folder: Path, *, wait_s: float = WRITE_WAIT_S) -> None:
+        """Raises StoreBusy while another process is alone with the folder for longer than
+        `wait_s` seconds, StoreError where there can be no lock file."""
+        path = folder / OPEN_LOCK
+        deadline = time.monotonic() + wait_s
+        self.alone = True
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
+            self._descriptor = _acquire(path, fcntl.LOCK_EX, 0)
+        except StoreBusy:
+            self.alone = False
+            self._descriptor = _acquire(path, fcntl.LOCK_SH, deadline)
+
+    def share(self) -> None:
+        """Let others open the catalog, too."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        self.alone = False
+
+    def take(self) -> bool:
+        """Be alone from now on, unless others have the catalog open."""
+        with suppress(OSError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.alone = True
+        return self.alone
+
+    def leave(self) -> None:
+        """The catalog is closed here."""
+        os.close(self._descriptor)
+
+
+def _acquire(path: Path, how: int, deadline: float) -> int:
+    """The open and locked file. A lock on a file that was deleted or replaced meanwhile would
+    keep nobody out: then the one that lies there now is tried."""
+    while True:
+        descriptor = _opened(path)
+        try:
+            if _locked(descriptor, path, how) and _is(descriptor, path):
+                return descriptor
+            if time.monotonic() >= deadline and _is(descriptor, path):
                 holder = os.pread(descriptor, 200, 0).decode(errors="replace")
                 raise StoreBusy(
-                    f"{path.parent}: another process is writing here ({holder}); "
+                    f"{path.parent}: another process is at work here ({holder}); "
                     "wait for it to end, or stop it"
-                ) from None
-            time.sleep(POLL_S)
-        except OSError as error:
-            raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+                )
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        time.sleep(POLL_S)
+
+
+def _opened(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+    _keep_from_others(descriptor)
+    return descriptor
+
+
+def _keep_from_others(descriptor: int) -> None:
+    """Whoever can open a file can lock it, for reading only even: a file of an earlier version,
+    or of a careless copy, is closed to other users."""
+    status = os.fstat(descriptor)
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        with suppress(OSError):  # as on a disk that knows no owners
+            os.fchmod(descriptor, 0o600)
+
+
+def _locked(descriptor: int, path: Path, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+
+
+def _is(descriptor: int, path: Path) -> bool:
+    """Whether the open file is the one that lies there."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except OSError:
+        return False
 
 
 def _name_holder(descriptor: int, purpose: str) -> None:

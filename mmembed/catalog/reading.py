@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.catalog import additions
+from mmembed.catalog.connections import Connections
 from mmembed.catalog.entries import Mark
-from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stack, to_item, where
-from mmembed.catalog.schema import connect
+from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
-from mmembed.errors import NotFound, StoreError
+from mmembed.errors import NotFound
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
 
@@ -43,44 +40,8 @@ class Known:
     """None where it was not noted."""
 
 
-class CatalogReader:
-    """Every question the program asks the catalog; safe to use from several threads."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._connection = connect(folder)
-        self._lock = threading.RLock()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            self._connection.close()
-
-    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                return self._connection.execute(sql, values).fetchall()
-        except (OverflowError, UnicodeEncodeError):
-            return []  # a number or text that no row can hold
-        except sqlite3.OperationalError as error:
-            if "decode to UTF-8" not in str(error):
-                raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
-            return self._legible_rows(sql, values)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
-
-    def _legible_rows(self, sql: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        """Rows of which one holds text that is no UTF-8."""
-        with self._lock:
-            self._connection.text_factory = legible
-            try:
-                return self._connection.execute(sql, values).fetchall()
-            finally:
-                self._connection.text_factory = str
-
-    def _number(self, sql: str, values: Sequence[object] = ()) -> int:
-        rows = self._rows(sql, values)
-        return int(rows[0][0] or 0) if rows else 0
+class CatalogReader(Connections):
+    """Every question the program asks the catalog."""
 
     @property
     def identity(self) -> str:
@@ -301,11 +262,6 @@ class CatalogReader:
         """Every tag with the number of items that carry it, by tag."""
         rows = self._rows("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag")
         return {str(tag): int(n) for tag, n in rows}
-
-    def check(self) -> list[str]:
-        """SQLite's own integrity check: an empty list, or what it found."""
-        found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]
-        return [] if found == ["ok"] else found
 
 
 def _known(row: tuple[Any, ...]) -> Known:

@@ -1,20 +1,17 @@
-"""The catalog's tables, and how a connection to them is opened."""
+"""The catalog's tables, and whether a file holds them."""
 
 from __future__ import annotations
 
-import os
+import re
 import sqlite3
-import uuid
-from pathlib import Path
+from contextlib import closing
+from functools import cache
 
 from mmembed.catalog import additions
-from mmembed.catalog.lock import WRITE_LOCK, WRITE_WAIT_S, exclusive
 from mmembed.config import CATALOG_FILE
-from mmembed.errors import StoreError
 
 FILE_NAME = CATALOG_FILE
 SCHEMA_VERSION = 1
-BUSY_TIMEOUT_S = 30
 
 TABLES = """
 CREATE TABLE meta (
@@ -95,97 +92,40 @@ END;
 """
 
 
-def connect(folder: Path) -> sqlite3.Connection:
-    """Open the catalog of a data folder, making both where they are missing.
-
-    Autocommit mode: transactions are begun explicitly. A folder that cannot be written, on
-    a read-only disk for example, can still be read. Raises StoreError where the folder
-    cannot be used or the file is not a sound catalog of this version.
-    """
-    path = folder / FILE_NAME
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            return _open(path, "mode=rwc")
-        except sqlite3.OperationalError:
-            if not path.is_file() or _writable(folder):
-                raise
-            return _open_unwritable(path)
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: cannot be opened as a catalog: {error}") from error
-
-
-def _open(path: Path, options: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?{options}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_S,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        _prepare(connection, path)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_unwritable(path: Path) -> sqlite3.Connection:
-    """SQLite needs a log beside a catalog even to read it, unless nothing can change it."""
-    log = Path(f"{path}-wal")
-    if log.exists() and log.stat().st_size:
-        raise StoreError(
-            f"{path}: its last changes lie in {log.name}, and the folder cannot be written; "
-            "open it once where it can, or copy it"
-        )
-    return _open(path, "immutable=1")
-
-
-def _writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # FULL: what was acknowledged survives a power cut, not only a crash.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA recursive_triggers = ON")
-    # Only the holder of the write lock checkpoints: SQLite before 3.51.3 can corrupt a
-    # database whose WAL is reset by two connections at once.
-    connection.execute("PRAGMA wal_autocheckpoint = 0")
-    if _version(connection) == 0:
-        _create(connection, path)
-    elif _version(connection) != SCHEMA_VERSION:
-        raise StoreError(
-            f"{path}: written by another version of mmembed (layout {_version(connection)}, this "
-            f"one reads {SCHEMA_VERSION}); use that version, or index into a new folder with "
-            "--data"
-        )
-    elif _journal(connection) != "wal" and _writable(path.parent):
-        # A backup that was made with VACUUM INTO.
-        with exclusive(path.with_name(WRITE_LOCK), purpose="opening", wait_s=WRITE_WAIT_S):
-            connection.execute("PRAGMA journal_mode = WAL")
-
-
-def _version(connection: sqlite3.Connection) -> int:
+def version(connection: sqlite3.Connection) -> int:
+    """The layout's number; 0 in a new file. Raises sqlite3.Error."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _journal(connection: sqlite3.Connection) -> str:
-    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+def lacking(connection: sqlite3.Connection) -> str | None:
+    """A table, index or trigger that is missing or another than ours; None where all are there.
+    Raises sqlite3.Error."""
+    found = _parts(connection)
+    for name, text in _ours().items():
+        if name not in found and name.removeprefix("table ") in additions.NAMES:
+            continue  # it comes with the next change
+        if name not in found:
+            return f"lacks {name}"
+        if found[name] != text:
+            return f"has another {name}"
+    return None
 
 
-def _create(connection: sqlite3.Connection, path: Path) -> None:
-    with exclusive(path.with_name(WRITE_LOCK), purpose="making the catalog", wait_s=WRITE_WAIT_S):
-        if _version(connection) == SCHEMA_VERSION:
-            return  # another process was quicker
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            raise StoreError(f"{path}: is a database of another program; choose another --data")
-        identity = uuid.UUID(bytes=os.urandom(16)).hex
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} {';'.join(additions.STATEMENTS)};"
-            f"INSERT INTO meta VALUES ('collection', '{identity}');"
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+@cache
+def _ours() -> dict[str, str]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(TABLES)
+        additions.add(connection)
+        return _parts(connection)
+
+
+def _parts(connection: sqlite3.Connection) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+    ).fetchall()
+    return {str(name): _plain(str(sql)) for name, sql in rows}
+
+
+def _plain(sql: str) -> str:
+    """SQL without comments and spaces, which change nothing."""
+    return re.sub(r"--[^\n]*|\s+", "", sql)

@@ -1,14 +1,11 @@
-"""Writing the catalog: one lock, one transaction a change, the vector with its row."""
+"""Writing the catalog: the changes there are, the vector with its row."""
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mmembed.catalog import additions
 from mmembed.catalog.entries import (
     CaptionEntry,
     ImageEntry,
@@ -19,76 +16,24 @@ from mmembed.catalog.entries import (
     set_by_hand,
     write_image,
 )
-from mmembed.catalog.lock import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, WRITE_WAIT_S, exclusive
-from mmembed.catalog.reading import CatalogReader, Model
+from mmembed.catalog.reading import Model
 from mmembed.catalog.rows import storable
-from mmembed.catalog.schema import BUSY_TIMEOUT_S, FILE_NAME
+from mmembed.catalog.transactions import Transactions
 from mmembed.catalog.words import Reading, add_tags, by_hand, choose_first_caption, set_tags
-from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
+from mmembed.errors import (
+    ModelMismatch,
+    NotFound,
+    StoreFull,
+)
 from mmembed.types import Failure
 
-log = logging.getLogger(__name__)
 
-CHECKPOINT_BYTES = 16 * 2**20
-"""The write-ahead log is folded into the database when it has grown past this."""
-CHECKPOINT_WAIT_MS = 250
-"""How long a checkpoint waits for readers; else it does what it can, and the next one the rest."""
-
-
-class Catalog(CatalogReader):
+class Catalog(Transactions):
     """The truth of a collection. Every change is durable when its method returns.
 
     Methods raise StoreBusy where another process holds the write lock for too long and
     StoreError where the disk refuses; in both cases nothing of the change is kept.
     """
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._wal = Path(f"{folder / FILE_NAME}-wal")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        lock = exclusive(
-            self.folder / WRITE_LOCK, purpose="writing the catalog", wait_s=WRITE_WAIT_S
-        )
-        # In this order: who waits for another process does not keep our readers waiting.
-        with lock, self._lock:
-            try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                if not (complete := self._complete):
-                    additions.add(self._connection)
-                yield self._connection
-                self._connection.execute("COMMIT")
-                if not complete:
-                    del self._complete  # it is asked again
-            except BaseException as error:
-                # However it ended, by Ctrl-C or a full disk: nothing half-done stays open.
-                if self._connection_in_transaction():
-                    self._connection.execute("ROLLBACK")
-                if isinstance(error, (sqlite3.Error, UnicodeEncodeError, OverflowError)):
-                    reason = f"{self.folder}: the change was not kept: {error}"
-                    raise (Unstorable if _of_the_data(error) else StoreError)(reason) from error
-                raise
-            self._checkpoint()
-
-    def _connection_in_transaction(self) -> bool:
-        try:
-            return self._connection.in_transaction
-        except sqlite3.ProgrammingError:  # closed
-            return False
-
-    def _checkpoint(self) -> None:
-        try:
-            if not self._wal.exists() or self._wal.stat().st_size <= CHECKPOINT_BYTES:
-                return
-            self._connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
-            try:
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            finally:
-                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
-        except (sqlite3.Error, OSError) as error:
-            # The change itself is safe in the log.
-            log.warning("%s: cannot be folded into the catalog now: %s", self._wal, error)
 
     def complete(self) -> None:
         """Give a folder of an earlier version the tables that it lacks."""
@@ -183,7 +128,7 @@ class Catalog(CatalogReader):
 
     def keep_out(self, paths: Mapping[str, str | None]) -> None:
         """Files and folders that later indexings pass over; with a file, its sha256."""
-        with self._transaction() as db:
+        with self._transaction(adds=False) as db:
             db.executemany("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", list(paths.items()))
 
     def let_in(self, paths: Sequence[str]) -> None:
@@ -192,30 +137,27 @@ class Catalog(CatalogReader):
             db.executemany("DELETE FROM kept_out WHERE path = ?", [(path,) for path in paths])
 
     def remove(self, item_ids: Sequence[int]) -> int:
-        """Remove items, with the captions of removed images; returns how many were there."""
-        with self._transaction() as db:
+        """Remove items, with the captions of removed images; returns how many were there.
+
+        On a full disk, too: it takes the room that is kept for it then, and removes one item
+        after the other.
+        """
+        try:
+            return self._remove(item_ids)
+        except StoreFull:
+            self.make_room()
+        return sum(self._remove([item_id]) for item_id in item_ids)
+
+    def _remove(self, item_ids: Sequence[int]) -> int:
+        with self._transaction(adds=False) as db:
             return sum(_remove(db, item_id) for item_id in item_ids)
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
         """Drop the noted failures of paths for which `gone` is true."""
         paths = [(f.name,) for f in self.failures() if gone(f.name)]
         if paths:
-            with self._transaction() as db:
+            with self._transaction(adds=False) as db:
                 db.executemany("DELETE FROM failures WHERE path = ?", paths)
-
-    @contextmanager
-    def publishing_lock(self) -> Iterator[None]:
-        """Held while views are saved, so that two don't write the same files. Not the write
-        lock: a large view takes a while, and others may write meanwhile."""
-        purpose = "publishing the views"
-        with exclusive(self.folder / VIEWS_LOCK, purpose=purpose, wait_s=WRITE_WAIT_S):
-            yield
-
-    @contextmanager
-    def indexing_lock(self) -> Iterator[None]:
-        """Held for a whole indexing, so that two don't embed the same files."""
-        with exclusive(self.folder / INDEX_LOCK, purpose="indexing", wait_s=0):
-            yield
 
 
 def _remove(db: sqlite3.Connection, item_id: int) -> int:
@@ -226,14 +168,6 @@ def _remove(db: sqlite3.Connection, item_id: int) -> int:
     if row[0] is not None:
         choose_first_caption(db, row[0])
     return 1
-
-
-def _of_the_data(error: Exception) -> bool:
-    """Whether the rows are to blame, and not the disk or the catalog."""
-    if isinstance(error, sqlite3.ProgrammingError):  # what is closed cannot be used either
-        return "binding" in str(error)
-    foreign = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
-    return isinstance(error, (*foreign, UnicodeEncodeError, OverflowError))
 
 
 def _mismatch(folder: Path, known: Model | None, model: Model) -> str:

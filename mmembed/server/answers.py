@@ -136,10 +136,24 @@ class AboutAnswer(BaseModel):
     index: Annotated[str, Field(description="adds pictures to the collection that is served")]
 
 
+class Reason(BaseModel):
+    """Why not all can be answered."""
+
+    code: Annotated[
+        str,
+        Field(
+            description="model_failing, model_late, moved, damaged, full, unwritable, "
+            "write_failed, unreadable, views_failed; of /ready also read_only"
+        ),
+    ]
+    message: str
+
+
 class HealthAnswer(BaseModel):
     """Whether the model answers, what it is, and what the collection holds."""
 
     status: Annotated[str, Field(description="ok, loading or failing")]
+    reasons: Annotated[list[Reason] | None, Field(description="all that is wrong")] = None
     version: str
     unix: Annotated[float, Field(description="seconds since 1970, as Infinity says them")]
     model: str | None = None

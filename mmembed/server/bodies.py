@@ -21,9 +21,10 @@ from starlette.exceptions import HTTPException
 
 from mmembed.collection import Collection
 from mmembed.config import PREFIX, Settings
-from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError
+from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
 from mmembed.reading import TextLimits
 from mmembed.server.failures import printable
+from mmembed.server.json_limits import OTHER_FIELDS, check_size
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
 
@@ -34,8 +35,6 @@ _DATA_URI = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """RFC 2397; its media type and parameters may be left out."""
-OTHER_FIELDS = 100
-"""Form fields besides images and labels: templates, mode …"""
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,11 @@ async def _read_any(request: Request) -> bytes | Form:
         raise LimitError(
             f"{error.detail} Raise {PREFIX}MAX_ITEMS for images, {PREFIX}MAX_LABELS for labels"
         ) from None
+    except OSError as error:
+        raise StoreFull(
+            f"a file of over 1 MB needs room in the server's folder for temporary files, and it "
+            f"cannot be written ({error.strerror}); free some space there, or set TMPDIR"
+        ) from error
 
 
 async def _form(form: FormData) -> Form:
@@ -121,11 +125,13 @@ AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
 """The raw body, or a form."""
 
 
-def parse(raw: bytes, shape: type[AnyShape]) -> AnyShape:
-    """A JSON body as a shape. Raises RequestValidationError, and QueryError for UTF-16 and -32."""
+def parse(raw: bytes, shape: type[AnyShape], settings: Settings) -> AnyShape:
+    """A JSON body as a shape. Raises LimitError for more than requests within the limits need,
+    RequestValidationError, and QueryError for UTF-16 and -32."""
     encoding = json.detect_encoding(raw[:4])
     if encoding not in ("utf-8", "utf-8-sig"):
         raise QueryError(f"the body is JSON in {encoding.upper()}; send it in UTF-8")
+    check_size(raw, settings)
     try:
         return shape.model_validate_json(raw.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
@@ -156,10 +162,14 @@ def image_bytes(text: str, name: str, collection: Collection) -> bytes:
     if match and not match["base64"]:
         raise ImageError(name, "a data URI without base64; send data:image/…;base64,…")
     try:
-        payload = "".join((text[match.end() :] if match else text).strip().splitlines())
+        payload = (text[match.end() :] if match else text).strip()  # copied no oftener than needed
+        if "\n" in payload or "\r" in payload:
+            payload = "".join(payload.splitlines())
         if match and "%" in payload:  # a URI may escape the + and = of base64
             payload = unquote(payload)
-        return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
+        if len(payload) % 4:
+            payload += "=" * (-len(payload) % 4)
+        return base64.b64decode(payload, validate=True)
     except (binascii.Error, ValueError):
         raise ImageError(name, "neither a data URI nor base64") from None
 

@@ -42,6 +42,7 @@ _FOUND: Json = {
 
 _HEALTH: Json = {
     "status": "ok",
+    "reasons": [],
     "version": "0.1.0",
     "unix": 1767225600.0,
     "model": "bundled",
@@ -123,6 +124,7 @@ ANSWERS: dict[str, Json | str] = {
     },
     "GET /health": _HEALTH,
     "GET /v1/health": _HEALTH,
+    "GET /ready": _HEALTH,
     "GET /metrics": (
         'mmembed_requests_total{method="GET",route="/v1/search",status="200"} 12.0\n'
         'mmembed_items{kind="image"} 140.0\n'

@@ -6,7 +6,9 @@ that OpenAI's clients read, with the key that Jina's read beside it.
 
 from __future__ import annotations
 
+import errno
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed import errors
+from mmembed.config import Settings
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -42,10 +45,15 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.StoreError: 507,
     errors.StoreBusy: 503,
     errors.Unstorable: 422,
+    errors.StoreFull: 507,
     errors.Overloaded: 429,
     errors.Abandoned: 499,
 }
 """Status of every error class; a test fails when one is missing."""
+
+MESSAGE_CHARS = 2000
+PARAM_CHARS = 200
+"""What an error says at most of what was sent."""
 
 SAID: Mapping[str, str] = {
     "extra_forbidden": "unknown field",
@@ -55,8 +63,16 @@ SAID: Mapping[str, str] = {
 """Pydantic's kinds of error in words of ours, where they are plainer."""
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
+
+
 def body(message: str, *, kind: str, param: str | None = None, code: int = 500) -> dict[str, Any]:
     """The one error shape."""
+    message, param = (
+        printable(shortened(message)),
+        param and printable(shortened(param, PARAM_CHARS)),
+    )
     error = {"message": message, "type": kind, "param": param, "code": code}
     return {"error": error, "detail": message}
 
@@ -70,7 +86,7 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """An error as a response."""
-    content = body(printable(message), kind=kind, param=param and printable(param), code=status)
+    content = body(message, kind=kind, param=param, code=status)
     return JSONResponse(content, status, headers=dict(headers or {}))
 
 
@@ -96,8 +112,8 @@ def failed(failure: Failure) -> errors.MmembedError:
 def item_error(failure: Failure) -> dict[str, Any]:
     """What was found wrong with one of many inputs, with the status it would have had alone."""
     code = STATUS[_kind_of(failure)]
-    message, param = printable(failure.message), printable(failure.name)
-    error: dict[str, Any] = body(message, kind=failure.error, param=param, code=code)["error"]
+    said = body(failure.message, kind=failure.error, param=failure.name, code=code)
+    error: dict[str, Any] = said["error"]
     return error
 
 
@@ -109,6 +125,14 @@ def _kind_of(failure: Failure) -> type[errors.MmembedError]:
 def printable(text: str) -> str:
     """Text without the halves of surrogate pairs, which have no place in UTF-8."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, limit: int = MESSAGE_CHARS) -> str:
+    """What callers sent comes back in errors; not all of it, where it is long."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]} … {text[-half:]}"
 
 
 def install(app: FastAPI) -> None:
@@ -137,12 +161,19 @@ class LastResort:
             await self.app(scope, receive, noted)
         except ClientDisconnect:
             log.debug("%s: the caller left before the request was whole", scope.get("path"))
-        except Exception:
+        except Exception as error:
             if started or scope["type"] != "http":
                 raise
             log.exception("%s %s failed", scope["method"], scope["path"])
-            message = "something went wrong here; the server's log has it"
-            await answer(500, message, "InternalError")(scope, receive, send)
+            await _unforeseen(error)(scope, receive, send)
+
+
+def _unforeseen(error: Exception) -> JSONResponse:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        message = "a disk of the server is full; free some space on it, and try again"
+        return answer(507, message, "StoreFull")
+    message = "something went wrong here; the server's log has it"
+    return answer(500, message, "InternalError")
 
 
 def _ours(request: Request, error: Exception) -> JSONResponse:
@@ -150,18 +181,32 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     if STATUS[type(error)] >= 500:
         log.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, errors.StoreError | errors.ModelError):
-        # These name the data folder, which is nobody's business but the owner's.
-        folder = str(request.app.state.collection.settings.data)
-        said = str(error).replace(folder, "the data folder")
+        # These name folders of the server, which are nobody's business but the owner's.
+        said = scrubbed(str(error), request.app.state.collection.settings)
         error = type(error)(said, param=error.param)
     return answer_to(error)
+
+
+def scrubbed(message: str, settings: Settings) -> str:
+    """A message without the folders of this machine, but with the names of files in them."""
+    known = {"the data folder": settings.data, "the cache": settings.cache}
+    for name, folder in known.items():
+        message = message.replace(str(folder), name)
+    return without_paths(message)
+
+
+def without_paths(text: str) -> str:
+    """Absolute paths cut down to their last part."""
+    return _PATH.sub(lambda found: f"…/{found[2]}", text)
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     param = place(first["loc"][1:])
-    if first["type"] == "json_invalid":
+    if "recursion limit" in first["msg"]:
+        message = "the body is nested too deeply"
+    elif first["type"] == "json_invalid":
         message = "the body is not JSON; send JSON, or a form where the route takes one"
     else:
         message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"

@@ -88,7 +88,7 @@ def server(data: Path, **variables: str) -> Iterator[str]:
     """The address of a process that serves the bundled model."""
     command = [sys.executable, "-m", "mmembed"]
     options = ["--data", str(data), "--model", "bundled", "--engine", ENGINE]
-    with Process(command, *options, MMEMBED_ALIASES=ALIAS, **variables) as process:
+    with Process(command, *options, before=None, MMEMBED_ALIASES=ALIAS, **variables) as process:
         yield process.address
         assert process.end()[0] == 0
 

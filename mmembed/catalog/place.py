@@ -1,0 +1,58 @@
+"""Whether the files of an open catalog are still those that were opened.
+
+An open file lives on when it is deleted, or its folder renamed: what is written into it then is
+gone with the process. So everything that is acknowledged is preceded and followed by a look.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sqlite3
+from pathlib import Path
+
+LOG = "-wal"
+Identity = tuple[int, int]
+
+
+class Place:
+    """A data folder, its catalog and the catalog's log, as they were when they were opened."""
+
+    def __init__(self, catalog: Path) -> None:
+        """Raises OSError where one of them is not there."""
+        log = Path(f"{catalog}{LOG}")
+        self._opened = {path: identity(path) for path in (catalog.parent, catalog)}
+        if log.exists():  # not where nothing can be written
+            self._opened[log] = identity(log)
+
+    def trouble(self, *, besides: Path | None = None) -> str | None:
+        """What is missing or replaced, with the remedy; None while all is as it was, `besides`
+        left out."""
+        for path, opened in self._opened.items():
+            if path == besides:
+                continue
+            try:
+                if identity(path) == opened:
+                    continue
+                found = "was replaced"
+            except FileNotFoundError:
+                found = "is gone"
+            except OSError as error:
+                found = f"cannot be looked at ({error.strerror})"
+            return (
+                f"{path}: {found} while it was open here, and what is written now would be lost; "
+                "put it back, or stop this process and start it again"
+            )
+        return None
+
+
+def identity(path: Path) -> Identity:
+    """What tells a file from another one of its name. Raises OSError."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def keep_for_ever(connection: sqlite3.Connection) -> None:
+    """Let a connection end with the process, without being closed; not even Python's own clearing
+    up may do that."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

@@ -1,0 +1,97 @@
+"""A few connections that read side by side, while another one writes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+MOST = 8
+"""Connections; each holds two open files."""
+WAIT_S = 0.1
+CLOSE_WAIT_S = 10.0
+
+
+class Readers:
+    """Connections for reading, opened when needed; each statement sees all that was committed
+    before it. Any thread may ask."""
+
+    def __init__(self, open_one: Callable[[], sqlite3.Connection]) -> None:
+        """open_one: opens another one; raises sqlite3.Error where that is impossible, or would
+        read another file than the others."""
+        self._open = open_one
+        # Taken and given back without a lock, the last one first: it remembers the most.
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._open_now = 0
+        self._change = threading.Condition()
+        self._waiting = 0
+        self._closed = False
+
+    def rows(
+        self, sql: str, values: Sequence[object] = (), text: Callable[[bytes], str] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Every row of an answer. text: decodes its texts, which else must be UTF-8. Raises
+        sqlite3.Error."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._another()
+        try:
+            connection.text_factory = text or str
+            return connection.execute(sql, values).fetchall()
+        finally:
+            self._idle.append(connection)
+            if self._waiting or self._closed:
+                self._given_back()
+
+    def close(self) -> None:
+        """Close all connections; those that are in use are waited for."""
+        deadline = time.monotonic() + CLOSE_WAIT_S
+        with self._change:
+            self._closed = True
+            self._close_idle()
+            while self._open_now and time.monotonic() < deadline:
+                self._change.wait(WAIT_S)
+                self._close_idle()
+
+    def _given_back(self) -> None:
+        with self._change:
+            if self._closed:
+                self._close_idle()
+            self._change.notify_all()
+
+    def _close_idle(self) -> None:
+        # Not those in use: SQLite would answer with memory that is freed.
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+                self._open_now -= 1
+
+    def _another(self) -> sqlite3.Connection:
+        with self._change:
+            self._waiting += 1
+            try:
+                while not self._closed:
+                    with suppress(IndexError):
+                        return self._idle.pop()
+                    if self._open_now < MOST and (new := self._opened()):
+                        return new
+                    self._change.wait(WAIT_S)
+                raise sqlite3.ProgrammingError("the catalog is closed")
+            finally:
+                self._waiting -= 1
+
+    def _opened(self) -> sqlite3.Connection | None:
+        """A new connection; None where one of the others has to do."""
+        try:
+            connection = self._open()
+        except sqlite3.Error:
+            if not self._open_now:
+                raise
+            return None
+        self._open_now += 1
+        return connection

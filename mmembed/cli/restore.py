@@ -1,0 +1,36 @@
+"""`mmembed restore`"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from mmembed.collection import Collection, restore
+from mmembed.config import Settings
+
+DESCRIPTION = """\
+Put a backup of catalog.sqlite3 in place of that of a collection. The backup is checked first, and
+what it replaces is kept in a folder beside it. Stop the server before.
+
+  mmembed restore backup.sqlite3
+  mmembed restore backup.sqlite3 --data ./my-collection
+
+Copying a backup over the file by hand is not enough after a crash: its log would be applied to
+the backup. Uploaded files (originals/) are restored by copying them back.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("backup", type=Path, metavar="BACKUP", help="copy of a catalog.sqlite3")
+
+
+def run(settings: Settings, asked: argparse.Namespace) -> int:
+    """Restore, and say what is there now."""
+    aside = restore(asked.backup.expanduser(), settings.data)
+    with Collection(settings) as collection:
+        images, captions = (collection.catalog.count(kind) for kind in ("image", "caption"))
+    print(f"{settings.data}: {images} images, {captions} captions, as in {asked.backup}")
+    if aside is not None:
+        print(f"what was there before is in {aside}; delete it when you are content")
+    return 0
