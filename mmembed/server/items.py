@@ -22,7 +22,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, item_json, whole_item_json
+from mmembed.server.encoding import JsonAnswer, each_json, item_json, whole_item_json
 from mmembed.server.openapi import FILE, form_of, many, takes
 from mmembed.server.schemas import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Filter, Item
@@ -30,6 +30,9 @@ from mmembed.types import Filter, Item
 router = APIRouter(prefix="/v1/items", tags=["items"])
 
 ItemId: TypeAlias = Annotated[int, Path(ge=0, le=2**63 - 1)]
+KeepOut: TypeAlias = Annotated[
+    bool, Query(description="whether later indexings pass over its file")
+]
 FORM = form_of(
     {"image": FILE, "caption": many({"type": "string"}), "tag": many({"type": "string"})},
     required=[],
@@ -55,7 +58,7 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
     more = len(page) > limit
     return JsonAnswer(
         {
-            "items": [item_json(item) for item in page[:limit]],
+            "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
             "total": collection.catalog.count(asked.kind, chosen),
         }
@@ -74,7 +77,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     if isinstance(body, Form):
         asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        asked = parse(body, ItemRequest)
+        asked = parse(body, ItemRequest, collection.settings)
         name = asked.name or "image"
         with blaming(name):
             data = None if asked.image is None else image_bytes(asked.image, name, collection)
@@ -110,16 +113,19 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    asked = parse(body, ItemPatch)
+    asked = parse(body, ItemPatch, collection.settings)
     _check_texts(collection, asked.captions or [], asked.tags or [])
     changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
     return JsonAnswer(whole_item_json(changed))
 
 
 @router.delete("/{item_id}", status_code=204)
-def remove_item(request: Request, item_id: ItemId) -> None:
+def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) -> None:
     """Take an item out of the collection. Indexed files stay where they are."""
-    collection_of(request).remove(item_id)
+    collection = collection_of(request)
+    if keep_out:
+        collection.keep_out(item_id)
+    collection.remove(item_id)
 
 
 def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -> None:

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mmembed.errors import Overloaded
 from mmembed.proof import PATH as PROOF
-from mmembed.server.bodies import JsonBody, parse
+from mmembed.server.bodies import JsonBody, collection_of, parse
 from mmembed.server.failures import answer, answer_to
 from mmembed.server.guessing import Guesses
 from mmembed.server.openapi import takes
@@ -92,8 +92,8 @@ def access_of(request: Request) -> Access:
 @router.post(SESSION, status_code=204, openapi_extra=takes(SessionRequest))
 async def open_session(request: Request, body: JsonBody) -> Response:
     """Change a key for a cookie, as the page does: browsers send it along with pictures."""
-    access = access_of(request)
-    asked = await run_in_threadpool(parse, body, SessionRequest)
+    access, settings = access_of(request), collection_of(request).settings
+    asked = await run_in_threadpool(parse, body, SessionRequest, settings)
     response = Response(status_code=204)
     if not access.keys:
         return response
