@@ -14,8 +14,8 @@ LONGEST_MESSAGE = 1000
 
 
 def ends_all(error: BaseException) -> bool:
-    """Whether an error is no fault of the item at work: the disk refuses, the model stays busy or hangs,
-    or the user has had enough."""
+    """Whether an error is no fault of the item at work: the disk refuses, the model stays busy or
+    hangs, or the user has had enough."""
     if isinstance(error, Exception):
         of_all = StoreError | Overloaded | ModelHangs
         return isinstance(error, of_all) and not isinstance(error, Unstorable)
