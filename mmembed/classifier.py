@@ -83,7 +83,7 @@ class Classifier:
                     continue
                 except InputError:
                     raise
-                except Exception as error:
+                except BaseException as error:
                     row = failure_of(image.name, error)
             results.append(Classified(index, image.name, failure=row))
         return results
@@ -156,7 +156,7 @@ class Classifier:
             return zeroshot.label_matrix(embed, labels, templates)
         except (*OF_ALL, InputError):
             raise
-        except Exception:
+        except BaseException:
             for index, label in enumerate(labels):
                 names = [f"labels[{index}]"] * len(templates)
                 self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])

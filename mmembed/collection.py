@@ -261,7 +261,7 @@ class Collection(Items):
         """Delete files of ours that nothing points to; where that fails, it is logged."""
         try:
             deleted = Leftovers(self.catalog).collect()
-        except MmembedError as error:
+        except (MmembedError, OSError) as error:
             log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
         else:
             log.info("%s: %d leftover files were deleted", self.settings.data, deleted)

@@ -75,6 +75,9 @@ class Settings:
     )
     max_megapixels: float = _setting(100.0, "largest picture that is decoded")
     max_image_mb: float = _setting(100.0, "largest image file that is read")
+    decode_mb: float = _setting(
+        440.0, "memory for all pictures that are being decoded, in MB; none may need more"
+    )
     max_upload_mb: float = _setting(64.0, "largest request body")
     max_items: int = _setting(1024, "images or texts in one request")
     max_labels: int = _setting(2000, "labels in one classification")

@@ -212,17 +212,17 @@ class Embedder:
             return self.encoder.embed_texts(texts)
         except OF_ALL:
             raise
-        except Exception:
+        except BaseException:
             rows = texts_apart(self.encoder, texts, self.model)
         for name, row in zip(names, rows, strict=True):
-            if isinstance(row, Exception):
+            if isinstance(row, BaseException):
                 raise error_of(name, row)
-        return np.stack([row for row in rows if not isinstance(row, Exception)])
+        return np.stack([row for row in rows if not isinstance(row, BaseException)])
 
     def _alone(self, name: str, pixels: Pixels) -> Embedding:
         """Raises ModelError, ProcessingError."""
         [row] = pixels_apart(self.encoder, [pixels])
-        if isinstance(row, Exception):
+        if isinstance(row, BaseException):
             raise error_of(name, row)
         return row
 
@@ -277,15 +277,15 @@ class Embedder:
         self._images.keep(
             (one.key, row.copy())
             for one, row in zip(images, rows, strict=True)
-            if not isinstance(row, Exception)
+            if not isinstance(row, BaseException)
         )
         return _with_failures([image.name for image in images], rows)
 
 
 def _with_failures(
-    names: Sequence[str], rows: Sequence[Embedding | Exception]
+    names: Sequence[str], rows: Sequence[Embedding | BaseException]
 ) -> list[Embedding | Failure]:
     return [
-        failure_of(name, row) if isinstance(row, Exception) else row
+        failure_of(name, row) if isinstance(row, BaseException) else row
         for name, row in zip(names, rows, strict=True)
     ]

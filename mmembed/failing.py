@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -24,11 +25,15 @@ log = logging.getLogger(__name__)
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-OF_ALL = (StoreError, ModelMismatch, ModelHangs, Overloaded, Abandoned, TooMuchText)
-"""Errors that are never of one item: its neighbours would meet them just the same."""
+OF_ALL = (
+    *(StoreError, ModelMismatch, ModelHangs, Overloaded, Abandoned, TooMuchText),
+    *(KeyboardInterrupt, SystemExit, GeneratorExit, CancelledError),
+)
+"""Errors that are never of one item: its neighbours would meet them just the same. Whatever else
+is no Exception may be of one: libraries in Rust panic so."""
 
 
-def error_of(name: str, error: Exception) -> MmembedError:
+def error_of(name: str, error: BaseException) -> MmembedError:
     """What the work of one item raised, as an error of ours that names the item.
 
     Errors of ours stay as they are. Anything else becomes a ProcessingError, and is logged with
@@ -44,7 +49,7 @@ def error_of(name: str, error: Exception) -> MmembedError:
     return ProcessingError(message, param=name)
 
 
-def failure_of(name: str, error: Exception) -> Failure:
+def failure_of(name: str, error: BaseException) -> Failure:
     """What the work of one item raised, as the item's failure; see `error_of`."""
     ours = error_of(name, error)
     message = str(ours)
@@ -58,15 +63,15 @@ def blaming(name: str) -> Iterator[None]:
     """Within it the work of one item is done; only errors of ours leave it: see `error_of`."""
     try:
         yield
-    except MmembedError:
+    except (MmembedError, *OF_ALL):
         raise
-    except Exception as error:
+    except BaseException as error:
         raise error_of(name, error) from error
 
 
 def each_apart(
     inputs: Sequence[In], work: Callable[[Sequence[In]], Iterable[Out]]
-) -> list[Out | Exception]:
+) -> list[Out | BaseException]:
     """The result of every input, or what it alone raises.
 
     `work` gets all of them together; where that fails, halves, to find the guilty ones. Raises
@@ -75,10 +80,13 @@ def each_apart(
     if not inputs:
         return []
     try:
-        return list(work(inputs))
+        found = list(work(inputs))
+        if len(found) != len(inputs):
+            raise RuntimeError(f"{len(found)} results of {len(inputs)} inputs")
+        return [*found]
     except OF_ALL:
         raise
-    except Exception as error:
+    except BaseException as error:
         if len(inputs) == 1:
             return [error]
     middle = len(inputs) // 2

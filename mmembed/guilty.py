@@ -17,7 +17,7 @@ PLAIN_TEXT = "a photo"
 """What any model can embed that is not broken; black pixels are another such thing."""
 
 
-def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Row | Exception]:
+def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Row | BaseException]:
     """The embedding of each picture of uint8 (height, width, 3), or what it alone raises.
 
     Raises what the model raises at a black picture, where it can embed none of these.
@@ -29,7 +29,7 @@ def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Row | Excepti
 
 def texts_apart(
     encoder: Encoder, texts: Sequence[str], model: Encoder | None = None
-) -> list[Row | Exception]:
+) -> list[Row | BaseException]:
     """The embedding of each text, or what it alone raises.
 
     `model` is what the encoder asks, where that remembers texts. Raises what it raises at a
@@ -40,7 +40,7 @@ def texts_apart(
     return rows
 
 
-def _check(rows: Sequence[Row | Exception], probe: Callable[[], object]) -> None:
+def _check(rows: Sequence[Row | BaseException], probe: Callable[[], object]) -> None:
     """Where all inputs failed, the model gets the plainest. Raises what it raises at that."""
-    if rows and all(isinstance(row, Exception) for row in rows):
+    if rows and all(isinstance(row, BaseException) for row in rows):
         probe()

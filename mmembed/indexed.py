@@ -18,7 +18,7 @@ from typing import BinaryIO
 from mmembed import files, originals
 from mmembed.caches import BoundedCache
 from mmembed.catalog import storable
-from mmembed.errors import NotFound
+from mmembed.errors import MmembedError, NotFound, Overloaded
 from mmembed.types import Item
 
 SETTLED_NS = 2 * 10**9
@@ -26,6 +26,8 @@ SETTLED_NS = 2 * 10**9
 systems tick slowly, and two changes within one tick look like one."""
 KNOWN_BYTES = 2_000_000
 """What is kept of the files whose hash is known: some 5,000."""
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 
 _Identity = tuple[int, int, int, int, int]
 """Device, inode, size, and the times of change of the content and of the inode; nobody can set
@@ -45,16 +47,19 @@ class IndexedFiles:
         not be read, or holds something else than what was indexed."""
         file = self._opened(item)
         try:
-            if self._hash(file) != item.sha256:
-                raise self._changed(item)
+            self._compare(file, item)
             file.seek(0)
-        except OSError as error:
-            file.close()
-            raise NotFound(f"item {item.id}: its file cannot be read: {error.strerror}") from error
         except BaseException:
             file.close()
             raise
         return file
+
+    def check(self, item: Item) -> None:
+        """`open` for what was made of a file before: its hash is not asked for while its size and
+        time are as they were. Raises NotFound."""
+        with self._opened(item) as file:
+            if os.fstat(file.fileno()).st_mtime_ns != item.mtime_ns:
+                self._compare(file, item)
 
     def read(self, item: Item) -> bytes:
         """The bytes of an image that were indexed. Raises NotFound; see `open`."""
@@ -73,13 +78,8 @@ class IndexedFiles:
         assert item.path is not None
         try:
             descriptor, linked = _open(item.path)
-        except PermissionError as error:
-            reason = f"item {item.id}: its file may not be read; change its permissions"
-            raise NotFound(reason) from error
         except (OSError, ValueError) as error:
-            raise NotFound(
-                f"item {item.id}: its file is no longer there; {self._remedy(item)}"
-            ) from error
+            raise self._unopened(item, error) from error
         status = os.fstat(descriptor)
         same = stat.S_ISREG(status.st_mode) and item.bytes in (None, status.st_size)
         # A link that was indexed leads to a file of that time; one that came later need not.
@@ -87,6 +87,25 @@ class IndexedFiles:
             os.close(descriptor)
             raise self._changed(item)
         return os.fdopen(descriptor, "rb")
+
+    def _unopened(self, item: Item, error: OSError | ValueError) -> MmembedError:
+        """What it means that a file cannot be opened."""
+        number = getattr(error, "errno", None)
+        if number in (errno.EMFILE, errno.ENFILE):
+            return Overloaded("too many files are open here; try again later")
+        if isinstance(error, PermissionError):
+            return NotFound(f"item {item.id}: its file may not be read; change its permissions")
+        if isinstance(error, OSError) and number not in _GONE:
+            return NotFound(f"item {item.id}: its file cannot be read: {error.strerror}")
+        return NotFound(f"item {item.id}: its file is no longer there; {self._remedy(item)}")
+
+    def _compare(self, file: BinaryIO, item: Item) -> None:
+        try:
+            same = self._hash(file) == item.sha256
+        except OSError as error:
+            raise NotFound(f"item {item.id}: its file cannot be read: {error.strerror}") from error
+        if not same:
+            raise self._changed(item)
 
     def _hash(self, file: BinaryIO) -> str:
         before = _identity(file)

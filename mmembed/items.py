@@ -14,7 +14,7 @@ from mmembed.binding import Binding
 from mmembed.catalog import WRITE_WAIT_S, CaptionEntry, Catalog, ImageEntry, exclusive
 from mmembed.decode import decode, media_type, printable, thumbnail
 from mmembed.embedder import Embedder
-from mmembed.errors import NotFound, QueryError
+from mmembed.errors import NotFound, QueryError, StoreFull
 from mmembed.failing import blaming
 from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, keep_thumbnail
@@ -54,7 +54,6 @@ class Items:
         embedding = self.embedder.picture(picture)
         described = self._described(captions)
         sha256 = hashlib.sha256(data).hexdigest()
-        self.catalog.check_place()  # else the folder would be made anew for the upload
         suffix = "." + media_type(picture.format).rpartition("/")[2]
         kept = originals.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
         with self._content(sha256), kept as path:
@@ -81,6 +80,7 @@ class Items:
     def _content(self, sha256: str) -> Iterator[None]:
         """Held from before an upload's file is written or deleted until its item is: then both
         are there, or neither. Raises StoreBusy, StoreError."""
+        self.catalog.check_place()  # else files of another folder of this name would be touched
         lock = originals.lock_of(self.catalog.folder, sha256)
         with exclusive(lock, purpose="keeping an upload", wait_s=WRITE_WAIT_S):
             yield
@@ -119,6 +119,10 @@ class Items:
 
     def _remove_upload(self, item: Item) -> None:
         assert item.path is not None
+        try:
+            originals.lock_of(self.catalog.folder, item.sha256)
+        except StoreFull:  # even the lock needs room, the first time
+            self.catalog.make_room()
         with self._content(item.sha256):
             # Gone meanwhile, and uploaded again: the file is that of another item now.
             self.catalog.item(item.id)
@@ -144,6 +148,7 @@ class Items:
         """A WebP picture of an image, at most `size` pixels on its longer side, and the image.
         Raises NotFound, ImageError."""
         item = self._image(item_id)
+        self._files.check(item)
         found = self._known_thumbnail(item, size)
         if found is None:  # many may ask at once: one renders for all
             key = item.sha256, size

@@ -40,14 +40,18 @@ class Leftovers:
 
     def collect(self) -> int:
         """Delete what nothing points to, and finish removals that were interrupted; returns how
-        many files were deleted. Raises StoreError where the catalog cannot be read."""
+        many files were deleted. Raises StoreError where the catalog cannot be read, or is not to
+        be trusted: what nothing points to may be all that is left."""
+        self._catalog.check_place()
         cache = thumbnails.folder_in(self._catalog.folder)
         deleted = sum(map(self._thumbnails, self._parts(cache)))
         return deleted + self._uploads(self._catalog.folder / originals.FOLDER)
 
     def _parts(self, folder: Path) -> Iterator[Path]:
         """The folders in a folder, from another one on each time, while there is time."""
-        parts = sorted(path for path in _entries(folder) if len(path.name) == 2 and path.is_dir())
+        parts = sorted(
+            path for path in _entries(folder) if len(path.name) == 2 and os.path.isdir(path)
+        )
         start = int(self._now) % max(1, len(parts))
         until = time.monotonic() + self._seconds
         for part in [*parts[start:], *parts[:start]]:
@@ -81,8 +85,8 @@ class Leftovers:
             unclaimed += len(orphans) - len(overdue)
         if unclaimed:
             log.warning(
-                "%s: %d uploads belong to no item and will be deleted after %d days; to take them "
-                "in, restore the catalog, or index that folder",
+                "%s: uploads that belong to no item: %d; they will be deleted after %d days; to "
+                "keep them, restore the catalog, or copy them elsewhere and index them there",
                 folder, unclaimed, UNCLAIMED_S // 86400,
             )  # fmt: skip
         return deleted

@@ -10,6 +10,7 @@ lost: it may be the last copy of somebody's picture.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -18,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmembed import files
-from mmembed.errors import StoreError
+from mmembed.errors import StoreError, StoreFull
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +27,21 @@ FOLDER = "originals"
 LOCKS = "locks"
 PENDING, GONE = ".pending", ".gone"
 """What is put behind an upload's name while its item is written, and while it is removed."""
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def lock_of(folder: Path, sha256: str) -> Path:
     """The lock file of a content, in a folder that is there; some contents share one. Raises
-    StoreError."""
+    StoreError, StoreFull."""
     path = folder / LOCKS / f"{sha256[:2]}.lock"
     try:
         # Not the data folder itself: one that was moved away must not come back empty.
         path.parent.mkdir(mode=0o700, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=files.PRIVATE)
     except OSError as error:
-        raise StoreError(f"{path.parent}: cannot be made: {error.strerror}") from error
+        kind = StoreFull if error.errno in _FULL else StoreError
+        raise kind(f"{path}: cannot be made: {error.strerror}") from error
     return path
 
 
@@ -104,7 +109,9 @@ def discarding(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
+        if error.errno not in _FULL:  # the new name may need room
+            raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
+        gone = path
     try:
         yield
     except BaseException:

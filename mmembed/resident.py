@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING
 from mmembed.batcher import CLOSING_S, BatchCounts, Batcher
 from mmembed.config import Settings
 from mmembed.errors import ModelError, ModelHangs, Overloaded
+from mmembed.memory import trim
 from mmembed.reading import TextLimits
 from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
 
@@ -208,6 +207,7 @@ class Resident(WrappedEncoder):
         finally:
             self._loading = False
         self.loads += 1
+        _give_back_memory()
         self._used_at = time.monotonic()
         if self._end.is_set():  # in this moment
             self._batcher.close()
@@ -260,9 +260,6 @@ class Resident(WrappedEncoder):
 
 
 def _give_back_memory() -> None:
-    """What was let go of goes back to the system: models are full of cycles, and glibc keeps
-    what they were made of for the next."""
+    """What was let go of goes back to the system: models are full of cycles."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
-        trim(0)
+    trim()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,10 +18,13 @@ from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
 from mmembed.encoder import loader
 from mmembed.errors import NotFound
+from mmembed.memory import MemoryBudget
 from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Encoder
 
+DECODED_AT_ONCE = 2
+"""Pictures for each core, whoever asks for them."""
 Load = Callable[[str], Encoder]
 """A model's id → the model. Raises ModelError."""
 
@@ -52,6 +56,12 @@ class ServedModels:
         self._limits = Limits(
             max_bytes=int(settings.max_image_mb * 1e6),
             max_pixels=int(settings.max_megapixels * 1e6),
+            memory=MemoryBudget(
+                int(settings.decode_mb * 1e6),
+                slots=DECODED_AT_ONCE * max(threads, os.cpu_count() or 1),
+                purpose="pictures that are being decoded",
+                setting=variable("decode_mb"),
+            ),
         )
         self._texts = TextLimits.of(settings)
         bound = Resident(lambda: load(binding.choice.name), settings, binding.check)

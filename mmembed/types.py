@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class Picture:
     """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
     box: Box
     """Where in `image` the picture is: what was shrunk may end within its last pixels."""
+    held: object = field(default=None, repr=False, compare=False)
+    """What the picture takes of a budget of memory, for as long as it is there."""
 
 
 @dataclass(frozen=True)

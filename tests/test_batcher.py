@@ -480,7 +480,7 @@ def test_a_queue_that_fails_tells_all_who_wait_and_goes_on(
     monkeypatch.setattr(batcher._turns, method, fail)
     encoder.gate.set()
     for one in futures:
-        with pytest.raises(ModelError, match="the queue failed .RuntimeError"):
+        with pytest.raises(ModelError, match=r"the queue failed .RuntimeError"):
             one.result(10)
     monkeypatch.undo()
     assert batcher.embed_texts(["next"]).shape == (1, 16)

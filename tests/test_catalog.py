@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from mmembed import catalog as catalog_module
-from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, Model, exclusive, writing
+from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, Model, exclusive, transactions
 from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError
 from mmembed.types import Failure, Filter
 
@@ -318,7 +318,7 @@ def test_nothing_is_written_before_a_model_has_claimed_the_folder(
 def test_a_writer_of_another_process_is_named(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "WRITE_WAIT_S", 0.05)
+    monkeypatch.setattr(transactions, "WRITE_WAIT_S", 0.05)
     holder = subprocess.Popen(
         [
             sys.executable,
@@ -444,7 +444,7 @@ def test_a_full_disk_loses_nothing_that_was_kept(catalog: Catalog, entry: Entry)
 def test_a_change_is_kept_though_its_checkpoint_fails(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "CHECKPOINT_BYTES", 0)
+    monkeypatch.setattr(transactions, "CHECKPOINT_BYTES", 0)
     reader = sqlite3.connect(catalog.folder / "catalog.sqlite3", isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM items").fetchall()
@@ -462,7 +462,7 @@ def test_a_change_is_kept_though_its_checkpoint_fails(
 def test_the_log_does_not_grow_without_end(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "CHECKPOINT_BYTES", 200_000)
+    monkeypatch.setattr(transactions, "CHECKPOINT_BYTES", 200_000)
     for number in range(40):
         catalog.write([entry(f"/{number}-{i}.jpg", (1, number, i, 1)) for i in range(20)])
         assert (catalog.folder / "catalog.sqlite3-wal").stat().st_size <= 200_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -148,7 +149,7 @@ def test_a_fold_that_is_broken_off_is_no_fault(tmp_path: Path, died: bool) -> No
     stamp = read_stamp(tmp_path / CATALOG)
     assert stamp is not None
     catalog = Catalog(tmp_path)
-    catalog._history.fold()
+    catalog._history.fold(catalog._connection)
     copy = tmp_path / "copy"
     copy.mkdir()
     reader = sqlite3.connect(tmp_path / CATALOG, isolation_level=None)
@@ -224,6 +225,50 @@ def test_the_log_is_read_as_sqlite_reads_it(tmp_path: Path) -> None:
         assert (found.committed, found.lost_commits) == (frames, 0)
         assert (index.committed, index.salts) == (frames, found.salts)
         db.close()
+
+
+def test_what_is_copied_over_an_open_catalog_is_found(tmp_path: Path) -> None:
+    folder, backup = tmp_path / "data", tmp_path / "backup"
+    crash(folder, 0, 10)
+    captions(folder)
+    by_vacuum(folder / CATALOG, backup)
+    crash(folder, 10, 200)
+    captions(folder)
+    catalog = Catalog(folder)
+
+    def write(number: int) -> None:
+        vector = np.array([2, number, 1, 1], np.float32)
+        catalog.write_caption(CaptionEntry(f"caption {number}", vector))
+
+    write(200)
+    in_place(backup, folder / CATALOG)
+
+    def write_on() -> None:
+        for number in range(201, 2000):
+            write(number)
+            time.sleep(0.01)
+
+    with pytest.raises(StoreError, match=r"damaged|malformed|not kept"):
+        write_on()
+    assert "damaged" in [one.code for one in catalog.troubles()]
+    catalog.close()
+
+
+def test_a_log_that_another_program_folds_is_no_fault(tmp_path: Path) -> None:
+    crash(tmp_path, 0, 10)
+    catalog = Catalog(tmp_path)
+    vector = np.array([1, 2, 3, 1], np.float32)
+    catalog.write_caption(CaptionEntry("caption 10", vector))
+    with closing(sqlite3.connect(tmp_path / CATALOG)) as other:
+        other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    catalog.write_caption(CaptionEntry("caption 11", vector * 2))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in tmp_path.glob("catalog*"):
+        shutil.copy(path, copy)
+    assert catalog.troubles() == []
+    catalog.close()
+    assert captions(copy) == captions(tmp_path) == list(range(12))
 
 
 # -- restoring -------------------------------------------------------------------------

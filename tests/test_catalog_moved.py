@@ -69,7 +69,7 @@ def test_nothing_is_acknowledged_where_nobody_will_find_it(
         lambda: catalog.write_caption(CaptionEntry("words", entry("/x").embedding)),
         lambda: catalog.set_tags(kept, ["x"]),
         lambda: catalog.set_captions(kept, []),
-        lambda: catalog.move([(kept, "/b.jpg", 1, (1, 1, 1))]),
+        lambda: catalog.move([(kept, "/b.jpg", 1, (1, 2, 3))]),
         lambda: catalog.remove([kept]),
     ):
         with pytest.raises(StoreError, match=r"(is gone|was replaced).*put it back, or stop"):

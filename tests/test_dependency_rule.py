@@ -10,7 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "mmembed"
 FOUNDATION = {
-    "errors", "types", "config", "cancellation", "commands", "failing", "files", "reading",
+    "errors", "types", "config", "cancellation", "commands", "failing", "files", "memory",
+    "reading",
 }  # fmt: skip
 STAGES = {
     "batcher",
@@ -110,7 +111,11 @@ def imports(path: Path) -> Iterator[str]:
 
 def allowed_for(part: str) -> set[str]:
     if part in FOUNDATION:
-        more = {"config": {"config", "reading"}, "commands": {"config"}}
+        more = {
+            "config": {"config", "reading"},
+            "commands": {"config"},
+            "memory": {"cancellation"},
+        }
         return {"errors", "types"} | more.get(part, set())
     if part == "encoder":
         return FOUNDATION | {"engines"}

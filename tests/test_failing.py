@@ -23,11 +23,15 @@ from mmembed.failing import each_apart, error_of, failure_of
 from mmembed.types import Failure
 
 
-def raised(error: Exception) -> Exception:
+class Panic(BaseException):
+    """As libraries written in Rust raise it."""
+
+
+def raised(error: BaseException) -> BaseException:
     """The error with a traceback."""
     try:
         raise error
-    except Exception as caught:
+    except BaseException as caught:
         return caught
 
 
@@ -44,11 +48,12 @@ def raised(error: Exception) -> Exception:
         UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
         KeyError("x"),
         OSError(5, "input/output error"),
+        Panic("at src/lib.rs:7"),
     ],
     ids=lambda error: type(error).__name__,
 )
 def test_the_unforeseen_names_the_item_and_is_logged_once_with_its_traceback(
-    error: Exception, caplog: pytest.LogCaptureFixture
+    error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     failure = failure_of("images[3]", raised(error))
     kind = type(error).__name__
@@ -74,10 +79,17 @@ def test_our_own_errors_stay_as_they_are(caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize(
     "error",
-    [StoreError("full"), StoreBusy("busy"), ModelMismatch("other"), Overloaded("x"), Abandoned()],
+    [
+        StoreError("full"),
+        StoreBusy("busy"),
+        ModelMismatch("other"),
+        Overloaded("x"),
+        Abandoned(),
+        KeyboardInterrupt(),
+    ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_concerns_all_items_is_no_ones_failure(error: Exception) -> None:
+def test_what_concerns_all_items_is_no_ones_failure(error: BaseException) -> None:
     def work(some: Sequence[int]) -> list[int]:
         raise error
 
@@ -97,13 +109,19 @@ def test_the_guilty_ones_are_found_in_few_calls() -> None:
         return [2 * one for one in some]
 
     found = each_apart(range(1000), work)
-    bad = [index for index, one in enumerate(found) if isinstance(one, Exception)]
+    bad = [index for index, one in enumerate(found) if isinstance(one, BaseException)]
     assert bad == [3, 700]
-    assert [one for one in found if not isinstance(one, Exception)] == [
+    assert [one for one in found if not isinstance(one, BaseException)] == [
         2 * one for one in range(1000) if one not in bad
     ]
     assert len(calls) < 50
     assert each_apart([], work) == []
+
+
+def test_results_that_are_missing_are_failures() -> None:
+    found = each_apart([1, 2, 3, 4], lambda some: [one for one in some if one != 3])
+    assert [one for one in found if not isinstance(one, BaseException)] == [1, 2, 4]
+    assert isinstance(found[2], RuntimeError)
 
 
 def test_it_is_an_error_of_what_the_caller_gave() -> None:

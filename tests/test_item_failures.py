@@ -18,14 +18,20 @@ from starlette.testclient import TestClient
 from mmembed.collection import Collection
 from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import COLOURS, FakeEncoder
-from tests.serving import add, data_uri, error_of, picture, serving
+from tests.serving import add, data_uri, error_of, open_collection, picture, serving
 
 BAD = "purple"
 """The picture and the word of which the encoder below cannot do something."""
-FAULTS: dict[str, type[Exception]] = {
+
+
+class Panic(BaseException):
+    """As libraries written in Rust raise it."""
+
+
+FAULTS: dict[str, type[BaseException]] = {
     "preprocess": RuntimeError,
     "embed_preprocessed": MemoryError,
-    "embed_texts": RecursionError,
+    "embed_texts": Panic,
     "count_tokens": ZeroDivisionError,
     "decode": OverflowError,
 }
@@ -306,7 +312,9 @@ def test_a_caption(client: TestClient, encoder: Faulty, caplog: pytest.LogCaptur
     encoder.fault = "embed_texts"
     answer = client.post("/v1/items", json={"image": uri("blue"), "captions": ["sky", BAD]})
     assert answer.status_code == 422
-    check(answer.json()["error"], "captions[1]", "embed_texts", caplog)
+    said = "captions[1]: could not be processed (RuntimeError); the log has the details"
+    assert answer.json()["error"]["message"] == said  # a panic, which is no Exception
+    assert "Panic: detail of the inside" in caplog.text
     assert client.post("/v1/items", json={"caption": BAD}).status_code == 422
     answer = client.patch(f"/v1/items/{item['id']}", json={"captions": ["new", BAD]})
     assert "captions[1]" in error_of(answer, 422)
@@ -348,6 +356,36 @@ def test_an_address(
     body = {"query": [{"image": addresses[1]}]}
     assert "query[0].image: could" in error_of(client.post("/v1/search", json=body), 422)
     assert "image: could" in error_of(client.post("/v1/items", json={"image": addresses[1]}), 422)
+
+
+def test_facts_that_cannot_be_read(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def facts(data: bytes) -> Any:
+        raise RuntimeError("detail of the inside")
+
+    monkeypatch.setattr("mmembed.collection.image_facts", facts)
+    answer = client.post("/v2/embed", json={"images": [uri("red")], "embedding_types": ["float"]})
+    assert answer.json()["embeddings"]["float"][0]
+    assert answer.json()["images"][0]["format"] == "unknown"
+
+
+def test_an_item_that_cannot_be_written(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mmembed.server import encoding
+
+    ids = [add(client, colour)["id"] for colour in ("red", "blue", "green")]
+    real = encoding.links
+
+    def links(item: Any) -> Any:
+        if item.id == ids[1]:
+            raise RuntimeError("detail of the inside")
+        return real(item)
+
+    monkeypatch.setattr(encoding, "links", links)
+    assert [one["id"] for one in client.get("/v1/items").json()["items"]] == [ids[0], ids[2]]
+    hits = client.get("/v1/search?q=red").json()["hits"]
+    assert {one["id"] for one in hits} == {ids[0], ids[2]}
+    assert "detail of the inside" in caplog.text
 
 
 def test_a_model_that_fails_at_everything_is_no_fault_of_the_items(tmp_path: Path) -> None:
@@ -404,7 +442,7 @@ def test_the_command_line(
     for colour in ("red", BAD):
         (tmp_path / f"{colour}.png").write_bytes(picture(colour))
     files = [str(tmp_path / f"{one}.png") for one in ("red", BAD)]
-    common = ["--data", str(tmp_path / "data"), "--model", "fake"]
+    common = ["--data", str(tmp_path / "data"), "--model", "bundled"]
     assert cli.main(["embed", *files, "--text", "red", *common]) == 1
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
@@ -413,6 +451,7 @@ def test_the_command_line(
     out, err = capsys.readouterr()
     assert "red.png" in out
     assert "purple.png: could not be processed" in err
+    open_collection(tmp_path / "data").close()
     assert cli.main(["search", "--image", files[1], *common]) == 2
     assert "purple.png" in capsys.readouterr().err
 
@@ -425,7 +464,7 @@ def test_a_text_on_the_command_line(
 
     monkeypatch.setattr("mmembed.served.loader", lambda settings: lambda name: encoder)
     encoder.fault = "embed_texts"
-    common = ["--data", str(tmp_path / "data"), "--model", "fake"]
+    common = ["--data", str(tmp_path / "data"), "--model", "bundled"]
     assert cli.main(["embed", "--text", "red", "--text", BAD, "--text", "blue", *common]) == 1
     out, err = capsys.readouterr()
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["red", "blue"]

@@ -313,7 +313,7 @@ def test_an_upload_that_no_item_points_to_stays_for_a_week(
     orphan = aged(put(filled, "ab" * 32 + ".png"), 10 * WEEK_S)
     filled.collect_leftovers()
     assert orphan.exists()
-    assert "1 uploads belong to no item" in caplog.text
+    assert "uploads that belong to no item: 1;" in caplog.text
     mark = aged(orphan.with_name(orphan.name + leftovers.UNCLAIMED), WEEK_S + 1)
     filled.collect_leftovers()
     assert not orphan.exists()

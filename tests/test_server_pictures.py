@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import time
@@ -125,6 +126,7 @@ def test_a_file_that_is_gone(served: tuple[TestClient, Collection], tmp_path: Pa
     client, _ = served
     folder = write_pictures(tmp_path / "photos", ["red"])
     item = indexed(served, folder)
+    assert client.get(item["links"]["thumbnail"]).status_code == 200
     (folder / "red.png").unlink()
     for which in ("image", "thumbnail"):
         message = error_of(client.get(item["links"][which]), 404)
@@ -290,6 +292,25 @@ def test_a_folder_that_became_a_link_leads_nowhere(
     error_of(client.get(item["links"]["thumbnail"]), 404)
 
 
+def test_no_thumbnail_is_shown_of_a_file_that_has_changed(
+    served: tuple[TestClient, Collection], tmp_path: Path
+) -> None:
+    client, collection = served
+    folder = write_pictures(tmp_path / "photos", ["red"])
+    item = indexed(served, folder)
+    before = client.get(item["links"]["thumbnail"]).content
+    (folder / "red.png").write_bytes(picture("blue", (30, 40)))
+    error_of(client.get(item["links"]["thumbnail"]), 404)
+    after = indexed(served, folder)
+    assert after["id"] == item["id"]
+    assert client.get(after["links"]["thumbnail"]).content != before
+    assert len(list((tmp_path / "data" / "thumbnails").rglob("*.webp"))) == 2
+    for path in (tmp_path / "data" / "thumbnails").rglob("*.webp"):
+        os.utime(path, (1, 1))
+    collection.collect_leftovers()
+    assert len(list((tmp_path / "data" / "thumbnails").rglob("*.webp"))) == 1
+
+
 def test_a_link_that_was_indexed_is_served(
     served: tuple[TestClient, Collection], tmp_path: Path
 ) -> None:
@@ -330,6 +351,25 @@ def test_a_change_in_place_is_noticed_though_the_hash_was_known(
         file.write(data)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     error_of(client.get(item["links"]["image"]), 404)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(errno.EMFILE, 429), (errno.EIO, 404), (errno.EACCES, 404)]
+)
+def test_a_file_that_cannot_be_opened_is_no_bug(
+    served: tuple[TestClient, Collection],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    status: int,
+) -> None:
+    item = add(served[0], "red")
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mmembed.indexed._open", refuse)
+    for link in ("image", "thumbnail"):
+        error_of(served[0].get(item["links"][link]), status)
 
 
 def test_no_file_stays_open(served: tuple[TestClient, Collection]) -> None:

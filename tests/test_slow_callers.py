@@ -16,6 +16,7 @@ import httpx2 as httpx
 import pytest
 
 from mmembed.collection import Collection
+from mmembed.server.clients import Clients
 from tests.serving import (
     PATIENCE_S,
     Gate,
@@ -205,6 +206,21 @@ def test_idle_connections_make_room(tmp_path: Path) -> None:
             raw.sendall(whole if number % 2 else whole[:10])
         for path in ("/health", "/v1/search?q=red", "/"):
             assert is_answered(address, path)
+
+
+def test_one_address_may_hold_so_many_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Clients, "group", lambda self, address: address)  # as if from elsewhere
+    limits = {"max_per_client": 5, "slow_timeout": 60.0}
+    with served(tmp_path, **limits) as (address, _), ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(closing(connect(address))).sendall(SEARCH[:10])
+        eventually(lambda: httpx.get(f"{address}/", timeout=PATIENCE_S).status_code == 429)
+        answer = httpx.get(f"{address}/", timeout=PATIENCE_S)
+        assert "MMEMBED_MAX_PER_CLIENT" in answer.json()["detail"]
+        stack.close()
+        eventually(lambda: is_answered(address))
 
 
 def test_a_server_without_file_descriptors_goes_on(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-lock, place, log_file → history → opening → readers, checking → reading
-additions, schema, rows → words → entries → reading → writing
+lock, place, log_file → history → opening → readers, checking → connections → reading
+additions, schema, rows → words → entries → reading → transactions → writing
 """
 
 from mmembed.catalog.condition import Trouble

@@ -35,7 +35,7 @@ class Checking:
         self._open = open_one
         self._folder = folder
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beside, name="mmembed-check", daemon=True)
+        self._thread = self._new_thread()
 
     def begin(self, catalog: Path) -> None:
         """Raises StoreError for a small catalog that is damaged; a large one's is found later."""
@@ -44,6 +44,16 @@ class Checking:
             self._thread.start()
         elif found := self.faults():
             raise StoreError(self._said(found))
+
+    def again(self) -> None:
+        """Another program has changed the file under the log: look what is left of it."""
+        log.warning("%s: the catalog was changed by another program; checking it", self._folder)
+        if not self._thread.is_alive():
+            self._thread = self._new_thread()
+            self._thread.start()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._beside, name="mmembed-check", daemon=True)
 
     def stop(self) -> None:
         """The catalog is being closed."""

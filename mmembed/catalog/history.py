@@ -41,6 +41,8 @@ class Stamp:
     """Of the machine; an index of the log of another boot proves nothing."""
     folding: bool = False
     """Whether the log was being folded into the catalog, which changes it step by step."""
+    schema_after: int = 0
+    """The schema that the catalog has then."""
 
 
 class History:
@@ -50,21 +52,30 @@ class History:
         self._catalog = catalog
         self._log = Path(f"{catalog}{LOG}")
         self._file = catalog.with_name(FILE)
-        self._noted: tuple[str, str] | None = None
+        self._noted: tuple[str, str, int] | None = None
         self._boot = boot()
         self._failed = False
 
-    def note(self) -> None:
-        """Say of which state of the catalog the log goes on; the log was just written."""
-        salts = _salts(self._log)
-        if salts is not None and self._noted != (salts, self._boot):
+    def note(self) -> bool:
+        """Say of which state of the catalog the log goes on; the log was just written. Whether
+        that state is one that mmembed left, here or in another process."""
+        salts, changed_at = _salts(self._log), os.stat(self._catalog).st_mtime_ns
+        if salts is None or self._noted == (salts, self._boot, changed_at):
+            return True
+        stamp = read_stamp(self._catalog)
+        if stamp is None or stamp.salts != salts or _differs(self._catalog, stamp):
+            same_log = self._noted is not None and self._noted[0] == salts
             self._write(salts, folding=False)
+            return not same_log
+        self._noted = salts, stamp.boot, changed_at
+        return True
 
-    def fold(self) -> None:
-        """The catalog is about to change under its log."""
+    def fold(self, connection: sqlite3.Connection) -> None:
+        """The catalog is about to change under its log, and will be what the connection sees."""
         salts = _salts(self._log)
         if salts is not None:
-            self._write(salts, folding=True)
+            [after] = connection.execute("PRAGMA schema_version").fetchone()
+            self._write(salts, folding=True, schema_after=int(after))
 
     def folded(self) -> None:
         """It has changed, as far as it could; what is left of the log goes on from there."""
@@ -72,10 +83,11 @@ class History:
         if salts is not None:
             self._write(salts, folding=False)
 
-    def _write(self, salts: str, *, folding: bool) -> None:
+    def _write(self, salts: str, *, folding: bool, schema_after: int = 0) -> None:
         # Without it a crash loses nothing: only a wrong restore would not be noticed.
         try:
-            stamp = replace(_stamp(self._catalog, self._log, salts, self._boot), folding=folding)
+            stamp = _stamp(self._catalog, self._log, salts, self._boot)
+            stamp = replace(stamp, folding=folding, schema_after=schema_after)
             write_durably(self._file, json.dumps(asdict(stamp), indent=1).encode())
         except (sqlite3.Error, OSError) as error:
             if not self._failed:
@@ -83,7 +95,7 @@ class History:
             self._failed = True
         else:
             self._failed = False
-            self._noted = None if folding else (salts, self._boot)
+            self._noted = None if folding else (salts, self._boot, stamp.mtime_ns)
 
 
 def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | None:
@@ -122,7 +134,8 @@ def read_stamp(catalog: Path) -> Stamp | None:
 def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     if stamp.salts != found.salts.hex():
         return False  # the stamp is of another log, and says nothing of this one
-    if stamp.schema not in (0, _schema(catalog)):
+    schemas = (stamp.schema, stamp.schema_after) if stamp.folding else (stamp.schema,)
+    if stamp.schema and _shape(catalog)[0] not in schemas:
         return True  # copies that SQLite makes of a database have another one
     if stamp.folding or not _differs(catalog, stamp):
         return False
@@ -153,10 +166,6 @@ def _shape(catalog: Path) -> tuple[int, int, int]:
         names = ("schema_version", "page_count", "freelist_count")
         schema, pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
     return int(schema), int(pages), int(free)
-
-
-def _schema(catalog: Path) -> int:
-    return _shape(catalog)[0]
 
 
 def _salts(log_path: Path) -> str | None:

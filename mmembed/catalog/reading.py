@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.catalog import additions
-from mmembed.catalog.checking import Checking, is_damage
-from mmembed.catalog.condition import Condition, Trouble
+from mmembed.catalog.connections import Connections
 from mmembed.catalog.entries import Mark
-from mmembed.catalog.opening import connect, reading_connection, remedy
-from mmembed.catalog.place import LOG, Place, keep_for_ever
-from mmembed.catalog.readers import Readers
-from mmembed.catalog.reserve import Reserve
-from mmembed.catalog.rows import COLUMNS, chunks, condition, legible, marks, stack, to_item, where
-from mmembed.catalog.schema import FILE_NAME
+from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
-from mmembed.errors import NotFound, StoreError
+from mmembed.errors import NotFound
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
-
-NOTES = {
-    "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",
-    "damaged": "The catalog is damaged: something may be missing here, or wrong.",
-}
 
 
 @dataclass(frozen=True)
@@ -53,66 +40,8 @@ class Known:
     """None where it was not noted."""
 
 
-class CatalogReader:
-    """Every question the program asks the catalog; safe to use from several threads.
-
-    Who reads waits for nobody who writes, here or in another process.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        path = folder / FILE_NAME
-        opened = connect(folder)
-        self._presence = opened.presence
-        self._connection = opened.connection
-        self._place = Place(path)
-        self._readers = Readers(partial(reading_connection, path, opened.options, self._place))
-        self._reserve = Reserve(folder)
-        self.condition = Condition(folder, self._place, self._reserve)
-        self._checking = Checking(
-            self.condition, partial(reading_connection, path, opened.options, self._place), folder
-        )
-        try:
-            self._checking.begin(path)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._checking.stop()
-        self._readers.close()
-        if self._may_close():
-            self._connection.close()
-        if self._presence is not None:
-            self._presence.leave()
-            self._presence = None
-
-    def _may_close(self) -> bool:
-        """SQLite deletes the log by its name, which may be another catalog's by now. A log that
-        is only gone is still open here, and what is in it is saved."""
-        log = Path(f"{self.folder / FILE_NAME}{LOG}")
-        moved = self._place.trouble(besides=None if log.exists() else log)
-        if moved is not None:
-            keep_for_ever(self._connection)
-        return moved is None
-
-    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        try:
-            return self._readers.rows(sql, values)
-        except (OverflowError, UnicodeEncodeError):
-            return []  # a number or text that no row can hold
-        except sqlite3.Error as error:
-            if "decode to UTF-8" in str(error):  # in one row; the others are none the worse
-                return self._readers.rows(sql, values, text=legible)
-            reason = f"{self.folder}: the catalog cannot be read: {error}"
-            if is_damage(error):
-                self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
-            raise StoreError(reason) from error
-
-    def _number(self, sql: str, values: Sequence[object] = ()) -> int:
-        rows = self._rows(sql, values)
-        return int(rows[0][0] or 0) if rows else 0
+class CatalogReader(Connections):
+    """Every question the program asks the catalog."""
 
     @property
     def identity(self) -> str:
@@ -333,27 +262,6 @@ class CatalogReader:
         """Every tag with the number of items that carry it, by tag."""
         rows = self._rows("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag")
         return {str(tag): int(n) for tag, n in rows}
-
-    def check(self) -> list[str]:
-        """Whether all is there and sound: an empty list, or what was found. Raises StoreError."""
-        return self._checking.faults()
-
-    def troubles(self) -> list[Trouble]:
-        """Look whether the catalog can be read and written: all that is wrong."""
-        try:
-            self._readers.rows("SELECT count(*) FROM meta")
-            self.condition.note("unreadable", None)
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            self.condition.note("unreadable", f"{self.folder}: cannot be read: {error}")
-        found = self.condition.troubles(writable=self._presence is not None)
-        if self._presence is None:
-            found.append(Trouble("read_only", f"{self.folder}: may not be written"))
-        return found
-
-    def notes(self) -> tuple[str, ...]:
-        """What who searches should know of the catalog, without a new look."""
-        known = [code for code in ("moved", "damaged") if self.condition.known(code)]
-        return tuple(NOTES[code] for code in known)
 
 
 def _known(row: tuple[Any, ...]) -> Known:

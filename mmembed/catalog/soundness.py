@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from mmembed.catalog.rows import legible
+
 MOST_FOUND = 5
 ROWS = 500
 PAUSE_S = 0.002
@@ -51,6 +53,7 @@ def faults(connection: sqlite3.Connection, *, pause: bool = False) -> list[str]:
 
     pause: let others run in between. Raises sqlite3.OperationalError where it was interrupted.
     """
+    connection.text_factory = legible
     try:
         found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MOST_FOUND})")]
         if found != ["ok"]:

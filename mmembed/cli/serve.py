@@ -15,6 +15,7 @@ from mmembed.cli import ending, service
 from mmembed.commands import PICTURES, command
 from mmembed.config import Settings, describe
 from mmembed.errors import InputError
+from mmembed.memory import keep_little
 
 if TYPE_CHECKING:
     import uvicorn
@@ -66,6 +67,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         from mmembed.server import logs
 
         logs.configure(settings.log)
+        keep_little()
         collection = Collection(settings)
         try:
             _serve(collection, listener)

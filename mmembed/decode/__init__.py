@@ -15,17 +15,21 @@ import re
 import stat
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
-from PIL import Image, ImageMode, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageMode, UnidentifiedImageError
 
 from mmembed.config import Settings
 from mmembed.decode import tiff
+from mmembed.decode.bands import shrink_of, shrunk
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
+from mmembed.decode.cost import Plan, plane, planned, planned_tiff
 from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
 from mmembed.decode.stripping import stripped
-from mmembed.errors import ImageError, ImageTooLarge
+from mmembed.decode.tiff_layout import Layout, layout_of
+from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
+from mmembed.memory import Hold, MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
@@ -54,6 +58,8 @@ class Limits:
     """Largest file, in bytes."""
     max_pixels: int = int(Settings.max_megapixels * 1e6)
     """Largest picture, width x height, as its header says."""
+    memory: MemoryBudget | None = field(default=None, compare=False)
+    """What decoding takes its memory from; None: as much as there is."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -70,11 +76,12 @@ def decode(
 
     `name` is what errors call it; a path names itself. Transparent pictures are laid on
     white, 16-bit ones scaled to 8, animated ones give their first frame. Any thread may call.
-    Where `side` is given, a JPEG may come shrunk by 2, 4 or 8, its shorter side not below that
-    many pixels: several times faster, because it is never computed in full.
+    Where `side` is given, a JPEG may come shrunk by 2, 4 or 8, and every large picture by a whole
+    number, its shorter side not below that many pixels: faster, and never whole in memory twice.
 
-    Raises ImageTooLarge over a limit, UnsupportedFormat for other kinds of file, and
-    ImageError for whatever is missing, broken or hostile.
+    Raises ImageTooLarge over a limit, UnsupportedFormat for other kinds of file, ImageError
+    for whatever is missing, broken or hostile, and where the limits hold a budget of memory,
+    Overloaded and Abandoned.
     """
     if isinstance(source, bytes):
         data, name = source, name or "image"
@@ -85,7 +92,7 @@ def decode(
     _allow_pixels(limits.max_pixels)
     try:
         return _decode(data, name, limits, side)
-    except ImageError:
+    except (ImageError, Overloaded, Abandoned):
         raise
     except UnidentifiedImageError:
         raise unread_variant(data, name) or unidentified(data, name) from None
@@ -123,7 +130,7 @@ def read_file(
 
 def image_facts(data: bytes) -> ImageFacts:
     """What the header of a file says that `decode` has opened before; nothing is decoded."""
-    layout = tiff.layout_of(data)
+    layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _tiff_facts(layout)
     for some in chain([data], stripped(data)):
@@ -136,7 +143,7 @@ def image_facts(data: bytes) -> ImageFacts:
     return _tiff_facts(layout)
 
 
-def _tiff_facts(layout: tiff.Layout) -> ImageFacts:
+def _tiff_facts(layout: Layout) -> ImageFacts:
     return ImageFacts(*layout.upright_size, "tiff", layout.bits * layout.samples)
 
 
@@ -159,12 +166,12 @@ def printable(path: str | os.PathLike[str]) -> str:
 
 
 def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
-    layout = tiff.layout_of(data)
+    layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _decode_tiff(data, name, limits, layout)
     try:
         return _decode_by_pillow(data, name, limits, side)
-    except (ImageError, Image.DecompressionBombError, MemoryError):
+    except (ImageError, Overloaded, Abandoned, Image.DecompressionBombError, MemoryError):
         raise
     except Exception as error:
         if layout is not None and isinstance(error, UnidentifiedImageError):
@@ -175,30 +182,58 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         raise
 
 
-def _decode_tiff(data: bytes, name: str, limits: Limits, layout: tiff.Layout) -> Picture:
+def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
+    if layout.segment_bytes > tiff.LARGEST_SEGMENT:
+        size = _millions(layout.segment_bytes)
+        raise ImageTooLarge(name, f"{size} MB in one strip; store it in strips of a few rows")
+    held = _reserve(planned_tiff(layout), name, limits)
     image = tiff.load(data, layout)
     width, height = upright_size(image, image.size)
     upright = upright_srgb(image)
-    return Picture(upright, name, "TIFF", layout.frames, width, height, (0, 0, width, height))
+    if held is not None:
+        held.shrink(plane(*upright.size, upright.mode))
+    whole = (0, 0, width, height)
+    return Picture(upright, name, "TIFF", layout.frames, width, height, whole, held)
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
-        size, shrunk = image.size, None
-        if side is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-            shrunk = image.draft(None, (side, side))
-        image.load()
+        plan = planned(image, data, side)
+        held = _reserve(plan, name, limits)
+        try:
+            image.load()
+        except BaseException:
+            if held is not None:
+                held.end()  # the error would keep it, and the next try wait for it
+            raise
         _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
-        box: Box = (0, 0, *image.size)
-        if shrunk is None:
-            size = image.size
-        else:
-            _, box = shrunk
+        size = image.size if plan.box is None else plan.size
+        box, shrink = plan.box or (0, 0, *image.size), shrink_of(image.size, side)
         width, height = upright_size(image, size)
-        box, upright = upright_box(image, box), upright_srgb(image)
-        return Picture(upright, name, image.format or "", _frames(image), width, height, box)
+        box = upright_box(image, *shrunk(box, image.size, shrink))
+        upright = upright_srgb(image, shrink)
+        kind, frames = image.format or "", _frames(image)
+    if held is not None:
+        held.shrink(plane(*upright.size, upright.mode))
+    return Picture(upright, name, kind, frames, width, height, box, held)
+
+
+def _reserve(plan: Plan, name: str, limits: Limits) -> Hold | None:
+    """Wait for the memory that decoding takes. Raises ImageTooLarge for more than there is,
+    Overloaded, Abandoned."""
+    memory = limits.memory
+    if memory is None:
+        return None
+    if plan.bytes > memory.limit:
+        width, height = plan.size
+        raise ImageTooLarge(
+            name,
+            f"{width} x {height} pixels as {plan.kind} take {_millions(plan.bytes)} MB to decode, "
+            f"limit {memory.limit / 1e6:g}; raise {memory.setting}, or send it smaller",
+        )
+    return memory.reserve(plan.bytes)
 
 
 def _bit_depth(mode: str) -> int:
@@ -219,7 +254,7 @@ def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image | tiff.Layout, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -11,7 +12,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import HeifImageFile
 
 from mmembed.decode import tiff
-from mmembed.decode.scaling import scale_to_byte
+from mmembed.decode.bands import converted, fits
+from mmembed.decode.scaling import black_and_white, extent_of, scaled
 from mmembed.types import Box
 
 _TURNS = {  # EXIF orientation → what makes it upright
@@ -40,17 +42,23 @@ _EXIF_ORIENTATION = 0x0112
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([^\"<]*)")
 
 
-def upright_srgb(image: Image.Image) -> Image.Image:
+def upright_srgb(image: Image.Image, shrink: int = 1) -> Image.Image:
     """A loaded image of any mode → mode RGB, upright by EXIF, sRGB by its ICC profile,
-    composited on white or grey, 8 bits a channel; its metadata is dropped."""
-    upright = _upright(_to_srgb(image), _orientation(image))
+    composited on white or grey, 8 bits a channel; its metadata is dropped. Where it is large, it
+    is shrunk by a whole number."""
+    if fits(image) and tiff.ALPHA not in image.info:
+        # Of all bands alike, whatever lies in one.
+        convert = partial(_to_srgb, ground=_ground_of(image))
+        upright = _upright(converted(image, convert, shrink), _orientation(image))
+    else:
+        upright = _upright(_to_srgb(image), _orientation(image))
     upright.info.clear()
     return upright
 
 
-def upright_box(image: Image.Image, box: Box) -> Box:
-    """Where a box of an image is once that is upright."""
-    orientation, (wide, high) = _orientation(image), image.size
+def upright_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Box:
+    """Where a box of an image, which has been shrunk to `size`, is once that is upright."""
+    orientation, (wide, high) = _orientation(image), size
     left, top, right, bottom = box
     if orientation in _ON_THEIR_SIDES:
         left, top, right, bottom, wide, high = top, left, bottom, right, high, wide
@@ -98,16 +106,27 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
-    """Any mode → RGB in sRGB; what is transparent is laid on a ground."""
-    colour, alpha = _split_alpha(image)
-    rgb = _apply_profile(colour, image.info.get("icc_profile")).convert("RGB")
+def _to_srgb(image: Image.Image, ground: int | None = None) -> Image.Image:
+    """Any mode → RGB in sRGB; what is transparent is laid on a ground of a brightness."""
+    rgb, alpha = _colour_and_alpha(image)
     if alpha is None:
         return rgb
-    ground = (_ground(rgb, alpha),) * 3
-    paper = Image.new("RGB", rgb.size, ground)
+    paper = Image.new("RGB", rgb.size, (_ground(rgb, alpha) if ground is None else ground,) * 3)
     paper.paste(rgb, mask=alpha)
     return paper
+
+
+def _colour_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """RGB in sRGB, and alpha (mode L) if there is any."""
+    colour, alpha = _split_alpha(image)
+    return _apply_profile(colour, image.info.get("icc_profile")).convert("RGB"), alpha
+
+
+def _ground_of(image: Image.Image) -> int:
+    """The ground of a large picture, from a sample of its pixels."""
+    sample = min(SAMPLED_SIDE, image.width), min(SAMPLED_SIDE, image.height)
+    rgb, alpha = _colour_and_alpha(image.resize(sample, Image.Resampling.NEAREST))
+    return WHITE if alpha is None else _ground(rgb, alpha)
 
 
 def _ground(rgb: Image.Image, alpha: Image.Image) -> int:
@@ -156,8 +175,9 @@ def _from_wide(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     key = image.info.get("transparency")
     if isinstance(key, int):
         alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
-    white = 65535 if image.mode.startswith("I;16") else None
-    return Image.fromarray(scale_to_byte(values.astype(np.float32), white)), alpha
+    wide = image.mode.startswith("I;16")
+    black, white = (0, 65_535) if wide else black_and_white(extent_of(values))
+    return Image.fromarray(scaled(values, black, white)), alpha
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:

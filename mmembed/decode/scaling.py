@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +14,48 @@ BRIGHTEST_LIGHT = 16
 """Floats up to here are taken for light, of which 1 is white and more is dazzling."""
 
 
-def scale_to_byte(
-    values: NDArray[np.float32], white: int | None, whites: Sequence[int] = USUAL_WHITES
-) -> NDArray[np.uint8]:
-    """Black at 0 and white at `white`, or else at the first of `whites` that holds all values, or
-    else at the smallest and largest value."""
-    values = np.nan_to_num(values, posinf=0, neginf=0)
-    low, high = 0.0, float(values.max())
-    if white is None and values.min() >= 0:
-        white = 1 if high <= BRIGHTEST_LIGHT and _is_fraction(values) else None
-        white = white or next((one for one in whites if high <= one), None)
-    if white is not None:
-        high = float(white)
-    else:
-        low = float(values.min())
-    scaled = (values - low) * (255 / max(high - low, 1e-12))
-    found: NDArray[np.uint8] = np.rint(np.minimum(scaled, 255)).astype(np.uint8)
+@dataclass(frozen=True)
+class Extent:
+    """What samples there are."""
+
+    low: float
+    high: float
+    has_fractions: bool
+    """Whether there are numbers that no count is."""
+
+    def __or__(self, other: Extent) -> Extent:
+        return Extent(
+            min(self.low, other.low),
+            max(self.high, other.high),
+            self.has_fractions or other.has_fractions,
+        )
+
+
+def extent_of(values: NDArray[Any]) -> Extent:
+    """Of any numbers; those that are not finite count as 0."""
+    floats = _finite(values)
+    return Extent(float(floats.min()), float(floats.max()), bool((floats % 1 != 0).any()))
+
+
+def black_and_white(extent: Extent, whites: Sequence[int] = USUAL_WHITES) -> tuple[float, float]:
+    """The samples that become 0 and 255: 0 and the first of `whites` that holds all, or else the
+    smallest and the largest."""
+    if extent.low >= 0:
+        if extent.high <= BRIGHTEST_LIGHT and (extent.has_fractions or extent.high <= 1):
+            return 0.0, 1.0
+        fitting = [white for white in whites if extent.high <= white]
+        if fitting:
+            return 0.0, float(fitting[0])
+    return extent.low, extent.high
+
+
+def scaled(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
+    """Numbers as bytes: 0 up to black, 255 from white on."""
+    steps = (_finite(values) - black) * (255 / max(white - black, 1e-12))
+    found: NDArray[np.uint8] = np.rint(np.clip(steps, 0, 255)).astype(np.uint8)
     return found
 
 
-def _is_fraction(values: NDArray[np.float32]) -> bool:
-    """Whether there are numbers that no count is."""
-    return bool((values % 1 != 0).any()) or bool(values.max() <= 1)
+def _finite(values: NDArray[Any]) -> NDArray[np.float32]:
+    floats: NDArray[np.float32] = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
+    return floats

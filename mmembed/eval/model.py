@@ -168,13 +168,13 @@ class MeasuredModel:
             key = content_key(data)
             if self._cache("images").get(key) is not None:
                 return _Prepared(name, key, None)
-        except Exception as error:
+        except BaseException as error:
             return failure_of(name, error)
         side = self.encoder.decode_side  # loads the model, for which no picture is to blame
         try:
             picture = decode(data, name=name, limits=limits, side=side)
             return _Prepared(name, key, self.encoder.preprocess(picture.image, picture.box))
-        except Exception as error:
+        except BaseException as error:
             return failure_of(name, error)
 
     def _embed(self, group: Sequence[_Prepared | Failure]) -> list[Row | Failure]:

@@ -67,9 +67,16 @@ def embed_each(
         if ends_all(error):
             raise
         if len(inputs) == 1:
-            return [error if isinstance(error, Exception) else ModelError(f"the model: {error}")]
+            return [error if isinstance(error, Exception) else _panic(error)]
         return [result for one in inputs for result in embed_each([one], embed)]
     return [row if _sound(row) else ModelError("the model gave no finite vector") for row in rows]
+
+
+def _panic(error: BaseException) -> Exception:
+    """A library's panic as an Exception, which has it as its cause."""
+    panic = RuntimeError(type(error).__name__)
+    panic.__cause__ = error
+    return panic
 
 
 def each_where_needed(

@@ -7,6 +7,7 @@ back when its answer begins: neither does whoever reads slowly.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +22,12 @@ from mmembed.server.leaving import DISCONNECT, has_body
 
 ALWAYS = frozenset({"/health", "/v1/health", "/ping", "/ready"})
 """Answered however much there is to do."""
-BODIES_AT_ONCE = 8
-"""Bodies of the largest size that may be in memory together."""
+BODIES_AT_ONCE = 1.25
+"""Bodies of the largest size that may be in memory together; each is there up to three times
+while it is read: as it came, as text, and as the file that the text stands for."""
+ROOM_WAIT_S = 5.0
+"""How long a body waits for room before its request is refused; meanwhile nothing is read of it."""
+ROOM_POLL_S = 0.02
 DRAINED_BYTES = 1_000_000
 """A body up to this size is read though its request is refused, so that the connection stays of
 use: callers that connect anew for every try cost more than what they send."""
@@ -76,15 +81,19 @@ class Admission:
             return
         await self.app(scope, exchange.receive, exchange.send)
 
-    def take(self, more: int, size: int) -> None:
-        """Count bytes of a body that has `size` by now. Raises LimitError, Overloaded."""
-        self._bytes += more
+    async def take(self, more: int, size: int) -> None:
+        """Wait for room for more bytes of a body that has `size` with them, and count them. Raises
+        LimitError, Overloaded."""
         if size > self.max_bytes:
             raise self._too_large(f"more than {self.max_bytes}")
-        if self._bytes > BODIES_AT_ONCE * self.max_bytes:
-            raise Overloaded(
-                "the requests in progress fill the memory set aside for them", self.wait_s()
-            )
+        until = time.monotonic() + ROOM_WAIT_S
+        while self._bytes + more > BODIES_AT_ONCE * self.max_bytes:
+            if time.monotonic() > until:
+                raise Overloaded(
+                    "the requests in progress fill the memory set aside for them", self.wait_s()
+                )
+            await asyncio.sleep(ROOM_POLL_S)
+        self._bytes += more
 
     def _check(self, exchange: Exchange, client: object) -> None:
         """Before anything is read: a refusal should cost less than an answer."""
@@ -131,8 +140,8 @@ class Exchange:
                 return False
             part = message.get("body", b"")
             more = self._unread = message.get("more_body", False)
+            await self._admission.take(len(part), self.size + len(part))
             self.size += len(part)
-            self._admission.take(len(part), self.size)
             parts.append(part)
         self._body = b"".join(parts)
         return True

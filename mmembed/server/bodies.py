@@ -24,6 +24,7 @@ from mmembed.config import PREFIX, Settings
 from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
 from mmembed.reading import TextLimits
 from mmembed.server.failures import printable
+from mmembed.server.json_limits import OTHER_FIELDS, check_size
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
 
@@ -34,8 +35,6 @@ _DATA_URI = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """RFC 2397; its media type and parameters may be left out."""
-OTHER_FIELDS = 100
-"""Form fields besides images and labels: templates, mode …"""
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,13 @@ AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
 """The raw body, or a form."""
 
 
-def parse(raw: bytes, shape: type[AnyShape]) -> AnyShape:
-    """A JSON body as a shape. Raises RequestValidationError, and QueryError for UTF-16 and -32."""
+def parse(raw: bytes, shape: type[AnyShape], settings: Settings) -> AnyShape:
+    """A JSON body as a shape. Raises LimitError for more than requests within the limits need,
+    RequestValidationError, and QueryError for UTF-16 and -32."""
     encoding = json.detect_encoding(raw[:4])
     if encoding not in ("utf-8", "utf-8-sig"):
         raise QueryError(f"the body is JSON in {encoding.upper()}; send it in UTF-8")
+    check_size(raw, settings)
     try:
         return shape.model_validate_json(raw.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
@@ -161,10 +162,14 @@ def image_bytes(text: str, name: str, collection: Collection) -> bytes:
     if match and not match["base64"]:
         raise ImageError(name, "a data URI without base64; send data:image/…;base64,…")
     try:
-        payload = "".join((text[match.end() :] if match else text).strip().splitlines())
+        payload = (text[match.end() :] if match else text).strip()  # copied no oftener than needed
+        if "\n" in payload or "\r" in payload:
+            payload = "".join(payload.splitlines())
         if match and "%" in payload:  # a URI may escape the + and = of base64
             payload = unquote(payload)
-        return base64.b64decode(payload + "=" * (-len(payload) % 4), validate=True)
+        if len(payload) % 4:
+            payload += "=" * (-len(payload) % 4)
+        return base64.b64decode(payload, validate=True)
     except (binascii.Error, ValueError):
         raise ImageError(name, "neither a data URI nor base64") from None
 

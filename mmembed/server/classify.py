@@ -55,7 +55,7 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
         inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
         _check(collection, asked, len(inputs))
     else:
-        asked = parse(body, ClassifyRequest)
+        asked = parse(body, ClassifyRequest, collection.settings)
         _check(collection, asked, len(asked.images))
         inputs = [_input(collection, *one) for one in enumerate(asked.images)]
     classifier = collection.classifier_for(asked.model)
@@ -92,7 +92,7 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return ImageInput(name, item=image.item)
     try:
         return ImageInput(name, data=image_bytes(image.image, name, collection))
-    except Exception as error:
+    except BaseException as error:
         return failure_of(name, error)
 
 

@@ -29,9 +29,9 @@ class Clients:
         """What an address is counted as; None where it has no limit."""
         return self._of(address) if address and self.most else None
 
-    def full(self, group: Hashable) -> bool:
-        """Whether a caller has all they may have."""
-        return group is not None and self._held[group] >= self.most
+    def full(self, group: Hashable, times: int = 1) -> bool:
+        """Whether a caller has all they may have, so many times."""
+        return group is not None and self._held[group] >= self.most * times
 
     def take(self, group: Hashable) -> None:
         """One more."""

@@ -17,7 +17,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mmembed.server.clients import Clients
-from mmembed.server.refusals import TOO_SLOW, WASTEFUL, Refusals
+from mmembed.server.refusals import TOO_MANY, TOO_SLOW, WASTEFUL, Refusals
 
 SLOWEST_BODY = 10_000
 """Bytes a second that must come of a body."""
@@ -53,6 +53,7 @@ class Connection(H11Protocol):
         self.group: Hashable = None
         """Whose it is; None where that does not count."""
         self.terms = terms
+        self._is_one_too_many = False
         self._began = False  # whether a byte of the next request came
         self._came = 0  # bytes of it
         self._marked = 0, self.since
@@ -65,6 +66,7 @@ class Connection(H11Protocol):
         """As asyncio calls it."""
         super().connection_made(transport)
         self.group = self.terms.clients.group(self.client[0] if self.client else None)
+        self._is_one_too_many = self.terms.clients.full(self.group)
         self.terms.clients.take(self.group)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -76,6 +78,9 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """As asyncio calls it."""
+        if self._is_one_too_many:
+            self._end(TOO_MANY)
+            return
         if self._to_skip:
             data = self._skipped(data)
         if not data:

@@ -42,6 +42,8 @@ MOST_FILES = 65_536
 """Descriptors that are asked for; the system may allow a billion, which some libraries count."""
 SHARE = 4
 """One connection of so many is closed at a time where all are taken."""
+ASSAULT = 2
+"""Times the limit of one address after which its connections are closed without a word."""
 SPARED_S = 0.5
 """A newer connection is not closed for another."""
 
@@ -133,11 +135,9 @@ class Door:
 
     def _enter(self, caller: socket.socket, address: str) -> None:
         connection = self._connection()
-        if connection.terms.clients.full(connection.terms.clients.group(address)):
-            log.warning(
-                "%s has %d connections, as many as one address may have; more are closed at once "
-                "(MMEMBED_MAX_PER_CLIENT)", address, connection.terms.clients.most,
-            )  # fmt: skip
+        clients = connection.terms.clients
+        if clients.full(clients.group(address), ASSAULT):
+            log.warning("%s opens far more connections than MMEMBED_MAX_PER_CLIENT", address)
             caller.close()
             return
         task = asyncio.create_task(self._connect(caller, connection))

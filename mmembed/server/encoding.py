@@ -3,9 +3,10 @@ again on their way out would cost more than searching. A test holds them against
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.responses import Response
@@ -18,6 +19,8 @@ BROWSER_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
 VERSION_CHARS = 12
 
 Json = dict[str, Any]
+Thing = TypeVar("Thing")
+log = logging.getLogger(__name__)
 
 
 class JsonAnswer(Response):
@@ -88,6 +91,17 @@ def hit_json(hit: Hit) -> Json:
         "score": round(hit.score, 6),
         "relevance": round(hit.relevance, 4),
     }
+
+
+def each_json(write: Callable[[Thing], Json], things: Iterable[Thing]) -> list[Json]:
+    """Things as clients see them; one that cannot be written is left out, and logged."""
+    written = []
+    for thing in things:
+        try:
+            written.append(write(thing))
+        except Exception:
+            log.exception("%s left out %r", write.__name__, thing)
+    return written
 
 
 def classified_json(result: Classified) -> Json:

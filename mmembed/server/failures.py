@@ -51,6 +51,10 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
 }
 """Status of every error class; a test fails when one is missing."""
 
+MESSAGE_CHARS = 2000
+PARAM_CHARS = 200
+"""What an error says at most of what was sent."""
+
 SAID: Mapping[str, str] = {
     "extra_forbidden": "unknown field",
     "missing": "is missing",
@@ -65,6 +69,10 @@ _PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
 
 def body(message: str, *, kind: str, param: str | None = None, code: int = 500) -> dict[str, Any]:
     """The one error shape."""
+    message, param = (
+        printable(shortened(message)),
+        param and printable(shortened(param, PARAM_CHARS)),
+    )
     error = {"message": message, "type": kind, "param": param, "code": code}
     return {"error": error, "detail": message}
 
@@ -78,7 +86,7 @@ def answer(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """An error as a response."""
-    content = body(printable(message), kind=kind, param=param and printable(param), code=status)
+    content = body(message, kind=kind, param=param, code=status)
     return JSONResponse(content, status, headers=dict(headers or {}))
 
 
@@ -104,8 +112,8 @@ def failed(failure: Failure) -> errors.MmembedError:
 def item_error(failure: Failure) -> dict[str, Any]:
     """What was found wrong with one of many inputs, with the status it would have had alone."""
     code = STATUS[_kind_of(failure)]
-    message, param = printable(failure.message), printable(failure.name)
-    error: dict[str, Any] = body(message, kind=failure.error, param=param, code=code)["error"]
+    said = body(failure.message, kind=failure.error, param=failure.name, code=code)
+    error: dict[str, Any] = said["error"]
     return error
 
 
@@ -117,6 +125,14 @@ def _kind_of(failure: Failure) -> type[errors.MmembedError]:
 def printable(text: str) -> str:
     """Text without the halves of surrogate pairs, which have no place in UTF-8."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, limit: int = MESSAGE_CHARS) -> str:
+    """What callers sent comes back in errors; not all of it, where it is long."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]} … {text[-half:]}"
 
 
 def install(app: FastAPI) -> None:
@@ -188,7 +204,9 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     param = place(first["loc"][1:])
-    if first["type"] == "json_invalid":
+    if "recursion limit" in first["msg"]:
+        message = "the body is nested too deeply"
+    elif first["type"] == "json_invalid":
         message = "the body is not JSON; send JSON, or a form where the route takes one"
     else:
         message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"

@@ -22,7 +22,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, item_json, whole_item_json
+from mmembed.server.encoding import JsonAnswer, each_json, item_json, whole_item_json
 from mmembed.server.openapi import FILE, form_of, many, takes
 from mmembed.server.schemas import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Filter, Item
@@ -58,7 +58,7 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
     more = len(page) > limit
     return JsonAnswer(
         {
-            "items": [item_json(item) for item in page[:limit]],
+            "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
             "total": collection.catalog.count(asked.kind, chosen),
         }
@@ -77,7 +77,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     if isinstance(body, Form):
         asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        asked = parse(body, ItemRequest)
+        asked = parse(body, ItemRequest, collection.settings)
         name = asked.name or "image"
         with blaming(name):
             data = None if asked.image is None else image_bytes(asked.image, name, collection)
@@ -113,7 +113,7 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    asked = parse(body, ItemPatch)
+    asked = parse(body, ItemPatch, collection.settings)
     _check_texts(collection, asked.captions or [], asked.tags or [])
     changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
     return JsonAnswer(whole_item_json(changed))

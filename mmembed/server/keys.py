@@ -64,8 +64,9 @@ class Keys:
 @router.post(SESSION, status_code=204, openapi_extra=takes(SessionRequest))
 def open_session(request: Request, body: JsonBody) -> Response:
     """Change a key for a cookie, as the page does: browsers send it along with pictures."""
-    keys = collection_of(request).settings.api_keys
-    asked = parse(body, SessionRequest)
+    settings = collection_of(request).settings
+    keys = settings.api_keys
+    asked = parse(body, SessionRequest, settings)
     if keys and not is_among(asked.key, keys):
         return _refusal(WRONG)
     response = Response(status_code=204)

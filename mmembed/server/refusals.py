@@ -121,3 +121,8 @@ NO_ROOM = last_word(
     "503 Service Unavailable",
     "too many connections are open; try again later, or raise MMEMBED_MAX_CONNECTIONS",
 )
+TOO_MANY = last_word(
+    "429 Too Many Requests",
+    "your address has as many connections as one may have; use them again, or raise "
+    "MMEMBED_MAX_PER_CLIENT",
+)

@@ -21,7 +21,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, hit_json
+from mmembed.server.encoding import JsonAnswer, each_json, hit_json
 from mmembed.server.openapi import takes
 from mmembed.server.schemas import FilterShape, SearchRequest, TermShape, WordsQuery
 from mmembed.types import Filter, Term
@@ -48,7 +48,8 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
 @router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
 def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
-    return _answer(collection_of(request), parse(body, SearchRequest))
+    collection = collection_of(request)
+    return _answer(collection, parse(body, SearchRequest, collection.settings))
 
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
@@ -60,7 +61,7 @@ def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, chosen=chosen)
     return JsonAnswer(
         {
-            "hits": [hit_json(hit) for hit in page.hits],
+            "hits": each_json(hit_json, page.hits),
             "next_cursor": page.next_cursor,
             "model": collection.model_name,
             "notes": page.notes,

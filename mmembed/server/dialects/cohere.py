@@ -35,7 +35,7 @@ READERS = {"texts": text_input, "images": image_input, "inputs": read_item}
 def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, or inputs of both, in one or more formats."""
     collection = collection_of(request)
-    asked = parse(body, CohereRequest)
+    asked = parse(body, CohereRequest, collection.settings)
     embedder = collection.embedder_for(asked.model)
     wishes = Wishes.of(
         request,

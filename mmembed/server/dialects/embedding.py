@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,9 +21,12 @@ from mmembed.server.dialects.vectors import Vector, cut, weighted_mean
 from mmembed.server.failures import failed
 from mmembed.types import Encoder, Failure
 
+log = logging.getLogger(__name__)
+
 HEADER = "X-Mmembed-Errors"
 """`item` for an error in the place of each bad item, where the body has no field for it."""
 
+NO_FACTS = ImageFacts(0, 0, "unknown", 0)
 AS_WORDS = (
     "A data URI or an address alone counts as an image; send modality: text, or an object with "
     "text, to embed the words of an address"
@@ -123,8 +127,17 @@ def embed(
 
 
 def facts_of(collection: Collection, embedded: Embedded) -> list[ImageFacts]:
-    """Of all images that were embedded, in their order."""
-    return [collection.image_facts(data) for data in embedded.images]
+    """Of all images that were embedded, in their order; of one whose header cannot be read,
+    nothing but zeros."""
+    return [_facts(collection, data) for data in embedded.images]
+
+
+def _facts(collection: Collection, data: bytes) -> ImageFacts:
+    try:
+        return collection.image_facts(data)
+    except Exception:  # it was embedded all the same
+        log.exception("the header of an image that was embedded cannot be read")
+        return NO_FACTS
 
 
 def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
@@ -170,7 +183,7 @@ def _prepared(
     for part in one.parts:
         try:
             parts.append(_ready(part, truncate, encoder, collection))
-        except Exception as error:
+        except BaseException as error:
             return failure_of(part.name, error)
     return replace(one, parts=tuple(parts))
 
@@ -247,7 +260,7 @@ def _combined(
             return cut(good[0], dimensions)
         mean = weighted_mean(good, [part.weight for part in one.parts], one.name)
         return cut(mean, dimensions)
-    except Exception as error:
+    except BaseException as error:
         return failure_of(one.name, error)
 
 
@@ -280,6 +293,6 @@ def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
                 "reads at once: its embedding averages its "
                 f"{encoder.count_windows(part.text)} parts."
             )
-    except Exception as error:
+    except BaseException as error:
         return _Measured(failure_of(part.name, error))
     return _Measured(row, tokens, note)

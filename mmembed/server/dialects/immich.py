@@ -14,6 +14,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmembed.collection import Collection, Embedder
+from mmembed.config import Settings
 from mmembed.errors import NotFound, QueryError
 from mmembed.server.bodies import AnyBody, Form, collection_of, parse
 from mmembed.server.dialects.answers import ImmichAnswer
@@ -71,7 +72,7 @@ def predict(request: Request, body: AnyBody) -> JsonAnswer:
     collection = collection_of(request)
     if not isinstance(body, Form):
         raise QueryError("expected a multipart form with entries, and image or text")
-    clip = _clip(body)
+    clip = _clip(body, collection.settings)
     read = _text(body) if clip.visual is None else _image(body)
     asked = clip.visual or clip.textual
     assert asked is not None
@@ -87,8 +88,8 @@ def predict(request: Request, body: AnyBody) -> JsonAnswer:
     return JsonAnswer({"clip": written, **(sizes[0] if sizes else {})})
 
 
-def _clip(form: Form) -> ImmichClip:
-    entries = parse((form.text("entries") or "").encode(), ImmichEntries)
+def _clip(form: Form, settings: Settings) -> ImmichClip:
+    entries = parse((form.text("entries") or "").encode(), ImmichEntries, settings)
     others = sorted(set(entries.model_extra or {}))
     if others:
         raise QueryError(

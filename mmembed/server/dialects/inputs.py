@@ -103,7 +103,7 @@ def _tried(value: Any, name: str, read: Callable[[Any, str], Input]) -> Read:
         return read(value, name)
     except MmembedError as error:
         return Failure(error.param or name, type(error).__name__, str(error))
-    except Exception as error:
+    except BaseException as error:
         return failure_of(name, error)
 
 

@@ -47,7 +47,7 @@ READERS = {None: bare_input, "image": image_input, "text": text_input}
 def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, and both."""
     collection = collection_of(request)
-    asked = parse(body, EmbeddingsRequest)
+    asked = parse(body, EmbeddingsRequest, collection.settings)
     embedder = collection.embedder_for(asked.model)
     wishes = Wishes.of(
         request,

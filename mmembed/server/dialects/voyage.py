@@ -22,7 +22,7 @@ router = APIRouter(tags=["embeddings"])
 def embed_multimodal(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of inputs that hold texts, images, or both."""
     collection = collection_of(request)
-    asked = parse(body, VoyageRequest)
+    asked = parse(body, VoyageRequest, collection.settings)
     embedder = collection.embedder_for(asked.model)
     wishes = Wishes.of(
         request,

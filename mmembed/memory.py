@@ -1,0 +1,174 @@
+"""A budget of memory that many threads share: whoever finds it spent waits for their turn."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+
+from mmembed.cancellation import Caller, current_caller
+from mmembed.errors import Overloaded
+
+PATIENCE_S = 30.0
+"""How long a request waits for memory before it is refused."""
+LARGE_BYTES = 32_000_000
+"""From here on, what was let go of goes back to the system at once: glibc would keep it."""
+OWN_MAPPING_BYTES = 4_000_000
+"""From here on, a block is mapped for itself and unmapped with its end, so that no small block
+keeps the memory around it."""
+ARENAS = 4
+"""Heaps of glibc; each keeps what was freed in it from the others."""
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+
+
+@dataclass(eq=False)
+class _Turn:
+    """One thread that waits."""
+
+    size: int
+    slot: bool
+    granted: bool = False
+    woken: threading.Event = field(default_factory=threading.Event)
+
+
+class Hold:
+    """Bytes of a budget, until they are given back or nothing refers to the hold any more."""
+
+    def __init__(self, budget: MemoryBudget, size: int, slot: bool) -> None:
+        self._budget = budget
+        self._size = size
+        self._slot = slot
+
+    def shrink(self, size: int) -> None:
+        """Keep only so many bytes, and give the slot back."""
+        less, slot = max(0, self._size - size), self._slot
+        self._size, self._slot = self._size - less, False
+        if less or slot:
+            self._budget.give_back(less, slot)
+
+    def end(self) -> None:
+        """Give everything back."""
+        self.shrink(0)
+
+    def __del__(self) -> None:
+        self.end()
+
+
+class MemoryBudget:
+    """At most `limit` bytes, and `slots` works, at once, in the order in which they were asked
+    for. Any thread may call it.
+
+    It counts what its callers say that they will use; it allocates nothing.
+    """
+
+    def __init__(self, limit: int, *, slots: int, purpose: str, setting: str) -> None:
+        """purpose, setting: for errors, what the memory is for and the variable that raises it."""
+        self.limit = limit
+        self.purpose = purpose
+        self.setting = setting
+        self._free = limit
+        self._slots = slots
+        self._queue: deque[_Turn] = deque()
+        self._returned: deque[tuple[int, bool]] = deque()
+        """Given back, and not yet counted: a hold may end wherever Python collects garbage, even
+        in a thread that has the lock."""
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> int:
+        """Bytes that are held now."""
+        return self.limit - self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._queue)
+
+    def reserve(self, size: int, *, slot: bool = True) -> Hold:
+        """Wait until `size` bytes, not more than the limit, and a slot are free, and take them.
+
+        Raises Overloaded where that takes too long, and Abandoned where the caller leaves.
+        """
+        turn = _Turn(size, slot)
+        with self._lock:
+            self._queue.append(turn)
+            self._grant()
+        self._count_returned()
+        if not turn.granted:
+            self._wait(turn, current_caller())
+        return Hold(self, size, slot)
+
+    def give_back(self, size: int, slot: bool) -> None:
+        """Bytes, and a slot, that were taken are free again."""
+        if size >= LARGE_BYTES:
+            trim()
+        self._returned.append((size, slot))
+        self._count_returned()
+
+    def _wait(self, turn: _Turn, caller: Caller) -> None:
+        try:
+            caller.wait(turn.woken, None if caller.patient else PATIENCE_S)
+        except BaseException:
+            if not self._withdrawn(turn):
+                self.give_back(turn.size, turn.slot)
+            raise
+        if self._withdrawn(turn):
+            raise Overloaded(
+                f"the memory for {self.purpose} was in use for {PATIENCE_S:g} s; try again later, "
+                f"or raise {self.setting}",
+                PATIENCE_S,
+            )
+
+    def _withdrawn(self, turn: _Turn) -> bool:
+        """Take a turn out of the queue; False where it has come."""
+        with self._lock:
+            if not turn.granted:
+                self._queue.remove(turn)
+                self._grant()
+        self._count_returned()
+        return not turn.granted
+
+    def _count_returned(self) -> None:
+        """Called after every use of the lock; whoever has it counts for the others."""
+        while self._returned and self._lock.acquire(blocking=False):
+            try:
+                while self._returned:
+                    size, slot = self._returned.popleft()
+                    self._free += size
+                    self._slots += slot
+                self._grant()
+            finally:
+                self._lock.release()
+
+    def _grant(self) -> None:
+        """Called with the lock: whose turn it is, and who finds room, goes on."""
+        while self._queue:
+            turn = self._queue[0]
+            if turn.size > self._free or (turn.slot and self._slots < 1):
+                return
+            self._queue.popleft()
+            self._free -= turn.size
+            self._slots -= turn.slot
+            turn.granted = True
+            turn.woken.set()
+
+
+def trim() -> None:
+    """Give what was freed back to the system. Does something with glibc only."""
+    function = getattr(_libc(), "malloc_trim", None)
+    if function is not None:
+        function(0)
+
+
+def keep_little() -> None:
+    """Let glibc keep little of what was freed, in this process and from now on."""
+    function = getattr(_libc(), "mallopt", None)
+    if function is not None:
+        function(_M_ARENA_MAX, ARENAS)
+        function(_M_MMAP_THRESHOLD, OWN_MAPPING_BYTES)
+
+
+def _libc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if os.name == "posix" else None
