@@ -25,6 +25,7 @@ from mmembed.errors import ImageError, ImageTooLarge, Overloaded
 from mmembed.fetch.addresses import is_public, resolve
 from mmembed.fetch.target import Target, shown
 from mmembed.fetch.wire import Clock, Wire, connected, secured
+from mmembed.hosts import pattern_of
 
 __all__ = ["Fetcher"]
 
@@ -64,7 +65,7 @@ class Fetcher:
         self, *, max_bytes: int, allow: Iterable[str] = (), resolve: Resolve = resolve
     ) -> None:
         self._max_bytes = max_bytes
-        self._allow = frozenset(host.lower().strip("[]") for host in allow)
+        self._allow = frozenset(filter(None, map(pattern_of, allow)))
         self._resolve = resolve
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._resolvers = ThreadPoolExecutor(AT_ONCE, "resolve")
