@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mmembed.privacy import keep_libraries_silent
+
 if TYPE_CHECKING:
     from mmembed.collection import Classified, Collection, ImageInput
     from mmembed.config import Settings
@@ -40,6 +42,8 @@ _HOMES = {
     "errors": ("MmembedError",),
     "types": ("Encoder", "Filter", "Hit", "Item", "Label", "SearchPage", "Term"),
 }
+
+keep_libraries_silent()
 
 
 def __getattr__(name: str) -> Any:

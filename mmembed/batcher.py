@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LARGEST_SHARE = 8
 """No request counts for more than this part of the queue, however large it is."""
-CLOSING_S = 10.0
+CLOSING_S = 5.0
 """What waits when the model is to close has so long to be done."""
 
 

@@ -39,6 +39,7 @@ from mmembed.ingest import (
 from mmembed.items import Items
 from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
+from mmembed.privacy import keep_libraries_within
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
 from mmembed.single_flight import SingleFlight
@@ -82,6 +83,7 @@ class Collection(Items):
 
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
         threads = settings.decode_threads or os.cpu_count() or 1
+        keep_libraries_within(settings.cache)
         self.settings = settings
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay

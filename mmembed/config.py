@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from mmembed.errors import InputError
+from mmembed.hosts import EVERY, has_port, pattern_of
 from mmembed.reading import TextLimits
 
 PREFIX = "MMEMBED_"
@@ -21,6 +22,7 @@ MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after"
 CHOICES = {"log": ("off", "text", "json")}
 SWITCH = {"on": True, "1": True, "true": True, "yes": True,
           "off": False, "0": False, "false": False, "no": False}  # fmt: skip
+MIN_KEY_CHARS = 16
 _KEY = re.compile(r"[!-~]+")
 """What fits into a header as it is: ASCII without spaces."""
 
@@ -52,10 +54,15 @@ class Settings:
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on")
     allowed_hosts: tuple[str, ...] = _setting(
-        (), "host names, with commas between, by which the server may be called"
+        (),
+        "host names, with commas between, by which the server may be called; *.example is all "
+        "below it, * every name",
     )
     api_keys: tuple[str, ...] = _setting(
-        (), "keys, with commas between, of which every request must bring one", secret=True
+        (),
+        "keys, with commas between, of which every request must bring one; each of 16 characters "
+        "or more",
+        secret=True,
     )
     log: str = _setting("off", "text or json: a line for every request on standard error")
     fetch_urls: bool = _setting(False, "on: images may be named by address, and are fetched")
@@ -118,6 +125,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises InputError for a value, or a further model, that makes no sense."""
+        data = expanded(self.data, variable("data"))
+        lost = self.cache == Settings.cache and not has_home()
+        cache = data / "cache" if lost else expanded(self.cache, variable("cache"))
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "cache", cache)
         if "auto" in self.more_models:
             raise InputError(
                 f"{variable('more_models')}: auto can only be the first; name a further model by "
@@ -125,8 +137,8 @@ class Settings:
             )
         for name in names():
             _check(name, getattr(self, name))
-        if not all(map(_KEY.fullmatch, self.api_keys)):
-            raise InputError(f"{variable('api_keys')}: a key may hold ASCII without spaces alone")
+        _check_keys(self.api_keys)
+        _check_hosts(self.allowed_hosts, self.fetch_allow)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
@@ -139,11 +151,27 @@ class Settings:
             name: _parse(name, text) for name in names() if (text := environ.get(variable(name)))
         }
         values.update({name: value for name, value in overrides.items() if value is not None})
-        folders = {
-            name: Path(values.get(name, getattr(cls, name))).expanduser().absolute()
-            for name in ("data", "cache")
-        }
-        return cls(**{**values, **folders})
+        for name in ("data", "cache"):
+            if name in values:
+                values[name] = Path(values[name])
+        return cls(**values)
+
+
+def has_home() -> bool:
+    """Whether the user has a home folder: HOME, or an entry in the list of users."""
+    return os.path.isabs(os.path.expanduser("~"))
+
+
+def expanded(path: Path, named: str) -> Path:
+    """The path with `~` and `~user` filled in, and absolute. Raises InputError, which names where
+    the path stands."""
+    try:
+        return path.expanduser().absolute()
+    except (RuntimeError, OSError) as error:
+        raise InputError(
+            f"{named}: {path} leads nowhere: there is no such home folder or current folder; "
+            "give an absolute path (--data for the collection, MMEMBED_CACHE for the cache)"
+        ) from error
 
 
 def names() -> list[str]:
@@ -170,6 +198,34 @@ def _check(name: str, value: Any) -> None:
         raise InputError(f"{variable(name)}={value}: expected a number from 0 up")
     if value == 0 and name not in MAY_BE_ZERO:
         raise InputError(f"{variable(name)}=0: expected a number above 0")
+
+
+def _check_keys(keys: Sequence[str]) -> None:
+    """No message shows a key, or a part of one."""
+    if not all(map(_KEY.fullmatch, keys)):
+        raise InputError(f"{variable('api_keys')}: a key may hold ASCII without spaces alone")
+    if short := [len(key) for key in keys if len(key) < MIN_KEY_CHARS]:
+        raise InputError(
+            f"{variable('api_keys')}: a key of {min(short)} characters can be guessed, at least "
+            f"{MIN_KEY_CHARS} are needed; `openssl rand -hex 32` makes one"
+        )
+
+
+def _check_hosts(allowed: Sequence[str], fetched: Sequence[str]) -> None:
+    """Refuses what would never match."""
+    for name, hosts in (("allowed_hosts", allowed), ("fetch_allow", fetched)):
+        for host in hosts:
+            pattern = pattern_of(host)
+            if pattern is None:
+                raise InputError(
+                    f"{variable(name)}: {host} is no host; write photos.example, without http:// "
+                    "and without a path" + (", or *.example" if name == "allowed_hosts" else "")
+                )
+            if name == "fetch_allow" and (EVERY in pattern or has_port(host)):
+                raise InputError(
+                    f"{variable(name)}: {host} would match nothing; name each host by itself, "
+                    "without a port and without *"
+                )
 
 
 def _shown(default: Any) -> str:

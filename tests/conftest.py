@@ -16,6 +16,8 @@ from mmembed.config import Settings
 from mmembed.ingest import Report
 from tests.fake_encoder import COLOURS, FakeEncoder
 
+pytest_plugins = ("tests.network_audit.plugin",)
+
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]
 Index = Callable[..., Report]

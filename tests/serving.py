@@ -30,6 +30,8 @@ from tests.fake_encoder import COLOURS, FakeEncoder
 
 ADDRESS = "http://127.0.0.1:8000"
 ROOT = Path(__file__).parent.parent
+PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "network_audit")])
+"""Of processes: this checkout, and what counts their look-ups."""
 CACHE = tempfile.TemporaryDirectory(prefix="mmembed-tests-")
 """What the processes of one test run measure and compile."""
 PATIENCE_S = 60
@@ -138,7 +140,7 @@ def environment(**more: str) -> dict[str, str]:
     """Of a child process: offline, and without the settings of whoever runs the tests."""
     ours = ("MMEMBED_", "PYTHON", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    fixed = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
+    fixed = {"PYTHONPATH": PYTHONPATH, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
     return {**kept, **fixed, "MMEMBED_CACHE": CACHE.name, **more}
 
 

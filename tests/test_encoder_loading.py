@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 from mmembed.encoder import (
     RECOMMENDED,
@@ -206,3 +208,38 @@ def test_models_are_listed() -> None:
 def test_naming_a_model_does_not_import_torch() -> None:
     code = "import sys, mmembed.encoder; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_hub_is_not_asked_for_what_is_downloaded(
+    small: OpenClipEncoder, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nor whether there is something newer: that would be a look-up at every start."""
+    hub = tmp_path / "models--org--small"
+    shutil.copytree(folder / "small", hub / "snapshots" / "0123")
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text("0123")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    asked: list[object] = []
+
+    def resolve(host: object, *more: object) -> Any:
+        asked.append(host)
+        raise socket.gaierror("no network in tests")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    assert load("hf-hub:org/small").fingerprint == small.fingerprint
+    assert asked == []
+
+
+def test_the_hub_is_asked_for_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    offline: list[bool] = []
+
+    def download(**_: object) -> Any:
+        offline.append(constants.HF_HUB_OFFLINE)
+        raise FileNotFoundError("not there")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("open_clip.pretrained.hf_hub_download", download)
+    with pytest.raises(ModelError, match="cannot be fetched"):
+        load("hf-hub:org/other")
+    assert (offline[0], offline[-1], constants.HF_HUB_OFFLINE) == (True, False, False)

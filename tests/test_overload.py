@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from mmembed.errors import Overloaded
 from mmembed.server.clients import Clients, trusted_proxies
 from mmembed.server.lanes import Lane, Lanes, Pace
 from tests.fake_encoder import FakeEncoder
-from tests.serving import PATIENCE_S, Gate, eventually, listening, open_collection
+from tests.serving import PATIENCE_S, Gate, error_of, eventually, listening, open_collection
 from tests.test_slow_callers import connect
 
 
@@ -143,11 +143,8 @@ def test_the_lane_of_a_request(method: str, path: str, lane: str) -> None:
 # -- clients -------------------------------------------------------------------------
 
 
-def test_one_address_has_a_limit_but_this_machine_and_proxies_have_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1, 10.0.0.0/8,nonsense")
-    clients = Clients(2, trusted_proxies())
+def test_one_address_has_a_limit_but_this_machine_and_proxies_have_none() -> None:
+    clients = Clients(2, trusted_proxies("127.0.0.1, 10.0.0.0/8,nonsense"))
     for exempt in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "10.1.2.3", None, "socket"):
         group = clients.group(exempt)
         for _ in range(5):
@@ -166,28 +163,28 @@ def test_one_address_has_a_limit_but_this_machine_and_proxies_have_none(
 def test_one_caller_behind_a_proxy_leaves_room_for_others(tmp_path: Path) -> None:
     gate = Gate()
     collection = open_collection(tmp_path, gate, max_per_client=2)
-    with listening(collection) as address, httpx.Client(timeout=PATIENCE_S) as client:
+    with (
+        listening(collection) as address,
+        httpx.Client(timeout=PATIENCE_S) as client,
+        ExitStack() as stack,
+    ):
         assert client.get(f"{address}/v1/search?q=warm").status_code == 200
         gate.close()
-        lines = [connect(address) for _ in range(2)]
-        for line in lines:
+        lines = [stack.enter_context(closing(connect(address))) for _ in range(2)]
+        for number, line in enumerate(lines):
             line.sendall(
-                b"GET /v1/search?q=red HTTP/1.1\r\nHost: localhost\r\n"
-                b"X-Forwarded-For: 192.0.2.7\r\n\r\n"
+                b"GET /v1/search?q=red+%d HTTP/1.1\r\nHost: localhost\r\n"
+                b"X-Forwarded-For: 192.0.2.7\r\n\r\n" % number
             )
+        eventually(lambda: gate.reached.is_set() and collection.embedder.waiting == 1)
         greedy = {"X-Forwarded-For": "192.0.2.7"}
-
-        def refused() -> bool:
-            answer = client.get(f"{address}/v1/items", headers=greedy)
-            return answer.status_code == 429 and "MMEMBED_MAX_PER_CLIENT" in answer.text
-
-        eventually(refused)
+        refused = client.get(f"{address}/v1/items", headers=greedy)
+        assert "MMEMBED_MAX_PER_CLIENT" in error_of(refused, 429)
         for others in ({"X-Forwarded-For": "192.0.2.8"}, {}):
             assert client.get(f"{address}/v1/items", headers=others).status_code == 200
         gate.open.set()
         for line in lines:
             assert line.recv(12) == b"HTTP/1.1 200"
-            line.close()
 
 
 # -- refusals ------------------------------------------------------------------------

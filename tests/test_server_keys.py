@@ -16,11 +16,15 @@ from starlette.testclient import TestClient
 
 from mmembed.cli import service
 from mmembed.config import Settings
-from mmembed.server.keys import COOKIE, is_among, session_of
+from mmembed.errors import Overloaded
+from mmembed.server import guessing
+from mmembed.server.guessing import AT_ONCE, MOST, Guesses, address_of
+from mmembed.server.keys import is_among
+from mmembed.server.sessions import COOKIE, LONGEST_S, Sessions
 from tests.serving import ADDRESS, Process, add, error_of, serving
 from tests.web.chromium import ARGUMENTS, find_chromium
 
-KEY, OTHER = "correct-horse-battery", "second"
+KEY, OTHER = "correct-horse-battery", "staple-of-the-second"
 FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 
 
@@ -42,7 +46,7 @@ def bearer(key: str) -> dict[str, str]:
         {"Authorization": f"bearer   {KEY}"},
         {"X-API-Key": KEY},
         {"Authorization": "Basic abc", "X-API-Key": OTHER},
-        {"Cookie": f"theme=dark; {COOKIE}={session_of(KEY)}"},
+        {"Cookie": f"theme=dark; {COOKIE}={Sessions([KEY]).open(KEY)}"},
     ],
 )
 def test_who_has_a_key_is_let_in(client: TestClient, headers: dict[str, str]) -> None:
@@ -61,7 +65,7 @@ def test_who_has_a_key_is_let_in(client: TestClient, headers: dict[str, str]) ->
         ({"Authorization": "Bearer "}, "a key is needed"),
         ({"X-API-Key": ""}, "not one of"),
         ({"Cookie": f"{COOKIE}={KEY}"}, "a key is needed"),
-        ({"Cookie": f"{COOKIE}={session_of('wrong')}"}, "a key is needed"),
+        ({"Cookie": f"{COOKIE}={Sessions([]).open('wrong')}"}, "a key is needed"),
         ({"Cookie": "\x7f;=;,"}, "a key is needed"),
         ({"Authorization": "Bearer \xff\xfe"}, "not one of"),
     ],
@@ -115,11 +119,119 @@ def test_a_body_of_a_stranger_is_not_waited_for(client: TestClient) -> None:
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
+def test_a_session_ends(client: TestClient) -> None:
+    client.post("/v1/session", json={"key": KEY})
+    kept = client.cookies[COOKIE]
+    assert client.get("/v1/items").status_code == 200
+    ended = client.delete("/v1/session", headers={"Origin": ADDRESS})
+    assert ended.status_code == 204
+    assert COOKIE not in client.cookies
+    error_of(client.get("/v1/items", headers={"Cookie": f"{COOKIE}={kept}"}), 401)
+    assert client.delete("/v1/session").status_code == 204  # there is none any more
+
+
+def test_a_session_has_a_last_day_and_ends_with_its_key() -> None:
+    now = 1_000_000.0
+    sessions = Sessions([KEY, OTHER], clock=lambda: now)
+    cookie = sessions.open(OTHER)
+    assert sessions.has(cookie)
+    assert not Sessions([KEY], clock=lambda: now).has(cookie)
+    later = cookie.replace(str(int(now) + LONGEST_S), str(int(now) + LONGEST_S - 1))
+    assert later != cookie
+    assert not sessions.has(later)
+    now += LONGEST_S - 1
+    assert sessions.has(cookie)
+    now += 1
+    assert not sessions.has(cookie)
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", ".", "..", "9", "x.y.z", "1.2.3", f"{'9' * 5000}.a.b", "²..é"]
+)
+def test_what_is_no_session(cookie: str) -> None:
+    assert not Sessions([KEY]).has(cookie)
+
+
+def test_guessing_is_slowed_and_then_refused(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guessing, "DELAY_S", 0.01)
+    monkeypatch.setattr(guessing, "FORGOTTEN_S", 60.0)
+    for _ in range(MOST):
+        error_of(client.get("/v1/items", headers=bearer("wrong")), 401)
+    for answer in (
+        client.get("/v1/items", headers=bearer("wrong")),
+        client.get("/v1/items", headers=bearer(KEY)),  # not even looked at
+        client.post("/v1/session", json={"key": KEY}),
+    ):
+        assert "too many wrong keys" in error_of(answer, 429)
+        assert 1 <= int(answer.headers["retry-after"]) <= 60
+        assert "set-cookie" not in answer.headers
+    assert client.get("/health").status_code == 200
+
+
+def test_who_was_let_in_before_stays_in(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though a neighbour behind the same proxy guesses."""
+    monkeypatch.setattr(guessing, "DELAY_S", 0.01)
+    monkeypatch.setattr(guessing, "FORGOTTEN_S", 60.0)
+    assert client.get("/v1/items", headers=bearer(KEY)).status_code == 200
+    client.post("/v1/session", json={"key": KEY})
+    for _ in range(MOST + 1):
+        client.post("/v1/session", json={"key": "wrong"})
+    assert client.get("/v1/items").status_code == 200  # by the session
+    client.cookies.clear()
+    assert client.get("/v1/items", headers=bearer(KEY)).status_code == 200
+    error_of(client.get("/v1/items", headers=bearer(OTHER)), 429)
+
+
+def test_guesses_are_counted_by_address_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, slept = 0.0, []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    monkeypatch.setattr(guessing, "MOST_ADDRESSES", 100)
+    guesses = Guesses(clock=lambda: now)
+    here, there = {"client": ("192.0.2.1", 5)}, {"client": ("192.0.2.2", 5)}
+    for _ in range(MOST):
+        guesses.check(here, "x")
+        asyncio.run(guesses.wrong(here))
+    assert len(slept) == MOST - AT_ONCE
+    with pytest.raises(Overloaded):
+        guesses.check(here, "x")
+    guesses.check(there, "x")
+    now += guessing.FORGOTTEN_S + 0.1
+    guesses.check(here, "x")
+    for number in range(1000):
+        asyncio.run(guesses.wrong({"client": (f"10.0.{number // 250}.{number % 250}", 5)}))
+        guesses.right({"client": (f"10.0.{number // 250}.{number % 250}", 5)}, "x")
+    assert len(guesses._wrong) <= 100
+    assert len(guesses._right) <= 100
+
+
+@pytest.mark.parametrize(
+    ("client", "address"),
+    [
+        (("192.0.2.1", 5), "192.0.2.1"),
+        (("::ffff:192.0.2.1", 5), "192.0.2.1"),
+        (("2001:db8:1:2:3:4:5:6", 5), "2001:db8:1:2::/64"),
+        (("fe80::1%eth0", 5), "fe80::/64"),
+        (("testclient", 5), "testclient"),
+        (None, ""),
+    ],
+)
+def test_whose_guess_it_was(client: Any, address: str) -> None:
+    assert address_of({"client": client}) == address
+
+
 def test_the_page_changes_the_key_for_a_cookie(client: TestClient) -> None:
     answer = client.post("/v1/session", json={"key": KEY}, headers={"Origin": ADDRESS})
     assert answer.status_code == 204
     sent = answer.headers["set-cookie"]
-    for part in ("HttpOnly", "SameSite=strict", "Path=/"):
+    for part in ("HttpOnly", "SameSite=strict", "Path=/", f"Max-Age={LONGEST_S}"):
         assert part in sent
     assert "Secure" not in sent
     assert KEY not in sent
@@ -186,7 +298,7 @@ def test_the_command_line_brings_its_key(
 ) -> None:
     found = service.find(Settings.from_env({}, data=server[1], api_keys=(key,) if key else None))
     assert found is not None
-    answer = found.search({"q": "red"})
+    answer = found.search({"q": "red"})  # closes the line
     assert (answer is not None and len(answer["hits"]) == 1) == answers
 
 
@@ -225,3 +337,7 @@ def test_the_page_asks_for_the_key_once(server: tuple[Process, Path]) -> None:
             expect(page.locator("#facts")).to_have_text(re.compile("1 picture"))
             page.keyboard.press("Escape")
             expect(image).to_be_visible()
+            page.get_by_role("button", name="Log out").click()
+            expect(dialog).to_be_visible()
+            page.reload()
+            expect(dialog).to_be_visible()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from mmembed.cli import main, serve, service
 from mmembed.collection import Collection
 from mmembed.config import Settings
+from mmembed.proof import PATH, proof_of
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (
     PATIENCE_S,
@@ -30,6 +31,7 @@ from tests.serving import (
 )
 
 Ask = Callable[..., tuple[int, str, str]]
+SECRET = "the-secret-of-a-server"
 FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 WITHOUT_MODEL = """
 import sys
@@ -140,8 +142,11 @@ def test_a_running_server_is_found(server: Process, data: Path) -> None:
     found = service.find(settings_of(data))
     assert found is not None
     assert server.address == f"http://{found.host}:{found.port}"
-    assert service.find(settings_of(data, model="fake")) == found
+    same = service.find(settings_of(data, model="fake"))
+    assert same == found
     assert service.find(settings_of(data, model="bundled")) is None
+    found.line.close()
+    same.line.close()
 
 
 def test_a_copy_of_the_folder_is_not_served(server: Process, data: Path, tmp_path: Path) -> None:
@@ -172,9 +177,10 @@ def folder(tmp_path: Path) -> Path:
 def leave(folder: Path, **changed: Any) -> None:
     """A file as a server leaves it, with some facts changed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert service.announce(settings_of(folder), listener, "abc") == folder / service.FILE
-    facts = json.loads((folder / service.FILE).read_text())
-    (folder / service.FILE).write_text(json.dumps({**facts, **changed}))
+        written = service.announce(settings_of(folder), listener, "abc", SECRET)
+    assert written == folder / service.FILE
+    facts = json.loads(written.read_text())
+    written.write_text(json.dumps({**facts, **changed}))
 
 
 @pytest.mark.parametrize(
@@ -195,19 +201,31 @@ def test_a_server_that_is_gone(folder: Path, port: object) -> None:
 
 
 class Imposter(BaseHTTPRequestHandler):
-    """Answers everything alike, and notes what it was asked."""
+    """Answers everything alike, but for a proof where it knows the secret, and notes all that it
+    was sent."""
 
+    protocol_version = "HTTP/1.1"
+    timeout = 5
+    secret = SECRET
     asked: list[str]
+    sent: list[str]
     said: bytes
     status = 200
 
     def do_GET(self) -> None:
-        self.asked.append(self.path)
-        self.send_response(self.status)
-        self.send_header("Content-Length", str(len(self.said)))
+        path, _, nonce = self.path.partition("?nonce=")
+        self.asked.append(path)
+        self.sent.append(f"{self.requestline}\n{self.headers}")
+        status, said = self.status, self.said
+        if nonce and self.secret:
+            port = self.connection.getsockname()[1]
+            said = json.dumps({"proof": proof_of(self.secret, nonce, port)}).encode()
+            status = 200
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(said)))
         self.send_header("Location", "http://127.0.0.1:1/elsewhere")
         self.end_headers()
-        self.wfile.write(self.said)
+        self.wfile.write(said)
 
     do_POST = do_GET
 
@@ -221,9 +239,10 @@ def imposter() -> Iterator[tuple[type[Imposter], int]]:
 
     class Handler(Imposter):
         asked: list[str] = []  # noqa: RUF012
+        sent: list[str] = []  # noqa: RUF012
         said = b"{}"
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield Handler, server.server_port
@@ -252,7 +271,55 @@ def test_whoever_else_listens_is_not_asked_to_search(
     handler.status, handler.said = status, said
     leave(folder, port=port)
     assert service.find(settings_of(folder)) is None
-    assert handler.asked == ["/health"]
+    assert handler.asked == [PATH, "/health"]
+
+
+@pytest.mark.parametrize("secret", ["", "guessed"])
+@pytest.mark.parametrize("keys", [(), ("a-key-of-this-server-0123456789",)])
+def test_nothing_is_told_to_whoever_took_the_port_of_a_killed_server(
+    folder: Path, imposter: tuple[type[Imposter], int], secret: str, keys: tuple[str, ...], ask: Ask
+) -> None:
+    """It answers as our server would, but for the proof."""
+    handler, port = imposter
+    handler.secret = secret
+    handler.said = b'{"status": "ok", "collection": "abc", "items": 1, "model": "fake"}'
+    leave(folder, port=port)
+    words = "what nobody else should know"
+    told_of = ("--data", str(folder), "--model", "fake")
+    ask("search", words, *told_of, MMEMBED_API_KEYS=",".join(keys))
+    assert handler.asked == [PATH]
+    assert not any(told in sent for sent in handler.sent for told in (*keys, words, SECRET))
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620, 0o604, 0o666])
+def test_a_file_that_others_can_read_or_write_counts_for_nothing(
+    folder: Path, imposter: tuple[type[Imposter], int], mode: int
+) -> None:
+    handler, port = imposter
+    leave(folder, port=port)
+    (folder / service.FILE).chmod(mode)
+    assert service.find(settings_of(folder)) is None
+    assert handler.asked == []
+
+
+def test_another_users_file_counts_for_nothing(
+    folder: Path, imposter: tuple[type[Imposter], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handler, port = imposter
+    leave(folder, port=port)
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    assert service.find(settings_of(folder)) is None
+    assert handler.asked == []
+
+
+def test_a_link_or_a_pipe_in_its_place_counts_for_nothing(folder: Path, tmp_path: Path) -> None:
+    leave(folder)
+    (folder / service.FILE).rename(folder / "elsewhere.json")
+    (folder / service.FILE).symlink_to(folder / "elsewhere.json")
+    assert service.find(settings_of(folder)) is None
+    (folder / service.FILE).unlink()
+    os.mkfifo(folder / service.FILE, 0o600)
+    assert service.find(settings_of(folder)) is None
 
 
 def test_an_answer_that_fails_is_none(folder: Path, imposter: tuple[type[Imposter], int]) -> None:
@@ -263,6 +330,8 @@ def test_an_answer_that_fails_is_none(folder: Path, imposter: tuple[type[Imposte
     assert found is not None
     handler.status = 429
     assert found.search({"q": "red"}) is None
+    assert found.search({"q": "red"}) is None  # the line is closed, and is not made anew
+    assert handler.asked == [PATH, "/health", "/v1/search"]
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "localhost", "example.org", "::", "0.0.0.0", ""])
@@ -274,7 +343,7 @@ def test_nothing_is_sent_to_other_machines(
     def ask(*arguments: object) -> Any:
         raise AssertionError(f"asked {arguments}")
 
-    monkeypatch.setattr(service, "_ask", ask)
+    monkeypatch.setattr(service, "Line", ask)
     assert service.find(settings_of(folder)) is None
 
 
@@ -293,7 +362,7 @@ def test_a_server_that_hangs_is_not_waited_for(
 @pytest.mark.parametrize(("bound", "named"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")])
 def test_an_address_of_this_machine_is_left(folder: Path, bound: str, named: str) -> None:
     with socket.create_server((bound, 0)) as listener:
-        assert service.announce(settings_of(folder), listener, "abc") is not None
+        assert service.announce(settings_of(folder), listener, "abc", SECRET) is not None
     assert json.loads((folder / service.FILE).read_text())["host"] == named
 
 
@@ -303,20 +372,40 @@ def test_a_folder_that_cannot_be_written(folder: Path) -> None:
     (folder / "catalog.sqlite3").rename(folder / "gone/catalog.sqlite3")
     os.mkdir(folder / "gone" / service.FILE)  # where the file should be
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert service.announce(moved, listener, "abc") is None
+        assert service.announce(moved, listener, "abc", SECRET) is None
     assert sorted(path.name for path in (folder / "gone").iterdir() if "serving" in path.name) == [
         service.FILE
     ]
 
 
 def test_only_ones_own_address_is_withdrawn(folder: Path) -> None:
-    leave(folder, pid=-5)
-    service.withdraw(folder / service.FILE)
+    """Whatever the id of the process: ids are given again."""
+    leave(folder, secret="another's")
+    service.withdraw(folder / service.FILE, SECRET)
     assert (folder / service.FILE).exists()
-    leave(folder)
-    service.withdraw(folder / service.FILE)
-    service.withdraw(folder / service.FILE)
+    leave(folder, pid=-5)
+    service.withdraw(folder / service.FILE, SECRET)
+    service.withdraw(folder / service.FILE, SECRET)
     assert not (folder / service.FILE).exists()
+
+
+def test_a_second_server_leaves_the_address_of_the_first(data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data, tmp_path / "data", ignore=shutil.ignore_patterns(service.FILE))
+    folder = tmp_path / "data"
+    with Process(FAKE, "--data", str(folder)) as first:
+        left = (folder / service.FILE).read_text()
+        with Process(FAKE, "--data", str(folder)) as second:
+            assert second.address != first.address
+            assert second.end() == (0, "")
+        assert (folder / service.FILE).read_text() == left
+        found = service.find(settings_of(folder))
+        assert found is not None
+        with found.line:
+            assert first.address.endswith(f":{found.port}")
+        first.child.kill()
+        first.child.wait()
+    with Process(FAKE, "--data", str(folder)) as third:  # nobody proves anything there any more
+        assert json.loads((folder / service.FILE).read_text())["pid"] == third.child.pid
 
 
 def test_a_killed_server_leaves_a_file_that_nobody_believes(data: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 /** The one place that talks to the server. */
 
 import { askForKey } from './key.js';
+import { noteSession } from './session.js';
 
 export class ApiError extends Error {
   constructor(message, status) {
@@ -30,13 +31,21 @@ async function openSession(key) {
   const response = await ask('/v1/session', { json: { key } });
   if (!response.ok) await answerOf(response);
   sessions += 1;
+  noteSession(true);
 }
 
-async function ask(path, { signal, json, form }) {
+/** Ends what the key opened; the next request asks for it again. */
+export async function endSession() {
+  const response = await ask('/v1/session', { method: 'DELETE' });
+  if (!response.ok) await answerOf(response);
+  noteSession(false);
+}
+
+async function ask(path, { signal, json, form, method }) {
   const body = json ? JSON.stringify(json) : form;
   const headers = json ? { 'Content-Type': 'application/json' } : {};
   try {
-    return await fetch(path, { method: body ? 'POST' : 'GET', body, headers, signal });
+    return await fetch(path, { method: method ?? (body ? 'POST' : 'GET'), body, headers, signal });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError(UNREACHABLE, 0);

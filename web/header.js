@@ -1,14 +1,20 @@
 /** How many pictures, which model, which tab, which theme. */
 
+import { endSession } from './api.js';
 import { Command } from './copy.js';
 import { h, icon, onChange } from './dom.js';
 import { serialise } from './route.js';
+import { hasSession } from './session.js';
 import { count, modelNotice } from './words.js';
 
 export function Header(header, notice, send) {
   const facts = header.querySelector('#facts');
   const links = [...header.querySelectorAll('[data-go]')];
   ThemeButton(header.querySelector('#theme'));
+  const logOut = header.querySelector('#log-out');
+  const left = () => location.assign('/');
+  const stayed = (error) => send({ type: 'complained', message: error.message });
+  logOut.addEventListener('click', () => endSession().then(left, stayed));
 
   header.addEventListener('click', (event) => {
     const link = event.target.closest('[data-go]');
@@ -28,6 +34,7 @@ export function Header(header, notice, send) {
   return function update(state) {
     const { health, commands, route } = state;
     showFacts(health);
+    logOut.hidden = !hasSession();
     showModel(health, state);
     showCommands(commands, state);
     for (const link of links) {

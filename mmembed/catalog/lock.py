@@ -94,9 +94,20 @@ def _acquire(path: Path, how: int, deadline: float) -> int:
 
 def _opened(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+    _keep_from_others(descriptor)
+    return descriptor
+
+
+def _keep_from_others(descriptor: int) -> None:
+    """Whoever can open a file can lock it, for reading only even: a file of an earlier version,
+    or of a careless copy, is closed to other users."""
+    status = os.fstat(descriptor)
+    if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+        with suppress(OSError):  # as on a disk that knows no owners
+            os.fchmod(descriptor, 0o600)
 
 
 def _locked(descriptor: int, path: Path, how: int) -> bool:

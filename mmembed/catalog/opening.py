@@ -49,7 +49,7 @@ def connect(folder: Path) -> Opened:
     path = folder / FILE_NAME
     presence = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         presence = _presence(folder)
         _refuse_what_is_lost(path)
         if presence is not None and presence.alone:

@@ -31,7 +31,7 @@ def restore(backup: Path, folder: Path) -> Path | None:
     StoreBusy while the folder is in use, StoreError where it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         presence = Presence(folder, wait_s=0)
         try:
             if not presence.alone:

@@ -10,7 +10,7 @@ from typing import Any
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import plain, table
 from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.config import Settings, expanded
 from mmembed.ingest import Report, limit
 
 DESCRIPTION = """\
@@ -83,9 +83,10 @@ def _settings(parsed: argparse.Namespace) -> dict[str, Any]:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
+    paths = [expanded(path, "PATH") for path in asked.paths]
     with Collection(settings) as collection, Bar() as bar:
         report = collection.index(
-            [path.expanduser() for path in asked.paths],
+            paths,
             manifests=asked.captions,
             progress=bar.update,
             phase=bar.phase,

@@ -11,9 +11,10 @@ from pathlib import Path
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import table
 from mmembed.commands import command
-from mmembed.config import Settings
+from mmembed.config import Settings, expanded
 from mmembed.errors import InputError
 from mmembed.models import ENGINES, RECOMMENDED, Measured, engines_of, models_like, quantise_with
+from mmembed.privacy import keep_libraries_within
 
 DESCRIPTION = """\
 List the ids that --model takes, or try every engine with one model and say how fast each is.
@@ -40,10 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Print; 1 where no model is called so. Raises InputError for words beside a trial."""
+    keep_libraries_within(settings.cache)  # even the list is open_clip's, which imports torch
     if asked.words and (asked.quantize or asked.measure):
         raise InputError(f"{asked.words[0]}: name the one model to try with --model")
     if asked.quantize:
-        return _quantise(settings, [path.expanduser() for path in asked.quantize])
+        return _quantise(settings, [expanded(path, "--quantize") for path in asked.quantize])
     if asked.measure:
         return _measure(settings)
     names = models_like(asked.words)

@@ -82,9 +82,10 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
     from mmembed.server import create_app
     from mmembed.server.door import server_of
 
-    server = server_of(create_app(collection), timeout_graceful_shutdown=GRACE_S)
+    app = create_app(collection)
+    server = server_of(app, timeout_graceful_shutdown=GRACE_S)
     ending.watch(server.told_to_end, GRACE_S)
-    opening = Opening(collection, listener, server)
+    opening = Opening(collection, listener, server, app.state.secret)
     opening.start()
     try:
         # Uvicorn raises the signal that ended it once more, after everything is shut down.
@@ -101,13 +102,18 @@ class Opening(threading.Thread):
     who searches waits. A model that cannot be loaded ends the server."""
 
     def __init__(
-        self, collection: Collection, listener: socket.socket, server: uvicorn.Server
+        self,
+        collection: Collection,
+        listener: socket.socket,
+        server: uvicorn.Server,
+        secret: str,
     ) -> None:
         super().__init__(name="mmembed-opening", daemon=True)
         self.error: BaseException | None = None
         self._collection = collection
         self._listener = listener
         self._server = server
+        self._secret = secret
         self._announced: Path | None = None
 
     def run(self) -> None:
@@ -120,7 +126,7 @@ class Opening(threading.Thread):
             self._collection.served.load()
             known = self._collection.describe()
             self._announced = service.announce(
-                self._collection.settings, self._listener, str(known["collection"])
+                self._collection.settings, self._listener, str(known["collection"]), self._secret
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
             self._collection.collect_leftovers()
@@ -132,7 +138,7 @@ class Opening(threading.Thread):
     def undo(self) -> None:
         """Nobody shall look for the server any more."""
         if self._announced is not None:
-            service.withdraw(self._announced)
+            service.withdraw(self._announced, self._secret)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,5 +1,6 @@
 """The running `mmembed serve` of a data folder: it has the model in memory, so that a search
-through it takes no time. It leaves its address in the folder; nothing is asked of any other."""
+through it takes no time. It leaves its address in the folder; nothing is sent to any other: what
+listens there proves first that it wrote the address, on the connection that is then used."""
 
 from __future__ import annotations
 
@@ -9,15 +10,18 @@ import ipaddress
 import json
 import os
 import socket
+import stat
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmembed import proof
 from mmembed.config import CATALOG_FILE, Settings
 
 FILE = "serving.json"
 HEALTH_TIMEOUT_S = 1.0
+"""For the proof, too."""
 SEARCH_TIMEOUT_S = 20.0
 MOST_BYTES = 64_000_000
 """Of an answer; whoever answers more is not believed."""
@@ -29,36 +33,78 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Service:
-    """A server that answers for this data folder and for no other."""
+    """A server that answers for this data folder and for no other, and has proven to."""
 
     host: str
     port: int
     model: str
+    line: Line = field(repr=False, compare=False)
     key: str | None = field(default=None, repr=False)
 
     def search(self, query: Json) -> Json | None:
         """The answer of `POST /v1/search`; None where there is none, for whatever reason."""
-        with contextlib.suppress(*FAILURES):
-            return _ask(
-                self.host, self.port, "/v1/search", SEARCH_TIMEOUT_S, query=query, key=self.key
-            )
+        with contextlib.suppress(*FAILURES), self.line:
+            return self.line.ask("/v1/search", SEARCH_TIMEOUT_S, query=query, key=self.key)
         return None
 
 
-def announce(settings: Settings, listener: socket.socket, collection: str) -> Path | None:
-    """Leave the address of a server in its data folder, readable by its owner alone; the file.
+class Line:
+    """One connection, which is never made anew: who answers at its end stays the same."""
 
-    None where the server cannot be reached from this machine's own addresses, or the folder
-    cannot be written.
+    def __init__(self, host: str, port: int) -> None:
+        """Raises one of FAILURES where nobody listens."""
+        self._connection = http.client.HTTPConnection(host, port, timeout=HEALTH_TIMEOUT_S)
+        self._connection.connect()
+        self._connection.auto_open = 0
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._connection.close()
+
+    def ask(
+        self, path: str, timeout_s: float, *, query: Json | None = None, key: str | None = None
+    ) -> Json:
+        """The JSON answer to a query, or without one of GET. Raises one of FAILURES, for answers
+        other than 200 too."""
+        if self._connection.sock is None:
+            raise http.client.NotConnected
+        self._connection.sock.settimeout(timeout_s)
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        body = None if query is None else json.dumps(query).encode()
+        self._connection.request("GET" if body is None else "POST", path, body, headers)
+        response = self._connection.getresponse()
+        if response.status != 200:
+            raise ValueError(response.status)
+        answer: Json = json.loads(response.read(MOST_BYTES))
+        return answer
+
+
+def announce(
+    settings: Settings, listener: socket.socket, collection: str, secret: str
+) -> Path | None:
+    """Leave the address of a server, and its secret, in its data folder, readable by its owner
+    alone; the file.
+
+    None where the server cannot be reached from this machine's own addresses, the folder cannot
+    be written, or another server that runs has left its address there.
     """
     host = _own_address(listener)
-    if host is None:
+    if host is None or _is_taken(settings):
         return None
     facts = {
         "host": host,
         "port": listener.getsockname()[1],
         "pid": os.getpid(),
         "collection": collection,
+        "secret": secret,
         **_expected(settings),
     }
     try:
@@ -66,6 +112,17 @@ def announce(settings: Settings, listener: socket.socket, collection: str) -> Pa
     except OSError:
         return None
     return settings.data / FILE
+
+
+def _is_taken(settings: Settings) -> bool:
+    """Whether the server that left the address runs. One that is too busy to say so does."""
+    try:
+        _proven(_read(settings.data / FILE)).close()
+    except TimeoutError:
+        return True
+    except FAILURES:
+        return False
+    return True
 
 
 def _write(path: Path, text: str) -> None:
@@ -79,30 +136,69 @@ def _write(path: Path, text: str) -> None:
         raise
 
 
-def withdraw(announced: Path) -> None:
-    """Take the address away again, unless another server has put its own there."""
+def withdraw(announced: Path, secret: str) -> None:
+    """Take the address away again, unless it is another server's: process ids are given again."""
     with contextlib.suppress(*FAILURES):
-        if json.loads(announced.read_text("utf-8"))["pid"] == os.getpid():
+        if _read(announced)["secret"] == secret:
             announced.unlink()
 
 
 def find(settings: Settings) -> Service | None:
-    """The server of this data folder, if one runs, answers, has loaded its model, and would
-    answer as these settings would. Files that are stale or broken count for nothing."""
+    """The server of this data folder, if one runs, proves that it left its address there, has
+    loaded its model, and would answer as these settings would. Files that are stale or broken, or
+    that others could have written, count for nothing."""
     with contextlib.suppress(*FAILURES):
-        left = json.loads((settings.data / FILE).read_text("utf-8"))
-        host, port = left["host"], int(left["port"])
-        if not ipaddress.ip_address(host).is_loopback:
-            return None
+        left = _read(settings.data / FILE)
         if {name: left[name] for name in _expected(settings)} != _expected(settings):
             return None
-        health = _ask(host, port, "/health", HEALTH_TIMEOUT_S)
-        if health["status"] != "ok" or health["collection"] != left["collection"]:
-            return None
-        # An empty folder belongs to no model yet: which one is meant is for the settings to say.
-        if health["items"] and settings.model in ("auto", health["model"]):
-            return Service(host, port, health["model"], next(iter(settings.api_keys), None))
+        line = _proven(left)
+        try:
+            return _fit(line, left, settings)
+        except FAILURES:
+            line.close()
     return None
+
+
+def _fit(line: Line, left: Json, settings: Settings) -> Service:
+    health = line.ask("/health", HEALTH_TIMEOUT_S)
+    if health["status"] != "ok" or health["collection"] != left["collection"]:
+        raise ValueError("it does not serve this collection")
+    # An empty folder belongs to no model yet: which one is meant is for the settings to say.
+    if not health["items"] or settings.model not in ("auto", health["model"]):
+        raise ValueError("it serves another model")
+    key = next(iter(settings.api_keys), None)
+    return Service(left["host"], int(left["port"]), health["model"], line, key)
+
+
+def _read(path: Path) -> Json:
+    """What a server of this very user left. Raises one of FAILURES for all else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, encoding="utf-8") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+            raise PermissionError(f"{path}: others could read or write it")
+        if status.st_uid != os.geteuid():
+            raise PermissionError(f"{path}: another user's")
+        left: Json = json.loads(file.read(MOST_BYTES))
+        return left
+
+
+def _proven(left: Json) -> Line:
+    """A connection to the server that left the address. Raises one of FAILURES where another one
+    listens there, or none."""
+    host, port, secret = left["host"], int(left["port"]), left["secret"]
+    if not ipaddress.ip_address(host).is_loopback:
+        raise ValueError(f"{host}: another machine")
+    line = Line(host, port)
+    try:
+        nonce = proof.new_secret()
+        said = line.ask(f"{proof.PATH}?nonce={nonce}", HEALTH_TIMEOUT_S)["proof"]
+        if not proof.is_proven(said, secret, nonce, port):
+            raise ValueError(f"{host}:{port}: another server")
+    except BaseException:
+        line.close()
+        raise
+    return line
 
 
 def _expected(settings: Settings) -> Json:
@@ -118,28 +214,3 @@ def _own_address(listener: socket.socket) -> str | None:
     if address.is_unspecified:  # listens on all
         return "127.0.0.1" if address.version == 4 else "::1"
     return str(address) if address.is_loopback else None
-
-
-def _ask(
-    host: str,
-    port: int,
-    path: str,
-    timeout_s: float,
-    *,
-    query: Json | None = None,
-    key: str | None = None,
-) -> Json:
-    """The JSON answer to a query, or without one of GET. Raises one of FAILURES, for answers
-    other than 200 too."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
-    with contextlib.closing(connection):
-        headers = {"Content-Type": "application/json"}
-        if key is not None:
-            headers["Authorization"] = f"Bearer {key}"
-        body = None if query is None else json.dumps(query).encode()
-        connection.request("GET" if body is None else "POST", path, body, headers)
-        response = connection.getresponse()
-        if response.status != 200:
-            raise ValueError(response.status)
-        answer: Json = json.loads(response.read(MOST_BYTES))
-        return answer

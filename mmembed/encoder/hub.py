@@ -7,14 +7,20 @@ hub has answered a short question.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any, TypeVar
 
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_one_at_a_time = threading.RLock()  # whether the hub may be asked is a setting of the process
 
 PATIENCE_S = 3.0
 """Until the hub counts as unreachable."""
@@ -44,7 +50,8 @@ def is_downloaded(name: str) -> bool:
 
     repository, files = repository_of(name)
     if not repository:
-        return (Path("~/.cache/clip").expanduser() / _address_of(name).rpartition("/")[2]).is_file()
+        file = _address_of(name).rpartition("/")[2]
+        return os.path.isfile(os.path.expanduser(f"~/.cache/clip/{file}"))
     files += tuple(f"{file.rpartition('.')[0]}.safetensors" for file in files)
     return any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
 
@@ -56,6 +63,30 @@ def check_obtainable(name: str) -> None:
         reached, reason = ask_for(name)
         if not reached:
             raise ModelError(f"{name}: is not downloaded, and {reason}; {UNREACHABLE}")
+
+
+def from_cache_first(load: Callable[[], _T]) -> _T:
+    """What `load` gives from files that were downloaded before, without asking the hub whether
+    there are newer ones; with its help where some are missing. Raises ModelError as `load`
+    does."""
+    from huggingface_hub import constants
+
+    with _one_at_a_time:
+        if constants.HF_HUB_OFFLINE:
+            return load()
+        try:
+            return _unasked(constants, load)
+        except ModelError as error:
+            log.debug("the hub is asked, because without it: %s", error)
+            return load()
+
+
+def _unasked(constants: Any, load: Callable[[], _T]) -> _T:
+    constants.HF_HUB_OFFLINE = True
+    try:
+        return load()
+    finally:
+        constants.HF_HUB_OFFLINE = False
 
 
 def ask_for(name: str) -> tuple[bool, str | None]:

@@ -45,9 +45,15 @@ class LoadedModel:
 def load_model(name: str, tokenizer: Any = None) -> LoadedModel:
     """The model behind an id other than `auto`; see `load_encoder`. Raises ModelError."""
     open_clip = import_open_clip()
+    files = locate(name)
+    if files.folder is not None:
+        return _load(open_clip, name, files, tokenizer)
+    return hub.from_cache_first(lambda: _load(open_clip, name, files, tokenizer))
+
+
+def _load(open_clip: Any, name: str, files: ModelFiles, tokenizer: Any) -> LoadedModel:
     from mmembed.engines.towers import ImageTower, ShortTextTower, Towers, WholeTextTower
 
-    files = locate(name)
     if files.folder is None:
         hub.check_obtainable(name)
     config = _read_config(open_clip, name, files)

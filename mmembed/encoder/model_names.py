@@ -10,9 +10,11 @@ auto                         the recommended model if it can be had, else the bu
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmembed.config import expanded
 from mmembed.encoder import hub
 from mmembed.encoder.foreign import import_open_clip
 from mmembed.errors import ModelError
@@ -80,7 +82,7 @@ def locate(name: str) -> ModelFiles:
             )
         return _locate_folder("bundled", BUNDLED_FOLDER)
     if name.startswith(_LOCAL):
-        return _locate_folder(name, Path(name.removeprefix(_LOCAL)).expanduser())
+        return _locate_folder(name, expanded(Path(name.removeprefix(_LOCAL)), name))
     if name.startswith(hub.PREFIX):
         if name.removeprefix(hub.PREFIX).count("/") != 1:
             raise ModelError(f"{name}: write hf-hub:organisation/name")
@@ -109,7 +111,7 @@ def _locate_pretrained(name: str) -> ModelFiles:
 
 def _unknown(name: str, known: list[tuple[str, str]]) -> str:
     """What to say of a name that is not known: how to write it, and what looks like it."""
-    if name and Path(name).expanduser().is_dir():
+    if name and Path(os.path.expanduser(name)).is_dir():
         return f"{name}: a folder is written local-dir:{name}"
     full = {f"{a}/{t}".lower(): f"{a}/{t}" for a, t in known}
     asked = name.lower()

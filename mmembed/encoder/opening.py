@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.config import Settings
+from mmembed.config import Settings, expanded
 from mmembed.encoder import hub
 from mmembed.encoder.bpe import BpeTokenizer
 from mmembed.encoder.foreign import import_open_clip
@@ -17,6 +17,7 @@ from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
 from mmembed.errors import ModelError
+from mmembed.privacy import keep_libraries_within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,8 +48,9 @@ def load_encoder(
     InputError for an unknown engine.
     """
     check_name(engine)
+    cache = expanded(cache, "cache")
+    keep_libraries_within(cache)
     name = resolve_model(name).name
-    cache = cache.expanduser()
     device = device or _device_for(engine)
     encoder = _prepared(name, engine, device, cache) if tokenizer is None else None
     return encoder or _tried(_loaded(name, engine, device, tokenizer, cache))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from mmembed.collection import Collection
 from mmembed.commands import own_version
 from mmembed.errors import MmembedError
+from mmembed.proof import new_secret
 from mmembed.server import (
     about,
     classify,
@@ -25,6 +27,7 @@ from mmembed.server import (
     metrics,
     openapi,
     pictures,
+    proof,
     search,
 )
 from mmembed.server.admission import Admission
@@ -40,8 +43,11 @@ log = logging.getLogger(__name__)
 ROUTES = (
     *(search, classify, items, pictures),
     *(openai, models, cohere, voyage, immich),
-    *(health, about, metrics, keys),
+    *(health, about, metrics, keys, proof),
 )
+SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""Nothing that is asked here goes where OTEL_EXPORTER_OTLP_ENDPOINT points. Versions of FastAPI
+that report nothing pass over it."""
 DESCRIPTION = "Search, classify and embed images and texts."
 
 
@@ -72,9 +78,12 @@ def create_app(collection: Collection) -> FastAPI:
         docs_url=None,  # FastAPI's own pages load code from elsewhere
         redoc_url=None,
         responses=openapi.ERRORS,
+        telemetry=SILENT,
     )
     app.state.collection = collection
     app.state.pulse = health.Pulse(collection)
+    app.state.secret = new_secret()
+    app.state.access = keys.Access(collection.settings.api_keys)
     app.state.lanes = Lanes(collection.settings)
     app.state.registry = metrics.registry_of(collection)
     app.state.request_metrics = metrics.RequestMetrics(app.state.registry)
@@ -99,7 +108,7 @@ def _surround(app: FastAPI) -> None:
     )
     app.add_middleware(Leaving)
     if settings.api_keys:
-        app.add_middleware(keys.Keys, keys=settings.api_keys)
+        app.add_middleware(keys.Keys, access=app.state.access)
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)
     app.add_middleware(Observed, metrics=app.state.request_metrics)

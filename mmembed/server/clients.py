@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 
 IPV6_BITS = 64
@@ -60,10 +59,10 @@ class Clients:
         return ipaddress.ip_network((parsed, IPV6_BITS), strict=False)
 
 
-def trusted_proxies() -> list[Network]:
-    """Those of FORWARDED_ALLOW_IPS, whose X-Forwarded-For is believed."""
+def trusted_proxies(addresses: str | Sequence[str]) -> list[Network]:
+    """Those whose X-Forwarded-For is believed, as FORWARDED_ALLOW_IPS lists them."""
     found: list[Network] = []
-    for part in os.environ.get("FORWARDED_ALLOW_IPS", "").split(","):
+    for part in addresses.split(",") if isinstance(addresses, str) else addresses:
         if part.strip() == "*":
             found += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
             continue

@@ -198,7 +198,7 @@ def server_of(app: FastAPI, **uvicorns: Any) -> Server:
     terms = Terms(
         settings.slow_timeout,
         Refusals(app.state.lanes, app.state.request_metrics),
-        Clients(settings.max_per_client, trusted_proxies()),
+        Clients(settings.max_per_client, trusted_proxies(config.forwarded_allow_ips)),
     )
     return Server(config, terms, most_connections(settings.max_connections))
 

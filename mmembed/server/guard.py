@@ -1,13 +1,12 @@
-"""What is turned away before any route sees it: foreign hosts and foreign origins.
+"""What is turned away before any route sees it: foreign hosts, and what foreign pages ask for.
 
 A page on the internet can point its own host name at 127.0.0.1 and talk to a local server
-(DNS rebinding); such a request carries the foreign name in its Host header.
+(DNS rebinding); such a request carries the foreign name in its Host header. It can also embed our
+pictures, or make a browser ask us: browsers say so in Sec-Fetch-Site, and programs send none.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -15,14 +14,25 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mmembed.hosts import Hosts, host_name
 from mmembed.server.failures import answer
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+PAGES = frozenset({"/", "/docs"})
+"""What a link on another site may lead to."""
+FOREIGN = frozenset({"cross-site", "same-site"})
+"""Same-site is no better: any port of this machine, and any host beside ours."""
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
-_HOST = re.compile(r"\[(?P<v6>[0-9a-f:.]+)\](:\d+)?|(?P<name>[^\s:/?#@\[\]\\]+)(:\d+)?", re.I)
+HARDENING = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
+"""Of every answer."""
 
 
 class Guard:
@@ -30,7 +40,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str]) -> None:
         self.app = app
-        self.hosts = {name for host in hosts if (name := host_name(host))} | {"localhost"}
+        self.hosts = Hosts(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,50 +50,51 @@ class Guard:
         async def hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Content-Security-Policy"] = POLICY
-                headers["Referrer-Policy"] = "no-referrer"
+                headers.update(HARDENING)
                 headers.setdefault("Cache-Control", "no-cache")
             await send(message)
 
-        app = self._refusal(scope["method"], Headers(scope=scope)) or self.app
+        app = self._refusal(scope, Headers(scope=scope)) or self.app
         await app(scope, receive, hardened)
 
-    def _refusal(self, method: str, headers: Headers) -> JSONResponse | None:
-        host = headers.get("host", "")
-        if not self._is_ours(host):
-            message = f"host {host!r} is not served here; allow it with MMEMBED_ALLOWED_HOSTS"
+    def _refusal(self, scope: Scope, headers: Headers) -> JSONResponse | None:
+        host = headers.get("host")
+        if host is None and scope.get("http_version") == "1.0":
+            host = "localhost"  # as balancers' checks ask; no browser does
+        name = host_name(host or "")
+        if host is None or name is None or not self.hosts.has(name):
+            message = f"host {host or ''!r} is not served here; allow it with MMEMBED_ALLOWED_HOSTS"
             return _refuse(400, message)
+        if headers.get("sec-fetch-site") in FOREIGN and not _is_link(scope, headers):
+            return _refuse(403, "requests that pages of other sites make are not accepted")
         origin = headers.get("origin")
-        if method not in SAFE_METHODS and origin and not _same(origin, host):
+        if origin is None or scope["method"] in SAFE_METHODS or "sec-fetch-site" in headers:
+            return None
+        if not self._is_own(origin, host):  # from a browser that does not say more
             return _refuse(403, f"requests from pages of {origin} are not accepted")
         return None
 
-    def _is_ours(self, host: str) -> bool:
-        """Addresses cannot be rebound; names must be known."""
-        name = host_name(host)
-        return name is not None and (name in self.hosts or _is_address(name))
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Whether a page of that origin is ours. A proxy may have dropped the port of the host,
+        or ask by another name than the one that the page was opened by."""
+        try:
+            address = urlsplit(origin)
+        except ValueError:
+            return False
+        if address.netloc.lower() == host.lower():
+            return True
+        name = host_name(address.netloc)
+        if name is None:
+            return False
+        return self.hosts.names(name) or name == host.lower()
 
 
-def host_name(host: str) -> str | None:
-    """`Photos.example:8000` → `photos.example`; None where it is not a host and port."""
-    match = _HOST.fullmatch(host.strip())
-    return (match["v6"] or match["name"]).lower() if match else None
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _same(origin: str, host: str) -> bool:
-    try:
-        return urlsplit(origin).netloc.lower() == host.lower()
-    except ValueError:
-        return False
+def _is_link(scope: Scope, headers: Headers) -> bool:
+    """Whether a person followed a link to one of our pages, which then asks for itself."""
+    opened = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
+    return opened == ("navigate", "document") and scope["path"] in PAGES and (
+        scope["method"] in SAFE_METHODS
+    )  # fmt: skip
 
 
 def _refuse(status: int, message: str) -> JSONResponse:

@@ -13,19 +13,23 @@ from collections.abc import Iterable, Sequence
 from http.cookies import CookieError, SimpleCookie
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mmembed.errors import Overloaded
+from mmembed.proof import PATH as PROOF
 from mmembed.server.bodies import JsonBody, collection_of, parse
-from mmembed.server.failures import answer
+from mmembed.server.failures import answer, answer_to
+from mmembed.server.guessing import Guesses
 from mmembed.server.openapi import takes
 from mmembed.server.schemas import SessionRequest
+from mmembed.server.sessions import COOKIE, LONGEST_S, Sessions
 
 router = APIRouter(tags=["operations"])
 
-COOKIE = "mmembed_session"
 SESSION = "/v1/session"
-OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ready", "/ping", SESSION})
+OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ready", "/ping", SESSION, PROOF})
 """Asked for by monitors, and by the page before a person gave the key."""
 OPEN_FOLDER = "/static/"
 MISSING = (
@@ -35,55 +39,89 @@ MISSING = (
 WRONG = "the key is not one of the server's MMEMBED_API_KEYS"
 
 
-class Keys:
-    """ASGI middleware; answers 401 itself, before a body is read."""
+class Access:
+    """The keys of a server, the sessions that they opened, and who guessed at them."""
 
-    def __init__(self, app: ASGIApp, *, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys
+        self.sessions = Sessions(keys)
+        self.guesses = Guesses()
+
+    async def refusal(self, scope: Scope, key: str) -> Response | None:
+        """What to answer to a key that is wrong, or not looked at; None where it is right."""
+        try:
+            self.guesses.check(scope, key)
+        except Overloaded as error:
+            return closing(answer_to(error))
+        if is_among(key, self.keys):
+            self.guesses.right(scope, key)
+            return None
+        await self.guesses.wrong(scope)
+        return _refusal(WRONG)
+
+
+class Keys:
+    """ASGI middleware; answers 401 and 429 itself, before a body is read."""
+
+    def __init__(self, app: ASGIApp, *, access: Access) -> None:
         self.app = app
-        self._keys = keys
-        self._sessions = [session_of(key) for key in keys]
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _is_open(scope["path"]):
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        if self._admits(headers):
-            await self.app(scope, receive, send)
-            return
-        await _refusal(MISSING if _key_in(headers) is None else WRONG)(scope, receive, send)
+        app = await self._refusal(scope, Headers(scope=scope)) or self.app
+        await app(scope, receive, send)
 
-    def _admits(self, headers: Headers) -> bool:
+    async def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         key = _key_in(headers)
         if key is not None:
-            return is_among(key, self._keys)
-        session = _session_in(headers)
-        return session is not None and is_among(session, self._sessions)
+            return await self._access.refusal(scope, key)
+        session = session_in(headers)
+        known = session is not None and self._access.sessions.has(session)
+        return None if known else _refusal(MISSING)
+
+
+def access_of(request: Request) -> Access:
+    """Of the server that is asked."""
+    access: Access = request.app.state.access
+    return access
 
 
 @router.post(SESSION, status_code=204, openapi_extra=takes(SessionRequest))
-def open_session(request: Request, body: JsonBody) -> Response:
+async def open_session(request: Request, body: JsonBody) -> Response:
     """Change a key for a cookie, as the page does: browsers send it along with pictures."""
-    settings = collection_of(request).settings
-    keys = settings.api_keys
-    asked = parse(body, SessionRequest, settings)
-    if keys and not is_among(asked.key, keys):
-        return _refusal(WRONG)
+    access, settings = access_of(request), collection_of(request).settings
+    asked = await run_in_threadpool(parse, body, SessionRequest, settings)
     response = Response(status_code=204)
-    if keys:
-        response.set_cookie(
-            COOKIE,
-            session_of(asked.key),
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
+    if not access.keys:
+        return response
+    refusal = await access.refusal(request.scope, asked.key)
+    if refusal is not None:
+        return refusal
+    response.set_cookie(
+        COOKIE,
+        access.sessions.open(asked.key),
+        max_age=LONGEST_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
     return response
 
 
-def session_of(key: str) -> str:
-    """What the cookie holds: proves the key without being it, and ends when the key does."""
-    return hmac.new(key.encode(), b"mmembed session", hashlib.sha256).hexdigest()
+@router.delete(SESSION, status_code=204)
+async def end_session(request: Request) -> Response:
+    """End the session of the cookie that comes along, and take the cookie back."""
+    session = session_in(request.headers)
+    if session is not None:
+        access_of(request).sessions.end(session)
+    response = Response(status_code=204)
+    response.delete_cookie(
+        COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+    return response
 
 
 def is_among(given: str, known: Iterable[str]) -> bool:
@@ -109,7 +147,8 @@ def _key_in(headers: Headers) -> str | None:
     return headers.get("x-api-key")
 
 
-def _session_in(headers: Headers) -> str | None:
+def session_in(headers: Headers) -> str | None:
+    """The session's cookie."""
     try:
         found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
@@ -118,6 +157,10 @@ def _session_in(headers: Headers) -> str | None:
 
 
 def _refusal(message: str) -> Response:
+    return closing(answer(401, message, "Unauthorized", headers={"WWW-Authenticate": "Bearer"}))
+
+
+def closing(response: Response) -> Response:
     """A body that was not read makes the connection useless for the next request."""
-    headers = {"WWW-Authenticate": "Bearer", "Connection": "close"}
-    return answer(401, message, "Unauthorized", headers=headers)
+    response.headers["Connection"] = "close"
+    return response

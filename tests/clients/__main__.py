@@ -1,4 +1,6 @@
-"""Try clients, and show the table: python -m tests.clients [CLIENT…]
+"""Try clients, and show the table: python -m tests.clients [--install] [CLIENT…]
+
+--install makes their environments and stops: the rest then takes no network.
 
 Where all were tried and none failed, the table is written to docs/clients-tested.md.
 """
@@ -18,12 +20,17 @@ TESTS = Path(__file__).parent / "test_clients.py"
 PAGE = Path(__file__).parents[2] / "docs" / "clients-tested.md"
 
 
-def main(names: list[str]) -> int:
+INSTALL = "--install"
+
+
+def main(asked: list[str]) -> int:
     """0 where every client that was chosen got what it should."""
-    clients = chosen(names)
+    clients = chosen([name for name in asked if name != INSTALL])
     for client in clients:
         if client.environment:
             python_of(client.environment)
+    if INSTALL in asked:
+        return 0
     table = Table()
     which = " or ".join(f"[{client.name}]" for client in clients)
     status = pytest.main([str(TESTS), "-q", "-m", "clients", "-k", which], plugins=[table])

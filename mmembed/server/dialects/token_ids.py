@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from mmembed.config import variable
+from mmembed.config import expanded, variable
 from mmembed.errors import ModelError, TokenError
 
 SETTING = variable("token_vocabulary")
@@ -39,7 +39,9 @@ def text_of(ids: Sequence[int], name: str, vocabulary: str) -> str:
 def _read(path: str) -> dict[int, bytes]:
     """A .tiktoken file: a line for each token, its bytes in base64 and its number."""
     try:
-        lines = [line.split() for line in Path(path).expanduser().read_bytes().splitlines() if line]
+        lines = [
+            line.split() for line in expanded(Path(path), SETTING).read_bytes().splitlines() if line
+        ]
         return {int(number): base64.b64decode(token, validate=True) for token, number in lines}
     except OSError as error:
         raise ModelError(f"{SETTING}: the file cannot be read: {error.strerror}") from None
