@@ -119,6 +119,7 @@ class Items:
 
     def _remove_upload(self, item: Item) -> None:
         assert item.path is not None
+        self.catalog.check_place()
         try:
             originals.lock_of(self.catalog.folder, item.sha256)
         except StoreFull:  # even the lock needs room, the first time

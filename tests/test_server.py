@@ -624,7 +624,7 @@ def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("mmembed.resident.ALIVE_S", 0.0)
     gate = Gate()
     with serving(tmp_path, gate) as (client, _):
-        assert client.get("/health").status_code == 200
+        eventually(lambda: client.get("/health").status_code == 200)
         gate.close()
         answer = client.get("/health")
         assert answer.status_code == 503

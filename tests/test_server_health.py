@@ -83,7 +83,7 @@ def test_a_folder_that_does_not_answer(
         assert there.wait(60)
         return []
 
-    monkeypatch.setattr(health, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(health, "STORE_PATIENCE_S", 0.3)
     monkeypatch.setattr(collection.catalog, "troubles", hang)
     assert reasons(client) == ["unreadable"]
     there.set()
@@ -114,7 +114,7 @@ def test_a_model_that_hangs_hides_no_other_trouble(
     monkeypatch.setattr("mmembed.resident.ALIVE_S", 0.0)
     gate = Gate()
     with serving(tmp_path / "data", gate) as (client, collection):
-        assert client.get("/health").status_code == 200
+        eventually(lambda: client.get("/health").status_code == 200)
         gate.close()
         collection.catalog.condition.note("damaged", "damaged")
         assert reasons(client) == ["model_late", "damaged"]

@@ -31,6 +31,9 @@ READ_ONLY = ("read_only",)
 PATIENCE_S = 10.0
 """How long one answer may take; after that, a model that answers others still counts."""
 
+STORE_PATIENCE_S = 10.0
+"""How long a look at the data folder may take."""
+
 
 class Pulse:
     """One look at a time at the model, and one at the data folder, shared by all who ask at that
@@ -136,9 +139,9 @@ async def _of_model(pulse: Pulse) -> tuple[str, Json]:
 async def _of_store(pulse: Pulse) -> list[Trouble]:
     look = asyncio.wrap_future(pulse.look())
     try:
-        return await asyncio.wait_for(asyncio.shield(look), PATIENCE_S)
+        return await asyncio.wait_for(asyncio.shield(look), STORE_PATIENCE_S)
     except (TimeoutError, asyncio.TimeoutError):
-        message = f"the data folder has not answered for {PATIENCE_S:g} s"
+        message = f"the data folder has not answered for {STORE_PATIENCE_S:g} s"
         return [Trouble("unreadable", message)]
     except Exception:
         log.exception("the data folder cannot be looked at")
