@@ -77,7 +77,7 @@ OWNERS = {
     "orjson": {"server"},
     "prometheus_client": {"server"},
     "ssl": {"fetch"},
-    "uvicorn": {"cli"},
+    "uvicorn": {"cli", "server"},
     "tqdm": {"cli"},
     "argparse": {"cli"},
 }

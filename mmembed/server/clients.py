@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from functools import lru_cache
@@ -60,10 +59,10 @@ class Clients:
         return ipaddress.ip_network((parsed, IPV6_BITS), strict=False)
 
 
-def trusted_proxies() -> list[Network]:
-    """Those of FORWARDED_ALLOW_IPS, whose X-Forwarded-For is believed."""
+def trusted_proxies(named: Iterable[str]) -> list[Network]:
+    """Those of FORWARDED_ALLOW_IPS, whose X-Forwarded-For is believed; "*" for all."""
     found: list[Network] = []
-    for part in os.environ.get("FORWARDED_ALLOW_IPS", "").split(","):
+    for part in named:
         if part.strip() == "*":
             found += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
             continue
