@@ -10,11 +10,13 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from mmembed import zeroshot
 from mmembed.cancellation import current_caller
 from mmembed.embedder import Embedder, Embedding, ImageInput
 from mmembed.errors import Abandoned, InputError, QueryError
-from mmembed.failing import OF_ALL, failure_of
+from mmembed.failing import OF_ALL, each_apart, error_of, failure_of
 from mmembed.types import Embeddings, Failure, Label
 
 LABEL_MATRICES_KEPT = 32
@@ -157,10 +159,13 @@ class Classifier:
         except (*OF_ALL, InputError):
             raise
         except BaseException:
-            for index, label in enumerate(labels):
+            rows = each_apart(labels, lambda some: zeroshot.label_matrix(embed, some, templates))
+        for index, (label, row) in enumerate(zip(labels, rows, strict=True)):
+            if isinstance(row, BaseException):  # once more, for it may be the model that fails
                 names = [f"labels[{index}]"] * len(templates)
                 self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])
-            raise
+                raise error_of(names[0], row)
+        return np.stack([row for row in rows if not isinstance(row, BaseException)])
 
 
 def _waited_for(promise: Future[Embeddings]) -> Embeddings:

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.caches import ImageCache, TextCache
-from mmembed.cancellation import Caller, current_caller
+from mmembed.cancellation import Caller, current_caller, working_for
 from mmembed.decode import Limits, decode, read_file
-from mmembed.errors import MmembedError, ModelError
+from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
 from mmembed.failing import OF_ALL, blaming, error_of, failure_of
 from mmembed.guilty import pixels_apart, texts_apart
+from mmembed.memory import MemoryBudget
 from mmembed.reading import TextLimits
 from mmembed.resident import Resident
 from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, Pixels
@@ -28,8 +29,8 @@ Stored = Callable[[int], "Embedding | bytes"]
 """An item's id → its stored embedding, or the image file to embed. Raises NotFound,
 ModelMismatch."""
 
-EMBEDDED_AT_ONCE = 64
-"""Images of one request that are decoded before the model gets them; bounds the memory."""
+EMBEDDED_AT_ONCE, READY_AT_ONCE = 64, 192
+"""Images of one request, and of all, that are decoded before the model gets them."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Embedder:
         self.model = model
         self._name = name
         self._decoders = decoders
+        self._ready = MemoryBudget(READY_AT_ONCE, slots=0, purpose="", setting="", patience_s=None)
         self._stored = stored
         self.text_limits = texts or TextLimits()
         self._texts = TextCache(model, limits=self.text_limits)
@@ -227,9 +229,13 @@ class Embedder:
         return row
 
     def _part(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
-        read = list(self._decoders.map(partial(self._read, current_caller()), images))
-        rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
-        return [next(rows) if isinstance(one, Decoded) else one for one in read]
+        places = self._ready.reserve(len(images), slot=False)
+        try:
+            read = list(self._decoders.map(partial(self._read, current_caller()), images))
+            rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
+            return [next(rows) if isinstance(one, Decoded) else one for one in read]
+        finally:
+            places.end()
 
     def _read(self, caller: Caller, image: ImageInput | Failure) -> Decoded | Embedding | Failure:
         """What the model needs of one image; runs in a decode thread. Raises Abandoned."""
@@ -237,8 +243,9 @@ class Embedder:
         if isinstance(image, Failure):
             return image
         try:
-            return self._prepared(image)
-        except ModelError:
+            with working_for(caller):
+                return self._prepared(image)
+        except (ModelError, Overloaded, Abandoned):
             raise
         except MmembedError as error:
             return failure_of(image.name, error)

@@ -17,6 +17,7 @@ from mmembed.errors import (
     ProcessingError,
     StoreError,
     TooMuchText,
+    Unstorable,
 )
 from mmembed.types import Failure
 
@@ -39,7 +40,7 @@ def error_of(name: str, error: BaseException) -> MmembedError:
     Errors of ours stay as they are. Anything else becomes a ProcessingError, and is logged with
     its traceback: call this once for each. Raises the errors that concern all items.
     """
-    if isinstance(error, OF_ALL):
+    if isinstance(error, OF_ALL) and not isinstance(error, Unstorable):
         raise error
     if isinstance(error, MmembedError):
         return error

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from mmembed import files, originals
 from mmembed.caches import BoundedCache
+from mmembed.catalog import storable
 from mmembed.errors import MmembedError, NotFound, Overloaded
 from mmembed.types import Item
 
@@ -82,7 +83,7 @@ class IndexedFiles:
         status = os.fstat(descriptor)
         same = stat.S_ISREG(status.st_mode) and item.bytes in (None, status.st_size)
         # A link that was indexed leads to a file of that time; one that came later need not.
-        if not same or (linked and status.st_mtime_ns != item.mtime_ns):
+        if not same or (linked and storable(status.st_mtime_ns) != item.mtime_ns):
             os.close(descriptor)
             raise self._changed(item)
         return os.fdopen(descriptor, "rb")

@@ -63,8 +63,18 @@ class MemoryBudget:
     It counts what its callers say that they will use; it allocates nothing.
     """
 
-    def __init__(self, limit: int, *, slots: int, purpose: str, setting: str) -> None:
-        """purpose, setting: for errors, what the memory is for and the variable that raises it."""
+    def __init__(
+        self,
+        limit: int,
+        *,
+        slots: int,
+        purpose: str,
+        setting: str,
+        patience_s: float | None = PATIENCE_S,
+    ) -> None:
+        """purpose, setting: for errors, what the memory is for and the variable that raises it.
+        patience_s: how long a request waits before it is refused; None: until it comes."""
+        self.patience_s = patience_s
         self.limit = limit
         self.purpose = purpose
         self.setting = setting
@@ -100,6 +110,16 @@ class MemoryBudget:
             self._wait(turn, current_caller())
         return Hold(self, size, slot)
 
+    def reserve_at_once(self, size: int) -> Hold | None:
+        """Take `size` bytes, or None where they are not free now or others wait: for what holds
+        some already, and would wait for ever beside another that does."""
+        with self._lock:
+            fits = not self._queue and size <= self._free
+            if fits:
+                self._free -= size
+        self._count_returned()
+        return Hold(self, size, False) if fits else None
+
     def give_back(self, size: int, slot: bool) -> None:
         """Bytes, and a slot, that were taken are free again."""
         if size >= LARGE_BYTES:
@@ -109,16 +129,16 @@ class MemoryBudget:
 
     def _wait(self, turn: _Turn, caller: Caller) -> None:
         try:
-            caller.wait(turn.woken, None if caller.patient else PATIENCE_S)
+            caller.wait(turn.woken, None if caller.patient else self.patience_s)
         except BaseException:
             if not self._withdrawn(turn):
                 self.give_back(turn.size, turn.slot)
             raise
         if self._withdrawn(turn):
             raise Overloaded(
-                f"the memory for {self.purpose} was in use for {PATIENCE_S:g} s; try again later, "
-                f"or raise {self.setting}",
-                PATIENCE_S,
+                f"the memory for {self.purpose} was in use for {self.patience_s:g} s; try again "
+                f"later, or raise {self.setting}",
+                self.patience_s or 0,
             )
 
     def _withdrawn(self, turn: _Turn) -> bool:

@@ -77,7 +77,8 @@ OWNERS = {
     "orjson": {"server"},
     "prometheus_client": {"server"},
     "ssl": {"fetch"},
-    "uvicorn": {"cli", "server"},
+    "uvicorn": {"server"},
+    "h11": {"server"},
     "tqdm": {"cli"},
     "argparse": {"cli"},
 }

@@ -110,6 +110,21 @@ def test_an_image_comes_as_it_is(site: Site, fetcher: Fetcher) -> None:
     assert site.asked == [("/a%20b/%C3%BC.png?token=1&x=a%20b", f"{HERE}:{site.server_port}")]
 
 
+def test_what_is_fetched_counts_until_it_is_dropped(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "HELD_BYTES", 10)
+    monkeypatch.setattr(fetch, "STEP_BYTES", 10)
+    fetcher = Fetcher(max_bytes=10, allow=[HERE], resolve=resolver())
+    site.answers["/a"] = lambda h: h.say(b"0123456789")
+    first = [fetcher.fetch(site.url("/a"), "a"), fetcher.fetch(site.url("/a"), "a")]
+    with pytest.raises(Overloaded, match="fetched images fill"):
+        fetcher.fetch(site.url("/a"), "a")
+    first.clear()
+    assert fetcher.fetch(site.url("/a"), "a") == b"0123456789"
+    fetcher.close()
+
+
 def test_chunks_are_joined(site: Site, fetcher: Fetcher) -> None:
     def chunked(h: Handler) -> None:
         h.send_response(200)

@@ -678,7 +678,7 @@ class TestFragile:
         assert {Path(f.name).name: f.message.split(": ", 1)[1] for f in report.failures} == {
             "blue.png": "blue screen",
             "blue copy.png": "blue screen",
-            "green.png": "the model gave no finite vector",
+            "green.png": "fake: the model gave a vector that is not finite",
         }
         assert len(collection.catalog.failures()) == 3
         assert counts(report) == {"embedded": 2, "failures": 3}

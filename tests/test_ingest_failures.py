@@ -373,3 +373,30 @@ def test_vectors_that_are_none_are_failures_of_their_pictures(
 ) -> None:
     with pytest.raises(Unstorable, match="finite"):
         catalog.write([entry("/a", np.full(4, np.nan))])
+
+
+@pytest.mark.parametrize("seconds", [-(2**40), -1, 2**34, 2**40])
+def test_a_file_of_any_time_is_served(tmp_path: Path, seconds: int) -> None:
+    from tests.serving import picture as picture_bytes
+    from tests.serving import serving
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    content = picture_bytes("red")
+    (photos / "a.png").write_bytes(content)
+    (photos / "b.png").symlink_to("a.png")
+    with serving(tmp_path / "data") as (client, collection):
+        try:
+            os.utime(photos / "a.png", (seconds, seconds))
+        except (OSError, OverflowError):
+            pytest.skip("this file system takes no such times")
+        assert collection.index([photos], progress=lambda *_: None).failures == []
+        for item in client.get("/v1/items").json()["items"]:
+            answer = client.get(item["links"]["image"])
+            assert (answer.status_code, answer.content) == (200, content)
+            assert item["modified"]
+            part = client.get(
+                item["links"]["image"],
+                headers={"Range": "bytes=0-3", "If-Range": answer.headers["last-modified"]},
+            )
+            assert (part.status_code, part.content) == (206, content[:4])

@@ -189,3 +189,15 @@ def test_a_picture_that_moves_out_of_an_excluded_folder_keeps_its_id(
     report = open_collection(exclude=("private/",)).index([photos], progress=lambda *_: None)
     assert report.moved == 1
     assert ids(collection)["public.png"] == before
+
+
+def test_rows_that_name_excluded_pictures_are_no_failures(
+    open_collection: OpenCollection, picture: MakePicture, photos: Path
+) -> None:
+    for name in ("seen.png", "private/a.png", "b.png"):
+        picture(name, seed=len(name))
+    rows = [f'{{"file_name": "{name}", "caption": "c"}}' for name in ("private/a.png", "b.png")]
+    (photos / "captions.jsonl").write_text("\n".join(rows))
+    collection = open_collection(exclude=("private/", "b.png"))
+    report = collection.index([photos], progress=lambda *_: None)
+    assert (report.embedded, report.excluded, report.failures) == (1, 2, [])

@@ -10,7 +10,6 @@ from functools import partial
 
 import pytest
 
-from mmembed import memory
 from mmembed.cancellation import Caller, working_for
 from mmembed.errors import Abandoned, Overloaded
 from mmembed.memory import MemoryBudget
@@ -65,8 +64,8 @@ def test_a_slot_is_given_back_before_the_bytes() -> None:
 
 
 def test_who_waits_too_long_is_told_what_to_raise(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "PATIENCE_S", 0.05)
     shared = budget()
+    monkeypatch.setattr(shared, "patience_s", 0.05)
     held = shared.reserve(100)
     with working_for(Caller()), pytest.raises(Overloaded, match=r"pictures.*MMEMBED_DECODE_MB"):
         shared.reserve(1)
@@ -122,3 +121,12 @@ def test_a_reservation_costs_microseconds() -> None:
     for _ in range(10_000):
         shared.reserve(1).end()
     assert time.perf_counter() - started < 2
+
+
+def test_what_would_have_to_wait_is_refused_where_waiting_could_last_for_ever() -> None:
+    shared = budget()
+    held = shared.reserve_at_once(60)
+    assert held is not None
+    assert shared.reserve_at_once(60) is None
+    held.end()
+    assert shared.reserve_at_once(100) is not None

@@ -243,3 +243,19 @@ def test_an_upload_that_cannot_be_kept(
     assert "cannot be kept" in message
     assert str(tmp_path) not in message
     assert client.get("/v1/items").json()["total"] == 0
+
+
+def test_a_picture_that_is_removed_may_be_kept_out(
+    served: tuple[TestClient, Collection], tmp_path: Path
+) -> None:
+    client, collection = served
+    write_pictures(tmp_path / "photos", ["red", "blue"])
+    index(collection, tmp_path / "photos")
+    [first, second] = client.get("/v1/items?kind=image").json()["items"]
+    assert client.delete(first["links"]["self"], params={"keep_out": True}).status_code == 204
+    assert client.delete(second["links"]["self"]).status_code == 204
+    index(collection, tmp_path / "photos")
+    assert [one["path"] for one in client.get("/v1/items?kind=image").json()["items"]] == [
+        second["path"]
+    ]
+    assert client.delete("/v1/items/999", params={"keep_out": True}).status_code == 404

@@ -9,7 +9,6 @@ Pillow raises on broken or hostile input leaves as an ImageError that names the 
 from __future__ import annotations
 
 import io
-import math
 import os
 import re
 import stat
@@ -24,12 +23,13 @@ from mmembed.config import Settings
 from mmembed.decode import tiff
 from mmembed.decode.bands import shrink_of, shrunk
 from mmembed.decode.colour import upright_box, upright_size, upright_srgb
-from mmembed.decode.cost import Plan, plane, planned, planned_tiff
+from mmembed.decode.cost import planned, planned_tiff
 from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
+from mmembed.decode.holding import holding, millions, reserved
 from mmembed.decode.stripping import stripped
 from mmembed.decode.tiff_layout import Layout, layout_of
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
-from mmembed.memory import Hold, MemoryBudget
+from mmembed.memory import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
@@ -185,23 +185,21 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
 def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
     if layout.segment_bytes > tiff.LARGEST_SEGMENT:
-        size = _millions(layout.segment_bytes)
+        size = millions(layout.segment_bytes)
         raise ImageTooLarge(name, f"{size} MB in one strip; store it in strips of a few rows")
-    held = _reserve(planned_tiff(layout), name, limits)
+    held = reserved(planned_tiff(layout), name, limits.memory)
     image = tiff.load(data, layout)
     width, height = upright_size(image, image.size)
     upright = upright_srgb(image)
-    if held is not None:
-        held.shrink(plane(*upright.size, upright.mode))
     whole = (0, 0, width, height)
-    return Picture(upright, name, "TIFF", layout.frames, width, height, whole, held)
+    return holding(Picture(upright, name, "TIFF", layout.frames, width, height, whole), held)
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
-        held = _reserve(plan, name, limits)
+        held = reserved(plan, name, limits.memory)
         try:
             image.load()
         except BaseException:
@@ -215,25 +213,7 @@ def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) 
         box = upright_box(image, *shrunk(box, image.size, shrink))
         upright = upright_srgb(image, shrink)
         kind, frames = image.format or "", _frames(image)
-    if held is not None:
-        held.shrink(plane(*upright.size, upright.mode))
-    return Picture(upright, name, kind, frames, width, height, box, held)
-
-
-def _reserve(plan: Plan, name: str, limits: Limits) -> Hold | None:
-    """Wait for the memory that decoding takes. Raises ImageTooLarge for more than there is,
-    Overloaded, Abandoned."""
-    memory = limits.memory
-    if memory is None:
-        return None
-    if plan.bytes > memory.limit:
-        width, height = plan.size
-        raise ImageTooLarge(
-            name,
-            f"{width} x {height} pixels as {plan.kind} take {_millions(plan.bytes)} MB to decode, "
-            f"limit {memory.limit / 1e6:g}; raise {memory.setting}, or send it smaller",
-        )
-    return memory.reserve(plan.bytes)
+    return holding(Picture(upright, name, kind, frames, width, height, box), held)
 
 
 def _bit_depth(mode: str) -> int:
@@ -264,17 +244,12 @@ def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> No
 
 def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLarge:
     limit = f"limit {limits.max_bytes / 1e6:g}; raise MMEMBED_MAX_IMAGE_MB"
-    return ImageTooLarge(name, f"{_millions(size)} MB, {limit}")
+    return ImageTooLarge(name, f"{millions(size)} MB, {limit}")
 
 
 def _too_many_pixels(name: str, pixels: int, limits: Limits) -> ImageTooLarge:
     limit = f"limit {limits.max_pixels / 1e6:g}; raise MMEMBED_MAX_MEGAPIXELS"
-    return ImageTooLarge(name, f"{_millions(pixels)} megapixels, {limit}")
-
-
-def _millions(number: int) -> str:
-    """Rounded up, so that what is over a limit never reads as equal to it."""
-    return f"{math.ceil(number / 1e5) / 10:,.1f}".removesuffix(".0")
+    return ImageTooLarge(name, f"{millions(pixels)} megapixels, {limit}")
 
 
 def _allow_pixels(max_pixels: int) -> None:

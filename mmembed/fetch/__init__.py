@@ -26,6 +26,7 @@ from mmembed.fetch.addresses import is_public, resolve
 from mmembed.fetch.target import Target, shown
 from mmembed.fetch.wire import Clock, Wire, connected, secured
 from mmembed.hosts import pattern_of
+from mmembed.memory import Hold, MemoryBudget
 
 __all__ = ["Fetcher"]
 
@@ -39,12 +40,22 @@ AT_ONCE = 8
 REDIRECTS = 5
 PIECE = 65_536
 MOVED = frozenset({301, 302, 303, 307, 308})
+STEP_BYTES = 4_000_000
+"""Of an image that is being fetched, for which memory is taken at a time."""
+HELD_BYTES = 128_000_000
+"""Of all fetched images that are still in memory, or of one, where that may be larger."""
 HEADERS = {
     "User-Agent": "mmembed",
     "Accept": "image/*",
     "Accept-Encoding": "identity",
     "Connection": "close",
 }
+
+
+class Fetched(bytes):
+    """An image file, and what it takes of a budget of memory for as long as it is there."""
+
+    held: Sequence[Hold] = ()
 
 
 class Moved(Exception):
@@ -67,6 +78,9 @@ class Fetcher:
         self._max_bytes = max_bytes
         self._allow = frozenset(filter(None, map(pattern_of, allow)))
         self._resolve = resolve
+        self._memory = MemoryBudget(
+            max(HELD_BYTES, max_bytes + STEP_BYTES), slots=0, purpose="fetched images", setting=""
+        )
         self._places = threading.BoundedSemaphore(AT_ONCE)
         self._resolvers = ThreadPoolExecutor(AT_ONCE, "resolve")
 
@@ -140,13 +154,28 @@ class Fetcher:
         if (response.length or 0) > self._max_bytes:
             raise self._too_large(target)
         data = bytearray()
+        held: list[Hold] = []
         while piece := response.read1(PIECE):
             data += piece
             if len(data) > self._max_bytes:
                 raise self._too_large(target)
+            if len(data) > len(held) * STEP_BYTES:
+                held.append(self._more_memory())
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
-        return bytes(data)
+        fetched = Fetched(data)
+        fetched.held = held
+        return fetched
+
+    def _more_memory(self) -> Hold:
+        """Raises Overloaded where other fetched images take it all."""
+        held = self._memory.reserve_at_once(STEP_BYTES)
+        if held is None:
+            raise Overloaded(
+                f"fetched images fill the {self._memory.limit / 1e6:g} MB set aside for them; name "
+                "fewer in a request, or try again"
+            )
+        return held
 
     def _too_large(self, target: Target) -> ImageTooLarge:
         limit = f"limit {self._max_bytes / 1e6:g} MB; raise {PREFIX}MAX_IMAGE_MB"

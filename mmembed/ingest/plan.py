@@ -10,7 +10,7 @@ from pathlib import Path
 from mmembed.catalog import Known, Mark, Reading
 from mmembed.ingest.failing import failure_of, text_of
 from mmembed.ingest.saying import Sayings
-from mmembed.ingest.scan import FileStat, Scan
+from mmembed.ingest.scan import FileStat, Scan, ancestors
 from mmembed.ingest.texts import TextLimits
 from mmembed.types import Failure
 
@@ -100,8 +100,11 @@ def make_plan(
             plan.marks.append((same.id, stat.mark))
     gone, plan.kept_because_empty = scan.missing(known)
     plan.gone = {path: known[path] for path in gone}
+    closed = set(scan.closed)
     for path, where in sayings.left():
-        # One that exists outside the scanned folders is merely not of this indexing.
+        # One that is passed over, or exists elsewhere, is merely not of this indexing.
+        if not closed.isdisjoint(ancestors(path)):
+            continue
         if scan.covers(path) or not os.path.lexists(path):
             name = text_of(path)
             reason = f"{name}: no such image, though {text_of(where)} names it"

@@ -119,6 +119,7 @@ class _Walk:
         self._passing = passing
         self._heed = heed
         self._visited: set[str] = set()
+        self._collections: set[str] = set()
         self._root = ""
 
     def take_root(self, root: str) -> None:
@@ -165,6 +166,8 @@ class _Walk:
             return []
         if FILE_NAME in names:
             self._found.collections += 1
+            self._collections.add(folder)
+        if folder in self._collections or os.path.dirname(folder) in self._collections:
             entries = [entry for entry in entries if _may_be_a_users(entry)]
         return entries
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 
 IPV6_BITS = 64
@@ -59,10 +59,10 @@ class Clients:
         return ipaddress.ip_network((parsed, IPV6_BITS), strict=False)
 
 
-def trusted_proxies(named: Iterable[str]) -> list[Network]:
-    """Those of FORWARDED_ALLOW_IPS, whose X-Forwarded-For is believed; "*" for all."""
+def trusted_proxies(addresses: str | Sequence[str]) -> list[Network]:
+    """Those whose X-Forwarded-For is believed, as FORWARDED_ALLOW_IPS lists them."""
     found: list[Network] = []
-    for part in named:
+    for part in addresses.split(",") if isinstance(addresses, str) else addresses:
         if part.strip() == "*":
             found += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
             continue

@@ -195,12 +195,10 @@ def server_of(app: FastAPI, **uvicorns: Any) -> Server:
         server_header=False,
         **uvicorns,
     )
-    named = config.forwarded_allow_ips
-    proxies = trusted_proxies(named.split(",") if isinstance(named, str) else named)
     terms = Terms(
         settings.slow_timeout,
         Refusals(app.state.lanes, app.state.request_metrics),
-        Clients(settings.max_per_client, proxies),
+        Clients(settings.max_per_client, trusted_proxies(config.forwarded_allow_ips)),
     )
     return Server(config, terms, most_connections(settings.max_connections))
 

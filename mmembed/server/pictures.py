@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any, BinaryIO, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -24,6 +25,8 @@ router = APIRouter(prefix="/v1/items", tags=["items"])
 
 IMMUTABLE = "private, max-age=31536000, immutable"
 REVALIDATE = "private, no-cache"
+LAST_DATE_S = 253_402_300_799
+"""The end of the year 9999, in seconds since 1970."""
 
 
 def _number(text: object) -> object:
@@ -67,6 +70,13 @@ class OpenFileResponse(FileResponse):
         self._file = file
         path = f"{FOLDER_OF_DESCRIPTORS}/{file.fileno()}"
         super().__init__(path, stat_result=os.fstat(file.fileno()), **options)
+
+    def set_stat_headers(self, stat_result: os.stat_result) -> None:
+        """As the base does; a file may claim a time beyond the years that dates have."""
+        shown: Any = SimpleNamespace(
+            st_size=stat_result.st_size, st_mtime=min(max(stat_result.st_mtime, 0), LAST_DATE_S)
+        )
+        super().set_stat_headers(shown)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, whole or by ranges."""
