@@ -177,8 +177,12 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         if layout is not None and isinstance(error, UnidentifiedImageError):
             return _decode_tiff(data, name, limits, layout)
         for less in stripped(data):
-            with suppress(Exception):
+            try:
                 return _decode_by_pillow(less, name, limits, side)
+            except (Overloaded, Abandoned):
+                raise
+            except Exception:
+                continue
         raise
 
 
