@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from mmembed import originals
 from mmembed.binding import Binding
 from mmembed.catalog import Catalog, Trouble, restore
 from mmembed.classifier import Classified, Classifier
@@ -20,22 +19,8 @@ from mmembed.errors import ImageError, MmembedError, QueryError
 from mmembed.failing import blaming
 from mmembed.fetch import Fetcher
 from mmembed.indexed import IndexedFiles
-from mmembed.ingest import (
-    Passing,
-    Phase,
-    Pipeline,
-    Progress,
-    Removed,
-    Report,
-    Rules,
-    TextLimits,
-    make_plan,
-    moved_away,
-    patterns_of,
-    remove_below,
-    scan,
-    those_below,
-)
+from mmembed.indexing import Indexing
+from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
 from mmembed.items import Items
 from mmembed.leftovers import Leftovers
 from mmembed.paging import Cursor, page_of_items
@@ -106,6 +91,7 @@ class Collection(Items):
             threads=threads,
             thumbnails=settings.thumbnails,
         )
+        self._indexing = Indexing(self.catalog, self._views, self._pipeline, settings)
 
     def __enter__(self) -> Collection:
         return self
@@ -199,40 +185,16 @@ class Collection(Items):
         paths that do not exist and for patterns in `exclude` that are none, ManifestError for
         manifests that were asked for and cannot be read at all.
         """
-        settings = self.settings
-        patterns = patterns_of(settings.exclude)
-        with self.catalog.indexing_lock():
-            self.catalog.complete()
-            kept_out = self._kept_out(paths, include_removed)
-            passing = Passing(patterns, settings.include_system, frozenset(kept_out))
-            found = scan(paths, passing, lambda count: phase("looking for pictures", count))
-            phase("reading what is known and what is said", len(found.files))
-            known = self.catalog.known_files()
-            limits = TextLimits(settings.max_text_chars, settings.max_items)
-            plan = make_plan(found, known, manifests, Rules(limits, rehash))
-            plan.kept_out = moved_away(kept_out)
-            report = self._pipeline.run(plan, known, progress)
-            phase("saving the index", 0)
-            self._views.publish()
+        report = self._indexing.run(
+            paths, manifests, progress, phase, rehash=rehash, include_removed=include_removed
+        )
         self.collect_leftovers()
-        report.note(plan)
         return report
-
-    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, str | None]:
-        """What is to stay out, with the contents of files, after what is to come back came in."""
-        kept_out = self.catalog.kept_out()
-        if include_removed:
-            self.catalog.let_in(those_below(kept_out, paths))
-            kept_out = self.catalog.kept_out()
-        return kept_out
 
     def keep_out(self, item_id: int) -> None:
         """Have later indexings pass over the file of an item that is about to be removed; an upload
         or a caption has none. Raises NotFound."""
-        item = self.catalog.item(item_id)
-        folder = self.catalog.folder / originals.FOLDER
-        if item.kind == "image" and item.path and not Path(item.path).is_relative_to(folder):
-            self.catalog.keep_out({item.path: item.sha256})
+        self._indexing.keep_out(self.catalog.item(item_id))
 
     def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
         """Take a file, or everything below a folder, out of the collection, also where it is gone.
@@ -241,14 +203,7 @@ class Collection(Items):
         keep_out: later indexings pass over them. dry_run: say what would go. Raises StoreBusy
         beside an indexing.
         """
-        with self.catalog.indexing_lock():
-            return remove_below(
-                self.catalog,
-                path,
-                uploads=self.catalog.folder / originals.FOLDER,
-                keep_out=keep_out,
-                dry_run=dry_run,
-            )
+        return self._indexing.remove_below(path, keep_out=keep_out, dry_run=dry_run)
 
     def rebuild(self) -> None:
         """Read the views anew from the catalog, build the graphs that are needed, and save them."""

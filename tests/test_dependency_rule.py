@@ -44,6 +44,7 @@ COMPOSITION = [
     "classifier",
     "served",
     "items",
+    "indexing",
     "collection",
     "eval",
 ]
