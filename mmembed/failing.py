@@ -34,6 +34,16 @@ OF_ALL = (
 is no Exception may be of one: libraries in Rust panic so."""
 
 
+LONGEST_MESSAGE = 1000
+"""Characters: an error may quote the whole of what it is about."""
+
+
+def ends_all(error: BaseException) -> bool:
+    """Whether an error is no fault of the item at work: the disk refuses, the model stays busy or
+    hangs, or the user has had enough."""
+    return isinstance(error, OF_ALL) and not isinstance(error, Unstorable | TooMuchText)
+
+
 def error_of(name: str, error: BaseException) -> MmembedError:
     """What the work of one item raised, as an error of ours that names the item.
 
@@ -52,11 +62,23 @@ def error_of(name: str, error: BaseException) -> MmembedError:
 
 def failure_of(name: str, error: BaseException) -> Failure:
     """What the work of one item raised, as the item's failure; see `error_of`."""
+    name = text_of(name)
     ours = error_of(name, error)
-    message = str(ours)
+    message = told(ours)
     if name not in message:
         message = f"{name}: {message}"
     return Failure(ours.param or name, type(ours).__name__, message)
+
+
+def told(error: BaseException) -> str:
+    """The message of an error, as text that can be printed and stored, and not too long."""
+    said = text_of(str(error)) or "an unexpected error"
+    return said if len(said) <= LONGEST_MESSAGE else said[:LONGEST_MESSAGE] + "…"
+
+
+def text_of(text: str) -> str:
+    """A path or message as text that can be printed and stored, whatever it holds."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mmembed.ingest import (
     Removed,
     Report,
     Rules,
-    TextLimits,
+    SaidLimits,
     make_plan,
     moved_away,
     patterns_of,
@@ -60,7 +60,7 @@ class Indexing:
             found = scan(paths, passing, lambda count: phase("looking for pictures", count))
             phase("reading what is known and what is said", len(found.files))
             known = self._catalog.known_files()
-            limits = TextLimits(settings.max_text_chars, settings.max_items)
+            limits = SaidLimits(settings.max_text_chars, settings.max_items)
             plan = make_plan(found, known, manifests, Rules(limits, rehash))
             plan.kept_out = moved_away(kept_out)
             report = self._pipeline.run(plan, known, progress)

@@ -11,7 +11,7 @@ import pytest
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.manifests import NAMED_FAULTS, Words, read_labels, read_manifest
-from mmembed.ingest.texts import TextLimits
+from mmembed.ingest.texts import SaidLimits
 
 Read = Callable[..., tuple[dict[str, Words], list[str]]]
 
@@ -23,7 +23,7 @@ def read(tmp_path: Path) -> Read:
     def run(name: str, content: bytes, **limits: int) -> tuple[dict[str, Words], list[str]]:
         (tmp_path / name).write_bytes(content)
         faults: list[ManifestError] = []
-        found = read_manifest(tmp_path / name, limits=TextLimits(**limits), faults=faults)
+        found = read_manifest(tmp_path / name, limits=SaidLimits(**limits), faults=faults)
         names = {str(Path(path).relative_to(tmp_path)): words for path, words in found.items()}
         return names, [str(fault).removeprefix(f"{tmp_path}/") for fault in faults]
 

@@ -23,8 +23,7 @@ from mmembed.encoder import ModelChoice, load_encoder, loader
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
-from mmembed.failing import failure_of
-from mmembed.ingest.failing import text_of
+from mmembed.failing import failure_of, text_of
 from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.reading import TextLimits
 from mmembed.served import Load

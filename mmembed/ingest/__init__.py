@@ -15,7 +15,7 @@ from mmembed.ingest.profile import StageTime, limit
 from mmembed.ingest.removing import Removed, moved_away, remove_below, those_below
 from mmembed.ingest.report import Phase, Progress, Report
 from mmembed.ingest.scan import Scan, scan
-from mmembed.ingest.texts import TextLimits
+from mmembed.ingest.texts import SaidLimits
 from mmembed.ingest.thumbnailing import keep_thumbnail
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
     "Removed",
     "Report",
     "Rules",
+    "SaidLimits",
     "Scan",
     "StageTime",
-    "TextLimits",
     "keep_thumbnail",
     "limit",
     "make_plan",

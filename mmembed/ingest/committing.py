@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmembed.catalog import Catalog, Mark
+from mmembed.failing import ends_all
 from mmembed.ingest.embedding import Embedded
-from mmembed.ingest.failing import ends_all
 from mmembed.ingest.flow import each_where_needed
 from mmembed.types import Failure
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mmembed.catalog import CaptionEntry, Catalog, Reading, Words, same
+from mmembed.failing import failure_of
 from mmembed.ingest.captions import embed_captions
-from mmembed.ingest.failing import failure_of
 from mmembed.ingest.flow import each_where_needed
 from mmembed.ingest.plan import Source
 from mmembed.ingest.report import Report

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mmembed.catalog import Catalog, ImageEntry
+from mmembed.failing import failure_of
 from mmembed.ingest.captions import embed_captions
-from mmembed.ingest.failing import failure_of
 from mmembed.ingest.flow import Row, each_where_needed, embed_each
 from mmembed.ingest.preparing import Prepared
 from mmembed.ingest.profile import Profile

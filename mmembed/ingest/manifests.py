@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.rows import Columns, Row, first_of, rows_of
-from mmembed.ingest.texts import TextLimits, captions_in, tags_in
+from mmembed.ingest.texts import SaidLimits, captions_in, tags_in
 
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "filepath", "file_path")
 CAPTION_COLUMNS = ("captions", "caption", "text")
@@ -20,7 +20,7 @@ LONGEST_NAME = 4096
 """Characters of a file name."""
 NAMED_FAULTS = 1000
 """Rows of one file that are told of one by one."""
-DEFAULT = TextLimits()
+DEFAULT = SaidLimits()
 
 
 @dataclass
@@ -37,7 +37,7 @@ def read_manifest(
     path: Path,
     folder: Path | None = None,
     *,
-    limits: TextLimits = DEFAULT,
+    limits: SaidLimits = DEFAULT,
     faults: list[ManifestError] | None = None,
 ) -> dict[str, Words]:
     """Words by absolute image path; rows that name the same file add up.
@@ -121,7 +121,7 @@ class Faults:
             self._noted.append(ManifestError(f"{self._path}: {more} more rows cannot be used"))
 
 
-def _add(words: Words, captions: list[str], tags: list[str], limits: TextLimits) -> None:
+def _add(words: Words, captions: list[str], tags: list[str], limits: SaidLimits) -> None:
     new_captions = words.captions | dict.fromkeys(captions) if captions else words.captions
     new_tags = words.tags | dict.fromkeys(tags) if tags else words.tags
     limits.check_count("caption", len(new_captions))

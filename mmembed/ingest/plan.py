@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmembed.catalog import Known, Mark, Reading
-from mmembed.ingest.failing import failure_of, text_of
+from mmembed.failing import failure_of, text_of
 from mmembed.ingest.saying import Sayings
 from mmembed.ingest.scan import FileStat, Scan, ancestors
-from mmembed.ingest.texts import TextLimits
+from mmembed.ingest.texts import SaidLimits
 from mmembed.types import Failure
 
 
@@ -66,7 +66,7 @@ class Plan:
 class Rules:
     """How files are compared with the catalog."""
 
-    limits: TextLimits = field(default_factory=TextLimits)
+    limits: SaidLimits = field(default_factory=SaidLimits)
     rehash: bool = False
     """Whether to read all files again."""
 

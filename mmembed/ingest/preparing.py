@@ -10,7 +10,7 @@ import numpy as np
 
 from mmembed.catalog import CaptionEntry, Catalog, ImageEntry
 from mmembed.decode import Limits, decode, read_file
-from mmembed.ingest.failing import ends_all, failure_of
+from mmembed.failing import ends_all, failure_of
 from mmembed.ingest.flow import patiently
 from mmembed.ingest.plan import Source
 from mmembed.ingest.profile import Profile

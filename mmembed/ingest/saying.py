@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from mmembed.catalog import Reading, Words
 from mmembed.errors import ManifestError
+from mmembed.failing import failure_of, text_of, told
 from mmembed.ingest import manifests as reading
-from mmembed.ingest.failing import failure_of, text_of, told
 from mmembed.ingest.scan import Scan
 from mmembed.ingest.sidecars import check_link, read_sidecar, sidecar_of
-from mmembed.ingest.texts import TextLimits
+from mmembed.ingest.texts import SaidLimits
 from mmembed.types import Failure
 
 _Said: TypeAlias = dict[str, frozenset[str]]
@@ -29,7 +29,7 @@ class Sayings:
         self,
         scan: Scan,
         manifests: Sequence[Path],
-        limits: TextLimits,
+        limits: SaidLimits,
         failures: list[Failure],
     ) -> None:
         """Raises ManifestError for one of `manifests` that cannot be read at all; what else goes

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mmembed.catalog import FILE_NAME, Mark, signed, storable
 from mmembed.decode import printable
 from mmembed.errors import ImageError, InputError
-from mmembed.ingest.failing import failure_of
+from mmembed.failing import failure_of
 from mmembed.ingest.passing import NO_MEDIA, Passing
 from mmembed.types import Failure
 

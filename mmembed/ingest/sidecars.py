@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.rows import open_regular
-from mmembed.ingest.texts import TextLimits
+from mmembed.ingest.texts import SaidLimits
 
 MAX_SIDECAR_BYTES = 64 * 1024
 
@@ -18,7 +18,7 @@ def sidecar_of(image_path: str) -> str:
 
 
 def read_sidecar(
-    path: str, roots: Sequence[str], limits: TextLimits
+    path: str, roots: Sequence[str], limits: SaidLimits
 ) -> tuple[list[str], list[ManifestError]]:
     """The lines of a text file that are not blank, each once, and why others are not taken.
 

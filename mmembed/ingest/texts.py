@@ -17,7 +17,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
-class TextLimits:
+class SaidLimits:
     """What one image may have said of it."""
 
     chars: int = Settings.max_text_chars
@@ -41,13 +41,13 @@ class TextLimits:
             )
 
 
-def captions_in(value: Any, limits: TextLimits) -> list[str]:
+def captions_in(value: Any, limits: SaidLimits) -> list[str]:
     """The captions in a cell: a text, a list, or a list spelt as JSON. Raises ManifestError."""
     texts = [_clean(text) for text in _texts(value, "caption", limits)]
     return _checked("caption", texts, limits)
 
 
-def tags_in(value: Any, limits: TextLimits) -> list[str]:
+def tags_in(value: Any, limits: SaidLimits) -> list[str]:
     """The tags in a cell: as captions, or one text with `,`, `;` or `|` between them. Raises
     ManifestError."""
     if isinstance(value, str) and not value.lstrip().startswith("["):
@@ -60,7 +60,7 @@ def tags_in(value: Any, limits: TextLimits) -> list[str]:
     return _checked("tag", texts, limits)
 
 
-def _checked(what: str, texts: list[str], limits: TextLimits) -> list[str]:
+def _checked(what: str, texts: list[str], limits: SaidLimits) -> list[str]:
     texts = [text for text in texts if text]
     for text in texts:
         limits.check(what, text)
@@ -68,7 +68,7 @@ def _checked(what: str, texts: list[str], limits: TextLimits) -> list[str]:
     return texts
 
 
-def _texts(value: Any, what: str, limits: TextLimits) -> Iterable[str]:
+def _texts(value: Any, what: str, limits: SaidLimits) -> Iterable[str]:
     if isinstance(value, str) and value.lstrip().startswith("["):
         _check_length(value, what)
         value = _json_list(value, what)
