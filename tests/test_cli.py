@@ -271,6 +271,13 @@ def test_reading_makes_no_folder(tmp_path: Path, arguments: list[str]) -> None:
     assert not typo.exists()
 
 
+def test_a_mistyped_path_makes_no_folder(tmp_path: Path) -> None:
+    finished = fake("index", tmp_path / "typo", "--data", tmp_path / "data", "--model", "fake")
+    assert finished.returncode == 2
+    assert "no such file or folder" in finished.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_embedding_makes_no_folder(tmp_path: Path) -> None:
     finished = fake("embed", "--text", "red", "--data", tmp_path / "data", "--model", "fake")
     assert finished.returncode == 0

@@ -11,7 +11,7 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.table import plain, table
 from mmembed.collection import Collection
 from mmembed.config import Settings, expanded
-from mmembed.ingest import Report, limit
+from mmembed.ingest import Report, check_paths, limit
 
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
@@ -84,6 +84,7 @@ def _settings(parsed: argparse.Namespace) -> dict[str, Any]:
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
     paths = [expanded(path, "PATH") for path in asked.paths]
+    check_paths(paths)  # before a folder is made
     with Collection(settings) as collection, Bar() as bar:
         report = collection.index(
             paths,

@@ -4,8 +4,8 @@ passing → scan → (lines → rows → manifests, sidecars → saying) → pla
                 → pipeline (preparing → embedding → committing, describing)
 
 flow carries inputs through threads and model, and has one bad input fail alone; captions embeds
-texts; thumbnailing keeps thumbnails; failing says what is told of a failure; profile tells which
-stage is the limit. removing takes pictures out by path.
+texts; thumbnailing keeps thumbnails; profile tells which stage is the limit. removing takes
+pictures out by path.
 """
 
 from mmembed.ingest.passing import Passing, patterns_of
@@ -14,7 +14,7 @@ from mmembed.ingest.plan import Plan, Rules, make_plan
 from mmembed.ingest.profile import StageTime, limit
 from mmembed.ingest.removing import Removed, moved_away, remove_below, those_below
 from mmembed.ingest.report import Phase, Progress, Report
-from mmembed.ingest.scan import Scan, scan
+from mmembed.ingest.scan import Scan, check_paths, scan
 from mmembed.ingest.texts import SaidLimits
 from mmembed.ingest.thumbnailing import keep_thumbnail
 
@@ -30,6 +30,7 @@ __all__ = [
     "SaidLimits",
     "Scan",
     "StageTime",
+    "check_paths",
     "keep_thumbnail",
     "limit",
     "make_plan",

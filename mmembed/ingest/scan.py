@@ -91,6 +91,13 @@ class Scan:
         return [root for root in self.roots if not any(_under(path, [root]) for path in met)]
 
 
+def check_paths(paths: Sequence[Path]) -> None:
+    """Raises InputError for a path that does not exist."""
+    for path in paths:
+        if not os.path.exists(path):
+            raise InputError(f"{printable(path)}: no such file or folder")
+
+
 def scan(
     paths: Sequence[Path],
     passing: Passing = Passing(),  # noqa: B008
@@ -103,9 +110,7 @@ def scan(
     entered. `heed` is told now and then how many pictures were found. Raises InputError for a path
     that does not exist, before anything is done.
     """
-    for path in paths:
-        if not os.path.exists(path):
-            raise InputError(f"{printable(path)}: no such file or folder")
+    check_paths(paths)
     found = Scan(roots=list(dict.fromkeys(os.path.abspath(path) for path in paths)))
     walk = _Walk(found, passing, heed)
     for root in found.roots:
