@@ -34,6 +34,7 @@ PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "network_audit")])
 """Of processes: this checkout, and what counts their look-ups."""
 CACHE = tempfile.TemporaryDirectory(prefix="mmembed-tests-")
 """What the processes of one test run measure and compile."""
+PROGRESS = re.compile(r"mmembed: .* \((\d+ (h|min|s) ?)+\)$")
 PATIENCE_S = 60
 """How long a test waits for what must happen; only a broken program makes it wait so long."""
 
@@ -142,6 +143,12 @@ def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     fixed = {"PYTHONPATH": PYTHONPATH, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
     return {**kept, **fixed, "MMEMBED_CACHE": CACHE.name, **more}
+
+
+def complaints(stderr: str) -> str:
+    """Standard error without the lines of progress, which only a slow machine gets to see."""
+    lines = stderr.splitlines(keepends=True)
+    return "".join(line for line in lines if not PROGRESS.match(line))
 
 
 class Process:

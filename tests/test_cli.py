@@ -26,6 +26,7 @@ from tests.pictures import ODD
 from tests.serving import (
     PATIENCE_S,
     Process,
+    complaints,
     data_uri,
     environment,
     eventually,
@@ -109,7 +110,7 @@ def real_data(photos: Path, model: str, tmp_path_factory: pytest.TempPathFactory
     """A collection of the photos, made with the tiny model."""
     data = tmp_path_factory.mktemp("real")
     finished = real("index", photos, "--data", data, "--model", model)
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     assert "5 pictures in" in finished.stdout
     assert "5 embedded" in finished.stdout
     assert str(data) in finished.stdout
@@ -122,7 +123,7 @@ def real_data(photos: Path, model: str, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_teaches(command: str) -> None:
     finished = real(command, "--help")
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     assert "--data DIR" in finished.stdout
     assert "--model ID" in finished.stdout
     assert f"  mmembed {command} " in finished.stdout, "has no example"
@@ -170,7 +171,7 @@ def test_indexing_again_has_nothing_to_do(real_data: Path, photos: Path) -> None
 
 def test_search_prints_a_table(real_data: Path) -> None:
     finished = real("search", "a red field", "-k", "5", "--data", real_data)
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     lines = finished.stdout.splitlines()
     assert lines[0].split() == ["score", "relevance", "id", "picture", "caption"]
     assert len(lines) == 6
@@ -362,7 +363,7 @@ def test_a_search_for_nothing_is_one_line(data: Path, arguments: list[str], said
 
 def test_the_name_alone_shows_the_help() -> None:
     finished = fake()
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     assert finished.stdout == fake("--help").stdout
 
 
@@ -514,7 +515,7 @@ def test_output_that_nobody_reads_ends_no_indexing(tmp_path: Path) -> None:
 def test_a_data_folder_among_the_pictures_is_no_obstacle(tmp_path: Path) -> None:
     folder = many_pictures(tmp_path / "photos", 3)
     finished = fake("index", folder, "--data", folder, "--model", "fake")
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     assert "3 embedded" in finished.stdout
     again = fake("index", folder, "--data", folder)
     assert "3 unchanged" in again.stdout
@@ -534,7 +535,7 @@ def test_no_pictures_at_all_are_no_success(tmp_path: Path) -> None:
     assert "1 parts of systems (--include-system enters them)" in finished.stdout
     assert "all that may hold some was passed over" in finished.stderr
     finished = fake("index", empty, "--data", data, "--include-system")
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     shutil.rmtree(empty / "@eaDir")
     finished = fake("index", empty, "--data", data)
     assert finished.returncode == 1

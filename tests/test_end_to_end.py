@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from benchmarks.mixed_load import ask_all, requests, wrong
 from mmembed.encoder import BUNDLED_FOLDER
-from tests.serving import PATIENCE_S, ROOT, Process, environment
+from tests.serving import PATIENCE_S, ROOT, Process, complaints, environment
 from tests.web.chromium import ARGUMENTS, find_chromium
 
 GALLERY = ROOT / "fixtures" / "gallery"
@@ -51,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         env=environment(),
         timeout=10 * PATIENCE_S,
     )
-    assert (indexed.returncode, indexed.stderr) == (0, "")
+    assert (indexed.returncode, complaints(indexed.stderr)) == (0, "")
     with Process(COMMAND, "--data", str(data)) as server:
         yield server
         assert server.end()[0] == 0

@@ -40,7 +40,7 @@ from mmembed.index.graph import Graph
 from mmembed.types import Embeddings, Pixels
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
-from tests.serving import PATIENCE_S, environment
+from tests.serving import PATIENCE_S, complaints, environment
 
 ROOT = Path(__file__).parent.parent
 GALLERY = ROOT / "fixtures" / "gallery"
@@ -632,7 +632,7 @@ def test_command_line_of_zero_shot(classes: Path, tmp_path: Path) -> None:
 def test_command_line_of_compare(captions: Path, tmp_path: Path) -> None:
     data = ("--data", tmp_path / "data")
     finished = fake("retrieval", captions, "--compare", "a", "b", "--json", *data)
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     answer = json.loads(finished.stdout)
     assert [one["model"] for one in answer["models"]] == ["a", "b"]
     assert answer["differences"]["text_to_image_recall_at_1"] == {
@@ -651,7 +651,7 @@ def test_command_line_of_engines(tmp_path: Path) -> None:
     asked = ("--model", "bundled", "--data", tmp_path / "d")
     two = ("--engines", "torch-float32", "torch-onednn")
     finished = command("mmembed", "retrieval", pictures, *two, *asked)
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     first, second, over, cosine, *_ = finished.stdout.splitlines()
     assert first.startswith("A: bundled, torch-float32; images: 0 from cache, 10 embedded")
     assert second.startswith("B: bundled, torch-onednn; images: 0 from cache, 10 embedded")
@@ -676,7 +676,7 @@ def test_command_line_of_index(index: Index, picture: MakePicture, tmp_path: Pat
         picture(f"{seed}.png", seed=seed)
     index()
     finished = fake("--data", tmp_path / "data", "index", "-k", "3")
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     assert "searched exactly up to 150000 vectors, then by HNSW" in finished.stdout
     assert "12 image vectors" in finished.stdout
 
@@ -687,7 +687,7 @@ def test_the_bundled_model_knows_the_gallery(tmp_path: Path) -> None:
     finished = command(
         "mmembed", "retrieval", tmp_path, "--model", "bundled", "--data", tmp_path / "d", "--json"
     )
-    assert (finished.returncode, finished.stderr) == (0, "")
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     answer = json.loads(finished.stdout)
     assert answer["model"] == "bundled"
     assert answer["images"] == 20
