@@ -62,7 +62,9 @@ class Runs:
         return max(0.0, time.monotonic() - self.moved_at - LATE * expected)
 
     def _fail(self, request: Request, error: BaseException) -> None:
-        if isinstance(error, SystemExit | KeyboardInterrupt):  # would end the caller's thread, too
+        if isinstance(
+            error, SystemExit | KeyboardInterrupt | GeneratorExit
+        ):  # would end the caller's thread, too
             log.error("%s: the model failed", self.encoder.name, exc_info=error)
             kind = type(error).__name__
             error = ModelError(f"{self.encoder.name}: the model failed with {kind}")
