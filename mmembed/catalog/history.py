@@ -92,7 +92,9 @@ class History:
         except (sqlite3.Error, OSError) as error:
             if not self._failed:
                 log.warning("%s: cannot be written: %s", self._file, error)
-            self._failed = True
+            self._failed, self._noted = True, None
+            with suppress(OSError):  # what it says would soon be wrong
+                self._file.unlink(missing_ok=True)
         else:
             self._failed = False
             self._noted = None if folding else (salts, self._boot, stamp.mtime_ns)
@@ -106,7 +108,8 @@ def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | No
         return "was replaced, by a backup perhaps, and its log is of the catalog before"
     known = index is not None and index.salts == found.salts
     same_boot = stamp is not None and stamp.boot == boot()
-    if known and index is not None:
+    # An index that was copied a moment after the log, of an open catalog, knows more than it.
+    if known and index is not None and not (stamp and _is_copied(catalog, stamp)):
         broken = found.committed < index.committed
     else:  # one torn commit may be the end of a power cut; two were acknowledged
         broken = found.lost_commits > (0 if same_boot else 1)
@@ -139,10 +142,14 @@ def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
         return True  # copies that SQLite makes of a database have another one
     if stamp.folding or not _differs(catalog, stamp):
         return False
-    if os.stat(f"{catalog}{LOG}").st_ino == stamp.log_inode:
+    if not _is_copied(catalog, stamp):
         return True
-    # The whole folder was copied.
     return _shape(catalog) != (stamp.schema, stamp.pages, stamp.free)
+
+
+def _is_copied(catalog: Path, stamp: Stamp) -> bool:
+    """Whether the log is another file than the one that was noted: the whole folder was copied."""
+    return os.stat(f"{catalog}{LOG}").st_ino != stamp.log_inode
 
 
 def _differs(catalog: Path, stamp: Stamp) -> bool:
