@@ -363,6 +363,19 @@ def test_an_empty_catalog_makes_no_upload_a_leftover(collection: Collection) -> 
     assert orphan.exists()
 
 
+def test_uploads_whose_items_are_lost_come_back_by_indexing_their_folder(
+    filled: Collection,
+) -> None:
+    folder = filled.catalog.folder / originals.FOLDER
+    blue = picture("blue")
+    path = put(filled, hashlib.sha256(blue).hexdigest() + ".png", blue)
+    report = filled.index([folder], progress=lambda *_: None)
+    assert (report.total, report.embedded, report.copies) == (2, 1, 1)
+    [one] = [i for i in filled.catalog.page(after=0, limit=9, kind="image") if i.path == str(path)]
+    filled.remove(one.id)
+    assert not path.exists()
+
+
 def test_nothing_else_is_deleted(filled: Collection) -> None:
     mine = [
         aged(put(filled, name), 100 * WEEK_S)
