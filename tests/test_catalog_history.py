@@ -9,13 +9,14 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmembed.catalog import CaptionEntry, Catalog, Model, restore
-from mmembed.catalog.history import read_stamp
+from mmembed.catalog.history import read_stamp, strangers
 from mmembed.catalog.log_file import read_index, read_log
 from mmembed.cli import main
 from mmembed.errors import InputError, StoreError
@@ -147,6 +148,18 @@ def test_a_copy_of_an_open_folder_whose_index_came_last_is_taken(tmp_path: Path)
     shutil.copy2(data / "catalog.history", copied)
     catalog.close()
     assert captions(copied) == [0, 1]
+
+
+def test_a_torn_commit_is_no_damage_where_boots_cannot_be_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    monkeypatch.setattr("mmembed.catalog.history.BOOT", tmp_path / "none")
+    crash(data, 0, 5)
+    found = read_log(data / f"{CATALOG}-wal")
+    assert found is not None
+    assert strangers(data / CATALOG, replace(found, lost_commits=1), None) is None
+    assert strangers(data / CATALOG, replace(found, lost_commits=2), None) is not None
 
 
 def test_a_full_disk_while_folding_leaves_no_wrong_note(

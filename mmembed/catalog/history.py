@@ -107,7 +107,7 @@ def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | No
     if replaced:
         return "was replaced, by a backup perhaps, and its log is of the catalog before"
     known = index is not None and index.salts == found.salts
-    same_boot = stamp is not None and stamp.boot == boot()
+    same_boot = stamp is not None and _is_of_this_boot(stamp)
     # An index that was copied a moment after the log, of an open catalog, knows more than it.
     if known and index is not None and not (stamp and _is_copied(catalog, stamp)):
         broken = found.committed < index.committed
@@ -119,7 +119,9 @@ def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | No
 def lost_log(catalog: Path, index: LogIndex | None) -> str | None:
     """Why a catalog without a log should have one; None where nothing is missing."""
     stamp = read_stamp(catalog)
-    if index is None or stamp is None or stamp.boot != boot() or index.committed <= index.folded:
+    if index is None or stamp is None or not _is_of_this_boot(stamp):
+        return None
+    if index.committed <= index.folded:
         return None
     if index.salts.hex() != stamp.salts or _differs(catalog, stamp):
         return None  # it was replaced, and the log of the one before taken away, as it should
@@ -145,6 +147,11 @@ def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     if not _is_copied(catalog, stamp):
         return True
     return _shape(catalog) != (stamp.schema, stamp.pages, stamp.free)
+
+
+def _is_of_this_boot(stamp: Stamp) -> bool:
+    """Whether the machine surely ran on since then; not where boots cannot be told apart."""
+    return stamp.boot != "" and stamp.boot == boot()
 
 
 def _is_copied(catalog: Path, stamp: Stamp) -> bool:
