@@ -77,7 +77,8 @@ class IndexedFiles:
         """A regular file of the size that was indexed."""
         assert item.path is not None
         try:
-            descriptor, linked = _open(item.path)
+            path = originals.place_of(self._folder, item.path, item.sha256)
+            descriptor, linked = _open(path)
         except (OSError, ValueError) as error:
             raise self._unopened(item, error) from error
         status = os.fstat(descriptor)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmembed import originals
-from mmembed.catalog import Catalog
+from mmembed.catalog import Catalog, Known
 from mmembed.config import Settings
 from mmembed.ingest import (
     Passing,
@@ -59,7 +59,7 @@ class Indexing:
             passing = Passing(patterns, settings.include_system, frozenset(kept_out))
             found = scan(paths, passing, lambda count: phase("looking for pictures", count))
             phase("reading what is known and what is said", len(found.files))
-            known = self._catalog.known_files()
+            known = self._known_files()
             limits = SaidLimits(settings.max_text_chars, settings.max_items)
             plan = make_plan(found, known, manifests, Rules(limits, rehash))
             plan.kept_out = moved_away(kept_out)
@@ -80,6 +80,15 @@ class Indexing:
             return remove_below(
                 self._catalog, path, uploads=self._uploads, keep_out=keep_out, dry_run=dry_run
             )
+
+    def _known_files(self) -> dict[str, Known]:
+        """Uploads are no files of a folder that is indexed: whether the data folder lies in it, is
+        excluded, or was moved there, they stay."""
+        return {
+            path: known
+            for path, known in self._catalog.known_files().items()
+            if not originals.is_of_any_folder(path, known.sha256)
+        }
 
     def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, str | None]:
         """What is to stay out, with the contents of files, after what is to come back came in."""

@@ -41,7 +41,7 @@ class Items:
     embedder: Embedder
     _pipeline: Pipeline
     _files: IndexedFiles
-    _renderings: SingleFlight[tuple[str, int], bytes]
+    _renderings: SingleFlight[tuple[int, int], bytes]
 
     def add_image(
         self, data: bytes, *, name: str, captions: Sequence[str] = (), tags: Sequence[str] = ()
@@ -152,7 +152,7 @@ class Items:
         self._files.check(item)
         found = self._known_thumbnail(item, size)
         if found is None:  # many may ask at once: one renders for all
-            key = item.sha256, size
+            key = item.id, size  # not by content: what fails is told of one item
             found = self._renderings.run(key, lambda: self._new_thumbnail(item, size))
         return found, item
 

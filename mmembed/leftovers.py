@@ -110,11 +110,11 @@ class Leftovers:
         uploads = [
             part / n for n in names if _UPLOAD.fullmatch(n) and n + originals.PENDING not in names
         ]
-        known = self._catalog.paths_among([str(path) for path in uploads])
+        known = self._catalog.contents_among([path.stem for path in uploads])
         for name in names:
-            if name.endswith(UNCLAIMED) and str(part / name.removesuffix(UNCLAIMED)) in known:
+            if name.endswith(UNCLAIMED) and name.partition(".")[0] in known:
                 _delete(part / name)
-        return [path for path in uploads if str(path) not in known]
+        return [path for path in uploads if path.stem not in known]
 
     def _is_overdue(self, path: Path) -> bool:
         mark = path.with_name(path.name + UNCLAIMED)
@@ -134,7 +134,9 @@ class Leftovers:
             return 0
 
     def _has_item(self, path: Path) -> bool:
-        return bool(self._catalog.paths_among([str(path)]))
+        """By its content, not its path: that is another one where the data folder was moved, or
+        is mounted elsewhere."""
+        return bool(self._catalog.contents_among([path.name.partition(".")[0]]))
 
     def _holding(self, path: Path) -> AbstractContextManager[None]:
         lock = originals.lock_of(self._catalog.folder, path.name)

@@ -98,6 +98,25 @@ def is_upload(folder: Path, path: str | None) -> bool:
     return path is not None and Path(path).is_relative_to(folder / FOLDER)
 
 
+def is_of_any_folder(path: str, sha256: str) -> bool:
+    """Whether a path is that of an upload with this content, wherever its data folder lay when it
+    was written: folders are moved, copied and mounted elsewhere."""
+    if sha256 not in path:
+        return False
+    above, name = os.path.split(path)
+    above, part = os.path.split(above)
+    return name.startswith(sha256) and part == sha256[:2] and os.path.basename(above) == FOLDER
+
+
+def place_of(folder: Path, path: str, sha256: str) -> str:
+    """Where the file of an item lies now: an upload moves with its data folder."""
+    if is_of_any_folder(path, sha256) and not is_upload(folder, path):
+        here = folder / FOLDER / sha256[:2] / os.path.basename(path)
+        if here.exists():
+            return str(here)
+    return path
+
+
 @contextmanager
 def discarding(path: Path) -> Iterator[None]:
     """Delete an upload with its item, which the block removes; where that fails, it stays.

@@ -130,6 +130,7 @@ def test_a_large_catalog_is_checked_beside_its_use(
         ("DELETE FROM meta WHERE key = 'model_name'", "of its model"),
         ("UPDATE meta SET value = '5' WHERE key = 'model_dim'", "another length"),
         ("UPDATE vectors SET embedding = zeroblob(8) WHERE id = 1", "vector 1 fails"),
+        ("UPDATE items SET caption = x'6162' WHERE kind = 'caption'", "fails its checksum"),
         ("PRAGMA foreign_keys = OFF; DELETE FROM items WHERE id = 1", "point to others"),
         ("DELETE FROM changes WHERE seq = 1", "no change tells of"),
     ],

@@ -9,13 +9,14 @@ import time
 import warnings
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mmembed.catalog import CaptionEntry, Catalog, Model, restore
-from mmembed.catalog.history import read_stamp
+from mmembed.catalog.history import read_stamp, strangers
 from mmembed.catalog.log_file import read_index, read_log
 from mmembed.cli import main
 from mmembed.errors import InputError, StoreError
@@ -133,6 +134,56 @@ def test_a_crashed_folder_is_copied_as_it_is(tmp_path: Path) -> None:
             (copy / f"{CATALOG}-shm").unlink()
         assert captions(copy) == list(range(20))
     assert captions(tmp_path / "data") == list(range(20))
+
+
+def test_a_copy_of_an_open_folder_whose_index_came_last_is_taken(tmp_path: Path) -> None:
+    data, copied = tmp_path / "data", tmp_path / "copied"
+    copied.mkdir()
+    catalog = Catalog(data)
+    catalog.claim(Model("four", "f", 4))
+    vector = np.ones(4, np.float32)
+    for number, part in enumerate((CATALOG, f"{CATALOG}-wal", f"{CATALOG}-shm")):
+        catalog.write_caption(CaptionEntry(f"caption {number}", vector))
+        shutil.copy2(data / part, copied / part)
+    shutil.copy2(data / "catalog.history", copied)
+    catalog.close()
+    assert captions(copied) == [0, 1]
+
+
+def test_a_torn_commit_is_no_damage_where_boots_cannot_be_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    monkeypatch.setattr("mmembed.catalog.history.BOOT", tmp_path / "none")
+    crash(data, 0, 5)
+    found = read_log(data / f"{CATALOG}-wal")
+    assert found is not None
+    assert strangers(data / CATALOG, replace(found, lost_commits=1), None) is None
+    assert strangers(data / CATALOG, replace(found, lost_commits=2), None) is not None
+
+
+def test_a_full_disk_while_folding_leaves_no_wrong_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    crash(data, 0, 10)
+    assert read_stamp(data / CATALOG) is not None
+
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    catalog = Catalog(data)
+    monkeypatch.setattr("mmembed.catalog.history.write_durably", full)
+    with closing(sqlite3.connect(data / CATALOG)) as reader:  # the log stays, partly folded
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM items").fetchone()
+        catalog.write_caption(CaptionEntry("caption 10", np.ones(4, np.float32)))
+        catalog._fold()
+        shutil.copytree(data, tmp_path / "crashed")
+    assert read_stamp(data / CATALOG) is None
+    catalog.close()
+    assert captions(data) == list(range(11))
+    assert captions(tmp_path / "crashed") == list(range(11))
 
 
 @pytest.mark.parametrize("fold_at", [-1, 5, 9, 19])

@@ -70,6 +70,18 @@ def test_captions_and_tags_go_with_the_rows_that_say_them(
     assert (captions(collection, "b.png"), tags(collection, "b.png")) == ((), ())
 
 
+def test_a_manifest_is_the_same_from_whatever_folder_it_is_named(
+    collection: Collection, index: Index, picture: MakePicture, photos: Path
+) -> None:
+    picture("a.png")
+    (photos / "sub").mkdir()
+    manifest = write_rows(photos / "captions.jsonl", {"file_name": "a.png", "caption": "before"})
+    index(photos, manifests=[photos / "sub" / ".." / manifest.name])
+    write_rows(manifest, {"file_name": "a.png", "caption": "after"})
+    index()
+    assert captions(collection, "a.png") == ("after",)
+
+
 def test_what_was_set_by_hand_stays(
     collection: Collection, index: Index, picture: MakePicture, photos: Path
 ) -> None:

@@ -319,6 +319,36 @@ def test_an_upload_that_no_item_points_to_stays_for_a_week(
     assert not mark.exists()
 
 
+def test_uploads_of_a_data_folder_that_was_moved_are_shown_and_not_left_over(
+    open_collection: OpenCollection, tmp_path: Path
+) -> None:
+    collection = open_collection()
+    item = collection.add_image(RED, name="a")
+    name = Path(item.path or "").name
+    collection.close()
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    moved = open_collection(data=tmp_path / "elsewhere")
+    aged(put(moved, name + leftovers.UNCLAIMED), WEEK_S + 1)
+    put(moved, name + originals.PENDING)
+    for _ in range(2):  # the first settles what was pending
+        moved.collect_leftovers()
+    assert files_of(moved) == [name]
+    with moved.original(item.id).file as file:
+        assert file.read() == RED
+    assert moved.thumbnail(item.id, 320)
+
+
+@pytest.mark.parametrize("exclude", [(), ("data/",), ("*",)])
+def test_indexing_what_holds_the_data_folder_leaves_uploads_alone(
+    open_collection: OpenCollection, tmp_path: Path, exclude: tuple[str, ...]
+) -> None:
+    collection = open_collection(exclude=exclude)
+    collection.add_image(RED, name="a")
+    report = collection.index([tmp_path], progress=lambda *_: None)
+    assert (report.total, report.removed) == (0, 0)
+    assert collection.catalog.count("image") == 1
+
+
 def test_an_upload_that_found_its_item_again_is_not_deleted(filled: Collection) -> None:
     [item] = filled.catalog.page(after=0, limit=9, kind="image")
     mark = aged(put(filled, Path(item.path or "").name + leftovers.UNCLAIMED), WEEK_S + 1)
@@ -331,6 +361,19 @@ def test_an_empty_catalog_makes_no_upload_a_leftover(collection: Collection) -> 
     aged(put(collection, "ab" * 32 + ".png" + leftovers.UNCLAIMED), WEEK_S + 1)
     collection.collect_leftovers()
     assert orphan.exists()
+
+
+def test_uploads_whose_items_are_lost_come_back_by_indexing_their_folder(
+    filled: Collection,
+) -> None:
+    folder = filled.catalog.folder / originals.FOLDER
+    blue = picture("blue")
+    path = put(filled, hashlib.sha256(blue).hexdigest() + ".png", blue)
+    report = filled.index([folder], progress=lambda *_: None)
+    assert (report.total, report.embedded, report.copies) == (2, 1, 1)
+    [one] = [i for i in filled.catalog.page(after=0, limit=9, kind="image") if i.path == str(path)]
+    filled.remove(one.id)
+    assert not path.exists()
 
 
 def test_nothing_else_is_deleted(filled: Collection) -> None:

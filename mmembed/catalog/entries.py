@@ -81,6 +81,8 @@ def write_image(db: sqlite3.Connection, entry: ImageEntry) -> int:
     if entry.mark is not None:
         mark_file(db, item_id, entry.mark)
     if entry.reading is not None:
+        if not found and not entry.reading.words:
+            return item_id  # most pictures are new, and nothing is said of them
         describe(db, item_id, entry.path, entry.reading, entry.captions)
         return item_id
     if entry.captions:

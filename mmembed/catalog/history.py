@@ -92,7 +92,9 @@ class History:
         except (sqlite3.Error, OSError) as error:
             if not self._failed:
                 log.warning("%s: cannot be written: %s", self._file, error)
-            self._failed = True
+            self._failed, self._noted = True, None
+            with suppress(OSError):  # what it says would soon be wrong
+                self._file.unlink(missing_ok=True)
         else:
             self._failed = False
             self._noted = None if folding else (salts, self._boot, stamp.mtime_ns)
@@ -105,8 +107,9 @@ def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | No
     if replaced:
         return "was replaced, by a backup perhaps, and its log is of the catalog before"
     known = index is not None and index.salts == found.salts
-    same_boot = stamp is not None and stamp.boot == boot()
-    if known and index is not None:
+    same_boot = stamp is not None and _is_of_this_boot(stamp)
+    # An index that was copied a moment after the log, of an open catalog, knows more than it.
+    if known and index is not None and not (stamp and _is_copied(catalog, stamp)):
         broken = found.committed < index.committed
     else:  # one torn commit may be the end of a power cut; two were acknowledged
         broken = found.lost_commits > (0 if same_boot else 1)
@@ -116,7 +119,9 @@ def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | No
 def lost_log(catalog: Path, index: LogIndex | None) -> str | None:
     """Why a catalog without a log should have one; None where nothing is missing."""
     stamp = read_stamp(catalog)
-    if index is None or stamp is None or stamp.boot != boot() or index.committed <= index.folded:
+    if index is None or stamp is None or not _is_of_this_boot(stamp):
+        return None
+    if index.committed <= index.folded:
         return None
     if index.salts.hex() != stamp.salts or _differs(catalog, stamp):
         return None  # it was replaced, and the log of the one before taken away, as it should
@@ -139,10 +144,19 @@ def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
         return True  # copies that SQLite makes of a database have another one
     if stamp.folding or not _differs(catalog, stamp):
         return False
-    if os.stat(f"{catalog}{LOG}").st_ino == stamp.log_inode:
+    if not _is_copied(catalog, stamp):
         return True
-    # The whole folder was copied.
     return _shape(catalog) != (stamp.schema, stamp.pages, stamp.free)
+
+
+def _is_of_this_boot(stamp: Stamp) -> bool:
+    """Whether the machine surely ran on since then; not where boots cannot be told apart."""
+    return stamp.boot != "" and stamp.boot == boot()
+
+
+def _is_copied(catalog: Path, stamp: Stamp) -> bool:
+    """Whether the log is another file than the one that was noted: the whole folder was copied."""
+    return os.stat(f"{catalog}{LOG}").st_ino != stamp.log_inode
 
 
 def _differs(catalog: Path, stamp: Stamp) -> bool:

@@ -182,8 +182,8 @@ def _open_unwritable(path: Path) -> sqlite3.Connection:
     return _open(path, "immutable=1")
 
 
-def _writable(folder: Path) -> bool:
-    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -237,4 +237,6 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
 
 def _unusable(path: Path, error: Exception) -> StoreError:
     hint = "" if isinstance(error, sqlite3.ProgrammingError) else f"; {remedy(path.parent)}"
+    if path.exists() and not _writable(path):
+        hint = "; it may not be written by this user, as its folder may: change its owner or mode"
     return StoreError(f"{path}: cannot be opened as a catalog: {error}{hint}")

@@ -16,6 +16,7 @@ from mmembed.catalog.place import LOG
 from mmembed.catalog.schema import FILE_NAME, SCHEMA_VERSION, version
 from mmembed.catalog.soundness import faults
 from mmembed.errors import InputError, StoreError
+from mmembed.files import sync_folder
 
 OF_CATALOG = (FILE_NAME, f"{FILE_NAME}{LOG}", f"{FILE_NAME}{INDEX}", HISTORY_FILE)
 VIEWS = tuple(f"{kind}s.usearch{end}" for kind in ("image", "caption") for end in ("", ".json"))
@@ -104,17 +105,9 @@ def _exchange(copy: Path, folder: Path) -> Path | None:
         aside.mkdir(mode=0o700)
         for path in there:
             path.rename(aside / path.name)
-        _sync(aside)
+        sync_folder(aside)
     for name in VIEWS:
         (folder / name).unlink(missing_ok=True)
     copy.rename(folder / FILE_NAME)
-    _sync(folder)
+    sync_folder(folder)
     return aside
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -25,6 +25,9 @@ class Words:
     captions: Said = field(default_factory=dict)
     tags: Said = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.captions or self.tags)
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmembed.cli.reading import check_exists
 from mmembed.cli.table import plain
 from mmembed.collection import Collection
-from mmembed.config import CATALOG_FILE, Settings
-from mmembed.errors import InputError
+from mmembed.config import Settings, expanded
 from mmembed.ingest import Removed
 
 DESCRIPTION = """\
@@ -40,12 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Remove; 1 if there was nothing below some path."""
-    if not (settings.data / CATALOG_FILE).exists():
-        raise InputError(f"{settings.data}: holds no collection; name its folder with --data")
+    check_exists(settings)
     missed = 0
     with Collection(settings) as collection:
         for path in asked.paths:
-            wanted = path.expanduser().absolute()
+            wanted = expanded(path, "PATH")
             removed = collection.remove_path(wanted, keep_out=asked.keep_out, dry_run=asked.dry_run)
             found = bool(removed.images) or (asked.keep_out and not asked.dry_run)
             missed += not found

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmembed.collection import Collection, restore
-from mmembed.config import Settings
+from mmembed.config import Settings, expanded
 
 DESCRIPTION = """\
 Put a backup of catalog.sqlite3 in place of that of a collection. The backup is checked first, and
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Restore, and say what is there now."""
-    aside = restore(asked.backup.expanduser(), settings.data)
+    aside = restore(expanded(asked.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.catalog.count(kind) for kind in ("image", "caption"))
     print(f"{settings.data}: {images} images, {captions} captions, as in {asked.backup}")

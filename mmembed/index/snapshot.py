@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from mmembed.files import sync_folder
+
 log = logging.getLogger(__name__)
 
 LAYOUT = 1
@@ -81,7 +83,7 @@ def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
     full = stamp.sealed(content)
     _replace(path, content)
     _replace(sidecar(path), json.dumps(asdict(full), indent=1).encode())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
@@ -155,11 +157,3 @@ def _replace(path: Path, content: bytes | bytearray) -> None:
     except BaseException:  # Ctrl-C too
         aside.unlink(missing_ok=True)  # on a full disk the space is needed
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

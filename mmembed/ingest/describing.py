@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mmembed.catalog import CaptionEntry, Catalog, Reading, Words, same
+from mmembed.catalog import CaptionEntry, Catalog, Reading, same
 from mmembed.failing import failure_of
 from mmembed.ingest.captions import embed_captions
 from mmembed.ingest.flow import each_where_needed
@@ -33,7 +33,7 @@ class Describing:
         said = [
             (item_id, source)
             for source in sources
-            if (item_id := ids[source.path]) in described or _says(source.reading.words)
+            if (item_id := ids[source.path]) in described or source.reading.words
         ]
         for start in range(0, len(said), IMAGES_AT_ONCE):
             some = said[start : start + IMAGES_AT_ONCE]
@@ -69,7 +69,3 @@ class Describing:
             for text in after.captions
             if text in errors
         ]
-
-
-def _says(words: Words) -> bool:
-    return bool(words.captions or words.tags)

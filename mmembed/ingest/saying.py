@@ -44,10 +44,10 @@ class Sayings:
         self._words: dict[str, tuple[_Said, _Said]] = {}
         """Captions and tags of images that were not asked for yet."""
         self._where: dict[str, str] = {}
-        asked = {path.absolute() for path in manifests}
+        asked = {os.path.abspath(path) for path in manifests}
         for path in manifests:
             self._take(path)
-        for path in (one for one in scan.manifests if one not in asked):
+        for path in (one for one in scan.manifests if str(one) not in asked):
             try:
                 check_link(str(path), scan.roots)
                 self._take(path)
@@ -88,7 +88,8 @@ class Sayings:
         return lines, not faults
 
     def _take(self, path: Path) -> None:
-        source = text_of(str(path.absolute()))
+        # Without `..`: a source is known again from whatever folder it was named.
+        source = text_of(os.path.abspath(path))
         only = frozenset({source})
         self._met.add(source)
         faults: list[ManifestError] = []

@@ -34,7 +34,6 @@ MANIFESTS = frozenset(
 )
 """Files that are taken for caption manifests wherever a scan meets them."""
 
-
 OWN_PARTS = frozenset({"thumbnails", "originals"})
 """Folders of a collection that hold pictures in folders of two hexadecimal digits."""
 _TWO_DIGITS = re.compile("[0-9a-f]{2}")
@@ -153,7 +152,7 @@ class _Walk:
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         """What in a folder is to be looked at."""
-        if _is_own_part(folder):
+        if _is_own_part(folder, self._found.roots):
             self._found.passed.add(folder)
             return []
         try:
@@ -225,22 +224,21 @@ def _sort_file(entry: os.DirEntry[str], found: Scan) -> None:
         found.other += 1
 
 
-def _is_own_part(folder: str) -> bool:
-    """Whether a folder holds thumbnails or uploads of a collection: those are no new pictures."""
+def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
+    """Whether a folder holds thumbnails or uploads of a collection: those are no new pictures,
+    unless uploads are asked for, because a restored catalog lacks them."""
     above, name = os.path.split(folder)
-    if not _TWO_DIGITS.fullmatch(name) or os.path.basename(above) not in OWN_PARTS:
+    home, kind = os.path.split(above)
+    if kind not in OWN_PARTS or (kind == "originals" and above in roots):
         return False
-    return os.path.exists(os.path.join(os.path.dirname(above), FILE_NAME))
+    return bool(_TWO_DIGITS.fullmatch(name)) and os.path.exists(os.path.join(home, FILE_NAME))
 
 
 def _may_be_a_users(entry: os.DirEntry[str]) -> bool:
     """Of what lies in the folder of a collection: its own files are not worth counting."""
     suffix = os.path.splitext(entry.name)[1].lower()
     return (
-        _is_folder(entry, follow=True)
-        or suffix in SUFFIXES
-        or entry.name in MANIFESTS
-        or (suffix == SIDECAR)
+        _is_folder(entry, follow=True) or entry.name in MANIFESTS or suffix in {*SUFFIXES, SIDECAR}
     )
 
 
