@@ -88,7 +88,8 @@ def examine(path: Path) -> None:
         raise StoreError(
             f"{path}: {fault}. To go on with the file as it is, without its log: "
             f"`mmembed restore {path} --data {path.parent}`. To restore a backup: the same with "
-            f"the backup. Should neither have been touched: delete {HISTORY_FILE}, and start again"
+            f"the backup. Should neither have been touched: delete {HISTORY_FILE} and "
+            f"{path.name}{INDEX}, and start again"
         )
 
 
