@@ -99,6 +99,8 @@ class Connection(H11Protocol):
         self._marked = 0, self.since
 
     def _refused(self, data: bytes) -> bool:
+        if self.transport.get_write_buffer_size():
+            return False  # who does not read is told no more until they do
         found = self.terms.refusals.answer(data)
         if found is None:
             return False
