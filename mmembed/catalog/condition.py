@@ -25,7 +25,7 @@ class Trouble:
     """Something that keeps a collection from answering or keeping."""
 
     code: str
-    """moved, damaged, full, unwritable, write_failed, unreadable, view_failed."""
+    """moved, damaged, full, unwritable, write_failed, unreadable, views_failed."""
     message: str
 
 
