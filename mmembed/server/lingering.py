@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mmembed.server.leaving import has_body
 
 LINGER_S = 5.0
-"""For the rest of a body; whoever sends longer may be reset."""
+MOST_BYTES = 64_000_000
+"""For the rest of a body; whoever sends longer, or more, may be reset."""
 
 
 class Lingering:
@@ -61,5 +62,7 @@ class Body:
             await asyncio.wait_for(self._read_on(), LINGER_S)
 
     async def _read_on(self) -> None:
-        while self._more:
-            await self.receive()
+        dropped = 0
+        while self._more and dropped < MOST_BYTES:
+            dropped += len((await self.receive()).get("body", b""))
+            await asyncio.sleep(0)  # so that the time is looked at, however fast it comes
