@@ -28,15 +28,7 @@ from mmembed.privacy import keep_libraries_within
 from mmembed.query import query_embedding
 from mmembed.served import Load, ServedModels
 from mmembed.single_flight import SingleFlight
-from mmembed.types import (
-    EVERYTHING,
-    Filter,
-    Hit,
-    ImageFacts,
-    Kind,
-    SearchPage,
-    Term,
-)
+from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Kind, SearchPage, Term
 from mmembed.views import Views
 
 __all__ = [

@@ -245,7 +245,9 @@ class Resident(WrappedEncoder):
         """The thread: let go of the model when nobody has used it for long enough."""
         while not self._end.wait(self._rest_s()):
             with self._lock:
-                if self._rest_s() > 0 or self._batcher is None:
+                if self._batcher is None:
+                    return  # by another such thread, where a model that hung was replaced
+                if self._rest_s() > 0:
                     continue
                 batcher, self._batcher = self._batcher, None
             batcher.close()  # without the lock: it may hang

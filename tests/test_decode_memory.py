@@ -93,6 +93,27 @@ def test_a_broken_picture_holds_nothing() -> None:
     assert used(ours) == 0
 
 
+def float_tiff() -> Image.Image:
+    return Image.fromarray(np.linspace(0, 1, 60 * 90, dtype=np.float32).reshape(60, 90))
+
+
+@pytest.mark.parametrize(("image", "kind"), [(drawn(), "PNG"), (float_tiff(), "TIFF")])
+def test_a_picture_whose_colours_fail_holds_nothing_for_the_next_try(
+    image: Image.Image, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, held = limits(), []
+
+    def fail(*_: object) -> Image.Image:
+        held.append(used(ours))
+        raise RuntimeError("strange")
+
+    monkeypatch.setattr("mmembed.decode.upright_srgb", fail)
+    with pytest.raises(ImageError, match="strange") as failed:
+        decode(saved(image, kind), name="a", limits=ours)
+    assert max(held) == min(held) > 0, "each try waits for the one before"
+    assert used(ours) == 0, failed.value  # which still refers to what it was raised in
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_bands_give_what_the_whole_gives(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     kind = "TIFF" if mode == "CMYK" else "PNG"

@@ -85,6 +85,8 @@ def resolver(**known: str) -> fetch.Resolve:
             return ["127.0.0.1"]
         if host.partition(".")[0] in known:
             return known[host.partition(".")[0]].split()
+        if host.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [str(socket.getaddrinfo(host, port, flags=socket.AI_NUMERICHOST)[0][4][0])]
 
     return resolve
@@ -122,6 +124,18 @@ def test_what_is_fetched_counts_until_it_is_dropped(
         fetcher.fetch(site.url("/a"), "a")
     first.clear()
     assert fetcher.fetch(site.url("/a"), "a") == b"0123456789"
+    fetcher.close()
+
+
+def test_a_small_image_counts_for_no_more_than_it_is(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "HELD_BYTES", 60)
+    monkeypatch.setattr(fetch, "STEP_BYTES", 50)
+    fetcher = Fetcher(max_bytes=10, allow=[HERE], resolve=resolver())
+    site.answers["/a"] = lambda h: h.say(b"01")
+    held = [fetcher.fetch(site.url("/a"), "a") for _ in range(5)]
+    assert held == [b"01"] * 5
     fetcher.close()
 
 

@@ -91,6 +91,21 @@ def test_no_more_wait_than_can_be_answered_in_time(monkeypatch: pytest.MonkeyPat
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("path", ["/v1/items/1/thumbnail", "/static/app.js"])
+@pytest.mark.parametrize("pace", [None, 0.5])
+def test_a_whole_page_may_wait_for_its_pictures(
+    path: str, pace: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        monkeypatch.setattr(Pace, "per_s", pace)
+        lane = Lanes(Settings()).of("GET", path)
+        for _ in range(100):
+            lane.check()
+            lane.ask()
+
+    asyncio.run(run())
+
+
 def test_the_pace_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now)

@@ -104,3 +104,14 @@ def test_a_check_without_a_host(proxy: str) -> None:
         line.settimeout(PATIENCE_S)
         line.sendall(b"GET /ping HTTP/1.0\r\n\r\n")
         assert line.recv(100).split()[1] == b"200"
+
+
+@pytest.mark.parametrize("size", [300_000, 5_000_000])
+def test_a_refused_upload_is_told_why(proxy: str, size: int) -> None:
+    """The server closes such a connection before it has read what the proxy sends."""
+    headers = {"Host": NAME, "Origin": "https://evil.example"}
+    for _ in range(10):
+        answer = httpx.post(
+            f"{proxy}/v1/search", content=bytes(size), headers=headers, timeout=PATIENCE_S
+        )
+        assert answer.status_code == 403, answer.text

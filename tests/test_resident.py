@@ -183,6 +183,19 @@ def test_a_model_that_hangs_is_replaced() -> None:
     model.close()
 
 
+def test_nothing_watches_over_a_model_that_is_gone() -> None:
+    gates = [Gate(), Gate()]
+    waiting = iter(gates)
+    model = Resident(lambda: next(waiting), Settings(model_timeout=0.2, unload_after=0.5))
+    model.load()
+    hanging(model, gates[0])
+    assert model.embed_texts(["red"]).shape == (1, 16)  # watched twice now
+    eventually(lambda: not model.loaded)
+    eventually(lambda: not any(one.name == "mmembed-idle" for one in threading.enumerate()))
+    gates[0].open.set()
+    model.close()
+
+
 def test_closing_waits_for_no_model_that_hangs() -> None:
     gate = Gate()
     model = Resident(lambda: gate, Settings())

@@ -191,10 +191,10 @@ def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Pict
     if layout.segment_bytes > tiff.LARGEST_SEGMENT:
         size = millions(layout.segment_bytes)
         raise ImageTooLarge(name, f"{size} MB in one strip; store it in strips of a few rows")
-    held = reserved(planned_tiff(layout), name, limits.memory)
-    image = tiff.load(data, layout)
-    width, height = upright_size(image, image.size)
-    upright = upright_srgb(image)
+    with reserved(planned_tiff(layout), name, limits.memory) as held:
+        image = tiff.load(data, layout)
+        width, height = upright_size(image, image.size)
+        upright = upright_srgb(image)
     whole = (0, 0, width, height)
     return holding(Picture(upright, name, "TIFF", layout.frames, width, height, whole), held)
 
@@ -203,20 +203,15 @@ def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) 
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
-        held = reserved(plan, name, limits.memory)
-        try:
+        with reserved(plan, name, limits.memory) as held:
             image.load()
-        except BaseException:
-            if held is not None:
-                held.end()  # the error would keep it, and the next try wait for it
-            raise
-        _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
-        size = image.size if plan.box is None else plan.size
-        box, shrink = plan.box or (0, 0, *image.size), shrink_of(image.size, side)
-        width, height = upright_size(image, size)
-        box = upright_box(image, *shrunk(box, image.size, shrink))
-        upright = upright_srgb(image, shrink)
-        kind, frames = image.format or "", _frames(image)
+            _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
+            size = image.size if plan.box is None else plan.size
+            box, shrink = plan.box or (0, 0, *image.size), shrink_of(image.size, side)
+            width, height = upright_size(image, size)
+            box = upright_box(image, *shrunk(box, image.size, shrink))
+            upright = upright_srgb(image, shrink)
+            kind, frames = image.format or "", _frames(image)
     return holding(Picture(upright, name, kind, frames, width, height, box), held)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from mmembed.decode.cost import Plan, plane
@@ -11,11 +13,21 @@ from mmembed.memory import Hold, MemoryBudget
 from mmembed.types import Picture
 
 
-def reserved(plan: Plan, name: str, memory: MemoryBudget | None) -> Hold | None:
-    """Wait for the memory that decoding takes; None without a budget. Raises ImageTooLarge for
-    more than there is, Overloaded, Abandoned."""
-    if memory is None:
-        return None
+@contextmanager
+def reserved(plan: Plan, name: str, memory: MemoryBudget | None) -> Iterator[Hold | None]:
+    """Wait for the memory that decoding takes; None without a budget. Where the block fails, it is
+    given back at once: the error would keep it, and the next try wait for it. Raises ImageTooLarge
+    for more than there is, Overloaded, Abandoned."""
+    held = None if memory is None else _taken(plan, name, memory)
+    try:
+        yield held
+    except BaseException:
+        if held is not None:
+            held.end()
+        raise
+
+
+def _taken(plan: Plan, name: str, memory: MemoryBudget) -> Hold:
     if plan.bytes > memory.limit:
         width, height = plan.size
         raise ImageTooLarge(

@@ -163,6 +163,8 @@ class Fetcher:
                 held.append(self._more_memory())
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
+        if held:
+            held[-1].shrink(len(data) - (len(held) - 1) * STEP_BYTES)
         fetched = Fetched(data)
         fetched.held = held
         return fetched

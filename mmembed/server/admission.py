@@ -7,7 +7,6 @@ back when its answer begins: neither does whoever reads slowly.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,15 +18,13 @@ from mmembed.server.clients import Clients
 from mmembed.server.failures import answer_to
 from mmembed.server.lanes import Lane, Lanes
 from mmembed.server.leaving import DISCONNECT, has_body
+from mmembed.server.room import Room, Share
 
 ALWAYS = frozenset({"/health", "/v1/health", "/ping", "/ready"})
 """Answered however much there is to do."""
 BODIES_AT_ONCE = 1.25
 """Bodies of the largest size that may be in memory together; each is there up to three times
 while it is read: as it came, as text, and as the file that the text stands for."""
-ROOM_WAIT_S = 5.0
-"""How long a body waits for room before its request is refused; meanwhile nothing is read of it."""
-ROOM_POLL_S = 0.02
 DRAINED_BYTES = 1_000_000
 """A body up to this size is read though its request is refused, so that the connection stays of
 use: callers that connect anew for every try cost more than what they send."""
@@ -51,7 +48,7 @@ class Admission:
         self.clients = clients
         self.wait_s = wait_s
         self.max_bytes = max_bytes
-        self._bytes = 0
+        self.room = Room(int(BODIES_AT_ONCE * max_bytes))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in ALWAYS:
@@ -69,8 +66,7 @@ class Admission:
             await self._admitted(exchange, scope, receive)
         finally:
             self.clients.give_back(client)
-            exchange.leave()
-            self._bytes -= exchange.size
+            exchange.end()
 
     async def _admitted(self, exchange: Exchange, scope: Scope, receive: Receive) -> None:
         try:
@@ -81,24 +77,10 @@ class Admission:
             return
         await self.app(scope, exchange.receive, exchange.send)
 
-    async def take(self, more: int, size: int) -> None:
-        """Wait for room for more bytes of a body that has `size` with them, and count them. Raises
-        LimitError, Overloaded."""
-        if size > self.max_bytes:
-            raise self._too_large(f"more than {self.max_bytes}")
-        until = time.monotonic() + ROOM_WAIT_S
-        while self._bytes + more > BODIES_AT_ONCE * self.max_bytes:
-            if time.monotonic() > until:
-                raise Overloaded(
-                    "the requests in progress fill the memory set aside for them", self.wait_s()
-                )
-            await asyncio.sleep(ROOM_POLL_S)
-        self._bytes += more
-
     def _check(self, exchange: Exchange, client: object) -> None:
         """Before anything is read: a refusal should cost less than an answer."""
         if exchange.length is not None and exchange.length > self.max_bytes:
-            raise self._too_large(f"{exchange.length}")
+            raise self.too_large(f"{exchange.length}")
         if self.clients.full(client):
             raise Overloaded(
                 f"{self.clients.most} requests of your address are already in progress; try again "
@@ -106,7 +88,8 @@ class Admission:
             )
         exchange.lane.check()
 
-    def _too_large(self, size: str) -> LimitError:
+    def too_large(self, size: str) -> LimitError:
+        """What a body of so many bytes is told."""
         return LimitError(
             f"the request has {size} bytes, limit {self.max_bytes}; raise MMEMBED_MAX_UPLOAD_MB"
         )
@@ -121,17 +104,20 @@ class Exchange:
         self.length = int(length) if length.isdecimal() and len(length) < 20 else None
         """What the request says of its body."""
         self.lane: Lane = admission.lanes.of(scope["method"], scope["path"])
-        self.size = 0
         self._admission = admission
         self._receive = receive
         self._send = send
         self._unread = has_body(headers)
+        self._share = Share(0)
         self._body: bytes | None = b""
         self._entered = False
 
     async def read(self) -> bool:
         """Take in the whole body; False where the caller leaves before. Raises LimitError,
         Overloaded."""
+        if self._unread:
+            most = self._admission.max_bytes if self.length is None else self.length
+            self._share = self._admission.room.begin(most)
         parts = []
         more = True
         while more:
@@ -140,11 +126,20 @@ class Exchange:
                 return False
             part = message.get("body", b"")
             more = self._unread = message.get("more_body", False)
-            await self._admission.take(len(part), self.size + len(part))
-            self.size += len(part)
+            await self._grow(len(part))
             parts.append(part)
+        self._admission.room.whole(self._share)
         self._body = b"".join(parts)
         return True
+
+    async def _grow(self, more: int) -> None:
+        if more > self._share.left:
+            raise self._admission.too_large(f"more than {self._share.most}")
+        if not await self._admission.room.grow(self._share, more):
+            raise Overloaded(
+                "the requests in progress fill the memory set aside for them",
+                self._admission.wait_s(),
+            )
 
     async def enter(self) -> bool:
         """Take a place in the lane; False where the caller leaves before their turn. Raises
@@ -186,6 +181,11 @@ class Exchange:
     def _is_small(self) -> bool:
         most = min(DRAINED_BYTES, self._admission.max_bytes)
         return self.length is not None and self.length <= most
+
+    def end(self) -> None:
+        """Give back all that it took."""
+        self.leave()
+        self._admission.room.end(self._share)
 
     def leave(self) -> None:
         """Give the place in the lane back, once."""

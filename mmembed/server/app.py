@@ -37,6 +37,7 @@ from mmembed.server.guard import Guard
 from mmembed.server.head import Head
 from mmembed.server.lanes import Lanes
 from mmembed.server.leaving import Leaving
+from mmembed.server.lingering import Lingering
 from mmembed.server.observed import Observed
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,7 @@ def _surround(app: FastAPI) -> None:
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)
     app.add_middleware(Observed, metrics=app.state.request_metrics)
+    app.add_middleware(Lingering)
 
 
 def _close(collection: Collection) -> None:

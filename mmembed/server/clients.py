@@ -46,17 +46,31 @@ class Clients:
             del self._held[group]
 
     def _group(self, address: str) -> Hashable:
-        try:
-            parsed = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
+        parsed = _parsed(address)
+        if parsed is None:
             return None  # a socket without addresses
-        mapped = parsed.ipv4_mapped if parsed.version == 6 else None
-        parsed = mapped or parsed
         if parsed.is_loopback or any(parsed in one for one in self._proxies):
             return None
-        if parsed.version == 4:
-            return parsed
-        return ipaddress.ip_network((parsed, IPV6_BITS), strict=False)
+        return caller_at(address)
+
+
+def caller_at(address: str) -> Address | Network | None:
+    """What stands for all addresses that the caller at one of them may have: of IPv6 a network.
+    None for what is no address."""
+    parsed = _parsed(address)
+    if parsed is None or parsed.version == 4 or parsed.is_loopback:
+        return parsed
+    return ipaddress.ip_network((parsed, IPV6_BITS), strict=False)
+
+
+def _parsed(address: str) -> Address | None:
+    """An address as it is written; IPv4 within IPv6 as IPv4."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if parsed.version == 6 else None
+    return mapped or parsed
 
 
 def trusted_proxies(addresses: str | Sequence[str]) -> list[Network]:

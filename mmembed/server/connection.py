@@ -99,6 +99,8 @@ class Connection(H11Protocol):
         self._marked = 0, self.since
 
     def _refused(self, data: bytes) -> bool:
+        if self.transport.get_write_buffer_size():
+            return False  # who does not read is told no more until they do
         found = self.terms.refusals.answer(data)
         if found is None:
             return False
@@ -174,7 +176,9 @@ class Connection(H11Protocol):
         self._unsent = None
         if about == IDLE and now - self.since > self.terms.slow_s:
             self.transport.close()
-        elif about == INCOMPLETE and not self.flow.read_paused and self._creeps(now):
+        elif about == INCOMPLETE and self.flow.read_paused:
+            self._marked = self._came, now  # it is we who are slow
+        elif about == INCOMPLETE and self._creeps(now):
             self.cut_off(TOO_SLOW)
 
     def cut_off(self, answer: bytes) -> None:

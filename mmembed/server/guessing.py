@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from starlette.types import Scope
 
 from mmembed.errors import Overloaded
+from mmembed.server.clients import caller_at
 
 AT_ONCE = 3
 """Wrong keys that are answered at once."""
@@ -79,17 +79,9 @@ class Guesses:
 
 
 def address_of(scope: Scope) -> str:
-    """The client's address; of IPv6 the network, for one client may have all of its addresses."""
+    """The client's address, or the network that one client may have all addresses of."""
     text = (scope.get("client") or ("",))[0]
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return str(text)
-    if isinstance(address, ipaddress.IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(caller_at(text) or text)
 
 
 def _digest(key: str) -> bytes:

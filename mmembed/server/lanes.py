@@ -24,7 +24,10 @@ ENOUGH = 8
 UNKNOWN = 4
 """Requests that may wait for each that runs, before the pace is known."""
 PATIENCE_S = 10.0
-"""The wait for rows and files: a page asks for a hundred small pictures at once."""
+"""The wait for rows and files."""
+PAGE = 128
+"""Requests of either that may wait however long they take: a page asks for a hundred small
+pictures at once, and shows a hole for each that is refused."""
 READERS = 16
 """Threads for requests that read rows, and for files of the page."""
 PICTURES = 8
@@ -63,10 +66,12 @@ class Pace:
 class Lane:
     """Requests of one kind; used on the event loop alone."""
 
-    def __init__(self, threads: int, places: int, max_wait_s: float) -> None:
+    def __init__(self, threads: int, places: int, max_wait_s: float, least: int = 0) -> None:
         """threads: requests that run at a time. places: for them and those that wait.
-        max_wait_s: how long a turn may be in coming."""
+        max_wait_s: how long a turn may be in coming. least: requests that may wait in any case; as
+        many as run may, too."""
         self.threads = min(threads, places)
+        self._least = max(self.threads, least)
         self.running = 0
         self._places = places
         self._max_wait_s = max_wait_s
@@ -142,7 +147,7 @@ class Lane:
     def _room(self) -> int:
         pace = self._pace.per_s
         room = self.threads * UNKNOWN if pace is None else int(pace * self._max_wait_s)
-        return min(self._places - self.threads, max(self.threads, room))
+        return min(self._places - self.threads, max(self._least, room))
 
     @property
     def _busy(self) -> bool:
@@ -167,8 +172,8 @@ class Lanes:
         models = 1 + len(settings.more_models)
         # A batch that runs and one that waits for each model: more threads make none faster.
         self.models = Lane(2 * settings.batch * models, settings.max_queue, settings.max_wait)
-        self.pictures = Lane(PICTURES, settings.max_queue, PATIENCE_S)
-        self.readers = Lane(READERS, settings.max_queue, PATIENCE_S)
+        self.pictures = Lane(PICTURES, settings.max_queue, PATIENCE_S, PAGE)
+        self.readers = Lane(READERS, settings.max_queue, PATIENCE_S, PAGE)
 
     @property
     def threads(self) -> int:

@@ -28,7 +28,7 @@ _ID_HEADER = b"x-request-id"
 
 
 class Observed:
-    """ASGI middleware, around all others."""
+    """ASGI middleware, around all that answer."""
 
     def __init__(self, app: ASGIApp, *, metrics: RequestMetrics) -> None:
         self.app = app
