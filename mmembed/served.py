@@ -16,7 +16,7 @@ from mmembed.classifier import Classifier
 from mmembed.config import Settings, variable
 from mmembed.decode import Limits
 from mmembed.embedder import Embedder, Stored
-from mmembed.encoder import loader
+from mmembed.encoder import loader, prepare_apart
 from mmembed.errors import NotFound
 from mmembed.memory import MemoryBudget
 from mmembed.reading import TextLimits
@@ -50,6 +50,8 @@ class ServedModels:
     ) -> None:
         """content_of: the file's bytes of an image item, which further models embed anew: the
         vectors of items are the first one's."""
+        self._settings = settings
+        self._prepares = load is None
         load = load or loader(settings)
         self._aliases = settings.aliases
         self._decoders = ThreadPoolExecutor(threads, "decode")
@@ -104,9 +106,12 @@ class ServedModels:
             )
         return self.by_name[asked]
 
-    def load(self) -> None:
-        """Bring all models into memory, one after the other. Raises ModelError."""
-        for one in self.by_name.values():
+    def load(self, ended: Callable[[], bool] = lambda: False) -> None:
+        """Bring all models into memory, one after the other. ended: whether they are no longer
+        wanted. Raises ModelError."""
+        for name, one in self.by_name.items():
+            if self._prepares:
+                prepare_apart(name, self._settings.engine, self._settings.cache, ended)
             one.embedder.model.load()
 
     def probe(self) -> None:

@@ -123,7 +123,7 @@ class Opening(threading.Thread):
                 return
             time.sleep(POLL_S)
         try:
-            self._collection.served.load()
+            self._collection.served.load(lambda: self._server.should_exit)
             known = self._collection.describe()
             self._announced = service.announce(
                 self._collection.settings, self._listener, str(known["collection"]), self._secret

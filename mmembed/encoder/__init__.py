@@ -7,6 +7,7 @@ Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported
 model is first asked for, never before, so that `mmembed --help` answers at once.
 """
 
+from mmembed.encoder.apart import prepare_apart
 from mmembed.encoder.model_names import (
     BUNDLED_FOLDER,
     RECOMMENDED,
@@ -33,6 +34,7 @@ __all__ = [
     "load_encoder",
     "loader",
     "measure_engines",
+    "prepare_apart",
     "quantise",
     "resolve_model",
 ]
