@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.encoder import apart, prepare_apart
+from mmembed.encoder import prepare_apart
 from mmembed.encoder.prepared import Prepared
 from mmembed.engines import AUTO, OPENVINO
 from tests.random_models import OPENAI, SMALL, save_random
@@ -52,6 +52,7 @@ def test_a_process_that_is_no_longer_wanted_is_ended(model: str, tmp_path: Path)
 def test_nothing_is_started_for_what_is_not_here(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    monkeypatch.setattr(apart, "PROGRAM", "raise SystemExit('started')")
-    monkeypatch.setattr(subprocess, "Popen", None)
+    started: list[object] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *given, **more: started.append(given))
     prepare_apart(name, AUTO, tmp_path, lambda: False)
+    assert not started
