@@ -72,7 +72,8 @@ function showMore(button, { next, more, error }, loading) {
 
 const messageKey = (state) => {
   const { error, hits } = state.results;
-  return JSON.stringify([isAnswered(state), error, hits.length === 0, queryKey(state)]);
+  const { index } = state.commands; // may come after the answer
+  return JSON.stringify([isAnswered(state), error, hits.length === 0, queryKey(state), index]);
 };
 
 function messageFor(state, again) {
