@@ -52,7 +52,7 @@ def photograph(seed: int) -> bytes:
 def unseen(images: list[bytes]) -> str:
     """A data URI of one of them, with bytes after its end that make it another file: servers may
     remember what they embedded."""
-    data = random.choice(images) + random.randbytes(8)
+    data = random.choice(images) + random.randbytes(12)
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
 
 

@@ -31,10 +31,17 @@ class Answers:
     """What came back: seconds by status; 0 is a connection that broke."""
 
     seconds: dict[int, list[float]] = field(default_factory=dict)
+    late: int = 0
+    """Good answers that came after the time was up: they do not count as done in it."""
 
     def add(self, status: int, seconds: float) -> None:
         """One answer."""
         self.seconds.setdefault(status, []).append(seconds)
+
+    @property
+    def in_time(self) -> int:
+        """Good answers before the time was up."""
+        return len(self.seconds.get(200, [])) - self.late
 
     def good(self) -> list[float]:
         """Seconds of those with status 200, rising."""
@@ -105,14 +112,15 @@ class Crowd:
         self.open = 0
         self.busy = 0
         self.again = False
+        self.until = float("inf")
 
     async def closed(self, clients: int, seconds: float) -> Answers:
         """Every client asks again as soon as it has its answer."""
         self.again = True
         now = time.perf_counter()
         self.due.extend([now] * clients)
-        until = now + seconds
-        while time.perf_counter() < until:
+        self.until = now + seconds
+        while time.perf_counter() < self.until:
             await self._send()
             await asyncio.sleep(TICK_S)
         self.again = False
@@ -122,6 +130,7 @@ class Crowd:
     async def paced(self, per_s: float, seconds: float) -> Answers:
         """`per_s` requests a second."""
         started = time.perf_counter()
+        self.until = started + seconds
         sent = 0
         while (passed := time.perf_counter() - started) < seconds:
             due = int(passed * per_s)
@@ -170,6 +179,7 @@ class Crowd:
         self.busy -= 1
         now = time.perf_counter()
         self.answers.add(status, now - line.due)
+        self.answers.late += status == 200 and now > self.until
         if line.closing:
             self.open -= 1
             if self.again:

@@ -55,17 +55,18 @@ def measure(
     """The capacity of a server, and what is left of it under more. Raises RuntimeError where it
     answers nothing."""
     ask(address, kind, "closed", clients, min(2.0, seconds))  # warm
-    calm = ask(address, kind, "closed", clients, seconds).good()
-    if not calm:
+    calmly = ask(address, kind, "closed", clients, seconds)
+    calm = calmly.good()
+    if not calmly.in_time:
         raise RuntimeError(f"{address}: no good answer to {kind}")
-    capacity = len(calm) / seconds
+    capacity = calmly.in_time / seconds
     found = ask(address, kind, "paced", times * capacity, seconds)
     refused = sorted(found.seconds.get(429, []))
     return Overloaded(
         kind=kind,
         times=times,
         capacity_per_s=capacity,
-        good_per_s=len(found.good()) / seconds,
+        good_per_s=found.in_time / seconds,
         calm_ms=middle_and_end(calm),
         good_ms=middle_and_end(found.good()),
         refused_ms=middle_and_end(refused),
