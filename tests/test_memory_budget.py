@@ -12,7 +12,7 @@ import pytest
 
 from mmembed.cancellation import Caller, working_for
 from mmembed.errors import Abandoned, Overloaded
-from mmembed.memory import MemoryBudget
+from mmembed.memory_budget import MemoryBudget
 from tests.serving import eventually
 
 

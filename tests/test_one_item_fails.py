@@ -19,7 +19,7 @@ from mmembed.errors import (
     StoreBusy,
     StoreError,
 )
-from mmembed.failing import each_apart, error_of, failure_of
+from mmembed.item_failures import each_apart, error_of, failure_of
 from mmembed.types import Failure
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mmembed import zeroshot
 from mmembed.cancellation import current_caller
-from mmembed.embedder import Embedder, Embedding, ImageInput
+from mmembed.classify import zeroshot
 from mmembed.errors import Abandoned, InputError, QueryError
-from mmembed.failing import OF_ALL, each_apart, error_of, failure_of
+from mmembed.item_failures import OF_ALL, each_apart, error_of, failure_of
+from mmembed.models.inputs import Embedder, Embedding, ImageInput
 from mmembed.types import Embeddings, Failure, Label
 
 LABEL_MATRICES_KEPT = 32

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.config import Settings
-from mmembed.decode import Limits, decode
-from mmembed.encoder import (
+from mmembed.config.settings import Settings
+from mmembed.engines import ENGINES, Measured
+from mmembed.errors import ImageError, InputError
+from mmembed.ingest import scan
+from mmembed.media.decode import Limits, decode
+from mmembed.models.open_clip import (
     RECOMMENDED,
     list_models,
     load_encoder,
@@ -18,9 +21,6 @@ from mmembed.encoder import (
     quantise,
     resolve_model,
 )
-from mmembed.engines import ENGINES, Measured
-from mmembed.errors import ImageError, InputError
-from mmembed.ingest import scan
 
 __all__ = ["ENGINES", "RECOMMENDED", "Measured", "engines_of", "models_like", "quantise_with"]
 

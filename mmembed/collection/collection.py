@@ -8,28 +8,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from mmembed.binding import Binding
-from mmembed.catalog import Catalog, Trouble, restore
-from mmembed.classifier import Classified, Classifier
-from mmembed.config import CATALOG_FILE, PREFIX, Settings
-from mmembed.decode import image_facts, read_file
-from mmembed.embedder import Embedder, EmbedderCounts, Embedding, ImageInput
-from mmembed.encoder import check_obtainable
+from mmembed.classify.classifier import Classified, Classifier
+from mmembed.collection.editing import Items
+from mmembed.collection.folder_model import Binding
+from mmembed.collection.indexing import Indexing
+from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.leftovers import Leftovers
+from mmembed.collection.single_flight import SingleFlight
+from mmembed.config.library_privacy import keep_libraries_within
+from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
 from mmembed.errors import ImageError, MmembedError, QueryError
-from mmembed.failing import blaming
-from mmembed.fetch import Fetcher
-from mmembed.indexed import IndexedFiles
-from mmembed.indexing import Indexing
+from mmembed.fetch.fetcher import Fetcher
 from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
-from mmembed.items import Items
-from mmembed.leftovers import Leftovers
-from mmembed.paging import Cursor, page_of_items
-from mmembed.privacy import keep_libraries_within
-from mmembed.query import query_embedding
-from mmembed.served import Load, ServedModels
-from mmembed.single_flight import SingleFlight
+from mmembed.item_failures import blaming
+from mmembed.media.decode import image_facts, read_file
+from mmembed.models.inputs import Embedder, EmbedderCounts, Embedding, ImageInput
+from mmembed.models.open_clip import check_obtainable
+from mmembed.models.registry import Load, ServedModels
+from mmembed.search.paging import Cursor, page_of_items
+from mmembed.search.query import query_embedding
+from mmembed.store.index_sync import Views
+from mmembed.store.sqlite import Catalog, Trouble, restore
 from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Kind, SearchPage, Term
-from mmembed.views import Views
 
 __all__ = [
     "Classified",

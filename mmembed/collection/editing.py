@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from mmembed import originals, thumbnails
-from mmembed.binding import Binding
-from mmembed.catalog import WRITE_WAIT_S, CaptionEntry, Catalog, ImageEntry, exclusive
-from mmembed.decode import decode, media_type, printable, thumbnail
-from mmembed.embedder import Embedder
+from mmembed.collection.folder_model import Binding
+from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import NotFound, QueryError, StoreFull
-from mmembed.failing import blaming
-from mmembed.indexed import IndexedFiles
 from mmembed.ingest import Pipeline, keep_thumbnail
-from mmembed.reading import read
-from mmembed.single_flight import SingleFlight
+from mmembed.item_failures import blaming
+from mmembed.media import thumbnails, uploads
+from mmembed.media.decode import decode, media_type, printable, thumbnail
+from mmembed.models.inputs import Embedder
+from mmembed.models.text_reading import read
+from mmembed.store.sqlite import WRITE_WAIT_S, CaptionEntry, Catalog, ImageEntry, exclusive
 from mmembed.types import Encoder, Item, Picture
 
 
@@ -55,7 +55,7 @@ class Items:
         described = self._described(captions)
         sha256 = hashlib.sha256(data).hexdigest()
         suffix = "." + media_type(picture.format).rpartition("/")[2]
-        kept = originals.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
+        kept = uploads.keeping(self.catalog.folder, sha256, suffix, data, self._has_item)
         with self._content(sha256), kept as path:
             entry = ImageEntry(
                 path=str(path),
@@ -81,7 +81,7 @@ class Items:
         """Held from before an upload's file is written or deleted until its item is: then both
         are there, or neither. Raises StoreBusy, StoreError."""
         self.catalog.check_place()  # else files of another folder of this name would be touched
-        lock = originals.lock_of(self.catalog.folder, sha256)
+        lock = uploads.lock_of(self.catalog.folder, sha256)
         with exclusive(lock, purpose="keeping an upload", wait_s=WRITE_WAIT_S):
             yield
 
@@ -110,7 +110,7 @@ class Items:
     def remove(self, item_id: int) -> None:
         """Remove an item; of files, only an upload is deleted. Raises NotFound."""
         item = self.catalog.item(item_id)
-        if item.kind == "image" and originals.is_upload(self.catalog.folder, item.path):
+        if item.kind == "image" and uploads.is_upload(self.catalog.folder, item.path):
             self._remove_upload(item)
         else:
             self.catalog.remove([item_id])
@@ -121,13 +121,13 @@ class Items:
         assert item.path is not None
         self.catalog.check_place()
         try:
-            originals.lock_of(self.catalog.folder, item.sha256)
+            uploads.lock_of(self.catalog.folder, item.sha256)
         except StoreFull:  # even the lock needs room, the first time
             self.catalog.make_room()
         with self._content(item.sha256):
             # Gone meanwhile, and uploaded again: the file is that of another item now.
             self.catalog.item(item.id)
-            with originals.discarding(Path(item.path)):
+            with uploads.discarding(Path(item.path)):
                 self.catalog.remove([item.id])
 
     def _forget_thumbnails(self, sha256: str) -> None:

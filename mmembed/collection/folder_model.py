@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from mmembed.catalog import Catalog, Model
-from mmembed.embedder import Embedding
-from mmembed.encoder import ModelChoice, resolve_model
 from mmembed.errors import ModelMismatch
+from mmembed.models.inputs import Embedding
+from mmembed.models.open_clip import ModelChoice, resolve_model
+from mmembed.store.sqlite import Catalog, Model
 from mmembed.types import Encoder
 
 

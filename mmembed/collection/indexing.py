@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmembed import originals
-from mmembed.catalog import Catalog, Known
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.ingest import (
     Passing,
     Phase,
@@ -24,8 +22,10 @@ from mmembed.ingest import (
     scan,
     those_below,
 )
+from mmembed.media import uploads
+from mmembed.store.index_sync import Views
+from mmembed.store.sqlite import Catalog, Known
 from mmembed.types import Item
-from mmembed.views import Views
 
 
 class Indexing:
@@ -38,7 +38,7 @@ class Indexing:
         self._views = views
         self._pipeline = pipeline
         self._settings = settings
-        self._uploads = catalog.folder / originals.FOLDER
+        self._uploads = catalog.folder / uploads.FOLDER
 
     def run(
         self,
@@ -87,7 +87,7 @@ class Indexing:
         return {
             path: known
             for path, known in self._catalog.known_files().items()
-            if not originals.is_of_any_folder(path, known.sha256)
+            if not uploads.is_of_any_folder(path, known.sha256)
         }
 
     def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, str | None]:

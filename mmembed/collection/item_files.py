@@ -15,10 +15,11 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from mmembed import files, originals
-from mmembed.caches import BoundedCache
-from mmembed.catalog import storable
+from mmembed import files
 from mmembed.errors import MmembedError, NotFound, Overloaded
+from mmembed.media import uploads
+from mmembed.models.bounded_cache import BoundedCache
+from mmembed.store.sqlite import storable
 from mmembed.types import Item
 
 SETTLED_NS = 2 * 10**9
@@ -77,7 +78,7 @@ class IndexedFiles:
         """A regular file of the size that was indexed."""
         assert item.path is not None
         try:
-            path = originals.place_of(self._folder, item.path, item.sha256)
+            path = uploads.place_of(self._folder, item.path, item.sha256)
             descriptor, linked = _open(path)
         except (OSError, ValueError) as error:
             raise self._unopened(item, error) from error
@@ -123,7 +124,7 @@ class IndexedFiles:
         return NotFound(f"item {item.id}: {reason}")
 
     def _remedy(self, item: Item) -> str:
-        upload = originals.is_upload(self._folder, item.path)
+        upload = uploads.is_upload(self._folder, item.path)
         return "upload it again" if upload else "index its folder again"
 
 

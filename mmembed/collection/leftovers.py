@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from mmembed import originals, thumbnails
-from mmembed.catalog import Catalog, exclusive
 from mmembed.errors import StoreBusy
 from mmembed.files import ASIDE
+from mmembed.media import thumbnails, uploads
+from mmembed.store.sqlite import Catalog, exclusive
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Leftovers:
         self._catalog.check_place()
         cache = thumbnails.folder_in(self._catalog.folder)
         deleted = sum(map(self._thumbnails, self._parts(cache)))
-        return deleted + self._uploads(self._catalog.folder / originals.FOLDER)
+        return deleted + self._uploads(self._catalog.folder / uploads.FOLDER)
 
     def _parts(self, folder: Path) -> Iterator[Path]:
         """The folders in a folder, from another one on each time, while there is time."""
@@ -75,7 +75,7 @@ class Leftovers:
         for part in self._parts(folder):
             names = {path.name for path in _entries(part)}
             for name in sorted(names):
-                if name.endswith((originals.PENDING, originals.GONE)):
+                if name.endswith((uploads.PENDING, uploads.GONE)):
                     self._finish(part / name)
                 elif name.endswith(ASIDE) and self._age(part / name) > ASIDE_S:
                     deleted += _delete(part / name)
@@ -96,8 +96,8 @@ class Leftovers:
         path = marked.with_suffix("")
         try:
             with self._holding(path):
-                if marked.name.endswith(originals.PENDING):
-                    originals.settle(marked, self._has_item)
+                if marked.name.endswith(uploads.PENDING):
+                    uploads.settle(marked, self._has_item)
                 elif path.exists() or not self._has_item(path):
                     marked.unlink()
                 else:
@@ -108,7 +108,7 @@ class Leftovers:
     def _orphans(self, part: Path, names: set[str]) -> list[Path]:
         """Uploads without an item."""
         uploads = [
-            part / n for n in names if _UPLOAD.fullmatch(n) and n + originals.PENDING not in names
+            part / n for n in names if _UPLOAD.fullmatch(n) and n + uploads.PENDING not in names
         ]
         known = self._catalog.contents_among([path.stem for path in uploads])
         for name in names:
@@ -139,7 +139,7 @@ class Leftovers:
         return bool(self._catalog.contents_among([path.name.partition(".")[0]]))
 
     def _holding(self, path: Path) -> AbstractContextManager[None]:
-        lock = originals.lock_of(self._catalog.folder, path.name)
+        lock = uploads.lock_of(self._catalog.folder, path.name)
         return exclusive(lock, purpose="collecting leftovers", wait_s=0)
 
     def _age(self, path: Path) -> float:

@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 
 NAME = "mmembed"
 PICTURES = "~/Pictures"

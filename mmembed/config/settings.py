@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mmembed.config.host_names import EVERY, has_port, pattern_of
 from mmembed.errors import InputError
-from mmembed.hosts import EVERY, has_port, pattern_of
-from mmembed.reading import TextLimits
+from mmembed.models.text_reading import TextLimits
 
 PREFIX = "MMEMBED_"
 CATALOG_FILE = "catalog.sqlite3"

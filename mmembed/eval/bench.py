@@ -13,20 +13,20 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed import zeroshot
-from mmembed.batcher import Batcher
-from mmembed.binding import chosen_model
-from mmembed.catalog import FILE_NAME, Catalog
-from mmembed.config import Settings
-from mmembed.decode import Limits, decode, read_file
-from mmembed.encoder import ModelChoice, load_encoder, loader
+from mmembed.classify import zeroshot
+from mmembed.collection.folder_model import chosen_model
+from mmembed.config.settings import Settings
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
-from mmembed.failing import failure_of, text_of
 from mmembed.ingest.flow import embed_each, grouped, ordered
-from mmembed.reading import TextLimits
-from mmembed.served import Load
+from mmembed.item_failures import failure_of, text_of
+from mmembed.media.decode import Limits, decode, read_file
+from mmembed.models.batcher import Batcher
+from mmembed.models.open_clip import ModelChoice, load_encoder, loader
+from mmembed.models.registry import Load
+from mmembed.models.text_reading import TextLimits
+from mmembed.store.sqlite import FILE_NAME, Catalog
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
 FOLDER = "eval"

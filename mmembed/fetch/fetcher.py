@@ -20,13 +20,13 @@ from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import urljoin
 
-from mmembed.config import PREFIX
+from mmembed.config.host_names import pattern_of
+from mmembed.config.settings import PREFIX
 from mmembed.errors import ImageError, ImageTooLarge, Overloaded
 from mmembed.fetch.addresses import is_public, resolve
 from mmembed.fetch.target import Target, shown
 from mmembed.fetch.wire import Clock, Wire, connected, secured
-from mmembed.hosts import pattern_of
-from mmembed.memory import Hold, MemoryBudget
+from mmembed.memory_budget import Hold, MemoryBudget
 
 __all__ = ["Fetcher"]
 

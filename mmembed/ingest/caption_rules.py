@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mmembed.config import Settings, variable
+from mmembed.config.settings import Settings, variable
 from mmembed.errors import ManifestError
-from mmembed.ingest.lines import LONGEST_ROW
+from mmembed.ingest.bounded_lines import LONGEST_ROW
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmembed.catalog import Catalog, Mark
-from mmembed.failing import ends_all
-from mmembed.ingest.embedding import Embedded
+from mmembed.ingest.embed import Embedded
 from mmembed.ingest.flow import each_where_needed
+from mmembed.item_failures import ends_all
+from mmembed.store.sqlite import Catalog, Mark
 from mmembed.types import Failure
 
 MARKS_AT_ONCE = 10_000

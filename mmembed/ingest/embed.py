@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from mmembed.catalog import Catalog, ImageEntry
-from mmembed.failing import failure_of
-from mmembed.ingest.captions import embed_captions
+from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.flow import Row, each_where_needed, embed_each
-from mmembed.ingest.preparing import Prepared
-from mmembed.ingest.profile import Profile
+from mmembed.ingest.prepare import Prepared
+from mmembed.ingest.stage_profile import Profile
+from mmembed.item_failures import failure_of
+from mmembed.store.sqlite import Catalog, ImageEntry
 from mmembed.types import Encoder, Failure
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmembed.catalog import CaptionEntry, Catalog
 from mmembed.errors import InputError
 from mmembed.ingest.flow import Row, embed_each
+from mmembed.store.sqlite import CaptionEntry, Catalog
 from mmembed.types import Encoder
 
 TEXTS_AT_ONCE = 64

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from mmembed.catalog import Reading, Words
 from mmembed.errors import ManifestError
-from mmembed.failing import failure_of, text_of, told
 from mmembed.ingest import manifests as reading
+from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.scan import Scan
 from mmembed.ingest.sidecars import check_link, read_sidecar, sidecar_of
-from mmembed.ingest.texts import SaidLimits
+from mmembed.item_failures import failure_of, text_of, told
+from mmembed.store.sqlite import Reading, Words
 from mmembed.types import Failure
 
 _Said: TypeAlias = dict[str, frozenset[str]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from mmembed import thumbnails
-from mmembed.decode import THUMBNAIL_SIZE, thumbnail
+from mmembed.media import thumbnails
+from mmembed.media.decode import THUMBNAIL_SIZE, thumbnail
 from mmembed.types import Picture
 
 log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from mmembed.errors import ManifestError
-from mmembed.ingest.lines import LONGEST_ROW, lines_of
+from mmembed.ingest.bounded_lines import LONGEST_ROW, lines_of
 
 Row: TypeAlias = Mapping[str, Any]
 Numbered: TypeAlias = tuple[int, Row | ManifestError]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmembed.catalog import CaptionEntry, Catalog, ImageEntry
-from mmembed.decode import Limits, decode, read_file
-from mmembed.failing import ends_all, failure_of
 from mmembed.ingest.flow import patiently
+from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.plan import Source
-from mmembed.ingest.profile import Profile
-from mmembed.ingest.thumbnailing import keep_thumbnail
+from mmembed.ingest.stage_profile import Profile
+from mmembed.item_failures import ends_all, failure_of
+from mmembed.media.decode import Limits, decode, read_file
+from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry
 from mmembed.types import Encoder, Failure, Pixels
 
 

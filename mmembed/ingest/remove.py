@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmembed.catalog import Catalog
 from mmembed.ingest.scan import ancestors
+from mmembed.store.sqlite import Catalog
 
 AT_ONCE = 1000
 """Images in one transaction."""

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mmembed.catalog import CaptionEntry, Catalog, Reading, same
-from mmembed.failing import failure_of
-from mmembed.ingest.captions import embed_captions
+from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.flow import each_where_needed
 from mmembed.ingest.plan import Source
 from mmembed.ingest.report import Report
+from mmembed.item_failures import failure_of
+from mmembed.store.sqlite import CaptionEntry, Catalog, Reading, same
 from mmembed.types import Encoder
 
 IMAGES_AT_ONCE = 256

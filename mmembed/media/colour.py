@@ -11,9 +11,9 @@ from PIL import Image, ImageCms
 from PIL.TiffImagePlugin import TiffImageFile
 from pillow_heif import HeifImageFile
 
-from mmembed.decode import tiff
-from mmembed.decode.bands import converted, fits
-from mmembed.decode.scaling import black_and_white, extent_of, scaled
+from mmembed.media import tiff
+from mmembed.media.bands import converted, fits
+from mmembed.media.sample_scaling import black_and_white, extent_of, scaled
 from mmembed.types import Box
 
 _TURNS = {  # EXIF orientation → what makes it upright

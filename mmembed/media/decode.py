@@ -19,17 +19,17 @@ from itertools import chain
 
 from PIL import Image, ImageMode, UnidentifiedImageError
 
-from mmembed.config import Settings
-from mmembed.decode import tiff
-from mmembed.decode.bands import shrink_of, shrunk
-from mmembed.decode.colour import upright_box, upright_size, upright_srgb
-from mmembed.decode.cost import planned, planned_tiff
-from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_variant
-from mmembed.decode.holding import holding, millions, reserved
-from mmembed.decode.stripping import stripped
-from mmembed.decode.tiff_layout import Layout, layout_of
+from mmembed.config.settings import Settings
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
-from mmembed.memory import MemoryBudget
+from mmembed.media import tiff
+from mmembed.media.bands import shrink_of, shrunk
+from mmembed.media.colour import upright_box, upright_size, upright_srgb
+from mmembed.media.decode_cost import planned, planned_tiff
+from mmembed.media.formats import FORMATS, media_type, unidentified, unread_variant
+from mmembed.media.memory_hold import holding, millions, reserved
+from mmembed.media.strip_metadata import stripped
+from mmembed.media.tiff_layout import Layout, layout_of
+from mmembed.memory_budget import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from PIL import Image, Jpeg2KImagePlugin, JpegImagePlugin
 
-from mmembed.decode import jpeg2000
-from mmembed.decode.bands import LARGE_PIXELS, WHOLE_MODES, shrink_of, shrunk
-from mmembed.decode.tiff_layout import Layout
+from mmembed.media import jpeg2000
+from mmembed.media.bands import LARGE_PIXELS, WHOLE_MODES, shrink_of, shrunk
+from mmembed.media.tiff_layout import Layout
 from mmembed.types import Box
 
 PLANES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}

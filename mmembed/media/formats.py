@@ -15,8 +15,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from mmembed.decode.variants import variant_of
 from mmembed.errors import ImageError, UnsupportedFormat
+from mmembed.media.unsupported_variants import variant_of
 
 pillow_heif.register_heif_opener()
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from mmembed.decode.cost import Plan, plane
 from mmembed.errors import ImageTooLarge
-from mmembed.memory import Hold, MemoryBudget
+from mmembed.media.decode_cost import Plan, plane
+from mmembed.memory_budget import Hold, MemoryBudget
 from mmembed.types import Picture
 
 

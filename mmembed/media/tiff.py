@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmembed.decode.scaling import USUAL_WHITES, Extent, black_and_white, extent_of, scaled
-from mmembed.decode.tiff_layout import (
+from mmembed.media.sample_scaling import USUAL_WHITES, Extent, black_and_white, extent_of, scaled
+from mmembed.media.tiff_layout import (
     ASSOCIATED,
     COLOURS,
     ORIENTATION,
@@ -22,7 +22,7 @@ from mmembed.decode.tiff_layout import (
     UNSIGNED,
     Layout,
 )
-from mmembed.decode.tiff_samples import parts
+from mmembed.media.tiff_samples import parts
 
 LARGEST_SEGMENT = 256 * 2**20
 """Bytes of a strip or tile, which is read in one piece."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmembed.decode.tiff_layout import (
+from mmembed.media.tiff_layout import (
     BY_PILLOW,
     DEFLATED,
     FLOAT,

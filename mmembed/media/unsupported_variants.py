@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from PIL import TiffImagePlugin
 
-from mmembed.decode.tiff_layout import tags_of
+from mmembed.media.tiff_layout import tags_of
 
 _JPEG_FRAMES = {
     0xC3: "lossless",

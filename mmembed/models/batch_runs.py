@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mmembed.errors import ModelError
-from mmembed.turns import BatchCounts, Piece, Request
+from mmembed.models.batch_queue import BatchCounts, Piece, Request
 from mmembed.types import Embeddings, Encoder
 
 log = logging.getLogger(__name__)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mmembed.cancellation import current_caller
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import MmembedError, ModelError, ModelHangs, Overloaded
-from mmembed.reading import TextLimits, read
-from mmembed.running import Runs
-from mmembed.turns import BatchCounts, Kind, Piece, Request, Turns
+from mmembed.models.batch_queue import BatchCounts, Kind, Piece, Request, Turns
+from mmembed.models.batch_runs import Runs
+from mmembed.models.text_reading import TextLimits, read
 from mmembed.types import Embeddings, Encoder, Pixels, WrappedEncoder
 
 __all__ = ["BatchCounts", "Batcher"]

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.failing import each_apart
+from mmembed.item_failures import each_apart
 from mmembed.types import Encoder, Pixels
 
 Row: TypeAlias = NDArray[np.float32]

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.caches.bounded import CACHE_BYTES, BoundedCache
+from mmembed.models.bounded_cache import CACHE_BYTES, BoundedCache
 
 
 class ImageCache(BoundedCache[bytes, NDArray[np.float32]]):

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mmembed.batcher import CLOSING_S, BatchCounts, Batcher
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, ModelHangs, Overloaded
-from mmembed.memory import trim
-from mmembed.reading import TextLimits
+from mmembed.memory_budget import trim
+from mmembed.models.batcher import CLOSING_S, BatchCounts, Batcher
+from mmembed.models.text_reading import TextLimits
 from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from mmembed.batcher import CLOSING_S
-from mmembed.binding import Binding
-from mmembed.classifier import Classifier
-from mmembed.config import Settings, variable
-from mmembed.decode import Limits
-from mmembed.embedder import Embedder, Stored
-from mmembed.encoder import loader, prepare_apart
+from mmembed.classify.classifier import Classifier
+from mmembed.collection.folder_model import Binding
+from mmembed.config.settings import Settings, variable
 from mmembed.errors import NotFound
-from mmembed.memory import MemoryBudget
-from mmembed.reading import TextLimits
-from mmembed.resident import Resident
+from mmembed.media.decode import Limits
+from mmembed.memory_budget import MemoryBudget
+from mmembed.models.batcher import CLOSING_S
+from mmembed.models.inputs import Embedder, Stored
+from mmembed.models.on_demand import Resident
+from mmembed.models.open_clip import loader, prepare_apart
+from mmembed.models.text_reading import TextLimits
 from mmembed.types import Encoder
 
 DECODED_AT_ONCE = 2

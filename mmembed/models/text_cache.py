@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.caches.bounded import CACHE_BYTES, BoundedCache
-from mmembed.reading import TextLimits, read
+from mmembed.models.bounded_cache import CACHE_BYTES, BoundedCache
+from mmembed.models.text_reading import TextLimits, read
 from mmembed.types import Embeddings, Encoder, WrappedEncoder
 
 SPARE_TOKENS = 8

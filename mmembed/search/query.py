@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import ModelError, QueryError
-from mmembed.failing import blaming
+from mmembed.item_failures import blaming
 from mmembed.types import Embeddings, Term
 
 Embedding = NDArray[np.float32]

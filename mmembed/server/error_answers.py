@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed import errors
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)

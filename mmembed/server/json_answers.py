@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import orjson
 from starlette.responses import Response
 
-from mmembed.collection import Classified
-from mmembed.server.failures import item_error
+from mmembed.collection.collection import Classified
+from mmembed.server.error_answers import item_error
 from mmembed.types import Hit, Item
 
 BROWSER_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"})

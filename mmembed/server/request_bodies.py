@@ -19,12 +19,12 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from mmembed.collection import Collection
-from mmembed.config import PREFIX, Settings
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import PREFIX, Settings
 from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
-from mmembed.reading import TextLimits
-from mmembed.server.failures import printable
-from mmembed.server.json_limits import OTHER_FIELDS, check_size
+from mmembed.models.text_reading import TextLimits
+from mmembed.server.error_answers import printable
+from mmembed.server.limits.json_size import OTHER_FIELDS, check_size
 
 AnyShape = TypeVar("AnyShape", bound=BaseModel)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmembed.catalog import Catalog, Model
 from mmembed.errors import StoreError
-from mmembed.index import VectorView, snapshot
+from mmembed.store.sqlite import Catalog, Model
+from mmembed.store.vectors import VectorView, snapshot
 from mmembed.types import KINDS, Kind
 
 log = logging.getLogger(__name__)

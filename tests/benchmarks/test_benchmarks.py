@@ -23,7 +23,7 @@ from benchmarks.pictures import commented, fill, photograph
 from benchmarks.processes import RunFailed, run
 from benchmarks.search_ways import all_ways
 from benchmarks.ways import Group
-from mmembed.encoder.preprocessing import Preprocessing
+from mmembed.models.open_clip.preprocessing import Preprocessing
 
 
 def test_ratios_are_of_the_same_round() -> None:

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed.errors import QueryError
-from mmembed.types import Embeddings
-from mmembed.zeroshot import (
+from mmembed.classify.zeroshot import (
     SHORT_TEMPLATES,
     TEMPLATES,
     Mode,
@@ -20,6 +18,8 @@ from mmembed.zeroshot import (
     probabilities,
     top_labels,
 )
+from mmembed.errors import QueryError
+from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder
 
 

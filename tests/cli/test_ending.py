@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from mmembed.catalog import Catalog
+from mmembed.store.sqlite import Catalog
 from tests.serving import (
     PATIENCE_S,
     Process,

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from mmembed.cli import main, serve, service
-from mmembed.collection import Collection
-from mmembed.config import Settings
-from mmembed.proof import PATH, proof_of
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
+from mmembed.server.access.proof import PATH, proof_of
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (
     PATIENCE_S,
@@ -38,7 +38,7 @@ WITHOUT_MODEL = """
 import sys
 from mmembed.cli import main
 code = main(sys.argv[1:])
-heavy = {"torch", "numpy", "fastapi", "PIL", "sqlite3", "mmembed.collection"}
+heavy = {"torch", "numpy", "fastapi", "PIL", "sqlite3", "mmembed.collection.collection"}
 print("loaded:", sorted(heavy & set(sys.modules)), file=sys.stderr)
 sys.exit(code)
 """

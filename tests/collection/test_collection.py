@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed import originals
-from mmembed.catalog import ImageEntry
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
 from mmembed.ingest import Report
+from mmembed.media import uploads
+from mmembed.store.sqlite import ImageEntry
 from mmembed.types import EVERYTHING, Filter, Kind, Term
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder
 
@@ -267,7 +267,7 @@ def test_a_folder_of_another_model_is_refused_and_left_as_it_is(
     other = open_collection()
     other.embedder.model._load = lambda: FakeEncoder("another")
     with pytest.raises(ModelMismatch, match="fake"):
-        other.index([photos, Path(__file__).parent / "golden"], progress=lambda *_: None)
+        other.index([photos, Path(__file__).parents[1] / "golden"], progress=lambda *_: None)
     with pytest.raises(ModelMismatch):
         other.search([Term(text="red")])
     assert gallery.catalog.count("image") == 12
@@ -313,9 +313,9 @@ def test_removing_an_item_never_deletes_the_users_file(gallery: Collection, phot
 
 
 def test_an_upload_that_was_cut_short_is_written_again(tmp_path: Path) -> None:
-    path = originals.keep(tmp_path, "ab" * 32, ".png", b"whole")
+    path = uploads.keep(tmp_path, "ab" * 32, ".png", b"whole")
     path.write_bytes(b"wh")
-    assert originals.keep(tmp_path, "ab" * 32, ".png", b"whole") == path
+    assert uploads.keep(tmp_path, "ab" * 32, ".png", b"whole") == path
     assert path.read_bytes() == b"whole"
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -328,7 +328,7 @@ def test_an_upload_that_cannot_be_kept_leaves_nothing(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match="cannot be kept: No space left"):
-        originals.keep(tmp_path, "ab" * 32, ".png", b"whole")
+        uploads.keep(tmp_path, "ab" * 32, ".png", b"whole")
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -340,7 +340,9 @@ def test_a_thumbnail_is_rendered_once(gallery: Collection, monkeypatch: pytest.M
     [cached] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
     with Image.open(cached) as image:  # whatever opens WebP opens what is kept, too
         assert (image.format, image.size) == ("WEBP", (16, 16))
-    monkeypatch.setattr("mmembed.items.decode", lambda *_, **__: pytest.fail("rendered again"))
+    monkeypatch.setattr(
+        "mmembed.collection.editing.decode", lambda *_, **__: pytest.fail("rendered again")
+    )
     assert gallery.thumbnail(hit.item.id, 320)[0] == first
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.catalog.lock import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, exclusive
 from mmembed.errors import StoreError
+from mmembed.store.sqlite.lock_files import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, exclusive
 from tests.conftest import Index, MakePicture, OpenCollection
 
 

@@ -12,22 +12,22 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mmembed.catalog import Catalog
-from mmembed.collection import Collection
-from mmembed.index import VectorView
+from mmembed.collection.collection import Collection
+from mmembed.store.index_sync import Views
+from mmembed.store.sqlite import Catalog
+from mmembed.store.vectors import VectorView
 from mmembed.types import KINDS, Term
-from mmembed.views import Views
 from tests.fake_encoder import COLOURS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PICTURES = 150
 KILLS = 5
 
 INDEXING = """
 import sys, time
 from pathlib import Path
-from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
 from mmembed.ingest import pipeline
 from tests.fake_encoder import FakeEncoder
 
@@ -53,10 +53,10 @@ PUBLISHING = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, Model
-from mmembed.index import snapshot
-from mmembed.views import Views
-from tests.test_kill import check_views
+from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, Model
+from mmembed.store.vectors import snapshot
+from mmembed.store.index_sync import Views
+from tests.collection.test_kill import check_views
 
 folder, rounds, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(20)
 

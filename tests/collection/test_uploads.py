@@ -18,11 +18,12 @@ from typing import Any
 
 import pytest
 
-from mmembed import leftovers, originals, thumbnails
-from mmembed.catalog import Catalog
-from mmembed.collection import Collection
+from mmembed.collection import leftovers
+from mmembed.collection.collection import Collection
+from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import Abandoned, MmembedError, NotFound, StoreError
-from mmembed.single_flight import SingleFlight
+from mmembed.media import thumbnails, uploads
+from mmembed.store.sqlite import Catalog
 from tests.serving import PATIENCE_S, ROOT, environment, picture
 
 OpenCollection = Callable[..., Collection]
@@ -34,7 +35,7 @@ WEEK_S = leftovers.UNCLAIMED_S
 
 def files_of(collection: Collection) -> list[str]:
     """The names of all files in `originals/`."""
-    found = (collection.catalog.folder / originals.FOLDER).rglob("*")
+    found = (collection.catalog.folder / uploads.FOLDER).rglob("*")
     return sorted(path.name for path in found if path.is_file())
 
 
@@ -246,7 +247,7 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_does_not_settle(
     child.communicate()
     collection = open_collection()
     collection.add_image(picture("white"), name="white")
-    for path in (collection.catalog.folder / originals.FOLDER).rglob("*.new"):
+    for path in (collection.catalog.folder / uploads.FOLDER).rglob("*.new"):
         aged(path, leftovers.ASIDE_S + 1)
     collection.collect_leftovers()
     sound(collection)
@@ -265,7 +266,7 @@ def filled(collection: Collection) -> Iterator[Collection]:
 
 
 def put(collection: Collection, name: str, content: bytes = b"x") -> Path:
-    path = collection.catalog.folder / originals.FOLDER / name[:2] / name
+    path = collection.catalog.folder / uploads.FOLDER / name[:2] / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
@@ -284,20 +285,20 @@ def test_files_that_are_not_whole_are_collected(filled: Collection) -> None:
 
 def test_removals_and_uploads_that_were_interrupted_are_ended(filled: Collection) -> None:
     strange = "ab" * 32 + ".png"
-    removed = put(filled, strange + originals.GONE)
+    removed = put(filled, strange + uploads.GONE)
     unfinished, pending = put(filled, "cd" * 32 + ".png"), put(filled, "cd" * 32 + ".png.pending")
     filled.collect_leftovers()
     assert not any(path.exists() for path in (removed, unfinished, pending))
     [item] = filled.catalog.page(after=0, limit=9, kind="image")
     path = Path(item.path or "")
-    path.rename(path.with_name(path.name + originals.GONE))
-    put(filled, path.name + originals.PENDING)
+    path.rename(path.with_name(path.name + uploads.GONE))
+    put(filled, path.name + uploads.PENDING)
     filled.collect_leftovers()
     assert files_of(filled) == [path.name]
 
 
 def test_what_is_in_progress_is_left_alone(filled: Collection) -> None:
-    removed = put(filled, "ab" * 32 + ".png" + originals.GONE)
+    removed = put(filled, "ab" * 32 + ".png" + uploads.GONE)
     with filled._content("ab" * 32):
         filled.collect_leftovers()
         assert removed.exists()
@@ -329,7 +330,7 @@ def test_uploads_of_a_data_folder_that_was_moved_are_shown_and_not_left_over(
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     moved = open_collection(data=tmp_path / "elsewhere")
     aged(put(moved, name + leftovers.UNCLAIMED), WEEK_S + 1)
-    put(moved, name + originals.PENDING)
+    put(moved, name + uploads.PENDING)
     for _ in range(2):  # the first settles what was pending
         moved.collect_leftovers()
     assert files_of(moved) == [name]
@@ -366,7 +367,7 @@ def test_an_empty_catalog_makes_no_upload_a_leftover(collection: Collection) -> 
 def test_uploads_whose_items_are_lost_come_back_by_indexing_their_folder(
     filled: Collection,
 ) -> None:
-    folder = filled.catalog.folder / originals.FOLDER
+    folder = filled.catalog.folder / uploads.FOLDER
     blue = picture("blue")
     path = put(filled, hashlib.sha256(blue).hexdigest() + ".png", blue)
     report = filled.index([folder], progress=lambda *_: None)

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.commands import command, own_version
+from mmembed.config.commands import command, own_version
 from tests.serving import environment
 
-PROBE = "import sys; from mmembed.commands import command; print(command('index', '~/Pictures'))"
+PROBE = (
+    "import sys; from mmembed.config.commands import command; print(command('index', '~/Pictures'))"
+)
 
 
 def printed(started_as: Path | str, path: str, cwd: Path) -> str:

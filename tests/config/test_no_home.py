@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from tests.serving import PATIENCE_S, complaints, environment, write_pictures
 
 NOBODY = """

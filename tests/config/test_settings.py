@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.config import Settings, names, variable
+from mmembed.config.settings import Settings, names, variable
 from mmembed.errors import InputError
 
 

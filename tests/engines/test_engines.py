@@ -16,10 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from mmembed import files
-from mmembed.encoder import load_encoder
-from mmembed.encoder.bpe import BpeTables, BpeTokenizer
-from mmembed.encoder.loading import load_model
-from mmembed.encoder.prepared import Prepared, _about
 from mmembed.engines import choice
 from mmembed.engines.choice import choose, usable
 from mmembed.engines.names import MIN_COSINE, Measured
@@ -27,6 +23,10 @@ from mmembed.engines.openvino_engine import OpenVinoEngine
 from mmembed.engines.torch_engine import TorchEngine
 from mmembed.engines.towers import ClassTokenTower, ShortTextTower
 from mmembed.errors import InputError, ModelError
+from mmembed.models.open_clip import load_encoder
+from mmembed.models.open_clip.bpe import BpeTables, BpeTokenizer
+from mmembed.models.open_clip.engine_record import Prepared, _about
+from mmembed.models.open_clip.load_model import load_model
 from tests.random_models import OPEN_CLIP, OPENAI, SMALL, cosines, picture, save_random
 from tests.serving import environment
 
@@ -170,7 +170,7 @@ def test_names_that_cannot_be_had_are_explained(model: str, cache: Path) -> None
 LOAD = """
 import sys; from pathlib import Path
 from mmembed import files
-from mmembed.encoder import load_encoder
+from mmembed.models.open_clip import load_encoder
 encoder = load_encoder(sys.argv[1], engine=sys.argv[2], cache=Path(sys.argv[3]))
 print(encoder.engine, encoder.fingerprint, "torch" in sys.modules)
 """
@@ -336,7 +336,7 @@ def tokenizers(request: pytest.FixtureRequest) -> tuple[Any, BpeTokenizer]:
     """open_clip's tokenizer with some vocabulary, and ours from its tables."""
     options = {}
     if request.param == "bundled":
-        from mmembed.encoder import BUNDLED_FOLDER
+        from mmembed.models.open_clip import BUNDLED_FOLDER
 
         options["bpe_path"] = str(BUNDLED_FOLDER / "bpe_merges.txt.gz")
     theirs = OPEN_CLIP.SimpleTokenizer(**options)

@@ -12,9 +12,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from mmembed.encoder import load_encoder, opening
-from mmembed.encoder.loading import load_model
-from mmembed.encoder.prepared import Prepared
 from mmembed.engines import choice, fixed_batches
 from mmembed.engines.choice import Trial, choose, usable
 from mmembed.engines.fixed_batches import SIZES, FixedBatches
@@ -22,6 +19,9 @@ from mmembed.engines.names import COMPILED, MIN_COSINE, Measured
 from mmembed.engines.torch_engine import TorchEngine, placed
 from mmembed.engines.towers import Towers
 from mmembed.errors import ModelError
+from mmembed.models.open_clip import load_encoder, open_encoder
+from mmembed.models.open_clip.engine_record import Prepared
+from mmembed.models.open_clip.load_model import load_model
 from tests.random_models import OPENAI, SIGLIP, SIGLIP_PIXELS, SMALL, cosines, save_random
 
 CPU_NAMES = [COMPILED, "torch-float32"]
@@ -185,7 +185,7 @@ def test_what_was_measured_on_one_device_does_not_count_on_another(
     load_encoder(model, engine="openvino-float32", cache=tmp_path)
     assert Prepared.find(tmp_path, model) is not None
     assert Prepared.find(tmp_path, model, "cuda") is None
-    monkeypatch.setattr(opening, "may_have_accelerator", lambda: True)
+    monkeypatch.setattr(open_encoder, "may_have_accelerator", lambda: True)
     monkeypatch.setattr("mmembed.engines.torch_engine.device_of_choice", lambda: "meta")
     assert load_encoder(model, engine="openvino-float32", cache=tmp_path).dim == 32
     with pytest.raises(ModelError, match="torch-onednn: cannot be had here; there are torch-f"):

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmembed.encoder import load_encoder
+from mmembed.models.open_clip import load_encoder
+from tests.cli.test_cli import real
+from tests.project.test_end_to_end import GALLERY
 from tests.random_models import OPENAI, SMALL, cosines, picture, save_random
-from tests.test_cli import real
-from tests.test_end_to_end import GALLERY
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed import zeroshot
-from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.classify import zeroshot
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError, ManifestError, ModelError, QueryError
 from mmembed.eval import (
     Bench,
@@ -39,13 +39,13 @@ from mmembed.eval import (
     read_templates,
     zero_shot,
 )
-from mmembed.index.graph import Graph
+from mmembed.store.vectors.graph import Graph
 from mmembed.types import Embeddings, Pixels
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
 from tests.serving import PATIENCE_S, complaints, environment
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GALLERY = ROOT / "fixtures" / "gallery"
 LIMIT = 2000
 SAYS_LABEL = ("{}",)

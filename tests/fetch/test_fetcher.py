@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mmembed import fetch
 from mmembed.errors import ImageError, ImageTooLarge, Overloaded
-from mmembed.fetch import Fetcher
+from mmembed.fetch import fetcher as fetch
 from mmembed.fetch.addresses import is_public
+from mmembed.fetch.fetcher import Fetcher
 from tests.serving import eventually, picture, serving
 
 RED = picture("red")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
-from tests.test_ingest import captions, counts, ids, tags
-from tests.test_ingest_changes import forget_additions
+from tests.ingest.test_changes import forget_additions
+from tests.ingest.test_ingest import captions, counts, ids, tags
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
 from mmembed.ingest.plan import is_changed
 from mmembed.ingest.scan import stat_of
 from tests.fake_encoder import FakeEncoder
-from tests.test_ingest import counts, ids
+from tests.ingest.test_ingest import counts, ids
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.errors import InputError
 from mmembed.ingest import Passing, Report, patterns_of, scan
-from tests.test_ingest import counts, ids
+from tests.ingest.test_ingest import counts, ids
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmembed import decode
-from mmembed.catalog import Catalog, storable
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.errors import StoreError, Unstorable
-from mmembed.ingest import Report, embedding, manifests, preparing, saying, sidecars
+from mmembed.ingest import Report, embed, image_texts, manifests, prepare, sidecars
+from mmembed.media import decode
+from mmembed.store.sqlite import Catalog, storable
 from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder
 
@@ -105,7 +105,7 @@ def test_an_entry_that_no_row_can_hold_costs_no_other(
     """In the way of a batch, a move and a mark."""
     for number in range(5):
         picture(f"{number}.png", seed=number + 1)
-    real = preparing._entry
+    real = prepare._entry
 
     def entry(source: Any, sha256: str) -> Any:
         made = real(source, sha256)
@@ -114,7 +114,7 @@ def test_an_entry_that_no_row_can_hold_costs_no_other(
             object.__setattr__(made, "mark", (2**80, 0, 0))
         return made
 
-    monkeypatch.setattr(preparing, "_entry", entry)
+    monkeypatch.setattr(prepare, "_entry", entry)
     report = index()
     [failure] = report.failures
     assert failure.name.endswith("2.png")
@@ -190,9 +190,9 @@ def breaking(owner: Any, name: str, error: BaseException) -> Break:
 STAGES = {
     "scan": breaking(scanning, "stat_of", ZeroDivisionError("scan")),
     "looking at an entry": breaking(scanning, "_is_folder", ValueError("entry")),
-    "reading": breaking(preparing, "read_file", MemoryError()),
-    "the entry": breaking(preparing, "_entry", KeyError("entry")),
-    "embedding": breaking(embedding, "replace", AssertionError("embedding")),
+    "reading": breaking(prepare, "read_file", MemoryError()),
+    "the entry": breaking(prepare, "_entry", KeyError("entry")),
+    "embedding": breaking(embed, "replace", AssertionError("embedding")),
 }
 
 
@@ -240,7 +240,7 @@ def test_an_unexpected_error_beside_a_picture_costs_its_captions_alone(
             raise RecursionError("beside")
         return real(path, *rest)
 
-    monkeypatch.setattr(saying, "read_sidecar", read)
+    monkeypatch.setattr(image_texts, "read_sidecar", read)
     report = index()
     assert names(collection) == ["bad.png", "red.png"]
     [failure] = report.failures
@@ -324,7 +324,7 @@ def test_a_long_message_is_cut(
         raise ValueError("x" * 100_000 + "\ud800")
 
     picture()
-    monkeypatch.setattr(preparing, "read_file", read_file)
+    monkeypatch.setattr(prepare, "read_file", read_file)
     [failure] = index().failures
     assert len(failure.message) < 2_000
     assert len(collection.catalog.failures()) == 1
@@ -363,7 +363,7 @@ def test_decoding_that_waits_for_memory_is_tried_again(
         return real(*arguments, **options)
 
     monkeypatch.setattr("time.sleep", lambda seconds: None)
-    monkeypatch.setattr(preparing, "decode", busy)
+    monkeypatch.setattr(prepare, "decode", busy)
     report = index()
     assert (report.embedded, report.failures) == (1, [])
 

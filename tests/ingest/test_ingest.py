@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed import decode
-from mmembed.catalog import Catalog
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, StoreError
-from mmembed.ingest import Report, StageTime, flow, limit, pipeline, preparing
-from mmembed.ingest.profile import STAGES, Profile
+from mmembed.ingest import Report, StageTime, flow, limit, pipeline, prepare
+from mmembed.ingest.stage_profile import STAGES, Profile
+from mmembed.media import decode
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
 
@@ -846,7 +846,7 @@ def test_a_picture_that_changes_while_it_is_read_is_read_again_by_the_next_run(
         return real(source, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(preparing, "read_file", read_file)
+        patch.setattr(prepare, "read_file", read_file)
         assert counts(index()) == {"embedded": 1}
     assert counts(index()) == {"touched": 1}
     assert counts(index()) == {"unchanged": 1}
@@ -864,7 +864,7 @@ def test_a_picture_that_goes_while_it_is_indexed_is_a_failure(
         return real(source, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(preparing, "read_file", read_file)
+        patch.setattr(prepare, "read_file", read_file)
         assert counts(index()) == {"embedded": 2, "failures": 1}
     assert counts(index()) == {"unchanged": 2}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from mmembed.errors import ManifestError
+from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.manifests import NAMED_FAULTS, Words, read_labels, read_manifest
-from mmembed.ingest.texts import SaidLimits
 
 Read = Callable[..., tuple[dict[str, Words], list[str]]]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.errors import StoreBusy
 from mmembed.ingest import Removed, Report
-from tests.test_ingest import counts, ids
+from tests.ingest.test_ingest import counts, ids
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from mmembed.decode import decode, image_facts, media_type, thumbnail
+from mmembed.media.decode import decode, image_facts, media_type, thumbnail
 from mmembed.types import ImageFacts
 from tests.pictures import ODD, UNDO, encoded, png, quarters, swapped_profile
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mmembed.decode import Limits, bands, decode, jpeg2000
 from mmembed.errors import ImageError, ImageTooLarge
-from mmembed.memory import MemoryBudget
+from mmembed.media import bands, jpeg2000
+from mmembed.media.decode import Limits, decode
+from mmembed.memory_budget import MemoryBudget
 from tests import hostile
 
 
@@ -107,7 +108,7 @@ def test_a_picture_whose_colours_fail_holds_nothing_for_the_next_try(
         held.append(used(ours))
         raise RuntimeError("strange")
 
-    monkeypatch.setattr("mmembed.decode.upright_srgb", fail)
+    monkeypatch.setattr("mmembed.media.decode.upright_srgb", fail)
     with pytest.raises(ImageError, match="strange") as failed:
         decode(saved(image, kind), name="a", limits=ours)
     assert max(held) == min(held) > 0, "each try waits for the one before"

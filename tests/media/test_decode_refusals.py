@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed.decode import Limits, decode, read_file
 from mmembed.errors import ImageError, ImageTooLarge, UnsupportedFormat
+from mmembed.media.decode import Limits, decode, read_file
 from tests.pictures import ODD, encoded, png, quarters
 
-HOSTILE = Path(__file__).parent.parent.parent / "shared" / "data" / "hostile.tar.xz"
+HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile.tar.xz"
 
 
 def test_truncated_file_fails_at_the_boundary() -> None:

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed.decode import decode, image_facts
 from mmembed.errors import ImageError
+from mmembed.media.decode import decode, image_facts
 from tests.pictures import UNDO, encoded, quarters, swapped_profile
 
 PROFILE = swapped_profile()

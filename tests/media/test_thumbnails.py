@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed import files, thumbnails
-from mmembed.collection import Collection
-from mmembed.decode import decode, thumbnail
+from mmembed import files
+from mmembed.collection.collection import Collection
 from mmembed.ingest import keep_thumbnail
+from mmembed.media import thumbnails
+from mmembed.media.decode import decode, thumbnail
 from tests.fake_encoder import FakeEncoder
 from tests.pictures import encoded
-from tests.test_fixtures import GALLERY
+from tests.project.test_fixtures import GALLERY
 
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]
@@ -121,7 +122,9 @@ def test_an_upload_has_its_thumbnail_at_once(
     monkeypatch.setattr(encoder, "decode_side", 448, raising=False)
     item = collection.add_image(photograph((1600, 1200)), name="a")
     content = kept(collection.catalog.folder)[item.sha256]
-    monkeypatch.setattr("mmembed.items.decode", lambda *_, **__: pytest.fail("decoded again"))
+    monkeypatch.setattr(
+        "mmembed.collection.editing.decode", lambda *_, **__: pytest.fail("decoded again")
+    )
     assert collection.thumbnail(item.id, 320)[0] == content
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (320, 240)

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmembed.decode import decode, image_facts
 from mmembed.errors import ImageError, UnsupportedFormat
+from mmembed.media.decode import decode, image_facts
 from tests.pictures import UNDO, encoded, png, quarters, swapped_profile
 
 RAMP = np.arange(256).reshape(16, 16)

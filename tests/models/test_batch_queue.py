@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mmembed.turns import SHORT_BATCHES, STRETCH, BatchCounts, Kind, Request, Turns
+from mmembed.models.batch_queue import SHORT_BATCHES, STRETCH, BatchCounts, Kind, Request, Turns
 
 BATCH = 4
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from mmembed import load_encoder
-from mmembed.caches import ImageCache, TextCache
-from mmembed.caches.bounded import ENTRY_BYTES
-from mmembed.caches.texts import SPARE_TOKENS, fits_surely
 from mmembed.errors import ModelError
+from mmembed.models.bounded_cache import ENTRY_BYTES
+from mmembed.models.image_cache import ImageCache
+from mmembed.models.text_cache import SPARE_TOKENS, TextCache, fits_surely
 from mmembed.types import Embeddings
 from tests.fake_encoder import SAID, FakeEncoder
 

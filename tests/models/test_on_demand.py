@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, Overloaded
-from mmembed.resident import MOST_HANGING, Resident
+from mmembed.models.on_demand import MOST_HANGING, Resident
 from tests.fake_encoder import SAID, FakeEncoder
 from tests.serving import PATIENCE_S, Gate, eventually
 

@@ -6,9 +6,9 @@ import tracemalloc
 
 import pytest
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import LimitError
-from mmembed.reading import Reading, TextLimits, read
+from mmembed.models.text_reading import Reading, TextLimits, read
 from tests.fake_encoder import FakeEncoder
 
 LIMITS = TextLimits(text_chars=100, all_chars=1000, text_windows=2, all_windows=20)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "mmembed"
+PACKAGE = Path(__file__).parents[2] / "mmembed"
 FOUNDATION = {
     *("errors", "types", "config", "cancellation", "commands", "failing", "files", "memory"),
     *("reading", "hosts", "privacy", "proof"),

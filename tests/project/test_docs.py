@@ -14,13 +14,13 @@ from PIL import Image
 from prometheus_client import generate_latest
 
 from mmembed.cli import COMMANDS
-from mmembed.collection import Collection
-from mmembed.config import Settings, describe
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings, describe
 from mmembed.server import create_app
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_route_is_documented(tmp_path: Path) -> None:

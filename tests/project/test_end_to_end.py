@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from benchmarks.mixed_load import ask_all, requests, wrong
-from mmembed.encoder import BUNDLED_FOLDER
+from mmembed.models.open_clip import BUNDLED_FOLDER
 from tests.serving import PATIENCE_S, ROOT, Process, complaints, environment
 from tests.web.chromium import ARGUMENTS, find_chromium
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageOps
 
-from mmembed.encoder.foreign import import_open_clip
+from mmembed.models.open_clip.import_open_clip import import_open_clip
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 GALLERY = ROOT / "fixtures" / "gallery"
 ODD = ROOT / "fixtures" / "odd"
 BUNDLED = ROOT / "mmembed" / "bundled"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmembed.errors import QueryError
-from mmembed.paging import Cursor, page_of_items
+from mmembed.search.paging import Cursor, page_of_items
 from mmembed.types import Item, Ranked
 
 

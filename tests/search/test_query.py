@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmembed.errors import ModelError, NotFound, QueryError
-from mmembed.query import query_embedding
+from mmembed.search.query import query_embedding
 from mmembed.types import Embeddings, Term
 
 AXES = np.eye(4, dtype=np.float32)

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import COLOURS, FakeEncoder
 from tests.serving import add, data_uri, error_of, open_collection, picture, serving
@@ -88,7 +88,7 @@ def picture_fault(
     fault: str = request.param
     encoder.fault = fault
     if fault == "decode":
-        from mmembed import decode as real
+        from mmembed.media import decode as real
 
         def decode(data: Any, **options: Any) -> Any:
             found = real.decode(data, **options)
@@ -330,7 +330,7 @@ def test_a_thumbnail(
     def fail(*_: Any, **__: Any) -> bytes:
         raise RuntimeError("detail of the inside")
 
-    monkeypatch.setattr("mmembed.items.thumbnail", fail)
+    monkeypatch.setattr("mmembed.collection.editing.thumbnail", fail)
     message = error_of(client.get(f"/v1/items/{item}/thumbnail?size=1280"), 422)
     assert message == f"item {item}: could not be processed (RuntimeError); the log has the details"
     assert sum(bool(one.exc_info) for one in caplog.records) == 1
@@ -362,7 +362,7 @@ def test_facts_that_cannot_be_read(client: TestClient, monkeypatch: pytest.Monke
     def facts(data: bytes) -> Any:
         raise RuntimeError("detail of the inside")
 
-    monkeypatch.setattr("mmembed.collection.image_facts", facts)
+    monkeypatch.setattr("mmembed.collection.collection.image_facts", facts)
     answer = client.post("/v2/embed", json={"images": [uri("red")], "embedding_types": ["float"]})
     assert answer.json()["embeddings"]["float"][0]
     assert answer.json()["images"][0]["format"] == "unknown"
@@ -371,17 +371,17 @@ def test_facts_that_cannot_be_read(client: TestClient, monkeypatch: pytest.Monke
 def test_an_item_that_cannot_be_written(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from mmembed.server import encoding
+    from mmembed.server import json_answers
 
     ids = [add(client, colour)["id"] for colour in ("red", "blue", "green")]
-    real = encoding.links
+    real = json_answers.links
 
     def links(item: Any) -> Any:
         if item.id == ids[1]:
             raise RuntimeError("detail of the inside")
         return real(item)
 
-    monkeypatch.setattr(encoding, "links", links)
+    monkeypatch.setattr(json_answers, "links", links)
     assert [one["id"] for one in client.get("/v1/items").json()["items"]] == [ids[0], ids[2]]
     hits = client.get("/v1/search?q=red").json()["hits"]
     assert {one["id"] for one in hits} == {ids[0], ids[2]}
@@ -438,7 +438,7 @@ def test_the_command_line(
 ) -> None:  # fmt: skip
     from mmembed import cli
 
-    monkeypatch.setattr("mmembed.served.loader", lambda settings: lambda name: encoder)
+    monkeypatch.setattr("mmembed.models.registry.loader", lambda settings: lambda name: encoder)
     for colour in ("red", BAD):
         (tmp_path / f"{colour}.png").write_bytes(picture(colour))
     files = [str(tmp_path / f"{one}.png") for one in ("red", BAD)]
@@ -462,7 +462,7 @@ def test_a_text_on_the_command_line(
 ) -> None:  # fmt: skip
     from mmembed import cli
 
-    monkeypatch.setattr("mmembed.served.loader", lambda settings: lambda name: encoder)
+    monkeypatch.setattr("mmembed.models.registry.loader", lambda settings: lambda name: encoder)
     encoder.fault = "embed_texts"
     common = ["--data", str(tmp_path / "data"), "--model", "bundled"]
     assert cli.main(["embed", "--text", "red", "--text", BAD, "--text", "blue", *common]) == 1

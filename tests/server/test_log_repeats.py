@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from mmembed.server import logs
-from mmembed.server.observed import ACCESS_LOGGER
+from mmembed.server.middleware.request_log import ACCESS_LOGGER
 
 
 @pytest.fixture

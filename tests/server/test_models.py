@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.classify.zeroshot import SHORT_TEMPLATES
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError, ModelError
 from mmembed.server import create_app
 from mmembed.types import Embeddings
-from mmembed.zeroshot import SHORT_TEMPLATES
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (
     ADDRESS,
@@ -193,7 +193,7 @@ def test_a_repeated_image_is_neither_decoded_nor_embedded(
     uri = data_uri(picture("red"))
     with serving(tmp_path, encoder) as (client, collection):
         first = vector(client, input=[uri], modality="image", model="default")
-        monkeypatch.setattr("mmembed.embedder.decode", None)
+        monkeypatch.setattr("mmembed.models.inputs.decode", None)
         again = vector(client, input=[uri], modality="image", model="default")
         labels = {"images": [uri], "labels": ["red", "blue"]}
         assert "error" not in client.post("/v1/classify", json=labels).json()["results"][0]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from starlette.testclient import TestClient
 
-from mmembed.server.examples import ANSWERS, REQUESTS
+from mmembed.server.api_examples import ANSWERS, REQUESTS
 from tests.serving import add, serving
 
 WHY = "schemathesis is not installed; it needs Python 3.11"

@@ -16,9 +16,10 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from mmembed import errors
-from mmembed.server import answers, create_app, health
+from mmembed.server import answer_shapes, create_app
 from mmembed.server.dialects import answers as dialects
-from mmembed.server.failures import STATUS
+from mmembed.server.error_answers import STATUS
+from mmembed.server.routes import health
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (
     ADDRESS,
@@ -119,13 +120,13 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
 @pytest.mark.parametrize(
     ("method", "path", "body", "shape"),
     [
-        ("GET", "/v1/search?q=red", None, answers.SearchAnswer),
-        ("POST", "/v1/search", {"q": "red", "kind": "caption"}, answers.SearchAnswer),
-        ("GET", "/v1/items", None, answers.ItemsAnswer),
-        ("GET", "/v1/items/1", None, answers.WholeItem),
-        ("GET", "/v1/items/2", None, answers.WholeItem),
-        ("PATCH", "/v1/items/1", {"tags": ["a"]}, answers.WholeItem),
-        ("POST", "/v1/items", {"caption": "a lone caption"}, answers.WholeItem),
+        ("GET", "/v1/search?q=red", None, answer_shapes.SearchAnswer),
+        ("POST", "/v1/search", {"q": "red", "kind": "caption"}, answer_shapes.SearchAnswer),
+        ("GET", "/v1/items", None, answer_shapes.ItemsAnswer),
+        ("GET", "/v1/items/1", None, answer_shapes.WholeItem),
+        ("GET", "/v1/items/2", None, answer_shapes.WholeItem),
+        ("PATCH", "/v1/items/1", {"tags": ["a"]}, answer_shapes.WholeItem),
+        ("POST", "/v1/items", {"caption": "a lone caption"}, answer_shapes.WholeItem),
         ("POST", "/v1/embeddings", {"input": ["a", "b"]}, dialects.EmbeddingsAnswer),
         (
             "POST",
@@ -154,11 +155,11 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
             "POST",
             "/v1/classify",
             {"images": [{"item": 1}, "no image"], "labels": ["red", "blue"]},
-            answers.ClassifyAnswer,
+            answer_shapes.ClassifyAnswer,
         ),
         ("GET", "/v1/models", None, dialects.ModelsAnswer),
         ("GET", "/v1/models/fake", None, dialects.ModelAnswer),
-        ("GET", "/health", None, answers.HealthAnswer),
+        ("GET", "/health", None, answer_shapes.HealthAnswer),
     ],
 )
 def test_answers_have_the_described_shape(
@@ -621,7 +622,7 @@ def test_a_busy_model_is_healthy(tmp_path: Path) -> None:
 
 def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PATIENCE_S", 0.05)
-    monkeypatch.setattr("mmembed.resident.ALIVE_S", 0.0)
+    monkeypatch.setattr("mmembed.models.on_demand.ALIVE_S", 0.0)
     gate = Gate()
     with serving(tmp_path, gate) as (client, _):
         eventually(lambda: client.get("/health").status_code == 200)

@@ -17,7 +17,7 @@ from tests.web.pictures import HILLS, HOSTILE, HOSTILE_NAME, SKIES, Collection, 
 from tests.web.pictures import drawn_collection as make_collection
 from tests.web.standin import INDEX_COMMAND, PROGRAM, StandIn
 
-HERE = Path(__file__).parent / "web"
+HERE = Path(__file__).parents[1] / "web"
 WEB = HERE.parents[1] / "web"
 RED_PICTURE = drawn((480, 320), (HILLS["red"], SKIES["an evening sky"]))
 GREEN_PICTURE = drawn((300, 200), (HILLS["green"], HILLS["green"]))

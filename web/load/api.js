@@ -1,6 +1,6 @@
 /** The one place that talks to the server. */
 
-import { askForKey } from './key.js';
+import { askForKey } from '../views/key/key.js';
 import { noteSession } from './session.js';
 
 export class ApiError extends Error {

@@ -1,8 +1,8 @@
 /** Classifies what has no answer yet, a few pictures at a time so that bars appear early. */
 
 import * as api from './api.js';
-import { debounce } from './dom.js';
-import { classifyError, idOf, settingsKey, unanswered } from './questions.js';
+import { debounce } from '../ui/dom.js';
+import { classifyError, idOf, settingsKey, unanswered } from '../state/selectors.js';
 
 const BATCH = 8;
 const BATCH_BYTES = 24e6;

@@ -1,7 +1,7 @@
 /** Fetches the items that the route names and the page has not seen: detail, like, classify. */
 
 import * as api from './api.js';
-import { unknown } from './questions.js';
+import { unknown } from '../state/selectors.js';
 
 export function Knower(send) {
   const asking = new Set();

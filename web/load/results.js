@@ -1,7 +1,7 @@
 /** Asks for results whenever the question changes; only the newest question is answered. */
 
 import * as api from './api.js';
-import { queryKey, terms } from './questions.js';
+import { queryKey, terms } from '../state/selectors.js';
 
 const FIRST_PAGE = 60;
 

@@ -1,8 +1,8 @@
 /** Every transition of the page's state, as pure functions: no DOM, no network, no clock. */
 
-import { itemKey, settingsKey } from './questions.js';
+import { itemKey, settingsKey } from './selectors.js';
 import { HOME, splitList } from './route.js';
-import { COMMANDS } from './words.js';
+import { COMMANDS } from '../ui/words.js';
 
 /**
  * @typedef {{

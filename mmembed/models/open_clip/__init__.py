@@ -7,22 +7,22 @@ Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported
 model is first asked for, never before, so that `mmembed --help` answers at once.
 """
 
-from mmembed.encoder.apart import prepare_apart
-from mmembed.encoder.model_names import (
+from mmembed.models.open_clip.model_names import (
     BUNDLED_FOLDER,
     RECOMMENDED,
     ModelChoice,
     list_models,
     resolve_model,
 )
-from mmembed.encoder.open_clip_encoder import OpenClipEncoder
-from mmembed.encoder.opening import (
+from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
+from mmembed.models.open_clip.open_encoder import (
     check_obtainable,
     load_encoder,
     loader,
     measure_engines,
     quantise,
 )
+from mmembed.models.open_clip.prepare_in_process import prepare_apart
 
 __all__ = [
     "BUNDLED_FOLDER",

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from mmembed import files
-from mmembed.encoder.bpe import BpeTables, BpeTokenizer
-from mmembed.encoder.facts import ModelFacts
-from mmembed.encoder.open_clip_encoder import OpenClipEncoder
 from mmembed.engines import AUTO, INT8, OPENVINO, Measured
 from mmembed.engines.openvino_engine import OpenVinoEngine, opened
+from mmembed.models.open_clip.bpe import BpeTables, BpeTokenizer
+from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from mmembed.encoder.foreign import import_open_clip
 from mmembed.errors import ModelError
+from mmembed.models.open_clip.import_open_clip import import_open_clip
 
 log = logging.getLogger(__name__)
 

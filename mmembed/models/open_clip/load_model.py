@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.encoder import hub
-from mmembed.encoder.bpe import BpeTables
-from mmembed.encoder.facts import ModelFacts
-from mmembed.encoder.fingerprint import model_fingerprint, tower_config
-from mmembed.encoder.foreign import import_open_clip
-from mmembed.encoder.model_names import CONFIG_FILE, ModelFiles, locate
-from mmembed.encoder.windows import Tokenizer
 from mmembed.errors import ModelError
+from mmembed.models.open_clip import hub
+from mmembed.models.open_clip.bpe import BpeTables
+from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.fingerprint import model_fingerprint, tower_config
+from mmembed.models.open_clip.import_open_clip import import_open_clip
+from mmembed.models.open_clip.model_names import CONFIG_FILE, ModelFiles, locate
+from mmembed.models.open_clip.windows import Tokenizer
 
 if TYPE_CHECKING:
     from mmembed.engines.towers import Towers

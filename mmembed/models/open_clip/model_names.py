@@ -14,13 +14,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmembed.config import expanded
-from mmembed.encoder import hub
-from mmembed.encoder.foreign import import_open_clip
+from mmembed.config.settings import expanded
 from mmembed.errors import ModelError
+from mmembed.models.open_clip import hub
+from mmembed.models.open_clip.import_open_clip import import_open_clip
 
 RECOMMENDED = "ViT-B-32-256/datacomp_s34b_b86k"
-BUNDLED_FOLDER = Path(__file__).parent.parent / "bundled"
+BUNDLED_FOLDER = Path(__file__).parents[2] / "bundled"
 CONFIG_FILE = "open_clip_config.json"
 
 _LOCAL = "local-dir:"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.encoder.facts import ModelFacts
-from mmembed.encoder.preprocessing import Preprocessing
-from mmembed.encoder.windows import Tokenizer, Window, Windows
 from mmembed.engines import Engine
 from mmembed.errors import ModelError
+from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.preprocessing import Preprocessing
+from mmembed.models.open_clip.windows import Tokenizer, Window, Windows
 from mmembed.types import Box, Embeddings
 
 if TYPE_CHECKING:

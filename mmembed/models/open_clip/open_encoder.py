@@ -8,23 +8,23 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.config import Settings, expanded
-from mmembed.encoder import hub
-from mmembed.encoder.bpe import BpeTokenizer
-from mmembed.encoder.foreign import import_open_clip
-from mmembed.encoder.model_names import locate, resolve_model
-from mmembed.encoder.open_clip_encoder import OpenClipEncoder
-from mmembed.encoder.prepared import Prepared, folder_of, keep, may_have_accelerator
+from mmembed.config.library_privacy import keep_libraries_within
+from mmembed.config.settings import Settings, expanded
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
 from mmembed.errors import ModelError
-from mmembed.privacy import keep_libraries_within
+from mmembed.models.open_clip import hub
+from mmembed.models.open_clip.bpe import BpeTokenizer
+from mmembed.models.open_clip.engine_record import Prepared, folder_of, keep, may_have_accelerator
+from mmembed.models.open_clip.import_open_clip import import_open_clip
+from mmembed.models.open_clip.model_names import locate, resolve_model
+from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from mmembed.encoder.loading import LoadedModel
     from mmembed.engines.towers import Towers
+    from mmembed.models.open_clip.load_model import LoadedModel
 
 log = logging.getLogger(__name__)
 
@@ -90,8 +90,8 @@ def check_obtainable(name: str, cache: Path) -> None:
 
 def measure_engines(name: str, cache: Path) -> list[Measured]:
     """Try every engine that can run a model here, and keep what that gave. Raises ModelError."""
-    from mmembed.encoder.loading import load_model
     from mmembed.engines.choice import choose
+    from mmembed.models.open_clip.load_model import load_model
 
     device = _device_for(AUTO)
     loaded = load_model(name)
@@ -105,8 +105,8 @@ def quantise(
 ) -> Measured:
     """Make `openvino-int8` of a model, calibrated on pictures, and try it on others; both
     uint8 (n, height, width, 3). Raises ModelError."""
-    from mmembed.encoder.loading import load_model
     from mmembed.engines.quantising import quantised
+    from mmembed.models.open_clip.load_model import load_model
 
     loaded = load_model(name)
     engine, measured = quantised(loaded.towers, calibration, trial)
@@ -127,7 +127,7 @@ def _device_for(engine: str) -> str:
 
 
 def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> OpenClipEncoder:
-    from mmembed.encoder.loading import load_model
+    from mmembed.models.open_clip.load_model import load_model
 
     loaded = load_model(name, tokenizer)
     known = Prepared.find(cache, name, device) if tokenizer is None else None

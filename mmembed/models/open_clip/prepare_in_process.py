@@ -11,9 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mmembed.encoder.model_names import locate
-from mmembed.encoder.prepared import Prepared, may_have_accelerator
 from mmembed.errors import ModelError
+from mmembed.models.open_clip.engine_record import Prepared, may_have_accelerator
+from mmembed.models.open_clip.model_names import locate
 
 POLL_S = 0.1
 PROGRAM = (

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.reading import Reading
+from mmembed.models.text_reading import Reading
 
 _BORDERS = (
     re.compile(r"(?<=[.!?…])(?=\s)|(?<=[。！？\n])"),  # sentences

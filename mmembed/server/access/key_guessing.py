@@ -17,7 +17,7 @@ from collections.abc import Callable
 from starlette.types import Scope
 
 from mmembed.errors import Overloaded
-from mmembed.server.clients import caller_at
+from mmembed.server.limits.per_client import caller_at
 
 AT_ONCE = 3
 """Wrong keys that are answered at once."""

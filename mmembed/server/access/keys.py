@@ -18,13 +18,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mmembed.errors import Overloaded
-from mmembed.proof import PATH as PROOF
-from mmembed.server.bodies import JsonBody, collection_of, parse
-from mmembed.server.failures import answer, answer_to
-from mmembed.server.guessing import Guesses
+from mmembed.server.access.key_guessing import Guesses
+from mmembed.server.access.proof import PATH as PROOF
+from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
+from mmembed.server.error_answers import answer, answer_to
 from mmembed.server.openapi import takes
-from mmembed.server.schemas import SessionRequest
-from mmembed.server.sessions import COOKIE, LONGEST_S, Sessions
+from mmembed.server.request_bodies import JsonBody, collection_of, parse
+from mmembed.server.requests import SessionRequest
 
 router = APIRouter(tags=["operations"])
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from mmembed.server.schemas import Model
+from mmembed.server.requests import Model
 
 Dtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 """What a vector's numbers are written as."""

@@ -3,7 +3,7 @@ of 13 bytes takes a kilobyte once it is read."""
 
 from __future__ import annotations
 
-from mmembed.config import PREFIX, Settings
+from mmembed.config.settings import PREFIX, Settings
 from mmembed.errors import LimitError
 
 PARTS_OF_AN_INPUT = 16

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import Overloaded
 
 MEMORY_S = 2.0

@@ -16,8 +16,8 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mmembed.server.clients import Clients
-from mmembed.server.refusals import TOO_MANY, TOO_SLOW, WASTEFUL, Refusals
+from mmembed.server.limits.per_client import Clients
+from mmembed.server.listener.instant_refusals import TOO_MANY, TOO_SLOW, WASTEFUL, Refusals
 
 SLOWEST_BODY = 10_000
 """Bytes a second that must come of a body."""

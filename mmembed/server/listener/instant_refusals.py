@@ -16,13 +16,13 @@ from email.utils import formatdate
 
 from starlette.types import Message, Scope
 
-from mmembed.server.admission import DRAINED_BYTES
-from mmembed.server.failures import answer_to, body
-from mmembed.server.guard import Guard
-from mmembed.server.lanes import Lanes, needs_model
-from mmembed.server.leaving import DISCONNECT
+from mmembed.server.error_answers import answer_to, body
+from mmembed.server.limits.lanes import Lanes, needs_model
 from mmembed.server.metrics import RequestMetrics
-from mmembed.server.observed import ACCESS_LOGGER
+from mmembed.server.middleware.admission import DRAINED_BYTES
+from mmembed.server.middleware.disconnect import DISCONNECT
+from mmembed.server.middleware.header_rules import Guard
+from mmembed.server.middleware.request_log import ACCESS_LOGGER
 
 FRESH_S = 0.2
 """How long an answer is given out again; it says when to come back."""

@@ -21,10 +21,10 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from mmembed.config import Settings
-from mmembed.server.clients import Clients, trusted_proxies
-from mmembed.server.connection import BUSY, IDLE, Connection, Terms
-from mmembed.server.refusals import NO_ROOM, Refusals
+from mmembed.config.settings import Settings
+from mmembed.server.limits.per_client import Clients, trusted_proxies
+from mmembed.server.listener.connection import BUSY, IDLE, Connection, Terms
+from mmembed.server.listener.instant_refusals import NO_ROOM, Refusals
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed.errors import LimitError, MmembedError, Overloaded
-from mmembed.server.clients import Clients
-from mmembed.server.failures import answer_to
-from mmembed.server.lanes import Lane, Lanes
-from mmembed.server.leaving import DISCONNECT, has_body
-from mmembed.server.room import Room, Share
+from mmembed.server.error_answers import answer_to
+from mmembed.server.limits.body_memory import Room, Share
+from mmembed.server.limits.lanes import Lane, Lanes
+from mmembed.server.limits.per_client import Clients
+from mmembed.server.middleware.disconnect import DISCONNECT, has_body
 
 ALWAYS = frozenset({"/health", "/v1/health", "/ping", "/ready"})
 """Answered however much there is to do."""

@@ -14,8 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mmembed.hosts import Hosts, host_name
-from mmembed.server.failures import answer
+from mmembed.config.host_names import Hosts, host_name
+from mmembed.server.error_answers import answer
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PAGES = frozenset({"/", "/docs"})

@@ -13,7 +13,7 @@ from contextlib import suppress
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mmembed.server.leaving import has_body
+from mmembed.server.middleware.disconnect import has_body
 
 LINGER_S = 5.0
 MOST_BYTES = 64_000_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from mmembed.commands import PICTURES, command, own_version
-from mmembed.server.answers import AboutAnswer
-from mmembed.server.bodies import collection_of
+from mmembed.config.commands import PICTURES, command, own_version
+from mmembed.server.answer_shapes import AboutAnswer
+from mmembed.server.request_bodies import collection_of
 
 router = APIRouter(tags=["operations"])
 

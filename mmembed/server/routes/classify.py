@@ -5,10 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from mmembed import errors
-from mmembed.collection import Collection, ImageInput
-from mmembed.failing import failure_of
-from mmembed.server.answers import ClassifyAnswer
-from mmembed.server.bodies import (
+from mmembed.collection.collection import Collection, ImageInput
+from mmembed.item_failures import failure_of
+from mmembed.server.answer_shapes import ClassifyAnswer
+from mmembed.server.json_answers import JsonAnswer, classified_json
+from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.request_bodies import (
     AnyBody,
     Form,
     check,
@@ -18,9 +20,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, classified_json
-from mmembed.server.openapi import FILE, form_of, many, takes
-from mmembed.server.schemas import ClassifyRequest, ImageShape
+from mmembed.server.requests import ClassifyRequest, ImageShape
 from mmembed.types import Failure
 
 router = APIRouter(tags=["classify"])

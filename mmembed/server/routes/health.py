@@ -14,11 +14,11 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from mmembed.collection import Collection, Trouble
-from mmembed.commands import own_version
+from mmembed.collection.collection import Collection, Trouble
+from mmembed.config.commands import own_version
 from mmembed.errors import MmembedError, StoreError
-from mmembed.server.answers import HealthAnswer
-from mmembed.server.failures import body, scrubbed, without_paths
+from mmembed.server.answer_shapes import HealthAnswer
+from mmembed.server.error_answers import body, scrubbed, without_paths
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])

@@ -7,11 +7,13 @@ from typing import Annotated, TypeAlias
 
 from fastapi import APIRouter, Path, Query, Request
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
-from mmembed.failing import blaming
-from mmembed.server.answers import ItemsAnswer, WholeItem
-from mmembed.server.bodies import (
+from mmembed.item_failures import blaming
+from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
+from mmembed.server.json_answers import JsonAnswer, each_json, item_json, whole_item_json
+from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.request_bodies import (
     AnyBody,
     Form,
     JsonBody,
@@ -22,9 +24,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, each_json, item_json, whole_item_json
-from mmembed.server.openapi import FILE, form_of, many, takes
-from mmembed.server.schemas import ItemPatch, ItemRequest, ItemsQuery
+from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Filter, Item
 
 router = APIRouter(prefix="/v1/items", tags=["items"])

@@ -13,10 +13,10 @@ from fastapi.responses import FileResponse
 from pydantic import BeforeValidator
 from starlette.types import Receive, Scope, Send
 
-from mmembed.server.bodies import collection_of
-from mmembed.server.encoding import version_of
-from mmembed.server.failures import printable
-from mmembed.server.items import ItemId
+from mmembed.server.error_answers import printable
+from mmembed.server.json_answers import version_of
+from mmembed.server.request_bodies import collection_of
+from mmembed.server.routes.items import ItemId
 from mmembed.types import Item
 
 FOLDER_OF_DESCRIPTORS = "/dev/fd"

@@ -8,11 +8,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
-from mmembed.failing import blaming
-from mmembed.server.answers import SearchAnswer
-from mmembed.server.bodies import (
+from mmembed.item_failures import blaming
+from mmembed.server.answer_shapes import SearchAnswer
+from mmembed.server.json_answers import JsonAnswer, each_json, hit_json
+from mmembed.server.openapi import takes
+from mmembed.server.request_bodies import (
     JsonBody,
     check_all_chars,
     check_count,
@@ -21,9 +23,7 @@ from mmembed.server.bodies import (
     image_bytes,
     parse,
 )
-from mmembed.server.encoding import JsonAnswer, each_json, hit_json
-from mmembed.server.openapi import takes
-from mmembed.server.schemas import FilterShape, SearchRequest, TermShape, WordsQuery
+from mmembed.server.requests import FilterShape, SearchRequest, TermShape, WordsQuery
 from mmembed.types import Filter, Term
 
 router = APIRouter(tags=["search"])

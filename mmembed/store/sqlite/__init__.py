@@ -4,15 +4,15 @@ lock, place, log_file → history → opening → readers, checking → connecti
 additions, schema, rows → words → entries → reading → transactions → writing
 """
 
-from mmembed.catalog.condition import Trouble
-from mmembed.catalog.entries import CaptionEntry, ImageEntry, Mark
-from mmembed.catalog.lock import WRITE_WAIT_S, exclusive
-from mmembed.catalog.reading import Known, Model
-from mmembed.catalog.restoring import restore
-from mmembed.catalog.rows import signed, storable
-from mmembed.catalog.schema import FILE_NAME
-from mmembed.catalog.words import BY_HAND, Reading, Said, Words, same
-from mmembed.catalog.writing import Catalog
+from mmembed.store.sqlite.captions_and_tags import BY_HAND, Reading, Said, Words, same
+from mmembed.store.sqlite.catalog import Catalog
+from mmembed.store.sqlite.lock_files import WRITE_WAIT_S, exclusive
+from mmembed.store.sqlite.queries import Known, Model
+from mmembed.store.sqlite.restore import restore
+from mmembed.store.sqlite.rows import signed, storable
+from mmembed.store.sqlite.schema import FILE_NAME
+from mmembed.store.sqlite.troubles import Trouble
+from mmembed.store.sqlite.write_rows import CaptionEntry, ImageEntry, Mark
 
 __all__ = [
     "BY_HAND",

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from mmembed.catalog.condition import Condition
-from mmembed.catalog.opening import remedy
-from mmembed.catalog.place import LOG
-from mmembed.catalog.soundness import faults
 from mmembed.errors import StoreError
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.integrity import faults
+from mmembed.store.sqlite.open_catalog import remedy
+from mmembed.store.sqlite.troubles import Condition
 
 log = logging.getLogger(__name__)
 

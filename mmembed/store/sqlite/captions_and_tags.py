@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from mmembed.catalog.rows import TAG_SEPARATOR
+from mmembed.store.sqlite.rows import TAG_SEPARATOR
 
 BY_HAND = ""
 """The source of what was set over the API: no file takes it away."""

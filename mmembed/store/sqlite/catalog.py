@@ -6,7 +6,22 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from mmembed.catalog.entries import (
+from mmembed.errors import (
+    ModelMismatch,
+    NotFound,
+    StoreFull,
+)
+from mmembed.store.sqlite.captions_and_tags import (
+    Reading,
+    add_tags,
+    by_hand,
+    choose_first_caption,
+    set_tags,
+)
+from mmembed.store.sqlite.queries import Model
+from mmembed.store.sqlite.rows import storable
+from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.write_rows import (
     CaptionEntry,
     ImageEntry,
     Mark,
@@ -15,15 +30,6 @@ from mmembed.catalog.entries import (
     mark_file,
     set_by_hand,
     write_image,
-)
-from mmembed.catalog.reading import Model
-from mmembed.catalog.rows import storable
-from mmembed.catalog.transactions import Transactions
-from mmembed.catalog.words import Reading, add_tags, by_hand, choose_first_caption, set_tags
-from mmembed.errors import (
-    ModelMismatch,
-    NotFound,
-    StoreFull,
 )
 from mmembed.types import Failure
 

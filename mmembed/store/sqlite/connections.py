@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mmembed.catalog.checking import Checking, is_damage
-from mmembed.catalog.condition import Condition, Trouble
-from mmembed.catalog.opening import connect, reading_connection, remedy
-from mmembed.catalog.place import LOG, Place, keep_for_ever
-from mmembed.catalog.readers import Readers
-from mmembed.catalog.reserve import Reserve
-from mmembed.catalog.rows import legible
-from mmembed.catalog.schema import FILE_NAME
 from mmembed.errors import StoreError
+from mmembed.store.sqlite.background_check import Checking, is_damage
+from mmembed.store.sqlite.disk_reserve import Reserve
+from mmembed.store.sqlite.file_identity import LOG, Place, keep_for_ever
+from mmembed.store.sqlite.open_catalog import connect, reading_connection, remedy
+from mmembed.store.sqlite.reader_pool import Readers
+from mmembed.store.sqlite.rows import legible
+from mmembed.store.sqlite.schema import FILE_NAME
+from mmembed.store.sqlite.troubles import Condition, Trouble
 
 NOTES = {
     "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",

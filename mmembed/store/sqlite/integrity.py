@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from mmembed.catalog.rows import legible
+from mmembed.store.sqlite.rows import legible
 
 MOST_FOUND = 5
 ROWS = 500

@@ -14,8 +14,8 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mmembed.catalog.log_file import LogFile, LogIndex
-from mmembed.catalog.place import LOG
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.wal_file import LogFile, LogIndex
 
 log = logging.getLogger(__name__)
 

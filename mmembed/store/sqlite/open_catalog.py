@@ -9,14 +9,14 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmembed.catalog import additions
-from mmembed.catalog.history import FILE as HISTORY_FILE
-from mmembed.catalog.history import lost_log, strangers
-from mmembed.catalog.lock import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
-from mmembed.catalog.log_file import read_index, read_log
-from mmembed.catalog.place import LOG, Place
-from mmembed.catalog.schema import FILE_NAME, SCHEMA_VERSION, TABLES, lacking, version
 from mmembed.errors import StoreBusy, StoreError
+from mmembed.store.sqlite import later_tables
+from mmembed.store.sqlite.file_identity import LOG, Place
+from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
+from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
+from mmembed.store.sqlite.log_history import lost_log, strangers
+from mmembed.store.sqlite.schema import FILE_NAME, SCHEMA_VERSION, TABLES, lacking, version
+from mmembed.store.sqlite.wal_file import read_index, read_log
 
 BUSY_TIMEOUT_S = 30
 INDEX = "-shm"
@@ -230,7 +230,7 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         identity = uuid.UUID(bytes=os.urandom(16)).hex
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} {';'.join(additions.STATEMENTS)};"
+            f"BEGIN IMMEDIATE; {TABLES} {';'.join(later_tables.STATEMENTS)};"
             f"INSERT INTO meta VALUES ('collection', '{identity}');"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
         )

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.catalog import additions
-from mmembed.catalog.connections import Connections
-from mmembed.catalog.entries import Mark
-from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
-from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound
+from mmembed.store.sqlite import later_tables
+from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, Words, gathered
+from mmembed.store.sqlite.connections import Connections
+from mmembed.store.sqlite.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
+from mmembed.store.sqlite.write_rows import Mark
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
 
@@ -208,7 +208,7 @@ class CatalogReader(Connections):
     @cached_property
     def _complete(self) -> bool:
         """Whether the folder has the tables of `additions`; it gets them when it is written."""
-        return self._number(additions.PRESENT_SQL, additions.NAMES) == len(additions.NAMES)
+        return self._number(later_tables.PRESENT_SQL, later_tables.NAMES) == len(later_tables.NAMES)
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """What is said of images, by id, and where."""

@@ -9,14 +9,14 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from mmembed.catalog.history import FILE as HISTORY_FILE
-from mmembed.catalog.lock import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
-from mmembed.catalog.opening import INDEX, REPLACED, check_layout
-from mmembed.catalog.place import LOG
-from mmembed.catalog.schema import FILE_NAME, SCHEMA_VERSION, version
-from mmembed.catalog.soundness import faults
 from mmembed.errors import InputError, StoreError
 from mmembed.files import sync_folder
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.integrity import faults
+from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
+from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
+from mmembed.store.sqlite.open_catalog import INDEX, REPLACED, check_layout
+from mmembed.store.sqlite.schema import FILE_NAME, SCHEMA_VERSION, version
 
 OF_CATALOG = (FILE_NAME, f"{FILE_NAME}{LOG}", f"{FILE_NAME}{INDEX}", HISTORY_FILE)
 VIEWS = tuple(f"{kind}s.usearch{end}" for kind in ("image", "caption") for end in ("", ".json"))

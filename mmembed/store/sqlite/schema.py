@@ -7,8 +7,8 @@ import sqlite3
 from contextlib import closing
 from functools import cache
 
-from mmembed.catalog import additions
-from mmembed.config import CATALOG_FILE
+from mmembed.config.settings import CATALOG_FILE
+from mmembed.store.sqlite import later_tables
 
 FILE_NAME = CATALOG_FILE
 SCHEMA_VERSION = 1
@@ -102,7 +102,7 @@ def lacking(connection: sqlite3.Connection) -> str | None:
     Raises sqlite3.Error."""
     found = _parts(connection)
     for name, text in _ours().items():
-        if name not in found and name.removeprefix("table ") in additions.NAMES:
+        if name not in found and name.removeprefix("table ") in later_tables.NAMES:
             continue  # it comes with the next change
         if name not in found:
             return f"lacks {name}"
@@ -115,7 +115,7 @@ def lacking(connection: sqlite3.Connection) -> str | None:
 def _ours() -> dict[str, str]:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(TABLES)
-        additions.add(connection)
+        later_tables.add(connection)
         return _parts(connection)
 
 

@@ -10,17 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmembed.catalog import additions
-from mmembed.catalog.checking import is_busy, is_damage, is_full
-from mmembed.catalog.condition import WRITE_FAILED
-from mmembed.catalog.history import History
-from mmembed.catalog.lock import INDEX_LOCK, VIEWS_LOCK, WRITE_LOCK, WRITE_WAIT_S, exclusive
-from mmembed.catalog.opening import BUSY_TIMEOUT_S, remedy
-from mmembed.catalog.place import LOG
-from mmembed.catalog.reading import CatalogReader
-from mmembed.catalog.reserve import BYTES as RESERVE_BYTES
-from mmembed.catalog.schema import FILE_NAME
 from mmembed.errors import StoreBusy, StoreError, StoreFull, Unstorable
+from mmembed.store.sqlite import later_tables
+from mmembed.store.sqlite.background_check import is_busy, is_damage, is_full
+from mmembed.store.sqlite.disk_reserve import BYTES as RESERVE_BYTES
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.lock_files import (
+    INDEX_LOCK,
+    VIEWS_LOCK,
+    WRITE_LOCK,
+    WRITE_WAIT_S,
+    exclusive,
+)
+from mmembed.store.sqlite.log_history import History
+from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S, remedy
+from mmembed.store.sqlite.queries import CatalogReader
+from mmembed.store.sqlite.schema import FILE_NAME
+from mmembed.store.sqlite.troubles import WRITE_FAILED
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +81,7 @@ class Transactions(CatalogReader):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 if not (complete := self._complete):
-                    additions.add(self._connection)
+                    later_tables.add(self._connection)
                 yield self._connection
                 self._check_place()
                 self._connection.execute("COMMIT")

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmembed.catalog.place import Place
-from mmembed.catalog.reserve import FULL, Reserve
+from mmembed.store.sqlite.disk_reserve import FULL, Reserve
+from mmembed.store.sqlite.file_identity import Place
 
 PROBE = "probe"
 PROBE_BYTES = 4096

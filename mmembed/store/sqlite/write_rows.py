@@ -11,9 +11,16 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.catalog.rows import storable
-from mmembed.catalog.words import Reading, add_tags, by_hand, set_captions, set_tags, words_of
 from mmembed.errors import StoreError, Unstorable
+from mmembed.store.sqlite.captions_and_tags import (
+    Reading,
+    add_tags,
+    by_hand,
+    set_captions,
+    set_tags,
+    words_of,
+)
+from mmembed.store.sqlite.rows import storable
 from mmembed.types import Kind
 
 Mark: TypeAlias = tuple[int, int, int]

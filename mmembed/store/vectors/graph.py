@@ -25,8 +25,8 @@ if sys.platform == "linux":
 from usearch.index import Index
 
 from mmembed.errors import StoreError
-from mmembed.index.flat import Vectors, check_sound
-from mmembed.index.scoring import Ids, Rows, unit
+from mmembed.store.vectors.flat import Vectors, check_sound
+from mmembed.store.vectors.scoring import Ids, Rows, unit
 
 CONNECTIVITY = 16
 EXPANSION_ADD = 128

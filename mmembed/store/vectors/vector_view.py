@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError
-from mmembed.index import snapshot
-from mmembed.index.flat import Flat, Vectors
-from mmembed.index.graph import Graph
-from mmembed.index.scan import Scan, Wanted
-from mmembed.index.scoring import Ids, Rows, rank, unit
-from mmembed.index.snapshot import Stamp
-from mmembed.index.together import Together
+from mmembed.store.vectors import snapshot
+from mmembed.store.vectors.coalesce import Together
+from mmembed.store.vectors.flat import Flat, Vectors
+from mmembed.store.vectors.graph import Graph
+from mmembed.store.vectors.int8_scan import Scan, Wanted
+from mmembed.store.vectors.scoring import Ids, Rows, rank, unit
+from mmembed.store.vectors.snapshot import Stamp
 from mmembed.types import Background, Kind, Ranked
 
 log = logging.getLogger(__name__)

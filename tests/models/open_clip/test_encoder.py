@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmembed.decode import decode
-from mmembed.encoder import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
 from mmembed.engines.towers import WholeTextTower
 from mmembed.errors import ModelError
+from mmembed.media.decode import decode
+from mmembed.models.open_clip import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
 from tests.pictures import UNDO
 from tests.random_models import (
     OPEN_CLIP,
@@ -30,8 +30,8 @@ from tests.random_models import (
     save_random,
 )
 
-GOLDEN = Path(__file__).parent / "golden"
-SHARED_GOLDEN = Path(__file__).parent.parent.parent / "shared" / "data" / "clip_golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
+SHARED_GOLDEN = Path(__file__).parents[4] / "shared" / "data" / "clip_golden"
 
 TEXTS = [
     "a dog",

@@ -17,7 +17,8 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from mmembed.encoder import (
+from mmembed.errors import ModelError
+from mmembed.models.open_clip import (
     RECOMMENDED,
     OpenClipEncoder,
     hub,
@@ -25,10 +26,9 @@ from mmembed.encoder import (
     load_encoder,
     resolve_model,
 )
-from mmembed.errors import ModelError
 from tests.random_models import OPEN_CLIP, OPENAI, SMALL, save_random
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 load = partial(load_encoder, engine="torch-float32")
 
@@ -57,7 +57,7 @@ def test_fingerprint_is_the_same_for_the_same_files(small: OpenClipEncoder, fold
     assert load(f"local-dir:{copy}").fingerprint == small.fingerprint
     assert len(small.fingerprint) == 64
     load_it = "e.load_encoder(sys.argv[1], engine='torch-float32')"
-    code = f"import sys, mmembed.encoder as e; print({load_it}.fingerprint)"
+    code = f"import sys, mmembed.models.open_clip as e; print({load_it}.fingerprint)"
     command = [sys.executable, "-c", code, small.name]
     other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert other.stdout.strip() == small.fingerprint
@@ -206,7 +206,7 @@ def test_models_are_listed() -> None:
 
 
 def test_naming_a_model_does_not_import_torch() -> None:
-    code = "import sys, mmembed.encoder; sys.exit('torch' in sys.modules)"
+    code = "import sys, mmembed.models.open_clip; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.encoder import prepare_apart
-from mmembed.encoder.prepared import Prepared
 from mmembed.engines import AUTO, OPENVINO
+from mmembed.models.open_clip import prepare_apart
+from mmembed.models.open_clip.engine_record import Prepared
 from tests.random_models import OPENAI, SMALL, save_random
 from tests.serving import PATIENCE_S, ROOT, environment
 
 SERVED = """
 import sys
 from pathlib import Path
-from mmembed.encoder import load_encoder, prepare_apart
+from mmembed.models.open_clip import load_encoder, prepare_apart
 name, cache = sys.argv[1], Path(sys.argv[2])
 prepare_apart(name, "auto", cache, lambda: False)
 print(load_encoder(name, cache=cache).engine, "torch" in sys.modules)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mmembed.batcher import Batcher
-from mmembed.encoder import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
-from mmembed.encoder.bpe import _clean, _fixed
-from mmembed.encoder.windows import _BORDERS, Windows
-from mmembed.reading import Reading
+from mmembed.models.batcher import Batcher
+from mmembed.models.open_clip import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
+from mmembed.models.open_clip.bpe import _clean, _fixed
+from mmembed.models.open_clip.windows import _BORDERS, Windows
+from mmembed.models.text_reading import Reading
 
 WORDS = ["a", "dog", "cat,", "jumps", "under.", "Yes!", "no?", "&amp;", "é", "日本。", "😀", "x\n"]
 TEXTS = [

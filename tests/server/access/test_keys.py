@@ -15,12 +15,12 @@ from playwright.sync_api import expect, sync_playwright
 from starlette.testclient import TestClient
 
 from mmembed.cli import service
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import Overloaded
-from mmembed.server import guessing
-from mmembed.server.guessing import AT_ONCE, MOST, Guesses, address_of
-from mmembed.server.keys import is_among
-from mmembed.server.sessions import COOKIE, LONGEST_S, Sessions
+from mmembed.server.access import key_guessing
+from mmembed.server.access.key_guessing import AT_ONCE, MOST, Guesses, address_of
+from mmembed.server.access.keys import is_among
+from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
 from tests.serving import ADDRESS, Process, add, error_of, serving
 from tests.web.chromium import ARGUMENTS, find_chromium
 
@@ -83,7 +83,9 @@ def test_who_has_none_is_not(
     assert "x-request-id" in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/health", "/static/app.js", "/static/key.js"])
+@pytest.mark.parametrize(
+    "path", ["/", "/docs", "/health", "/static/app.js", "/static/views/key/key.js"]
+)
 def test_monitors_and_the_page_need_none(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 200
 
@@ -156,8 +158,8 @@ def test_what_is_no_session(cookie: str) -> None:
 def test_guessing_is_slowed_and_then_refused(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guessing, "DELAY_S", 0.01)
-    monkeypatch.setattr(guessing, "FORGOTTEN_S", 60.0)
+    monkeypatch.setattr(key_guessing, "DELAY_S", 0.01)
+    monkeypatch.setattr(key_guessing, "FORGOTTEN_S", 60.0)
     for _ in range(MOST):
         error_of(client.get("/v1/items", headers=bearer("wrong")), 401)
     for answer in (
@@ -175,8 +177,8 @@ def test_who_was_let_in_before_stays_in(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Though a neighbour behind the same proxy guesses."""
-    monkeypatch.setattr(guessing, "DELAY_S", 0.01)
-    monkeypatch.setattr(guessing, "FORGOTTEN_S", 60.0)
+    monkeypatch.setattr(key_guessing, "DELAY_S", 0.01)
+    monkeypatch.setattr(key_guessing, "FORGOTTEN_S", 60.0)
     assert client.get("/v1/items", headers=bearer(KEY)).status_code == 200
     client.post("/v1/session", json={"key": KEY})
     for _ in range(MOST + 1):
@@ -194,7 +196,7 @@ def test_guesses_are_counted_by_address_and_forgotten(monkeypatch: pytest.Monkey
         slept.append(seconds)
 
     monkeypatch.setattr("asyncio.sleep", sleep)
-    monkeypatch.setattr(guessing, "MOST_ADDRESSES", 100)
+    monkeypatch.setattr(key_guessing, "MOST_ADDRESSES", 100)
     guesses = Guesses(clock=lambda: now)
     here, there = {"client": ("192.0.2.1", 5)}, {"client": ("192.0.2.2", 5)}
     for _ in range(MOST):
@@ -204,7 +206,7 @@ def test_guesses_are_counted_by_address_and_forgotten(monkeypatch: pytest.Monkey
     with pytest.raises(Overloaded):
         guesses.check(here, "x")
     guesses.check(there, "x")
-    now += guessing.FORGOTTEN_S + 0.1
+    now += key_guessing.FORGOTTEN_S + 0.1
     guesses.check(here, "x")
     for number in range(1000):
         asyncio.run(guesses.wrong({"client": (f"10.0.{number // 250}.{number % 250}", 5)}))

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from starlette.testclient import TestClient
 
-from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
 from mmembed.server import create_app
 from tests.fake_encoder import DIM, FakeEncoder
 from tests.serving import ADDRESS, data_uri, error_of, picture, serving

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mmembed.errors import QueryError
-from mmembed.server.dialects.shapes import Dtype
+from mmembed.server.dialects.requests import Dtype
 from mmembed.server.dialects.vectors import cut, packed, quantised, weighted_mean, written
 
 ROW = np.array([0.5, -0.25, 0.125, 0.0, -0.5, 0.375, 0.25, -0.125, 0.125], np.float32)

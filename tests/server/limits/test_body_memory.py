@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.server import room
-from mmembed.server.room import Room, Share
+from mmembed.server.limits import body_memory
+from mmembed.server.limits.body_memory import Room, Share
+from tests.server.listener.test_slow_callers import connect
 from tests.serving import listening, open_collection
-from tests.test_slow_callers import connect
 
 BODIES = 6
 BYTES = 800_000
@@ -43,7 +43,7 @@ def test_bodies_side_by_side_all_become_whole(sizes: list[int]) -> None:
 
 
 def test_no_more_comes_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "WAIT_S", 0.0)
+    monkeypatch.setattr(body_memory, "WAIT_S", 0.0)
 
     async def run() -> None:
         place = Room(100)
@@ -70,7 +70,7 @@ def test_large_uploads_side_by_side_are_all_answered(tmp_path: Path) -> None:
     with listening(collection) as address, ExitStack() as stack:
         lines = [stack.enter_context(closing(connect(address))) for _ in range(BODIES)]
         for line in lines:  # the parts of all come in turn
-            line.settimeout(room.WAIT_S - 1)
+            line.settimeout(body_memory.WAIT_S - 1)
             line.sendall(
                 b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 b"Content-Length: %d\r\n\r\n" % BYTES
@@ -88,5 +88,5 @@ def test_large_uploads_side_by_side_are_all_answered(tmp_path: Path) -> None:
                 if not left[line]:
                     del left[line]
         for line in lines:
-            line.settimeout(room.WAIT_S)
+            line.settimeout(body_memory.WAIT_S)
             assert line.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import LimitError
-from mmembed.server.json_limits import check_size
+from mmembed.server.limits.json_size import check_size
 
 SETTINGS = Settings(max_items=10, max_labels=10)
 MOST_PARTS = 16 * 120

@@ -14,13 +14,13 @@ import httpx2 as httpx
 import pytest
 
 from benchmarks import overload
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import Overloaded
-from mmembed.server.clients import Clients, trusted_proxies
-from mmembed.server.lanes import Lane, Lanes, Pace
+from mmembed.server.limits.lanes import Lane, Lanes, Pace
+from mmembed.server.limits.per_client import Clients, trusted_proxies
 from tests.fake_encoder import FakeEncoder
+from tests.server.listener.test_slow_callers import connect
 from tests.serving import PATIENCE_S, Gate, error_of, eventually, listening, open_collection
-from tests.test_slow_callers import connect
 
 TRIES = 3
 

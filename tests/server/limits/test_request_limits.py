@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from tests.fake_encoder import FakeEncoder
 from tests.serving import data_uri, error_of, picture, serving
 

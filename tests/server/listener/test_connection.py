@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from mmembed.server.connection import INCOMPLETE, Connection
-from mmembed.server.refusals import TOO_SLOW
+from mmembed.server.listener.connection import INCOMPLETE, Connection
+from mmembed.server.listener.instant_refusals import TOO_SLOW
 
 
 class Reading(Connection):

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 import pytest
 
-from mmembed.collection import Collection
-from mmembed.server.clients import Clients
+from mmembed.collection.collection import Collection
+from mmembed.server.limits.per_client import Clients
+from tests.cli.test_service import FAKE
 from tests.serving import (
     PATIENCE_S,
     Gate,
@@ -26,7 +27,6 @@ from tests.serving import (
     open_collection,
     picture,
 )
-from tests.test_service import FAKE
 
 POST = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 SEARCH = b"GET /v1/search?q=red HTTP/1.1\r\nHost: localhost\r\n\r\n"

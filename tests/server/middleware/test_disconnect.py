@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 import pytest
 
-from mmembed import classifier
-from mmembed.collection import Collection
+from mmembed.classify import classifier
+from mmembed.collection.collection import Collection
 from tests.serving import (
     PATIENCE_S,
     Gate,

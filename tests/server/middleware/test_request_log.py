@@ -101,7 +101,7 @@ def test_every_line_of_a_request_has_its_id(client: TestClient, written: io.Stri
         assert [json.loads(line)["request_id"] for line in text.splitlines()] == ["abc", "abc"]
     else:
         assert text.splitlines()[0] == (
-            "ERROR mmembed.server.failures: GET /v1/search failed [abc]"
+            "ERROR mmembed.server.error_answers: GET /v1/search failed [abc]"
         )
         assert text.count("[abc]") == 2
     logging.getLogger("mmembed.elsewhere").warning("of no request")

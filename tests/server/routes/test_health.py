@@ -12,11 +12,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from mmembed import errors
-from mmembed.catalog import Trouble
-from mmembed.collection import Collection
-from mmembed.encoder import ModelChoice
-from mmembed.server import health
-from mmembed.server.failures import without_paths
+from mmembed.collection.collection import Collection
+from mmembed.models.open_clip import ModelChoice
+from mmembed.server.error_answers import without_paths
+from mmembed.server.routes import health
+from mmembed.store.sqlite import Trouble
 from tests.fake_encoder import FakeEncoder
 from tests.serving import Gate, add, eventually, serving
 
@@ -111,7 +111,7 @@ def test_a_model_that_hangs_hides_no_other_trouble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "PATIENCE_S", 0.3)
-    monkeypatch.setattr("mmembed.resident.ALIVE_S", 0.0)
+    monkeypatch.setattr("mmembed.models.on_demand.ALIVE_S", 0.0)
     gate = Gate()
     with serving(tmp_path / "data", gate) as (client, collection):
         eventually(lambda: client.get("/health").status_code == 200)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from tests.serving import add, data_uri, error_of, picture, serving, write_pictures
 
 JSON = dict[str, Any]

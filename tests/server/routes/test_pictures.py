@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from tests.serving import add, error_of, picture, serving, write_pictures
 
 JSON = dict[str, Any]
@@ -336,7 +336,7 @@ def test_a_change_in_place_is_noticed_though_the_hash_was_known(
     served: tuple[TestClient, Collection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, _ = served
-    monkeypatch.setattr("mmembed.indexed.SETTLED_NS", -(10**9))
+    monkeypatch.setattr("mmembed.collection.item_files.SETTLED_NS", -(10**9))
     folder = write_pictures(tmp_path / "photos", ["red"])
     item = indexed(served, folder)
     path = folder / "red.png"
@@ -367,7 +367,7 @@ def test_a_file_that_cannot_be_opened_is_no_bug(
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr("mmembed.indexed._open", refuse)
+    monkeypatch.setattr("mmembed.collection.item_files._open", refuse)
     for link in ("image", "thumbnail"):
         error_of(served[0].get(item["links"][link]), status)
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmembed import catalog as catalog_module
-from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, Model, exclusive, transactions
 from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError
+from mmembed.store import sqlite as catalog_module
+from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, Model, exclusive, transactions
 from mmembed.types import Failure, Filter
 
 Entry = Callable[..., ImageEntry]
@@ -323,7 +323,7 @@ def test_a_writer_of_another_process_is_named(
         [
             sys.executable,
             "-c",
-            "import sys\nfrom pathlib import Path\nfrom mmembed.catalog import exclusive\n"
+            "import sys\nfrom pathlib import Path\nfrom mmembed.store.sqlite import exclusive\n"
             "with exclusive(Path(sys.argv[1]), purpose='testing', wait_s=0):\n"
             "    print('held', flush=True)\n    sys.stdin.read()",
             str(catalog.folder / "catalog.lock"),
@@ -419,7 +419,8 @@ def test_a_process_that_dies_in_a_transaction_leaves_nothing(
     catalog: Catalog, entry: Entry, open_catalog: OpenCatalog
 ) -> None:
     dying = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom mmembed.catalog import Catalog\n"
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from mmembed.store.sqlite import Catalog\n"
         "with Catalog(Path(sys.argv[1]))._transaction() as db:\n"
         "    db.execute('DELETE FROM meta')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, checking
 from mmembed.errors import StoreError
+from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, background_check
 from tests.serving import add, eventually, open_collection, serving
 
 Entry = Callable[..., ImageEntry]
@@ -100,7 +100,7 @@ def test_a_damaged_catalog_is_refused_or_right(filled: Path) -> None:
 def test_a_large_catalog_is_checked_beside_its_use(
     filled: Path, monkeypatch: pytest.MonkeyPatch, entry: Entry
 ) -> None:
-    monkeypatch.setattr(checking, "AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(background_check, "AT_ONCE_BYTES", 0)
     catalog = Catalog(filled)
     catalog._checking._thread.join()
     assert catalog.troubles() == []
@@ -165,7 +165,7 @@ def test_damage_that_a_question_meets_is_told(
     with (filled / CATALOG).open("r+b") as file:
         file.seek((root - 1) * 4096)
         file.write(b"\xff" * 4096)
-    monkeypatch.setattr(checking.Checking, "begin", lambda *_: None)
+    monkeypatch.setattr(background_check.Checking, "begin", lambda *_: None)
     catalog = Catalog(filled)
     with pytest.raises(StoreError, match="cannot be read"):
         catalog.words_of([1])
@@ -185,7 +185,7 @@ def test_a_server_with_a_damaged_catalog_is_not_healthy(
     (tmp_path / CATALOG).write_bytes(content.replace(b"a red field", b"a bed field"))
     with pytest.raises(StoreError, match="damaged"):
         open_collection(tmp_path)
-    monkeypatch.setattr(checking, "AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(background_check, "AT_ONCE_BYTES", 0)
     with serving(tmp_path) as (client, collection):
         eventually(lambda: collection.catalog.condition.known("damaged"))
         for path in ("/health", "/ready"):

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmembed.catalog import Catalog, ImageEntry, Model, reserve
 from mmembed.errors import StoreError, StoreFull
+from mmembed.store.sqlite import Catalog, ImageEntry, Model, disk_reserve
 from tests.serving import add, data_uri, error_of, picture, serving
 
 Entry = Callable[..., ImageEntry]
@@ -112,14 +112,14 @@ def test_uploads_are_removed_on_a_full_disk(small_disk: Path) -> None:
 
 
 def test_room_is_taken_and_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = reserve.Reserve(tmp_path)
+    room = disk_reserve.Reserve(tmp_path)
     room.check()
-    assert (tmp_path / "reserve").stat().st_size == reserve.BYTES
+    assert (tmp_path / "reserve").stat().st_size == disk_reserve.BYTES
     assert not room.is_short()
     room.give_up()
     with pytest.raises(StoreFull, match=r"fewer than 2 MB are free.*remove items"):
         room.check()  # not at once: those who remove need it
-    monkeypatch.setattr(reserve, "RETRY_S", 0)
+    monkeypatch.setattr(disk_reserve, "RETRY_S", 0)
     room.check()
     room.give_up()
     monkeypatch.setattr(
@@ -134,7 +134,7 @@ def test_room_is_taken_and_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_what_may_not_be_written_is_not_called_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room = reserve.Reserve(tmp_path)
+    room = disk_reserve.Reserve(tmp_path)
 
     def refuse(*_: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system")

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmembed.catalog import CaptionEntry, Catalog, Model, restore
-from mmembed.catalog.history import read_stamp, strangers
-from mmembed.catalog.log_file import read_index, read_log
 from mmembed.cli import main
 from mmembed.errors import InputError, StoreError
+from mmembed.store.sqlite import CaptionEntry, Catalog, Model, restore
+from mmembed.store.sqlite.log_history import read_stamp, strangers
+from mmembed.store.sqlite.wal_file import read_index, read_log
 
 CATALOG = "catalog.sqlite3"
 
@@ -154,7 +154,7 @@ def test_a_torn_commit_is_no_damage_where_boots_cannot_be_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
-    monkeypatch.setattr("mmembed.catalog.history.BOOT", tmp_path / "none")
+    monkeypatch.setattr("mmembed.store.sqlite.log_history.BOOT", tmp_path / "none")
     crash(data, 0, 5)
     found = read_log(data / f"{CATALOG}-wal")
     assert found is not None
@@ -173,7 +173,7 @@ def test_a_full_disk_while_folding_leaves_no_wrong_note(
         raise OSError(28, "No space left on device")
 
     catalog = Catalog(data)
-    monkeypatch.setattr("mmembed.catalog.history.write_durably", full)
+    monkeypatch.setattr("mmembed.store.sqlite.log_history.write_durably", full)
     with closing(sqlite3.connect(data / CATALOG)) as reader:  # the log stays, partly folded
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM items").fetchone()

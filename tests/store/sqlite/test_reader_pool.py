@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mmembed.catalog import CaptionEntry, Catalog, ImageEntry, readers
 from mmembed.errors import StoreBusy, StoreError
+from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, reader_pool
 from tests.serving import add, eventually, serving
 
 Entry = Callable[..., ImageEntry]
@@ -105,8 +105,8 @@ def test_many_threads_share_a_few_connections(catalog: Catalog, entry: Entry) ->
     with ThreadPoolExecutor(512) as pool:
         found = list(pool.map(lambda _: catalog._rows(slow), range(512)))
         assert found == [[(500,)]] * 512
-        assert len(os.listdir("/dev/fd")) <= before + 3 * readers.MOST
-    assert 1 <= len(catalog._readers._idle) <= readers.MOST
+        assert len(os.listdir("/dev/fd")) <= before + 3 * reader_pool.MOST
+    assert 1 <= len(catalog._readers._idle) <= reader_pool.MOST
 
 
 def test_what_is_closed_says_so_and_closing_waits_for_those_who_read(catalog: Catalog) -> None:

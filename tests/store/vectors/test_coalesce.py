@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mmembed.index.together import Together
+from mmembed.store.vectors.coalesce import Together
 
 
 class Doubling:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreError
-from mmembed.index import unit
-from mmembed.index.flat import CAPACITY, Flat, Vectors
+from mmembed.store.vectors import unit
+from mmembed.store.vectors.flat import CAPACITY, Flat, Vectors
 
 DIM = 8
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mmembed.index import grid, scan
-from mmembed.index.grid import Grid
-from mmembed.index.scan import Scan, Wanted, reached
-from mmembed.index.scoring import rank, unit
+from mmembed.store.vectors import int8_scan, quantiser
+from mmembed.store.vectors.int8_scan import Scan, Wanted, reached
+from mmembed.store.vectors.quantiser import Grid
+from mmembed.store.vectors.scoring import rank, unit
 
 Vectors = NDArray[np.float32]
 DIM = 96
@@ -89,8 +89,8 @@ def scan_of(rows: Vectors, ids: NDArray[np.int64] | None = None) -> Scan:
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan, "BLOCK", 1000)
-    monkeypatch.setattr(scan, "PORTION", 300)
+    monkeypatch.setattr(int8_scan, "BLOCK", 1000)
+    monkeypatch.setattr(int8_scan, "PORTION", 300)
 
 
 @pytest.mark.parametrize("make", SHAPES)
@@ -213,4 +213,4 @@ def test_products_of_codes_are_exact_at_their_extremes(dim: int) -> None:
     codes[:2] = [[127], [-127]]
     for plane in codes:
         exact = codes.astype(np.int64) @ plane.astype(np.int64)
-        assert grid.products(codes, plane).tolist() == exact.tolist()
+        assert quantiser.products(codes, plane).tolist() == exact.tolist()

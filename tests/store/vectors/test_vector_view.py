@@ -20,12 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mmembed.catalog import Catalog, ImageEntry, Model
 from mmembed.errors import StoreError
-from mmembed.index import VectorView, snapshot
-from mmembed.index.graph import EXPANSION_SEARCH, Graph
-from mmembed.index.scan import Scan
-from mmembed.views import Views
+from mmembed.store.index_sync import Views
+from mmembed.store.sqlite import Catalog, ImageEntry, Model
+from mmembed.store.vectors import VectorView, snapshot
+from mmembed.store.vectors.graph import EXPANSION_SEARCH, Graph
+from mmembed.store.vectors.int8_scan import Scan
 from tests.serving import PATIENCE_S
 
 Entry = Callable[..., ImageEntry]
@@ -606,7 +606,7 @@ def test_a_search_survives_what_is_done_to_its_file(
     view_of(many[:2000], path=str(path), graph=True).save("c", "f", "m")
     done = subprocess.run(
         [sys.executable, "-c", SEARCH_A_DAMAGED_FILE, str(path), damage, f"{DIM}"],
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         check=False,
@@ -619,7 +619,7 @@ SEARCH_A_DAMAGED_FILE = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from mmembed.index import VectorView, snapshot
+from mmembed.store.vectors import VectorView, snapshot
 snapshot.VIEWED_FROM = 1
 path, damage, dim = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 queries = np.random.default_rng(0).normal(size=(20, dim)).astype(np.float32)
@@ -728,7 +728,7 @@ def test_views_follow_another_process(catalog: Catalog, entry: Entry) -> None:
     views = fresh(catalog)
     assert len(answers(views)[0]) == 40
     script = (
-        "import sys, numpy as np\nfrom pathlib import Path\nfrom mmembed.catalog import *\n"
+        "import sys, numpy as np\nfrom pathlib import Path\nfrom mmembed.store.sqlite import *\n"
         "c = Catalog(Path(sys.argv[1]))\n"
         "c.write([ImageEntry('/new', 'new', np.array([9, 9, 9, 1.0]), 1, 1, 1, 'PNG', 1)])\n"
         "c.remove([7])\nc.close()\n"
@@ -879,7 +879,7 @@ def test_a_writer_during_the_start_does_not_make_it_rebuild(
 def test_a_large_backlog_is_followed_in_portions(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmembed.views.FOLLOW_AT_ONCE", 7)
+    monkeypatch.setattr("mmembed.store.index_sync.FOLLOW_AT_ONCE", 7)
     views = fresh(catalog)
     answers(views)
     fill(catalog, entry, 0, 40)
@@ -1032,7 +1032,7 @@ def test_many_threads_may_ask_while_others_write(
 def test_torch_compiles_after_the_index_was_loaded() -> None:
     """Two copies of the C++ library in one process made it loop for ever."""
     code = (
-        "import mmembed.index, torch; "
+        "import mmembed.store.vectors, torch; "
         "torch.jit.trace(lambda x: x.reshape(x.shape[0], -1), (torch.zeros(2, 3, 4),))"
     )
     command = [sys.executable, "-W", "ignore", "-c", code]

@@ -1,12 +1,12 @@
 /** The classify tab: pictures and labels go in, bars come out. */
 
-import { Cards } from './cards.js';
-import { onChange } from './dom.js';
+import { Cards } from './label-cards.js';
+import { onChange } from '../../ui/dom.js';
 import { Labels } from './labels.js';
-import { Failure } from './messages.js';
-import { receive } from './pictures.js';
-import { classifyError, subjects, unanswered } from './questions.js';
-import { count } from './words.js';
+import { Failure } from '../search/messages.js';
+import { receive } from '../../ui/pictures.js';
+import { classifyError, subjects, unanswered } from '../../state/selectors.js';
+import { count } from '../../ui/words.js';
 
 export function Classify(section, send, { run }) {
   const get = (id) => section.querySelector(`#${id}`);

@@ -1,9 +1,9 @@
 /** A card per classified picture: how well each label fits, or why there is no answer. */
 
-import { Thumbnail } from './chip.js';
-import { h, icon } from './dom.js';
-import { settingsKey, subjects } from './questions.js';
-import { fileName, percent, title } from './words.js';
+import { Thumbnail } from '../../ui/chip.js';
+import { h, icon } from '../../ui/dom.js';
+import { settingsKey, subjects } from '../../state/selectors.js';
+import { fileName, percent, title } from '../../ui/words.js';
 
 const SHOWN_LABELS = 6;
 

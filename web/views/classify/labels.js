@@ -1,7 +1,7 @@
 /** The labels to choose from: chips, a field that makes them, and sets to start with. */
 
-import { Chip } from './chip.js';
-import { h, onChange } from './dom.js';
+import { Chip } from '../../ui/chip.js';
+import { h, onChange } from '../../ui/dom.js';
 
 const SETS = {
   Animals: 'cat, dog, bird, horse, fish, butterfly',

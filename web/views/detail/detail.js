@@ -1,11 +1,11 @@
 /** One picture, large, with what is known of it. */
 
-import { h, icon } from './dom.js';
+import { h, icon } from '../../ui/dom.js';
 import { Facts } from './facts.js';
-import { Failure } from './messages.js';
-import { beside, shownBy, walk } from './questions.js';
-import { Stage, onSwipe } from './stage.js';
-import { title } from './words.js';
+import { Failure } from '../search/messages.js';
+import { beside, shownBy, walk } from '../../state/selectors.js';
+import { Stage, onSwipe } from './picture-viewer.js';
+import { title } from '../../ui/words.js';
 
 export function Detail(dialog, send, { more, current }) {
   let opener = null;

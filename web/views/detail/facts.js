@@ -1,8 +1,8 @@
 /** The side of the detail view: captions, what to do next, and the facts. */
 
-import { CopyButton } from './copy.js';
-import { h, icon } from './dom.js';
-import { date, fileName, match, size } from './words.js';
+import { CopyButton } from '../../ui/copy.js';
+import { h, icon } from '../../ui/dom.js';
+import { date, fileName, match, size } from '../../ui/words.js';
 
 export function Facts(item, hit, send) {
   return [...Words(item), Actions(item, send), List(item, hit)];

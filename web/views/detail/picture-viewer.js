@@ -1,7 +1,7 @@
 /** Where a picture is seen large. */
 
-import { h } from './dom.js';
-import { title } from './words.js';
+import { h } from '../../ui/dom.js';
+import { title } from '../../ui/words.js';
 
 const LARGEST_ZOOM = 2;
 const SWIPE_PX = 50;

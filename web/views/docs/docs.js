@@ -1,8 +1,8 @@
 /** The API as a page, drawn from the server's own description of itself. */
 
-import * as api from './api.js';
-import { Command } from './copy.js';
-import { h } from './dom.js';
+import * as api from '../../load/api.js';
+import { Command } from '../../ui/copy.js';
+import { h } from '../../ui/dom.js';
 import { answer, body, errors, example, groups, parameters } from './openapi.js';
 
 const status = document.getElementById('docs-status');

@@ -1,11 +1,11 @@
 /** How many pictures, which model, which tab, which theme. */
 
-import { endSession } from './api.js';
-import { Command } from './copy.js';
-import { h, icon, onChange } from './dom.js';
-import { serialise } from './route.js';
-import { hasSession } from './session.js';
-import { count, modelNotice } from './words.js';
+import { endSession } from '../../load/api.js';
+import { Command } from '../../ui/copy.js';
+import { h, icon, onChange } from '../../ui/dom.js';
+import { serialise } from '../../state/route.js';
+import { hasSession } from '../../load/session.js';
+import { count, modelNotice } from '../../ui/words.js';
 
 export function Header(header, notice, send) {
   const facts = header.querySelector('#facts');

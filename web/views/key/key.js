@@ -1,6 +1,6 @@
 /** Asks for the server's key, where it wants one: once for all that wait. */
 
-import { h } from './dom.js';
+import { h } from '../../ui/dom.js';
 
 let asking = null;
 

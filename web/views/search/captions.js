@@ -1,13 +1,13 @@
 /** Captions as text, each with the picture it describes where there is one. */
 
-import { Thumbnail } from './chip.js';
-import { h, onChange } from './dom.js';
-import { neighbour } from './layout.js';
+import { Thumbnail } from '../../ui/chip.js';
+import { h, onChange } from '../../ui/dom.js';
+import { neighbour } from './justified-rows.js';
 import { Meter } from './meter.js';
-import { Roving } from './roving.js';
-import { serialise } from './route.js';
-import { shownBy } from './questions.js';
-import { fileName } from './words.js';
+import { Roving } from '../../ui/roving-focus.js';
+import { serialise } from '../../state/route.js';
+import { shownBy } from '../../state/selectors.js';
+import { fileName } from '../../ui/words.js';
 
 export function Captions(list, send) {
   const rove = Roving(list, (index, key) => neighbour(rowsOf(list), index, key));

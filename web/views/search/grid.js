@@ -1,12 +1,12 @@
 /** Pictures in justified rows. Every box is known before its picture arrives: nothing jumps. */
 
-import { Thumbnail } from './chip.js';
-import { h, icon } from './dom.js';
-import { justify, neighbour, rowHeight } from './layout.js';
+import { Thumbnail } from '../../ui/chip.js';
+import { h, icon } from '../../ui/dom.js';
+import { justify, neighbour, rowHeight } from './justified-rows.js';
 import { Meter } from './meter.js';
-import { Roving } from './roving.js';
-import { serialise } from './route.js';
-import { fileName, title } from './words.js';
+import { Roving } from '../../ui/roving-focus.js';
+import { serialise } from '../../state/route.js';
+import { fileName, title } from '../../ui/words.js';
 
 const GAP = 6;
 

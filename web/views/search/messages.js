@@ -1,9 +1,9 @@
 /** What the page says where it has no pictures to show. */
 
-import { Command } from './copy.js';
-import { h } from './dom.js';
-import { terms } from './questions.js';
-import { question } from './words.js';
+import { Command } from '../../ui/copy.js';
+import { h } from '../../ui/dom.js';
+import { terms } from '../../state/selectors.js';
+import { question } from '../../ui/words.js';
 
 /** A sentence on what went wrong, and a way to try again. */
 export const Failure = (message, again) =>

@@ -1,7 +1,7 @@
 /** How well a result fits: a short bar to see, the figures to hear or to hover for. */
 
-import { h } from './dom.js';
-import { match } from './words.js';
+import { h } from '../../ui/dom.js';
+import { match } from '../../ui/words.js';
 
 /** Null for an item that nobody searched for; bare figures where there is no relevance. */
 export function Meter(hit) {

@@ -1,11 +1,11 @@
 /** What was found: the line that says so, the pictures or captions, and the way to more. */
 
 import { Captions } from './captions.js';
-import { h, onChange } from './dom.js';
+import { h, onChange } from '../../ui/dom.js';
 import { Grid } from './grid.js';
 import { Empty, Failure } from './messages.js';
-import { isAnswered, queryKey, shownBy, terms } from './questions.js';
-import { suggestions, summary } from './words.js';
+import { isAnswered, queryKey, shownBy, terms } from '../../state/selectors.js';
+import { suggestions, summary } from '../../ui/words.js';
 
 const AHEAD = '1200px';
 const CLASSIFIED_AT_ONCE = 12;

@@ -1,10 +1,10 @@
 /** The box for words, with the pictures that are part of the question beside them. */
 
-import { Chip } from './chip.js';
-import { debounce, onChange } from './dom.js';
-import { receive } from './pictures.js';
-import { terms } from './questions.js';
-import { title } from './words.js';
+import { Chip } from '../../ui/chip.js';
+import { debounce, onChange } from '../../ui/dom.js';
+import { receive } from '../../ui/pictures.js';
+import { terms } from '../../state/selectors.js';
+import { title } from '../../ui/words.js';
 
 const PAUSE_MS = 250;
 

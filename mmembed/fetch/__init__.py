@@ -1,0 +1,1 @@
+"""Address → bytes, from public hosts alone."""
