@@ -202,6 +202,21 @@ def test_auto_is_measured_once(model: str, tmp_path: Path, monkeypatch: pytest.M
     assert load_encoder(model, cache=tmp_path).engine == chosen
 
 
+def test_two_environments_leave_each_other_what_they_prepared(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_encoder(model, engine="openvino-float32", cache=tmp_path)
+    here = Prepared.find(tmp_path, model)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("sys.prefix", str(tmp_path / "environment"))
+        elsewhere.setattr("mmembed.encoder.prepared._machine", lambda: ["another torch"])
+        assert Prepared.find(tmp_path, model) is None
+        load_encoder(model, engine="openvino-float32", cache=tmp_path)
+        assert Prepared.find(tmp_path, model) is not None
+    assert here is not None
+    assert Prepared.find(tmp_path, model) == here
+
+
 def prepare(model: str, tmp_path: Path) -> tuple[str, Path]:
     """A copy of the model, prepared in a cache of its own; its id and its folder there."""
     copy = tmp_path / "copy"
