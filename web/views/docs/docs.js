@@ -39,7 +39,9 @@ function Operation(operation) {
 }
 
 /** Text and `code`, as the descriptions are written. */
-const marked = (text) => text.split('`').map((part, index) => (index % 2 ? h('code', {}, part) : part));
+function marked(text) {
+  return text.split('`').map((part, index) => (index % 2 ? h('code', {}, part) : part));
+}
 
 function Answer({ status, description, fields, example: shown }) {
   return h(
