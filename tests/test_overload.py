@@ -99,9 +99,13 @@ def test_a_whole_page_may_wait_for_its_pictures(
     async def run() -> None:
         monkeypatch.setattr(Pace, "per_s", pace)
         lane = Lanes(Settings()).of("GET", path)
+        turns = []
         for _ in range(100):
             lane.check()
-            lane.ask()
+            turns.append(lane.ask())
+        assert lane.running == lane.threads < 100
+        assert lane.waiting == len([turn for turn in turns if turn is not None])
+        assert lane.running + lane.waiting == 100
 
     asyncio.run(run())
 

@@ -23,6 +23,8 @@ def test_all_default_labels_and_templates_are_within_the_limits() -> None:
     labels = [f"a label of some words, {number}" for number in range(Settings.max_labels)]
     templates = ["a picture of the small {} in a photo"] * 7
     TextLimits().check_prompts(labels, templates)
+    with pytest.raises(LimitError, match="2000 labels"):
+        TextLimits().check_prompts(labels, templates * 20)
 
 
 @pytest.mark.parametrize(
