@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from mmembed.decode import Limits, bands, decode, jpeg2000
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.memory import MemoryBudget
-from tests import hostile
+from benchmarks import hostile
 
 
 def limits(megabytes: float = 440) -> Limits:
