@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from benchmarks import hostile
 from mmembed.decode import Limits, bands, decode, jpeg2000
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.memory import MemoryBudget
-from benchmarks import hostile
 
 
 def limits(megabytes: float = 440) -> Limits:

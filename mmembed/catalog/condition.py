@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.catalog.place import Place
-from mmembed.catalog.reserve import FULL, Reserve
+from mmembed.catalog.reserve import Reserve
+from mmembed.files import is_full
 
 PROBE = "probe"
 PROBE_BYTES = 4096
@@ -86,7 +87,7 @@ class Condition:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            if error.errno in FULL:
+            if is_full(error):
                 return self._reserve.shortage()
             return f"{self._folder}: cannot be written: {error.strerror}"
         finally:
