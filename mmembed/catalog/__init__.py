@@ -5,7 +5,7 @@ additions, schema, rows → words → entries → reading → transactions → w
 """
 
 from mmembed.catalog.condition import Trouble
-from mmembed.catalog.entries import CaptionEntry, ImageEntry, Mark
+from mmembed.catalog.entries import CaptionEntry, ImageEntry, KeptOut, Mark
 from mmembed.catalog.lock import WRITE_WAIT_S, exclusive
 from mmembed.catalog.reading import Known, Model
 from mmembed.catalog.restoring import restore
@@ -21,6 +21,7 @@ __all__ = [
     "CaptionEntry",
     "Catalog",
     "ImageEntry",
+    "KeptOut",
     "Known",
     "Mark",
     "Model",

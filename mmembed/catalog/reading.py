@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmembed.catalog import additions
 from mmembed.catalog.connections import Connections
-from mmembed.catalog.entries import Mark
+from mmembed.catalog.entries import KeptOut, Mark
 from mmembed.catalog.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
 from mmembed.catalog.words import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.errors import NotFound
@@ -238,11 +238,14 @@ class CatalogReader(Connections):
         sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
-    def kept_out(self) -> dict[str, str | None]:
-        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+    def kept_out(self) -> dict[str, KeptOut]:
+        """What is known of files and folders that stay out of the collection, by path."""
         if not self._complete:
             return {}
-        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+        rows = self._rows(
+            "SELECT path, sha256, device FROM kept_out LEFT JOIN kept_out_devices USING (path)"
+        )
+        return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
     def images_below(self, path: str) -> dict[int, str]:
         """Paths by id of the images that lie below a folder, and of one at that very path."""

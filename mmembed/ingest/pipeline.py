@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from mmembed.catalog import CaptionEntry, Catalog, Known
+from mmembed.catalog import CaptionEntry, Catalog, KeptOut, Known
 from mmembed.decode import Limits
 from mmembed.failing import error_of
 from mmembed.ingest.captions import embed_captions
@@ -128,7 +128,7 @@ class Pipeline:
                 moves.append((same.id, path, stat.mtime_ns, stat.mark))
                 plan.unchanged.append(one.source)
             elif path not in known and sha256 in plan.kept_out:
-                plan.moved_out[path] = sha256
+                plan.moved_out[path] = KeptOut(sha256, stat.mark[0])
             else:
                 others.append(one)
         failures += Committing(self.catalog).move(moves)

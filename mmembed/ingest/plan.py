@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmembed.catalog import Known, Mark, Reading
+from mmembed.catalog import KeptOut, Known, Mark, Reading
 from mmembed.failing import failure_of, text_of
 from mmembed.ingest.saying import Sayings
 from mmembed.ingest.scan import FileStat, Scan, ancestors
@@ -48,8 +48,8 @@ class Plan:
     perhaps."""
     kept_out: dict[str, str] = field(default_factory=dict)
     """Paths by content of files that were taken out for good and are no longer where they were."""
-    moved_out: dict[str, str] = field(default_factory=dict)
-    """Contents by path of those of them that were found elsewhere."""
+    moved_out: dict[str, KeptOut] = field(default_factory=dict)
+    """Those of them that were found elsewhere, by the path where they are now."""
     _gone_contents: dict[str, list[str]] | None = None
 
     def take_gone(self, sha256: str) -> Known | None:
