@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from mmembed.decode import Limits, decode, read_file
 from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
 from mmembed.failing import OF_ALL, blaming, error_of, failure_of
 from mmembed.guilty import pixels_apart, texts_apart
+from mmembed.ingest.flow import ordered
 from mmembed.memory import MemoryBudget
 from mmembed.reading import TextLimits
 from mmembed.resident import Resident
@@ -31,6 +32,8 @@ ModelMismatch."""
 
 EMBEDDED_AT_ONCE, READY_AT_ONCE = 64, 192
 """Images of one request, and of all, that are decoded before the model gets them."""
+FEW = 8
+"""Requests of so few images do not wait for the parts of larger ones to leave the memory."""
 
 
 @dataclass(frozen=True)
@@ -104,17 +107,22 @@ class Embedder:
         model: Resident,
         *,
         limits: Limits,
-        decoders: Executor,
+        decoders: ThreadPoolExecutor,
+        turn: int,
         stored: Stored,
         texts: TextLimits | None = None,
     ) -> None:
-        """name: the model's id, asked for when it is needed. decoders: threads that decode. texts:
-        how long they may be."""
+        """name: the model's id, asked for when it is needed. decoders: threads that decode. turn:
+        images of one request that wait for those at a time. texts: how long they may be."""
         self.limits = limits
         self.model = model
         self._name = name
         self._decoders = decoders
-        self._ready = MemoryBudget(READY_AT_ONCE, slots=0, purpose="", setting="", patience_s=None)
+        self._turn = turn
+        self._ready, self._ready_few = (
+            MemoryBudget(most, slots=0, purpose="", setting="", patience_s=None)
+            for most in (READY_AT_ONCE, EMBEDDED_AT_ONCE)
+        )
         self._stored = stored
         self.text_limits = texts or TextLimits()
         self._texts = TextCache(model, limits=self.text_limits)
@@ -200,7 +208,8 @@ class Embedder:
     def images(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
         """An embedding per image, or why there is none: a bad image fails alone."""
         starts = range(0, len(images), EMBEDDED_AT_ONCE)
-        parts = [self._part(images[start : start + EMBEDDED_AT_ONCE]) for start in starts]
+        ready = self._ready_few if len(images) <= FEW else self._ready
+        parts = [self._part(images[start : start + EMBEDDED_AT_ONCE], ready) for start in starts]
         return [row for part in parts for row in part]
 
     def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
@@ -228,10 +237,14 @@ class Embedder:
             raise error_of(name, row)
         return row
 
-    def _part(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
-        places = self._ready.reserve(len(images), slot=False)
+    def _part(
+        self, images: Sequence[ImageInput | Failure], ready: MemoryBudget
+    ) -> list[Embedding | Failure]:
+        places = ready.reserve(len(images), slot=False)
         try:
-            read = list(self._decoders.map(partial(self._read, current_caller()), images))
+            # Not all at once: the threads take what comes in its order, and others wait, too.
+            work = partial(self._read, current_caller())
+            read = list(ordered(self._decoders, work, images, window=self._turn))
             rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
             return [next(rows) if isinstance(one, Decoded) else one for one in read]
         finally:
