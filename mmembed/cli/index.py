@@ -9,8 +9,8 @@ from typing import Any
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import plain, table
-from mmembed.collection import Collection
-from mmembed.config import Settings, expanded
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings, expanded
 from mmembed.ingest import Report, check_paths, limit
 
 DESCRIPTION = """\

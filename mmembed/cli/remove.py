@@ -8,8 +8,8 @@ from pathlib import Path
 
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import plain
-from mmembed.collection import Collection
-from mmembed.config import Settings, expanded
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings, expanded
 from mmembed.ingest import Removed
 
 DESCRIPTION = """\

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from pyarrow import ArrowException, RecordBatch, parquet
 
 from mmembed.errors import ManifestError
-from mmembed.ingest.rows import Columns
+from mmembed.ingest.manifest_rows import Columns
 
 ROWS_AT_ONCE = 1024
 LARGEST_GROUP = 2**30

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { initial } from '../../web/state.js';
-import * as words from '../../web/words.js';
+import { initial } from '../../web/state/state.js';
+import * as words from '../../web/ui/words.js';
 
 test('shares never read as a false zero', () => {
   const said = [0, 0.0004, 0.034, 0.1, 0.996, 1].map(words.percent);

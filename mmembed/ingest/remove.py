@@ -1,0 +1,84 @@
+"""Pictures leave the collection by their path, also where their folder is gone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmembed.ingest.scan import ancestors
+from mmembed.store.sqlite import Catalog, KeptOut, signed
+
+AT_ONCE = 1000
+"""Images in one transaction."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What left the collection, or would."""
+
+    images: int
+    captions: int
+    """Of those images."""
+    uploads: int
+    """Images that stay: their only file is in the data folder."""
+
+
+def remove_below(
+    catalog: Catalog, path: Path, *, uploads: Path, keep_out: bool, dry_run: bool
+) -> Removed:
+    """Take a file, or all below a folder, out of the collection; files are never touched.
+
+    uploads: the folder whose images stay. keep_out: later indexings pass over them.
+    """
+    wanted = os.path.abspath(path)
+    found = catalog.images_below(wanted)
+    going = {one: where for one, where in found.items() if not Path(where).is_relative_to(uploads)}
+    captions = sum(map(len, catalog.captions_of(list(going)).values()))
+    done = Removed(len(going), captions, len(found) - len(going))
+    if dry_run:
+        return done
+    if keep_out:
+        # First: an indexing that comes between the two must not bring them back.
+        sha256 = next((catalog.item(one).sha256 for one in going if going[one] == wanted), None)
+        catalog.keep_out({wanted: KeptOut(sha256)})
+    ids = list(going)
+    for start in range(0, len(ids), AT_ONCE):
+        catalog.remove(ids[start : start + AT_ONCE])
+    catalog.forget_failures(lambda name: wanted in ancestors(name))
+    return done
+
+
+def moved_away(kept_out: Mapping[str, KeptOut]) -> dict[str, str]:
+    """Paths by content of files that are kept out and no longer at any place where they were."""
+    still = {one.sha256 for path, one in kept_out.items() if _may_be_there(path, one.device)}
+    return {
+        one.sha256: path
+        for path, one in kept_out.items()
+        if one.sha256 is not None and one.sha256 not in still
+    }
+
+
+def _may_be_there(path: str, device: int | None) -> bool:
+    """Whether a file is there, or would be were its disk mounted: then what is left of its path
+    is on another device."""
+    if os.path.lexists(path):
+        return True
+    folder = os.path.dirname(path)
+    with suppress(OSError):
+        if device is None or os.listdir(folder):
+            return False  # what was beside it is there; disks are numbered anew at times
+    above = next((one for one in ancestors(folder) if os.path.isdir(one)), os.sep)
+    return device is not None and signed(os.stat(above).st_dev) != device
+
+
+def those_below(kept_out: Iterable[str], paths: Sequence[Path]) -> list[str]:
+    """What of the paths kept out lies below these folders, is one of them, or holds one."""
+    roots = [os.path.abspath(path) for path in paths]
+    return [
+        one
+        for one in kept_out
+        if any(root in ancestors(one) or one in ancestors(root) for root in roots)
+    ]
