@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mmembed.ingest.commit import Committing
 from mmembed.ingest.embed import EmbeddingStage
 from mmembed.ingest.embed_captions import embed_captions
-from mmembed.ingest.flow import grouped, ordered
+from mmembed.ingest.flow import grouped
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
 from mmembed.ingest.report import Progress, Report
@@ -23,6 +23,7 @@ from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
 from mmembed.media.decode import Limits
+from mmembed.models.decode_turns import ordered
 from mmembed.store.sqlite import CaptionEntry, Catalog, KeptOut, Known
 from mmembed.types import Encoder, Failure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +14,9 @@ from numpy.typing import NDArray
 
 from mmembed.cancellation import Caller, current_caller, working_for
 from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
-from mmembed.ingest.flow import ordered
 from mmembed.item_failures import OF_ALL, blaming, error_of, failure_of
 from mmembed.media.decode import Limits, decode, read_file
-from mmembed.memory_budget import MemoryBudget
+from mmembed.models.decode_turns import DecodeTurns
 from mmembed.models.failing_inputs import pixels_apart, texts_apart
 from mmembed.models.image_cache import ImageCache
 from mmembed.models.on_demand import Resident
@@ -30,11 +30,6 @@ Embedding = NDArray[np.float32]
 Stored = Callable[[int], "Embedding | bytes"]
 """An item's id → its stored embedding, or the image file to embed. Raises NotFound,
 ModelMismatch."""
-
-EMBEDDED_AT_ONCE, READY_AT_ONCE = 64, 192
-"""Images of one request, and of all, that are decoded before the model gets them."""
-FEW = 8
-"""Requests of so few images do not wait for the parts of larger ones to leave the memory."""
 
 
 @dataclass(frozen=True)
@@ -118,12 +113,7 @@ class Embedder:
         self.limits = limits
         self.model = model
         self._name = name
-        self._decoders = decoders
-        self._turn = turn
-        self._ready, self._ready_few = (
-            MemoryBudget(most, slots=0, purpose="", setting="", patience_s=None)
-            for most in (READY_AT_ONCE, EMBEDDED_AT_ONCE)
-        )
+        self._turns = DecodeTurns(decoders, turn)
         self._stored = stored
         self.text_limits = texts or TextLimits()
         self._texts = TextCache(model, limits=self.text_limits)
@@ -208,10 +198,13 @@ class Embedder:
 
     def images(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
         """An embedding per image, or why there is none: a bad image fails alone."""
-        starts = range(0, len(images), EMBEDDED_AT_ONCE)
-        ready = self._ready_few if len(images) <= FEW else self._ready
-        parts = [self._part(images[start : start + EMBEDDED_AT_ONCE], ready) for start in starts]
-        return [row for part in parts for row in part]
+        results: list[Embedding | Failure] = []
+        work = partial(self._read, current_caller())
+        with closing(self._turns.parts(work, images)) as parts:
+            for read in parts:
+                rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
+                results += [next(rows) if isinstance(one, Decoded) else one for one in read]
+        return results
 
     def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
         """An embedding per text, or why there is none, in which it has its name: a bad text fails
@@ -237,19 +230,6 @@ class Embedder:
         if isinstance(row, BaseException):
             raise error_of(name, row)
         return row
-
-    def _part(
-        self, images: Sequence[ImageInput | Failure], ready: MemoryBudget
-    ) -> list[Embedding | Failure]:
-        places = ready.reserve(len(images), slot=False)
-        try:
-            # Not all at once: the threads take what comes in its order, and others wait, too.
-            work = partial(self._read, current_caller())
-            read = list(ordered(self._decoders, work, images, window=self._turn))
-            rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
-            return [next(rows) if isinstance(one, Decoded) else one for one in read]
-        finally:
-            places.end()
 
     def _read(self, caller: Caller, image: ImageInput | Failure) -> Decoded | Embedding | Failure:
         """What the model needs of one image; runs in a decode thread. Raises Abandoned."""

@@ -399,9 +399,9 @@ def test_one_image_waits_for_few_of_large_requests(
 
         with ThreadPoolExecutor(7) as pool:
             large = [pool.submit(ask, f"large {number}", 2 * 64) for number in range(6)]
-            eventually(lambda: first.is_set() and model._ready.waiting == 3)
+            eventually(lambda: first.is_set() and model._turns.ready.waiting == 3)
             small = pool.submit(ask, "small", 1)
-            eventually(lambda: model._ready_few.used == 1)
+            eventually(lambda: model._turns.ready_few.used == 1)
             held.set()
             small.result(PATIENCE_S)
             assert decoded.index("small") < 20
