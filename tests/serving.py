@@ -35,6 +35,8 @@ PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "network_audit")])
 CACHE = tempfile.TemporaryDirectory(prefix="mmembed-tests-")
 """What the processes of one test run measure and compile."""
 PROGRESS = re.compile(r"mmembed: .* \((\d+ (h|min|s) ?)+\)$")
+HARDENED = ("content-security-policy", "x-content-type-options", "referrer-policy")
+"""Headers that every answer has, errors too."""
 PATIENCE_S = 60
 """How long a test waits for what must happen; only a broken program makes it wait so long."""
 

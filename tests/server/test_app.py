@@ -24,7 +24,7 @@ from tests.serving import (
     write_pictures,
 )
 
-# -- pages and the description of the API --------------------------------------------
+# -- pages ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

@@ -11,8 +11,7 @@ from starlette.testclient import TestClient
 from mmembed import errors
 from mmembed.server.error_answers import STATUS
 from tests.fake_encoder import FakeEncoder
-from tests.server.apps import HARDENED
-from tests.serving import add, error_of, picture, serving
+from tests.serving import HARDENED, add, error_of, picture, serving
 
 
 def test_every_error_has_a_status() -> None:

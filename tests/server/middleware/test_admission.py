@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.server.apps import HARDENED
-from tests.serving import Gate, error_of, eventually, serving
+from tests.serving import HARDENED, Gate, error_of, eventually, serving
 
 JSON = dict[str, Any]
 

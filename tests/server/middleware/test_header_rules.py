@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.server.apps import HARDENED
-from tests.serving import ADDRESS, error_of, serving
+from tests.serving import ADDRESS, HARDENED, error_of, serving
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_paths_are_cut_down(said: str, shown: str) -> None:
     assert without_paths(said) == shown
 
 
-# -- health --------------------------------------------------------------------------
+# -- the model -----------------------------------------------------------------------
 
 
 def test_health_says_what_answers(tmp_path: Path) -> None:
@@ -283,9 +283,6 @@ def test_a_model_that_still_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert client.get("/v1/items").status_code == 200
         loaded.set()
         eventually(lambda: client.get("/health").status_code == 200)
-
-
-# -- many callers at once ------------------------------------------------------------
 
 
 def test_a_health_question_is_answered_while_the_model_loads(tmp_path: Path) -> None:
