@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from mmembed.cli import main
+from mmembed.collection.collection import Collection
 from tests.cli.processes import COLOURS, HOSTILE, fake, real
-from tests.serving import complaints, picture, write_pictures
+from tests.cli.services import Ask
+from tests.fake_encoder import FakeEncoder
+from tests.serving import complaints, open_collection, picture, write_pictures
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +52,24 @@ def real_data(photos: Path, model: str, tmp_path_factory: pytest.TempPathFactory
     assert "5 embedded" in finished.stdout
     assert str(data) in finished.stdout
     return data
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Runs a command here, over the fake encoder: exit code, standard output and error."""
+    monkeypatch.setattr(Collection.__init__, "__defaults__", (lambda name: FakeEncoder(),))
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def run_here(*arguments: str, **variables: str) -> tuple[int, str, str]:
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            return (main(arguments), *capsys.readouterr())
+
+    return run_here
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    open_collection(tmp_path).close()
+    return tmp_path

@@ -4,7 +4,6 @@ matters, else over the fake encoder."""
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -49,12 +48,3 @@ def real(*arguments: str | bytes | Path, **variables: str) -> Finished:
 
 def fake(*arguments: str | bytes | Path, **variables: str) -> Finished:
     return run(FAKE, *arguments, **variables)
-
-
-def listens(address: str) -> bool:
-    host, port = address.removeprefix("http://").split(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -19,8 +19,6 @@ from tests.cli.processes import FAKE, HEEDFUL, fake, real
 from tests.pictures import ODD
 from tests.serving import PATIENCE_S, complaints, environment, eventually
 
-# -- index, search, classify, embed --------------------------------------------------
-
 
 def test_indexing_again_has_nothing_to_do(real_data: Path, photos: Path) -> None:
     finished = real("index", photos, "--data", real_data)
@@ -210,7 +208,7 @@ def count(data: Path) -> int:
     return int(found[0][0]) if found else 0
 
 
-# -- serve ---------------------------------------------------------------------------
+# -- models that are not there ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "nobody answers"])

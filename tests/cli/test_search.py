@@ -14,8 +14,6 @@ import pytest
 from tests.cli.processes import FAKE, HOSTILE, fake, real
 from tests.serving import PATIENCE_S, complaints, environment, picture
 
-# -- index, search, classify, embed --------------------------------------------------
-
 
 def test_search_prints_a_table(real_data: Path) -> None:
     finished = real("search", "a red field", "-k", "5", "--data", real_data)

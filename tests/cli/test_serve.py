@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from tests.cli.processes import FAKE, HEEDFUL, fake, listens, real
+from tests.cli.processes import FAKE, HEEDFUL, fake, real
 from tests.serving import PATIENCE_S, Process, data_uri, eventually, picture
 
 
@@ -62,6 +62,15 @@ def half_a_search(address: str) -> socket.socket:
     )
     assert connection.recv(1024).startswith(b"HTTP/1.1 100 Continue")  # a route asked for it
     return connection
+
+
+def listens(address: str) -> bool:
+    host, port = address.removeprefix("http://").split(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_a_server_of_an_unknown_model_does_not_start(tmp_path: Path) -> None:

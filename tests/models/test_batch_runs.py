@@ -37,9 +37,6 @@ def raising(error: BaseException) -> Callable[[Embeddings], Embeddings]:
     return do
 
 
-# -- whatever goes wrong on the thread -----------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "do",
     [
