@@ -234,7 +234,6 @@ def test_a_tree_survives_words_and_json(tree: Where) -> None:
 def test_any_words_are_read_or_refused(words: str) -> None:
     try:
         tree = parse_where(words)
-    except QueryError as error:
-        assert str(error).startswith("where, column ")
-    else:
-        assert repr(parse_where(words_of_where(tree))) == repr(tree)
+    except QueryError:
+        return
+    assert repr(parse_where(words_of_where(tree))) == repr(tree)

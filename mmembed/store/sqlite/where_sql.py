@@ -14,7 +14,6 @@ from mmembed.store.where import (
     META,
     All,
     Not,
-    Operator,
     Scalar,
     Test,
     Value,
@@ -36,13 +35,6 @@ _EXPRESSIONS: Mapping[str, str] = {
     "WHEN items.width = items.height THEN 'square' END",
 }
 _LAST = chr(0x10FFFF)
-_SEEKS: Mapping[str, frozenset[Operator]] = {
-    "folder": frozenset({"=", "in"}),
-    "path": frozenset({"=", "in", "startswith"}),
-    "date": frozenset({"=", "in", "between"}),
-    META: frozenset({"=", "in", "between", "startswith"}),
-}
-"""Fields and operators by which an index finds few items."""
 
 
 def condition_of(where: Where) -> Condition:
@@ -61,19 +53,11 @@ def clause_of(kind: Kind | None, where: Where) -> Condition:
     if kind is None:
         return f"WHERE {sql}", values
     of_kind, kinds = _of_kind(Test("kind", "=", kind))
-    if seeks(where):
-        # Nearly all rows are of that kind: without the hint, SQLite would walk them all by it.
+    if kind == "image":
+        # Most rows are images: without the hint, SQLite would rather walk them all by kind than
+        # use the index of a narrower condition, and sort them all for every page.
         of_kind = f"likelihood({of_kind}, 0.9)"
     return f"WHERE {of_kind} AND {sql}", [*kinds, *values]
-
-
-def seeks(where: Where) -> bool:
-    """Whether an index may find the few items that pass, so that walking by id is slower."""
-    if isinstance(where, All):
-        return any(map(seeks, where.of))
-    if not isinstance(where, Test):
-        return False
-    return where.operator in _SEEKS.get(META if _is_meta(where) else where.field, ())
 
 
 def meta_path(name: str) -> str:
@@ -205,8 +189,8 @@ def _of_caption(test: Test) -> Condition:
         return _negated(_of_caption(Test("caption", "=", test.value)))
     own, values = _compared("items.caption", test)
     of_image, more = _compared("captions.caption", test)
-    others = f"SELECT image_id FROM items AS captions WHERE image_id IS NOT NULL AND {of_image}"
-    return f"({own} OR items.id IN ({others}))", [*values, *more]
+    others = f"SELECT 1 FROM items AS captions WHERE captions.image_id = items.id AND {of_image}"
+    return f"({own} OR EXISTS ({others}))", [*values, *more]
 
 
 _SPECIAL: Mapping[str, Callable[[Test], Condition]] = {
