@@ -16,7 +16,7 @@ from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, Words
 from mmembed.store.sqlite.connections import Connections
 from mmembed.store.sqlite.rows import COLUMNS, chunks, marks, stack, to_item
 from mmembed.store.sqlite.where_sql import clause_of, condition_of
-from mmembed.store.sqlite.write_rows import Mark
+from mmembed.store.sqlite.write_rows import KeptOut, Mark
 from mmembed.store.where import EVERYTHING, Test, Where
 from mmembed.types import Failure, Item, Kind
 
@@ -240,11 +240,14 @@ class CatalogReader(Connections):
         sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
-    def kept_out(self) -> dict[str, str | None]:
-        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+    def kept_out(self) -> dict[str, KeptOut]:
+        """What is known of files and folders that stay out of the collection, by path."""
         if not self._complete:
             return {}
-        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+        rows = self._rows(
+            "SELECT path, sha256, device FROM kept_out LEFT JOIN kept_out_devices USING (path)"
+        )
+        return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
     def images_below(self, path: str) -> dict[int, str]:
         """Paths by id of the images that lie below a folder, and of one at that very path."""

@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,15 @@ from mmembed.types import Kind
 Mark: TypeAlias = tuple[int, int, int]
 """Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
 64-bit number."""
+
+
+class KeptOut(NamedTuple):
+    """What is known of a file or folder that stays out of the collection."""
+
+    sha256: str | None
+    """Of a file."""
+    device: int | None = None
+    """On which a file was, where that was noted; as in a Mark."""
 
 
 @dataclass(frozen=True)
