@@ -23,7 +23,8 @@ from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
 from mmembed.media.decode import Limits
-from mmembed.store.sqlite import CaptionEntry, Catalog, Known
+from mmembed.store.entries import CaptionEntry, Known
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Encoder, Failure
 
 log = logging.getLogger(__name__)
