@@ -569,7 +569,7 @@ def test_removing(tmp_path: Path) -> None:
     one, other = folder / "0.png", folder / "none.png"
     finished = fake("remove", one, other, "--data", data, "--keep-out")
     assert finished.returncode == 0
-    assert f"{one}: 1 pictures and 0 captions removed, and kept out" in finished.stdout
+    assert f"{one}: 1 picture and 0 captions removed, and kept out" in finished.stdout
     assert f"{other}: nothing of it is in the collection; it is kept out" in finished.stdout
     finished = fake("index", folder, "--data", data)
     assert "1 taken out for good (--include-removed takes them back)" in finished.stdout
