@@ -28,6 +28,7 @@ from mmembed.decode.formats import FORMATS, media_type, unidentified, unread_var
 from mmembed.decode.holding import holding, millions, reserved
 from mmembed.decode.stripping import stripped
 from mmembed.decode.tiff_layout import Layout, layout_of
+from mmembed.decode.work import BoundedFile, bound_tags, check_scans
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.memory import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
@@ -90,6 +91,7 @@ def decode(
         data = read_file(source, name=name, limits=limits)
     _refuse_unusable(data, name, limits)
     _allow_pixels(limits.max_pixels)
+    bound_tags()
     try:
         return _decode(data, name, limits, side)
     except (ImageError, Overloaded, Abandoned):
@@ -200,9 +202,13 @@ def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Pict
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    check_scans(data, name)
+    file = BoundedFile(data, name)
+    with Image.open(file, formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
+        if plan.kind == "BMP":
+            file.expect_runs()
         with reserved(plan, name, limits.memory) as held:
             image.load()
             _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
