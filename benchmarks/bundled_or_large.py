@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from mmembed.encoder import BUNDLED_FOLDER
-from mmembed.encoder.foreign import import_open_clip
+from mmembed.models.open_clip import BUNDLED_FOLDER
+from mmembed.models.open_clip.import_open_clip import import_open_clip
 
 ROUNDS = 4
 

@@ -26,12 +26,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.agreement import lowest_cosine
 from benchmarks.machine import cores
 from benchmarks.tower import rate
-from mmembed.decode import decode
-from mmembed.encoder import OpenClipEncoder
-from mmembed.encoder.loading import load_model
-from mmembed.encoder.preprocessing import Preprocessing
 from mmembed.engines.torch_engine import TorchEngine
 from mmembed.ingest.flow import grouped, ordered
+from mmembed.media.decode import decode
+from mmembed.models.open_clip import OpenClipEncoder
+from mmembed.models.open_clip.load_model import load_model
+from mmembed.models.open_clip.preprocessing import Preprocessing
 
 COMPARED = 32  # pictures whose vectors are compared
 

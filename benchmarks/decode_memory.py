@@ -1,4 +1,4 @@
-"""What decoding takes of memory, beside what `mmembed.decode.cost` reckons: `python -m
+"""What decoding takes of memory, beside what `mmembed.media.decode_cost` reckons: `python -m
 benchmarks.decode_memory`. Each picture is decoded in a child process; Linux only."""
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from mmembed.decode import Limits, decode
-from mmembed.memory import MemoryBudget
+from mmembed.media.decode import Limits, decode
+from mmembed.memory_budget import MemoryBudget
 
 SIZE = (5000, 4000)
 SIDE = 768

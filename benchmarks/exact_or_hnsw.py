@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.vectors import BATCH, DIM, Vectors, clustered
-from mmembed.index import VectorView, graph
-from mmembed.index.scan import Scan
+from mmembed.store.vectors import VectorView, graph
+from mmembed.store.vectors.int8_scan import Scan
 
 K = 10
 MB = 2**20

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from benchmarks.vectors import BATCH, clustered
 from mmembed import Settings, load_encoder
-from mmembed.catalog import Catalog, ImageEntry, Model
+from mmembed.store.sqlite import Catalog, ImageEntry, Model
 
 
 def main() -> None:

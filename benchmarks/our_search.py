@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.index_job import K, Rows, portions, run
-from mmembed.index import VectorView
+from mmembed.store.vectors import VectorView
 
 COLLECTION, FINGERPRINT, MARK = "benchmark", "benchmark", "benchmark"
 ALL = sys.maxsize

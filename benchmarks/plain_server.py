@@ -20,9 +20,9 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
-from mmembed.catalog import Catalog
-from mmembed.encoder import BUNDLED_FOLDER
-from mmembed.encoder.foreign import import_open_clip
+from mmembed.models.open_clip import BUNDLED_FOLDER
+from mmembed.models.open_clip.import_open_clip import import_open_clip
+from mmembed.store.sqlite import Catalog
 
 
 def stored(folder: Path) -> tuple[str, list[int], Any]:

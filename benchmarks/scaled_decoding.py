@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed import Settings, load_encoder
-from mmembed.decode import decode
+from mmembed.media.decode import decode
 from mmembed.types import Encoder
 
 TIMES = (1.0, 2.0, 3.0, 4.0)

@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmembed.config import Settings
-from mmembed.index import graph
+from mmembed.config.settings import Settings
+from mmembed.store.vectors import graph
 
 REFERENCE = "NumPy"
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mmembed.privacy import keep_libraries_silent
+from mmembed.config.library_privacy import keep_libraries_silent
 
 if TYPE_CHECKING:
-    from mmembed.collection import Classified, Collection, ImageInput
-    from mmembed.config import Settings
-    from mmembed.encoder import load_encoder
+    from mmembed.collection.collection import Classified, Collection, ImageInput
+    from mmembed.config.settings import Settings
     from mmembed.errors import MmembedError
+    from mmembed.models.open_clip import load_encoder
     from mmembed.types import Encoder, Filter, Hit, Item, Label, SearchPage, Term
 
 __all__ = [
@@ -36,9 +36,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "collection": ("Classified", "Collection", "ImageInput"),
-    "config": ("Settings",),
-    "encoder": ("load_encoder",),
+    "collection.collection": ("Classified", "Collection", "ImageInput"),
+    "config.settings": ("Settings",),
+    "models.open_clip": ("load_encoder",),
     "errors": ("MmembedError",),
     "types": ("Encoder", "Filter", "Hit", "Item", "Label", "SearchPage", "Term"),
 }

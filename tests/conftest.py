@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed.catalog import Catalog, ImageEntry, Model
-from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
 from mmembed.ingest import Report
+from mmembed.store.sqlite import Catalog, ImageEntry, Model
 from tests.fake_encoder import COLOURS, FakeEncoder
 
 pytest_plugins = ("tests.network_audit.plugin",)

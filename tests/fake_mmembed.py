@@ -14,10 +14,10 @@ import threading
 import time
 from typing import Any
 
-from mmembed import served
 from mmembed.cli import bar, ending, main, serve
-from mmembed.collection import Collection
+from mmembed.collection.collection import Collection
 from mmembed.eval import Bench
+from mmembed.models import registry
 from tests.fake_encoder import FakeEncoder
 
 SECONDS_A_BATCH = float(os.environ.get("SECONDS_A_BATCH", "0"))
@@ -45,7 +45,7 @@ if __name__ == "__main__":
     if "GRACE_S" in os.environ:
         serve.GRACE_S = int(os.environ["GRACE_S"])
         ending.LAST_S = float(os.environ["LAST_S"])
-        served.CLOSING_S = 1.0  # type: ignore[attr-defined]
+        registry.CLOSING_S = 1.0  # type: ignore[attr-defined]
     Collection.__init__.__defaults__ = (load,)  # of its parameter `load`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
     sys.exit(main())

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mmembed.encoder.foreign import import_open_clip
+from mmembed.models.open_clip.import_open_clip import import_open_clip
 
 OPEN_CLIP = import_open_clip()
 

@@ -21,10 +21,10 @@ import httpx2 as httpx
 from PIL import Image
 from starlette.testclient import TestClient
 
-from mmembed.collection import Collection
-from mmembed.config import Settings
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
 from mmembed.server import create_app
-from mmembed.server.door import server_of
+from mmembed.server.listener.listener import server_of
 from mmembed.types import Encoder
 from tests.fake_encoder import COLOURS, FakeEncoder
 

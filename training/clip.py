@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmembed.encoder.foreign import import_open_clip
+from mmembed.models.open_clip.import_open_clip import import_open_clip
 
 open_clip = import_open_clip()
 CLIP = open_clip.CLIP

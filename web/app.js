@@ -1,20 +1,20 @@
 /** The composition: one state, one `send`, and every part of the page told of each change. */
 
-import * as api from './api.js';
-import { Classifier } from './classifier.js';
-import { Classify } from './classify.js';
-import { Detail } from './detail.js';
-import { inField } from './dom.js';
-import { Drop } from './drop.js';
-import { Finder } from './finder.js';
-import { Header } from './header.js';
-import { History } from './history.js';
-import { Knower } from './knower.js';
-import { Results } from './results.js';
-import { parse } from './route.js';
-import { SearchBar } from './search-bar.js';
-import { initial, reduce } from './state.js';
-import { title } from './words.js';
+import * as api from './load/api.js';
+import { Classifier } from './load/classes.js';
+import { Classify } from './views/classify/classify.js';
+import { Detail } from './views/detail/detail.js';
+import { inField } from './ui/dom.js';
+import { Drop } from './ui/drop.js';
+import { Finder } from './load/results.js';
+import { Header } from './views/header/header.js';
+import { History } from './state/history.js';
+import { Knower } from './load/items.js';
+import { Results } from './views/search/results.js';
+import { parse } from './state/route.js';
+import { SearchBar } from './views/search/search-bar.js';
+import { initial, reduce } from './state/state.js';
+import { title } from './ui/words.js';
 
 const get = (id) => document.getElementById(id);
 

@@ -14,8 +14,8 @@ from typing import NoReturn
 from mmembed.cli.options import add_collection_options
 from mmembed.cli.parser import Parser
 from mmembed.cli.table import plain
-from mmembed.commands import own_version
-from mmembed.config import Settings
+from mmembed.config.commands import own_version
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130

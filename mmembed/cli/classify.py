@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mmembed.cli.reading import model_alone
 from mmembed.cli.table import plain, print_json, table
-from mmembed.collection import Classified, ImageInput
-from mmembed.config import Settings
+from mmembed.collection.collection import Classified, ImageInput
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 
 DESCRIPTION = """\

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mmembed.cli.reading import model_alone
 from mmembed.cli.table import plain, print_json
-from mmembed.collection import Embedding, ImageInput
-from mmembed.config import Settings
+from mmembed.collection.collection import Embedding, ImageInput
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.types import Failure
 

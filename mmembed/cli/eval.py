@@ -15,7 +15,7 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.options import add_collection_options
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import plain, print_json, table
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.eval import (
     Bench,

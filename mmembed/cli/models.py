@@ -9,12 +9,19 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from mmembed.cli.bar import Bar
+from mmembed.cli.model_tools import (
+    ENGINES,
+    RECOMMENDED,
+    Measured,
+    engines_of,
+    models_like,
+    quantise_with,
+)
 from mmembed.cli.table import table
-from mmembed.commands import command
-from mmembed.config import Settings, expanded
+from mmembed.config.commands import command
+from mmembed.config.library_privacy import keep_libraries_within
+from mmembed.config.settings import Settings, expanded
 from mmembed.errors import InputError
-from mmembed.models import ENGINES, RECOMMENDED, Measured, engines_of, models_like, quantise_with
-from mmembed.privacy import keep_libraries_within
 
 DESCRIPTION = """\
 List the ids that --model takes, or try every engine with one model and say how fast each is.

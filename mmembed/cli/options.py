@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 
 
 class FurtherModels(argparse.Action):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, NoReturn
 
-from mmembed.commands import command
+from mmembed.config.commands import command
 
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _NO_VALUE = re.compile(r"argument (?:-\w/)?(--[\w-]+).*: expected .*argument")

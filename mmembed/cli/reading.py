@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmembed.commands import PICTURES, command
-from mmembed.config import CATALOG_FILE, Settings
+from mmembed.config.commands import PICTURES, command
+from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.errors import InputError
 
 if TYPE_CHECKING:
-    from mmembed.collection import Collection
+    from mmembed.collection.collection import Collection
 
 
 def check_exists(settings: Settings) -> None:
@@ -28,7 +28,7 @@ def check_exists(settings: Settings) -> None:
 def model_alone(settings: Settings) -> Iterator[Collection]:
     """The collection of the data folder where there is one; else an empty one that lasts for the
     block: its model answers all the same."""
-    from mmembed.collection import Collection  # takes a while
+    from mmembed.collection.collection import Collection  # takes a while
 
     if _exists(settings):
         with Collection(settings) as collection:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmembed.collection import Collection, restore
-from mmembed.config import Settings, expanded
+from mmembed.collection.collection import Collection, restore
+from mmembed.config.settings import Settings, expanded
 
 DESCRIPTION = """\
 Put a backup of catalog.sqlite3 in place of that of a collection. The backup is checked first, and

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from mmembed.cli import service
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import print_json, table
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.types import EVERYTHING, KINDS, Filter, Hit, Item, SearchPage, Term
 
 if TYPE_CHECKING:
-    from mmembed.collection import Collection
+    from mmembed.collection.collection import Collection
 
 DESCRIPTION = """\
 Find what is nearest in meaning.
@@ -67,7 +67,9 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPage, str]:
-    from mmembed.collection import Collection  # takes longer than asking a running server
+    from mmembed.collection.collection import (
+        Collection,  # takes longer than asking a running server
+    )
 
     chosen = Filter(tuple(asked.tag)) if asked.tag else EVERYTHING
     with Collection(settings) as collection:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.cli import ending, service
-from mmembed.commands import PICTURES, command
-from mmembed.config import Settings, describe
+from mmembed.config.commands import PICTURES, command
+from mmembed.config.settings import Settings, describe
 from mmembed.errors import InputError
-from mmembed.memory import keep_little
+from mmembed.memory_budget import keep_little
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from mmembed.collection import Collection
+    from mmembed.collection.collection import Collection
 
 DESCRIPTION = """\
 Serve the web page and the HTTP API of a collection.
@@ -63,7 +63,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Serve until interrupted; what was asked before is answered first."""
     listener = _listen(settings)
     try:
-        from mmembed.collection import Collection  # after the port is known to be free
+        from mmembed.collection.collection import Collection  # after the port is known to be free
         from mmembed.server import logs
 
         logs.configure(settings.log)
@@ -80,7 +80,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 def _serve(collection: Collection, listener: socket.socket) -> None:
     from mmembed.server import create_app
-    from mmembed.server.door import server_of
+    from mmembed.server.listener.listener import server_of
 
     app = create_app(collection)
     server = server_of(app, timeout_graceful_shutdown=GRACE_S)

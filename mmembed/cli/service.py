@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mmembed import proof
-from mmembed.config import CATALOG_FILE, Settings
+from mmembed.config.settings import CATALOG_FILE, Settings
+from mmembed.server.access import proof
 
 FILE = "serving.json"
 HEALTH_TIMEOUT_S = 1.0

@@ -7,6 +7,7 @@
 metrics: what is counted; bootstrap: how far chance may have moved it.
 """
 
+from mmembed.eval.bench import Bench
 from mmembed.eval.bootstrap import Difference, Figure
 from mmembed.eval.comparison import Comparison
 from mmembed.eval.datasets import (
@@ -17,7 +18,6 @@ from mmembed.eval.datasets import (
 )
 from mmembed.eval.index_recall import IndexReport, measure_index
 from mmembed.eval.labels import Labels, Templates, read_labels, read_templates
-from mmembed.eval.model import Bench
 from mmembed.eval.report import Report
 from mmembed.eval.retrieval import compare_retrieval, measure_retrieval
 from mmembed.eval.zero_shot import Task, compare_zero_shot, measure_zero_shot

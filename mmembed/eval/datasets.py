@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmembed.errors import InputError, ManifestError
-from mmembed.failing import text_of
 from mmembed.ingest import Scan, make_plan, manifests, scan
+from mmembed.item_failures import text_of
 from mmembed.types import Failure
 
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.catalog import FILE_NAME, Catalog
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.eval import metrics
 from mmembed.eval.bootstrap import SEED, Figure, bootstrap
 from mmembed.eval.report import Table, shown
-from mmembed.index import VectorView, unit
+from mmembed.store.index_sync import Views
+from mmembed.store.sqlite import FILE_NAME, Catalog
+from mmembed.store.vectors import VectorView, unit
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
-from mmembed.views import Views
 
 
 @dataclass(frozen=True)

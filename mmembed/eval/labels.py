@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mmembed import zeroshot
+from mmembed.classify import zeroshot
 from mmembed.errors import InputError
 from mmembed.eval.datasets import read_lines
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
+from mmembed.eval.bench import Counts
 from mmembed.eval.bootstrap import LEVEL, RESAMPLES, SEED, Figure
-from mmembed.eval.model import Counts
 from mmembed.types import Failure
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]

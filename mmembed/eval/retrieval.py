@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.eval import metrics
+from mmembed.eval.bench import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
 from mmembed.eval.bootstrap import Statistic, bootstrap
 from mmembed.eval.comparison import Comparison, Counted, compared
 from mmembed.eval.datasets import CaptionedImages
-from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
 from mmembed.eval.report import Report
 from mmembed.types import Embeddings
 

@@ -10,13 +10,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed import zeroshot
+from mmembed.classify import zeroshot
 from mmembed.eval import metrics
+from mmembed.eval.bench import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
 from mmembed.eval.bootstrap import Figure, Statistic, bootstrap
 from mmembed.eval.comparison import Comparison, Counted, compared
 from mmembed.eval.datasets import LabelledImages
 from mmembed.eval.labels import Labels, Templates
-from mmembed.eval.model import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
 from mmembed.eval.report import ClassResult, Confusion, Report
 from mmembed.types import Embeddings
 

@@ -8,15 +8,15 @@ texts; thumbnailing keeps thumbnails; profile tells which stage is the limit. re
 pictures out by path.
 """
 
-from mmembed.ingest.passing import Passing, patterns_of
+from mmembed.ingest.caption_rules import SaidLimits
+from mmembed.ingest.exclusions import Passing, patterns_of
+from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.pipeline import Pipeline
 from mmembed.ingest.plan import Plan, Rules, make_plan
-from mmembed.ingest.profile import StageTime, limit
-from mmembed.ingest.removing import Removed, moved_away, remove_below, those_below
+from mmembed.ingest.remove import Removed, moved_away, remove_below, those_below
 from mmembed.ingest.report import Phase, Progress, Report
 from mmembed.ingest.scan import Scan, check_paths, scan
-from mmembed.ingest.texts import SaidLimits
-from mmembed.ingest.thumbnailing import keep_thumbnail
+from mmembed.ingest.stage_profile import StageTime, limit
 
 __all__ = [
     "Passing",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mmembed.cancellation import current_caller
 from mmembed.errors import ModelError, Overloaded
-from mmembed.failing import ends_all, failure_of
+from mmembed.item_failures import ends_all, failure_of
 from mmembed.types import Embeddings, Failure
 
 PATIENCE = 120

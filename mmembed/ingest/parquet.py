@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 from pyarrow import Array, ArrowException, DictionaryArray, RecordBatch, compute, parquet
 
 from mmembed.errors import ManifestError
-from mmembed.ingest.lines import LONGEST_ROW
-from mmembed.ingest.rows import Columns
+from mmembed.ingest.bounded_lines import LONGEST_ROW
+from mmembed.ingest.manifest_rows import Columns
 
 ROWS_AT_ONCE = 1024
 LARGEST_GROUP = 2**30

@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from mmembed.catalog import CaptionEntry, Catalog, Known
-from mmembed.decode import Limits
-from mmembed.failing import error_of
-from mmembed.ingest.captions import embed_captions
-from mmembed.ingest.committing import Committing
-from mmembed.ingest.describing import Describing
-from mmembed.ingest.embedding import EmbeddingStage
+from mmembed.ingest.commit import Committing
+from mmembed.ingest.embed import EmbeddingStage
+from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.flow import grouped, ordered
 from mmembed.ingest.plan import Plan
-from mmembed.ingest.preparing import Prepared, Preparer
-from mmembed.ingest.profile import Profile
+from mmembed.ingest.prepare import Prepared, Preparer
 from mmembed.ingest.report import Progress, Report
+from mmembed.ingest.stage_profile import Profile
+from mmembed.ingest.update_captions import Describing
+from mmembed.item_failures import error_of
+from mmembed.media.decode import Limits
+from mmembed.store.sqlite import CaptionEntry, Catalog, Known
 from mmembed.types import Encoder, Failure
 
 log = logging.getLogger(__name__)

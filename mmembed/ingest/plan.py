@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmembed.catalog import Known, Mark, Reading
-from mmembed.failing import failure_of, text_of
-from mmembed.ingest.saying import Sayings
+from mmembed.ingest.caption_rules import SaidLimits
+from mmembed.ingest.image_texts import Sayings
 from mmembed.ingest.scan import FileStat, Scan, ancestors
-from mmembed.ingest.texts import SaidLimits
+from mmembed.item_failures import failure_of, text_of
+from mmembed.store.sqlite import Known, Mark, Reading
 from mmembed.types import Failure
 
 

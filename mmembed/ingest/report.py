@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mmembed.ingest.plan import Plan
-from mmembed.ingest.profile import StageTime
+from mmembed.ingest.stage_profile import StageTime
 from mmembed.types import Failure
 
 Progress = Callable[[int, int, int], None]

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mmembed.catalog import FILE_NAME, Mark, signed, storable
-from mmembed.decode import printable
 from mmembed.errors import ImageError, InputError
-from mmembed.failing import failure_of
-from mmembed.ingest.passing import NO_MEDIA, Passing
+from mmembed.ingest.exclusions import NO_MEDIA, Passing
+from mmembed.item_failures import failure_of
+from mmembed.media.decode import printable
+from mmembed.store.sqlite import FILE_NAME, Mark, signed, storable
 from mmembed.types import Failure
 
 SUFFIXES = frozenset(

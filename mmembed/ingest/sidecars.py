@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 
 from mmembed.errors import ManifestError
-from mmembed.ingest.rows import open_regular
-from mmembed.ingest.texts import SaidLimits
+from mmembed.ingest.caption_rules import SaidLimits
+from mmembed.ingest.manifest_rows import open_regular
 
 MAX_SIDECAR_BYTES = 64 * 1024
 

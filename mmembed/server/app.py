@@ -13,38 +13,28 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from mmembed.collection import Collection
-from mmembed.commands import own_version
+from mmembed.collection.collection import Collection
+from mmembed.config.commands import own_version
 from mmembed.errors import MmembedError
-from mmembed.proof import new_secret
-from mmembed.server import (
-    about,
-    classify,
-    failures,
-    health,
-    items,
-    keys,
-    metrics,
-    openapi,
-    pictures,
-    proof,
-    search,
-)
-from mmembed.server.admission import Admission
-from mmembed.server.clients import Clients
+from mmembed.server import error_answers, metrics, openapi
+from mmembed.server.access import keys, proof_route
+from mmembed.server.access.proof import new_secret
 from mmembed.server.dialects import cohere, immich, models, openai, voyage
-from mmembed.server.guard import Guard
-from mmembed.server.head import Head
-from mmembed.server.lanes import Lanes
-from mmembed.server.leaving import Leaving
-from mmembed.server.lingering import Lingering
-from mmembed.server.observed import Observed
+from mmembed.server.limits.lanes import Lanes
+from mmembed.server.limits.per_client import Clients
+from mmembed.server.middleware.admission import Admission
+from mmembed.server.middleware.disconnect import Leaving
+from mmembed.server.middleware.head_requests import Head
+from mmembed.server.middleware.header_rules import Guard
+from mmembed.server.middleware.linger import Lingering
+from mmembed.server.middleware.request_log import Observed
+from mmembed.server.routes import about, classify, health, items, pictures, search
 
 log = logging.getLogger(__name__)
 ROUTES = (
     *(search, classify, items, pictures),
     *(openai, models, cohere, voyage, immich),
-    *(health, about, metrics, keys, proof),
+    *(health, about, metrics, keys, proof_route),
 )
 SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """Nothing that is asked here goes where OTEL_EXPORTER_OTLP_ENDPOINT points. Versions of FastAPI
@@ -54,7 +44,7 @@ DESCRIPTION = "Search, classify and embed images and texts."
 
 def web_folder() -> Path:
     """Where the web page's files are: in the wheel, or beside the package in a checkout."""
-    package = Path(__file__).parent.parent
+    package = Path(__file__).parents[1]
     inside = package / "web"
     return inside if inside.is_dir() else package.parent / "web"
 
@@ -99,7 +89,7 @@ def create_app(collection: Collection) -> FastAPI:
 def _surround(app: FastAPI) -> None:
     """What every request passes, from the inside out."""
     settings = app.state.collection.settings
-    failures.install(app)
+    error_answers.install(app)
     app.add_middleware(
         Admission,
         lanes=app.state.lanes,

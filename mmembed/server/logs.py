@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 
 import orjson
 
-from mmembed.server.observed import ACCESS_LOGGER, REQUEST_ID
+from mmembed.server.middleware.request_log import ACCESS_LOGGER, REQUEST_ID
 
 WINDOW_S = 60.0
-BURST = {"": 5, "asyncio": 1, "uvicorn.error": 1, "mmembed.server.door": 1}
+BURST = {"": 5, "asyncio": 1, "uvicorn.error": 1, "mmembed.server.listener.listener": 1}
 """Records of one kind that are written within it, by logger. Of connections one is enough."""
 MOST_KINDS = 1000
 KEY_CHARS = 80
@@ -92,7 +92,7 @@ def _with_repeats(record: logging.LogRecord, message: str) -> str:
 
 
 class AsText(logging.Formatter):
-    """`WARNING mmembed.views: … [id of the request]`; lines of the access log have the time."""
+    """`WARNING mmembed.store: … [id of the request]`; lines of the access log have the time."""
 
     def __init__(self) -> None:
         super().__init__("%(levelname)s %(name)s: %(message)s")

@@ -18,7 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from mmembed.collection import Collection, EmbedderCounts
+from mmembed.collection.collection import Collection, EmbedderCounts
 from mmembed.types import KINDS
 
 router = APIRouter(tags=["operations"])

@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from mmembed.server import schemas
-from mmembed.server.answers import ErrorAnswer
-from mmembed.server.dialects import shapes
-from mmembed.server.examples import ANSWERS, ERROR, REQUESTS
+from mmembed.server import requests as schemas
+from mmembed.server.answer_shapes import ErrorAnswer
+from mmembed.server.api_examples import ANSWERS, ERROR, REQUESTS
+from mmembed.server.dialects import requests as shapes
 
 REFERENCE = "#/components/schemas/{model}"
 BODIES: tuple[type[Any], ...] = (

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed import load_encoder
-from mmembed.decode import decode
+from mmembed.media.decode import decode
 from mmembed.types import Embeddings
 from tests.clients.job import Rows
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { aspect, justify, neighbour, rowHeight } from '../../web/layout.js';
+import { aspect, justify, neighbour, rowHeight } from '../../web/views/search/justified-rows.js';
 
 const frame = { width: 1000, target: 200, gap: 10, ended: true };
 const wide = { width: 300, height: 200 };

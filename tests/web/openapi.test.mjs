@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { answer, body, errors, example, groups, parameters } from '../../web/openapi.js';
+import { answer, body, errors, example, groups, parameters } from '../../web/views/docs/openapi.js';
 
 const description = JSON.parse(readFileSync(new URL('./openapi.json', import.meta.url)));
 const all = groups(description).flatMap(({ operations }) => operations);

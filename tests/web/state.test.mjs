@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { beside, queryKey, terms, unanswered, unknown } from '../../web/questions.js';
-import { HOME, parse, serialise, splitList } from '../../web/route.js';
-import { initial, reduce } from '../../web/state.js';
+import { beside, queryKey, terms, unanswered, unknown } from '../../web/state/selectors.js';
+import { HOME, parse, serialise, splitList } from '../../web/state/route.js';
+import { initial, reduce } from '../../web/state/state.js';
 
 const after = (state, ...actions) => actions.reduce(reduce, state);
 const hits = (...ids) => ids.map((id) => ({ id, kind: 'image' }));

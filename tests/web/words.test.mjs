@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { initial } from '../../web/state.js';
-import * as words from '../../web/words.js';
+import { initial } from '../../web/state/state.js';
+import * as words from '../../web/ui/words.js';
 
 test('shares never read as a false zero', () => {
   const said = [0, 0.0004, 0.034, 0.1, 0.996, 1].map(words.percent);
@@ -13,6 +13,12 @@ test('sizes carry a unit', () => {
   assert.deepEqual([0, 999, 1500, 48211, 7.2e6].map(words.size), [
     '0 bytes', '999 bytes', '1.5 kB', '48 kB', '7.2 MB',
   ]);
+});
+
+test('a complaint names the picture as a person would', () => {
+  const said = 'query[1].image, the query image: image file is truncated';
+  assert.equal(words.complaint(said), 'The picture cannot be searched by: image file is truncated');
+  assert.equal(words.complaint('q: is missing'), 'q: is missing');
 });
 
 test('a file name is the last part of either sort of path', () => {

@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import BaseModel, Field
 
-from mmembed.server.answers import ErrorDetails
+from mmembed.server.answer_shapes import ErrorDetails
 
 Numbers: TypeAlias = list[float] | str
 """Or base64 of them."""

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 
 from mmembed.errors import QueryError
-from mmembed.server.bodies import JsonBody, collection_of, parse
 from mmembed.server.dialects.answers import CohereAnswer
 from mmembed.server.dialects.embedding import (
     Embedded,
@@ -19,11 +18,12 @@ from mmembed.server.dialects.embedding import (
     facts_of,
 )
 from mmembed.server.dialects.inputs import Read, image_input, read_each, read_item, text_input
-from mmembed.server.dialects.shapes import CohereRequest, Dtype
+from mmembed.server.dialects.requests import CohereRequest, Dtype
 from mmembed.server.dialects.vectors import written
-from mmembed.server.encoding import Json, JsonAnswer
-from mmembed.server.failures import item_error
+from mmembed.server.error_answers import item_error
+from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import takes
+from mmembed.server.request_bodies import JsonBody, collection_of, parse
 from mmembed.types import Failure
 
 router = APIRouter(tags=["embeddings"])

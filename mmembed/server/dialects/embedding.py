@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 from fastapi import Request
 
-from mmembed.collection import Collection, Embedder, ImageFacts, ImageInput
+from mmembed.collection.collection import Collection, Embedder, ImageFacts, ImageInput
 from mmembed.errors import ImageError, LimitError, QueryError
-from mmembed.failing import failure_of
-from mmembed.reading import Reading, read
-from mmembed.server.bodies import check_all_chars, check_count, check_text, image_bytes
+from mmembed.item_failures import failure_of
+from mmembed.models.text_reading import Reading, read
 from mmembed.server.dialects.inputs import Input, Part, Read
-from mmembed.server.dialects.shapes import Errors, Truncate, Wished
+from mmembed.server.dialects.requests import Errors, Truncate, Wished
 from mmembed.server.dialects.truncation import fitted
 from mmembed.server.dialects.vectors import Vector, cut, weighted_mean
-from mmembed.server.failures import failed
+from mmembed.server.error_answers import failed
+from mmembed.server.request_bodies import check_all_chars, check_count, check_text, image_bytes
 from mmembed.types import Encoder, Failure
 
 log = logging.getLogger(__name__)

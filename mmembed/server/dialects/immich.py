@@ -13,15 +13,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmembed.collection import Collection, Embedder
-from mmembed.config import Settings
+from mmembed.collection.collection import Collection, Embedder
+from mmembed.config.settings import Settings
 from mmembed.errors import NotFound, QueryError
-from mmembed.server.bodies import AnyBody, Form, collection_of, parse
 from mmembed.server.dialects.answers import ImmichAnswer
 from mmembed.server.dialects.embedding import Wishes, embed, facts_of
 from mmembed.server.dialects.inputs import Input, image_input, text_input
-from mmembed.server.encoding import JsonAnswer
+from mmembed.server.json_answers import JsonAnswer
 from mmembed.server.openapi import FILE, form_of, takes_form
+from mmembed.server.request_bodies import AnyBody, Form, collection_of, parse
 from mmembed.types import Failure
 
 router = APIRouter(tags=["embeddings"])

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 from pydantic import ValidationError
 
 from mmembed.errors import MmembedError, QueryError
-from mmembed.failing import failure_of
-from mmembed.server.bodies import check_count, means_image
-from mmembed.server.dialects.shapes import ItemShape, MessageShape, PartShape
-from mmembed.server.failures import SAID, place
+from mmembed.item_failures import failure_of
+from mmembed.server.dialects.requests import ItemShape, MessageShape, PartShape
+from mmembed.server.error_answers import SAID, place
+from mmembed.server.request_bodies import check_count, means_image
 from mmembed.types import Failure
 
 IMAGE_FIELDS = ("image", "image_url", "image_base64", "url", "bytes")

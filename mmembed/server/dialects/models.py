@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from mmembed.server.bodies import collection_of
 from mmembed.server.dialects.answers import ModelAnswer, ModelsAnswer
+from mmembed.server.request_bodies import collection_of
 
 router = APIRouter(tags=["embeddings"])
 

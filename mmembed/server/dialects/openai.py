@@ -9,9 +9,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mmembed.config import Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
-from mmembed.server.bodies import JsonBody, check_count, collection_of, parse
 from mmembed.server.dialects.answers import EmbeddingsAnswer
 from mmembed.server.dialects.embedding import Embedded, Wishes, embed
 from mmembed.server.dialects.inputs import (
@@ -24,12 +23,13 @@ from mmembed.server.dialects.inputs import (
     read_messages,
     text_input,
 )
-from mmembed.server.dialects.shapes import Dtype, EmbeddingsRequest
+from mmembed.server.dialects.requests import Dtype, EmbeddingsRequest
 from mmembed.server.dialects.token_ids import text_of
 from mmembed.server.dialects.vectors import written
-from mmembed.server.encoding import Json, JsonAnswer
-from mmembed.server.failures import item_error
+from mmembed.server.error_answers import item_error
+from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import takes
+from mmembed.server.request_bodies import JsonBody, check_count, collection_of, parse
 from mmembed.types import Failure
 
 router = APIRouter(tags=["embeddings"])

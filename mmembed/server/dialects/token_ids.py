@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from mmembed.config import expanded, variable
+from mmembed.config.settings import expanded, variable
 from mmembed.errors import ModelError, TokenError
 
 SETTING = variable("token_vocabulary")

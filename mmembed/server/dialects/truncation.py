@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mmembed.errors import LimitError
-from mmembed.reading import Reading
-from mmembed.server.dialects.shapes import Truncate
+from mmembed.models.text_reading import Reading
+from mmembed.server.dialects.requests import Truncate
 from mmembed.types import Encoder
 
 COUNTED_WINDOWS = 8

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import QueryError
-from mmembed.server.dialects.shapes import Dtype
+from mmembed.server.dialects.requests import Dtype
 
 Vector: TypeAlias = NDArray[np.float32]
 """float32 (dim,), unit-norm."""

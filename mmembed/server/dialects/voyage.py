@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from mmembed.server.bodies import JsonBody, collection_of, parse
 from mmembed.server.dialects.answers import VoyageAnswer
 from mmembed.server.dialects.embedding import Wishes, embed, facts_of
 from mmembed.server.dialects.inputs import read_each, read_item
 from mmembed.server.dialects.openai import listed, noted
-from mmembed.server.dialects.shapes import VoyageRequest
-from mmembed.server.encoding import JsonAnswer
+from mmembed.server.dialects.requests import VoyageRequest
+from mmembed.server.json_answers import JsonAnswer
 from mmembed.server.openapi import takes
+from mmembed.server.request_bodies import JsonBody, collection_of, parse
 
 router = APIRouter(tags=["embeddings"])
 

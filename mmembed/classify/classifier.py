@@ -1,0 +1,177 @@
+"""Zero-shot classification of a request's images, with label matrices kept for the next."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmembed.cancellation import current_caller
+from mmembed.classify import zeroshot
+from mmembed.errors import Abandoned, InputError, QueryError
+from mmembed.item_failures import OF_ALL, each_apart, error_of, failure_of
+from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.types import Embeddings, Failure, Label
+
+LABEL_MATRICES_KEPT = 32
+LABEL_BYTES_KEPT = 64_000_000
+"""Of labels, templates and their embeddings; the last ones are kept however large they are."""
+
+_Key = tuple[tuple[str, ...], tuple[str, ...]]
+"""Labels and templates."""
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Embeddings of labels that somebody has, or is waiting for."""
+
+    bytes: int
+    promise: Future[Embeddings] = field(default_factory=Future)
+
+
+@dataclass(frozen=True)
+class Classified:
+    """The labels of one image by falling probability, or why there are none."""
+
+    index: int
+    name: str
+    labels: tuple[Label, ...] = ()
+    failure: Failure | None = None
+
+
+class Classifier:
+    """Images × labels → probabilities."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._matrices: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def default_mode(self) -> zeroshot.Mode:
+        """sigmoid for models that were trained with it and have a bias, else softmax."""
+        return "softmax" if self._embedder.encoder.logit_bias is None else "sigmoid"
+
+    def classify(
+        self,
+        images: Sequence[ImageInput | Failure],
+        labels: Sequence[str],
+        *,
+        templates: Sequence[str] | None = None,
+        mode: zeroshot.Mode | None = None,
+        top: int | None = None,
+    ) -> list[Classified]:
+        """The `top` labels of every image (all, if None). Raises QueryError, and LimitError
+        for more prompts, or longer ones, than are embedded at once."""
+        if top is not None and top < 1:
+            raise QueryError(f"top {top}: expected at least one label")
+        prompts = tuple(templates or zeroshot.SHORT_TEMPLATES)
+        self._embedder.text_limits.check_prompts(labels, prompts)
+        clean = zeroshot.check_labels(labels)
+        matrix = self._matrix(clean, prompts)
+        rows = self._embedder.images(images)
+        results = []
+        for index, (image, row) in enumerate(zip(images, rows, strict=True)):
+            if not isinstance(row, Failure):
+                try:
+                    found = self._labels(row, clean, matrix, mode or self.default_mode, top)
+                    results.append(Classified(index, image.name, found))
+                    continue
+                except InputError:
+                    raise
+                except BaseException as error:
+                    row = failure_of(image.name, error)
+            results.append(Classified(index, image.name, failure=row))
+        return results
+
+    def _labels(
+        self,
+        row: Embedding,
+        labels: Sequence[str],
+        matrix: Embeddings,
+        mode: zeroshot.Mode,
+        top: int | None,
+    ) -> tuple[Label, ...]:
+        encoder = self._embedder.encoder
+        chances = zeroshot.probabilities(
+            row[None],
+            matrix,
+            logit_scale=encoder.logit_scale,
+            logit_bias=encoder.logit_bias,
+            mode=mode,
+        )
+        return zeroshot.top_labels(labels, chances[0], matrix @ row, top)
+
+    def _matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
+        """The embeddings of the labels; who asks while another embeds them waits for those,
+        and embeds them itself where the other leaves."""
+        key = (labels, templates)
+        size = self._size(key)  # without the lock: it may load the model
+        while True:
+            with self._lock:
+                kept = self._matrices.get(key)
+                if kept is None:
+                    mine = self._matrices[key] = _Kept(size)
+                self._matrices.move_to_end(key)
+                self._make_room()
+            if kept is None:
+                return self._embed(key, mine.promise)
+            with suppress(Abandoned):
+                return _waited_for(kept.promise)
+            current_caller().check()
+
+    def _size(self, key: _Key) -> int:
+        """Bytes, roughly."""
+        labels, templates = key
+        row = 4 * self._embedder.encoder.dim
+        return len(labels) * row + sum(map(sys.getsizeof, (*labels, *templates)))
+
+    def _make_room(self) -> None:
+        size = sum(one.bytes for one in self._matrices.values())
+        while len(self._matrices) > LABEL_MATRICES_KEPT or (
+            size > LABEL_BYTES_KEPT and len(self._matrices) > 1
+        ):
+            size -= self._matrices.popitem(last=False)[1].bytes
+
+    def _embed(self, key: _Key, promise: Future[Embeddings]) -> Embeddings:
+        try:
+            matrix = self._label_matrix(*key)
+        except BaseException as error:
+            with self._lock:
+                self._matrices.pop(key, None)
+            promise.set_exception(error)
+            raise
+        promise.set_result(matrix)
+        return matrix
+
+    def _label_matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
+        """float32 (n_labels, dim), unit-norm. Raises the error of the first label that has
+        none."""
+        embed = self._embedder.encoder.embed_texts
+        try:
+            return zeroshot.label_matrix(embed, labels, templates)
+        except (*OF_ALL, InputError):
+            raise
+        except BaseException:
+            rows = each_apart(labels, lambda some: zeroshot.label_matrix(embed, some, templates))
+        for index, (label, row) in enumerate(zip(labels, rows, strict=True)):
+            if isinstance(row, BaseException):  # once more, for it may be the model that fails
+                names = [f"labels[{index}]"] * len(templates)
+                self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])
+                raise error_of(names[0], row)
+        return np.stack([row for row in rows if not isinstance(row, BaseException)])
+
+
+def _waited_for(promise: Future[Embeddings]) -> Embeddings:
+    """What another caller embeds. Raises Abandoned where that one leaves, or this one."""
+    if not promise.done():
+        there = threading.Event()
+        promise.add_done_callback(lambda _: there.set())
+        current_caller().wait(there)
+    return promise.result()

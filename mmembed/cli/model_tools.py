@@ -1,0 +1,77 @@
+"""Which models there are, and which engines can run one here, for people who choose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.config.settings import Settings
+from mmembed.engines import ENGINES, Measured
+from mmembed.errors import ImageError, InputError
+from mmembed.ingest import scan
+from mmembed.media.decode import Limits, decode
+from mmembed.models.open_clip import (
+    RECOMMENDED,
+    list_models,
+    load_encoder,
+    measure_engines,
+    quantise,
+    resolve_model,
+)
+
+__all__ = ["ENGINES", "RECOMMENDED", "Measured", "engines_of", "models_like", "quantise_with"]
+
+CALIBRATION, TRIAL = 300, 50
+"""Pictures that the ranges of numbers are taken from, and others that the result is tried on."""
+FEWEST = 20
+
+
+def models_like(words: Sequence[str]) -> list[str]:
+    """Model ids that hold all of these words, whatever their case; `bundled` first."""
+    names = ["bundled", *(f"{architecture}/{tag}" for architecture, tag in list_models())]
+    return [name for name in names if all(word.lower() in name.lower() for word in words)]
+
+
+def engines_of(settings: Settings) -> tuple[str, list[Measured]]:
+    """The model that the settings ask for, and a new trial of each engine that can run it
+    here; from then on `auto` goes by it. Raises ModelError."""
+    name = resolve_model(settings.model).name
+    return name, measure_engines(name, cache=settings.cache)
+
+
+def quantise_with(
+    settings: Settings, paths: Sequence[Path], progress: Callable[[int, int, int], None]
+) -> tuple[str, Measured]:
+    """Make `openvino-int8` of the model that the settings ask for, calibrated on pictures in
+    these folders. Raises InputError where there are too few, ModelError."""
+    name = resolve_model(settings.model).name
+    pixels = _pixels(name, settings, paths, progress)
+    kept = max(1, len(pixels) * TRIAL // (CALIBRATION + TRIAL))
+    return name, quantise(name, settings.cache, pixels[kept:], pixels[:kept])
+
+
+def _pixels(
+    name: str, settings: Settings, paths: Sequence[Path], progress: Callable[[int, int, int], None]
+) -> NDArray[np.uint8]:
+    """uint8 (n, height, width, 3): some pictures from all over the folders, in random order."""
+    encoder = load_encoder(name, engine="torch-float32", cache=settings.cache)
+    files = sorted(scan(paths).files)
+    order = np.random.default_rng(0).permutation(len(files))[: CALIBRATION + TRIAL]
+    limits = Limits(int(settings.max_image_mb * 1e6), int(settings.max_megapixels * 1e6))
+    rows: list[NDArray[np.uint8]] = []
+    for done, index in enumerate(order, start=1):
+        try:
+            picture = decode(files[index], limits=limits, side=encoder.decode_side)
+        except ImageError:
+            continue
+        finally:
+            progress(done, len(order), done - len(rows))
+        rows.append(encoder.preprocess(picture.image, picture.box))
+    if len(rows) < FEWEST:
+        raise InputError(
+            f"{len(rows)} pictures can be read there; give at least {FEWEST}, better {CALIBRATION}"
+        )
+    return np.stack(rows)

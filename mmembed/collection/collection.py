@@ -1,0 +1,298 @@
+"""The one composition of all stages: a request is one call into a Collection."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from mmembed.classify.classifier import Classified, Classifier
+from mmembed.collection.editing import Items
+from mmembed.collection.folder_model import Binding
+from mmembed.collection.indexing import Indexing
+from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.leftovers import Leftovers
+from mmembed.collection.single_flight import SingleFlight
+from mmembed.config.library_privacy import keep_libraries_within
+from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
+from mmembed.errors import ImageError, MmembedError, QueryError
+from mmembed.fetch.fetcher import Fetcher
+from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
+from mmembed.item_failures import blaming
+from mmembed.media.decode import image_facts, read_file
+from mmembed.models.inputs import Embedder, EmbedderCounts, Embedding, ImageInput
+from mmembed.models.open_clip import check_obtainable
+from mmembed.models.registry import Load, ServedModels
+from mmembed.search.paging import Cursor, page_of_items
+from mmembed.search.query import query_embedding
+from mmembed.store.index_sync import Views
+from mmembed.store.sqlite import Catalog, Trouble, restore
+from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Kind, SearchPage, Term
+
+__all__ = [
+    "Classified",
+    "Collection",
+    "Embedder",
+    "EmbedderCounts",
+    "Embedding",
+    "ImageFacts",
+    "ImageInput",
+    "SearchPage",
+    "Trouble",
+    "restore",
+]
+
+log = logging.getLogger(__name__)
+
+BUNDLED_NOTICE = (
+    "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
+)
+
+
+class Collection(Items):
+    """Images and captions in one data folder, and the model that embeds them; further models
+    answer for what requests bring.
+
+    Methods may be called from any thread. A model is loaded at first need.
+    """
+
+    def __init__(self, settings: Settings, load: Load | None = None) -> None:
+        threads = settings.decode_threads or os.cpu_count() or 1
+        keep_libraries_within(settings.cache)
+        self.settings = settings
+        if load is None and not (settings.data / CATALOG_FILE).exists():
+            check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
+        self.catalog = Catalog(settings.data)
+        self.binding = Binding(settings.model, self.catalog)
+        self._files = IndexedFiles(settings.data)
+        self._renderings = SingleFlight()
+        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
+        self.embedder = self.served.first.embedder
+        self.classifier = self.served.first.classifier
+        self._fetcher = Fetcher(
+            max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
+        )
+        self._views = Views(self.catalog, exact_limit=settings.exact_limit)
+        self._pipeline = Pipeline(
+            catalog=self.catalog,
+            load=self._claimed,
+            limits=self.embedder.limits,
+            batch=settings.batch,
+            threads=threads,
+            thumbnails=settings.thumbnails,
+        )
+        self._indexing = Indexing(self.catalog, self._views, self._pipeline, settings)
+
+    def __enter__(self) -> Collection:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let waiting requests finish, and close the models and the catalog."""
+        self._fetcher.close()
+        self.served.close()
+        self.catalog.close()
+
+    @property
+    def model_name(self) -> str:
+        """The id of the collection's model, whose vectors are stored and searched."""
+        return self.embedder.name
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The ids of all models that are served, that of the collection first."""
+        return tuple(self.served.by_name)
+
+    def embedder_for(self, model: str | None) -> Embedder:
+        """The model that a request names; None, "", "default" and the owner's aliases stand for
+        the collection's. Raises NotFound, which lists those that are served."""
+        return self.served.find(model).embedder
+
+    def classifier_for(self, model: str | None) -> Classifier:
+        """What classifies with the model that a request names; see `embedder_for`."""
+        return self.served.find(model).classifier
+
+    def check_searchable(self, model: str | None) -> None:
+        """Raises QueryError for a model that is served but did not make the vectors here, and
+        NotFound for one that is not served."""
+        if self.embedder_for(model) is not self.embedder:
+            raise QueryError(
+                f"model: the vectors of this collection are of {self.model_name!r}, and those of "
+                f"{model!r} cannot be compared with them; search with {self.model_name!r} or "
+                "'default'",
+                param="model",
+            )
+
+    @property
+    def notice(self) -> str | None:
+        """What a user should know of the model that answers, if anything."""
+        return BUNDLED_NOTICE if self.model_name == "bundled" else None
+
+    def describe(self) -> dict[str, object]:
+        """What the collection is and holds, for people and monitors."""
+        return {
+            "model": self.model_name,
+            "engine": self.embedder.encoder.engine,
+            "dim": self.embedder.encoder.dim,
+            "items": self.catalog.count(),
+            "images": self.catalog.count("image"),
+            "captions": self.catalog.count("caption"),
+            "notice": self.notice,
+            "collection": self.catalog.identity,
+            "models": self.served.describe(),
+        }
+
+    def troubles(self) -> list[Trouble]:
+        """Look whether the collection can be searched and changed: all that is wrong."""
+        found = self.catalog.troubles()
+        failed = self._views.failed
+        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+
+    # -- indexing --------------------------------------------------------------------
+
+    def index(
+        self,
+        paths: Sequence[Path],
+        *,
+        manifests: Sequence[Path] = (),
+        progress: Progress,
+        phase: Phase = lambda what, count: None,
+        rehash: bool = False,
+        include_removed: bool = False,
+    ) -> Report:
+        """Bring the collection up to these folders and files, and publish the views.
+
+        phase: told what is at work besides the pictures, and how many it has found. rehash: read
+        all files, also those that seem unchanged. include_removed: take files that were removed
+        for good. One indexing at a time: raises StoreBusy beside another. Raises InputError for
+        paths that do not exist and for patterns in `exclude` that are none, ManifestError for
+        manifests that were asked for and cannot be read at all.
+        """
+        report = self._indexing.run(
+            paths, manifests, progress, phase, rehash=rehash, include_removed=include_removed
+        )
+        self.collect_leftovers()
+        return report
+
+    def keep_out(self, item_id: int) -> None:
+        """Have later indexings pass over the file of an item that is about to be removed; an upload
+        or a caption has none. Raises NotFound."""
+        self._indexing.keep_out(self.catalog.item(item_id))
+
+    def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
+        """Take a file, or everything below a folder, out of the collection, also where it is gone.
+        Files are never touched, and uploads stay.
+
+        keep_out: later indexings pass over them. dry_run: say what would go. Raises StoreBusy
+        beside an indexing.
+        """
+        return self._indexing.remove_below(path, keep_out=keep_out, dry_run=dry_run)
+
+    def rebuild(self) -> None:
+        """Read the views anew from the catalog, build the graphs that are needed, and save them."""
+        self._views.rebuild()
+
+    def publish(self) -> None:
+        """Save the graphs that there are, so that the next start need not follow what this one
+        did; none is built."""
+        self._views.publish(build=False)
+
+    def collect_leftovers(self) -> None:
+        """Delete files of ours that nothing points to; where that fails, it is logged."""
+        try:
+            deleted = Leftovers(self.catalog).collect()
+        except (MmembedError, OSError) as error:
+            log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
+        else:
+            log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
+
+    # -- search ----------------------------------------------------------------------
+
+    def search(
+        self,
+        terms: Sequence[Term],
+        *,
+        k: int = 20,
+        kind: Kind = "image",
+        cursor: str | None = None,
+        chosen: Filter = EVERYTHING,
+    ) -> SearchPage:
+        """The k items of a kind that are nearest to the query, after an earlier page's
+        cursor. Raises QueryError, ImageError, NotFound."""
+        after = Cursor.decode(cursor) if cursor else None
+        query = self._query_embedding(terms)
+        notes = (*self._notes(terms), *self.catalog.notes())
+        self.binding.check_folder()
+        view = self._views.view(kind)
+        if view is None:
+            return SearchPage((), None, notes)
+        among = self.catalog.vectors_matching(kind, chosen) if chosen else None
+        found, rest = page_of_items(
+            lambda count: view.nearest(query, count, among),
+            lambda ids: self.catalog.items_of_vectors(ids, chosen),
+            k=k,
+            after=after,
+        )
+        background = view.background(query)
+        hits = tuple(Hit(item, score, background.relevance(score)) for item, score in found)
+        return SearchPage(hits, rest.encode() if rest else None, notes)
+
+    def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
+        """float32 (dim,), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
+        names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
+        texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
+        images = iter(
+            term.name or f"{name}.image, the query image"
+            for name, term in zip(names, terms, strict=True)
+            if term.image is not None
+        )
+        return query_embedding(
+            terms,
+            embed_texts=lambda some: self.embedder.all_texts(texts, some),
+            embed_image=lambda data: self.embedder.image(ImageInput(next(images), data)),
+            embedding_of=self.binding.item,
+        )
+
+    def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
+        windows = []
+        for index, term in enumerate(terms):
+            if term.text is not None:
+                with blaming(f"query[{index}]"):
+                    windows.append(self.embedder.encoder.count_windows(term.text))
+        return tuple(
+            f"The text is longer than the {self.embedder.encoder.context_length} tokens that the "
+            f"model reads at once: the answer averages its {count} parts."
+            for count in windows
+            if count > 1
+        )
+
+    def image_facts(self, data: bytes) -> ImageFacts:
+        """What the header of an image file says that was embedded before."""
+        return image_facts(data)
+
+    def fetch_image(self, url: str, name: str) -> bytes:
+        """The bytes at an address, where fetching is allowed. Raises ImageError."""
+        if not self.settings.fetch_urls:
+            raise ImageError(
+                name,
+                "addresses are not fetched here; send the image itself as a data URI, or allow "
+                f"fetching with {PREFIX}FETCH_URLS=on",
+            )
+        return self._fetcher.fetch(url, name)
+
+    def index_sizes(self) -> dict[Kind, int]:
+        """Vectors in each index that is loaded."""
+        return self._views.sizes()
+
+    def read_image(self, path: Path) -> bytes:
+        """The bytes of an image file, within the limits. Raises ImageError."""
+        return read_file(path, limits=self.embedder.limits)

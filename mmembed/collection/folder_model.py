@@ -1,0 +1,76 @@
+"""A data folder and the one model that its vectors are of."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from mmembed.errors import ModelMismatch
+from mmembed.models.inputs import Embedding
+from mmembed.models.open_clip import ModelChoice, resolve_model
+from mmembed.store.sqlite import Catalog, Model
+from mmembed.types import Encoder
+
+
+class Binding:
+    """Which model a data folder is bound to.
+
+    It is bound when the first vector is about to be written: whoever only reads or classifies
+    leaves an empty folder as it is.
+    """
+
+    def __init__(self, asked: str, catalog: Catalog) -> None:
+        """asked: a model id, or `auto`."""
+        self._asked = asked
+        self._catalog = catalog
+        self._fingerprint: str | None = None
+        self._claimed = False
+
+    @cached_property
+    def choice(self) -> ModelChoice:
+        """The model that answers, without loading it, and why: `auto` is what the folder was
+        built with, and for a new folder what can be had."""
+        return chosen_model(self._asked, self._catalog.model())
+
+    def check(self, encoder: Encoder) -> None:
+        """Raises ModelMismatch where the folder holds vectors of another model than this one,
+        which was just loaded."""
+        if self._catalog.model() is not None:
+            self._catalog.claim(_identity(encoder))
+        self._fingerprint = encoder.fingerprint
+
+    def claim(self, encoder: Encoder) -> None:
+        """Bind the folder to the loaded model. Raises ModelMismatch."""
+        if not self._claimed:
+            self._catalog.claim(_identity(encoder))
+            self._claimed = True
+
+    def check_folder(self) -> None:
+        """Raises ModelMismatch where the folder holds vectors of another model, which another
+        process may have begun to write since this one started."""
+        known = self._catalog.model()
+        if self._fingerprint and known and known.fingerprint != self._fingerprint:
+            raise ModelMismatch(
+                f"{self._catalog.folder} was meanwhile built with {known.name}, not with "
+                f"{self.choice.name}; start again with that model, or choose another folder "
+                "with --data"
+            )
+
+    def item(self, item_id: int) -> Embedding:
+        """The stored embedding of an item. Raises NotFound, ModelMismatch."""
+        self.check_folder()
+        row = self._catalog.vector_of(item_id).astype(np.float32)
+        return np.asarray(row / np.linalg.norm(row), dtype=np.float32)
+
+
+def chosen_model(asked: str, known: Model | None) -> ModelChoice:
+    """The model that an id means beside a folder that was built with the known one, or with
+    none yet: `auto` is what it was built with, and for a new folder what can be had."""
+    if asked == "auto" and known is not None:
+        return ModelChoice(known.name, f"{known.name} is what the folder was built with")
+    return resolve_model(asked)
+
+
+def _identity(encoder: Encoder) -> Model:
+    return Model(encoder.name, encoder.fingerprint, encoder.dim)

@@ -1,0 +1,146 @@
+"""The file behind an item, as long as it holds what was indexed.
+
+Files lie in folders that others may write to: a picture may have become another one, a web page,
+or a link to what is nobody's business. So a file is opened once, and what was opened is compared
+with the catalog by its content's hash.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from mmembed import files
+from mmembed.errors import MmembedError, NotFound, Overloaded
+from mmembed.media import uploads
+from mmembed.models.bounded_cache import BoundedCache
+from mmembed.store.sqlite import storable
+from mmembed.types import Item
+
+SETTLED_NS = 2 * 10**9
+"""How old a change of a file must be before the file is known by its times: clocks of file
+systems tick slowly, and two changes within one tick look like one."""
+KNOWN_BYTES = 2_000_000
+"""What is kept of the files whose hash is known: some 5,000."""
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
+
+_Identity = tuple[int, int, int, int, int]
+"""Device, inode, size, and the times of change of the content and of the inode; nobody can set
+the last one back."""
+
+
+class IndexedFiles:
+    """Opens the files of image items; any thread may call it."""
+
+    def __init__(self, folder: Path) -> None:
+        """folder: the data folder, whose uploads have a remedy of their own."""
+        self._folder = folder
+        self._hashes: BoundedCache[_Identity, str] = BoundedCache(lambda *_: 100, KNOWN_BYTES)
+
+    def open(self, item: Item) -> BinaryIO:
+        """The file of an image, open and at its beginning. Raises NotFound where it is gone, may
+        not be read, or holds something else than what was indexed."""
+        file = self._opened(item)
+        try:
+            self._compare(file, item)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def check(self, item: Item) -> None:
+        """`open` for what was made of a file before: its hash is not asked for while its size and
+        time are as they were. Raises NotFound."""
+        with self._opened(item) as file:
+            if os.fstat(file.fileno()).st_mtime_ns != item.mtime_ns:
+                self._compare(file, item)
+
+    def read(self, item: Item) -> bytes:
+        """The bytes of an image that were indexed. Raises NotFound; see `open`."""
+        with self._opened(item) as file:
+            try:
+                data = file.read(-1 if item.bytes is None else item.bytes)
+            except OSError as error:
+                reason = f"item {item.id}: its file cannot be read: {error.strerror}"
+                raise NotFound(reason) from error
+        if hashlib.sha256(data).hexdigest() != item.sha256:
+            raise self._changed(item)
+        return data
+
+    def _opened(self, item: Item) -> BinaryIO:
+        """A regular file of the size that was indexed."""
+        assert item.path is not None
+        try:
+            path = uploads.place_of(self._folder, item.path, item.sha256)
+            descriptor, linked = _open(path)
+        except (OSError, ValueError) as error:
+            raise self._unopened(item, error) from error
+        status = os.fstat(descriptor)
+        same = stat.S_ISREG(status.st_mode) and item.bytes in (None, status.st_size)
+        # A link that was indexed leads to a file of that time; one that came later need not.
+        if not same or (linked and storable(status.st_mtime_ns) != item.mtime_ns):
+            os.close(descriptor)
+            raise self._changed(item)
+        return os.fdopen(descriptor, "rb")
+
+    def _unopened(self, item: Item, error: OSError | ValueError) -> MmembedError:
+        """What it means that a file cannot be opened."""
+        number = getattr(error, "errno", None)
+        if number in (errno.EMFILE, errno.ENFILE):
+            return Overloaded("too many files are open here; try again later")
+        if isinstance(error, PermissionError):
+            return NotFound(f"item {item.id}: its file may not be read; change its permissions")
+        if isinstance(error, OSError) and number not in _GONE:
+            return NotFound(f"item {item.id}: its file cannot be read: {error.strerror}")
+        return NotFound(f"item {item.id}: its file is no longer there; {self._remedy(item)}")
+
+    def _compare(self, file: BinaryIO, item: Item) -> None:
+        try:
+            same = self._hash(file) == item.sha256
+        except OSError as error:
+            raise NotFound(f"item {item.id}: its file cannot be read: {error.strerror}") from error
+        if not same:
+            raise self._changed(item)
+
+    def _hash(self, file: BinaryIO) -> str:
+        before = _identity(file)
+        known = self._hashes.find([before]).get(before)
+        if known is not None:
+            return known
+        sha256 = files.sha256_of(file)
+        if _identity(file) == before and time.time_ns() - before[-1] > SETTLED_NS:
+            self._hashes.keep([(before, sha256)])
+        return sha256
+
+    def _changed(self, item: Item) -> NotFound:
+        reason = f"its file has changed since it was indexed; {self._remedy(item)}"
+        return NotFound(f"item {item.id}: {reason}")
+
+    def _remedy(self, item: Item) -> str:
+        upload = uploads.is_upload(self._folder, item.path)
+        return "upload it again" if upload else "index its folder again"
+
+
+def _open(path: str) -> tuple[int, bool]:
+    """A descriptor, and whether its path is a link."""
+    # Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW), False
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EMLINK):  # the latter on some BSDs
+            raise
+    return os.open(path, flags), True
+
+
+def _identity(file: BinaryIO) -> _Identity:
+    status = os.fstat(file.fileno())
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return status.st_dev, status.st_ino, status.st_size, *times

@@ -1,0 +1,171 @@
+"""Files of the data folder that nothing points to: what a process left that died at the wrong
+moment, and thumbnails of pictures that are in the collection no more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from mmembed.errors import StoreBusy
+from mmembed.files import ASIDE
+from mmembed.media import thumbnails, uploads
+from mmembed.store.sqlite import Catalog, exclusive
+
+log = logging.getLogger(__name__)
+
+ASIDE_S = 3600.0
+"""How old a file must be that is not whole, or a thumbnail: others may be at work on it."""
+UNCLAIMED = ".unclaimed"
+"""What is put behind the name of an upload that no item points to, when that is first seen."""
+UNCLAIMED_S = 7 * 24 * 3600.0
+"""How long such an upload stays then: where the catalog has lost items, it is the last copy."""
+SECONDS = 2.0
+"""How long it takes at the most for each kind of file; the next time it begins elsewhere."""
+
+_UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
+
+
+class Leftovers:
+    """Finds and deletes them, folder by folder; nothing else than files that we made."""
+
+    def __init__(self, catalog: Catalog, seconds: float = SECONDS) -> None:
+        self._catalog = catalog
+        self._seconds = seconds
+        self._now = time.time()
+
+    def collect(self) -> int:
+        """Delete what nothing points to, and finish removals that were interrupted; returns how
+        many files were deleted. Raises StoreError where the catalog cannot be read, or is not to
+        be trusted: what nothing points to may be all that is left."""
+        self._catalog.check_place()
+        cache = thumbnails.folder_in(self._catalog.folder)
+        deleted = sum(map(self._thumbnails, self._parts(cache)))
+        return deleted + self._uploads(self._catalog.folder / uploads.FOLDER)
+
+    def _parts(self, folder: Path) -> Iterator[Path]:
+        """The folders in a folder, from another one on each time, while there is time."""
+        parts = sorted(
+            path for path in _entries(folder) if len(path.name) == 2 and os.path.isdir(path)
+        )
+        start = int(self._now) % max(1, len(parts))
+        until = time.monotonic() + self._seconds
+        for part in [*parts[start:], *parts[:start]]:
+            if time.monotonic() > until:
+                return
+            yield part
+
+    def _thumbnails(self, part: Path) -> int:
+        old = [path for path in _entries(part) if self._age(path) > ASIDE_S]
+        known = self._catalog.contents_among(list({_content(path) for path in old}))
+        useless = [
+            path
+            for path in old
+            if _content(path) not in known or not thumbnails.is_current(path.name)
+        ]
+        return sum(map(_delete, useless))
+
+    def _uploads(self, folder: Path) -> int:
+        deleted, unclaimed = 0, 0
+        lost = not self._catalog.count("image")  # a catalog that was lost looks like an empty one
+        for part in self._parts(folder):
+            names = {path.name for path in _entries(part)}
+            for name in sorted(names):
+                if name.endswith((uploads.PENDING, uploads.GONE)):
+                    self._finish(part / name)
+                elif name.endswith(ASIDE) and self._age(part / name) > ASIDE_S:
+                    deleted += _delete(part / name)
+            orphans = self._orphans(part, names)
+            overdue = [path for path in orphans if self._is_overdue(path) and not lost]
+            deleted += sum(map(self._discard, overdue))
+            unclaimed += len(orphans) - len(overdue)
+        if unclaimed:
+            log.warning(
+                "%s: uploads that belong to no item: %d; they will be deleted after %d days; to "
+                "keep them, restore the catalog, or copy them elsewhere and index them there",
+                folder, unclaimed, UNCLAIMED_S // 86400,
+            )  # fmt: skip
+        return deleted
+
+    def _finish(self, marked: Path) -> None:
+        """End what began with `originals.keeping` or `discarding`, unless it is in progress."""
+        path = marked.with_suffix("")
+        try:
+            with self._holding(path):
+                if marked.name.endswith(uploads.PENDING):
+                    uploads.settle(marked, self._has_item)
+                elif path.exists() or not self._has_item(path):
+                    marked.unlink()
+                else:
+                    marked.replace(path)
+        except (StoreBusy, OSError):
+            return  # another time
+
+    def _orphans(self, part: Path, names: set[str]) -> list[Path]:
+        """Uploads without an item."""
+        uploads = [
+            part / n for n in names if _UPLOAD.fullmatch(n) and n + uploads.PENDING not in names
+        ]
+        known = self._catalog.contents_among([path.stem for path in uploads])
+        for name in names:
+            if name.endswith(UNCLAIMED) and name.partition(".")[0] in known:
+                _delete(part / name)
+        return [path for path in uploads if path.stem not in known]
+
+    def _is_overdue(self, path: Path) -> bool:
+        mark = path.with_name(path.name + UNCLAIMED)
+        with suppress(OSError):
+            if not mark.exists():
+                mark.touch()
+        return self._age(mark) > UNCLAIMED_S
+
+    def _discard(self, path: Path) -> int:
+        try:
+            with self._holding(path):
+                if self._has_item(path):
+                    return 0
+                _delete(path.with_name(path.name + UNCLAIMED))
+                return _delete(path)
+        except StoreBusy:
+            return 0
+
+    def _has_item(self, path: Path) -> bool:
+        """By its content, not its path: that is another one where the data folder was moved, or
+        is mounted elsewhere."""
+        return bool(self._catalog.contents_among([path.name.partition(".")[0]]))
+
+    def _holding(self, path: Path) -> AbstractContextManager[None]:
+        lock = uploads.lock_of(self._catalog.folder, path.name)
+        return exclusive(lock, purpose="collecting leftovers", wait_s=0)
+
+    def _age(self, path: Path) -> float:
+        """Seconds since a file changed; 0 where it is gone."""
+        try:
+            return self._now - path.lstat().st_mtime
+        except OSError:
+            return 0.0
+
+
+def _content(path: Path) -> str:
+    """The hash by which a thumbnail is named."""
+    return path.name.partition("-")[0]
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries]
+    except OSError:
+        return []
+
+
+def _delete(path: Path) -> int:
+    try:
+        path.unlink()
+    except OSError:
+        return 0
+    return 1

@@ -1,0 +1,1 @@
+"""What the program is told: settings, names of hosts, limits on text."""

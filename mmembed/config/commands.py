@@ -1,0 +1,59 @@
+"""Commands that a person can copy as they are printed, and the version that answers them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from mmembed.config.settings import Settings
+
+NAME = "mmembed"
+PICTURES = "~/Pictures"
+"""Stands for a person's own pictures."""
+
+
+def own_version() -> str:
+    """mmembed's version; a checkout that was never installed has none."""
+    try:
+        return version(NAME)
+    except PackageNotFoundError:
+        return "0"
+
+
+def command(*words: str, folder: Path | None = None, anywhere: bool = False) -> str:
+    """A command of ours as a shell takes it, for the program that runs now.
+
+    folder: adds --data, unless it is the default folder. anywhere: the command works in every
+    current folder, not only in that of this process.
+    """
+    added = () if folder is None or _is_default(folder) else ("--data", str(folder))
+    # The shell expands ~ only outside of quotes.
+    quoted = [one if one.startswith("~/") else shlex.quote(one) for one in (*words, *added)]
+    return " ".join([_program(anywhere), *quoted])
+
+
+def _program(anywhere: bool) -> str:
+    """`mmembed` where the shell finds this very program by that name; else where it lies."""
+    started = Path(sys.argv[0] or NAME)
+    if started.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m {NAME}"
+    found = shutil.which(NAME)
+    if started.name != NAME or (found and _same(Path(found), started)):
+        return NAME
+    whole = os.path.abspath(started)
+    return shlex.quote(whole if anywhere else whole.removeprefix(os.path.join(os.getcwd(), "")))
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
+
+
+def _is_default(folder: Path) -> bool:
+    return folder == Path(os.path.expanduser(str(Settings.data)))

@@ -1,0 +1,255 @@
+"""Settings, read once from the environment at the entry points."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from mmembed.config.host_names import EVERY, has_port, pattern_of
+from mmembed.errors import InputError
+from mmembed.models.text_reading import TextLimits
+
+PREFIX = "MMEMBED_"
+CATALOG_FILE = "catalog.sqlite3"
+"""Name of the file in the data folder by which it is one."""
+MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after",
+                         "max_per_client", "model_timeout"})  # fmt: skip
+CHOICES = {"log": ("off", "text", "json")}
+SWITCH = {"on": True, "1": True, "true": True, "yes": True,
+          "off": False, "0": False, "false": False, "no": False}  # fmt: skip
+MIN_KEY_CHARS = 16
+_KEY = re.compile(r"[!-~]+")
+"""What fits into a header as it is: ASCII without spaces."""
+
+
+def _setting(default: Any, meaning: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"help": meaning})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that can be set; each field is also the variable `MMEMBED_<NAME>`."""
+
+    data: Path = _setting(
+        Path("~/.local/share/mmembed"), "folder that holds the collection; made where missing"
+    )
+    model: str = _setting(
+        "auto", "auto, bundled, architecture/pretrained, hf-hub:org/name or local-dir:/path"
+    )
+    more_models: tuple[str, ...] = _setting(
+        (), "further models that `serve` answers with, with commas between"
+    )
+    unload_after: float = _setting(
+        0.0, "seconds without a request after which a model leaves the memory; 0: never"
+    )
+    engine: str = _setting("auto", "what runs the model; auto is the fastest here, measured once")
+    cache: Path = _setting(
+        Path("~/.cache/mmembed"), "folder for what was measured and compiled; may be deleted"
+    )
+    host: str = _setting("127.0.0.1", "address to listen on")
+    port: int = _setting(8000, "port to listen on")
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "host names, with commas between, by which the server may be called; *.example is all "
+        "below it, * every name",
+    )
+    api_keys: tuple[str, ...] = _setting(
+        (),
+        "keys, with commas between, of which every request must bring one; each of 16 characters "
+        "or more",
+        secret=True,
+    )
+    log: str = _setting("off", "text or json: a line for every request on standard error")
+    fetch_urls: bool = _setting(False, "on: images may be named by address, and are fetched")
+    fetch_allow: tuple[str, ...] = _setting(
+        (), "hosts, with commas between, that may be fetched from though they are private"
+    )
+    batch: int = _setting(16, "images or texts in one forward pass")
+    decode_threads: int = _setting(0, "threads that decode images; 0 is one per core")
+    exclude: tuple[str, ...] = _setting(
+        (), "patterns, with commas between, of files and folders that `index` passes over"
+    )
+    include_system: bool = _setting(
+        False, "on: `index` enters bins, thumbnail folders and other parts of systems, too"
+    )
+    thumbnails: bool = _setting(
+        False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
+    )
+    max_megapixels: float = _setting(100.0, "largest picture that is decoded")
+    max_image_mb: float = _setting(100.0, "largest image file that is read")
+    decode_mb: float = _setting(
+        440.0, "memory for all pictures that are being decoded, in MB; none may need more"
+    )
+    max_upload_mb: float = _setting(64.0, "largest request body")
+    max_items: int = _setting(1024, "images or texts in one request")
+    max_labels: int = _setting(2000, "labels in one classification")
+    max_text_chars: int = _setting(TextLimits.text_chars, "characters in one text")
+    max_all_chars: int = _setting(
+        TextLimits.all_chars, "characters in all texts of one request, labels filled into templates"
+    )
+    max_text_windows: int = _setting(
+        TextLimits.text_windows, "windows of the model that one text may be read in"
+    )
+    max_all_windows: int = _setting(
+        TextLimits.all_windows, "windows of all texts of one request; a prompt is one at least"
+    )
+    max_k: int = _setting(1000, "results in one page")
+    max_queue: int = _setting(512, "requests in progress, and places in the queue of a model")
+    max_wait: float = _setting(
+        0.5, "seconds that a request may wait for its turn; beyond, more are refused"
+    )
+    model_timeout: float = _setting(
+        120.0, "seconds without any progress after which a model is given up; 0: never"
+    )
+    max_connections: int = _setting(
+        4096, "connections at a time; fewer where the system allows fewer open files"
+    )
+    max_per_client: int = _setting(
+        128, "connections, and requests in progress, of one address; 0: no limit"
+    )
+    slow_timeout: float = _setting(
+        20.0, "seconds after which callers that send or read too slowly are cut off"
+    )
+    aliases: tuple[str, ...] = _setting(
+        (), "other names, with commas between, that requests may give the collection's model"
+    )
+    token_vocabulary: str = _setting(
+        "", ".tiktoken file by which token ids in place of texts are decoded"
+    )
+    exact_limit: int = _setting(150_000, "vectors up to which search is exact, not HNSW")
+
+    def __post_init__(self) -> None:
+        """Raises InputError for a value, or a further model, that makes no sense."""
+        data = expanded(self.data, variable("data"))
+        lost = self.cache == Settings.cache and not has_home()
+        cache = data / "cache" if lost else expanded(self.cache, variable("cache"))
+        object.__setattr__(self, "data", data)
+        object.__setattr__(self, "cache", cache)
+        if "auto" in self.more_models:
+            raise InputError(
+                f"{variable('more_models')}: auto can only be the first; name a further model by "
+                "its id, `mmembed models` lists them"
+            )
+        for name in names():
+            _check(name, getattr(self, name))
+        _check_keys(self.api_keys)
+        _check_hosts(self.allowed_hosts, self.fetch_allow)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+        """Settings from `MMEMBED_…` variables; overrides that are not None win.
+
+        Raises InputError, naming the variable, where a value cannot be read.
+        """
+        environ = os.environ if environ is None else environ
+        values = {
+            name: _parse(name, text) for name in names() if (text := environ.get(variable(name)))
+        }
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        for name in ("data", "cache"):
+            if name in values:
+                values[name] = Path(values[name])
+        return cls(**values)
+
+
+def has_home() -> bool:
+    """Whether the user has a home folder: HOME, or an entry in the list of users."""
+    return os.path.isabs(os.path.expanduser("~"))
+
+
+def expanded(path: Path, named: str) -> Path:
+    """The path with `~` and `~user` filled in, and absolute. Raises InputError, which names where
+    the path stands."""
+    try:
+        return path.expanduser().absolute()
+    except (RuntimeError, OSError) as error:
+        raise InputError(
+            f"{named}: {path} leads nowhere: there is no such home folder or current folder; "
+            "give an absolute path (--data for the collection, MMEMBED_CACHE for the cache)"
+        ) from error
+
+
+def names() -> list[str]:
+    """The names of all settings."""
+    return [one.name for one in fields(Settings)]
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Variable, default and meaning of every setting."""
+    return [(variable(f.name), _shown(f.default), f.metadata["help"]) for f in fields(Settings)]
+
+
+def _check(name: str, value: Any) -> None:
+    if name in CHOICES and value not in CHOICES[name]:
+        raise InputError(f"{variable(name)}={value}: expected {' or '.join(CHOICES[name])}")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    if not 0 <= value < math.inf:
+        raise InputError(f"{variable(name)}={value}: expected a number from 0 up")
+    if value == 0 and name not in MAY_BE_ZERO:
+        raise InputError(f"{variable(name)}=0: expected a number above 0")
+
+
+def _check_keys(keys: Sequence[str]) -> None:
+    """No message shows a key, or a part of one."""
+    if not all(map(_KEY.fullmatch, keys)):
+        raise InputError(f"{variable('api_keys')}: a key may hold ASCII without spaces alone")
+    if short := [len(key) for key in keys if len(key) < MIN_KEY_CHARS]:
+        raise InputError(
+            f"{variable('api_keys')}: a key of {min(short)} characters can be guessed, at least "
+            f"{MIN_KEY_CHARS} are needed; `openssl rand -hex 32` makes one"
+        )
+
+
+def _check_hosts(allowed: Sequence[str], fetched: Sequence[str]) -> None:
+    """Refuses what would never match."""
+    for name, hosts in (("allowed_hosts", allowed), ("fetch_allow", fetched)):
+        for host in hosts:
+            pattern = pattern_of(host)
+            if pattern is None:
+                raise InputError(
+                    f"{variable(name)}: {host} is no host; write photos.example, without http:// "
+                    "and without a path" + (", or *.example" if name == "allowed_hosts" else "")
+                )
+            if name == "fetch_allow" and (EVERY in pattern or has_port(host)):
+                raise InputError(
+                    f"{variable(name)}: {host} would match nothing; name each host by itself, "
+                    "without a port and without *"
+                )
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return ",".join(default) if isinstance(default, tuple) else f"{default}"
+
+
+def _parse(name: str, text: str) -> Any:
+    default = getattr(Settings, name)
+    if isinstance(default, tuple):
+        return _parse_list(name, text)
+    if isinstance(default, bool):
+        if text.lower() not in SWITCH:
+            raise InputError(f"{variable(name)}={text}: expected on or off")
+        return SWITCH[text.lower()]
+    try:
+        return type(default)(text)
+    except ValueError:
+        raise InputError(f"{variable(name)}={text}: expected a number") from None
+
+
+def _parse_list(name: str, text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if name == "api_keys" and not parts:  # else a slip would open the server to all
+        raise InputError(f"{variable(name)}: holds no key; give one, or unset it")
+    return parts

@@ -1,0 +1,298 @@
+"""A model under test: decode → embed as an indexing does it, with vectors kept by content."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.classify import zeroshot
+from mmembed.collection.folder_model import chosen_model
+from mmembed.config.settings import Settings
+from mmembed.engines import INT8
+from mmembed.errors import InputError, ModelError
+from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
+from mmembed.ingest.flow import embed_each, grouped, ordered
+from mmembed.item_failures import failure_of, text_of
+from mmembed.media.decode import Limits, decode, read_file
+from mmembed.models.batcher import Batcher
+from mmembed.models.open_clip import ModelChoice, load_encoder, loader
+from mmembed.models.registry import Load
+from mmembed.models.text_reading import TextLimits
+from mmembed.store.sqlite import FILE_NAME, Catalog
+from mmembed.types import Embeddings, Encoder, Failure, Pixels
+
+FOLDER = "eval"
+"""Where the vectors are kept, in the data folder."""
+TEXTS_AT_ONCE = 256
+GROUP_SECONDS = 5.0
+
+Progress = Callable[[str, int, int, int], None]
+"""Called with what is embedded (images, texts, labels), how many are done, how many there
+are, and how many have failed."""
+
+
+@dataclass
+class Counts:
+    """Where the vectors of one kind of content came from."""
+
+    from_cache: int = 0
+    embedded: int = 0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every measurement shares: the settings, and how models are loaded."""
+
+    settings: Settings
+    progress: Progress
+    cached: bool = True
+    """Whether vectors are kept in the data folder, and taken from there."""
+    load: Load | None = None
+    """By default as the settings say."""
+
+    def choice(self) -> ModelChoice:
+        """The model that the settings ask for; `auto` is the one of the data folder."""
+        known = None
+        if (self.settings.data / FILE_NAME).is_file():
+            catalog = Catalog(self.settings.data)
+            known = catalog.model()
+            catalog.close()
+        return chosen_model(self.settings.model, known)
+
+    def of_engines(self) -> Bench:
+        """This bench, on which the names of models are those of engines, of the settings' model."""
+        name, cache = self.choice().name, self.settings.cache
+        return replace(self, load=lambda engine: load_encoder(name, engine=engine, cache=cache))
+
+    @contextmanager
+    def model(self, name: str) -> Iterator[MeasuredModel]:
+        """The model of this id, loaded; at the end, what it embedded is kept. Raises
+        ModelError."""
+        load = self.load or loader(self.settings)
+        with Batcher(
+            lambda: load(name), batch=self.settings.batch, limits=TextLimits.of(self.settings)
+        ) as encoder:
+            model = MeasuredModel(self, encoder)
+            try:
+                yield model
+            finally:
+                model.flush()
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An image as a decode thread leaves it; without pixels where its vector is known."""
+
+    name: str
+    key: bytes
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True)
+class EmbeddedImages:
+    """The vectors of those images that could be embedded."""
+
+    rows: Embeddings
+    """float32 (n_kept, dim), unit-norm."""
+    kept: NDArray[np.bool_]
+    """bool (n_asked,): which of the images asked for have a row, in their order."""
+    failures: tuple[Failure, ...]
+
+
+@dataclass
+class MeasuredModel:
+    """An encoder and the vectors that it gave before. Not for several threads."""
+
+    bench: Bench
+    encoder: Encoder
+    counts: dict[str, Counts] = field(default_factory=dict)
+    _caches: dict[str, EmbeddingCache] = field(default_factory=dict)
+    _fresh: set[bytes] = field(default_factory=set)
+    """What was embedded in this run, and is not counted as from the cache."""
+
+    def flush(self) -> None:
+        """Keep what was embedded."""
+        for cache in self._caches.values():
+            cache.flush()
+
+    def _cache(self, content: Content) -> EmbeddingCache:
+        if content not in self._caches:
+            encoder = self.encoder
+            # Quantised again, an engine has the name it had and other vectors.
+            cached = self.bench.cached and encoder.engine != INT8
+            folder = self.bench.settings.data / FOLDER if cached else None
+            self._caches[content] = EmbeddingCache(
+                folder, f"{encoder.fingerprint}-{encoder.engine}", content, encoder.dim
+            )
+            self.counts[content] = Counts()
+        return self._caches[content]
+
+    # -- images ----------------------------------------------------------------------
+
+    def images(self, paths: Sequence[str]) -> EmbeddedImages:
+        """A vector per image file, or why there is none; threads decode while the model runs.
+        Raises InputError where none could be embedded."""
+        settings = self.bench.settings
+        threads = settings.decode_threads or os.cpu_count() or 1
+        rows: list[Row | Failure] = []
+        failed = 0
+        self._cache("images")  # before several threads ask for it
+        self._tell("images", 0, len(paths), 0)
+        pool = ThreadPoolExecutor(threads, "decode")
+        try:
+            prepared = ordered(pool, self._prepare, paths, window=4 * settings.batch)
+            for group in grouped(prepared, settings.batch, GROUP_SECONDS):
+                rows += self._embed(group)
+                failed += sum(isinstance(row, Failure) for row in rows[-len(group) :])
+                self._tell("images", len(rows), len(paths), failed)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        return _embedded(rows)
+
+    def _prepare(self, path: str) -> _Prepared | Failure:
+        """Read, decode and preprocess one file; runs in a decode thread."""
+        settings = self.bench.settings
+        limits = Limits(int(settings.max_image_mb * 1e6), int(settings.max_megapixels * 1e6))
+        name = text_of(path)
+        try:
+            data = read_file(path, name=name, limits=limits)
+            key = content_key(data)
+            if self._cache("images").get(key) is not None:
+                return _Prepared(name, key, None)
+        except BaseException as error:
+            return failure_of(name, error)
+        side = self.encoder.decode_side  # loads the model, for which no picture is to blame
+        try:
+            picture = decode(data, name=name, limits=limits, side=side)
+            return _Prepared(name, key, self.encoder.preprocess(picture.image, picture.box))
+        except BaseException as error:
+            return failure_of(name, error)
+
+    def _embed(self, group: Sequence[_Prepared | Failure]) -> list[Row | Failure]:
+        """Vectors in the order of the group; a content that comes twice is embedded once."""
+        cache, counts = self._cache("images"), self.counts["images"]
+        ready = [one for one in group if isinstance(one, _Prepared)]
+        counts.from_cache += sum(one.pixels is None and one.key not in self._fresh for one in ready)
+        new = {
+            one.key: one.pixels
+            for one in ready
+            if one.pixels is not None and cache.get(one.key) is None
+        }
+        found = embed_each(
+            list(new.values()), lambda some: self.encoder.embed_preprocessed(np.stack(some))
+        )
+        errors: dict[bytes, Exception] = {}
+        for key, row in zip(new, found, strict=True):
+            if isinstance(row, Exception):
+                errors[key] = row
+            else:
+                cache.add(key, row)
+                self._fresh.add(key)
+                counts.embedded += 1
+        return [one if isinstance(one, Failure) else _row(one, cache, errors) for one in group]
+
+    # -- texts -----------------------------------------------------------------------
+
+    def texts(self, texts: Sequence[str]) -> Embeddings:
+        """float32 (n, dim), unit-norm; a text that comes twice is embedded once."""
+        return self._kept("texts", texts, _text_key, self._embed_texts)
+
+    def labels(self, names: Sequence[str], templates: Sequence[str]) -> Embeddings:
+        """float32 (n, dim), unit-norm: each name's prompts as zero-shot classification averages
+        them. Raises QueryError for a template without {}."""
+        prompts = tuple(templates)
+
+        def embed(some: Sequence[str]) -> Embeddings:
+            return zeroshot.label_matrix(self._embed_texts, some, prompts)
+
+        def key(name: str) -> bytes:
+            return _text_key(json.dumps([prompts, name]))
+
+        return self._kept("labels", names, key, embed, TEXTS_AT_ONCE // max(1, len(prompts)))
+
+    def _kept(
+        self,
+        content: Content,
+        texts: Sequence[str],
+        key_of: Callable[[str], bytes],
+        embed: Callable[[Sequence[str]], Embeddings],
+        step: int = TEXTS_AT_ONCE,
+    ) -> Embeddings:
+        cache, step = self._cache(content), max(1, step)
+        distinct = dict.fromkeys(texts)
+        new = [text for text in distinct if cache.get(key_of(text)) is None]
+        self.counts[content].from_cache += len(distinct) - len(new)
+        for start in range(0, len(new), step):
+            self._tell(content, start, len(new), 0)
+            some = new[start : start + step]
+            for text, row in zip(some, embed(some), strict=True):
+                cache.add(key_of(text), row)
+            self.counts[content].embedded += len(some)
+        if new:
+            self._tell(content, len(new), len(new), 0)
+        return _stacked([cache.get(key_of(text)) for text in texts])
+
+    def _embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        rows = embed_each(texts, self.encoder.embed_texts)
+        for text, row in zip(texts, rows, strict=True):
+            if isinstance(row, Exception):
+                raise ModelError(f"{self.encoder.name}: cannot embed {text!r}: {row}") from row
+        return _stacked([row for row in rows if not isinstance(row, Exception)])
+
+    def _tell(self, what: str, done: int, total: int, failed: int) -> None:
+        self.bench.progress(what, done, total, failed)
+
+
+class HasImages(Protocol):
+    """What a measurement keeps of a model; the vectors of the images are among it."""
+
+    @property
+    def images(self) -> EmbeddedImages: ...
+
+
+Kept = TypeVar("Kept", bound=HasImages)
+
+
+def embed_with_each(
+    bench: Bench, models: Sequence[str], embed: Callable[[MeasuredModel], Kept]
+) -> tuple[list[Kept], NDArray[np.bool_]]:
+    """What `embed` keeps of each model, one loaded after the other, and which images all of
+    them could embed: bool (n_asked,). Raises ModelError."""
+    found = []
+    for name in models:
+        with bench.model(name) as model:
+            found.append(embed(model))
+    return found, np.logical_and.reduce([one.images.kept for one in found])
+
+
+def _embedded(rows: Sequence[Row | Failure]) -> EmbeddedImages:
+    failures = tuple(row for row in rows if isinstance(row, Failure))
+    if len(failures) == len(rows):
+        first = f", the first because {failures[0].message}" if failures else ""
+        raise InputError(f"none of {len(rows)} images could be embedded{first}")
+    return EmbeddedImages(
+        rows=_stacked([row for row in rows if not isinstance(row, Failure)]),
+        kept=np.array([not isinstance(row, Failure) for row in rows]),
+        failures=failures,
+    )
+
+
+def _row(one: _Prepared, cache: EmbeddingCache, errors: dict[bytes, Exception]) -> Row | Failure:
+    row = cache.get(one.key)
+    return failure_of(one.name, errors[one.key]) if row is None else row
+
+
+def _stacked(rows: Sequence[Row | None]) -> Embeddings:
+    return np.stack([row for row in rows if row is not None])
+
+
+def _text_key(text: str) -> bytes:
+    return content_key(text.encode())

@@ -1,0 +1,194 @@
+"""Addresses of images → bytes, for requests that name an image by its address.
+
+Whoever may let a server fetch reaches what the server can reach: its own machine, the network
+behind it, the metadata service of a cloud. So the host is resolved here, all its addresses
+must be public, and the connection goes to the very address that was checked: a name that
+points elsewhere a moment later (DNS rebinding) changes nothing. Each redirect is checked in
+the same way.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from functools import cached_property
+from typing import TypeAlias
+from urllib.parse import urljoin
+
+from mmembed.config.host_names import pattern_of
+from mmembed.config.settings import PREFIX
+from mmembed.errors import ImageError, ImageTooLarge, Overloaded
+from mmembed.fetch.addresses import is_public, resolve
+from mmembed.fetch.target import Target, shown
+from mmembed.fetch.wire import Clock, Wire, connected, secured
+from mmembed.memory_budget import Hold, MemoryBudget
+
+__all__ = ["Fetcher"]
+
+Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
+"""Host and port → addresses. Raises OSError."""
+
+DEADLINE_S = 15.0
+"""For one image, redirects and all."""
+AT_ONCE = 8
+"""Fetches in progress; more wait, and are refused when their time is over."""
+REDIRECTS = 5
+PIECE = 65_536
+MOVED = frozenset({301, 302, 303, 307, 308})
+STEP_BYTES = 4_000_000
+"""Of an image that is being fetched, for which memory is taken at a time."""
+HELD_BYTES = 128_000_000
+"""Of all fetched images that are still in memory, or of one, where that may be larger."""
+HEADERS = {
+    "User-Agent": "mmembed",
+    "Accept": "image/*",
+    "Accept-Encoding": "identity",
+    "Connection": "close",
+}
+
+
+class Fetched(bytes):
+    """An image file, and what it takes of a budget of memory for as long as it is there."""
+
+    held: Sequence[Hold] = ()
+
+
+class Moved(Exception):
+    """The image is elsewhere."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        super().__init__(url)
+
+
+class Fetcher:
+    """Fetches images for requests; any thread may call it.
+
+    max_bytes: of one image. allow: hosts that may be private. resolve: for tests.
+    """
+
+    def __init__(
+        self, *, max_bytes: int, allow: Iterable[str] = (), resolve: Resolve = resolve
+    ) -> None:
+        self._max_bytes = max_bytes
+        self._allow = frozenset(filter(None, map(pattern_of, allow)))
+        self._resolve = resolve
+        self._memory = MemoryBudget(
+            max(HELD_BYTES, max_bytes + STEP_BYTES), slots=0, purpose="fetched images", setting=""
+        )
+        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._resolvers = ThreadPoolExecutor(AT_ONCE, "resolve")
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._resolvers.shutdown(wait=False, cancel_futures=True)
+
+    def fetch(self, url: str, name: str) -> bytes:
+        """The bytes at an address; whether they are an image is for the decoder to say.
+
+        name: what errors call the image. Raises ImageError, ImageTooLarge, and Overloaded
+        where too many fetches are in progress.
+        """
+        clock = Clock(time.monotonic() + DEADLINE_S)
+        if not self._places.acquire(timeout=DEADLINE_S):
+            raise Overloaded(f"{AT_ONCE} images are being fetched already; try again")
+        try:
+            return self._follow(url, name, clock)
+        finally:
+            self._places.release()
+
+    def _follow(self, url: str, name: str, clock: Clock) -> bytes:
+        for _ in range(REDIRECTS + 1):
+            target = Target.of(url, name)
+            try:
+                return self._ask(target, clock)
+            except Moved as elsewhere:
+                url = elsewhere.url
+            except TimeoutError:
+                raise target.refused(f"did not answer within {DEADLINE_S:g} s") from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise target.refused(f"cannot be fetched ({_reason(error)})") from None
+        raise ImageError(name, f"{shown(url)}: more than {REDIRECTS} redirects")
+
+    def _ask(self, target: Target, clock: Clock) -> bytes:
+        """The bytes. Raises Moved, ImageError, OSError, HTTPException, ValueError."""
+        with self._wire(target, clock) as wire:
+            connection = target.connection()
+            connection.sock = wire
+            connection.request("GET", target.path, headers=HEADERS)
+            with connection.getresponse() as response:
+                if response.status in MOVED:
+                    raise Moved(urljoin(target.url, response.headers.get("Location", "")))
+                return self._body(target, response)
+
+    def _wire(self, target: Target, clock: Clock) -> Wire:
+        sock = connected(self._addresses(target, clock), target.port, clock)
+        if target.secure:
+            sock = secured(sock, target.host, self._tls, clock)
+        return Wire(sock, clock)
+
+    def _addresses(self, target: Target, clock: Clock) -> Sequence[str]:
+        looked_up = self._resolvers.submit(self._resolve, target.host, target.port)
+        try:
+            found = looked_up.result(clock.left())
+        except Late:  # the system's resolver cannot be interrupted
+            looked_up.cancel()
+            raise TimeoutError from None
+        if target.host in self._allow or all(map(is_public, found)):
+            return found
+        raise target.refused(
+            "its host is not on the public internet; whoever runs the server can allow it with "
+            f"{PREFIX}FETCH_ALLOW"
+        )
+
+    def _body(self, target: Target, response: http.client.HTTPResponse) -> bytes:
+        if response.status != 200:
+            raise target.refused(f"answered {response.status}")
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise target.refused("is sent compressed, which was not asked for")
+        if (response.length or 0) > self._max_bytes:
+            raise self._too_large(target)
+        data = bytearray()
+        held: list[Hold] = []
+        while piece := response.read1(PIECE):
+            data += piece
+            if len(data) > self._max_bytes:
+                raise self._too_large(target)
+            if len(data) > len(held) * STEP_BYTES:
+                held.append(self._more_memory())
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
+        if held:
+            held[-1].shrink(len(data) - (len(held) - 1) * STEP_BYTES)
+        fetched = Fetched(data)
+        fetched.held = held
+        return fetched
+
+    def _more_memory(self) -> Hold:
+        """Raises Overloaded where other fetched images take it all."""
+        held = self._memory.reserve_at_once(STEP_BYTES)
+        if held is None:
+            raise Overloaded(
+                f"fetched images fill the {self._memory.limit / 1e6:g} MB set aside for them; name "
+                "fewer in a request, or try again"
+            )
+        return held
+
+    def _too_large(self, target: Target) -> ImageTooLarge:
+        limit = f"limit {self._max_bytes / 1e6:g} MB; raise {PREFIX}MAX_IMAGE_MB"
+        return ImageTooLarge(target.name, f"{shown(target.url)}: {limit}")
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+
+def _reason(error: Exception) -> str:
+    """Why, in words that tell nothing of the network here."""
+    told = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+    return str(told or type(error).__name__)

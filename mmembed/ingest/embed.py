@@ -1,0 +1,121 @@
+"""The second stage: entries get their embeddings, on a thread that does nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mmembed.ingest.embed_captions import embed_captions
+from mmembed.ingest.flow import Row, each_where_needed, embed_each
+from mmembed.ingest.prepare import Prepared
+from mmembed.ingest.stage_profile import Profile
+from mmembed.item_failures import failure_of
+from mmembed.store.sqlite import Catalog, ImageEntry
+from mmembed.types import Encoder, Failure
+
+
+@dataclass
+class Embedded:
+    """A group of files on its way into the catalog."""
+
+    files: int
+    """How many it began with."""
+    entries: list[ImageEntry]
+    failures: list[Failure]
+    new: int
+    """How many contents were embedded for it."""
+
+
+@dataclass
+class EmbeddingStage:
+    """Embeds group after group; called by one thread."""
+
+    catalog: Catalog
+    load: Callable[[], Encoder]
+    batch: int
+    profile: Profile
+    _last: dict[str, Row] = field(default_factory=dict)
+    """By content, what the last group gave: it may not be in the catalog yet."""
+
+    def __call__(self, group: Sequence[Prepared], failures: list[Failure], files: int) -> Embedded:
+        """Entries with their embeddings; a content that comes twice is embedded once. Where a
+        group as a whole will not do, each file is embedded alone."""
+        done = Embedded(files, [], failures, 0)
+        with self.profile.stage("embed"):
+            _, failed = each_where_needed(
+                lambda some: self._embed(some, done), group, lambda one: one.source.path
+            )
+        done.failures += failed
+        return done
+
+    def _embed(self, group: Sequence[Prepared], done: Embedded) -> None:
+        """Add what becomes of files to the group."""
+        new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
+        vectors = self._known(list(new))
+        pending = [one for sha256, one in reversed(new.items()) if sha256 not in vectors]
+        errors: dict[str, Exception] = {}
+        fresh: dict[str, Row] = {}
+        for one, row in zip(pending, self._rows(pending), strict=True):
+            if isinstance(row, Exception):
+                errors[one.entry.sha256] = row
+            else:
+                fresh[one.entry.sha256] = row
+        vectors |= fresh
+        entries = [
+            replace(one.entry, embedding=vectors.get(one.entry.sha256, one.entry.embedding))
+            for one in group
+            if one.entry.sha256 not in errors
+        ]
+        described, unsaid = self._with_captions(entries)
+        self._last = fresh
+        done.entries += described
+        done.failures += _failures(group, errors) + unsaid
+        done.new += len(fresh)
+
+    def _known(self, contents: list[str]) -> dict[str, Row]:
+        """What has become known of contents since they were prepared."""
+        stored = self.catalog.embeddings_of("image", contents)
+        known = {sha256: vector.astype(np.float32) for sha256, vector in stored.items()}
+        return {sha256: self._last[sha256] for sha256 in contents if sha256 in self._last} | known
+
+    def _rows(self, pending: Sequence[Prepared]) -> list[Row | Exception]:
+        if not pending:
+            return []
+        encoder, pixels = self.load(), [one.pixels for one in pending if one.pixels is not None]
+        rows: list[Row | Exception] = []
+        for start in range(0, len(pixels), self.batch):
+            rows += embed_each(
+                pixels[start : start + self.batch],
+                lambda some: encoder.embed_preprocessed(np.stack(some)),
+            )
+        return rows
+
+    def _with_captions(
+        self, entries: Sequence[ImageEntry]
+    ) -> tuple[list[ImageEntry], list[Failure]]:
+        texts = [caption.text for entry in entries for caption in entry.captions]
+        embedded, errors = embed_captions(self.catalog, self.load, texts)
+        failures = [
+            failure_of(entry.path, errors[caption.text])
+            for entry in entries
+            for caption in entry.captions
+            if caption.text in errors
+        ]
+        described = [
+            replace(
+                entry,
+                captions=tuple(embedded[c.text] for c in entry.captions if c.text in embedded),
+            )
+            for entry in entries
+        ]
+        return described, failures
+
+
+def _failures(group: Sequence[Prepared], errors: dict[str, Exception]) -> list[Failure]:
+    return [
+        failure_of(one.source.path, errors[one.entry.sha256])
+        for one in group
+        if one.entry.sha256 in errors
+    ]

@@ -1,0 +1,57 @@
+"""Captions → entries of the catalog; the same text is embedded once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from mmembed.errors import InputError
+from mmembed.ingest.flow import Row, embed_each
+from mmembed.store.sqlite import CaptionEntry, Catalog
+from mmembed.types import Encoder
+
+TEXTS_AT_ONCE = 64
+"""What the model gets in one go: a picture may have a thousand captions."""
+
+
+def embed_captions(
+    catalog: Catalog, load: Callable[[], Encoder], texts: Sequence[str]
+) -> tuple[dict[str, CaptionEntry], dict[str, Exception]]:
+    """Captions by text in the order given, the known ones with the vectors they have; and
+    why others have none. `load` gives the model, and is called only for new texts."""
+    errors: dict[str, Exception] = {text: _not_text() for text in texts if not _is_text(text)}
+    entries = {text: CaptionEntry(text, None) for text in texts if text not in errors}
+    hashes = {text: entry.sha256 for text, entry in entries.items()}
+    stored = catalog.embeddings_of("caption", list(hashes.values()))
+    new = [text for text in entries if hashes[text] not in stored]
+    vectors = dict(zip(new, _rows(new, load), strict=True))
+    for text in list(entries):
+        row = vectors[text] if text in vectors else stored[hashes[text]].astype(np.float32)
+        if isinstance(row, Exception):
+            errors[text] = row
+            del entries[text]
+        else:
+            entries[text] = CaptionEntry(text, row)
+    return entries, errors
+
+
+def _rows(texts: Sequence[str], load: Callable[[], Encoder]) -> list[Row | Exception]:
+    if not texts:
+        return []
+    embed = load().embed_texts
+    starts = range(0, len(texts), TEXTS_AT_ONCE)
+    parts = [embed_each(texts[start : start + TEXTS_AT_ONCE], embed) for start in starts]
+    return [row for part in parts for row in part]
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_text() -> InputError:
+    return InputError("a caption holds halves of characters, which is not valid text")

@@ -1,0 +1,128 @@
+"""What all text files and manifests of an indexing say of each image, and which of them said it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from mmembed.errors import ManifestError
+from mmembed.ingest import manifests as reading
+from mmembed.ingest.caption_rules import SaidLimits
+from mmembed.ingest.scan import Scan
+from mmembed.ingest.sidecars import check_link, read_sidecar, sidecar_of
+from mmembed.item_failures import failure_of, text_of, told
+from mmembed.store.sqlite import Reading, Words
+from mmembed.types import Failure
+
+_Said: TypeAlias = dict[str, frozenset[str]]
+"""Texts, each with the sources that say it."""
+
+
+class Sayings:
+    """Reads every manifest at once, and text files when their image is asked for."""
+
+    def __init__(
+        self,
+        scan: Scan,
+        manifests: Sequence[Path],
+        limits: SaidLimits,
+        failures: list[Failure],
+    ) -> None:
+        """Raises ManifestError for one of `manifests` that cannot be read at all; what else goes
+        wrong is noted in `failures`."""
+        self._scan = scan
+        self._limits = limits
+        self._failures = failures
+        self._read: set[str] = set()
+        """The manifests that were read whole."""
+        self._met: set[str] = set()
+        self._gone: dict[str, bool] = {}
+        self._words: dict[str, tuple[_Said, _Said]] = {}
+        """Captions and tags of images that were not asked for yet."""
+        self._where: dict[str, str] = {}
+        asked = {os.path.abspath(path) for path in manifests}
+        for path in manifests:
+            self._take(path)
+        for path in (one for one in scan.manifests if str(one) not in asked):
+            try:
+                check_link(str(path), scan.roots)
+                self._take(path)
+            except Exception as error:
+                self._note(str(path), error)
+        self.nothing = Reading(Words(), self._current)
+        """Of an image of which nothing is said."""
+
+    def of(self, image: str) -> Reading:
+        """What is said of an image. Raises whatever its text file does."""
+        words = self._words.pop(image, None)
+        current: Callable[[str], bool] = self._current
+        beside = sidecar_of(image) if self._scan.texts else ""
+        if beside in self._scan.texts:
+            lines, sound = self._beside(image, beside)
+            captions: _Said = dict.fromkeys(lines, frozenset({beside}))
+            if words is not None:
+                _add_all(captions, words[0])
+            words = captions, words[1] if words else {}
+            if sound:
+                current = partial(self._current_or, beside)
+        elif words is None:
+            return self.nothing
+        return Reading(Words(*words), current)
+
+    def left(self) -> Iterator[tuple[str, str]]:
+        """Images that were not asked for, and which line named them."""
+        return ((path, self._where[path]) for path in self._words)
+
+    def _beside(self, image: str, path: str) -> tuple[list[str], bool]:
+        try:
+            lines, faults = read_sidecar(path, self._scan.roots, self._limits)
+        except ManifestError as error:
+            self._note(image, error)
+            return [], False
+        for fault in faults:
+            self._note(image, fault)
+        return lines, not faults
+
+    def _take(self, path: Path) -> None:
+        # Without `..`: a source is known again from whatever folder it was named.
+        source = text_of(os.path.abspath(path))
+        only = frozenset({source})
+        self._met.add(source)
+        faults: list[ManifestError] = []
+        found = reading.read_manifest(path, limits=self._limits, faults=faults)
+        for image, words in found.items():
+            captions, tags = self._words.setdefault(image, ({}, {}))
+            self._where.setdefault(image, words.where)
+            _add_all(captions, dict.fromkeys(words.captions, only))
+            _add_all(tags, dict.fromkeys(words.tags, only))
+        for fault in faults:
+            self._note(str(path), fault)
+        if not faults:
+            self._read.add(source)
+
+    def _note(self, name: str, error: Exception) -> None:
+        failure = failure_of(name, error)
+        if isinstance(error, ManifestError):  # which names the file and line itself
+            failure = replace(failure, message=told(error))
+        self._failures.append(failure)
+
+    def _current_or(self, beside: str, source: str) -> bool:
+        return source == beside or self._current(source)
+
+    def _current(self, source: str) -> bool:
+        """Whether what a source no longer says is to go. One that was not read this time, or not
+        whole, may still say it."""
+        if source in self._met:
+            return source in self._read
+        if source not in self._gone:
+            self._gone[source] = self._scan.covers(source) and not os.path.lexists(source)
+        return self._gone[source]
+
+
+def _add_all(into: _Said, more: _Said) -> None:
+    for text, sources in more.items():
+        into[text] = into[text] | sources if text in into else sources

@@ -1,0 +1,114 @@
+"""The first stage: one file → its entry and the model's pixels, or why there are none."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from mmembed.ingest.flow import patiently
+from mmembed.ingest.make_thumbnails import keep_thumbnail
+from mmembed.ingest.plan import Source
+from mmembed.ingest.stage_profile import Profile
+from mmembed.item_failures import ends_all, failure_of
+from mmembed.media.decode import Limits, decode, read_file
+from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry
+from mmembed.types import Encoder, Failure, Pixels
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A file as a decode thread leaves it; without pixels where its content is known."""
+
+    source: Source
+    entry: ImageEntry
+    """Carries the vector of a known content: its other items may be gone before it is written."""
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """Runs in the decode threads."""
+
+    catalog: Catalog
+    load: Callable[[], Encoder]
+    limits: Limits
+    profile: Profile
+    thumbnails: bool
+    """Whether to keep thumbnails of what is decoded."""
+
+    def __call__(self, source: Source) -> Prepared | Failure:
+        """Read, hash, decode and preprocess one file. Raises what is no fault of the file: that
+        the catalog cannot be read, or the model not be loaded."""
+        try:
+            entry, data = self._read(source)
+        except BaseException as error:
+            return self._failed(source, error)
+        if data is None:
+            return Prepared(source, entry, None)
+        encoder = self.load()
+        try:
+            return self._decoded(source, entry, data, encoder)
+        except BaseException as error:  # decoders and models raise anything on strange input
+            return self._failed(source, error)
+
+    def _failed(self, source: Source, error: BaseException) -> Failure:
+        if ends_all(error):
+            raise error
+        return failure_of(source.path, error)
+
+    def _read(self, source: Source) -> tuple[ImageEntry, bytes | None]:
+        """The entry, and the file's bytes where its content is new."""
+        with self.profile.stage("read"):
+            data = read_file(source.path, limits=self.limits)
+            entry = _entry(source, hashlib.sha256(data).hexdigest())
+            copy = self._copy(entry)
+        return (entry, data) if copy is None else (copy, None)
+
+    def _decoded(
+        self, source: Source, entry: ImageEntry, data: bytes, encoder: Encoder
+    ) -> Prepared:
+        with self.profile.stage("decode"):
+            side = encoder.decode_side
+            picture = patiently(
+                lambda: decode(data, name=source.path, limits=self.limits, side=side)
+            )
+        entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
+        with self.profile.stage("preprocess"):
+            pixels = encoder.preprocess(picture.image, picture.box)
+        if self.thumbnails:
+            with self.profile.stage("thumbnail"):
+                keep_thumbnail(self.catalog.folder, entry.sha256, picture)
+        return Prepared(source, entry, pixels)
+
+    def _copy(self, entry: ImageEntry) -> ImageEntry | None:
+        """The entry with what is known of its content; None where that is new."""
+        twin = self.catalog.content("image", entry.sha256)
+        vector = self.catalog.embeddings_of("image", [entry.sha256]).get(entry.sha256)
+        if twin is None or vector is None:
+            return None
+        return replace(
+            entry,
+            embedding=vector.astype(np.float32),
+            width=twin.width or 0,
+            height=twin.height or 0,
+            format=twin.format or "",
+        )
+
+
+def _entry(source: Source, sha256: str) -> ImageEntry:
+    return ImageEntry(
+        path=source.path,
+        sha256=sha256,
+        embedding=None,
+        width=0,
+        height=0,
+        bytes=source.stat.bytes,
+        format="",
+        mtime_ns=source.stat.mtime_ns,
+        captions=tuple(CaptionEntry(text, None) for text in source.captions),
+        reading=source.reading,
+        mark=source.stat.mark,
+    )

@@ -1,0 +1,1 @@
+"""Bytes of an image file → an upright sRGB picture; thumbnails and uploaded files. Owns Pillow."""

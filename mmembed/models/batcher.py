@@ -1,0 +1,294 @@
+"""Joins the requests of many threads into batches for one model on one thread."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from mmembed.cancellation import current_caller
+from mmembed.config.settings import Settings
+from mmembed.errors import MmembedError, ModelError, ModelHangs, Overloaded
+from mmembed.models.batch_queue import BatchCounts, Kind, Piece, Request, Turns
+from mmembed.models.batch_runs import Runs
+from mmembed.models.text_reading import TextLimits, read
+from mmembed.types import Embeddings, Encoder, Pixels, WrappedEncoder
+
+__all__ = ["BatchCounts", "Batcher"]
+
+log = logging.getLogger(__name__)
+
+LARGEST_SHARE = 8
+"""No request counts for more than this part of the queue, however large it is."""
+CLOSING_S = 5.0
+"""What waits when the model is to close has so long to be done."""
+
+
+class Batcher(WrappedEncoder):
+    """Wraps an Encoder and is one; any thread may call it.
+
+    One thread of its own loads the model and runs it, which is how torch is fastest. What
+    waits when the model becomes free is joined into a batch; nobody waits for company.
+    Batches are of bounded size: an image, or one window of a text, is one input, and large
+    requests take turns with the others (see `Turns`). What waits for a caller who leaves is
+    taken out of the queue.
+
+    An error reaches the caller whose input caused it, and no other. Whatever goes wrong on the
+    thread, it goes on; a model that makes no progress for `timeout` seconds is `broken`, and all
+    who wait are told.
+
+    A request that would have to wait longer than `max_wait` seconds is refused at once, as is
+    one that finds no place in the queue. It takes a place for every batch that it fills, and no
+    more than an eighth of them. A caller who was let in once is let in again.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Encoder],
+        *,
+        batch: int = Settings.batch,
+        max_queue: int = Settings.max_queue,
+        max_wait: float = Settings.max_wait,
+        timeout: float = Settings.model_timeout,
+        limits: TextLimits | None = None,
+        counts: BatchCounts | None = None,
+    ) -> None:
+        """Runs `load` on the new thread and waits for it; what it raises is raised here.
+
+        batch: images or windows in one forward pass. max_queue: places in the queue. max_wait,
+        timeout: seconds; a timeout of 0 is none. limits: on the texts of one call. counts: goes on
+        counting there.
+        """
+        self.batch = batch
+        self.max_queue = max_queue
+        self.counts = counts or BatchCounts()
+        self.broken = False
+        """Whether the model was given up: it hangs, and another must be loaded."""
+        self._max_wait = max_wait
+        self._timeout = timeout or math.inf
+        self._limits = limits or TextLimits()
+        self._turns = Turns(batch, self.counts)
+        self._changed = threading.Condition()
+        self._closed = False
+        self._why_closed: Callable[[], MmembedError] = _shutting_down
+        self._running: list[Piece] = []
+        self._runs = Runs(self.counts, self._failed)
+        self._failure: BaseException | None = None
+        loaded = threading.Event()
+        arguments = (load, loaded)
+        self._thread = threading.Thread(None, self._own, "mmembed-model", arguments, daemon=True)
+        self._thread.start()
+        loaded.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def answered_at(self) -> float:
+        """When the model last finished a batch, by time.monotonic(); shows that it lives."""
+        return self._runs.answered_at
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait, not counting those in the running batch."""
+        return len(self._turns)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the thread is gone, and with it what it had in memory."""
+        return not self._thread.is_alive()
+
+    def wait_s(self) -> float:
+        """Seconds until all that waits will be done, at the pace that the model had of late."""
+        return self._turns.work_s()
+
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.
+
+        Raises Overloaded when there is too much to do or the model is closed, Abandoned when
+        the caller leaves, ModelHangs, and what the model raises.
+        """
+        return self._submit(Request("image", pixels))
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm; the windows of a long one are averaged. Raises
+        LimitError for too many windows, and as `embed_preprocessed`."""
+        readings = read(self._encoder, texts, self._limits)
+        windows = [window for reading in readings for window in reading.windows]
+        rows = self._submit(Request("text", windows))
+        if len(windows) == len(readings):
+            return rows
+        counts = [len(reading.windows) for reading in readings]
+        sums = np.add.reduceat(rows, np.cumsum([0, *counts[:-1]]), axis=0)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        if not norms.all():
+            raise ModelError(f"{self.name}: the windows of a text cancel each other out")
+        averaged: Embeddings = sums / norms
+        return averaged
+
+    def close(self, grace_s: float = CLOSING_S) -> None:
+        """Answer what already waits, then end the thread. Later calls raise Overloaded, and so
+        do those that wait after `grace_s` seconds."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self.broken:
+            return
+        self._thread.join(grace_s)
+        if self._thread.is_alive():
+            log.warning("%s: the model did not finish within %g s", self.name, grace_s)
+            self._give_up(_shutting_down)
+
+    def __enter__(self) -> Batcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- on the threads of the callers -----------------------------------------------
+
+    def _submit(self, request: Request) -> Embeddings:
+        if len(request.inputs) == 0:
+            return np.zeros((0, self.dim), np.float32)
+        with self._changed:
+            self._admit(request)
+            self._turns.add(request)
+            self._changed.notify()
+        try:
+            while not current_caller().wait(request.finished, self._patience_s(request)):
+                self._check_progress(request)
+        except BaseException as reason:  # the caller left, or Ctrl-C: nobody will read the answer
+            self._withdraw(request, reason)
+            raise
+        if request.error is not None:
+            raise request.error
+        return np.concatenate(request.rows)
+
+    def _admit(self, request: Request) -> None:
+        """Raises Overloaded where there is no place, or it would take too long."""
+        if self._closed:
+            raise self._why_closed()
+        caller = current_caller()
+        largest = max(1, self.max_queue // LARGEST_SHARE)
+        request.places = min(math.ceil(request.left / self.batch), largest)
+        if not caller.admitted:
+            refused = self._refused(request.kind, request.left)
+            if refused is not None:
+                raise refused
+        if not caller.admitted or caller.patient:
+            self._check_places(request)
+        caller.admitted = True
+
+    def _check_places(self, request: Request) -> None:
+        if self._turns.places + request.places > self.max_queue:
+            raise Overloaded(
+                f"{self.waiting} requests are already waiting for the model, {self._turns.left} "
+                "images or texts in all; try again later, or raise MMEMBED_MAX_QUEUE",
+                self.wait_s(),
+            )
+
+    def _refused(self, kind: Kind, inputs: int) -> Overloaded | None:
+        wait_s = self._turns.too_long_s(
+            kind, inputs, most_s=self._max_wait, late_s=self._runs.late_s(self._running)
+        )
+        if wait_s is None:
+            return None
+        return Overloaded(
+            f"{self.waiting} requests are already waiting for the model, and this one would wait "
+            f"{wait_s:.1f} s; try again later, or raise MMEMBED_MAX_WAIT",
+            self.wait_s(),
+        )
+
+    def _patience_s(self, request: Request) -> float | None:
+        """Seconds until the model has made no progress for too long; None is for ever."""
+        moved_at = self._runs.moved_at
+        since = moved_at if self._running else max(moved_at, request.since)
+        if self._timeout == math.inf:
+            return None
+        return max(0.0, since + self._timeout - time.monotonic())
+
+    def _check_progress(self, request: Request) -> None:
+        if self._patience_s(request) == 0.0 and not request.finished.is_set():
+            log.error("%s", self._hung())
+            self._give_up(self._hung)
+            request.fail(self._hung())
+
+    def _hung(self) -> ModelHangs:
+        return ModelHangs(
+            f"{self.name}: the model has made no progress for {self._timeout:g} s and is given up; "
+            "where that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
+        )
+
+    def _give_up(self, reason: Callable[[], MmembedError]) -> None:
+        """All who wait are told; the thread, should it come back, ends."""
+        with self._changed:
+            self.broken = self._closed = True
+            self._why_closed = reason
+        self._drop_all(reason)
+
+    def _withdraw(self, request: Request, reason: BaseException) -> None:
+        with self._changed:
+            request.fail(reason)
+            self.counts.abandoned += 1
+            self._turns.remove(request)
+
+    # -- on the thread of the model --------------------------------------------------
+
+    def _own(self, load: Callable[[], Encoder], loaded: threading.Event) -> None:
+        """The thread: load the model, then run batches until closed and drained."""
+        try:
+            self._encoder = self._runs.encoder = load()
+        except BaseException as error:
+            self._failure = error
+            return
+        finally:
+            loaded.set()
+        while self._go_on():
+            pass
+
+    def _go_on(self) -> bool:
+        """Run the next batch, once there is one; False at the end. Raises nothing: whoever
+        waits for this thread would wait for ever."""
+        try:
+            pieces = self._next_batch()
+            seconds = self._runs.run(pieces) if pieces else 0.0
+            with self._changed:
+                self._running = []
+                if pieces:
+                    self._turns.charge(pieces[0][0].kind, seconds)
+        except BaseException as error:
+            log.critical("%s: the queue of the model failed", self.name, exc_info=error)
+            said = (
+                f"{self.name}: the queue failed ({type(error).__name__}); the log has the details"
+            )
+            self._drop_all(lambda: ModelError(said))
+            return not self._closed
+        return bool(pieces)
+
+    def _next_batch(self) -> list[Piece]:
+        """Wait for requests and take some; [] means closed and nothing left to do."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._turns) or self._closed)
+            self._runs.moved_at = time.monotonic()
+            self._running = [] if self.broken else self._turns.take()
+            return self._running
+
+    def _failed(self, request: Request) -> None:
+        """What is left of it need not be embedded."""
+        with self._changed:
+            self._turns.remove(request)
+
+    def _drop_all(self, reason: Callable[[], MmembedError]) -> None:
+        """Tell all who wait."""
+        with self._changed:
+            for request in {*self._turns.clear(), *(request for request, _ in self._running)}:
+                request.fail(reason())
+            self._running = []
+            self._changed.notify_all()
+
+
+def _shutting_down() -> Overloaded:
+    return Overloaded("the model is shutting down")

@@ -1,0 +1,299 @@
+"""Requests' images and texts → embeddings: decode in threads, then one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.cancellation import Caller, current_caller, working_for
+from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
+from mmembed.item_failures import OF_ALL, blaming, error_of, failure_of
+from mmembed.media.decode import Limits, decode, read_file
+from mmembed.memory_budget import MemoryBudget
+from mmembed.models.failing_inputs import pixels_apart, texts_apart
+from mmembed.models.image_cache import ImageCache
+from mmembed.models.on_demand import Resident
+from mmembed.models.text_cache import TextCache
+from mmembed.models.text_reading import TextLimits
+from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, Pixels
+
+Embedding = NDArray[np.float32]
+"""float32 (dim,), unit-norm."""
+
+Stored = Callable[[int], "Embedding | bytes"]
+"""An item's id → its stored embedding, or the image file to embed. Raises NotFound,
+ModelMismatch."""
+
+EMBEDDED_AT_ONCE, READY_AT_ONCE = 64, 192
+"""Images of one request, and of all, that are decoded before the model gets them."""
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """An image that a request brings: exactly one of bytes, a path, and an item's id."""
+
+    name: str
+    data: bytes | None = None
+    path: Path | None = None
+    item: int | None = None
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image that is ready for the model."""
+
+    name: str
+    pixels: Pixels
+    key: bytes
+    """What the cache knows it by."""
+
+
+@dataclass(frozen=True)
+class EmbedderCounts:
+    """What one model did since the start, and what waits for it now."""
+
+    text_hits: int
+    text_misses: int
+    text_evictions: int
+    """Of the cache of texts; a text that a request holds twice is looked up once."""
+    image_hits: int
+    image_misses: int
+    image_evictions: int
+    texts: int
+    images: int
+    """Inputs that went through the model."""
+    text_seconds: float
+    image_seconds: float
+    """Of the model itself."""
+    batch_sizes: dict[int, int]
+    """Batches by the number of their inputs."""
+    waiting: int
+    """Requests in the queue now."""
+    abandoned: int
+    """Requests whose callers left before they were embedded."""
+    loads: int
+    """How often the model was loaded."""
+    loaded: bool
+
+    @property
+    def batches(self) -> int:
+        """How often the model ran."""
+        return sum(self.batch_sizes.values())
+
+    @property
+    def model_seconds(self) -> float:
+        """How long the model ran."""
+        return self.text_seconds + self.image_seconds
+
+
+class Embedder:
+    """One model, loaded at first need, and what it makes of the inputs of requests.
+
+    Texts and images that were asked for last are remembered: they take neither decoding nor
+    the model. Methods may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        name: Callable[[], str],
+        model: Resident,
+        *,
+        limits: Limits,
+        decoders: Executor,
+        stored: Stored,
+        texts: TextLimits | None = None,
+    ) -> None:
+        """name: the model's id, asked for when it is needed. decoders: threads that decode. texts:
+        how long they may be."""
+        self.limits = limits
+        self.model = model
+        self._name = name
+        self._decoders = decoders
+        self._ready = MemoryBudget(READY_AT_ONCE, slots=0, purpose="", setting="", patience_s=None)
+        self._stored = stored
+        self.text_limits = texts or TextLimits()
+        self._texts = TextCache(model, limits=self.text_limits)
+        self._images = ImageCache()
+
+    @property
+    def name(self) -> str:
+        """The model's id, without loading it."""
+        return self._name()
+
+    @property
+    def encoder(self) -> Encoder:
+        """The model, which remembers the texts of requests; it is loaded for the first call.
+        Its methods raise ModelError."""
+        return self._texts
+
+    @property
+    def known(self) -> EncoderFacts | None:
+        """What the model says of itself, without loading it; None before the first time."""
+        return self.model.known
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self.model.loaded
+
+    @property
+    def loading(self) -> bool:
+        """Whether the model is being loaded for the first time."""
+        return self.model.loading
+
+    def busy(self) -> bool:
+        """Whether requests wait for the model, and it answered others a moment ago."""
+        return self.model.busy()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the model."""
+        return self.model.waiting
+
+    def probe(self) -> None:
+        """Embed a text for the sake of it; a busy model proves that it lives by the answers it
+        gives, and a probe would queue behind them. Raises what the model raises."""
+        if not self.busy():
+            self.model.probe()
+
+    def counts(self) -> EmbedderCounts:
+        """Plain numbers, for those who watch over it."""
+        texts, images, done = self._texts.kept, self._images, self.model.counts
+        return EmbedderCounts(
+            text_hits=texts.hits,
+            text_misses=texts.misses,
+            text_evictions=texts.evictions,
+            image_hits=images.hits,
+            image_misses=images.misses,
+            image_evictions=images.evictions,
+            texts=done.inputs["text"],
+            images=done.inputs["image"],
+            text_seconds=done.seconds["text"],
+            image_seconds=done.seconds["image"],
+            batch_sizes=dict(done.sizes),
+            waiting=self.model.waiting,
+            abandoned=done.abandoned,
+            loads=self.model.loads,
+            loaded=self.loaded,
+        )
+
+    def picture(self, picture: Picture) -> Embedding:
+        """The embedding of a decoded image. Raises ModelError, ProcessingError."""
+        with blaming(picture.name):
+            pixels = self.encoder.preprocess(picture.image, picture.box)
+        return self._alone(picture.name, pixels)
+
+    def image(self, image: ImageInput) -> Embedding:
+        """The embedding of one image. Raises ImageError, NotFound, ModelError, ProcessingError."""
+        found = self._prepared(image)
+        if not isinstance(found, Decoded):
+            return found
+        row = self._alone(found.name, found.pixels)
+        self._images.keep([(found.key, row)])
+        return row
+
+    def images(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
+        """An embedding per image, or why there is none: a bad image fails alone."""
+        starts = range(0, len(images), EMBEDDED_AT_ONCE)
+        parts = [self._part(images[start : start + EMBEDDED_AT_ONCE]) for start in starts]
+        return [row for part in parts for row in part]
+
+    def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
+        """An embedding per text, or why there is none, in which it has its name: a bad text fails
+        alone. Raises what the model raises where that fails whatever it gets."""
+        return _with_failures(names, texts_apart(self.encoder, texts, self.model))
+
+    def all_texts(self, names: Sequence[str], texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm. Raises the error of the first that has none."""
+        try:
+            return self.encoder.embed_texts(texts)
+        except OF_ALL:
+            raise
+        except BaseException:
+            rows = texts_apart(self.encoder, texts, self.model)
+        for name, row in zip(names, rows, strict=True):
+            if isinstance(row, BaseException):
+                raise error_of(name, row)
+        return np.stack([row for row in rows if not isinstance(row, BaseException)])
+
+    def _alone(self, name: str, pixels: Pixels) -> Embedding:
+        """Raises ModelError, ProcessingError."""
+        [row] = pixels_apart(self.encoder, [pixels])
+        if isinstance(row, BaseException):
+            raise error_of(name, row)
+        return row
+
+    def _part(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
+        places = self._ready.reserve(len(images), slot=False)
+        try:
+            read = list(self._decoders.map(partial(self._read, current_caller()), images))
+            rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
+            return [next(rows) if isinstance(one, Decoded) else one for one in read]
+        finally:
+            places.end()
+
+    def _read(self, caller: Caller, image: ImageInput | Failure) -> Decoded | Embedding | Failure:
+        """What the model needs of one image; runs in a decode thread. Raises Abandoned."""
+        caller.check()
+        if isinstance(image, Failure):
+            return image
+        try:
+            with working_for(caller):
+                return self._prepared(image)
+        except (ModelError, Overloaded, Abandoned):
+            raise
+        except MmembedError as error:
+            return failure_of(image.name, error)
+
+    def _prepared(self, image: ImageInput) -> Decoded | Embedding:
+        """What is known of an image, else what the model needs of it. Raises errors of ours."""
+        with blaming(image.name):
+            data = self._data(image)
+            if not isinstance(data, bytes):
+                return data
+            key = self._images.key_of(data)
+            kept = self._images.find([key]).get(key)
+            if kept is not None:
+                return kept.copy()  # type: ignore[no-any-return]
+        encoder = self.encoder
+        side = encoder.decode_side  # loads the model, for which no image is to blame
+        with blaming(image.name):
+            picture = decode(data, name=image.name, limits=self.limits, side=side)
+            return Decoded(image.name, encoder.preprocess(picture.image, picture.box), key)
+
+    def _data(self, image: ImageInput) -> bytes | Embedding:
+        """The bytes of an image, or the embedding that an item has."""
+        if image.item is not None:
+            return self._stored(image.item)
+        if image.data is not None:
+            return image.data
+        assert image.path is not None
+        return read_file(image.path, name=image.name, limits=self.limits)
+
+    def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
+        """The embeddings of images, or why there are none."""
+        if not images:
+            return []
+        rows = pixels_apart(self.encoder, [image.pixels for image in images])
+        # A view would keep the whole batch alive.
+        self._images.keep(
+            (one.key, row.copy())
+            for one, row in zip(images, rows, strict=True)
+            if not isinstance(row, BaseException)
+        )
+        return _with_failures([image.name for image in images], rows)
+
+
+def _with_failures(
+    names: Sequence[str], rows: Sequence[Embedding | BaseException]
+) -> list[Embedding | Failure]:
+    return [
+        failure_of(name, row) if isinstance(row, BaseException) else row
+        for name, row in zip(names, rows, strict=True)
+    ]

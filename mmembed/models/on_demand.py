@@ -1,0 +1,267 @@
+"""A model that is in memory while it is needed."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from mmembed.config.settings import Settings
+from mmembed.errors import ModelError, ModelHangs, Overloaded
+from mmembed.memory_budget import trim
+from mmembed.models.batcher import CLOSING_S, BatchCounts, Batcher
+from mmembed.models.text_reading import TextLimits
+from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+log = logging.getLogger(__name__)
+
+MOST_HANGING = 2
+"""So many models that hang are replaced; each keeps its memory for as long as it hangs."""
+ALIVE_S = 60.0
+"""A model that answered within this time, and has others waiting, is busy rather than stuck."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a model says of itself, known also while it is not in memory."""
+
+    name: str
+    fingerprint: str
+    dim: int
+    logit_scale: float
+    logit_bias: float | None
+    context_length: int
+    engine: str
+    decode_side: int
+
+    @classmethod
+    def of(cls, encoder: EncoderFacts) -> _Facts:
+        return cls(**{one.name: getattr(encoder, one.name) for one in fields(cls)})
+
+
+class Resident(WrappedEncoder):
+    """Is an Encoder; any thread may call it.
+
+    The model is loaded for the first call. `settings.unload_after` seconds after the last one it
+    is let go of (0: never); the next call waits until it is loaded again. While a call runs the
+    model stays.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Encoder],
+        settings: Settings,
+        check: Callable[[Encoder], None] = lambda encoder: None,
+    ) -> None:
+        """check: raises where a model that was just loaded must not be used here."""
+        self.counts = BatchCounts()
+        self.loads = 0
+        """How often the model was loaded."""
+        self._load = load
+        self._check = check
+        self._settings = settings
+        self._batcher: Batcher | None = None
+        self._known: _Facts | None = None
+        self._users = 0
+        self._used_at = 0.0
+        self._loading = False
+        self._hanging: list[Batcher] = []
+        self._lock = threading.Lock()
+        self._end = threading.Event()
+
+    def close(self, grace_s: float = CLOSING_S) -> None:
+        """Let what is being embedded finish within so many seconds, and let go of the model. One
+        that still loads is not waited for: whoever loads it lets go of it. Later calls raise
+        Overloaded."""
+        self._end.set()
+        batcher = self._batcher  # without the lock, which is held while the model loads
+        if batcher is not None:
+            batcher.close(grace_s)
+
+    def load(self) -> None:
+        """Bring the model into memory, unless it is there. Raises ModelError."""
+        with self._used():
+            pass
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the model is in memory."""
+        return self._batcher is not None
+
+    @property
+    def loading(self) -> bool:
+        """Whether the model is being loaded for the first time."""
+        return self._loading and self._known is None
+
+    @property
+    def known(self) -> EncoderFacts | None:
+        """What the model says of itself, without loading it; None before the first time."""
+        return self._known
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for the model."""
+        batcher = self._batcher
+        return batcher.waiting if batcher else 0
+
+    def wait_s(self) -> float:
+        """Seconds until all that waits will be done, at the pace that the model had so far."""
+        batcher = self._batcher
+        return batcher.wait_s() if batcher else 0.0
+
+    def busy(self) -> bool:
+        """Whether requests wait for the model, and it answered others a moment ago."""
+        batcher = self._batcher
+        if batcher is None or batcher.waiting == 0:
+            return False
+        return time.monotonic() - batcher.answered_at < ALIVE_S
+
+    def probe(self) -> None:
+        """Embed a text for the sake of it. That is no use that would keep the model in memory,
+        and one that was let go of may rest. Raises what the model raises."""
+        if self._known is None or self.loaded:
+            with self._used(for_somebody=False) as batcher:
+                batcher.embed_texts(["health"])
+
+    def preprocess(self, image: Image, box: Box | None = None) -> Pixels:
+        """RGB image → uint8 (height, width, 3), on the calling thread."""
+        with self._used() as batcher:
+            return batcher.preprocess(image, box)
+
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm. Raises as Batcher does."""
+        with self._used() as batcher:
+            return batcher.embed_preprocessed(pixels)
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm. Raises as Batcher does."""
+        with self._used() as batcher:
+            return batcher.embed_texts(texts)
+
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, on the calling thread."""
+        with self._used() as batcher:
+            return batcher.split(text, most)
+
+    def count_windows(self, text: str) -> int:
+        """How many windows `embed_texts` averages for this text, on the calling thread."""
+        with self._used() as batcher:
+            return batcher.count_windows(text)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included, on the calling thread."""
+        with self._used() as batcher:
+            return batcher.count_tokens(text)
+
+    @property
+    def _facts(self) -> EncoderFacts:
+        if self._known is None:
+            self.load()
+        assert self._known is not None
+        return self._known
+
+    @contextmanager
+    def _used(self, *, for_somebody: bool = True) -> Iterator[Batcher]:
+        """The model, which stays in memory meanwhile."""
+        with self._lock:
+            if self._batcher is not None and self._batcher.broken:
+                self._replace(self._batcher)
+            batcher = self._batcher or self._open()
+            self._users += 1
+        try:
+            yield batcher
+        finally:
+            with self._lock:
+                self._users -= 1
+                if for_somebody:
+                    self._used_at = time.monotonic()
+
+    def _replace(self, broken: Batcher) -> None:
+        """Let go of a model that hangs; its thread cannot be ended. Raises ModelError where that
+        helped too often."""
+        self._hanging = [one for one in self._hanging if not one.ended]
+        if len(self._hanging) >= MOST_HANGING:
+            raise ModelHangs(
+                f"{broken.name}: the model hangs, and so do {len(self._hanging)} that it replaced; "
+                "start the server again"
+            )
+        log.error("%s: the model hangs; loading it anew", broken.name)
+        self._hanging.append(broken)
+        self._batcher = None
+
+    def _open(self) -> Batcher:
+        """Load the model; called with the lock, which whoever else wants it waits for."""
+        if self._end.is_set():
+            raise Overloaded("the model is shutting down")
+        self._loading = True
+        try:
+            self._batcher = self._checked()
+        finally:
+            self._loading = False
+        self.loads += 1
+        _give_back_memory()
+        self._used_at = time.monotonic()
+        if self._end.is_set():  # in this moment
+            self._batcher.close()
+        elif self._settings.unload_after:
+            threading.Thread(target=self._watch, name="mmembed-idle", daemon=True).start()
+        return self._batcher
+
+    def _checked(self) -> Batcher:
+        settings = self._settings
+        batcher = Batcher(
+            self._load,
+            batch=settings.batch,
+            max_queue=settings.max_queue,
+            max_wait=settings.max_wait,
+            timeout=settings.model_timeout,
+            limits=TextLimits.of(settings),
+            counts=self.counts,
+        )
+        try:
+            if self._end.is_set():  # while it was loaded
+                raise Overloaded("the model is shutting down")
+            if self._known and self._known.fingerprint != batcher.fingerprint:
+                raise ModelError(
+                    f"{batcher.name}: its files are not those that it was first loaded from, and "
+                    "its vectors would not fit those that were given out; start the server again"
+                )
+            self._check(batcher)
+            self._known = _Facts.of(batcher)
+        except BaseException:
+            batcher.close()
+            raise
+        return batcher
+
+    def _watch(self) -> None:
+        """The thread: let go of the model when nobody has used it for long enough."""
+        while not self._end.wait(self._rest_s()):
+            with self._lock:
+                if self._batcher is None:
+                    return  # by another such thread, where a model that hung was replaced
+                if self._rest_s() > 0:
+                    continue
+                batcher, self._batcher = self._batcher, None
+            batcher.close()  # without the lock: it may hang
+            del batcher
+            _give_back_memory()
+            return
+
+    def _rest_s(self) -> float:
+        """Seconds until the model may go, if nobody uses it."""
+        idle_s = 0.0 if self._users else time.monotonic() - self._used_at
+        return self._settings.unload_after - idle_s
+
+
+def _give_back_memory() -> None:
+    """What was let go of goes back to the system: models are full of cycles."""
+    gc.collect()
+    trim()

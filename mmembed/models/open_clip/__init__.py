@@ -1,0 +1,40 @@
+"""open_clip models as encoders: images and texts → float32 (n, dim), unit-norm.
+
+    name → resolve_model (auto, bundled) → what was prepared before, or
+           locate (files) → load_model → engines → OpenClipEncoder
+
+Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported when a
+model is first asked for, never before, so that `mmembed --help` answers at once.
+"""
+
+from mmembed.models.open_clip.model_names import (
+    BUNDLED_FOLDER,
+    RECOMMENDED,
+    ModelChoice,
+    list_models,
+    resolve_model,
+)
+from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
+from mmembed.models.open_clip.open_encoder import (
+    check_obtainable,
+    load_encoder,
+    loader,
+    measure_engines,
+    quantise,
+)
+from mmembed.models.open_clip.prepare_in_process import prepare_apart
+
+__all__ = [
+    "BUNDLED_FOLDER",
+    "RECOMMENDED",
+    "ModelChoice",
+    "OpenClipEncoder",
+    "check_obtainable",
+    "list_models",
+    "load_encoder",
+    "loader",
+    "measure_engines",
+    "prepare_apart",
+    "quantise",
+    "resolve_model",
+]

@@ -1,0 +1,55 @@
+"""A model is prepared in a process of its own, so that a server never gets to hold torch.
+
+To try the engines and to compile takes torch, some 350 MB that stay in a process for good; what
+is kept of it is then opened without.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mmembed.errors import ModelError
+from mmembed.models.open_clip.engine_record import Prepared, may_have_accelerator
+from mmembed.models.open_clip.model_names import locate
+
+POLL_S = 0.1
+PROGRAM = (
+    "import sys; from pathlib import Path; from mmembed import load_encoder; "
+    "load_encoder(sys.argv[1], engine=sys.argv[2], cache=Path(sys.argv[3]))"
+)
+
+
+def prepare_apart(name: str, engine: str, cache: Path, ended: Callable[[], bool]) -> None:
+    """Prepare a model whose files are here, unless it is prepared already, or a graphics card may
+    run it. Where that fails, nothing is said: loading the model will say why.
+
+    ended: whether it is no longer wanted; the process is then ended.
+    """
+    if may_have_accelerator() or Prepared.find(cache, name) or not _is_here(name):
+        return
+    command = [sys.executable, "-c", PROGRAM, name, engine, str(cache)]
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing) as process:
+        while _runs(process):
+            if ended():
+                process.kill()
+
+
+def _runs(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        process.wait(POLL_S)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _is_here(name: str) -> bool:
+    """Whether it is a folder of this machine: a download shows its progress where it is waited
+    for, and other names are looked up with torch."""
+    try:
+        return name.startswith(("bundled", "local-dir:")) and locate(name).folder is not None
+    except ModelError:
+        return False

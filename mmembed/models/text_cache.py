@@ -1,0 +1,109 @@
+"""Texts that were embedded before are not embedded again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.models.bounded_cache import CACHE_BYTES, BoundedCache
+from mmembed.models.text_reading import TextLimits, read
+from mmembed.types import Embeddings, Encoder, WrappedEncoder
+
+SPARE_TOKENS = 8
+"""More than tokenizers put around a text."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is known of a text, as soon as somebody asked."""
+
+    row: NDArray[np.float32]
+    windows: int | None = None
+    tokens: int | None = None
+
+
+class TextCache(WrappedEncoder):
+    """Wraps an Encoder and is one; any thread may call it.
+
+    It belongs to one encoder, and so to one fingerprint: vectors of two models never meet.
+    The texts that were asked for last are kept, up to `max_bytes`.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        *,
+        limits: TextLimits | None = None,
+        max_bytes: int = CACHE_BYTES,
+    ) -> None:
+        """limits: on the texts of one call."""
+        self._encoder = encoder
+        self._limits = limits or TextLimits()
+        self.kept: BoundedCache[str, _Kept] = BoundedCache(_size, max_bytes)
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """n texts → float32 (n, dim), unit-norm. Each distinct text that is not kept is
+        embedded once. Raises LimitError for too many windows, and what the encoder raises; then
+        nothing is kept."""
+        distinct = list(dict.fromkeys(texts))
+        found = {text: kept.row for text, kept in self.kept.find(distinct).items()}
+        missing = [text for text in distinct if text not in found]
+        if missing:
+            readings = read(self._encoder, missing, self._limits)
+            rows = self._encoder.embed_texts(readings)
+            found |= zip(missing, rows, strict=True)
+            # A view would keep the whole batch alive, and a reading its windows.
+            self.kept.keep(
+                (str(one), _Kept(row.copy(), windows=len(one.windows)))
+                for one, row in zip(readings, rows, strict=True)
+            )
+        return _stacked([found[text] for text in texts], self.dim)
+
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text; a short one is not read, nor one known to fit."""
+        kept = self.kept.peek(text)
+        if fits_surely(text, self.context_length) or (kept and kept.windows == 1):
+            return [text]
+        return self._encoder.split(text, most)
+
+    def count_windows(self, text: str) -> int:
+        """How many windows `embed_texts` averages for this text; a short one is not read."""
+        if fits_surely(text, self.context_length):
+            return 1
+        kept = self.kept.peek(text)
+        if kept is None:
+            return self._encoder.count_windows(text)
+        if kept.windows is None:
+            kept.windows = self._encoder.count_windows(text)
+        return kept.windows
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included."""
+        kept = self.kept.peek(text)
+        if kept is None:
+            return self._encoder.count_tokens(text)
+        if kept.tokens is None:
+            kept.tokens = self._encoder.count_tokens(text)
+        return kept.tokens
+
+
+def fits_surely(text: str, context_length: int) -> bool:
+    """Whether a text is in one window, whatever the tokenizer, without asking it.
+
+    A token stands for one character at least, so that few characters are few tokens. That
+    holds for ASCII only: others may be several tokens each, and may be replaced by several
+    characters before; so may what looks like an HTML entity.
+    """
+    return len(text) + SPARE_TOKENS <= context_length and text.isascii() and "&" not in text
+
+
+def _size(text: str, kept: _Kept) -> int:
+    return sys.getsizeof(text) + kept.row.nbytes
+
+
+def _stacked(rows: Sequence[NDArray[np.float32]], dim: int) -> Embeddings:
+    return np.stack(rows) if rows else np.zeros((0, dim), np.float32)

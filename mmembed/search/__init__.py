@@ -1,0 +1,1 @@
+"""Weighted terms → one query embedding; ranked vectors → pages of items."""

@@ -1,0 +1,75 @@
+"""Weighted text, image and item terms → one query embedding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import ModelError, QueryError
+from mmembed.item_failures import blaming
+from mmembed.types import Embeddings, Term
+
+Embedding = NDArray[np.float32]
+
+
+def query_embedding(
+    terms: Sequence[Term],
+    *,
+    embed_texts: Callable[[Sequence[str]], Embeddings],
+    embed_image: Callable[[bytes], Embedding],
+    embedding_of: Callable[[int], Embedding],
+) -> Embedding:
+    """The unit-norm sum of the terms' unit embeddings times their weights: float32 (dim,).
+
+    A negative weight leads away from a term. Raises QueryError where there is no term, a
+    term is not exactly one thing, a weight is not a finite number other than 0, or the terms
+    cancel out, ProcessingError where the work of a term fails, and ModelError where a vector is
+    not finite.
+    """
+    check_terms(terms)
+    texts = [term.text for term in terms if term.text is not None]
+    by_text = dict(zip(texts, embed_texts(texts), strict=True)) if texts else {}
+    # Relative to the largest, so that no weight is too large or too small to be added up.
+    largest = max(abs(term.weight) for term in terms)
+    total = np.float64(0)
+    for index, term in enumerate(terms):
+        with blaming(term.name or f"query[{index}]"):
+            part = _part(term, by_text, embed_image, embedding_of)
+            total = total + part * (term.weight / largest)
+    norm = float(np.linalg.norm(total))
+    if not math.isfinite(norm):
+        raise ModelError("the model gave no finite vector for the query")
+    if norm < 1e-6:
+        raise QueryError("the terms of the query cancel out; change their weights")
+    return np.asarray(total / norm, dtype=np.float32)
+
+
+def _part(
+    term: Term,
+    by_text: Mapping[str, Embedding],
+    embed_image: Callable[[bytes], Embedding],
+    embedding_of: Callable[[int], Embedding],
+) -> NDArray[np.float64]:
+    if term.text is not None:
+        return by_text[term.text].astype(np.float64)
+    if term.image is not None:
+        return embed_image(term.image).astype(np.float64)
+    assert term.item is not None
+    return embedding_of(term.item).astype(np.float64)
+
+
+def check_terms(terms: Sequence[Term]) -> None:
+    """Raises QueryError where the terms make no query."""
+    if not terms:
+        raise QueryError("the query is empty; give words, an image or an item")
+    for index, term in enumerate(terms):
+        parts = [term.text, term.image, term.item]
+        if sum(part is not None for part in parts) != 1:
+            raise QueryError(f"query[{index}]: expected exactly one of text, image and item")
+        if term.text is not None and not term.text.strip():
+            raise QueryError(f"query[{index}]: the text is empty")
+        if not math.isfinite(term.weight) or term.weight == 0:
+            raise QueryError(f"query[{index}]: weight {term.weight} is not a number other than 0")

@@ -1,0 +1,1 @@
+"""Keys, sessions, and the proof of which server answers."""

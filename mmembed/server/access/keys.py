@@ -1,0 +1,166 @@
+"""Who may ask, where keys are set: programs send one with each request, the page once.
+
+The page cannot put a header into its `<img>`s, so that it changes the key for a cookie. No
+script can read that, other sites' pages do not get it sent along, and the guard turns away
+what they would change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Sequence
+from http.cookies import CookieError, SimpleCookie
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mmembed.errors import Overloaded
+from mmembed.server.access.key_guessing import Guesses
+from mmembed.server.access.proof import PATH as PROOF
+from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
+from mmembed.server.error_answers import answer, answer_to
+from mmembed.server.openapi import takes
+from mmembed.server.request_bodies import JsonBody, collection_of, parse
+from mmembed.server.requests import SessionRequest
+
+router = APIRouter(tags=["operations"])
+
+SESSION = "/v1/session"
+OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ready", "/ping", SESSION, PROOF})
+"""Asked for by monitors, and by the page before a person gave the key."""
+OPEN_FOLDER = "/static/"
+MISSING = (
+    "a key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY, with one of the "
+    "server's MMEMBED_API_KEYS"
+)
+WRONG = "the key is not one of the server's MMEMBED_API_KEYS"
+
+
+class Access:
+    """The keys of a server, the sessions that they opened, and who guessed at them."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self.keys = keys
+        self.sessions = Sessions(keys)
+        self.guesses = Guesses()
+
+    async def refusal(self, scope: Scope, key: str) -> Response | None:
+        """What to answer to a key that is wrong, or not looked at; None where it is right."""
+        try:
+            self.guesses.check(scope, key)
+        except Overloaded as error:
+            return closing(answer_to(error))
+        if is_among(key, self.keys):
+            self.guesses.right(scope, key)
+            return None
+        await self.guesses.wrong(scope)
+        return _refusal(WRONG)
+
+
+class Keys:
+    """ASGI middleware; answers 401 and 429 itself, before a body is read."""
+
+    def __init__(self, app: ASGIApp, *, access: Access) -> None:
+        self.app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or _is_open(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        app = await self._refusal(scope, Headers(scope=scope)) or self.app
+        await app(scope, receive, send)
+
+    async def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
+        key = _key_in(headers)
+        if key is not None:
+            return await self._access.refusal(scope, key)
+        session = session_in(headers)
+        known = session is not None and self._access.sessions.has(session)
+        return None if known else _refusal(MISSING)
+
+
+def access_of(request: Request) -> Access:
+    """Of the server that is asked."""
+    access: Access = request.app.state.access
+    return access
+
+
+@router.post(SESSION, status_code=204, openapi_extra=takes(SessionRequest))
+async def open_session(request: Request, body: JsonBody) -> Response:
+    """Change a key for a cookie, as the page does: browsers send it along with pictures."""
+    access, settings = access_of(request), collection_of(request).settings
+    asked = await run_in_threadpool(parse, body, SessionRequest, settings)
+    response = Response(status_code=204)
+    if not access.keys:
+        return response
+    refusal = await access.refusal(request.scope, asked.key)
+    if refusal is not None:
+        return refusal
+    response.set_cookie(
+        COOKIE,
+        access.sessions.open(asked.key),
+        max_age=LONGEST_S,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+@router.delete(SESSION, status_code=204)
+async def end_session(request: Request) -> Response:
+    """End the session of the cookie that comes along, and take the cookie back."""
+    session = session_in(request.headers)
+    if session is not None:
+        access_of(request).sessions.end(session)
+    response = Response(status_code=204)
+    response.delete_cookie(
+        COOKIE, httponly=True, samesite="strict", secure=request.url.scheme == "https"
+    )
+    return response
+
+
+def is_among(given: str, known: Iterable[str]) -> bool:
+    """Whether a secret is one of those known, in a time that tells nothing of any of them:
+    all are compared, and as digests, which are of one length."""
+    digest = _digest(given)
+    equal = [hmac.compare_digest(digest, _digest(one)) for one in known]
+    return any(equal)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN or path.startswith(OPEN_FOLDER)
+
+
+def _key_in(headers: Headers) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip()
+    return headers.get("x-api-key")
+
+
+def session_in(headers: Headers) -> str | None:
+    """The session's cookie."""
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return None if found is None else found.value
+
+
+def _refusal(message: str) -> Response:
+    return closing(answer(401, message, "Unauthorized", headers={"WWW-Authenticate": "Bearer"}))
+
+
+def closing(response: Response) -> Response:
+    """A body that was not read makes the connection useless for the next request."""
+    response.headers["Connection"] = "close"
+    return response

@@ -1,0 +1,19 @@
+"""`/v1/proof`: see `mmembed.server.access.proof`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from mmembed.server.access.proof import PATH, proof_of
+
+router = APIRouter()
+
+
+@router.get(PATH, include_in_schema=False)
+async def prove(
+    request: Request, nonce: Annotated[str, Query(min_length=16, max_length=128)]
+) -> dict[str, str]:
+    """Answered without a key: it is asked for before one is sent."""
+    return {"proof": proof_of(request.app.state.secret, nonce, request.scope["server"][1])}

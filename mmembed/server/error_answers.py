@@ -1,0 +1,230 @@
+"""The one place where errors become HTTP answers.
+
+Every error body is `{"error": {message, type, param, code}, "detail": message}`: the shape
+that OpenAI's clients read, with the key that Jina's read beside it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mmembed import errors
+from mmembed.config.settings import Settings
+from mmembed.types import Failure
+
+log = logging.getLogger(__name__)
+
+STATUS: Mapping[type[errors.MmembedError], int] = {
+    errors.MmembedError: 500,
+    errors.InputError: 422,
+    errors.ImageError: 422,
+    errors.ImageTooLarge: 413,
+    errors.UnsupportedFormat: 415,
+    errors.LimitError: 413,
+    errors.TooMuchText: 413,
+    errors.EncodedBody: 415,
+    errors.ManifestError: 422,
+    errors.TokenError: 400,
+    errors.QueryError: 422,
+    errors.ProcessingError: 422,
+    errors.NotFound: 404,
+    errors.ModelError: 503,
+    errors.ModelMismatch: 409,
+    errors.ModelHangs: 503,
+    errors.StoreError: 507,
+    errors.StoreBusy: 503,
+    errors.Unstorable: 422,
+    errors.StoreFull: 507,
+    errors.Overloaded: 429,
+    errors.Abandoned: 499,
+}
+"""Status of every error class; a test fails when one is missing."""
+
+MESSAGE_CHARS = 2000
+PARAM_CHARS = 200
+"""What an error says at most of what was sent."""
+
+SAID: Mapping[str, str] = {
+    "extra_forbidden": "unknown field",
+    "missing": "is missing",
+    "model_type": "expected text or an object",
+}
+"""Pydantic's kinds of error in words of ours, where they are plainer."""
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
+
+
+def body(message: str, *, kind: str, param: str | None = None, code: int = 500) -> dict[str, Any]:
+    """The one error shape."""
+    message, param = (
+        printable(shortened(message)),
+        param and printable(shortened(param, PARAM_CHARS)),
+    )
+    error = {"message": message, "type": kind, "param": param, "code": code}
+    return {"error": error, "detail": message}
+
+
+def answer(
+    status: int,
+    message: str,
+    kind: str,
+    *,
+    param: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """An error as a response."""
+    content = body(message, kind=kind, param=param, code=status)
+    return JSONResponse(content, status, headers=dict(headers or {}))
+
+
+def answer_to(error: errors.MmembedError) -> JSONResponse:
+    """One of our errors as a response."""
+    headers = {}
+    if isinstance(error, errors.Overloaded):
+        headers["Retry-After"] = str(error.retry_after)
+    kind = type(error)
+    return answer(STATUS[kind], str(error), kind.__name__, param=error.param, headers=headers)
+
+
+def failed(failure: Failure) -> errors.MmembedError:
+    """What was found wrong with one of many inputs as the error of the whole request."""
+    kind = _kind_of(failure)
+    if not issubclass(kind, errors.ImageError):
+        return kind(failure.message, param=failure.name)
+    error = kind(failure.name, failure.message.removeprefix(f"{failure.name}: "))
+    error.param = failure.name
+    return error
+
+
+def item_error(failure: Failure) -> dict[str, Any]:
+    """What was found wrong with one of many inputs, with the status it would have had alone."""
+    code = STATUS[_kind_of(failure)]
+    said = body(failure.message, kind=failure.error, param=failure.name, code=code)
+    error: dict[str, Any] = said["error"]
+    return error
+
+
+def _kind_of(failure: Failure) -> type[errors.MmembedError]:
+    kind: type[errors.MmembedError] = getattr(errors, failure.error, errors.MmembedError)
+    return kind
+
+
+def printable(text: str) -> str:
+    """Text without the halves of surrogate pairs, which have no place in UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def shortened(text: str, limit: int = MESSAGE_CHARS) -> str:
+    """What callers sent comes back in errors; not all of it, where it is long."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]} … {text[-half:]}"
+
+
+def install(app: FastAPI) -> None:
+    """Let every error that leaves a route become an answer in the one shape."""
+    app.add_exception_handler(errors.MmembedError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_middleware(LastResort)
+
+
+class LastResort:
+    """ASGI middleware: the details of a bug go to the log, not to the caller."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except ClientDisconnect:
+            log.debug("%s: the caller left before the request was whole", scope.get("path"))
+        except Exception as error:
+            if started or scope["type"] != "http":
+                raise
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            await _unforeseen(error)(scope, receive, send)
+
+
+def _unforeseen(error: Exception) -> JSONResponse:
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        message = "a disk of the server is full; free some space on it, and try again"
+        return answer(507, message, "StoreFull")
+    message = "something went wrong here; the server's log has it"
+    return answer(500, message, "InternalError")
+
+
+def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.MmembedError)
+    if STATUS[type(error)] >= 500:
+        log.error("%s %s: %s", request.method, request.url.path, error)
+    if isinstance(error, errors.StoreError | errors.ModelError):
+        # These name folders of the server, which are nobody's business but the owner's.
+        said = scrubbed(str(error), request.app.state.collection.settings)
+        error = type(error)(said, param=error.param)
+    return answer_to(error)
+
+
+def scrubbed(message: str, settings: Settings) -> str:
+    """A message without the folders of this machine, but with the names of files in them."""
+    known = {"the data folder": settings.data, "the cache": settings.cache}
+    for name, folder in known.items():
+        message = message.replace(str(folder), name)
+    return without_paths(message)
+
+
+def without_paths(text: str) -> str:
+    """Absolute paths cut down to their last part."""
+    return _PATH.sub(lambda found: f"…/{found[2]}", text)
+
+
+def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    param = place(first["loc"][1:])
+    if "recursion limit" in first["msg"]:
+        message = "the body is nested too deeply"
+    elif first["type"] == "json_invalid":
+        message = "the body is not JSON; send JSON, or a form where the route takes one"
+    else:
+        message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"
+    return answer(422, message, "QueryError", param=param or None)
+
+
+def place(location: Sequence[str | int]) -> str:
+    """`("images", 0, "name")` → `images[0].name`."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".")
+
+
+def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind = {404: "NotFound", 405: "MethodNotAllowed", 413: "LimitError"}.get(
+        error.status_code, "InputError"
+    )
+    message = str(error.detail)
+    if error.status_code in (404, 405):
+        message = f"{request.method} {request.url.path}: {message}; the routes are at /docs"
+    return answer(error.status_code, message, kind, headers=error.headers)

@@ -1,0 +1,126 @@
+"""Items, hits and labels as JSON, which is written straight from them: checking our own answers
+again on their way out would cost more than searching. A test holds them against the shapes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timezone
+from typing import Any, TypeVar
+
+import orjson
+from starlette.responses import Response
+
+from mmembed.collection.collection import Classified
+from mmembed.server.error_answers import item_error
+from mmembed.types import Hit, Item
+
+BROWSER_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"})
+VERSION_CHARS = 12
+
+Json = dict[str, Any]
+Thing = TypeVar("Thing")
+log = logging.getLogger(__name__)
+
+
+class JsonAnswer(Response):
+    """JSON in UTF-8; takes NumPy arrays as they are. Arrays of float32 are written with as many
+    digits as tell one float32 from the next."""
+
+    media_type = "application/json"
+
+    def __init__(
+        self, content: Json, status: int = 200, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(
+            orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), status, dict(headers or {})
+        )
+
+
+def version_of(item: Item) -> str:
+    """What changes in an image's addresses when its content does; hex."""
+    return item.sha256[:VERSION_CHARS]
+
+
+def links(item: Item) -> Json | None:
+    """None for a caption without an image."""
+    image_id = item.id if item.kind == "image" else item.image_id
+    if image_id is None:
+        return None
+    base = f"/v1/items/{image_id}"
+    # The content in the address makes the answer cacheable for ever.
+    version = f"?v={version_of(item)}" if item.kind == "image" else ""
+    return {
+        "self": base,
+        "thumbnail": f"{base}/thumbnail{version}",
+        "preview": f"{base}/thumbnail{version}{'&' if version else '?'}size=1280",
+        "image": f"{base}/image{version}",
+    }
+
+
+def item_json(item: Item) -> Json:
+    """An item as clients see it."""
+    return {
+        "id": item.id,
+        "kind": item.kind,
+        "path": item.path,
+        "caption": item.caption,
+        "tags": item.tags,
+        "width": item.width,
+        "height": item.height,
+        "bytes": item.bytes,
+        "format": item.format,
+        "sha256": item.sha256,
+        "image_id": item.image_id,
+        "modified": _iso(item.mtime_ns),
+        "mtime_ns": item.mtime_ns,
+        "shown_by_browsers": item.format in BROWSER_FORMATS,
+        "links": links(item),
+    }
+
+
+def whole_item_json(item: Item) -> Json:
+    """An item with all its captions."""
+    return {**item_json(item), "captions": item.captions}
+
+
+def hit_json(hit: Hit) -> Json:
+    """A search result as clients see it."""
+    return {
+        **item_json(hit.item),
+        "score": round(hit.score, 6),
+        "relevance": round(hit.relevance, 4),
+    }
+
+
+def each_json(write: Callable[[Thing], Json], things: Iterable[Thing]) -> list[Json]:
+    """Things as clients see them; one that cannot be written is left out, and logged."""
+    written = []
+    for thing in things:
+        try:
+            written.append(write(thing))
+        except Exception:
+            log.exception("%s left out %r", write.__name__, thing)
+    return written
+
+
+def classified_json(result: Classified) -> Json:
+    """The labels of one image, or its error with the status it would have had alone."""
+    known: Json = {"index": result.index, "name": result.name}
+    if result.failure is not None:
+        return {**known, "error": item_error(result.failure)}
+    labels = [
+        {"label": one.label, "probability": one.probability, "score": round(one.score, 6)}
+        for one in result.labels
+    ]
+    return {**known, "labels": labels}
+
+
+def _iso(mtime_ns: int | None) -> str | None:
+    if mtime_ns is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(mtime_ns / 1e9, timezone.utc)
+    except (OverflowError, ValueError, OSError):  # a file may claim any time
+        return None
+    return moment.isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""How much a caller, a request and all of them together may take."""

@@ -1,0 +1,57 @@
+"""How much a JSON body may hold, counted in its bytes before objects are made of them: an object
+of 13 bytes takes a kilobyte once it is read."""
+
+from __future__ import annotations
+
+from mmembed.config.settings import PREFIX, Settings
+from mmembed.errors import LimitError
+
+PARTS_OF_AN_INPUT = 16
+"""Objects, lists and strings, names of fields included, that one input or label may consist of."""
+NUMBERS_OF_AN_INPUT = 1024
+"""Token ids, on average."""
+OTHER_FIELDS = 100
+"""Besides images and labels: templates, mode …"""
+
+
+def check_size(raw: bytes, settings: Settings) -> None:
+    """Raises LimitError where a JSON body holds more than requests within the limits need."""
+    inputs = settings.max_items + settings.max_labels + OTHER_FIELDS
+    most_parts = PARTS_OF_AN_INPUT * inputs
+    most_numbers = NUMBERS_OF_AN_INPUT * settings.max_items
+    if len(raw) <= most_parts:  # each takes a byte at least
+        return
+    plain = _without_escapes(raw)
+    strings = plain.count(b'"') // 2
+    if strings > most_parts:
+        raise _too_much(f"{strings} strings", most_parts)
+    opened, commas = _outside_strings(plain)
+    if strings + opened > most_parts:
+        raise _too_much(f"{strings + opened} objects, lists and strings", most_parts)
+    if commas > most_numbers:
+        raise _too_much(f"{commas} values", most_numbers)
+
+
+def _without_escapes(raw: bytes) -> bytes:
+    """What is left has a quotation mark only where a string begins or ends."""
+    return raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
+
+
+def _outside_strings(plain: bytes) -> tuple[int, int]:
+    """How many objects and lists begin, and how many commas there are."""
+    opened = commas = position = 0
+    while position < len(plain):
+        start = plain.find(b'"', position)
+        end = len(plain) if start < 0 else start
+        opened += plain.count(b"{", position, end) + plain.count(b"[", position, end)
+        commas += plain.count(b",", position, end)
+        closed = plain.find(b'"', end + 1)
+        position = len(plain) if closed < 0 else closed + 1
+    return opened, commas
+
+
+def _too_much(what: str, limit: int) -> LimitError:
+    return LimitError(
+        f"the body holds {what}, limit {limit}; send it in several requests, or raise "
+        f"{PREFIX}MAX_ITEMS"
+    )

@@ -1,0 +1,1 @@
+"""Connections: accepted, bounded, and closed in time."""

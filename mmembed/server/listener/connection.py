@@ -1,0 +1,215 @@
+"""One connection, and how long its caller may take.
+
+Uvicorn waits for ever for the head of a request, for a body, and for a caller who does not read.
+Here each has a deadline, which the door looks at once a second: a timer for every request would
+cost more than the look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mmembed.server.limits.per_client import Clients
+from mmembed.server.listener.instant_refusals import TOO_MANY, TOO_SLOW, WASTEFUL, Refusals
+
+SLOWEST_BODY = 10_000
+"""Bytes a second that must come of a body."""
+SLOWEST_READER = 2_000
+"""Bytes a second that a caller must take of an answer."""
+SLICE = 4096
+"""Bytes that are parsed at a time while there may be many small chunks in them."""
+MOST_OVERHEAD = 16_384
+"""Bytes around the chunks of a body, beyond as many as are in them."""
+IDLE, UNSENT, INCOMPLETE, BUSY = range(4)
+"""What a connection is about: nothing, an answer that is not read, a request that is not whole,
+or a request that is worked at."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all connections of one server share."""
+
+    slow_s: float
+    """Seconds for a first byte and for a whole head; a body and an answer are looked at again
+    after so many."""
+    refusals: Refusals
+    clients: Clients
+
+
+class Connection(H11Protocol):
+    """Uvicorn's, with deadlines, and with refusals that cost little."""
+
+    def __init__(self, terms: Terms, **uvicorns: Any) -> None:
+        super().__init__(**uvicorns)
+        self.since = time.monotonic()
+        """When what the connection is about began."""
+        self.group: Hashable = None
+        """Whose it is; None where that does not count."""
+        self.terms = terms
+        self._is_one_too_many = False
+        self._began = False  # whether a byte of the next request came
+        self._came = 0  # bytes of it
+        self._marked = 0, self.since
+        self._to_skip = 0
+        self._chunked = False
+        self._overhead = 0
+        self._unsent: tuple[int, float] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As asyncio calls it."""
+        super().connection_made(transport)
+        self.group = self.terms.clients.group(self.client[0] if self.client else None)
+        self._is_one_too_many = self.terms.clients.full(self.group)
+        self.terms.clients.take(self.group)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As asyncio calls it."""
+        self.terms.clients.give_back(self.group)
+        super().connection_lost(exc)
+
+    # -- what comes in ---------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """As asyncio calls it."""
+        if self._is_one_too_many:
+            self._end(TOO_MANY)
+            return
+        if self._to_skip:
+            data = self._skipped(data)
+        if not data:
+            return
+        if not self._began:
+            self._begin()
+            if self.conn.their_state is h11.IDLE and self._refused(data):
+                return
+        self._came += len(data)
+        self._parse(data)
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self._began = False  # the rest of a request that was answered before
+
+    def _begin(self) -> None:
+        self._began, self._came, self.since = True, 0, time.monotonic()
+        self._marked = 0, self.since
+
+    def _refused(self, data: bytes) -> bool:
+        if self.transport.get_write_buffer_size():
+            return False  # who does not read is told no more until they do
+        found = self.terms.refusals.answer(data)
+        if found is None:
+            return False
+        answer, self._to_skip = found
+        self._unset_keepalive_if_required()
+        self.transport.write(answer)
+        self._began = self._to_skip > 0
+        return True
+
+    def _skipped(self, data: bytes) -> bytes:
+        """What is left of the bytes after the body of a request that was refused."""
+        left = data[self._to_skip :]
+        self._came += len(data) - len(left)
+        self._to_skip -= len(data) - len(left)
+        if not self._to_skip:
+            self.since, self._began = time.monotonic(), False
+        return left
+
+    def _parse(self, data: bytes) -> None:
+        while len(data) > SLICE and not self._has_plain_body:
+            self._feed(data[:SLICE])
+            data = data[SLICE:]
+        self._feed(data)
+
+    @property
+    def _has_plain_body(self) -> bool:
+        return self.conn.their_state is h11.SEND_BODY and not self._chunked
+
+    def _feed(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        cycle, before = self.cycle, len(self.cycle.body) if self.cycle else 0
+        super().data_received(data)
+        if self.cycle is not cycle:
+            before, self._overhead = 0, 0
+            self._chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
+        if self._chunked:
+            inside = len(self.cycle.body) - before
+            self._overhead += len(data) - 2 * inside
+            if self._overhead > MOST_OVERHEAD:
+                self._end(WASTEFUL)
+
+    def on_response_complete(self) -> None:
+        """As Uvicorn calls it when an answer is out."""
+        self._begin()
+        super().on_response_complete()
+        self._began = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
+
+    def resume_writing(self) -> None:
+        """As asyncio calls it when most of an answer is out."""
+        self._unsent = None
+        super().resume_writing()
+
+    # -- how long it takes -----------------------------------------------------------
+
+    def about(self) -> int:
+        """IDLE, UNSENT, INCOMPLETE or BUSY."""
+        if self.transport.get_write_buffer_size():
+            return UNSENT
+        if self._to_skip or self.conn.their_state is h11.SEND_BODY:
+            return INCOMPLETE
+        if self.conn.their_state is h11.IDLE:
+            return INCOMPLETE if self._began else IDLE
+        return BUSY
+
+    def look(self, now: float) -> None:
+        """Cut the caller off if they take too long. now: of time.monotonic()."""
+        about = self.about()
+        if about == UNSENT:
+            if self._stalls(now):
+                self.transport.abort()
+            return
+        self._unsent = None
+        if about == IDLE and now - self.since > self.terms.slow_s:
+            self.transport.close()
+        elif about == INCOMPLETE and self.flow.read_paused:
+            self._marked = self._came, now  # it is we who are slow
+        elif about == INCOMPLETE and self._creeps(now):
+            self.cut_off(TOO_SLOW)
+
+    def cut_off(self, answer: bytes) -> None:
+        """Close the connection, whatever it is about; with an answer to a request in it."""
+        if self.about() == INCOMPLETE and not self._to_skip:
+            self._end(answer)
+        else:
+            self.transport.abort()
+
+    def _creeps(self, now: float) -> bool:
+        """Whether too little came of a request since it was looked at; of a head all must."""
+        before, at = self._marked
+        if now - at < self.terms.slow_s:
+            return False
+        self._marked = self._came, now
+        in_head = self.conn.their_state is h11.IDLE and not self._to_skip
+        return in_head or self._came - before < (now - at) * SLOWEST_BODY
+
+    def _stalls(self, now: float) -> bool:
+        """Whether too little of an answer was taken."""
+        size = self.transport.get_write_buffer_size()
+        before, at = self._unsent or (size, now)
+        if now - at < self.terms.slow_s:
+            self._unsent = before, at
+            return False
+        self._unsent = size, now
+        return before - size < (now - at) * SLOWEST_READER
+
+    def _end(self, answer: bytes) -> None:
+        """A last word, unless another was begun."""
+        in_head = self.conn.their_state is h11.IDLE
+        if in_head or self.cycle is None or not self.cycle.response_started:
+            self.transport.write(answer)
+        self.transport.close()

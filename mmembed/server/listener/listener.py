@@ -1,0 +1,216 @@
+"""Lets connections in, no more than the system has room for, and sees that none stays for nothing.
+
+asyncio's own way of accepting logs thousands of errors a second once the process is out of file
+descriptors, and lets nobody in any more. Here the idle and the slow make room for the new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from mmembed.config.settings import Settings
+from mmembed.server.limits.per_client import Clients, trusted_proxies
+from mmembed.server.listener.connection import BUSY, IDLE, Connection, Terms
+from mmembed.server.listener.instant_refusals import NO_ROOM, Refusals
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""How often the connections are looked at."""
+AT_ONCE = 16
+"""Connections that are let in before others have a turn."""
+CLOSING_S = 0.01
+"""Until connections that were closed are gone."""
+BACK_OFF_S = 0.2
+"""After an error of the system, and while all connections are at work."""
+OWN_FILES = 128
+"""Descriptors that are kept for the catalog, the model and the log."""
+MOST_FILES = 65_536
+"""Descriptors that are asked for; the system may allow a billion, which some libraries count."""
+SHARE = 4
+"""One connection of so many is closed at a time where all are taken."""
+ASSAULT = 2
+"""Times the limit of one address after which its connections are closed without a word."""
+SPARED_S = 0.5
+"""A newer connection is not closed for another."""
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's, with a door of ours."""
+
+    def __init__(self, config: uvicorn.Config, terms: Terms, most: int) -> None:
+        """most: connections at a time."""
+        super().__init__(config)
+        self.told_to_end = threading.Event()
+        self._terms = terms
+        self._most = most
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Called with the signal, on the main thread."""
+        super().handle_exit(sig, frame)
+        self.told_to_end.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As Uvicorn calls it, with sockets that listen."""
+        await super().startup(sockets=[])  # so that it opens no door itself
+        for listener in sockets or []:
+            door = Door(listener, self._connection, self.server_state.connections, self._most)
+            door.open()
+            self.servers.append(door)  # type: ignore[arg-type]  # what is called of it is there
+
+    def _connection(self) -> Connection:
+        return Connection(
+            self._terms,
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+
+
+class Door:
+    """Where the connections of one address come in."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        connection: Callable[[], Connection],
+        connections: set[Any],
+        most: int,
+    ) -> None:
+        """connection: makes one. connections: those that are open, as they keep themselves."""
+        self._listener = listener
+        self._connection = connection
+        self._connections = connections
+        self._most = most
+        self._entering: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def open(self) -> None:
+        """From now on callers are let in."""
+        self._listener.setblocking(False)
+        self._tasks = [asyncio.create_task(one) for one in (self._let_in(), self._look_around())]
+
+    def close(self) -> None:
+        """From now on none are; those inside stay."""
+        self._tasks[0].cancel()
+
+    async def wait_closed(self) -> None:
+        """As Uvicorn waits, when the connections are closed."""
+        self._tasks[1].cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _let_in(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            for _ in range(AT_ONCE):
+                if self._crowded:
+                    await asyncio.sleep(CLOSING_S if self._make_room() else BACK_OFF_S)
+                    continue
+                try:
+                    caller, address = await loop.sock_accept(self._listener)
+                except OSError as error:
+                    log.warning("no connection can be accepted: %s", error)
+                    self._make_room()
+                    await asyncio.sleep(BACK_OFF_S)
+                    continue
+                self._enter(caller, str(address[0]))
+            await asyncio.sleep(0)
+
+    @property
+    def _crowded(self) -> bool:
+        return len(self._connections) + len(self._entering) > self._most + AT_ONCE
+
+    def _enter(self, caller: socket.socket, address: str) -> None:
+        connection = self._connection()
+        clients = connection.terms.clients
+        if clients.full(clients.group(address), ASSAULT):
+            log.warning("%s opens far more connections than MMEMBED_MAX_PER_CLIENT", address)
+            caller.close()
+            return
+        task = asyncio.create_task(self._connect(caller, connection))
+        self._entering.add(task)
+        task.add_done_callback(self._entering.discard)
+        if len(self._connections) + len(self._entering) > self._most:
+            self._make_room()
+
+    async def _connect(self, caller: socket.socket, connection: Connection) -> None:
+        caller.setblocking(False)
+        with contextlib.suppress(OSError):  # the caller has left already
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, caller)
+
+    def _make_room(self) -> int:
+        """Close some that are at nothing, or slow; first those of whoever has most. How many."""
+        newest = time.monotonic() - SPARED_S
+        held = Counter(one.group for one in self._connections if one.group is not None)
+        found = [
+            (about != IDLE, -held[one.group], one.since, id(one), one)
+            for one in self._connections
+            if one.since < newest
+            and not one.transport.is_closing()
+            and (about := one.about()) != BUSY
+        ]
+        closed = sorted(found)[: 1 + len(self._connections) // SHARE]
+        for *_, one in closed:
+            one.cut_off(NO_ROOM)
+        log.warning(
+            "%d connections are open, as many as may be; closed %d of those that do least "
+            "(MMEMBED_MAX_CONNECTIONS, and the system's limit of open files)",
+            len(self._connections), len(closed),
+        )  # fmt: skip
+        return len(closed)
+
+    async def _look_around(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = time.monotonic()
+            for one in list(self._connections):
+                one.look(now)
+
+
+def server_of(app: FastAPI, **uvicorns: Any) -> Server:
+    """A server of an app of `create_app`, which is run with sockets that listen.
+
+    uvicorns: further parameters of uvicorn.Config."""
+    settings: Settings = app.state.collection.settings
+    config = uvicorn.Config(
+        app,
+        http=Connection,
+        ws="none",
+        log_config=None,  # its lines go where ours go
+        log_level="warning",
+        access_log=False,  # ours names requests, and keeps queries to itself
+        server_header=False,
+        **uvicorns,
+    )
+    terms = Terms(
+        settings.slow_timeout,
+        Refusals(app.state.lanes, app.state.request_metrics),
+        Clients(settings.max_per_client, trusted_proxies(config.forwarded_allow_ips)),
+    )
+    return Server(config, terms, most_connections(settings.max_connections))
+
+
+def most_connections(asked: int) -> int:
+    """Connections that the system has room for, at most those asked for. Each may need a second
+    descriptor, for the file that it is answered with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    allowed = MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return max(1, min(asked, max(AT_ONCE, (allowed - OWN_FILES) // 2 - AT_ONCE)))

@@ -1,0 +1,213 @@
+"""Request bodies: JSON or multipart into the shapes, base64 into bytes."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import json
+import re
+from collections.abc import Collection as Names
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeAlias, TypeVar
+from urllib.parse import unquote
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import PREFIX, Settings
+from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
+from mmembed.models.text_reading import TextLimits
+from mmembed.server.error_answers import printable
+from mmembed.server.limits.json_size import OTHER_FIELDS, check_size
+
+AnyShape = TypeVar("AnyShape", bound=BaseModel)
+
+_ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
+_WEB_ADDRESS = re.compile(r"\s*https?://\S+\s*", re.ASCII | re.IGNORECASE)
+_DATA_URI = re.compile(
+    r"\s*data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<parameters>(;[\w.+-]+=[^;,\s]*)*)(?P<base64>;base64)?,",
+    re.ASCII | re.IGNORECASE,
+)
+"""RFC 2397; its media type and parameters may be left out."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart body, read whole."""
+
+    texts: dict[str, list[str]]
+    files: dict[str, list[tuple[str, bytes]]]
+    """File name and bytes."""
+
+    def only(self, *, texts: Names[str], files: Names[str]) -> Form:
+        """The form itself. Raises QueryError where it has a field of another name or kind."""
+        for name in self.texts:
+            if name in files:
+                raise QueryError(f"{name}: expected a file, as in -F {name}=@picture.jpg")
+        for name in self.files:
+            if name in texts:
+                raise QueryError(f"{name}: expected text, not a file")
+        for name in [*self.texts, *self.files]:
+            if name not in texts and name not in files:
+                raise QueryError(f"{name}: unknown field; known are {', '.join([*files, *texts])}")
+        return self
+
+    def text(self, name: str) -> str | None:
+        """The last value of a text field; None where it is blank or not there."""
+        return self.texts.get(name, [""])[-1] or None
+
+
+def collection_of(request: Request) -> Collection:
+    """The collection that this server serves."""
+    served: Collection = request.app.state.collection
+    return served
+
+
+async def _read(request: Request) -> bytes:
+    _check_encoding(request)
+    return await request.body()
+
+
+async def _read_any(request: Request) -> bytes | Form:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return await _read(request)
+    _check_encoding(request)
+    settings = collection_of(request).settings
+    most = {"max_files": settings.max_items + 1, "max_fields": settings.max_labels + OTHER_FIELDS}
+    try:
+        async with request.form(**most) as form:
+            return await _form(form)
+    except HTTPException as error:
+        if "aximum" not in str(error.detail):
+            raise
+        raise LimitError(
+            f"{error.detail} Raise {PREFIX}MAX_ITEMS for images, {PREFIX}MAX_LABELS for labels"
+        ) from None
+    except OSError as error:
+        raise StoreFull(
+            f"a file of over 1 MB needs room in the server's folder for temporary files, and it "
+            f"cannot be written ({error.strerror}); free some space there, or set TMPDIR"
+        ) from error
+
+
+async def _form(form: FormData) -> Form:
+    read = Form({}, {})
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            files = read.files.setdefault(name, [])
+            called = printable(value.filename or f"{name}[{len(files)}]")
+            files.append((called, await value.read()))
+        else:
+            read.texts.setdefault(name, []).append(value)
+    return read
+
+
+def _check_encoding(request: Request) -> None:
+    """Raises EncodedBody for a compressed body: its size could not be told before it is read."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() not in ("", "identity"):
+        raise EncodedBody(
+            f"Content-Encoding: {printable(encoding)}: compressed bodies are not read here; "
+            "send the body as it is, without Content-Encoding",
+            param="Content-Encoding",
+        )
+
+
+JsonBody: TypeAlias = Annotated[bytes, Depends(_read)]
+"""The raw body; it is parsed on the thread of the route, not on the event loop."""
+AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
+"""The raw body, or a form."""
+
+
+def parse(raw: bytes, shape: type[AnyShape], settings: Settings) -> AnyShape:
+    """A JSON body as a shape. Raises LimitError for more than requests within the limits need,
+    RequestValidationError, and QueryError for UTF-16 and -32."""
+    encoding = json.detect_encoding(raw[:4])
+    if encoding not in ("utf-8", "utf-8-sig"):
+        raise QueryError(f"the body is JSON in {encoding.upper()}; send it in UTF-8")
+    check_size(raw, settings)
+    try:
+        return shape.model_validate_json(raw.removeprefix(codecs.BOM_UTF8))
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def check(values: dict[str, Any], shape: type[AnyShape]) -> AnyShape:
+    """A form's values as a shape. Raises RequestValidationError."""
+    try:
+        return shape.model_validate(values)
+    except ValidationError as error:
+        raise _invalid(error) from None
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in details])
+
+
+def image_bytes(text: str, name: str, collection: Collection) -> bytes:
+    """The bytes of a data URI, of bare base64, or of an address, where fetching is allowed.
+    Raises ImageError that calls it `name`."""
+    if _ADDRESS.match(text):
+        return collection.fetch_image(text.strip(), name)
+    match = _DATA_URI.match(text)
+    if match is None and text[:40].lstrip().lower().startswith("data:"):
+        raise ImageError(name, "expected data:image/…;base64,…")
+    if match and not match["base64"]:
+        raise ImageError(name, "a data URI without base64; send data:image/…;base64,…")
+    try:
+        payload = (text[match.end() :] if match else text).strip()  # copied no oftener than needed
+        if "\n" in payload or "\r" in payload:
+            payload = "".join(payload.splitlines())
+        if match and "%" in payload:  # a URI may escape the + and = of base64
+            payload = unquote(payload)
+        if len(payload) % 4:
+            payload += "=" * (-len(payload) % 4)
+        return base64.b64decode(payload, validate=True)
+    except (binascii.Error, ValueError):
+        raise ImageError(name, "neither a data URI nor base64") from None
+
+
+def is_data_uri(text: str) -> bool:
+    """Whether a text is a data URI, of whatever media type; `data: a word` is none."""
+    match = _DATA_URI.match(text)
+    return match is not None and any(match.groups())
+
+
+def means_image(text: str) -> bool:
+    """Whether a text that may be words or an image is an image: a data URI, or an address of the
+    web and nothing else."""
+    return is_data_uri(text) or _WEB_ADDRESS.fullmatch(text) is not None
+
+
+def check_count(what: str, count: int, limit: int, setting: str) -> None:
+    """Raises LimitError, naming the setting that raises the limit."""
+    if count > limit:
+        raise LimitError(f"{count} {what}, limit {limit}; raise {PREFIX}{setting.upper()}")
+
+
+def check_all_chars(texts: Iterable[str], settings: Settings) -> None:
+    """Raises LimitError for more text than is read for one request; `check_text` refuses what
+    is too long alone."""
+    lengths = [length for text in texts if (length := len(text)) <= settings.max_text_chars]
+    TextLimits.of(settings).check_chars(sum(lengths))
+
+
+def check_text(name: str, text: str, limit: int) -> None:
+    """Raises LimitError for more text than is embedded at once, QueryError for what is none."""
+    if is_data_uri(text):
+        raise QueryError(
+            f"{name}: a data URI in the place of words; send an image where the route takes one",
+            param=name,
+        )
+    check_count(f"characters in {name}", len(text), limit, "max_text_chars")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise QueryError(f"{name}: the text holds half of a surrogate pair") from None

@@ -1,0 +1,1 @@
+"""mmembed's own routes, a module for each resource."""

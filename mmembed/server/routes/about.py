@@ -1,0 +1,22 @@
+"""`/v1/about`: how a person reaches this very collection from a shell."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from mmembed.config.commands import PICTURES, command, own_version
+from mmembed.server.answer_shapes import AboutAnswer
+from mmembed.server.request_bodies import collection_of
+
+router = APIRouter(tags=["operations"])
+
+
+@router.get("/v1/about")
+def about(request: Request) -> AboutAnswer:
+    """The commands that the page shows, ready to be copied."""
+    folder = collection_of(request).settings.data
+    return AboutAnswer(
+        version=own_version(),
+        program=command(anywhere=True),
+        index=command("index", PICTURES, folder=folder, anywhere=True),
+    )

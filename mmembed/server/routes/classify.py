@@ -1,0 +1,128 @@
+"""`/v1/classify`: images × any labels → probabilities."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from mmembed import errors
+from mmembed.collection.collection import Collection, ImageInput
+from mmembed.item_failures import failure_of
+from mmembed.server.answer_shapes import ClassifyAnswer
+from mmembed.server.json_answers import JsonAnswer, classified_json
+from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.request_bodies import (
+    AnyBody,
+    Form,
+    check,
+    check_count,
+    check_text,
+    collection_of,
+    image_bytes,
+    parse,
+)
+from mmembed.server.requests import ClassifyRequest, ImageShape
+from mmembed.types import Failure
+
+router = APIRouter(tags=["classify"])
+
+MAX_TEMPLATES = 100
+"""OpenAI's list for ImageNet has 80; each costs as much as the labels themselves."""
+LARGEST_ANSWER = 5_000_000
+"""Bytes: images × labels is what a small request multiplies, and 32 are answered at a time."""
+LABEL_BYTES = 100
+"""Of a label in an answer, beside its text."""
+FORM = form_of(
+    {
+        "images": many(FILE),
+        "labels": many({"type": "string"})
+        | {"description": "repeated; or one field, with commas between the labels"},
+        "templates": many({"type": "string"}),
+        "mode": {"type": "string", "enum": ["softmax", "sigmoid"]},
+        "top_k": {"type": "integer", "minimum": 1},
+        "model": {"type": "string"},
+    },
+    required=["images", "labels"],
+)
+LISTS = ("labels", "templates")
+OPTIONS = ("mode", "top_k", "model")
+
+
+@router.post(
+    "/v1/classify", response_model=ClassifyAnswer, openapi_extra=takes(ClassifyRequest, FORM)
+)
+def classify(request: Request, body: AnyBody) -> JsonAnswer:
+    """Probabilities of labels for every image; a bad image has an error of its own."""
+    collection = collection_of(request)
+    inputs: list[ImageInput | Failure]
+    if isinstance(body, Form):
+        asked = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
+        inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
+        _check(collection, asked, len(inputs))
+    else:
+        asked = parse(body, ClassifyRequest, collection.settings)
+        _check(collection, asked, len(asked.images))
+        inputs = [_input(collection, *one) for one in enumerate(asked.images)]
+    classifier = collection.classifier_for(asked.model)
+    results = classifier.classify(
+        inputs, asked.labels, templates=asked.templates or None, mode=asked.mode, top=asked.top_k
+    )
+    return JsonAnswer(
+        {
+            "results": [classified_json(result) for result in results],
+            "model": collection.embedder_for(asked.model).name,
+            "mode": asked.mode or classifier.default_mode,
+        }
+    )
+
+
+def _of_form(form: Form) -> ClassifyRequest:
+    texts = {name: [text for text in form.texts.get(name, []) if text] for name in LISTS}
+    if len(texts["labels"]) == 1:
+        texts["labels"] = _separated(texts["labels"][0])
+    options = {name: text for name in OPTIONS if (text := form.text(name)) is not None}
+    return check({"images": [], **texts, **options}, ClassifyRequest)
+
+
+def _separated(labels: str) -> list[str]:
+    """`cat,dog` → cat and dog, as on the command line; repeated fields keep their commas."""
+    return [part for label in labels.split(",") if (part := label.strip())]
+
+
+def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput | Failure:
+    name = image.name or f"images[{index}]"
+    if (image.image is None) == (image.item is None):
+        raise errors.QueryError(f"images[{index}]: expected exactly one of image and item")
+    if image.image is None:
+        return ImageInput(name, item=image.item)
+    try:
+        return ImageInput(name, data=image_bytes(image.image, name, collection))
+    except BaseException as error:
+        return failure_of(name, error)
+
+
+def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
+    settings = collection.settings
+    collection.embedder_for(asked.model)
+    if count == 0:
+        raise errors.QueryError("images: there are none; send files, data URIs or item ids")
+    check_count("images", count, settings.max_items, "max_items")
+    check_count("labels", len(asked.labels), settings.max_labels, "max_labels")
+    templates = asked.templates or []
+    if len(templates) > MAX_TEMPLATES:
+        raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
+    for name, texts in (("labels", asked.labels), ("templates", templates)):
+        for index, text in enumerate(texts):
+            check_text(f"{name}[{index}]", text, settings.max_text_chars)
+    _check_answer(count, asked)
+
+
+def _check_answer(count: int, asked: ClassifyRequest) -> None:
+    """Raises LimitError for an answer that is too large, as if the longest labels were the best."""
+    longest = sorted(map(len, asked.labels), reverse=True)[: asked.top_k]
+    size = count * sum(LABEL_BYTES + length for length in longest)
+    if size > LARGEST_ANSWER:
+        raise errors.LimitError(
+            f"{count} images × {len(longest)} labels are an answer of some {size // 10**6} MB, "
+            f"limit {LARGEST_ANSWER // 10**6}; ask for the best labels alone with top_k, or send "
+            "fewer images at a time"
+        )

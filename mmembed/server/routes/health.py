@@ -1,0 +1,173 @@
+"""`/health` and `/ready`: whether the model answers, and the collection can be read and written,
+whatever else there is to do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from mmembed.collection.collection import Collection, Trouble
+from mmembed.config.commands import own_version
+from mmembed.errors import MmembedError, StoreError
+from mmembed.server.answer_shapes import HealthAnswer
+from mmembed.server.error_answers import body, scrubbed, without_paths
+
+log = logging.getLogger(__name__)
+router = APIRouter(tags=["operations"])
+
+T = TypeVar("T")
+Json: TypeAlias = dict[str, Any]
+READ_ONLY = ("read_only",)
+"""A folder that nobody may write is searched all the same."""
+
+PATIENCE_S = 10.0
+"""How long one answer may take; after that, a model that answers others still counts."""
+
+STORE_PATIENCE_S = 10.0
+"""How long a look at the data folder may take."""
+
+
+class Pulse:
+    """One look at a time at the model, and one at the data folder, shared by all who ask at that
+    moment; on threads of their own, so that they do not wait for the threads that requests wait
+    for."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        self._model = Shared("health", self._beat)
+        self._store = Shared("health-store", collection.troubles)
+
+    def feel(self) -> Future[Json]:
+        """What the collection is and holds, once its model has answered."""
+        return self._model.ask()
+
+    def look(self) -> Future[list[Trouble]]:
+        """What keeps the data folder from being read and written."""
+        return self._store.ask()
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._model.close()
+        self._store.close()
+
+    def _beat(self) -> Json:
+        self.collection.served.probe()
+        try:
+            return self.collection.describe()
+        except StoreError:  # the look at the folder says it
+            return {"model": self.collection.model_name}
+
+
+class Shared(Generic[T]):
+    """Something that is done once for all who ask for it meanwhile."""
+
+    def __init__(self, name: str, do: Callable[[], T]) -> None:
+        self._do = do
+        self._thread = ThreadPoolExecutor(1, name)
+        self._lock = threading.Lock()
+        self._running: Future[T] | None = None
+
+    def ask(self) -> Future[T]:
+        """What comes of it."""
+        with self._lock:
+            if self._running is None or self._running.done():
+                self._running = self._thread.submit(self._do)
+            return self._running
+
+    def close(self) -> None:
+        """Let go of the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+@router.get("/v1/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
+@router.get("/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
+async def health(request: Request) -> JSONResponse:
+    """Whether the model answers and the data folder is sound and has room: a real embedding is
+    made, unless the model is busy with others."""
+    return await _found(request, READ_ONLY)
+
+
+@router.get("/ready", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
+async def ready(request: Request) -> JSONResponse:
+    """Whether requests can be answered now, those that change the collection, too: for balancers
+    that send each request to a server that is ready."""
+    return await _found(request, ())
+
+
+async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
+    """borne: codes of troubles in spite of which the answer is 200."""
+    pulse: Pulse = request.app.state.pulse
+    if pulse.collection.embedder.loading:
+        return _said({"status": "loading"}, 503)
+    (state, model), store = await asyncio.gather(_of_model(pulse), _of_store(pulse))
+    if state == "loading":
+        return _said({"status": state}, 503)
+    settings = pulse.collection.settings
+    reasons = [{"code": one.code, "message": scrubbed(one.message, settings)}
+               for one in (*model.pop("reasons", ()), *store) if one.code not in borne]  # fmt: skip
+    if settings.api_keys:  # who has none asks, too
+        model = _without_paths(model)
+    if not reasons:
+        return _said({"status": "ok", "reasons": [], **model}, 200)
+    error = body(reasons[0]["message"], kind=reasons[0]["code"], code=503)
+    return _said({"status": "failing", "reasons": reasons, **model, **error}, 503)
+
+
+async def _of_model(pulse: Pulse) -> tuple[str, Json]:
+    """The state of the model, and what it is; with the reasons why it fails."""
+    beat = asyncio.wrap_future(pulse.feel())
+    try:
+        return "ok", dict(await asyncio.wait_for(asyncio.shield(beat), PATIENCE_S))
+    except (TimeoutError, asyncio.TimeoutError):
+        return _late(pulse.collection)
+    except MmembedError as error:
+        return "failing", {"reasons": [Trouble("model_failing", str(error))]}
+    except Exception:
+        log.exception("the model fails")
+        message = "the model fails; the server's log has the reason"
+        return "failing", {"reasons": [Trouble("model_failing", message)]}
+
+
+async def _of_store(pulse: Pulse) -> list[Trouble]:
+    look = asyncio.wrap_future(pulse.look())
+    try:
+        return await asyncio.wait_for(asyncio.shield(look), STORE_PATIENCE_S)
+    except (TimeoutError, asyncio.TimeoutError):
+        message = f"the data folder has not answered for {STORE_PATIENCE_S:g} s"
+        return [Trouble("unreadable", message)]
+    except Exception:
+        log.exception("the data folder cannot be looked at")
+        message = "the data folder cannot be looked at; the server's log has the reason"
+        return [Trouble("unreadable", message)]
+
+
+def _late(collection: Collection) -> tuple[str, Json]:
+    if collection.served.busy():
+        return "ok", {"model": collection.model_name}
+    if not collection.embedder.loaded:
+        return "loading", {}
+    message = f"the model has not answered for {PATIENCE_S:g} s"
+    return "failing", {"reasons": [Trouble("model_late", message)]}
+
+
+def _without_paths(model: Json) -> Json:
+    """A model's id may be the path of its folder."""
+    shown: Json = {}
+    for name, value in model.items():
+        if name == "models":
+            shown[name] = [_without_paths(one) for one in value]
+        else:
+            shown[name] = without_paths(value) if isinstance(value, str) else value
+    return shown
+
+
+def _said(answer: Json, status: int) -> JSONResponse:
+    return JSONResponse({"version": own_version(), "unix": time.time(), **answer}, status)

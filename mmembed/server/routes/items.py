@@ -1,0 +1,142 @@
+"""`/v1/items`: what is in the collection, and adding, changing and removing."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, TypeAlias
+
+from fastapi import APIRouter, Path, Query, Request
+
+from mmembed.collection.collection import Collection
+from mmembed.errors import QueryError
+from mmembed.item_failures import blaming
+from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
+from mmembed.server.json_answers import JsonAnswer, each_json, item_json, whole_item_json
+from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.request_bodies import (
+    AnyBody,
+    Form,
+    JsonBody,
+    check_all_chars,
+    check_count,
+    check_text,
+    collection_of,
+    image_bytes,
+    parse,
+)
+from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
+from mmembed.types import Filter, Item
+
+router = APIRouter(prefix="/v1/items", tags=["items"])
+
+ItemId: TypeAlias = Annotated[int, Path(ge=0, le=2**63 - 1)]
+KeepOut: TypeAlias = Annotated[
+    bool, Query(description="whether later indexings pass over its file")
+]
+FORM = form_of(
+    {"image": FILE, "caption": many({"type": "string"}), "tag": many({"type": "string"})},
+    required=[],
+)
+_CURSOR = re.compile(r"[0-9]{1,18}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@router.get("", response_model=ItemsAnswer)
+def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
+    """Items by rising id."""
+    collection = collection_of(request)
+    limit = asked.limit
+    check_count("items asked for with limit", limit, collection.settings.max_k, "max_k")
+    if asked.cursor is not None and not _CURSOR.fullmatch(asked.cursor):
+        raise QueryError("cursor: not a next_cursor of an earlier answer")
+    for tag in asked.tag:
+        check_text("tag", tag, collection.settings.max_text_chars)
+    chosen = Filter(tuple(asked.tag))
+    page = collection.catalog.page(
+        after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, chosen=chosen
+    )
+    more = len(page) > limit
+    return JsonAnswer(
+        {
+            "items": each_json(item_json, page[:limit]),
+            "next_cursor": str(page[limit - 1].id) if more else None,
+            "total": collection.catalog.count(asked.kind, chosen),
+        }
+    )
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=WholeItem,
+    openapi_extra=takes(ItemRequest, FORM),
+)
+def add_item(request: Request, body: AnyBody) -> JsonAnswer:
+    """Add an image with captions and tags, or a caption alone."""
+    collection = collection_of(request)
+    if isinstance(body, Form):
+        asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
+    else:
+        asked = parse(body, ItemRequest, collection.settings)
+        name = asked.name or "image"
+        with blaming(name):
+            data = None if asked.image is None else image_bytes(asked.image, name, collection)
+    return JsonAnswer(whole_item_json(_add(collection, name, data, asked)), status=201)
+
+
+def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
+    captions, tags = ([t for t in form.texts.get(n, []) if t] for n in ("caption", "tag"))
+    uploads = form.files.get("image", [])
+    if len(uploads) > 1:
+        raise QueryError("image: expected one file; add the others each with its own request")
+    name, data = uploads[0] if uploads else ("image", None)
+    return ItemRequest(captions=captions, tags=tags), name, data
+
+
+def _add(collection: Collection, name: str, data: bytes | None, asked: ItemRequest) -> Item:
+    captions = [*([asked.caption] if asked.caption is not None else []), *asked.captions]
+    _check_texts(collection, captions, asked.tags)
+    if data is not None:
+        return collection.add_image(data, name=name, captions=captions, tags=asked.tags)
+    if len(captions) != 1:
+        raise QueryError("expected an image, or one caption")
+    return collection.add_caption(captions[0], tags=asked.tags)
+
+
+@router.get("/{item_id}", response_model=WholeItem)
+def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
+    """One item with all its captions."""
+    return JsonAnswer(whole_item_json(collection_of(request).catalog.item(item_id)))
+
+
+@router.patch("/{item_id}", response_model=WholeItem, openapi_extra=takes(ItemPatch))
+def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
+    """Replace an item's tags, or an image's captions."""
+    collection = collection_of(request)
+    asked = parse(body, ItemPatch, collection.settings)
+    _check_texts(collection, asked.captions or [], asked.tags or [])
+    changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
+    return JsonAnswer(whole_item_json(changed))
+
+
+@router.delete("/{item_id}", status_code=204)
+def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) -> None:
+    """Take an item out of the collection. Indexed files stay where they are."""
+    collection = collection_of(request)
+    if keep_out:
+        collection.keep_out(item_id)
+    collection.remove(item_id)
+
+
+def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -> None:
+    settings = collection.settings
+    check_count("captions", len(captions), settings.max_items, "max_items")
+    check_count("tags", len(tags), settings.max_items, "max_items")
+    check_all_chars([*captions, *tags], settings)
+    for text in [*captions, *tags]:
+        check_text("a caption or tag", text, settings.max_text_chars)
+        if not text.strip():
+            raise QueryError("a caption or tag is blank")
+    for tag in tags:
+        if _CONTROL.search(tag):
+            raise QueryError(f"tag {tag!r}: holds a control character")

@@ -1,0 +1,97 @@
+"""`/v1/search`: by words, by example, by both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from mmembed.collection.collection import Collection
+from mmembed.errors import QueryError
+from mmembed.item_failures import blaming
+from mmembed.server.answer_shapes import SearchAnswer
+from mmembed.server.json_answers import JsonAnswer, each_json, hit_json
+from mmembed.server.openapi import takes
+from mmembed.server.request_bodies import (
+    JsonBody,
+    check_all_chars,
+    check_count,
+    check_text,
+    collection_of,
+    image_bytes,
+    parse,
+)
+from mmembed.server.requests import FilterShape, SearchRequest, TermShape, WordsQuery
+from mmembed.types import Filter, Term
+
+router = APIRouter(tags=["search"])
+
+
+@router.get("/v1/search", response_model=SearchAnswer)
+def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> JsonAnswer:
+    """Items of a kind by falling cosine similarity to the words."""
+    return _answer(
+        collection_of(request),
+        SearchRequest(
+            q=asked.q,
+            k=asked.k,
+            cursor=asked.cursor,
+            kind=asked.kind,
+            filter=FilterShape(tags=asked.tag),
+            model=asked.model,
+        ),
+    )
+
+
+@router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
+def search(request: Request, body: JsonBody) -> JsonAnswer:
+    """Items of a kind by falling cosine similarity to weighted words, images and items."""
+    collection = collection_of(request)
+    return _answer(collection, parse(body, SearchRequest, collection.settings))
+
+
+def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
+    started = time.perf_counter()
+    collection.check_searchable(asked.model)
+    terms = _terms(collection, asked)
+    _check(collection, asked, terms)
+    chosen = Filter(tuple(asked.filter.tags), asked.filter.folder)
+    page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, chosen=chosen)
+    return JsonAnswer(
+        {
+            "hits": each_json(hit_json, page.hits),
+            "next_cursor": page.next_cursor,
+            "model": collection.model_name,
+            "notes": page.notes,
+            "took_ms": round((time.perf_counter() - started) * 1000, 2),
+        }
+    )
+
+
+def _terms(collection: Collection, asked: SearchRequest) -> list[Term]:
+    if (asked.q is None) == (asked.query is None):
+        raise QueryError("expected exactly one of q and query")
+    if asked.query is None:
+        return [Term(text=asked.q)]
+    return [_term(collection, *one) for one in enumerate(asked.query)]
+
+
+def _term(collection: Collection, index: int, term: TermShape) -> Term:
+    name = f"query[{index}].image"
+    with blaming(name):
+        image = None if term.image is None else image_bytes(term.image, name, collection)
+    return Term(text=term.text, image=image, item=term.item, weight=term.weight)
+
+
+def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) -> None:
+    settings = collection.settings
+    check_count("results asked for with k", asked.k, settings.max_k, "max_k")
+    check_count("terms in query", len(terms), settings.max_items, "max_items")
+    texts = [("the query", term.text) for term in terms if term.text is not None]
+    texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
+    texts += [("the filter's folder", asked.filter.folder or "")]
+    check_all_chars((text for _, text in texts), settings)
+    for name, text in texts:
+        check_text(name, text, settings.max_text_chars)

@@ -1,0 +1,197 @@
+"""Keeps the views abreast of the catalog, whoever writes it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from mmembed.errors import StoreError
+from mmembed.store.sqlite import Catalog, Model
+from mmembed.store.vectors import VectorView, snapshot
+from mmembed.types import KINDS, Kind
+
+log = logging.getLogger(__name__)
+
+FOLLOW_AT_ONCE = 10_000
+"""Vectors that are read from the catalog in one go."""
+TRIES = 5
+"""How often a view may find that the catalog has changed while it was compared with it."""
+NO_VECTORS = np.empty((0, 0), dtype=np.float16)
+
+
+class Views:
+    """One view per kind, loaded at first use and brought up to the catalog at each.
+
+    Few vectors are read from the catalog. Where there are more than `exact_limit`, publishing
+    builds a graph over them and saves it, and who finds it there takes it; until then they are
+    searched exactly, however many there are: no start waits for a graph.
+
+    The only locks that are held together are the publishing lock, this one's, a view's
+    and the catalog's, taken in that order.
+    """
+
+    def __init__(self, catalog: Catalog, *, exact_limit: int) -> None:
+        self._catalog = catalog
+        self._exact_limit = exact_limit
+        self._views: dict[Kind, VectorView] = {}
+        self._sizes: dict[Kind, int] = {}
+        self._seen: dict[Kind, int | None] = {}
+        """When the snapshot was published that was looked at last."""
+        self.failed: str | None = None
+        """Why the last search found no view, if it did not."""
+        self._lock = threading.Lock()
+
+    def view(self, kind: Kind) -> VectorView | None:
+        """The view of a kind as of the catalog's last change; None while nothing was indexed."""
+        with self._lock:
+            try:
+                model = self._catalog.model()
+                view = None if model is None else self._current(kind, model)
+            except Exception as error:
+                self.failed = f"{kind}s cannot be searched: {error}"
+                raise
+            self.failed = None
+            return view
+
+    def sizes(self) -> dict[Kind, int]:
+        """Vectors in each view that is loaded, as of when it was last used."""
+        return dict(self._sizes)  # asking the views would wait while one is rebuilt
+
+    def publish(self, *, build: bool = True) -> None:
+        """Save the graphs that are newer than their snapshots; first build those that are missing,
+        unless they are not wanted now.
+
+        Where they cannot be saved, on a full disk for example, that is logged and nothing is
+        lost but time: the next start searches exactly. Raises StoreBusy.
+        """
+        model = self._catalog.model()
+        if model is None:
+            return
+        kinds = KINDS if build else tuple(self._views)
+        for kind in kinds:  # what takes long is done before anybody has to wait
+            self._large(kind, model, build)
+        with self._catalog.publishing_lock():
+            for kind in kinds:
+                view = self._large(kind, model, build)
+                if view is None:
+                    self._discard(kind)
+                else:
+                    self._save(view, model)
+
+    def _large(self, kind: Kind, model: Model, build: bool) -> VectorView | None:
+        """The view of a kind; None where there are too few for a graph."""
+        if not self._is_large(kind):
+            return None
+        with self._lock:
+            return self._current(kind, model, build=build)
+
+    def rebuild(self) -> None:
+        """Read every view anew from the catalog, build the graphs, and publish them."""
+        model = self._catalog.model()
+        if model is None:
+            return
+        with self._lock:
+            for kind in KINDS:
+                view = self._current(kind, model)
+                self._read(view, graph=len(view) > self._exact_limit)
+        self.publish()
+
+    def _discard(self, kind: Kind) -> None:
+        """Delete a snapshot of a time when there were more: it would be older every day."""
+        try:
+            snapshot.discard(self._path(kind))
+        except OSError as error:
+            log.warning("%s: cannot be deleted: %s", self._path(kind), error.strerror)
+
+    def _save(self, view: VectorView, model: Model) -> None:
+        # Nobody follows meanwhile, so that the mark is that of the view's last change.
+        with self._lock:
+            if not view.has_graph or view.saved_seq == view.seq:
+                return
+            try:
+                mark = self._catalog.mark(view.seq)
+                view.save(self._catalog.identity, model.fingerprint, mark)
+            except StoreError as error:
+                log.warning("%s; the next start searches exactly", error)
+
+    def _path(self, kind: Kind) -> Path:
+        return self._catalog.folder / f"{kind}s.usearch"
+
+    def _current(self, kind: Kind, model: Model, *, build: bool = False) -> VectorView:
+        """The view of a kind as of the catalog's last change, with a graph where one was
+        published, or is to be built."""
+        view = self._views.get(kind)
+        if view is None or view.wants_graph:
+            view = self._published(kind, model) or view
+        if view is None:
+            view = self._new(kind, model)
+            self._read(view, graph=build and self._is_large(kind))
+        self._follow(view, self._catalog.last_change())
+        if build and view.wants_graph:
+            self._read(view, graph=True)
+        self._views[kind] = view
+        self._sizes[kind] = len(view)
+        return view
+
+    def _published(self, kind: Kind, model: Model) -> VectorView | None:
+        """The view in the snapshot, if there is one that can be trusted, that was not looked at
+        before, and that is needed."""
+        published_at = snapshot.published_at(self._path(kind))
+        if published_at == self._seen.get(kind) or not self._is_large(kind):
+            return None
+        self._seen[kind] = published_at
+        view = self._new(kind, model)
+        return view if self._load(view, model) else None
+
+    def _is_large(self, kind: Kind) -> bool:
+        return self._catalog.extent(kind)[1] > self._exact_limit
+
+    def _new(self, kind: Kind, model: Model) -> VectorView:
+        limit = self._exact_limit
+        return VectorView(self._path(kind), kind=kind, dim=model.dim, exact_limit=limit)
+
+    def _load(self, view: VectorView, model: Model) -> bool:
+        """Take the snapshot, if there is one that can be trusted."""
+        if not view.load(self._catalog.identity, model.fingerprint):
+            return False
+        if self._catalog.mark(view.seq) != view.mark:
+            log.warning("%s: is of another history of the catalog; not used", view.path)
+            return False
+        if not self._complete(view):
+            log.warning("%s: does not hold what the catalog holds; not used", view.path)
+            return False
+        return True
+
+    def _complete(self, view: VectorView) -> bool:
+        """Whether the view, brought up to the catalog, holds as many vectors as it."""
+        for _ in range(TRIES):
+            seq, count = self._catalog.extent(view.kind)
+            self._follow(view, seq)
+            if len(view) == count:
+                return True
+            if self._catalog.last_change() == seq:
+                return False
+        return False
+
+    def _read(self, view: VectorView, *, graph: bool) -> None:
+        seq = self._catalog.last_change()
+        view.rebuild(self._catalog.all_embeddings(view.kind), seq, graph=graph)
+
+    def _follow(self, view: VectorView, until: int) -> None:
+        if until == view.seq:
+            return
+        if until < view.seq:
+            log.warning("%s: the catalog went back; reading it anew", view.path)
+            self._read(view, graph=False)
+            return
+        added, removed = self._catalog.changes(view.kind, view.seq, until)
+        for start in range(0, len(added), FOLLOW_AT_ONCE):
+            some = added[start : start + FOLLOW_AT_ONCE]
+            view.apply(*self._catalog.embeddings(some), (), view.seq)
+        view.apply((), NO_VECTORS, removed, until)
+        if view.wants_rebuild:
+            log.info("%s: many vectors were removed; reading the others anew", view.path)
+            self._read(view, graph=False)

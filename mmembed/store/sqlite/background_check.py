@@ -1,0 +1,111 @@
+"""The check of a catalog as it is opened: small ones before they are used, large ones beside."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from mmembed.errors import StoreError
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.integrity import faults
+from mmembed.store.sqlite.open_catalog import remedy
+from mmembed.store.sqlite.troubles import Condition
+
+log = logging.getLogger(__name__)
+
+AT_ONCE_BYTES = 8 * 2**20
+"""Of a catalog that is checked before it is used: some 50 ms."""
+STEPS = 20_000
+"""Of SQLite's machine, between two looks at whether to stop."""
+BUSY, LOCKED, CORRUPT, FULL, NOT_A_DATABASE = 5, 6, 11, 13, 26
+"""SQLite's codes."""
+
+
+class Checking:
+    """Looks for damage on a connection of its own, and tells the condition of the catalog."""
+
+    def __init__(
+        self, condition: Condition, open_one: Callable[[], sqlite3.Connection], folder: Path
+    ) -> None:
+        self._condition = condition
+        self._open = open_one
+        self._folder = folder
+        self._ended = threading.Event()
+        self._thread = self._new_thread()
+
+    def begin(self, catalog: Path) -> None:
+        """Raises StoreError for a small catalog that is damaged; a large one's is found later."""
+        size = sum(p.stat().st_size for p in (catalog, Path(f"{catalog}{LOG}")) if p.exists())
+        if size > AT_ONCE_BYTES:
+            self._thread.start()
+        elif found := self.faults():
+            raise StoreError(self._said(found))
+
+    def again(self) -> None:
+        """Another program has changed the file under the log: look what is left of it."""
+        log.warning("%s: the catalog was changed by another program; checking it", self._folder)
+        if not self._thread.is_alive():
+            self._thread = self._new_thread()
+            self._thread.start()
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._beside, name="mmembed-check", daemon=True)
+
+    def stop(self) -> None:
+        """The catalog is being closed."""
+        self._ended.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def faults(self, *, pause: bool = False) -> list[str]:
+        """What is wrong with the catalog; an empty list where nothing is found. Raises
+        StoreError."""
+        try:
+            with closing(self._open()) as connection:
+                connection.set_progress_handler(self._ended.is_set, STEPS)
+                return faults(connection, pause=pause)
+        except (sqlite3.Error, UnicodeError) as error:
+            raise StoreError(f"{self._folder}: the catalog cannot be checked: {error}") from error
+
+    def _beside(self) -> None:
+        try:
+            found = self.faults(pause=True)
+        except StoreError as error:
+            if not self._ended.is_set():
+                log.warning("%s", error)
+            return
+        if found:
+            log.error("%s", self._said(found))
+            self._condition.note("damaged", self._said(found))
+
+    def _said(self, found: list[str]) -> str:
+        return (
+            f"{self._folder}: the catalog is damaged ({'; '.join(found)}); {remedy(self._folder)}"
+        )
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether SQLite says that the file itself is broken."""
+    return (
+        isinstance(error, UnicodeDecodeError)
+        or _code(error) in (CORRUPT, NOT_A_DATABASE)
+        or any(text in str(error) for text in ("malformed", "decode", "no such table"))
+    )
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection held what was needed for too long."""
+    return _code(error) in (BUSY, LOCKED) or "is locked" in str(error)
+
+
+def is_full(error: sqlite3.Error) -> bool:
+    """Whether there was no room left."""
+    return _code(error) == FULL or "is full" in str(error)
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF  # Python 3.10 has none

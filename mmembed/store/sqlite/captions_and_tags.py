@@ -1,0 +1,157 @@
+"""Captions and tags of images, and where each was said: they follow the files that say them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from mmembed.store.sqlite.rows import TAG_SEPARATOR
+
+BY_HAND = ""
+"""The source of what was set over the API: no file takes it away."""
+
+Said: TypeAlias = Mapping[str, AbstractSet[str]]
+"""Captions or tags of one image, in order, each with the sources that say it; with none where
+that was not noted."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said of one image."""
+
+    captions: Said = field(default_factory=dict)
+    tags: Said = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.captions or self.tags)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the files that were read say of an image now."""
+
+    words: Words
+    current: Callable[[str], bool]
+    """Whether a source was read whole, or is gone: what it no longer says goes."""
+
+    def after(self, before: Words) -> Words:
+        """What is said of an image that had these words."""
+        return Words(
+            self._after(before.captions, self.words.captions),
+            self._after(before.tags, self.words.tags),
+        )
+
+    def _after(self, before: Said, now: Said) -> Said:
+        """What is said now comes first, unless nothing of it is new: then the order stays."""
+        found: dict[str, AbstractSet[str]] = {
+            text: sources | self._stay(before.get(text, set())) for text, sources in now.items()
+        }
+        for text, sources in before.items():
+            left = self._stay(sources)
+            if text not in found and (left or not sources):
+                found[text] = left
+        if [text for text in before if text in now] == list(now):
+            return {text: found[text] for text in before if text in found}
+        return found
+
+    def _stay(self, sources: AbstractSet[str]) -> AbstractSet[str]:
+        return {one for one in sources if one == BY_HAND or not self.current(one)}
+
+
+def by_hand(texts: Sequence[str]) -> Said:
+    """Captions or tags that no file says."""
+    return {text: {BY_HAND} for text in texts}
+
+
+def same(one: Words, other: Words) -> bool:
+    """Whether two images have the same words from the same sources; captions in the same order."""
+    return (
+        one.tags == other.tags
+        and one.captions == other.captions
+        and list(one.captions) == list(other.captions)
+    )
+
+
+CAPTIONS_SQL = """
+SELECT items.image_id, items.caption, source
+FROM items LEFT JOIN caption_sources ON caption_id = items.id
+WHERE items.image_id IN ({ids}) ORDER BY items.position, items.id
+"""
+TAGS_SQL = """
+SELECT tags.item_id, tags.tag, source
+FROM tags LEFT JOIN tag_sources USING (item_id, tag)
+WHERE tags.item_id IN ({ids}) ORDER BY tags.tag
+"""
+
+
+def gathered(rows: Sequence[tuple[Any, ...]]) -> dict[int, dict[str, set[str]]]:
+    """Rows of image, text and source, as texts by image."""
+    found: dict[int, dict[str, set[str]]] = {}
+    for image_id, text, source in rows:
+        sources = found.setdefault(int(image_id), {}).setdefault(str(text), set())
+        if source is not None:
+            sources.add(str(source))
+    return found
+
+
+def words_of(db: sqlite3.Connection, image_id: int) -> Words:
+    """What is said of one image."""
+    captions = gathered(db.execute(CAPTIONS_SQL.format(ids="?"), (image_id,)).fetchall())
+    tags = gathered(db.execute(TAGS_SQL.format(ids="?"), (image_id,)).fetchall())
+    return Words(captions.get(image_id, {}), tags.get(image_id, {}))
+
+
+def set_captions(
+    db: sqlite3.Connection, image_id: int, said: Said, insert: Callable[[str, int], int | None]
+) -> None:
+    """Make these an image's captions, in this order; those that stay keep their ids.
+
+    insert: writes the row of a new one at a position and returns its id; None leaves it out.
+    """
+    rows = db.execute("SELECT caption, id FROM items WHERE image_id = ?", (image_id,)).fetchall()
+    old = {str(text): int(item_id) for text, item_id in rows}
+    for position, (text, sources) in enumerate(said.items()):
+        if text in old:
+            item_id = old[text]
+            db.execute("UPDATE items SET position = ? WHERE id = ?", (position, item_id))
+            db.execute("DELETE FROM caption_sources WHERE caption_id = ?", (item_id,))
+        elif (new := insert(text, position)) is not None:
+            item_id = new
+        else:
+            continue
+        db.executemany(
+            "INSERT INTO caption_sources VALUES (?, ?)", [(item_id, one) for one in sources]
+        )
+    for text, item_id in old.items():
+        if text not in said:
+            db.execute("DELETE FROM items WHERE id = ?", (item_id,))
+    choose_first_caption(db, image_id)
+
+
+def choose_first_caption(db: sqlite3.Connection, image_id: int) -> None:
+    """An image's own row shows the first of its captions."""
+    db.execute(
+        "UPDATE items SET caption = (SELECT caption FROM items AS captions "
+        "WHERE captions.image_id = items.id ORDER BY position, id LIMIT 1) WHERE id = ?",
+        (image_id,),
+    )
+
+
+def set_tags(db: sqlite3.Connection, item_id: int, said: Said) -> None:
+    """Make these an item's tags."""
+    db.execute("DELETE FROM tags WHERE item_id = ?", (item_id,))
+    add_tags(db, item_id, said)
+
+
+def add_tags(db: sqlite3.Connection, item_id: int, said: Said) -> None:
+    """Add tags to an item, each once."""
+    for text, sources in said.items():
+        tag = text.replace(TAG_SEPARATOR, " ")
+        db.execute("INSERT OR IGNORE INTO tags VALUES (?, ?)", (item_id, tag))
+        db.executemany(
+            "INSERT OR IGNORE INTO tag_sources VALUES (?, ?, ?)",
+            [(item_id, tag, source) for source in sources],
+        )

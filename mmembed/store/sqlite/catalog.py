@@ -1,0 +1,190 @@
+"""Writing the catalog: the changes there are, the vector with its row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from mmembed.errors import (
+    ModelMismatch,
+    NotFound,
+    StoreFull,
+)
+from mmembed.store.sqlite.captions_and_tags import (
+    Reading,
+    add_tags,
+    by_hand,
+    choose_first_caption,
+    set_tags,
+)
+from mmembed.store.sqlite.queries import Model
+from mmembed.store.sqlite.rows import storable
+from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.write_rows import (
+    CaptionEntry,
+    ImageEntry,
+    Mark,
+    describe,
+    insert_caption,
+    mark_file,
+    set_by_hand,
+    write_image,
+)
+from mmembed.types import Failure
+
+
+class Catalog(Transactions):
+    """The truth of a collection. Every change is durable when its method returns.
+
+    Methods raise StoreBusy where another process holds the write lock for too long and
+    StoreError where the disk refuses; in both cases nothing of the change is kept.
+    """
+
+    def complete(self) -> None:
+        """Give a folder of an earlier version the tables that it lacks."""
+        if not self._complete:
+            with self._transaction():
+                pass
+
+    def claim(self, model: Model) -> None:
+        """Bind an empty folder to a model, or make sure that it is bound to this one.
+
+        Raises ModelMismatch, with the remedy, where it was built with another.
+        """
+        known = self.model()
+        if known is None:
+            rows = [(f"model_{k}", str(v)) for k, v in vars(model).items()]
+            with self._transaction() as db:
+                db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", rows)
+            known = self.model()
+        if known is None or known.fingerprint != model.fingerprint:
+            raise ModelMismatch(_mismatch(self.folder, known, model))
+
+    def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
+        """Add images, or replace what was known under their paths; returns their ids.
+
+        Failures of the same batch are noted; a path that succeeds loses its old failure.
+        """
+        with self._transaction() as db:
+            ids = [write_image(db, entry) for entry in entries]
+            db.executemany("DELETE FROM failures WHERE path = ?", [(e.path,) for e in entries])
+            db.executemany(
+                "INSERT OR REPLACE INTO failures (path, error, message) VALUES (?, ?, ?)",
+                [(f.name, f.error, f.message) for f in failures],
+            )
+        return ids
+
+    def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
+        """Add a caption that belongs to no image; the same text keeps its id."""
+        with self._transaction() as db:
+            found = db.execute(
+                "SELECT id FROM items WHERE kind = 'caption' AND sha256 = ? AND image_id IS NULL",
+                (entry.sha256,),
+            ).fetchone()
+            item_id = int(found[0]) if found else insert_caption(db, entry)
+            add_tags(db, item_id, by_hand(tags))
+        return item_id
+
+    def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
+        """Make these the image's captions, by hand; those that stay keep their ids."""
+        with self._transaction() as db:
+            row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
+            if row is None:
+                raise NotFound(f"item {image_id}: no such item")
+            set_by_hand(db, image_id, row[0], captions)
+
+    def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
+        """Make these the item's tags, by hand. Raises NotFound."""
+        with self._transaction() as db:
+            if db.execute("SELECT 1 FROM items WHERE id = ?", (item_id,)).fetchone() is None:
+                raise NotFound(f"item {item_id}: no such item")
+            set_tags(db, item_id, by_hand(tags))
+
+    def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
+        """Bring the captions and tags of images up to what files say of them; entries are needed
+        for the captions that are new. What was set by hand stays."""
+        with self._transaction() as db:
+            for image_id, reading, captions in described:
+                row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
+                if row is not None:  # else removed meanwhile
+                    describe(db, image_id, row[0], reading, captions)
+
+    def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
+        """Images, by id, whose file lies at another path, or has another time in nanoseconds or
+        another mark; the content stays."""
+        with self._transaction() as db:
+            for item_id, path, mtime_ns, mark in moves:
+                changed = db.execute(
+                    "UPDATE items SET path = ?, mtime_ns = ? WHERE id = ?",
+                    (path, storable(mtime_ns), item_id),
+                )
+                if changed.rowcount:  # else removed meanwhile
+                    mark_file(db, item_id, mark)
+                db.execute("UPDATE items SET path = ? WHERE image_id = ?", (path, item_id))
+                db.execute("DELETE FROM failures WHERE path = ?", (path,))
+
+    def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
+        """Remember the state of images' files, by id, where nothing else of them is new."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO file_marks SELECT id, ?, ?, ? FROM items WHERE id = ?",
+                [(*mark, item_id) for item_id, mark in marks],
+            )
+
+    def keep_out(self, paths: Mapping[str, str | None]) -> None:
+        """Files and folders that later indexings pass over; with a file, its sha256."""
+        with self._transaction(adds=False) as db:
+            db.executemany("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", list(paths.items()))
+
+    def let_in(self, paths: Sequence[str]) -> None:
+        """Let later indexings take these files and folders again."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM kept_out WHERE path = ?", [(path,) for path in paths])
+
+    def remove(self, item_ids: Sequence[int]) -> int:
+        """Remove items, with the captions of removed images; returns how many were there.
+
+        On a full disk, too: it takes the room that is kept for it then, and removes one item
+        after the other.
+        """
+        try:
+            return self._remove(item_ids)
+        except StoreFull:
+            self.make_room()
+        return sum(self._remove([item_id]) for item_id in item_ids)
+
+    def _remove(self, item_ids: Sequence[int]) -> int:
+        with self._transaction(adds=False) as db:
+            return sum(_remove(db, item_id) for item_id in item_ids)
+
+    def forget_failures(self, gone: Callable[[str], bool]) -> None:
+        """Drop the noted failures of paths for which `gone` is true."""
+        paths = [(f.name,) for f in self.failures() if gone(f.name)]
+        if paths:
+            with self._transaction(adds=False) as db:
+                db.executemany("DELETE FROM failures WHERE path = ?", paths)
+
+
+def _remove(db: sqlite3.Connection, item_id: int) -> int:
+    row = db.execute("SELECT image_id FROM items WHERE id = ?", (item_id,)).fetchone()
+    if row is None:
+        return 0
+    db.execute("DELETE FROM items WHERE id = ?", (item_id,))
+    if row[0] is not None:
+        choose_first_caption(db, row[0])
+    return 1
+
+
+def _mismatch(folder: Path, known: Model | None, model: Model) -> str:
+    if known is not None and known.name == model.name:
+        return (
+            f"{folder} holds vectors of another version of {model.name}: its weights or settings "
+            "have changed since, and the two cannot be compared; index again into another folder "
+            "with --data"
+        )
+    return (
+        f"{folder} holds vectors of {known.name if known else 'another model'}, not of "
+        f"{model.name}, and the two cannot be compared; choose that model, or another folder "
+        "with --data"
+    )

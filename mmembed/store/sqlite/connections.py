@@ -1,0 +1,107 @@
+"""The connections to a catalog: one that writes, a few that read, and what is known of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mmembed.errors import StoreError
+from mmembed.store.sqlite.background_check import Checking, is_damage
+from mmembed.store.sqlite.disk_reserve import Reserve
+from mmembed.store.sqlite.file_identity import LOG, Place, keep_for_ever
+from mmembed.store.sqlite.open_catalog import connect, reading_connection, remedy
+from mmembed.store.sqlite.reader_pool import Readers
+from mmembed.store.sqlite.rows import legible
+from mmembed.store.sqlite.schema import FILE_NAME
+from mmembed.store.sqlite.troubles import Condition, Trouble
+
+NOTES = {
+    "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",
+    "damaged": "The catalog is damaged: something may be missing here, or wrong.",
+}
+
+
+class Connections:
+    """A catalog that is open; safe to use from several threads.
+
+    Who reads waits for nobody who writes, here or in another process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / FILE_NAME
+        opened = connect(folder)
+        self._presence = opened.presence
+        self._connection = opened.connection
+        self._place = Place(path)
+        self._readers = Readers(partial(reading_connection, path, opened.options, self._place))
+        self._reserve = Reserve(folder)
+        self.condition = Condition(folder, self._place, self._reserve)
+        self._checking = Checking(
+            self.condition, partial(reading_connection, path, opened.options, self._place), folder
+        )
+        try:
+            self._checking.begin(path)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._checking.stop()
+        self._readers.close()
+        if self._may_close():
+            self._connection.close()
+        if self._presence is not None:
+            self._presence.leave()
+            self._presence = None
+
+    def _may_close(self) -> bool:
+        """SQLite deletes the log by its name, which may be another catalog's by now. A log that
+        is only gone is still open here, and what is in it is saved."""
+        log = Path(f"{self.folder / FILE_NAME}{LOG}")
+        moved = self._place.trouble(besides=None if log.exists() else log)
+        if moved is not None:
+            keep_for_ever(self._connection)
+        return moved is None
+
+    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._readers.rows(sql, values)
+        except (OverflowError, UnicodeEncodeError):
+            return []  # a number or text that no row can hold
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # a message may quote damage
+            if "decode to UTF-8" in str(error):  # in one row; the others are none the worse
+                return self._readers.rows(sql, values, text=legible)
+            reason = f"{self.folder}: the catalog cannot be read: {error}"
+            if is_damage(error):
+                self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
+            raise StoreError(reason) from error
+
+    def _number(self, sql: str, values: Sequence[object] = ()) -> int:
+        rows = self._rows(sql, values)
+        return int(rows[0][0] or 0) if rows else 0
+
+    def check(self) -> list[str]:
+        """Whether all is there and sound: an empty list, or what was found. Raises StoreError."""
+        return self._checking.faults()
+
+    def troubles(self) -> list[Trouble]:
+        """Look whether the catalog can be read and written: all that is wrong."""
+        try:
+            self._readers.rows("SELECT count(*) FROM meta")
+            self.condition.note("unreadable", None)
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            self.condition.note("unreadable", f"{self.folder}: cannot be read: {error}")
+        found = self.condition.troubles(writable=self._presence is not None)
+        if self._presence is None:
+            found.append(Trouble("read_only", f"{self.folder}: may not be written"))
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """What who searches should know of the catalog, without a new look."""
+        known = [code for code in ("moved", "damaged") if self.condition.known(code)]
+        return tuple(NOTES[code] for code in known)

@@ -1,0 +1,123 @@
+"""Whether a catalog holds what it should: SQLite's own check, and what mmembed promises of the
+rows."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from mmembed.store.sqlite.rows import legible
+
+MOST_FOUND = 5
+ROWS = 500
+PAUSE_S = 0.002
+"""Between two portions of rows: others want to run, too."""
+
+PROMISES = {
+    "captions without their own text": (
+        "SELECT count(*) FROM items WHERE kind = 'caption' AND caption IS NULL"
+    ),
+    "captions with another path than their image": (
+        "SELECT count(*) FROM items AS captions JOIN items ON items.id = captions.image_id "
+        "WHERE captions.path IS NOT items.path"
+    ),
+    "images that show another caption than their first": (
+        "SELECT count(*) FROM items WHERE kind = 'image' AND caption IS NOT (SELECT caption "
+        "FROM items AS captions WHERE captions.image_id = items.id ORDER BY position, id LIMIT 1)"
+    ),
+    "vectors of no item": (
+        "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM items)"
+    ),
+    "vectors whose kind is another than their items'": (
+        "SELECT count(*) FROM items JOIN vectors ON vectors.id = vector_id "
+        "WHERE vectors.kind <> items.kind"
+    ),
+    "vectors that no change tells of": (
+        "SELECT count(*) FROM (SELECT id FROM vectors EXCEPT "
+        "SELECT vector_id FROM changes GROUP BY vector_id HAVING sum(op) = 1)"
+    ),
+    "changes that tell of vectors which are not there": (
+        "SELECT count(*) FROM (SELECT vector_id FROM changes GROUP BY vector_id "
+        "HAVING sum(op) <> 0 EXCEPT SELECT id FROM vectors)"
+    ),
+}
+"""What to count; each must be 0."""
+
+
+def faults(connection: sqlite3.Connection, *, pause: bool = False) -> list[str]:
+    """What is wrong with a catalog; an empty list where nothing is found.
+
+    pause: let others run in between. Raises sqlite3.OperationalError where it was interrupted.
+    """
+    connection.text_factory = legible
+    try:
+        found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MOST_FOUND})")]
+        if found != ["ok"]:
+            return found
+        if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+            return ["rows point to others that are not there"]
+        return list(_of_rows(connection, PAUSE_S if pause else 0.0))[:MOST_FOUND]
+    except sqlite3.OperationalError as error:
+        if "interrupted" in str(error):
+            raise
+        return [str(error)]
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        return [str(error)]
+
+
+def _of_rows(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
+    yield from _of_meta(connection)
+    for what, sql in PROMISES.items():
+        [count] = connection.execute(sql).fetchone()
+        if count:
+            yield f"{count} {what}"
+    yield from _of_vectors(connection, pause_s)
+    yield from _of_captions(connection, pause_s)
+
+
+def _of_meta(connection: sqlite3.Connection) -> Iterator[str]:
+    meta = dict(connection.execute("SELECT key, value FROM meta"))
+    if not re.fullmatch("[0-9a-f]{32}", meta.get("collection", "")):
+        yield "its id is missing or broken"
+    given = sorted(key for key in meta if key.startswith("model_"))
+    if given and given != ["model_dim", "model_fingerprint", "model_name"]:
+        yield "what it says of its model is not whole"
+    if given and not re.fullmatch("[1-9][0-9]{0,5}", meta.get("model_dim", "")):
+        yield "the length of its vectors is no number"
+
+
+def _of_vectors(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'model_dim'").fetchone()
+    expected = int(row[0]) * 2 if row else None
+    for item_id, embedding, digest in _rows(
+        connection, "id, embedding, digest", "vectors", pause_s
+    ):
+        if expected is not None and len(embedding) != expected:
+            yield f"vector {item_id} has another length than the model's"
+        if hashlib.blake2b(embedding, digest_size=16).digest() != digest:
+            yield f"vector {item_id} fails its checksum"
+
+
+def _of_captions(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
+    for item_id, kind, caption, sha256 in _rows(
+        connection, "id, kind, caption, sha256", "items", pause_s
+    ):
+        # A column may hold any type: damage changes those, too.
+        text = caption.encode() if isinstance(caption, str) else b""
+        if kind == "caption" and hashlib.sha256(text).hexdigest() != sha256:
+            yield f"caption {item_id} fails its checksum"
+
+
+def _rows(
+    connection: sqlite3.Connection, columns: str, table: str, pause_s: float
+) -> Iterator[tuple[Any, ...]]:
+    after = -1
+    sql = f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT {ROWS}"
+    while rows := connection.execute(sql, (after,)).fetchall():
+        yield from rows
+        after = rows[-1][0]
+        time.sleep(pause_s)

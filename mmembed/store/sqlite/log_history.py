@@ -1,0 +1,210 @@
+"""Whether a catalog and the write-ahead log beside it belong together.
+
+SQLite applies whatever log it finds: to a backup that was put in place after a crash, too. So a
+small file says for which state of the catalog its log was begun.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.wal_file import LogFile, LogIndex
+
+log = logging.getLogger(__name__)
+
+FILE = "catalog.history"
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+SALTS_AT = 16
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A log, and the catalog under it."""
+
+    salts: str
+    """The random mark of the log, hex."""
+    log_inode: int
+    inode: int
+    bytes: int
+    mtime_ns: int
+    schema: int
+    pages: int
+    free: int
+    boot: str
+    """Of the machine; an index of the log of another boot proves nothing."""
+    folding: bool = False
+    """Whether the log was being folded into the catalog, which changes it step by step."""
+    schema_after: int = 0
+    """The schema that the catalog has then."""
+
+
+class History:
+    """The stamp of an open catalog; the holder of the write lock keeps it."""
+
+    def __init__(self, catalog: Path) -> None:
+        self._catalog = catalog
+        self._log = Path(f"{catalog}{LOG}")
+        self._file = catalog.with_name(FILE)
+        self._noted: tuple[str, str, int] | None = None
+        self._boot = boot()
+        self._failed = False
+
+    def note(self) -> bool:
+        """Say of which state of the catalog the log goes on; the log was just written. Whether
+        that state is one that mmembed left, here or in another process."""
+        salts, changed_at = _salts(self._log), os.stat(self._catalog).st_mtime_ns
+        if salts is None or self._noted == (salts, self._boot, changed_at):
+            return True
+        stamp = read_stamp(self._catalog)
+        if stamp is None or stamp.salts != salts or _differs(self._catalog, stamp):
+            same_log = self._noted is not None and self._noted[0] == salts
+            self._write(salts, folding=False)
+            return not same_log
+        self._noted = salts, stamp.boot, changed_at
+        return True
+
+    def fold(self, connection: sqlite3.Connection) -> None:
+        """The catalog is about to change under its log, and will be what the connection sees."""
+        salts = _salts(self._log)
+        if salts is not None:
+            [after] = connection.execute("PRAGMA schema_version").fetchone()
+            self._write(salts, folding=True, schema_after=int(after))
+
+    def folded(self) -> None:
+        """It has changed, as far as it could; what is left of the log goes on from there."""
+        salts = _salts(self._log)
+        if salts is not None:
+            self._write(salts, folding=False)
+
+    def _write(self, salts: str, *, folding: bool, schema_after: int = 0) -> None:
+        # Without it a crash loses nothing: only a wrong restore would not be noticed.
+        try:
+            stamp = _stamp(self._catalog, self._log, salts, self._boot)
+            stamp = replace(stamp, folding=folding, schema_after=schema_after)
+            write_durably(self._file, json.dumps(asdict(stamp), indent=1).encode())
+        except (sqlite3.Error, OSError) as error:
+            if not self._failed:
+                log.warning("%s: cannot be written: %s", self._file, error)
+            self._failed, self._noted = True, None
+            with suppress(OSError):  # what it says would soon be wrong
+                self._file.unlink(missing_ok=True)
+        else:
+            self._failed = False
+            self._noted = None if folding else (salts, self._boot, stamp.mtime_ns)
+
+
+def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | None:
+    """Why this log is not of this catalog, or not all of it; None where nothing is wrong."""
+    stamp = read_stamp(catalog)
+    replaced = stamp is not None and _is_replaced(catalog, stamp, found)
+    if replaced:
+        return "was replaced, by a backup perhaps, and its log is of the catalog before"
+    known = index is not None and index.salts == found.salts
+    same_boot = stamp is not None and _is_of_this_boot(stamp)
+    # An index that was copied a moment after the log, of an open catalog, knows more than it.
+    if known and index is not None and not (stamp and _is_copied(catalog, stamp)):
+        broken = found.committed < index.committed
+    else:  # one torn commit may be the end of a power cut; two were acknowledged
+        broken = found.lost_commits > (0 if same_boot else 1)
+    return "has a log that is damaged: changes that were kept cannot be read" if broken else None
+
+
+def lost_log(catalog: Path, index: LogIndex | None) -> str | None:
+    """Why a catalog without a log should have one; None where nothing is missing."""
+    stamp = read_stamp(catalog)
+    if index is None or stamp is None or not _is_of_this_boot(stamp):
+        return None
+    if index.committed <= index.folded:
+        return None
+    if index.salts.hex() != stamp.salts or _differs(catalog, stamp):
+        return None  # it was replaced, and the log of the one before taken away, as it should
+    return "has lost its log: changes that were kept are missing"
+
+
+def read_stamp(catalog: Path) -> Stamp | None:
+    """What was noted of a catalog and its log; None where nothing that can be read was."""
+    try:
+        return Stamp(**json.loads(catalog.with_name(FILE).read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+
+
+def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
+    if stamp.salts != found.salts.hex():
+        return False  # the stamp is of another log, and says nothing of this one
+    schemas = (stamp.schema, stamp.schema_after) if stamp.folding else (stamp.schema,)
+    if stamp.schema and _shape(catalog)[0] not in schemas:
+        return True  # copies that SQLite makes of a database have another one
+    if stamp.folding or not _differs(catalog, stamp):
+        return False
+    if not _is_copied(catalog, stamp):
+        return True
+    return _shape(catalog) != (stamp.schema, stamp.pages, stamp.free)
+
+
+def _is_of_this_boot(stamp: Stamp) -> bool:
+    """Whether the machine surely ran on since then; not where boots cannot be told apart."""
+    return stamp.boot != "" and stamp.boot == boot()
+
+
+def _is_copied(catalog: Path, stamp: Stamp) -> bool:
+    """Whether the log is another file than the one that was noted: the whole folder was copied."""
+    return os.stat(f"{catalog}{LOG}").st_ino != stamp.log_inode
+
+
+def _differs(catalog: Path, stamp: Stamp) -> bool:
+    status = os.stat(catalog)
+    now = status.st_ino, status.st_size, status.st_mtime_ns
+    return now != (stamp.inode, stamp.bytes, stamp.mtime_ns)
+
+
+def _stamp(catalog: Path, log_path: Path, salts: str, boot_id: str) -> Stamp:
+    status = os.stat(catalog)
+    return Stamp(
+        salts, os.stat(log_path).st_ino, status.st_ino, status.st_size, status.st_mtime_ns,
+        *_shape(catalog), boot_id,
+    )  # fmt: skip
+
+
+def _shape(catalog: Path) -> tuple[int, int, int]:
+    """Of the catalog alone, as if there were no log. SQLite reads it: closing the file oneself
+    would free the locks of the connections that are open."""
+    with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?immutable=1", uri=True)) as db:
+        names = ("schema_version", "page_count", "freelist_count")
+        schema, pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+    return int(schema), int(pages), int(free)
+
+
+def _salts(log_path: Path) -> str | None:
+    """No lock of SQLite's is on the log, so that it may be opened and closed."""
+    with suppress(OSError), log_path.open("rb") as file:
+        return file.read(SALTS_AT + 8)[SALTS_AT:].hex() or None
+    return None
+
+
+def boot() -> str:
+    """What tells this boot of the machine from others; empty where that is not known."""
+    with suppress(OSError):
+        return BOOT.read_text().strip()
+    return ""
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Put a small file in place, whole or not at all. Raises OSError."""
+    aside = path.with_name(path.name + ".new")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,243 @@
+"""How a catalog is opened: looked at first, made where there is none, refused where it is not
+what it was."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmembed.errors import StoreBusy, StoreError
+from mmembed.store.sqlite import later_tables
+from mmembed.store.sqlite.file_identity import LOG, Place
+from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
+from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
+from mmembed.store.sqlite.log_history import lost_log, strangers
+from mmembed.store.sqlite.schema import FILE_NAME, SCHEMA_VERSION, TABLES, lacking, version
+from mmembed.store.sqlite.wal_file import read_index, read_log
+
+BUSY_TIMEOUT_S = 30
+INDEX = "-shm"
+REMAINS = ("originals", "images.usearch", "captions.usearch", "thumbnails", HISTORY_FILE)
+"""What lies in a data folder only after something was indexed."""
+
+REPLACED = "replaced-"
+"""How the folders are called into which restoring moves what was there."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A catalog that is open."""
+
+    connection: sqlite3.Connection
+    """The one that writes."""
+    options: str
+    """How others are opened beside it."""
+    presence: Presence | None
+
+
+def connect(folder: Path) -> Opened:
+    """Open the catalog of a data folder, making both where they are missing.
+
+    Autocommit mode: transactions are begun explicitly. A folder that cannot be written, on
+    a read-only disk for example, can still be read; nobody else can be told then that it is open.
+    Raises StoreError where the folder cannot be used or the file is not a sound catalog of this
+    version, StoreBusy while it is being restored.
+    """
+    path = folder / FILE_NAME
+    presence = None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        presence = _presence(folder)
+        _refuse_what_is_lost(path)
+        if presence is not None and presence.alone:
+            examine(path)
+        connection, options = _connection(path)
+        if presence is not None:
+            presence.share()
+        return Opened(connection, options, presence)
+    except BaseException as error:
+        if presence is not None:
+            presence.leave()
+        if isinstance(error, sqlite3.Error | UnicodeError):  # damage may be quoted in the message
+            raise _unusable(path, error) from error
+        if isinstance(error, OSError):
+            raise StoreError(f"{path}: cannot be opened as a catalog: {error}") from error
+        raise
+
+
+def remedy(folder: Path) -> str:
+    """What to do about a catalog that cannot be used any more."""
+    return (
+        f"put a backup in its place with `mmembed restore BACKUP --data {folder}`, or index "
+        "again into another folder with --data"
+    )
+
+
+def examine(path: Path) -> None:
+    """Look at the files of a catalog that nobody has open. Raises StoreError where its log is of
+    another catalog, or damaged, or gone; OSError."""
+    if not path.exists():
+        return
+    index = read_index(Path(f"{path}{INDEX}"))
+    found = read_log(Path(f"{path}{LOG}"))
+    fault = lost_log(path, index) if found is None else strangers(path, found, index)
+    if fault is not None:
+        raise StoreError(
+            f"{path}: {fault}. To go on with the file as it is, without its log: "
+            f"`mmembed restore {path} --data {path.parent}`. To restore a backup: the same with "
+            f"the backup. Should neither have been touched: delete {HISTORY_FILE} and "
+            f"{path.name}{INDEX}, and start again"
+        )
+
+
+def _refuse_what_is_lost(path: Path) -> None:
+    """A new catalog beside what is left of an old one would hide that it is lost."""
+    if path.exists() and path.stat().st_size:
+        return
+    remains = [name for name in REMAINS if (path.parent / name).exists()]
+    remains += sorted(kept.name for kept in path.parent.glob(f"{REPLACED}*"))
+    if remains:
+        raise StoreError(
+            f"{path}: is {'empty' if path.exists() else 'missing'}, but its folder holds "
+            f"{', '.join(remains)}; {remedy(path.parent)}, or move {remains[0]} away to begin anew"
+        )
+
+
+def _presence(folder: Path) -> Presence | None:
+    try:
+        return Presence(folder)
+    except StoreBusy:
+        raise
+    except StoreError:
+        return None
+
+
+def _connection(path: Path) -> tuple[sqlite3.Connection, str]:
+    try:
+        return _open(path, "mode=rwc"), "mode=rw"
+    except sqlite3.OperationalError:
+        if not path.is_file() or _writable(path.parent):
+            raise
+        return _open_unwritable(path), "immutable=1"
+
+
+def _open(path: Path, options: str) -> sqlite3.Connection:
+    connection = raw_connection(path, options)
+    try:
+        _prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def raw_connection(path: Path, options: str) -> sqlite3.Connection:
+    """A connection in autocommit mode, which any thread may use. Raises sqlite3.Error."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    # Only the holder of the write lock checkpoints: SQLite before 3.51.3 can corrupt a
+    # database whose log is reset by two connections at once.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    # Sorting needs no file: the disk for those may be full.
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def reading_connection(path: Path, options: str, place: Place) -> sqlite3.Connection:
+    """Another connection to a catalog that is open, for reading. Raises sqlite3.Error, also
+    where another file lies there now."""
+    _check(place)  # else a log might be made beside a file that is not ours
+    connection = raw_connection(path, options)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT count(*) FROM meta").fetchone()
+        _check(place)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(place: Place) -> None:
+    trouble = place.trouble()
+    if trouble is not None:
+        raise sqlite3.OperationalError(trouble)
+
+
+def _open_unwritable(path: Path) -> sqlite3.Connection:
+    """SQLite needs a log beside a catalog even to read it, unless nothing can change it."""
+    log = Path(f"{path}{LOG}")
+    if log.exists() and log.stat().st_size:
+        raise StoreError(
+            f"{path}: its last changes lie in {log.name}, and the folder cannot be written; "
+            "open it once where it can, or copy it"
+        )
+    return _open(path, "immutable=1")
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # FULL: what was acknowledged survives a power cut, not only a crash.
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")
+    if version(connection) == 0:
+        _create(connection, path)
+    check_layout(connection, path)
+    if _journal(connection) != "wal" and _writable(path.parent):
+        # A backup that was made with VACUUM INTO.
+        with exclusive(path.with_name(WRITE_LOCK), purpose="opening", wait_s=WRITE_WAIT_S):
+            connection.execute("PRAGMA journal_mode = WAL")
+    # From here on its log is open, and stays the same file.
+    connection.execute("SELECT count(*) FROM meta").fetchone()
+
+
+def check_layout(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises StoreError where a database is not a catalog of this version; sqlite3.Error."""
+    found = version(connection)
+    if found not in (0, SCHEMA_VERSION):
+        raise StoreError(
+            f"{path}: written by another version of mmembed (layout {found}, this "
+            f"one reads {SCHEMA_VERSION}); use that version, or index into a new folder with "
+            "--data"
+        )
+    fault = lacking(connection)
+    if fault is not None:
+        raise StoreError(f"{path}: is not a whole catalog: it {fault}; {remedy(path.parent)}")
+
+
+def _journal(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def _create(connection: sqlite3.Connection, path: Path) -> None:
+    with exclusive(path.with_name(WRITE_LOCK), purpose="making the catalog", wait_s=WRITE_WAIT_S):
+        if version(connection) == SCHEMA_VERSION:
+            return  # another process was quicker
+        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            raise StoreError(f"{path}: is a database of another program; choose another --data")
+        identity = uuid.UUID(bytes=os.urandom(16)).hex
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} {';'.join(later_tables.STATEMENTS)};"
+            f"INSERT INTO meta VALUES ('collection', '{identity}');"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
+        )
+
+
+def _unusable(path: Path, error: Exception) -> StoreError:
+    hint = "" if isinstance(error, sqlite3.ProgrammingError) else f"; {remedy(path.parent)}"
+    if path.exists() and not _writable(path):
+        hint = "; it may not be written by this user, as its folder may: change its owner or mode"
+    return StoreError(f"{path}: cannot be opened as a catalog: {error}{hint}")

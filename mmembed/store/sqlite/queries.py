@@ -1,0 +1,270 @@
+"""Reading the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import NotFound
+from mmembed.store.sqlite import later_tables
+from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, Words, gathered
+from mmembed.store.sqlite.connections import Connections
+from mmembed.store.sqlite.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
+from mmembed.store.sqlite.write_rows import Mark
+from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
+
+
+@dataclass(frozen=True)
+class Model:
+    """The encoder that made a folder's vectors."""
+
+    name: str
+    fingerprint: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalog remembers of an image file, to tell whether it changed."""
+
+    id: int
+    sha256: str
+    bytes: int
+    mtime_ns: int
+    mark: Mark | None = None
+    """None where it was not noted."""
+
+
+class CatalogReader(Connections):
+    """Every question the program asks the catalog."""
+
+    @property
+    def identity(self) -> str:
+        """A random id given to this catalog when it was made; hex."""
+        return str(self._rows("SELECT value FROM meta WHERE key = 'collection'")[0][0])
+
+    def model(self) -> Model | None:
+        """The encoder that this folder was built with, or None while it is empty."""
+        rows = self._rows("SELECT key, value FROM meta WHERE key LIKE 'model_%'")
+        values = {str(key): str(value) for key, value in rows}
+        if not values:
+            return None
+        return Model(values["model_name"], values["model_fingerprint"], int(values["model_dim"]))
+
+    def last_change(self) -> int:
+        """Sequence number of the newest change of any vector; 0 at the beginning."""
+        return self._number("SELECT max(seq) FROM changes")
+
+    def mark(self, seq: int) -> str:
+        """What tells this change from one with the same number in another history of the
+        catalog, such as before a backup was restored; hex, empty where there is none."""
+        rows = self._rows("SELECT hex(mark) FROM changes WHERE seq = ?", (seq,))
+        return str(rows[0][0]) if rows else ""
+
+    def extent(self, kind: Kind) -> tuple[int, int]:
+        """The last change, and how many distinct vectors of a kind there are as of it."""
+        sql = "SELECT (SELECT max(seq) FROM changes), (SELECT count(*) FROM vectors WHERE kind = ?)"
+        [(seq, count)] = self._rows(sql, (kind,))
+        return int(seq or 0), int(count)
+
+    def changes(self, kind: Kind, after: int, until: int) -> tuple[list[int], list[int]]:
+        """Ids of the vectors added and of those removed in (after, until], net of each other."""
+        sql = (
+            "SELECT vector_id, min(op), max(op) FROM changes "
+            "WHERE kind = ? AND seq > ? AND seq <= ? GROUP BY vector_id"
+        )
+        added, removed = [], []
+        for vector_id, least, most in self._rows(sql, (kind, after, until)):
+            if least == 1:
+                added.append(int(vector_id))
+            elif most == -1:
+                removed.append(int(vector_id))
+        return added, removed
+
+    def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        """The ids that are still there, and their vectors: float16 (n, dim)."""
+        found: dict[int, bytes] = {}
+        for chunk in chunks(vector_ids):
+            sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
+            found.update(self._rows(sql, chunk))
+        return list(found), stack(list(found.values()))
+
+    def all_embeddings(
+        self, kind: Kind, chunk: int = 10_000
+    ) -> Iterator[tuple[list[int], NDArray[np.float16]]]:
+        """Ids and float16 (n, dim) vectors of one kind by rising id, `chunk` rows at a time."""
+        # The ids come from the index of kinds alone: the other kind's vectors are not read.
+        rows = self._rows("SELECT id FROM vectors WHERE kind = ?", (kind,))
+        ids = np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
+        del rows
+        for start in range(0, len(ids), chunk):
+            yield self.embeddings(ids[start : start + chunk].tolist())
+
+    def count(self, kind: Kind | None = None, chosen: Filter = EVERYTHING) -> int:
+        """How many items there are, of one kind or of all."""
+        clause, values = where(kind, chosen)
+        return self._number(f"SELECT count(*) FROM items {clause}", values)
+
+    def item(self, item_id: int) -> Item:
+        """One item with all its captions. Raises NotFound."""
+        rows = self._rows(f"SELECT {COLUMNS} FROM items WHERE id = ?", (item_id,))
+        if not rows:
+            raise NotFound(f"item {item_id}: no such item")
+        return replace(
+            to_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ()))
+        )
+
+    def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
+        """The captions of images by image id, in the order they were given; images without
+        any are left out."""
+        found: dict[int, list[str]] = {}
+        for chunk in chunks(image_ids):
+            sql = (
+                f"SELECT image_id, caption FROM items WHERE image_id IN ({marks(chunk)}) "
+                "ORDER BY position, id"
+            )
+            for image_id, caption in self._rows(sql, chunk):
+                found.setdefault(int(image_id), []).append(str(caption))
+        return found
+
+    def vector_of(self, item_id: int) -> NDArray[np.float16]:
+        """The item's embedding, float16 (dim,). Raises NotFound."""
+        sql = "SELECT embedding FROM vectors WHERE id = (SELECT vector_id FROM items WHERE id = ?)"
+        rows = self._rows(sql, (item_id,))
+        if not rows:
+            raise NotFound(f"item {item_id}: no such item")
+        return np.frombuffer(rows[0][0], dtype="<f2")
+
+    def page(
+        self, *, after: int, limit: int, kind: Kind | None, chosen: Filter = EVERYTHING
+    ) -> list[Item]:
+        """Up to `limit` items with an id above `after`, by rising id."""
+        clause, values = where(kind, chosen)
+        # Walking by id: the index by kind would have all items sorted for every page.
+        table = "items" if chosen.folder else "items NOT INDEXED"
+        sql = f"SELECT {COLUMNS} FROM {table} {clause} AND items.id > ? ORDER BY items.id LIMIT ?"
+        return [to_item(row) for row in self._rows(sql, (*values, after, limit))]
+
+    def items_of_vectors(
+        self, vector_ids: Sequence[int], chosen: Filter = EVERYTHING
+    ) -> dict[int, list[Item]]:
+        """The items that carry each of these vectors, by rising id; missing ids are left out."""
+        conditions, values = condition(chosen)
+        found: dict[int, list[Item]] = {}
+        for chunk in chunks(vector_ids):
+            sql = (
+                f"SELECT {COLUMNS} FROM items WHERE vector_id IN ({marks(chunk)}) {conditions} "
+                "ORDER BY id"
+            )
+            for row in self._rows(sql, (*chunk, *values)):
+                found.setdefault(int(row[-1]), []).append(to_item(row))
+        return found
+
+    def vectors_matching(self, kind: Kind, chosen: Filter) -> list[int]:
+        """Ids of the vectors of items of a kind that pass a filter, rising."""
+        clause, values = where(kind, chosen)
+        rows = self._rows(f"SELECT DISTINCT vector_id FROM items {clause} ORDER BY 1", values)
+        return [int(row[0]) for row in rows]
+
+    def content(self, kind: Kind, sha256: str) -> Item | None:
+        """Some item with this content, which therefore has a vector already; or None."""
+        sql = f"SELECT {COLUMNS} FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
+        rows = self._rows(sql, (kind, sha256))
+        return to_item(rows[0]) if rows else None
+
+    def contents_among(self, contents: Sequence[str]) -> set[str]:
+        """Those of these sha256 that some image has."""
+        return self._images_with("sha256", contents)
+
+    def paths_among(self, paths: Sequence[str]) -> set[str]:
+        """Those of these paths that some image lies at."""
+        return self._images_with("path", paths)
+
+    def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
+        found: set[str] = set()
+        for chunk in chunks(values):
+            some = f"{column} IN ({marks(chunk)})"
+            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
+            found.update(str(row[0]) for row in self._rows(sql, chunk))
+        return found
+
+    def embeddings_of(self, kind: Kind, contents: Sequence[str]) -> dict[str, NDArray[np.float16]]:
+        """The vectors, float16 (dim,), that contents have already, by sha256."""
+        found: dict[str, NDArray[np.float16]] = {}
+        for chunk in chunks(contents):
+            sql = (
+                "SELECT items.sha256, embedding FROM items JOIN vectors ON vectors.id = vector_id "
+                f"WHERE items.kind = ? AND items.sha256 IN ({marks(chunk)})"
+            )
+            for sha256, embedding in self._rows(sql, (kind, *chunk)):
+                found[sha256] = np.frombuffer(embedding, dtype="<f2")
+        return found
+
+    @cached_property
+    def _complete(self) -> bool:
+        """Whether the folder has the tables of `additions`; it gets them when it is written."""
+        return self._number(later_tables.PRESENT_SQL, later_tables.NAMES) == len(later_tables.NAMES)
+
+    def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
+        """What is said of images, by id, and where."""
+        captions: dict[int, dict[str, set[str]]] = {}
+        tags: dict[int, dict[str, set[str]]] = {}
+        for chunk in chunks(image_ids):
+            ids = marks(chunk)
+            captions |= gathered(self._rows(CAPTIONS_SQL.format(ids=ids), chunk))
+            tags |= gathered(self._rows(TAGS_SQL.format(ids=ids), chunk))
+        return {one: Words(captions.get(one, {}), tags.get(one, {})) for one in image_ids}
+
+    def described_by_files(self) -> set[int]:
+        """Ids of the images of which some file says a caption or tag."""
+        sql = (
+            "SELECT image_id FROM items WHERE kind = 'caption' AND image_id IS NOT NULL AND id IN "
+            "(SELECT caption_id FROM caption_sources WHERE source <> '') "
+            "UNION SELECT item_id FROM tag_sources WHERE source <> ''"
+        )
+        return {int(row[0]) for row in self._rows(sql)}
+
+    def known_files(self) -> dict[str, Known]:
+        """Every indexed image file by path."""
+        columns, joined = "path, id, sha256, bytes, mtime_ns", ""
+        if self._complete:
+            columns += ", device, inode, ctime_ns"
+            joined = "LEFT JOIN file_marks ON item_id = id"
+        sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
+        return {str(row[0]): _known(row) for row in self._rows(sql)}
+
+    def kept_out(self) -> dict[str, str | None]:
+        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+        if not self._complete:
+            return {}
+        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+
+    def images_below(self, path: str) -> dict[int, str]:
+        """Paths by id of the images that lie below a folder, and of one at that very path."""
+        conditions, values = condition(Filter(folder=path))
+        sql = (
+            f"SELECT id, path FROM items WHERE kind = 'image' {conditions} "
+            "UNION SELECT id, path FROM items WHERE kind = 'image' AND path = ?"
+        )
+        return {int(item_id): str(found) for item_id, found in self._rows(sql, (*values, path))}
+
+    def failures(self) -> list[Failure]:
+        """What failed in the last indexing of each path, by path."""
+        rows = self._rows("SELECT path, error, message FROM failures ORDER BY path")
+        return [Failure(*map(str, row)) for row in rows]
+
+    def tags(self) -> dict[str, int]:
+        """Every tag with the number of items that carry it, by tag."""
+        rows = self._rows("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag")
+        return {str(tag): int(n) for tag, n in rows}
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    _, item_id, sha256, size, mtime_ns, *mark = row
+    noted = bool(mark) and mark[0] is not None
+    return Known(item_id, sha256, size or 0, mtime_ns or 0, tuple(mark) if noted else None)

@@ -1,0 +1,113 @@
+"""A backup takes the place of a catalog; what it replaces is kept aside."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+from mmembed.errors import InputError, StoreError
+from mmembed.files import sync_folder
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.integrity import faults
+from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
+from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
+from mmembed.store.sqlite.open_catalog import INDEX, REPLACED, check_layout
+from mmembed.store.sqlite.schema import FILE_NAME, SCHEMA_VERSION, version
+
+OF_CATALOG = (FILE_NAME, f"{FILE_NAME}{LOG}", f"{FILE_NAME}{INDEX}", HISTORY_FILE)
+VIEWS = tuple(f"{kind}s.usearch{end}" for kind in ("image", "caption") for end in ("", ".json"))
+"""They are of the history that ends here, and are made anew from the catalog."""
+
+
+def restore(backup: Path, folder: Path) -> Path | None:
+    """Put a backup of a catalog in place of that of a data folder, without the log of the one
+    before; returns the folder into which that one was moved, or None where there was none.
+
+    Nothing is touched before the copy is whole and sound. The backup may be the folder's own
+    catalog, which is then taken without its log. Raises InputError where it is no sound backup,
+    StoreBusy while the folder is in use, StoreError where it cannot be written.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        presence = Presence(folder, wait_s=0)
+        try:
+            if not presence.alone:
+                raise StoreError(
+                    f"{folder}: is in use; stop the server and the commands that have it open"
+                )
+            lock = exclusive(folder / WRITE_LOCK, purpose="restoring", wait_s=WRITE_WAIT_S)
+            with lock:
+                return _exchange(_copy(backup, folder), folder)
+        finally:
+            presence.leave()
+    except (OSError, shutil.Error) as error:
+        raise StoreError(f"{folder}: cannot be restored into: {error}") from error
+
+
+def _copy(backup: Path, folder: Path) -> Path:
+    """A copy of the backup in the folder that was found whole and sound."""
+    copy = folder / "restoring.sqlite3"
+    copy.unlink(missing_ok=True)
+    try:
+        with closing(_opened(backup, folder)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        with closing(sqlite3.connect(copy, isolation_level=None)) as target:
+            target.execute("PRAGMA journal_mode = DELETE")
+            _check(target, backup)
+        with copy.open("rb") as file:
+            os.fsync(file.fileno())
+    except sqlite3.Error as error:
+        copy.unlink(missing_ok=True)
+        raise InputError(f"{backup}: is not a backup that can be restored: {error}") from error
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    return copy
+
+
+def _opened(backup: Path, folder: Path) -> sqlite3.Connection:
+    log = Path(f"{backup}{LOG}")
+    if not backup.is_file():
+        raise InputError(f"{backup}: no such file; name a copy of {FILE_NAME}")
+    own = backup.resolve() == (folder / FILE_NAME).resolve()
+    alone = own or not log.exists() or log.stat().st_size == 0
+    # With the log that lies beside a copy of both; without, nothing is written beside it.
+    options = "immutable=1" if alone else "mode=ro"
+    return sqlite3.connect(f"{backup.absolute().as_uri()}?{options}", uri=True)
+
+
+def _check(copy: sqlite3.Connection, backup: Path) -> None:
+    if version(copy) == 0:
+        raise InputError(f"{backup}: is not a catalog of mmembed (layout {SCHEMA_VERSION})")
+    try:
+        check_layout(copy, backup)
+    except StoreError as error:
+        raise InputError(str(error)) from error
+    found = faults(copy)
+    if found:
+        raise InputError(f"{backup}: is damaged ({'; '.join(found)}); take an older backup")
+
+
+def _exchange(copy: Path, folder: Path) -> Path | None:
+    """Should it end half-way, the folder has no catalog, and says so when it is opened."""
+    aside = None
+    there = [folder / name for name in OF_CATALOG if (folder / name).exists()]
+    if there:
+        aside = folder / time.strftime(f"{REPLACED}%Y%m%d-%H%M%S")
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = folder / f"{aside.name.partition('.')[0]}.{number}"
+        aside.mkdir(mode=0o700)
+        for path in there:
+            path.rename(aside / path.name)
+        sync_folder(aside)
+    for name in VIEWS:
+        (folder / name).unlink(missing_ok=True)
+    copy.rename(folder / FILE_NAME)
+    sync_folder(folder)
+    return aside

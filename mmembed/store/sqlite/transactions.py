@@ -1,0 +1,184 @@
+"""How the catalog is changed: one lock, one transaction a change, and nothing is acknowledged that
+would be lost."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmembed.errors import StoreBusy, StoreError, StoreFull, Unstorable
+from mmembed.store.sqlite import later_tables
+from mmembed.store.sqlite.background_check import is_busy, is_damage, is_full
+from mmembed.store.sqlite.disk_reserve import BYTES as RESERVE_BYTES
+from mmembed.store.sqlite.file_identity import LOG
+from mmembed.store.sqlite.lock_files import (
+    INDEX_LOCK,
+    VIEWS_LOCK,
+    WRITE_LOCK,
+    WRITE_WAIT_S,
+    exclusive,
+)
+from mmembed.store.sqlite.log_history import History
+from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S, remedy
+from mmembed.store.sqlite.queries import CatalogReader
+from mmembed.store.sqlite.schema import FILE_NAME
+from mmembed.store.sqlite.troubles import WRITE_FAILED
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_BYTES = 16 * 2**20
+"""The write-ahead log is folded into the database when it has grown past this."""
+SMALL_LOG_BYTES = 2**18
+CHECKPOINT_WAIT_MS = 250
+"""How long a checkpoint waits for readers; else it does what it can, and the next one the rest."""
+
+
+class Transactions(CatalogReader):
+    """A catalog that can be changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._writing = threading.Lock()
+        self._wal = Path(f"{folder / FILE_NAME}{LOG}")
+        self._history = History(folder / FILE_NAME)
+        super().__init__(folder)
+
+    def close(self) -> None:
+        """Close all connections. The last one anywhere folds the log into the catalog."""
+        with self._writing:
+            if self._place.trouble() is None and self._presence and self._presence.take():
+                self._history.fold(self._connection)
+            super().close()
+
+    def check_place(self) -> None:
+        """Raises StoreError where the folder is no longer the one that was opened, or its catalog
+        is known to be damaged: what is written now would be lost."""
+        self._check_place()
+        damage = self.condition.known("damaged")
+        if damage is not None:
+            raise StoreError(damage)
+
+    def _check_place(self) -> None:
+        trouble = self._place.trouble()
+        self.condition.note("moved", trouble)
+        if trouble is not None:
+            raise StoreError(trouble)
+
+    @contextmanager
+    def _transaction(self, *, adds: bool = True) -> Iterator[sqlite3.Connection]:
+        """adds: whether it may need room that is kept for removing."""
+        self.check_place()
+        lock = exclusive(
+            self.folder / WRITE_LOCK, purpose="writing the catalog", wait_s=WRITE_WAIT_S
+        )
+        # In this order: who waits for another process does not keep our writers waiting.
+        with lock, self._writing:
+            if adds:
+                self._reserve.check()
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                if not (complete := self._complete):
+                    later_tables.add(self._connection)
+                yield self._connection
+                self._check_place()
+                self._connection.execute("COMMIT")
+                if not complete:
+                    del self._complete  # it is asked again
+            except BaseException as error:
+                # However it ended, by Ctrl-C or a full disk: nothing half-done stays open.
+                if self._connection_in_transaction():
+                    self._connection.execute("ROLLBACK")
+                if isinstance(error, (sqlite3.Error, UnicodeEncodeError, OverflowError)):
+                    raise self._not_kept(error) from error
+                raise
+            self._check_place()  # else it was kept where nobody will find it
+            self.condition.note(WRITE_FAILED, None)
+            if not self._history.note():
+                self._checking.again()
+            if self._is_log_large():
+                self._fold()
+
+    def _not_kept(self, error: Exception) -> StoreError:
+        reason = f"{self.folder}: the change was not kept: {error}"
+        if _of_the_data(error):
+            return Unstorable(reason)
+        if not isinstance(error, sqlite3.Error):
+            return StoreError(reason)
+        if is_busy(error):
+            return StoreBusy(f"{reason}; another program is writing to the catalog, try again")
+        if is_damage(error):
+            self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
+        self.condition.note(WRITE_FAILED, reason)
+        if is_full(error) or self._reserve.is_short():
+            return StoreFull(f"{reason}; remove items, or free some space on the disk")
+        return StoreError(reason)
+
+    def _connection_in_transaction(self) -> bool:
+        try:
+            return self._connection.in_transaction
+        except sqlite3.ProgrammingError:  # closed
+            return False
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._wal.stat().st_size
+        except OSError:
+            return 0
+
+    def _is_log_large(self) -> bool:
+        size = self._log_bytes()
+        # On a nearly full disk it stays small: to fold it takes as much room as it has.
+        return size > CHECKPOINT_BYTES or (size > SMALL_LOG_BYTES and self._reserve.is_tight())
+
+    def _fold(self) -> None:
+        """Bring the log into the catalog; whoever calls holds the write lock."""
+        try:
+            self._history.fold(self._connection)
+            self._connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
+            try:
+                # On a nearly full disk the log keeps its room, and is written again from its start.
+                mode = "RESTART" if self._reserve.is_tight() else "TRUNCATE"
+                self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+                self._history.folded()
+        except (sqlite3.Error, OSError) as error:
+            # The change itself is safe in the log.
+            log.warning("%s: cannot be folded into the catalog now: %s", self._wal, error)
+
+    def make_room(self) -> None:
+        """What the log takes up is freed when it is folded, which needs as much room before: a
+        large one is left alone while there is other room."""
+        given_up = self._reserve.give_up()
+        if given_up and self._log_bytes() > RESERVE_BYTES:
+            return
+        lock = exclusive(self.folder / WRITE_LOCK, purpose="making room", wait_s=WRITE_WAIT_S)
+        with lock, self._writing:
+            self._fold()
+
+    @contextmanager
+    def publishing_lock(self) -> Iterator[None]:
+        """Held while views are saved, so that two don't write the same files. Not the write
+        lock: a large view takes a while, and others may write meanwhile."""
+        self._check_place()
+        purpose = "publishing the views"
+        with exclusive(self.folder / VIEWS_LOCK, purpose=purpose, wait_s=WRITE_WAIT_S):
+            yield
+
+    @contextmanager
+    def indexing_lock(self) -> Iterator[None]:
+        """Held for a whole indexing, so that two don't embed the same files."""
+        self.check_place()
+        with exclusive(self.folder / INDEX_LOCK, purpose="indexing", wait_s=0):
+            yield
+
+
+def _of_the_data(error: Exception) -> bool:
+    """Whether the rows are to blame, and not the disk or the catalog."""
+    if isinstance(error, sqlite3.ProgrammingError):  # what is closed cannot be used either
+        return "binding" in str(error)
+    foreign = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
+    return isinstance(error, (*foreign, UnicodeEncodeError, OverflowError))

@@ -1,0 +1,95 @@
+"""What is the matter with an open catalog, for those who answer for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmembed.store.sqlite.disk_reserve import FULL, Reserve
+from mmembed.store.sqlite.file_identity import Place
+
+PROBE = "probe"
+PROBE_BYTES = 4096
+PROBE_EVERY_S = 10.0
+WRITE_FAILED = "write_failed"
+FAILED_FOR_S = 60.0
+"""How long a write that failed counts where none has succeeded since."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that keeps a collection from answering or keeping."""
+
+    code: str
+    """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed."""
+    message: str
+
+
+class Condition:
+    """What was found wrong, and by what; each is forgotten when the same thing succeeds."""
+
+    def __init__(self, folder: Path, place: Place, reserve: Reserve) -> None:
+        self._folder = folder
+        self._place = place
+        self._reserve = reserve
+        self._found: dict[str, str] = {}
+        self._failed_at = 0.0
+        self._probed: float | None = None
+        self._lock = threading.Lock()
+
+    def note(self, code: str, message: str | None) -> None:
+        """Something was tried: what is wrong with it, or None."""
+        if message is None:
+            self._found.pop(code, None)
+        else:
+            self._found[code] = message
+        if code == WRITE_FAILED:
+            self._failed_at = time.monotonic()
+
+    def known(self, code: str) -> str | None:
+        """What was found wrong last, if anything."""
+        return self._found.get(code)
+
+    def notice(self) -> str | None:
+        """What is known to be wrong, without a new look."""
+        return next(iter(dict(self._found).values()), None)
+
+    def troubles(self, *, writable: bool) -> list[Trouble]:
+        """Look anew: all that is wrong. writable: whether the folder should be."""
+        self.note("moved", self._place.trouble())
+        if time.monotonic() > self._failed_at + FAILED_FOR_S:
+            self._found.pop(WRITE_FAILED, None)
+        if writable and not self.known("moved"):
+            self._try_room()
+        return [Trouble(code, message) for code, message in dict(self._found).items()]
+
+    def _try_room(self) -> None:
+        """Write a little, but not for everybody who asks."""
+        with self._lock:
+            now = time.monotonic()
+            if self._probed is not None and now < self._probed + PROBE_EVERY_S:
+                return
+            self._probed = now
+            short = self._reserve.is_short()
+            self.note("full", self._reserve.shortage() if short else None)
+            self.note("unwritable", None if short else self._probe())
+
+    def _probe(self) -> str | None:
+        path = self._folder / PROBE
+        try:
+            with path.open("wb") as file:
+                file.write(os.urandom(PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno in FULL:
+                return self._reserve.shortage()
+            return f"{self._folder}: cannot be written: {error.strerror}"
+        finally:
+            with suppress(OSError):
+                path.unlink()
+        return None

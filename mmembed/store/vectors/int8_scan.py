@@ -1,0 +1,168 @@
+"""An int8 copy of the vectors: reading it leaves few that may be among the best of a query.
+
+What the copy says of a cosine is off by no more than a bound that is known for every vector,
+so the few that it leaves include all the best, and exact scores of those are all it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.store.vectors.quantiser import Asked, Codes, Columns, Grid, Scores, about_each
+from mmembed.store.vectors.scoring import Ids, Rows, chunks
+
+BLOCK = 16_384
+"""Vectors in one array of codes; what comes in is appended to the last one, by copying it."""
+PORTION = 1024
+"""Vectors that are encoded at a time: memory is touched again while it is in the cache."""
+SAMPLE = 4096
+"""Vectors that the grid is fitted to."""
+GROUP = 64
+"""Values of which only the largest is looked at."""
+
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What one asks of a scan."""
+
+    query: NDArray[np.float32]
+    """(dim,), unit-norm."""
+    count: int
+    """How many of the nearest, at least 1."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The codes of vectors, in blocks. It never changes, so that many may search it at once:
+    what comes and goes makes another scan, which shares the blocks that stay as they were."""
+
+    ids: Ids
+    grid: Grid
+    blocks: tuple[Codes, ...]
+    columns: Columns
+    fitted: int
+    """How many vectors there were when the grid was fitted to them."""
+
+    @classmethod
+    def of(cls, ids: Ids, rows_of: Callable[[Ids], Rows]) -> Scan:
+        """A scan over these vectors, whose rows are read in portions."""
+        grid = Grid.of(rows_of(ids[:: max(1, -(-len(ids) // SAMPLE))]))
+        parts = [_encoded(grid, some, rows_of) for some in chunks(ids, BLOCK)]
+        columns = np.hstack([np.empty((3, 0), np.float32), *(part[1] for part in parts)])
+        return cls(ids, grid, tuple(part[0] for part in parts), columns, len(ids))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether so many vectors came in that a grid should be fitted to them."""
+        return len(self) > 2 * self.fitted
+
+    def with_more(self, ids: Ids, rows: Rows) -> Scan:
+        """This scan and some vectors that it has not."""
+        codes, columns = self.grid.encode(rows)
+        full = self.blocks
+        if full and len(full[-1]) < BLOCK:
+            codes, full = np.concatenate([full[-1], codes]), full[:-1]
+        return replace(
+            self,
+            ids=np.concatenate([self.ids, ids]),
+            blocks=(*full, codes),
+            columns=np.hstack([self.columns, columns]),
+        )
+
+    def without(self, ids: Ids) -> Scan:
+        """This scan less some of its vectors."""
+        stays = ~np.isin(self.ids, ids)
+        kept = (block if stays[part].all() else block[stays[part]] for part, block in self._parts())
+        return replace(
+            self,
+            ids=self.ids[stays],
+            blocks=tuple(block for block in kept if len(block)),
+            columns=self.columns[:, stays],
+        )
+
+    def nearest(self, wanted: Sequence[Wanted]) -> list[Ids]:
+        """For each of some queries all vectors that may be among those it wants, in no order.
+        The codes are read once for all of them."""
+        coarse = [self.grid.asked(one.query, planes=1) for one in wanted]
+        about = np.empty((len(wanted), len(self)))
+        for at, block in self._parts():
+            about[:, at] = about_each(coarse, block, self.columns[0, at])
+        found = []
+        for one, asked, row in zip(wanted, coarse, about, strict=True):
+            places = self._near(asked, row, self.columns, one.count)
+            found.append(self.ids[self._nearer(one, places)])
+        return found
+
+    def nearest_among(self, one: Wanted, ids: Ids) -> tuple[Ids, int]:
+        """The same for one query among those of these vectors that are there, and their number."""
+        places = np.flatnonzero(np.isin(self.ids, ids))
+        coarse = self.grid.asked(one.query, planes=1)
+        near = self._left(coarse, one.count, places)
+        return self.ids[self._nearer(one, near)], len(places)
+
+    def _nearer(self, one: Wanted, places: Places) -> Places:
+        # In 8 bits the query leaves some hundreds, and in 16 of those some tens.
+        return self._left(self.grid.asked(one.query, planes=2), one.count, places)
+
+    def _left(self, asked: Asked, count: int, places: Places) -> Places:
+        """Those of the vectors at rising places that may be among the `count` nearest."""
+        if count >= len(places):
+            return places
+        parts = []
+        for at, block in self._parts():
+            first, last = np.searchsorted(places, (at.start, at.stop))
+            if first < last:
+                some = places[first:last]
+                parts.append(asked.about(block[some - at.start], self.columns[0, some]))
+        return places[self._near(asked, np.concatenate(parts), self.columns[:, places], count)]
+
+    def _near(self, asked: Asked, about: Scores, columns: Columns, count: int) -> Places:
+        """Where the cosine may be among the `count` largest, rising. How far each may be off is
+        worked out for few: the others are out of reach even if they were off as far as any."""
+        if count >= len(about):
+            return np.arange(len(about))
+        best = np.flatnonzero(about >= reached(about, count))
+        surely = float((about[best] - asked.off(columns[:, best])).min())
+        some = np.flatnonzero(about >= surely - float(asked.off(self._widest)[0]))
+        off = asked.off(columns[:, some])
+        low, high = about[some] - off, about[some] + off
+        near: Places = some[high >= np.partition(low, -count)[-count]]
+        return near
+
+    @cached_property
+    def _widest(self) -> Columns:
+        """float32 (3, 1): the largest of each column."""
+        largest: Columns = self.columns.max(axis=1, keepdims=True)
+        return largest
+
+    def _parts(self) -> Iterator[tuple[slice, Codes]]:
+        start = 0
+        for block in self.blocks:
+            yield slice(start, start + len(block)), block
+            start += len(block)
+
+
+def _encoded(grid: Grid, ids: Ids, rows_of: Callable[[Ids], Rows]) -> tuple[Codes, Columns]:
+    parts = [grid.encode(rows_of(some)) for some in chunks(ids, PORTION)]
+    return np.concatenate([part[0] for part in parts]), np.hstack([part[1] for part in parts])
+
+
+def reached(values: NDArray[np.float64], count: int) -> float:
+    """A number that at least `count` of (n,) values reach, and about no more than that."""
+    if count * GROUP * 4 <= len(values):
+        # The largest of each group: several times faster to choose from than all, and groups
+        # of values far apart seldom hold two of the largest.
+        groups = len(values) // GROUP
+        values = values[: groups * GROUP].reshape(GROUP, groups).max(axis=0)
+    place = len(values) - count
+    return float(np.partition(values, place)[place])

@@ -1,0 +1,110 @@
+"""float32 vectors → int8 codes, and how far a cosine that is read from codes may be off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numkong
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.store.vectors.scoring import Rows
+
+LEVELS = 127
+ROUNDING = 2e-6
+"""More than float32 sums, and scores that are rounded to six decimals, add to an error."""
+PACKED = 3
+"""Queries from which on one reading of the codes for all of them is faster."""
+
+Codes = NDArray[np.int8]
+"""int8 (n, dim), in [-127, 127]."""
+Columns = NDArray[np.float32]
+"""float32 (3, n): of every vector the step of its codes, the length of what they stand for,
+and the length of what they miss."""
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query as one plane of codes or two, that is with 8 bits or 16."""
+
+    planes: tuple[tuple[Codes, float], ...]
+    """int8 (dim,), and what a 1 of them is worth."""
+    missed: float
+    """The length of what the planes miss."""
+    length: float
+
+    def about(self, codes: Codes, steps: NDArray[np.float32]) -> Scores:
+        """What the codes (n, dim) of vectors, whose steps are float32 (n,), say of their cosines,
+        less the part that is the same for all: float64 (n,)."""
+        said = [worth * products(codes, plane) for plane, worth in self.planes]
+        found: Scores = np.sum(said, axis=0) * steps
+        return found
+
+    def off(self, columns: Columns) -> NDArray[np.float32]:
+        """How far what `about` says may be from the cosines, either way: float32 (n,)."""
+        _, stands_for, lost = columns
+        # (vector - what its codes say) . query, and what they say . what the query's miss.
+        found: NDArray[np.float32] = lost * self.length + stands_for * self.missed + ROUNDING
+        return found
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A vector is centre + spread * (its step) * (its codes), nearly: embeddings have a large
+    mean in common, and some dimensions are many times wider than others."""
+
+    centre: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, rows: Rows) -> Grid:
+        """The grid that suits float32 (n, dim) vectors like these; any other will fit it, too,
+        with larger errors."""
+        if not len(rows):
+            return cls(np.zeros(rows.shape[1], np.float32), np.ones(rows.shape[1], np.float32))
+        deviation = rows.std(axis=0)
+        floor = max(float(deviation.max()) / LEVELS, 1e-6)
+        return cls(rows.mean(axis=0), np.maximum(deviation, np.float32(floor)))
+
+    def encode(self, rows: Rows) -> tuple[Codes, Columns]:
+        """float32 (n, dim) → their codes and columns."""
+        scaled = (rows - self.centre) / self.spread
+        steps = np.maximum(np.abs(scaled).max(axis=1) / LEVELS, np.float32(1e-9))
+        codes = np.rint(scaled / steps[:, None])
+        said = codes * steps[:, None]
+        lengths = [np.linalg.norm(part, axis=1) for part in (said, (scaled - said) * self.spread)]
+        return codes.astype(np.int8), np.stack([steps, *lengths])
+
+    def asked(self, query: NDArray[np.float32], planes: int) -> Asked:
+        """A float32 (dim,) query in one plane, or more finely in several."""
+        scaled = rest = query.astype(np.float64) * self.spread
+        worth = float(np.abs(scaled).max()) / LEVELS or 1.0
+        found = []
+        for _ in range(planes):
+            codes = np.rint(rest / worth)
+            rest = rest - codes * worth
+            found.append((codes.astype(np.int8), worth))
+            worth /= 2 * LEVELS
+        missed, length = float(np.linalg.norm(rest)), float(np.linalg.norm(query))
+        return Asked(tuple(found), missed, length)
+
+
+def about_each(asked: Sequence[Asked], codes: Codes, steps: NDArray[np.float32]) -> Scores:
+    """What `Asked.about` says of m queries of one plane: float64 (m, n). Codes are read once."""
+    if len(asked) < PACKED:
+        return np.stack([one.about(codes, steps) for one in asked])
+    packed = numkong.dots_pack(np.stack([one.planes[0][0] for one in asked]))
+    sums: Any = numkong.dots_packed(codes, packed)
+    worths = np.array([one.planes[0][1] for one in asked])
+    found: Scores = np.ascontiguousarray(np.asarray(sums).T) * worths[:, None] * steps
+    return found
+
+
+def products(codes: Codes, plane: Codes) -> Scores:
+    """int8 (n, dim), (dim,) → their dot products, exact, as float64 (n,)."""
+    sums: Any = numkong.dot(codes, plane)
+    found: Scores = np.asarray(sums)
+    return found

@@ -1,0 +1,180 @@
+"""`/health` and `/ready` say what is the matter, to those who may not know where things lie."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from mmembed import errors
+from mmembed.collection.collection import Collection
+from mmembed.models.open_clip import ModelChoice
+from mmembed.server.error_answers import without_paths
+from mmembed.server.routes import health
+from mmembed.store.sqlite import Trouble
+from tests.fake_encoder import FakeEncoder
+from tests.serving import Gate, add, eventually, serving
+
+BOTH = ["/health", "/ready"]
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[TestClient, Collection]]:
+    with serving(tmp_path / "data") as both:
+        add(both[0], "red", caption="a red field")
+        yield both
+
+
+def reasons(client: TestClient, path: str = "/health") -> list[str]:
+    """The codes of a failing answer."""
+    answer = client.get(path)
+    assert answer.status_code == 503, answer.text
+    body = answer.json()
+    assert body["status"] == "failing"
+    assert body["detail"] == body["error"]["message"] == body["reasons"][0]["message"]
+    return [one["code"] for one in body["reasons"]]
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_all_is_well(served: tuple[TestClient, Collection], path: str) -> None:
+    answer = served[0].get(path)
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["reasons"]) == ("ok", [])
+
+
+def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    class Failing(FakeEncoder):
+        def embed_texts(self, texts: Any) -> Any:
+            raise errors.ModelError("fake: gives no numbers")
+
+    with serving(tmp_path / "data", Failing()) as (client, collection):
+        collection.catalog.condition.note("damaged", "damaged at /secret/folder/catalog.sqlite3")
+        assert reasons(client) == ["model_failing", "damaged"]
+        assert "secret" not in client.get("/health").text
+
+
+def test_a_catalog_that_cannot_be_read(
+    served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, collection = served
+
+    def fail(*_: Any) -> Any:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(collection.catalog._readers, "rows", fail)
+    for path in BOTH:
+        assert reasons(client, path)[0] == "unreadable"
+    monkeypatch.undo()
+    assert client.get("/health").status_code == 200
+
+
+def test_a_folder_that_does_not_answer(
+    served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, collection = served
+    there = threading.Event()
+
+    def hang() -> list[Trouble]:
+        assert there.wait(60)
+        return []
+
+    monkeypatch.setattr(health, "STORE_PATIENCE_S", 0.3)
+    monkeypatch.setattr(collection.catalog, "troubles", hang)
+    assert reasons(client) == ["unreadable"]
+    there.set()
+    eventually(lambda: client.get("/health").status_code == 200)
+
+
+def test_a_view_that_fails(
+    served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, collection = served
+    assert client.get("/v1/search?q=red").status_code == 200
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise errors.StoreError("a vector of the catalog is broken; restore a backup")
+
+    monkeypatch.setattr(collection._views, "_current", fail)
+    assert client.get("/v1/search?q=red").status_code == 507
+    assert reasons(client) == ["views_failed"]
+    monkeypatch.undo()
+    assert client.get("/v1/search?q=red").status_code == 200
+    assert client.get("/health").status_code == 200
+
+
+def test_a_model_that_hangs_hides_no_other_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PATIENCE_S", 0.3)
+    monkeypatch.setattr("mmembed.models.on_demand.ALIVE_S", 0.0)
+    gate = Gate()
+    with serving(tmp_path / "data", gate) as (client, collection):
+        eventually(lambda: client.get("/health").status_code == 200)
+        gate.close()
+        collection.catalog.condition.note("damaged", "damaged")
+        assert reasons(client) == ["model_late", "damaged"]
+        gate.open.set()
+
+
+def test_a_folder_that_may_not_be_written_is_healthy_but_not_ready(
+    served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, collection = served
+    presence = collection.catalog._presence
+    monkeypatch.setattr(collection.catalog, "_presence", None)
+    assert client.get("/health").status_code == 200
+    assert reasons(client, "/ready") == ["read_only"]
+    monkeypatch.setattr(collection.catalog, "_presence", presence)
+
+
+def test_looking_often_writes_seldom(
+    served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, collection = served
+    condition = collection.catalog.condition
+    tries: list[int] = []
+    monkeypatch.setattr(condition, "_probe", lambda: tries.append(1))
+    for _ in range(5):
+        assert client.get("/ready").status_code == 200
+    assert len(tries) <= 1
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_who_has_no_key_learns_no_path(tmp_path: Path, path: str) -> None:
+    model, key = f"local-dir:{tmp_path}/models/mine", "k" * 40
+    encoder = FakeEncoder(model)
+    with serving(tmp_path / "data", encoder, api_keys=(key,)) as (client, collection):
+        collection.served.__dict__.pop("by_name", None)
+        collection.binding.__dict__["choice"] = ModelChoice(model, "asked for")
+        client.headers["Authorization"] = f"Bearer {key}"
+        add(client, "red")
+        del client.headers["Authorization"]
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert answer.json()["model"] == "local-dir:…/mine"
+        assert str(tmp_path) not in answer.text
+        for harm in (collection.settings.data / "catalog.sqlite3", collection.settings.data):
+            harm.rename(tmp_path / f"away-{harm.name}")
+            answer = client.get(path)
+            assert answer.status_code == 503
+            assert str(tmp_path) not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/home/ann/data/catalog.sqlite3: is gone", "…/catalog.sqlite3: is gone"),
+        ("model local-dir:/home/ann/m: broken", "model local-dir:…/m: broken"),
+        ("cannot open '/etc/ssl/key.pem'", "cannot open '…/key.pem'"),
+        ("https://example.org/a/b, docs/http.md", "https://example.org/a/b, docs/http.md"),
+        ("ViT-B-32/laion2b, 3/4 of 10/20", "ViT-B-32/laion2b, 3/4 of 10/20"),
+        ("the routes are at /docs", "the routes are at /docs"),
+    ],
+)  # fmt: skip
+def test_paths_are_cut_down(said: str, shown: str) -> None:
+    assert without_paths(said) == shown

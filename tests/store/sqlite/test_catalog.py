@@ -1,0 +1,598 @@
+"""What is written is there whole or not at all, whoever writes and whatever fails."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError
+from mmembed.store import sqlite as catalog_module
+from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, Model, exclusive, transactions
+from mmembed.types import Failure, Filter
+
+Entry = Callable[..., ImageEntry]
+OpenCatalog = Callable[[], Catalog]
+NASTY = [
+    "it's.jpg",
+    'say "hi".jpg',
+    "100%_sure\\.jpg",
+    "two\nlines.jpg",
+    "مرحبا\u202e.jpg",
+    "🦄👩‍👩‍👧.jpg",
+    "'; DROP TABLE items; --.jpg",
+    "e\u0301 and é.jpg",
+]
+
+
+def caption(text: str, vector: Any = (0, 1, 0, 0)) -> CaptionEntry:
+    return CaptionEntry(text, None if vector is None else np.asarray(vector, dtype=np.float32))
+
+
+def vectors(catalog: Catalog, kind: str) -> int:
+    return catalog.extent("image" if kind == "image" else "caption")[1]
+
+
+def is_sound(catalog: Catalog) -> bool:
+    """Integrity, and that every vector has an item and the changes add up to the vectors."""
+    with sqlite3.connect(catalog.folder / "catalog.sqlite3") as db:
+        orphans = db.execute(
+            "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM items)"
+        ).fetchone()[0]
+        net = db.execute(
+            "SELECT count(*) FROM (SELECT vector_id FROM changes GROUP BY vector_id "
+            "HAVING sum(op) = 1 EXCEPT SELECT id FROM vectors)"
+        ).fetchone()[0]
+        broken = db.execute("PRAGMA foreign_key_check").fetchall()
+    db.close()
+    return catalog.check() == [] and orphans == 0 and net == 0 and not broken
+
+
+# -- items and their vectors -----------------------------------------------------------
+
+
+def test_an_image_is_written_with_its_vector_captions_and_tags(
+    catalog: Catalog, entry: Entry
+) -> None:
+    [item_id] = catalog.write(
+        [entry("/p/a.jpg", (0, 0, 3, 4), captions=(caption("b"), caption("a")), tags=("x", "w"))]
+    )
+    item = catalog.item(item_id)
+    assert (item.path, item.caption, item.captions) == ("/p/a.jpg", "b", ("b", "a"))
+    assert (item.tags, item.width, item.height, item.format) == (("w", "x"), 4, 3, "JPEG")
+    assert catalog.vector_of(item_id).tolist() == [0, 0, 3, 4]
+    assert (catalog.count("image"), catalog.count("caption"), catalog.count()) == (1, 2, 3)
+
+
+def test_what_is_not_there_is_not_found(catalog: Catalog) -> None:
+    for missing in (1, -1, 2**70):
+        with pytest.raises(NotFound, match="no such item"):
+            catalog.item(missing)
+        with pytest.raises(NotFound):
+            catalog.vector_of(missing)
+    with pytest.raises(NotFound):
+        catalog.set_tags(5, ["x"])
+    with pytest.raises(NotFound):
+        catalog.set_captions(5, [])
+    assert catalog.remove([5]) == 0
+
+
+def test_a_failed_write_leaves_nothing(catalog: Catalog, entry: Entry) -> None:
+    before = catalog.last_change()
+    with pytest.raises(StoreError):
+        catalog.write([entry("/a.jpg"), entry("/b.jpg", (np.nan, 0, 0, 0))])
+    assert (catalog.count(), vectors(catalog, "image")) == (0, 0)
+    assert catalog.last_change() == before
+    catalog.write([entry("/a.jpg")])
+    assert is_sound(catalog)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [(np.nan, 1, 0, 0), (np.inf, 0, 0, 0), (1e6, 0, 0, 0), (0, 0, 0, 0), (1e-9, 0, 0, 0),
+     (1, 0, 0), (1, 0, 0, 0, 0), [[1, 0, 0, 0]], ()],
+)  # fmt: skip
+def test_a_vector_that_would_spoil_search_is_refused(
+    catalog: Catalog, entry: Entry, bad: Any
+) -> None:
+    with pytest.raises(StoreError, match="not a finite, non-zero vector of 4 numbers"):
+        catalog.write([entry("/a.jpg", bad)])
+    with pytest.raises(StoreError):
+        catalog.write_caption(caption("words", bad))
+    assert catalog.count() == 0
+
+
+def test_the_same_content_and_equal_vectors_share_one_row(catalog: Catalog, entry: Entry) -> None:
+    catalog.write(
+        [
+            entry("/a.jpg", (1, 0, 0, 0), sha256="same"),
+            entry("/b.jpg", (0, 1, 0, 0), sha256="same"),
+            entry("/c.jpg", None, sha256="same"),
+            entry("/d.jpg", (1, 0, 0, 0)),
+        ]
+    )
+    assert vectors(catalog, "image") == 1
+    assert catalog.vector_of(2).tolist() == [1, 0, 0, 0]
+    catalog.write_caption(caption("another kind", (1, 0, 0, 0)))
+    assert vectors(catalog, "caption") == 1
+
+
+def test_a_vector_goes_with_its_last_item(catalog: Catalog, entry: Entry) -> None:
+    first, second = catalog.write([entry("/a.jpg", sha256="s"), entry("/b.jpg", sha256="s")])
+    start = catalog.last_change()
+    assert catalog.remove([first]) == 1
+    assert catalog.last_change() == start
+    assert catalog.remove([first, second]) == 1
+    assert vectors(catalog, "image") == 0
+    assert catalog.changes("image", start, catalog.last_change()) == ([], [1])
+    assert catalog.changes("image", 0, catalog.last_change()) == ([], [])
+    assert catalog.changes("caption", 0, catalog.last_change()) == ([], [])
+
+
+def test_a_changed_image_keeps_its_id_and_loses_its_old_vector(
+    catalog: Catalog, entry: Entry
+) -> None:
+    [old] = catalog.write([entry("/a.jpg", (1, 0, 0, 0), tags=("kept",))])
+    [new] = catalog.write([entry("/a.jpg", (0, 1, 0, 0), sha256="other")])
+    assert new == old
+    assert catalog.vector_of(new).tolist() == [0, 1, 0, 0]
+    assert catalog.item(new).tags == ("kept",)
+    assert catalog.changes("image", 0, catalog.last_change()) == ([2], [])
+    assert is_sound(catalog)
+
+
+def test_removing_an_image_removes_its_captions_and_their_vectors(
+    catalog: Catalog, entry: Entry
+) -> None:
+    words = (caption("one", (1, 0, 0, 0)), caption("two", (0, 0, 0, 1)))
+    [item_id] = catalog.write([entry("/a.jpg", captions=words, tags=("t",))])
+    catalog.write([entry("/b.jpg", captions=words[:1])])
+    catalog.remove([item_id])
+    assert catalog.count("caption") == 1
+    assert vectors(catalog, "caption") == 1
+    assert catalog.tags() == {}
+    assert is_sound(catalog)
+
+
+def test_ids_are_never_reused(catalog: Catalog, entry: Entry) -> None:
+    ids = catalog.write([entry("/a.jpg"), entry("/b.jpg", (0, 1, 0, 0))])
+    catalog.remove(ids)
+    again = catalog.write([entry("/a.jpg")])
+    assert again[0] > max(ids)
+    assert catalog.changes("image", 0, catalog.last_change())[0] == [3]
+
+
+def test_captions_keep_their_order_and_their_ids(catalog: Catalog, entry: Entry) -> None:
+    [image] = catalog.write([entry("/a.jpg", captions=(caption("a"), caption("b")))])
+    ids = {item.caption: item.id for item in catalog.page(after=0, limit=9, kind="caption")}
+    catalog.set_captions(image, [caption("new"), caption("b"), caption("a")])
+    assert catalog.item(image).captions == ("new", "b", "a")
+    assert catalog.item(image).caption == "new"
+    again = {item.caption: item.id for item in catalog.page(after=0, limit=9, kind="caption")}
+    assert (again["a"], again["b"]) == (ids["a"], ids["b"])
+    catalog.set_captions(image, [])
+    assert catalog.item(image).caption is None
+
+
+def test_an_image_shows_its_next_caption_when_the_first_is_removed(
+    catalog: Catalog, entry: Entry
+) -> None:
+    [image] = catalog.write([entry("/a.jpg", captions=(caption("a"), caption("b")))])
+    [first, second] = catalog.page(after=0, limit=9, kind="caption")
+    catalog.remove([first.id])
+    assert catalog.item(image).caption == "b"
+    catalog.remove([second.id])
+    assert catalog.item(image).caption is None
+
+
+def test_the_same_lone_caption_keeps_its_id(catalog: Catalog) -> None:
+    first = catalog.write_caption(caption("words"), tags=["x"])
+    assert catalog.write_caption(caption("words", None), tags=["y"]) == first
+    assert catalog.item(first).tags == ("x", "y")
+
+
+@pytest.mark.parametrize("name", NASTY)
+def test_any_name_caption_and_tag_comes_back_as_it_was(
+    catalog: Catalog, entry: Entry, name: str
+) -> None:
+    path = f"/photos/{name}"
+    [item_id] = catalog.write([entry(path, captions=(caption(name),), tags=(name,))])
+    item = catalog.item(item_id)
+    assert (item.path, item.captions, item.tags) == (path, (name,), (name,))
+    assert list(catalog.known_files()) == [path]
+    assert [i.id for i in _matching(catalog, Filter(tags=(name,)))] == [item_id]
+    assert is_sound(catalog)
+
+
+def test_half_a_character_is_refused_as_a_whole(catalog: Catalog, entry: Entry) -> None:
+    with pytest.raises(StoreError, match="not kept"):
+        catalog.write([entry("/a.jpg"), entry("/b\udcff.jpg")])
+    assert catalog.count() == 0
+    assert _matching(catalog, Filter(tags=("\udcff",))) == []
+
+
+# -- filters and lists -----------------------------------------------------------------
+
+
+def _matching(catalog: Catalog, chosen: Filter) -> list[Any]:
+    return catalog.page(after=0, limit=100, kind="image", chosen=chosen)
+
+
+def test_a_folder_filter_is_exact(catalog: Catalog, entry: Entry) -> None:
+    paths = ["/a/b/1.jpg", "/a/b/c/2.jpg", "/a/bc/3.jpg", "/a/b.jpg", "/a/B/4.jpg", "/a/%/5.jpg"]
+    catalog.write([entry(path, (1, i, 0, 0)) for i, path in enumerate(paths)])
+
+    def found(folder: str) -> list[str | None]:
+        return [item.path for item in _matching(catalog, Filter(folder=folder))]
+
+    assert found("/a/b") == found("/a/b/") == paths[:2]
+    assert found("/a/%") == ["/a/%/5.jpg"]
+    assert found("/a/_") == []
+    assert found("/") == paths
+    assert catalog.count("image", Filter(folder="/a/b")) == 2
+    assert catalog.vectors_matching("image", Filter(folder="/a/b")) == [1, 2]
+
+
+def test_all_tags_of_a_filter_must_match(catalog: Catalog, entry: Entry) -> None:
+    catalog.write([entry("/1", tags=("x", "y")), entry("/2", tags=("x",)), entry("/3")])
+    assert [i.path for i in _matching(catalog, Filter(tags=("x",)))] == ["/1", "/2"]
+    assert [i.path for i in _matching(catalog, Filter(tags=("x", "y")))] == ["/1"]
+    assert catalog.tags() == {"x": 2, "y": 1}
+
+
+def test_pages_of_items_follow_each_other(catalog: Catalog, entry: Entry) -> None:
+    catalog.write([entry(f"/{i}") for i in range(7)])
+    pages, after = [], 0
+    while page := catalog.page(after=after, limit=3, kind="image"):
+        pages.append([item.path for item in page])
+        after = page[-1].id
+    assert pages == [["/0", "/1", "/2"], ["/3", "/4", "/5"], ["/6"]]
+
+
+def test_listing_a_page_does_not_sort_all_items(catalog: Catalog) -> None:
+    asked: list[str] = []
+    catalog.count()
+    [reader] = catalog._readers._idle
+    reader.set_trace_callback(asked.append)
+    for kind in ("image", "caption", None):
+        catalog.page(after=5, limit=3, kind=kind)
+    reader.set_trace_callback(None)
+    assert len(asked) == 3
+    for sql in asked:
+        plan = catalog._connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+        assert any("INTEGER PRIMARY KEY" in row[3] for row in plan), plan
+        assert not any("TEMP B-TREE FOR ORDER BY" in row[3] for row in plan), plan
+
+
+def test_a_failure_is_noted_until_its_file_succeeds(catalog: Catalog, entry: Entry) -> None:
+    broken = Failure("/a.jpg", "ImageError", "/a.jpg: cut short")
+    catalog.write([], [broken])
+    catalog.write([], [broken])
+    assert catalog.failures() == [broken]
+    catalog.write([entry("/a.jpg")])
+    assert catalog.failures() == []
+    catalog.write([], [broken, Failure("/b.jpg", "ImageError", "/b.jpg: empty")])
+    catalog.forget_failures(lambda path: path == "/a.jpg")
+    assert [f.name for f in catalog.failures()] == ["/b.jpg"]
+
+
+# -- the model -------------------------------------------------------------------------
+
+
+def test_another_model_is_refused_with_both_names_and_the_remedy(
+    catalog: Catalog, entry: Entry
+) -> None:
+    catalog.write([entry("/a.jpg")])
+    with pytest.raises(ModelMismatch, match=r"vectors of four, not of five.*--data"):
+        catalog.claim(Model("five", "another fingerprint", 5))
+    with pytest.raises(ModelMismatch, match=r"another version of four.*index again.*--data"):
+        catalog.claim(Model("four", "fingerprint of new weights", 4))
+    assert catalog.model() == Model("four", "fingerprint-of-four", 4)
+    assert (catalog.count(), vectors(catalog, "image")) == (1, 1)
+    catalog.claim(Model("four by another name", "fingerprint-of-four", 4))
+
+
+def test_nothing_is_written_before_a_model_has_claimed_the_folder(
+    tmp_path: Path, entry: Entry
+) -> None:
+    catalog = Catalog(tmp_path / "new")
+    assert catalog.model() is None
+    with pytest.raises(StoreError, match="no model yet"):
+        catalog.write([entry("/a.jpg")])
+    catalog.close()
+
+
+# -- other processes, threads and interruptions ----------------------------------------
+
+
+def test_a_writer_of_another_process_is_named(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "WRITE_WAIT_S", 0.05)
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys\nfrom pathlib import Path\nfrom mmembed.store.sqlite import exclusive\n"
+            "with exclusive(Path(sys.argv[1]), purpose='testing', wait_s=0):\n"
+            "    print('held', flush=True)\n    sys.stdin.read()",
+            str(catalog.folder / "catalog.lock"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdin
+    assert holder.stdout
+    try:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StoreBusy, match=rf"process {holder.pid}, testing"):
+            catalog.write([entry("/a.jpg")])
+        assert catalog.count() == 0
+    finally:
+        holder.kill()
+        holder.communicate()
+    catalog.write([entry("/a.jpg")])  # the dead hold nothing
+
+
+def test_two_indexings_at_once_are_refused(catalog: Catalog, open_catalog: OpenCatalog) -> None:
+    with (
+        catalog.indexing_lock(),
+        pytest.raises(StoreBusy, match="indexing"),
+        open_catalog().indexing_lock(),
+    ):
+        pass
+    with catalog.indexing_lock():
+        pass
+
+
+def test_waiting_for_another_writer_keeps_no_reader_waiting(catalog: Catalog, entry: Entry) -> None:
+    with exclusive(catalog.folder / "catalog.lock", purpose="testing", wait_s=0):
+        writer = threading.Thread(target=catalog.write, args=([entry("/a.jpg")],))
+        writer.start()
+        with ThreadPoolExecutor(1) as reader:
+            assert reader.submit(catalog.count).result(timeout=10) == 0
+        assert writer.is_alive()
+    writer.join(10)
+    assert catalog.count() == 1
+
+
+def test_threads_and_connections_write_side_by_side(
+    catalog: Catalog, open_catalog: OpenCatalog, entry: Entry
+) -> None:
+    both = [catalog, open_catalog()]
+
+    def write(number: int) -> list[int]:
+        vector = (1, number / 64, number % 7 / 8, 0)
+        both[number % 2].count()
+        return both[number % 2].write([entry(f"/{number}.jpg", vector)])
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = [item_id for written in pool.map(write, range(64)) for item_id in written]
+    assert len(set(ids)) == 64
+    assert [c.count() for c in both] == [64, 64]
+    assert is_sound(catalog)
+
+
+@pytest.mark.parametrize("moment", ["BEGIN IMMEDIATE", "INSERT INTO items", "COMMIT"])
+def test_an_interrupt_leaves_no_transaction_open(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    class Interrupted:
+        """The connection, but Ctrl-C arrives just before or after a statement."""
+
+        def __init__(self, real: sqlite3.Connection) -> None:
+            self.real = real
+
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            if moment.startswith("BEGIN") and sql == moment:
+                self.real.execute(sql, *values)
+                raise KeyboardInterrupt
+            if sql.startswith(moment):
+                raise KeyboardInterrupt
+            return self.real.execute(sql, *values)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.real, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(catalog, "_connection", Interrupted(catalog._connection))
+        with pytest.raises(KeyboardInterrupt):
+            catalog.write([entry("/a.jpg")])
+    assert catalog.count() == 0
+    assert catalog.last_change() == 0
+    catalog.write([entry("/a.jpg")])
+    assert is_sound(catalog)
+
+
+def test_a_process_that_dies_in_a_transaction_leaves_nothing(
+    catalog: Catalog, entry: Entry, open_catalog: OpenCatalog
+) -> None:
+    dying = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from mmembed.store.sqlite import Catalog\n"
+        "with Catalog(Path(sys.argv[1]))._transaction() as db:\n"
+        "    db.execute('DELETE FROM meta')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", dying, str(catalog.folder)], check=False)
+    assert ended.returncode == -9
+    assert open_catalog().model() is not None
+    catalog.write([entry("/a.jpg")])
+
+
+def test_a_full_disk_loses_nothing_that_was_kept(catalog: Catalog, entry: Entry) -> None:
+    catalog.write([entry("/kept.jpg")])
+    pages = catalog._connection.execute("PRAGMA page_count").fetchone()[0]
+    catalog._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="full"):
+        catalog.write([entry(f"/{'x' * 200}{i}.jpg", (1, i, 0, 0)) for i in range(500)])
+    assert [item.path for item in catalog.page(after=0, limit=9, kind=None)] == ["/kept.jpg"]
+    catalog._connection.execute("PRAGMA max_page_count = 100000")
+    catalog.write([entry("/b.jpg")])
+    assert is_sound(catalog)
+
+
+def test_a_change_is_kept_though_its_checkpoint_fails(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "CHECKPOINT_BYTES", 0)
+    reader = sqlite3.connect(catalog.folder / "catalog.sqlite3", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM items").fetchall()
+    catalog.write([entry("/a.jpg")])
+    catalog.write([entry("/b.jpg")])
+    assert catalog.count() == 2
+    wal = catalog.folder / "catalog.sqlite3-wal"
+    assert wal.stat().st_size > 0
+    reader.execute("COMMIT")
+    reader.close()
+    catalog.write([entry("/c.jpg")])
+    assert wal.stat().st_size == 0
+
+
+def test_the_log_does_not_grow_without_end(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "CHECKPOINT_BYTES", 200_000)
+    for number in range(40):
+        catalog.write([entry(f"/{number}-{i}.jpg", (1, number, i, 1)) for i in range(20)])
+        assert (catalog.folder / "catalog.sqlite3-wal").stat().st_size <= 200_000
+
+
+# -- opening ---------------------------------------------------------------------------
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "catalog.sqlite3").write_bytes(b"these are not the bytes you are looking for" * 99)
+    with pytest.raises(StoreError, match=r"catalog\.sqlite3: cannot be opened as a catalog"):
+        Catalog(tmp_path)
+    assert (tmp_path / "catalog.sqlite3").read_bytes().startswith(b"these are not")
+
+
+def test_a_newer_layout_is_refused(tmp_path: Path, catalog: Catalog) -> None:
+    catalog.close()
+    db = sqlite3.connect(catalog.folder / "catalog.sqlite3")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StoreError, match=r"another version of mmembed \(layout 99.*--data"):
+        Catalog(catalog.folder)
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    db = sqlite3.connect(tmp_path / "catalog.sqlite3")
+    db.execute("CREATE TABLE theirs (x)")
+    db.close()
+    before = (tmp_path / "catalog.sqlite3").read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        Catalog(tmp_path)
+    assert (tmp_path / "catalog.sqlite3").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"file/data/catalog\.sqlite3"):
+        Catalog(tmp_path / "file" / "data")
+
+
+@pytest.mark.parametrize("name", ["a?mode=ro#b%20c", 'it\'s "mine"; é 🦄', " ", "two\nlines"])
+def test_a_folder_may_have_any_name(tmp_path: Path, entry: Entry, name: str) -> None:
+    catalog = Catalog(tmp_path / name)
+    catalog.claim(Model("four", "f", 4))
+    catalog.write([entry("/a.jpg")])
+    catalog.close()
+    assert (tmp_path / name / "catalog.sqlite3").exists()
+    again = Catalog(tmp_path / name)
+    assert again.count() == 1
+    again.close()
+
+
+def test_many_may_make_the_same_catalog_at_once(tmp_path: Path) -> None:
+    def make(_: int) -> str:
+        catalog = Catalog(tmp_path / "data")
+        catalog.claim(Model("m", "f", 4))
+        identity = catalog.identity
+        catalog.close()
+        return identity
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(make, range(16)))) == 1
+
+
+def test_a_backup_made_with_vacuum_into_opens(
+    tmp_path: Path, catalog: Catalog, entry: Entry
+) -> None:
+    catalog.write([entry("/a.jpg")])
+    (tmp_path / "copy").mkdir()
+    copy = tmp_path / "copy" / "catalog.sqlite3"
+    catalog._connection.execute("VACUUM INTO ?", (str(copy),))
+    restored = Catalog(copy.parent)
+    assert restored.count() == 1
+    assert restored._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    restored.write([entry("/b.jpg")])
+    restored.close()
+
+
+@pytest.fixture
+def as_nobody() -> Iterator[Callable[[], None]]:
+    """Makes this process one that may not write what others own, until the test ends."""
+    if not hasattr(os, "seteuid"):
+        pytest.skip("no users here")
+    mine = os.geteuid()
+
+    def become() -> None:
+        if mine == 0:
+            os.seteuid(65534)
+
+    yield become
+    os.seteuid(mine)
+
+
+def test_a_folder_that_may_not_be_written_can_be_read(
+    entry: Entry, as_nobody: Callable[[], None]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        catalog = Catalog(folder)
+        catalog.claim(Model("four", "f", 4))
+        catalog.write([entry("/a.jpg")])
+        catalog.close()
+        (folder / "catalog.sqlite3").chmod(0o444)
+        folder.chmod(0o555)
+        as_nobody()
+        try:
+            reader = Catalog(folder)
+            assert reader.count() == 1
+            with pytest.raises(StoreError, match=r"catalog\.lock: cannot be locked"):
+                reader.write([entry("/b.jpg")])
+            reader.close()
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
+            folder.chmod(0o755)
+
+
+def test_a_folder_that_may_not_be_written_says_so_at_once(as_nobody: Callable[[], None]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o555)
+        as_nobody()
+        try:
+            with pytest.raises(StoreError, match=name):
+                Catalog(Path(name) / "data")
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
+            Path(name).chmod(0o755)
+
+
+def test_the_package_exports_what_others_need() -> None:
+    assert set(catalog_module.__all__) >= {"Catalog", "ImageEntry", "CaptionEntry", "exclusive"}

@@ -1,0 +1,41 @@
+/** What the page says where it has no pictures to show. */
+
+import { Command } from '../../ui/copy.js';
+import { h } from '../../ui/dom.js';
+import { terms } from '../../state/selectors.js';
+import { question } from '../../ui/words.js';
+
+/** A sentence on what went wrong, and a way to try again. */
+export const Failure = (message, again) =>
+  h(
+    'div',
+    { role: 'alert' },
+    h('p', {}, message),
+    h('button', { class: 'plain', type: 'button', onclick: again }, 'Try again'),
+  );
+
+export function Empty(state, again) {
+  if (terms(state).length) return NothingFound(state);
+  return state.route.kind === 'caption' ? NoCaptions() : NoPictures(state.commands, again);
+}
+
+const NothingFound = ({ route, picture }) =>
+  h('p', {}, `Nothing found for ${question(route, picture)}.`);
+
+const NoCaptions = () =>
+  h(
+    'div',
+    {},
+    h('h2', {}, 'No captions yet'),
+    h('p', {}, 'Put a text file beside a picture (kite.txt beside kite.jpg) and index the folder again.'),
+  );
+
+const NoPictures = (commands, again) =>
+  h(
+    'div',
+    {},
+    h('h2', {}, 'No pictures yet'),
+    h('p', {}, 'Index a folder of yours, and they appear here. The pictures stay where they are.'),
+    Command(commands.index),
+    h('button', { class: 'plain', type: 'button', onclick: again }, 'Look again'),
+  );
