@@ -18,7 +18,7 @@ from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, Stor
 from mmembed.ingest import Report
 from mmembed.media import uploads
 from mmembed.search.where import parse_where, with_all
-from mmembed.store.sqlite import ImageEntry
+from mmembed.store.entries import ImageEntry
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Kind, Term
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder

@@ -19,7 +19,9 @@ import pytest
 from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError
 from mmembed.search.where import with_all
 from mmembed.store import sqlite as catalog_module
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, Model, exclusive, transactions
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model
+from mmembed.store.sqlite import Catalog, transactions
+from mmembed.store.sqlite.lock_files import exclusive
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Failure
 
@@ -325,7 +327,8 @@ def test_a_writer_of_another_process_is_named(
         [
             sys.executable,
             "-c",
-            "import sys\nfrom pathlib import Path\nfrom mmembed.store.sqlite import exclusive\n"
+            "import sys\nfrom pathlib import Path\n"
+            "from mmembed.store.sqlite.lock_files import exclusive\n"
             "with exclusive(Path(sys.argv[1]), purpose='testing', wait_s=0):\n"
             "    print('held', flush=True)\n    sys.stdin.read()",
             str(catalog.folder / "catalog.lock"),
@@ -597,4 +600,4 @@ def test_a_folder_that_may_not_be_written_says_so_at_once(as_nobody: Callable[[]
 
 
 def test_the_package_exports_what_others_need() -> None:
-    assert set(catalog_module.__all__) >= {"Catalog", "ImageEntry", "CaptionEntry", "exclusive"}
+    assert set(catalog_module.__all__) == {"Catalog", "restore"}
