@@ -14,7 +14,7 @@ from mmembed.store.sqlite.rows import signed, storable
 from mmembed.store.sqlite.schema import FILE_NAME
 from mmembed.store.sqlite.troubles import Trouble
 from mmembed.store.sqlite.vector_queries import Model
-from mmembed.store.sqlite.write_rows import CaptionEntry, ImageEntry, Mark
+from mmembed.store.sqlite.write_rows import CaptionEntry, ImageEntry, KeptOut, Mark
 
 __all__ = [
     "BY_HAND",
@@ -23,6 +23,7 @@ __all__ = [
     "CaptionEntry",
     "Catalog",
     "ImageEntry",
+    "KeptOut",
     "Known",
     "Mark",
     "Model",

@@ -27,6 +27,7 @@ from mmembed.store.sqlite.vector_queries import Model
 from mmembed.store.sqlite.write_rows import (
     CaptionEntry,
     ImageEntry,
+    KeptOut,
     Mark,
     RowWriter,
     local_time,
@@ -39,6 +40,11 @@ LACKING_SQL = """
 SELECT count(*) FROM items WHERE NOT EXISTS (
   SELECT 1 FROM content_vectors AS of_content WHERE of_content.kind = items.kind
   AND of_content.sha256 = items.sha256 AND model_id = ?)
+"""
+
+KEEP_OUT_SQL = """
+INSERT OR REPLACE INTO kept_out VALUES (:path, :sha256, coalesce(:device, (
+  SELECT device FROM items JOIN file_marks ON item_id = id WHERE path = :path LIMIT 1)))
 """
 
 
@@ -167,10 +173,12 @@ class Catalog(Transactions):
                 [(*mark, item_id) for item_id, mark in marks],
             )
 
-    def keep_out(self, paths: Mapping[str, str | None]) -> None:
-        """Files and folders that later indexings pass over; with a file, its sha256."""
+    def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
+        """Files and folders that later indexings pass over. The device of a file that is indexed
+        need not be given."""
         with self._transaction(adds=False) as db:
-            db.executemany("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", list(paths.items()))
+            for path, (sha256, device) in paths.items():
+                db.execute(KEEP_OUT_SQL, {"path": path, "sha256": sha256, "device": device})
 
     def let_in(self, paths: Sequence[str]) -> None:
         """Let later indexings take these files and folders again."""

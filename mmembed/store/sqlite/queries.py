@@ -10,7 +10,7 @@ from mmembed.errors import NotFound
 from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, Words, gathered
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, condition, marks, to_item, where
 from mmembed.store.sqlite.vector_queries import VectorReader
-from mmembed.store.sqlite.write_rows import Mark
+from mmembed.store.sqlite.write_rows import KeptOut, Mark
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
 
@@ -148,9 +148,10 @@ class CatalogReader(VectorReader):
         )
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
-    def kept_out(self) -> dict[str, str | None]:
-        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
-        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+    def kept_out(self) -> dict[str, KeptOut]:
+        """What is known of files and folders that stay out of the collection, by path."""
+        rows = self._rows("SELECT path, sha256, device FROM kept_out")
+        return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
     def images_below(self, path: str) -> dict[int, str]:
         """Paths by id of the images that lie below a folder, and of one at that very path."""

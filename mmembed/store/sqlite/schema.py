@@ -106,11 +106,11 @@ CREATE TABLE file_marks (
   ctime_ns INTEGER NOT NULL
 );
 
--- Files and folders that were taken out for good. A file also has its content, by which it is
--- known where it was moved to.
+-- Files and folders that were taken out for good.
 CREATE TABLE kept_out (
   path TEXT PRIMARY KEY,
-  sha256 TEXT
+  sha256 TEXT,    -- of a file: by its content it is known where it was moved to
+  device INTEGER  -- of a file: one whose device is not mounted is not lost
 ) WITHOUT ROWID;
 
 CREATE TABLE failures (

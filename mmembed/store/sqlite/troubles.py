@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmembed.store.sqlite.disk_reserve import FULL, Reserve
+from mmembed.files import is_full
+from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import Place
 
 PROBE = "probe"
@@ -86,7 +87,7 @@ class Condition:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            if error.errno in FULL:
+            if is_full(error):
                 return self._reserve.shortage()
             return f"{self._folder}: cannot be written: {error.strerror}"
         finally:

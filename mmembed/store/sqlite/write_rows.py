@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,15 @@ from mmembed.store.sqlite.write_vectors import Space, keep_vector, serving_space
 Mark: TypeAlias = tuple[int, int, int]
 """Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
 64-bit number."""
+
+
+class KeptOut(NamedTuple):
+    """What is known of a file or folder that stays out of the collection."""
+
+    sha256: str | None
+    """Of a file."""
+    device: int | None = None
+    """On which a file was, where that was noted; as in a Mark."""
 
 
 @dataclass(frozen=True)
