@@ -66,6 +66,25 @@ def test_a_change_of_permissions_alone_is_no_change(
     assert encoder.batches == []
 
 
+def test_files_without_marks_are_known_by_size_and_time(
+    collection: Collection, index: Index, picture: MakePicture
+) -> None:
+    path = picture("a.bmp")
+    index()
+    forget_origins(collection)
+    assert collection.catalog.known_files()[str(path)].mark is None
+    assert counts(index()) == {"unchanged": 1}
+    assert collection.catalog.known_files()[str(path)].mark == stat_of(os.stat(path)).mark
+    assert counts(index()) == {"unchanged": 1}
+
+
+def forget_origins(collection: Collection) -> None:
+    """As in a folder that the first version of layout 1 has written."""
+    with collection.catalog._transaction() as db:
+        for table in ("caption_sources", "tag_sources", "file_marks"):
+            db.execute(f"DELETE FROM {table}")
+
+
 def test_inodes_tell_only_on_the_same_device(collection: Collection, index: Index,
                                              picture: MakePicture) -> None:  # fmt: skip
     path = picture()

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from mmembed.errors import NotFound
-from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, Words, gathered
+from mmembed.store.entries import KeptOut, Known, Words
+from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, condition, marks, to_item, where
 from mmembed.store.sqlite.vector_queries import VectorReader
-from mmembed.store.sqlite.write_rows import KeptOut, Mark
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the catalog remembers of an image file, to tell whether it changed."""
-
-    id: int
-    sha256: str
-    bytes: int
-    mtime_ns: int
-    mark: Mark | None = None
-    """None where it was not noted."""
 
 
 class CatalogReader(VectorReader):

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import NotFound
+from mmembed.store.entries import Model
 from mmembed.store.sqlite.connections import Connections
 from mmembed.store.sqlite.rows import SERVING, chunks, marks, stack
 from mmembed.types import Kind
-
-
-@dataclass(frozen=True)
-class Model:
-    """An encoder that made vectors of a folder."""
-
-    name: str
-    fingerprint: str
-    dim: int
 
 
 class VectorReader(Connections):

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError, Unstorable
+from mmembed.store.entries import Model
 from mmembed.store.sqlite.rows import SERVING
-from mmembed.store.sqlite.vector_queries import Model
 from mmembed.types import Kind
 
 
