@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2 as httpx
 from PIL import Image
@@ -23,7 +24,7 @@ from starlette.testclient import TestClient
 
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
-from mmembed.server import create_app
+from mmembed.server.app import create_app
 from mmembed.server.listener.listener import server_of
 from mmembed.types import Encoder
 from tests.fake_encoder import COLOURS, FakeEncoder
@@ -212,3 +213,14 @@ def eventually(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.01)
+
+
+def connect(address: str, *, room: int | None = None) -> socket.socket:
+    """A raw connection. room: bytes that the system takes in before the caller reads them."""
+    at = urlsplit(address)
+    raw = socket.socket()
+    if room:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    raw.settimeout(PATIENCE_S)
+    raw.connect((at.hostname or "", at.port or 0))
+    return raw

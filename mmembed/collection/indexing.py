@@ -23,8 +23,9 @@ from mmembed.ingest import (
     those_below,
 )
 from mmembed.media import uploads
+from mmembed.store.entries import KeptOut, Known
 from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import Catalog, KeptOut, Known
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Item
 
 
@@ -54,7 +55,6 @@ class Indexing:
         settings = self._settings
         patterns = patterns_of(settings.exclude)
         with self._catalog.indexing_lock():
-            self._catalog.complete()
             kept_out = self._kept_out(paths, include_removed)
             passing = Passing(patterns, settings.include_system, frozenset(kept_out))
             found = scan(paths, passing, lambda count: phase("looking for pictures", count))

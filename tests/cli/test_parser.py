@@ -136,3 +136,19 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     finished = fake("search", "red", "--data", tmp_path / "file")
     assert finished.returncode == 1
     assert len(finished.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["index", "."], ["search", "a"], ["remove", "x"], ["eval", "index"], ["embed", "--text", "a"]],
+)
+def test_a_data_folder_that_cannot_be_looked_at_is_one_sentence(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    folder = tmp_path / ("a" * 300)
+    finished = fake(*arguments, "--data", folder)
+    assert finished.returncode in (1, 2)
+    assert finished.stdout == ""
+    [line] = finished.stderr.splitlines()
+    assert line.startswith("mmembed: ")
+    assert "File name too long" in line

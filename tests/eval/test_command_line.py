@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tests.conftest import Index, MakePicture
 from tests.eval.encoders import command, fake
+from tests.pictures import GALLERY
 from tests.serving import complaints
 
 ROOT = Path(__file__).parents[2]
-GALLERY = ROOT / "fixtures" / "gallery"
 
 
 def test_command_line_of_zero_shot(classes: Path, tmp_path: Path) -> None:

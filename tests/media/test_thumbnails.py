@@ -16,8 +16,7 @@ from mmembed.ingest import keep_thumbnail
 from mmembed.media import thumbnails
 from mmembed.media.decode import decode, thumbnail
 from tests.fake_encoder import FakeEncoder
-from tests.pictures import encoded
-from tests.project.test_fixtures import GALLERY
+from tests.pictures import GALLERY, encoded
 
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]

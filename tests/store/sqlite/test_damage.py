@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreError
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, background_check
+from mmembed.store.entries import CaptionEntry, ImageEntry
+from mmembed.store.sqlite import Catalog, background_check
 from tests.serving import add, eventually, open_collection, serving
 
 Entry = Callable[..., ImageEntry]
@@ -127,8 +128,10 @@ def test_a_large_catalog_is_checked_beside_its_use(
         ("DROP TABLE failures", "lacks table failures"),
         ("ALTER TABLE items DROP COLUMN format", "another table items"),
         ("DELETE FROM meta WHERE key = 'collection'", "its id"),
-        ("DELETE FROM meta WHERE key = 'model_name'", "of its model"),
-        ("UPDATE meta SET value = '5' WHERE key = 'model_dim'", "another length"),
+        ("DELETE FROM meta WHERE key = 'serving_model'", "no model serves"),
+        ("UPDATE meta SET value = '7' WHERE key = 'serving_model'", "none that it knows"),
+        ("UPDATE models SET dim = 5", "another length"),
+        ("DELETE FROM content_vectors WHERE kind = 'image'", "without a vector"),
         ("UPDATE vectors SET embedding = zeroblob(8) WHERE id = 1", "vector 1 fails"),
         ("UPDATE items SET caption = x'6162' WHERE kind = 'caption'", "fails its checksum"),
         ("PRAGMA foreign_keys = OFF; DELETE FROM items WHERE id = 1", "point to others"),
