@@ -50,7 +50,7 @@ def picture_fault(
             encoder._do("decode", found.image.getpixel((0, 0)) == COLOURS[BAD])
             return found
 
-        for module in ("embedder", "items"):
+        for module in ("models.inputs", "collection.editing"):
             monkeypatch.setattr(f"mmembed.{module}.decode", decode)
     return fault
 
