@@ -19,30 +19,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmembed import files
-from mmembed.errors import StoreError, StoreFull
+from mmembed.errors import StoreError
 
 log = logging.getLogger(__name__)
 
 FOLDER = "originals"
-LOCKS = "locks"
 PENDING, GONE = ".pending", ".gone"
 """What is put behind an upload's name while its item is written, and while it is removed."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-
-def lock_of(folder: Path, sha256: str) -> Path:
-    """The lock file of a content, in a folder that is there; some contents share one. Raises
-    StoreError, StoreFull."""
-    path = folder / LOCKS / f"{sha256[:2]}.lock"
-    try:
-        # Not the data folder itself: one that was moved away must not come back empty.
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=files.PRIVATE)
-    except OSError as error:
-        kind = StoreFull if error.errno in _FULL else StoreError
-        raise kind(f"{path}: cannot be made: {error.strerror}") from error
-    return path
 
 
 def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
