@@ -22,6 +22,7 @@ from mmembed.ingest import (
     scan,
     those_below,
 )
+from mmembed.store.entries import KeptOut
 from mmembed.store.protocol import Store
 from mmembed.types import Item
 
@@ -65,15 +66,15 @@ class Indexing:
     def keep_out(self, item: Item) -> None:
         """Have later indexings pass over the file of an item; an upload or a caption has none."""
         if item.kind == "image" and item.path and not self._store.blobs.is_upload(item.path):
-            self._store.keep_out({item.path: item.sha256})
+            self._store.keep_out({item.path: KeptOut(item.sha256)})
 
     def remove_below(self, path: Path, *, keep_out: bool, dry_run: bool) -> Removed:
         """See Collection.remove_path, which calls it."""
         with self._store.exclusive("indexing"):
             return remove_below(self._store, path, keep_out=keep_out, dry_run=dry_run)
 
-    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, str | None]:
-        """What is to stay out, with the contents of files, after what is to come back came in."""
+    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, KeptOut]:
+        """What is to stay out, and what is known of it, after what is to come back came in."""
         kept_out = self._store.kept_out()
         if include_removed:
             self._store.let_in(those_below(kept_out, paths))

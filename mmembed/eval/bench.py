@@ -20,10 +20,11 @@ from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
-from mmembed.ingest.flow import embed_each, grouped, ordered
+from mmembed.ingest.flow import embed_each, grouped
 from mmembed.item_failures import failure_of, text_of
 from mmembed.media.decode import Limits, decode, read_file
 from mmembed.models.batcher import Batcher
+from mmembed.models.decode_turns import ordered
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
 from mmembed.models.registry import Load
 from mmembed.models.text_reading import TextLimits

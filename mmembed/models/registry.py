@@ -23,6 +23,8 @@ from mmembed.models.open_clip import loader, prepare_apart
 from mmembed.models.text_reading import TextLimits
 from mmembed.types import Encoder
 
+TURN = 2
+"""Images of one request that wait for each thread that decodes; then others have their turn."""
 DECODED_AT_ONCE = 2
 """Pictures for each core, whoever asks for them."""
 Load = Callable[[str], Encoder]
@@ -54,6 +56,7 @@ class ServedModels:
         self._prepares = load is None
         load = load or loader(settings)
         self._aliases = settings.aliases
+        self._threads = threads
         self._decoders = ThreadPoolExecutor(threads, "decode")
         self._limits = Limits(
             max_bytes=int(settings.max_image_mb * 1e6),
@@ -79,6 +82,7 @@ class ServedModels:
             model,
             limits=self._limits,
             decoders=self._decoders,
+            turn=TURN * self._threads,
             stored=stored,
             texts=self._texts,
         )

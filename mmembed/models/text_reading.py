@@ -49,6 +49,8 @@ class _Limited(Protocol):
     def max_text_windows(self) -> int: ...
     @property
     def max_all_windows(self) -> int: ...
+    @property
+    def max_prompts(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,11 @@ class TextLimits:
     """How much one text, and all texts of one request together, may be."""
 
     text_chars: int = 10_000
-    all_chars: int = 2_000_000
+    all_chars: int = 4_000_000
     text_windows: int = 256
     all_windows: int = 16_384
+    prompts: int = 100_000
+    """Of one classification, counted in windows."""
 
     @classmethod
     def of(cls, settings: _Limited) -> TextLimits:
@@ -68,6 +72,7 @@ class TextLimits:
             settings.max_all_chars,
             settings.max_text_windows,
             settings.max_all_windows,
+            settings.max_prompts,
         )
 
     def check_chars(self, count: int) -> None:
@@ -91,10 +96,10 @@ class TextLimits:
         """Raises LimitError where labels filled into templates would be too many prompts, too
         long a prompt, or too much text. Nothing is filled in for that."""
         count = len(labels) * len(templates)
-        if count > self.all_windows:
+        if count > self.prompts:
             raise TooMuchText(
                 f"{len(labels)} labels × {len(templates)} templates are {count} prompts, limit "
-                f"{self.all_windows}; give fewer, or raise MMEMBED_MAX_ALL_WINDOWS"
+                f"{self.prompts}; give fewer, or raise MMEMBED_MAX_PROMPTS"
             )
         if count == 0:
             return
@@ -106,6 +111,15 @@ class TextLimits:
             self._check_prompt(f"templates[{index}]", rest + holes * longest)
             total += rest * len(labels) + holes * together
         self.check_chars(total)
+
+    def check_prompt_windows(self, count: int, context_length: int) -> None:
+        """Raises TooMuchText for more windows than the prompts of a classification may have."""
+        if count > self.prompts:
+            raise TooMuchText(
+                f"the prompts have more than {self.prompts} windows of {context_length} tokens, "
+                "the limit for one classification; give fewer or shorter labels and templates, or "
+                "raise MMEMBED_MAX_PROMPTS"
+            )
 
     def _check_prompt(self, name: str, chars: int) -> None:
         if chars > self.text_chars:

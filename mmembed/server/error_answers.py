@@ -6,7 +6,6 @@ that OpenAI's clients read, with the key that Jina's read beside it.
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed import errors
 from mmembed.config.settings import Settings
+from mmembed.files import is_full
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,6 @@ SAID: Mapping[str, str] = {
 """Pydantic's kinds of error in words of ours, where they are plainer."""
 
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
 
 
@@ -169,7 +168,7 @@ class LastResort:
 
 
 def _unforeseen(error: Exception) -> JSONResponse:
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
+    if is_full(error):
         message = "a disk of the server is full; free some space on it, and try again"
         return answer(507, message, "StoreFull")
     message = "something went wrong here; the server's log has it"

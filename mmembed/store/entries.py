@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mmembed.types import Item
 
@@ -163,6 +163,15 @@ class Known:
     mtime_ns: int
     mark: Mark | None = None
     """None where it was not noted."""
+
+
+class KeptOut(NamedTuple):
+    """What is known of a file or folder that stays out of the collection."""
+
+    sha256: str | None
+    """Of a file."""
+    device: int | None = None
+    """On which a file was, where that was noted; as in a Mark."""
 
 
 @dataclass(frozen=True)

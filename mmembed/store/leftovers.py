@@ -107,14 +107,14 @@ class Leftovers:
 
     def _orphans(self, part: Path, names: set[str]) -> list[Path]:
         """Uploads without an item."""
-        pictures = [
+        found = [
             part / n for n in names if _UPLOAD.fullmatch(n) and n + uploads.PENDING not in names
         ]
-        known = self._catalog.contents_among([path.stem for path in pictures])
+        known = self._catalog.contents_among([path.stem for path in found])
         for name in names:
             if name.endswith(UNCLAIMED) and name.partition(".")[0] in known:
                 _delete(part / name)
-        return [path for path in pictures if path.stem not in known]
+        return [path for path in found if path.stem not in known]
 
     def _is_overdue(self, path: Path) -> bool:
         mark = path.with_name(path.name + UNCLAIMED)

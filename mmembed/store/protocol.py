@@ -27,6 +27,7 @@ from mmembed.store.entries import (
     CaptionEntry,
     Found,
     ImageEntry,
+    KeptOut,
     Known,
     Mark,
     Model,
@@ -138,11 +139,11 @@ class Files(Protocol):
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
         """Drop the noted failures of paths for which `gone` is true."""
 
-    def kept_out(self) -> dict[str, str | None]:
-        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+    def kept_out(self) -> dict[str, KeptOut]:
+        """Files and folders that stay out of the collection, by path."""
 
-    def keep_out(self, paths: Mapping[str, str | None]) -> None:
-        """Files and folders that later indexings pass over; with a file, its sha256."""
+    def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
+        """Have later indexings pass over files and folders, by path."""
 
     def let_in(self, paths: Sequence[str]) -> None:
         """Let later indexings take these files and folders again."""

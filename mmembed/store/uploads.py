@@ -10,7 +10,6 @@ lost: it may be the last copy of somebody's picture.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import stat
@@ -19,14 +18,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mmembed import files
-from mmembed.errors import StoreError
+from mmembed.errors import StoreError, StoreFull
 
 log = logging.getLogger(__name__)
 
 FOLDER = "originals"
 PENDING, GONE = ".pending", ".gone"
 """What is put behind an upload's name while its item is written, and while it is removed."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
@@ -41,7 +39,7 @@ def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
         for above in (path.parent, path.parent.parent, folder):
             files.sync_folder(above)
     except OSError as error:
-        raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
+        raise _failed(f"{path}: the upload cannot be kept", error) from error
     return path
 
 
@@ -58,7 +56,7 @@ def keeping(
             files.make_part(path.parent)
             pending.touch(mode=files.PRIVATE)
     except OSError as error:
-        raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
+        raise _failed(f"{path}: the upload cannot be kept", error) from error
     try:
         yield keep(folder, sha256, suffix, data)
     finally:
@@ -112,8 +110,8 @@ def discarding(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        if error.errno not in _FULL:  # the new name may need room
-            raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
+        if not files.is_full(error):  # the new name may need room
+            raise _failed(f"{path}: cannot be deleted", error) from error
         gone = path
     try:
         yield
@@ -125,6 +123,11 @@ def discarding(path: Path) -> Iterator[None]:
         gone.unlink(missing_ok=True)
     except OSError as error:  # the item is removed; the file is collected another time
         log.warning("%s: cannot be deleted: %s", gone, error.strerror)
+
+
+def _failed(what: str, error: OSError) -> StoreError:
+    kind = StoreFull if files.is_full(error) else StoreError
+    return kind(f"{what}: {error.strerror}")
 
 
 def _holds(path: Path, sha256: str, size: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,16 @@ class Connections:
 
     def close(self) -> None:
         """Close all connections."""
+        self._close()
+
+    def _close(self, closed: Callable[[], None] | None = None) -> None:
+        """closed: called once they are, before others are let in."""
         self._checking.stop()
         self._readers.close()
         if self._may_close():
             self._connection.close()
+            if closed is not None:
+                closed()
         if self._presence is not None:
             self._presence.leave()
             self._presence = None

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from mmembed import files
 from mmembed.errors import StoreBusy, StoreError, StoreFull
-from mmembed.store.sqlite.disk_reserve import FULL
 
 WRITE_LOCK = "catalog.lock"
 INDEX_LOCK = "index.lock"
@@ -48,7 +47,7 @@ def upload_lock(folder: Path, sha256: str) -> Path:
         if not path.exists():
             path.touch(mode=files.PRIVATE)
     except OSError as error:
-        kind = StoreFull if error.errno in FULL else StoreError
+        kind = StoreFull if files.is_full(error) else StoreError
         raise kind(f"{path}: cannot be made: {error.strerror}") from error
     return path
 

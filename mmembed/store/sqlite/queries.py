@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import NotFound
-from mmembed.store.entries import Known, Model, Words
+from mmembed.store.entries import KeptOut, Known, Model, Words
 from mmembed.store.sqlite import later_tables
 from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
 from mmembed.store.sqlite.connections import Connections
@@ -217,11 +217,14 @@ class CatalogReader(Connections):
         sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
-    def kept_out(self) -> dict[str, str | None]:
-        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+    def kept_out(self) -> dict[str, KeptOut]:
+        """What is known of files and folders that stay out of the collection, by path."""
         if not self._complete:
             return {}
-        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+        rows = self._rows(
+            "SELECT path, sha256, device FROM kept_out LEFT JOIN kept_out_devices USING (path)"
+        )
+        return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
     def images_below(self, path: str) -> dict[int, str]:
         """Paths by id of the images that lie below a folder, and of one at that very path."""

@@ -8,8 +8,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from mmembed.files import is_full
 from mmembed.store.entries import Trouble
-from mmembed.store.sqlite.disk_reserve import FULL, Reserve
+from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import Place
 
 PROBE = "probe"
@@ -77,7 +78,7 @@ class Condition:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            if error.errno in FULL:
+            if is_full(error):
                 return self._reserve.shortage()
             return f"{self._folder}: cannot be written: {error.strerror}"
         finally:
