@@ -103,10 +103,10 @@ class MemoryVectors(Memory):
         if row.shape != (of.dim,) or not np.isfinite(row).all() or not row.any():
             raise Unstorable(f"an embedding is not a finite, non-zero vector of {of.dim} numbers")
         for vector_id, vector in state.vectors.items():
-            if (vector.kind, vector.model) == (kind, of.fingerprint):
-                if np.array_equal(vector.row, row):
-                    state.contents[key] = vector_id
-                    return
+            same = (vector.kind, vector.model) == (kind, of.fingerprint)
+            if same and np.array_equal(vector.row, row):
+                state.contents[key] = vector_id
+                return
         state.contents[key] = vector_id = self._new_id()
         state.vectors[vector_id] = Vector(kind, of.fingerprint, row)
         state.changes[len(state.changes) + 1] = Change(kind, of.fingerprint, vector_id, 1)

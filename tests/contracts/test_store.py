@@ -105,7 +105,8 @@ def test_images_are_found_by_content_path_and_folder(store: Store, entry: Entry)
     assert store.contents_among([caption("words").sha256]) == set()
     assert store.images_below("/a/b") == {ids["/a/b"]: "/a/b", ids["/a/b/c"]: "/a/b/c"}
     content = store.content("image", "content of /a")
-    assert content is not None and content.path == "/a"
+    assert content is not None
+    assert content.path == "/a"
     assert store.content("caption", "content of /a") is None
 
 
@@ -272,7 +273,8 @@ def test_what_is_kept_out_is_remembered(store: Store, entry: Entry) -> None:
 
 def test_a_new_store_is_sound_and_itself(empty: Store) -> None:
     assert empty.name
-    assert len(empty.identity) == 32 and empty.identity == empty.identity
+    assert len(empty.identity) == 32
+    assert empty.identity == empty.identity
     assert empty.check() == []
     assert empty.troubles() == []
     assert empty.notes() == ()

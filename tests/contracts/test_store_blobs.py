@@ -40,7 +40,8 @@ def test_an_upload_is_kept_with_its_item(store: Store, entry: Entry) -> None:
 def test_other_files_are_no_uploads(store: Store, entry: Entry) -> None:
     upload = uploaded(store, entry)
     store.write([entry("/a.png")])
-    assert not store.blobs.is_upload("/a.png") and not store.blobs.is_upload(None)
+    assert not store.blobs.is_upload("/a.png")
+    assert not store.blobs.is_upload(None)
     assert store.blobs.local_path("/a.png", "content of /a.png") == "/a.png"
     assert list(store.known_files()) == ["/a.png"]
     assert upload.path in {item.path for item in store.page(after=0, limit=9, kind="image")}
@@ -71,7 +72,8 @@ def test_an_upload_goes_with_its_item(store: Store, entry: Entry) -> None:
 
 def test_thumbnails_are_kept_by_content_and_size(store: Store) -> None:
     blobs = store.blobs
-    assert blobs.thumbnail(SHA256, 320) is None and not blobs.has_thumbnail(SHA256, 320)
+    assert blobs.thumbnail(SHA256, 320) is None
+    assert not blobs.has_thumbnail(SHA256, 320)
     blobs.keep_thumbnail(SHA256, 320, b"small")
     blobs.keep_thumbnail(SHA256, 1280, b"large")
     assert blobs.has_thumbnail(SHA256, 320)

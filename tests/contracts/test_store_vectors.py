@@ -34,10 +34,12 @@ def all_ids(store: Store, kind: Kind = "image") -> list[int]:
 
 
 def test_a_store_belongs_to_one_model(empty: Store) -> None:
-    assert empty.model() is None and empty.models() == []
+    assert empty.model() is None
+    assert empty.models() == []
     empty.claim(FOUR)
     empty.claim(FOUR)
-    assert empty.model() == FOUR and empty.models() == [FOUR]
+    assert empty.model() == FOUR
+    assert empty.models() == [FOUR]
     with pytest.raises(ModelMismatch, match="four.*three"):
         empty.claim(THREE)
     assert empty.model() == FOUR
@@ -119,7 +121,8 @@ def test_a_changed_file_gets_another_vector(store: Store, entry: Entry) -> None:
     ids = all_ids(store)
     [item] = store.write([entry("/a", [0, 1, 0, 0], sha256="new")])
     assert store.vector_of(item).tolist() == [0, 1, 0, 0]
-    assert all_ids(store) > ids and len(all_ids(store)) == 1
+    assert all_ids(store) > ids
+    assert len(all_ids(store)) == 1
 
 
 def test_vectors_are_read_by_id_in_portions(store: Store, entry: Entry) -> None:
@@ -130,7 +133,9 @@ def test_vectors_are_read_by_id_in_portions(store: Store, entry: Entry) -> None:
     assert ids == sorted(ids)
     assert [row[0] for _, rows in portions for row in rows] == list(range(7))
     some, rows = store.embeddings([*ids[:2], 999])
-    assert some == ids[:2] and rows.shape == (2, 4) and rows.dtype == np.float16
+    assert some == ids[:2]
+    assert rows.shape == (2, 4)
+    assert rows.dtype == np.float16
     assert store.embeddings([])[0] == []
 
 
@@ -147,7 +152,8 @@ def test_a_second_model_is_filled_in_while_the_first_serves(store: Store, entry:
     store.add_embeddings("image", rows, THREE)
     assert store.contents_without("image", THREE, 9) == wanted[1:]
     assert list(store.embeddings_of("image", [*wanted, "of no item"], THREE)) == wanted[:1]
-    assert store.models() == [FOUR, THREE] and store.model() == FOUR
+    assert store.models() == [FOUR, THREE]
+    assert store.model() == FOUR
     assert (all_ids(store), store.search(unit(1, 0, 0, 0), 9, kind="image")) == before
     with pytest.raises(ModelMismatch, match="three"):
         store.serve(THREE)
@@ -285,7 +291,8 @@ def test_a_sample_is_the_same_until_a_vector_changes(store: Store, entry: Entry)
     filled(store, entry)
     store.search(unit(1, 0, 0, 0), 1, kind="image")
     sample = store.sample("image", 10)
-    assert 5 <= len(sample) <= 10 and sample.dtype == np.float32
+    assert 5 <= len(sample) <= 10
+    assert sample.dtype == np.float32
     assert np.linalg.norm(sample, axis=1) == pytest.approx(np.ones(len(sample)), abs=1e-6)
     assert np.array_equal(sample, store.sample("image", 10))
     assert len(store.sample("image", 1000)) == len(all_ids(store))
@@ -306,8 +313,10 @@ def test_an_index_is_measured_in_both_ways(store: Store, entry: Entry) -> None:
     filled(store, entry)
     index = store.index("image")
     assert index is not None
-    assert index.kind == "image" and index.in_use in ("exact", "hnsw")
-    assert len(index) == len(index.ids()) and index.ids().tolist() == all_ids(store)
+    assert index.kind == "image"
+    assert index.in_use in ("exact", "hnsw")
+    assert len(index) == len(index.ids())
+    assert index.ids().tolist() == all_ids(store)
     exact, approximate = index.exact(unit(1, 0, 0, 0), 5), index.approximate(unit(1, 0, 0, 0), 5)
     assert len(exact.ids) == 5
     assert exact.scores == pytest.approx(approximate.scores)

@@ -48,4 +48,5 @@ def test_the_next_page_starts_after_the_last_item() -> None:
     hits = tuple((Item(id=one, kind="image", sha256=""), 0.5) for one in (3, 7))
     assert next_cursor(Found(hits, complete=True), None) is None
     cursor = next_cursor(Found(hits, complete=False), Place(0.9, 1, 10))
-    assert cursor is not None and place_of(cursor) == Place(0.5, 7, 12)
+    assert cursor is not None
+    assert place_of(cursor) == Place(0.5, 7, 12)
