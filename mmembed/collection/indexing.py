@@ -48,11 +48,7 @@ class Indexing:
         """See Collection.index, which calls it."""
         settings = self._settings
         patterns = patterns_of(settings.exclude)
-<<<<<<< HEAD
         with self._store.exclusive("indexing"):
-=======
-        with self._catalog.indexing_lock():
->>>>>>> layout
             kept_out = self._kept_out(paths, include_removed)
             passing = Passing(patterns, settings.include_system, frozenset(kept_out))
             found = scan(paths, passing, lambda count: phase("looking for pictures", count))

@@ -80,13 +80,8 @@ class Views:
             return
         kinds = KINDS if build else tuple(self._views)
         for kind in kinds:  # what takes long is done before anybody has to wait
-<<<<<<< HEAD
-            self._large(kind, model, build)
-        with self._catalog.exclusive("publishing", wait_s=WRITE_WAIT_S):
-=======
             self._large(kind, build)
-        with self._catalog.publishing_lock():
->>>>>>> layout
+        with self._catalog.exclusive("publishing", wait_s=WRITE_WAIT_S):
             for kind in kinds:
                 view = self._large(kind, build)
                 if view is None:

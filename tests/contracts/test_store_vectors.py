@@ -40,7 +40,7 @@ def test_a_store_belongs_to_one_model(empty: Store) -> None:
     empty.claim(FOUR)
     assert empty.model() == FOUR
     assert empty.models() == [FOUR]
-    with pytest.raises(ModelMismatch, match="four.*three"):
+    with pytest.raises(ModelMismatch, match=r"four.*three"):
         empty.claim(THREE)
     assert empty.model() == FOUR
 

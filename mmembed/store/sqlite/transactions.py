@@ -11,11 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull, Unstorable
-<<<<<<< HEAD
 from mmembed.store.protocol import Purpose
-from mmembed.store.sqlite import later_tables
-=======
->>>>>>> layout
 from mmembed.store.sqlite.background_check import is_busy, is_damage, is_full
 from mmembed.store.sqlite.disk_reserve import BYTES as RESERVE_BYTES
 from mmembed.store.sqlite.file_identity import LOG
