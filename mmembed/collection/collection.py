@@ -31,7 +31,8 @@ from mmembed.store.embedded import EmbeddedStore
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
-from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Kind, SearchPage, Term
+from mmembed.store.where import EVERYTHING, Where
+from mmembed.types import Hit, ImageFacts, Kind, SearchPage, Term
 
 __all__ = [
     "Classified",
@@ -234,15 +235,15 @@ class Collection(Items):
         k: int = 20,
         kind: Kind = "image",
         cursor: str | None = None,
-        chosen: Filter = EVERYTHING,
+        where: Where = EVERYTHING,
     ) -> SearchPage:
-        """The k items of a kind that are nearest to the query, after an earlier page's
-        cursor. Raises QueryError, ImageError, NotFound."""
+        """The k items of a kind that pass a filter and are nearest to the query, after an earlier
+        page's cursor. Raises QueryError, ImageError, NotFound."""
         after = place_of(cursor) if cursor else None
         query = self._query_embedding(terms)
         notes = (*self._notes(terms), *self.store.notes())
         self.binding.check_folder()
-        found = self.store.search(query, k, chosen, kind=kind, after=after)
+        found = self.store.search(query, k, where, kind=kind, after=after)
         usual = background(query, self.store.sample(kind, BACKGROUND_SIZE))
         hits = tuple(Hit(item, score, usual.relevance(score)) for item, score in found.hits)
         return SearchPage(hits, next_cursor(found, after), notes)
