@@ -206,7 +206,7 @@ def test_an_indexing_that_is_killed_again_and_again_completes(
     assert lines[-1] == f"embedded {PICTURES - int(lines[0])} 0"
 
     collection = open_collection()
-    catalog = collection.catalog
+    catalog = collection.store
     assert sorted(catalog.known_files()) == sorted(map(str, photos.rglob("*.png")))
     assert catalog.count("image") == PICTURES
     assert catalog.count("caption") == 2 * PICTURES

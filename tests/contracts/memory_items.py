@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, replace
-
-from mmembed.store.where_matches import matches
 
 from mmembed.errors import NotFound, Unstorable
 from mmembed.store.entries import (
@@ -16,11 +15,11 @@ from mmembed.store.entries import (
     Known,
     Mark,
     Reading,
-    Said,
     Words,
     by_hand,
 )
 from mmembed.store.where import EVERYTHING, Where
+from mmembed.store.where_matches import matches
 from mmembed.types import Failure, Item, Kind
 from tests.contracts.memory_state import State
 from tests.contracts.memory_vectors import MemoryVectors
@@ -123,7 +122,7 @@ class MemoryItems(MemoryVectors):
         new = {entry.text: entry for entry in entries}
         item = state.items[item_id]
         old = {one.caption or "": one for one in _captions(state, item_id)}
-        captions: dict[str, Said] = {}
+        captions: dict[str, AbstractSet[str]] = {}
         for text, sources in words.captions.items():
             if text not in old and text not in new:
                 continue
@@ -143,8 +142,10 @@ class MemoryItems(MemoryVectors):
     def _new_caption(self, state: State, entry: CaptionEntry, image: Item | None) -> int:
         self._keep(state, "caption", entry.sha256, entry.embedding)
         item_id = self._new_id()
-        of = {} if image is None else {"path": image.path, "image_id": image.id}
-        state.items[item_id] = Item(item_id, "caption", entry.sha256, caption=entry.text, **of)
+        item = Item(item_id, "caption", entry.sha256, caption=entry.text)
+        if image is not None:
+            item = replace(item, path=image.path, image_id=image.id)
+        state.items[item_id] = item
         state.words[item_id] = Words()
         return item_id
 

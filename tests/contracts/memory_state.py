@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from copy import copy
+from dataclasses import dataclass, field
 from itertools import count
 
 import numpy as np
@@ -58,8 +59,11 @@ class State:
 
     def copy(self) -> State:
         """A state that can be changed without this one."""
-        own = {part.name: getattr(self, part.name) for part in fields(self)}
-        return replace(self, **{k: dict(v) for k, v in own.items() if isinstance(v, dict)})
+        own = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict):
+                setattr(own, name, dict(value))
+        return own
 
     def of_kind(self, kind: Kind | None) -> Iterator[Item]:
         """Items by rising id."""

@@ -23,7 +23,7 @@ THREE = Model("three", "fingerprint-of-three", 3)
 
 def unit(*numbers: float) -> NDArray[np.float32]:
     row = np.array(numbers, dtype=np.float32)
-    return row / np.linalg.norm(row)
+    return np.asarray(row / np.linalg.norm(row))
 
 
 def all_ids(store: Store, kind: Kind = "image") -> list[int]:

@@ -47,12 +47,12 @@ def test_indexing_keeps_thumbnails_where_it_is_asked_to(
     open_collection: OpenCollection, picture: MakePicture
 ) -> None:
     paths = [picture(f"{colour}.png", colour) for colour in ("red", "blue")]
-    assert not kept(indexed(open_collection(), paths[0]).catalog.folder)
+    assert not kept(indexed(open_collection(), paths[0]).settings.data)
     collection = indexed(open_collection(thumbnails=True), *paths)
-    [content] = kept(collection.catalog.folder).values()  # the first was embedded before
+    [content] = kept(collection.settings.data).values()  # the first was embedded before
     path = str(paths[1])
     item = next(
-        one for one in collection.catalog.page(after=0, limit=9, kind="image") if one.path == path
+        one for one in collection.store.page(after=0, limit=9, kind="image") if one.path == path
     )
     assert content == thumbnail(decode(path).image)
     assert collection.thumbnail(item.id, 320)[0] == content
@@ -66,8 +66,8 @@ def test_vectors_are_the_same_with_thumbnails(
     with_and_without = []
     for on in (True, False):
         collection = indexed(open_collection(data=tmp_path / f"{on}", thumbnails=on), photos)
-        hashes = [one.sha256 for one in collection.catalog.page(after=0, limit=9, kind="image")]
-        with_and_without.append(collection.catalog.embeddings_of("image", hashes))
+        hashes = [one.sha256 for one in collection.store.page(after=0, limit=9, kind="image")]
+        with_and_without.append(collection.store.embeddings_of("image", hashes))
     first, second = with_and_without
     assert len(first) == 3
     assert all(np.array_equal(first[sha256], second[sha256]) for sha256 in first)
@@ -89,7 +89,7 @@ def test_a_picture_that_was_shrunk_too_far_gives_no_thumbnail(
     data = photograph((640, 480))
     assert max(decode(data, side=encoder.decode_side).image.size) < 320
     item = collection.add_image(data, name="a")
-    assert not kept(collection.catalog.folder)
+    assert not kept(collection.settings.data)
     with Image.open(io.BytesIO(collection.thumbnail(item.id, 320)[0])) as image:
         assert image.size == (320, 240)
 
@@ -113,9 +113,9 @@ def test_indexing_goes_on_where_thumbnails_cannot_be_kept(
     open_collection: OpenCollection, picture: MakePicture
 ) -> None:
     collection = open_collection(thumbnails=True)
-    thumbnail_cache.folder_in(collection.catalog.folder).write_text("in the way")
+    thumbnail_cache.folder_in(collection.settings.data).write_text("in the way")
     indexed(collection, picture())
-    assert collection.catalog.count("image") == 1
+    assert collection.store.count("image") == 1
 
 
 def test_an_upload_has_its_thumbnail_at_once(
@@ -123,7 +123,7 @@ def test_an_upload_has_its_thumbnail_at_once(
 ) -> None:
     monkeypatch.setattr(encoder, "decode_side", 448, raising=False)
     item = collection.add_image(photograph((1600, 1200)), name="a")
-    content = kept(collection.catalog.folder)[item.sha256]
+    content = kept(collection.settings.data)[item.sha256]
     monkeypatch.setattr(
         "mmembed.collection.editing.decode", lambda *_, **__: pytest.fail("decoded again")
     )

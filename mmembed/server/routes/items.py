@@ -107,7 +107,7 @@ def _add(collection: Collection, name: str, data: bytes | None, asked: ItemReque
 @router.get("/{item_id}", response_model=WholeItem)
 def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
     """One item with all its captions."""
-    return JsonAnswer(whole_item_json(collection_of(request).catalog.item(item_id)))
+    return JsonAnswer(whole_item_json(collection_of(request).store.item(item_id)))
 
 
 @router.patch("/{item_id}", response_model=WholeItem, openapi_extra=takes(ItemPatch))
