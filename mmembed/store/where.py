@@ -138,7 +138,7 @@ def field_type(field: str) -> FieldType:
 
 
 def period(date: str) -> tuple[datetime, datetime]:
-    """The first and the last second of a date that may be short: `2024-05` is all of May.
+    """The first and the last microsecond of a date that may be short: `2024-05` is all of May.
     Raises ValueError for a text that is no date."""
     known = len(date)
     if known not in DATE_LENGTHS:
@@ -147,7 +147,7 @@ def period(date: str) -> tuple[datetime, datetime]:
     rest = "0000-12-31T23:59:59"[known:]
     if known == len("2024-05"):
         rest = f"-{monthrange(start.year, start.month)[1]}T23:59:59"
-    return start, datetime.fromisoformat(date + rest)
+    return start, datetime.fromisoformat(date + rest).replace(microsecond=999_999)
 
 
 def period_seconds(date: str) -> tuple[int, int]:

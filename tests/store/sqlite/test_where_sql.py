@@ -14,24 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmembed.search.where import parse_where
+from mmembed.store.sqlite.schema import statements
 from mmembed.store.sqlite.where_sql import clause_of, condition_of, meta_index_columns
 from mmembed.store.where import Where
 from mmembed.store.where_matches import matches
 from tests.search.where_trees import CONDITIONS, NUMBERS, TEXTS
 
-TABLES = """
-CREATE TABLE items (
-  id INTEGER PRIMARY KEY, kind TEXT, path TEXT, sha256 TEXT, caption TEXT, image_id INTEGER,
-  width INTEGER, height INTEGER, bytes INTEGER, format TEXT, date TEXT, camera TEXT, lens TEXT,
-  latitude REAL, longitude REAL, added INTEGER, meta TEXT
-);
-CREATE UNIQUE INDEX items_path ON items (path) WHERE kind = 'image';
-CREATE INDEX items_content ON items (kind, sha256);
-CREATE INDEX items_date ON items (date);
-CREATE INDEX items_image ON items (image_id) WHERE image_id IS NOT NULL;
-CREATE TABLE tags (item_id INTEGER, tag TEXT, PRIMARY KEY (item_id, tag)) WITHOUT ROWID;
-CREATE INDEX tags_tag ON tags (tag);
-"""
 COLUMNS = (
     *("id", "kind", "path", "caption", "width", "height", "bytes", "format", "date", "camera"),
     *("lens", "latitude", "longitude", "added"),
@@ -57,7 +45,7 @@ ITEMS = st.builds(
     bytes=_maybe(st.integers(0, 3)),
     format=_maybe(st.sampled_from(("JPEG", "PNG", "MPO"))),
     date=_maybe(
-        st.sampled_from(("2023-12-31T23:59:59", "2024-02-29T12:30:15", "2024-12-31T23:00:00"))
+        st.sampled_from(("2023-12-31T23:59:59", "2024-02-29T12:30:15.25", "2024-12-31T23:59:59.5"))
     ),
     camera=_maybe(TEXTS),
     lens=_maybe(TEXTS),
@@ -77,7 +65,7 @@ def _place(item: Any) -> object:
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(TABLES)
+        connection.executescript(statements())
         yield connection
 
 
@@ -90,16 +78,16 @@ def _passing(db: sqlite3.Connection, where: Where) -> list[int]:
 def _insert(db: sqlite3.Connection, item: SimpleNamespace) -> None:
     values = [getattr(item, name) for name in COLUMNS]
     meta = None if item.meta is None else json.dumps(item.meta)
+    columns, marks = ",".join(COLUMNS), "?," * len(COLUMNS)
     db.execute(
-        f"INSERT INTO items ({','.join(COLUMNS)}, meta) VALUES ({'?,' * len(COLUMNS)}?)",
-        (*values, meta),
+        f"INSERT INTO items ({columns}, meta, sha256) VALUES ({marks} ?, '')", (*values, meta)
     )
     db.executemany("INSERT INTO tags VALUES (?, ?)", [(item.id, tag) for tag in item.tags])
     if item.captions:
         item.caption = item.captions[0]
         db.execute("UPDATE items SET caption = ? WHERE id = ?", (item.caption, item.id))
     db.executemany(
-        "INSERT INTO items (id, image_id, caption) VALUES (?, ?, ?)",
+        "INSERT INTO items (id, kind, sha256, image_id, caption) VALUES (?, 'caption', '', ?, ?)",
         [(item.id * 1000 + n, item.id, text) for n, text in enumerate(item.captions)],
     )
 
@@ -108,7 +96,7 @@ def _insert(db: sqlite3.Connection, item: SimpleNamespace) -> None:
 @settings(max_examples=200, deadline=None)
 def test_sql_passes_what_python_passes(where: Where, items: list[Any]) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
-        db.executescript(TABLES)
+        db.executescript(statements())
         for number, item in enumerate(items, 1):
             item.id = number
             _insert(db, item)
@@ -136,7 +124,7 @@ def test_sql_passes_what_python_passes(where: Where, items: list[Any]) -> None:
 def test_conditions_use_the_indexes(db: sqlite3.Connection, words: str, index: str) -> None:
     db.execute(f"CREATE INDEX items_meta_1 ON items ({meta_index_columns('author')})")
     sql, values = clause_of(None if words.startswith("kind") else "image", parse_where(words))
-    plan = db.execute(f"EXPLAIN QUERY PLAN SELECT sha256 FROM items {sql}", values).fetchall()
+    plan = db.execute(f"EXPLAIN QUERY PLAN SELECT mtime_ns FROM items {sql}", values).fetchall()
     steps = [str(row[3]) for row in plan]
     assert any(step.startswith("SEARCH") and index in step for step in steps), steps
     assert not any(step.startswith("SCAN items") for step in steps), steps
