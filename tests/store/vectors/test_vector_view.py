@@ -1,0 +1,298 @@
+"""A view answers as brute force would, and follows the catalog."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmembed.errors import StoreError
+from mmembed.search.calibration import BACKGROUND_SIZE, background
+from mmembed.store.vectors import VectorView
+from mmembed.store.vectors.int8_scan import Scan
+from tests.serving import PATIENCE_S
+from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
+
+
+def brute_force(vectors: Vectors, query: Vectors, count: int) -> list[int]:
+    """Ids by cosine, of the vectors as they are stored."""
+    stored = vectors.astype(np.float16).astype(np.float32)
+    stored /= np.linalg.norm(stored, axis=1, keepdims=True)
+    scores = np.round(stored.astype(np.float64) @ query.astype(np.float64), 6)
+    ids: list[int] = (np.lexsort((np.arange(len(vectors)), -scores))[:count] + 1).tolist()
+    return ids
+
+
+@pytest.fixture(scope="module")
+def many() -> Vectors:
+    return clustered(5000)
+
+
+@pytest.fixture(scope="module")
+def graph(many: Vectors) -> VectorView:
+    """Past its exact limit: searched by HNSW."""
+    return view_of(many, exact_limit=10)
+
+
+# -- what is found ---------------------------------------------------------------------
+
+
+def test_exact_search_equals_brute_force(many: Vectors) -> None:
+    view = view_of(many)
+    for query in clustered(20, seed=9):
+        for count in (1, 10, 700):
+            assert view.search(query, count).ids.tolist() == brute_force(many, query, count)
+
+
+def test_hnsw_finds_what_brute_force_finds_in_its_order(many: Vectors, graph: VectorView) -> None:
+    found = same = 0
+    for query in clustered(100, seed=9):
+        expected = brute_force(many, query, 10)
+        ids = graph.search(query, 10).ids.tolist()
+        found += len(set(ids) & set(expected))
+        same += ids == [i for i in expected if i in ids]
+    assert found >= 0.99 * 100 * 10
+    assert same == 100
+
+
+@pytest.mark.parametrize("exact_limit", [10, 100_000])
+def test_the_order_does_not_depend_on_how_many_are_asked_for(
+    many: Vectors, exact_limit: int
+) -> None:
+    view = view_of(many, exact_limit=exact_limit)
+    for query in clustered(5, seed=3):
+        longest = view.search(query, 5000).ids.tolist()
+        assert len(set(longest)) == len(longest) >= 4990
+        for count in (1, 2, 10, 49, 50, 51, 256, 300, 1000, 4000):
+            assert view.search(query, count).ids.tolist() == longest[:count]
+
+
+def test_scores_do_not_depend_on_how_many_are_asked_for(graph: VectorView) -> None:
+    [query] = clustered(1, seed=4)
+    first, more = graph.search(query, 5), graph.search(query, 900)
+    assert first.scores.tolist() == more.scores[:5].tolist()
+    assert not first.complete
+    assert graph.search(query, 5000).complete
+    assert (np.diff(more.scores) <= 0).all()
+
+
+def test_ties_go_by_id() -> None:
+    rows = np.eye(4, dtype=np.float32)[[1, 0, 1, 0, 1]]
+    rows[:, 3] = [0, 1e-4, 0, 0, 1e-5]  # distinct, yet equal to six decimals
+    view = view_of(rows)
+    assert view.search(np.eye(4, dtype=np.float32)[1], 5).ids.tolist() == [1, 3, 5, 2, 4]
+    assert view.search(np.eye(4, dtype=np.float32)[1], 2).ids.tolist() == [1, 3]
+
+
+def test_many_ties_at_the_edge_of_a_page_keep_their_order() -> None:
+    """Far more equal scores than wanted results: which of them are given must not be chance."""
+    random = np.random.default_rng(0)
+    rows = np.zeros((3000, 8), dtype=np.float32)
+    rows[:, 1:] = random.normal(size=(3000, 7))
+    rows[:, 1:] /= np.linalg.norm(rows[:, 1:], axis=1, keepdims=True)
+    view, query = view_of(rows), np.eye(8, dtype=np.float32)[0]
+    for count in (1, 10, 100, 1000):
+        assert view.search(query, count).ids.tolist() == list(range(1, count + 1))
+
+
+def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: VectorView) -> None:
+    for query in clustered(5, seed=5):
+        among = list(range(7, 5000, 13))
+        expected = [i for i in brute_force(many, query, 5000) if i in set(among)]
+        found = graph.search_among(query, [*among, 99_999], 20)
+        assert found.ids.tolist() == expected[:20]
+        assert not found.complete
+        assert graph.nearest(query, 400, among).complete
+    assert graph.search_among(query, [], 5).ids.tolist() == []
+    assert graph.search_among(query, [99_999], 5).complete
+
+
+def test_an_empty_view_answers_with_nothing() -> None:
+    view = VectorView(Path("v"), kind="image", dim=4, exact_limit=10)
+    found = view.search(np.ones(4, dtype=np.float32), 5)
+    assert (found.ids.tolist(), found.complete) == ([], True)
+    assert background(np.ones(4, dtype=np.float32), view.sample(9)).relevance(0.5) == 1
+
+
+def test_the_background_is_taken_from_the_whole_collection() -> None:
+    """The first pictures are often of one folder and all alike."""
+    rows = np.zeros((6000, 4), dtype=np.float32)
+    rows[:3000, 0], rows[3000:, 1] = 1, 1
+    rows[:, 2] = np.linspace(0.01, 0.5, 6000)
+    sample = view_of(rows).sample(BACKGROUND_SIZE)
+    usual = background(np.eye(4, dtype=np.float32)[1], sample)
+    assert len(sample) <= BACKGROUND_SIZE
+    assert 0.3 < usual.mean < 0.7
+    assert usual.deviation > 0.3
+
+
+# -- following the catalog -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exact_limit", [10, 100_000])
+def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_path: Path) -> None:
+    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
+    gone = list(range(1, 1001, 3))
+    view.apply([], np.empty((0, 0), np.float16), gone, 1001)
+    view.apply([2001, 2002], many[1000:1002].astype(np.float16), [], 1002)
+    view.save("c", "f", "m")
+    loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
+    assert loaded.load("c", "f")
+    for one in (view, loaded):
+        for query in many[:10]:
+            ids = one.search(query, 2000).ids.tolist()
+            assert not set(ids) & set(gone)
+            assert {2001, 2002} < set(ids)
+        assert one.search_among(many[0], gone, 5).ids.tolist() == []
+
+
+def test_applying_the_same_changes_twice_changes_nothing(many: Vectors) -> None:
+    view = view_of(many[:50])
+    for _ in range(2):
+        view.apply([50, 51], many[49:51].astype(np.float16), [1, 77], 52)
+        assert view.ids().tolist() == list(range(2, 52))
+        assert view.seq == 52
+
+
+@pytest.mark.parametrize("exact_limit", [10, 100_000])
+def test_a_view_that_followed_answers_as_one_that_is_new(many: Vectors, exact_limit: int) -> None:
+    """Exact search, filtered search and far pages, before and after each change."""
+    view = view_of(many[:300], exact_limit=exact_limit)
+    for start in range(300, 900, 60):
+        view.search(many[0], 300)  # so that there is something to bring up to date
+        added = list(range(start + 1, start + 61))
+        vectors = many[start : start + 60].astype(np.float16)
+        view.apply(added, vectors, [start - 299, start - 298], start)
+    ids = view.ids()
+    for query in clustered(5, seed=8):
+        order = brute_force(many[ids - 1], query, len(ids))
+        expected = [int(ids[place - 1]) for place in order]
+        assert view.search_among(query, ids.tolist(), 80).ids.tolist() == expected[:80]
+        assert view.search(query, len(ids)).ids.tolist() == expected
+
+
+def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
+    many: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of(many[:500])
+    real, gone = Scan.nearest, [1]
+
+    def nearest(self: Scan, *arguments: Any) -> Any:
+        found = real(self, *arguments)
+        if gone:
+            view.apply([], np.empty((0, 0), np.float16), [gone.pop()], 501)
+        return found
+
+    monkeypatch.setattr(Scan, "nearest", nearest)
+    ids = view.search(many[0], 20).ids.tolist()
+    assert len(ids) == 20
+    assert 1 not in ids
+
+
+@pytest.mark.filterwarnings("error")
+def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many: Vectors) -> None:
+    """Those that ask for more than a graph gives read the scan, and wait for nobody who waits for
+    them."""
+    view = view_of(many[:400], exact_limit=400, graph=True)
+    stop = threading.Event()
+
+    def search(seed: int) -> int:
+        done = 0
+        while not stop.is_set():
+            ids = view.search(many[(seed + 7 * done) % 400], 60).ids.tolist()
+            assert len(set(ids)) == 60
+            done += 1
+        return done
+
+    pool = ThreadPoolExecutor(6)
+    searches = [pool.submit(search, seed) for seed in range(6)]
+    extra = list(range(401, 411))
+    for turn in range(60):
+        view.apply(extra, many[400:410].astype(np.float16), [], 401 + 2 * turn)
+        view.apply([], np.empty((0, 0), np.float16), extra, 402 + 2 * turn)
+    stop.set()
+    assert all(one.result(timeout=60) for one in searches)
+    pool.shutdown()
+
+
+def test_past_thirty_percent_of_tombstones_a_view_wants_to_be_rebuilt(
+    many: Vectors, tmp_path: Path
+) -> None:
+    view = view_of(many[:1000], path=str(tmp_path / "v"), graph=True)
+    nothing = np.empty((0, 0), np.float16)
+    view.apply([], nothing, list(range(1, 201)), 1001)
+    assert not view.wants_rebuild
+    view.apply([], nothing, list(range(201, 301)), 1002)
+    assert view.wants_rebuild
+    view.save("c", "f", "m")
+    loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=1)
+    assert loaded.load("c", "f")
+    assert loaded.wants_rebuild
+    loaded.apply(list(range(1001, 1301)), many[1000:1300].astype(np.float16), [], 1003)
+    assert not loaded.wants_rebuild  # the places of the removed were taken by new ones
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors, graph: bool) -> None:
+    view = view_of(many[:20])
+
+    def batches() -> Any:
+        yield [1, 2], many[:2].astype(np.float16)
+        raise StoreError("the disk went away")
+
+    with pytest.raises(StoreError, match="went away"):
+        view.rebuild(batches(), seq=99, graph=graph)
+    assert (len(view), view.seq) == (20, 20)
+
+
+def test_a_vector_of_the_wrong_kind_does_not_enter(many: Vectors) -> None:
+    view = view_of(many[:20])
+    with pytest.raises(StoreError):
+        view.apply([99], np.full((1, DIM), np.nan, np.float16), [], 21)
+    with pytest.raises(StoreError):
+        view.apply([99], np.ones((1, DIM - 1), np.float16), [], 21)
+    assert len(view) == 20
+
+
+def test_search_goes_on_while_the_view_follows(many: Vectors) -> None:
+    view = view_of(many[:500], exact_limit=10)
+    stop = threading.Event()
+
+    def search(seed: int) -> int:
+        done = 0
+        for query in clustered(200, seed=seed):
+            ids = view.search(query, 10).ids
+            assert len(set(ids.tolist())) == 10
+            done += 1
+            if stop.is_set():
+                break
+        return done
+
+    with ThreadPoolExecutor(3) as pool:
+        searches = [pool.submit(search, seed) for seed in range(3)]
+        for start in range(500, 1500, 50):
+            added = list(range(start + 1, start + 51))
+            vectors = many[start : start + 50].astype(np.float16)
+            view.apply(added, vectors, [start - 499], start)
+        stop.set()
+        assert all(one.result() for one in searches)
+    assert len(view) == 1480
+
+
+# -- views of a catalog ----------------------------------------------------------------
+
+
+def test_torch_compiles_after_the_index_was_loaded() -> None:
+    """Two copies of the C++ library in one process made it loop for ever."""
+    code = (
+        "import mmembed.store.vectors, torch; "
+        "torch.jit.trace(lambda x: x.reshape(x.shape[0], -1), (torch.zeros(2, 3, 4),))"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    assert subprocess.run(command, timeout=PATIENCE_S).returncode == 0
