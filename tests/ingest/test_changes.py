@@ -15,7 +15,7 @@ from mmembed.ingest.plan import is_changed
 from mmembed.ingest.scan import stat_of
 from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
-from tests.ingest.test_ingest import counts, ids
+from tests.ingest.outcomes import counts, ids
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

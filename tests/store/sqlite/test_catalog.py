@@ -14,7 +14,7 @@ from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite import Catalog
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Failure
-from tests.store.sqlite.captions import Entry, is_sound
+from tests.store.sqlite.soundness import Entry, is_sound
 
 NASTY = [
     "it's.jpg",

@@ -15,7 +15,7 @@ from mmembed.errors import StoreError
 from mmembed.store import sqlite as catalog_module
 from mmembed.store.entries import Model
 from mmembed.store.sqlite import Catalog
-from tests.store.sqlite.captions import Entry
+from tests.store.sqlite.soundness import Entry
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.sqlite import Catalog, transactions
 from mmembed.store.sqlite.lock_files import exclusive
-from tests.store.sqlite.captions import Entry, is_sound
+from tests.store.sqlite.soundness import Entry, is_sound
 
 OpenCatalog = Callable[[], Catalog]
 

@@ -1,4 +1,4 @@
-"""Captions, and checks of the catalog that they are written to."""
+"""Whether a catalog is whole."""
 
 from __future__ import annotations
 
