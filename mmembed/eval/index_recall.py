@@ -1,4 +1,4 @@
-"""How much of what exact search finds does the HNSW graph find, and how fast are both?"""
+"""Measures the recall of the HNSW graph against exact search, and the speed of both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mmembed.types import KINDS, Embeddings, Kind, Ranked
 
 @dataclass(frozen=True)
 class Latency:
-    """Of one search, in milliseconds."""
+    """Times of one search, in milliseconds."""
 
     p50_ms: float
     p95_ms: float
@@ -31,7 +31,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class IndexResult:
-    """One view, asked by vectors of one kind."""
+    """Figures of one view, for queries of one kind."""
 
     searched: Kind
     vectors: int
@@ -47,7 +47,7 @@ class IndexResult:
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What was measured of a collection's views."""
+    """The figures of a collection's views."""
 
     folder: str
     exact_limit: int
@@ -68,9 +68,9 @@ class IndexReport:
 
 
 def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> IndexReport:
-    """Recall at k of the HNSW graphs against exact search over the same vectors, by stored
-    vectors as queries. The graphs are those that the collection has, whether it uses them
-    today or not; one that is missing is built in memory.
+    """Recall at k of the HNSW graphs against exact search over the same vectors, by stored vectors
+    as queries. The graphs are the collection's own, even if it does not use them today; a missing
+    graph is built in memory.
 
     Raises InputError for a folder without a collection, and for too few vectors.
     """
@@ -133,7 +133,7 @@ def _measure(
     in_use: str,
 ) -> IndexResult:
     ids, rows = sample
-    # A query that is in the index itself would always find itself: it is left out.
+    # A query that is in the index itself would always find itself, so it is left out.
     itself = ids if asked == view.kind else np.full(len(ids), -1)
     truth, exact = _search(view, rows, itself, k, exact_limit=len(view))
     graph, hnsw = _search(view, rows, itself, k, exact_limit=0)
@@ -147,7 +147,7 @@ def _search(
 ) -> tuple[list[NDArray[np.float64]], Latency]:
     """The scores of the k nearest to each query, without itself, and how long it took."""
     view.exact_limit = exact_limit
-    view.search(rows[0], k + 1)  # what is read at first use is not timed
+    view.search(rows[0], k + 1)  # warm up: the first use reads files
     found, seconds = [], []
     for row, own in zip(rows, itself, strict=True):
         started = time.perf_counter()
@@ -164,9 +164,9 @@ def _scores(ranked: Ranked, own: int, k: int) -> NDArray[np.float64]:
 
 
 def overlap(found: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
-    """Recall@k by score, as ann-benchmarks counts it: the share of what was found that is no
-    farther than the k-th of exact search, so that equally near vectors are equally good.
-    float64 (≤ k,) and (k,), falling."""
+    """Recall@k by score, as in ann-benchmarks: the share of results that are no farther than the
+    k-th of exact search. So equally near vectors are equally good. float64 (≤ k,) and (k,),
+    falling."""
     return float((found >= truth[-1] - metrics.TIE).sum()) / len(truth)
 
 
