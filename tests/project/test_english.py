@@ -4,7 +4,6 @@ and every sentence names its subject."""
 from __future__ import annotations
 
 import ast
-import inspect
 import io
 import re
 import tokenize
@@ -115,9 +114,10 @@ def prose(source: str) -> str:
 
 def _docstrings(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
-                lines = inspect.cleandoc(node.value.value).splitlines()
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text)), col_offset=indent):
+                first, *others = text.splitlines()
+                lines = [first, *(line[indent:] for line in others)]
                 yield "\n".join("" if line.startswith("    ") else line for line in lines)
 
 
