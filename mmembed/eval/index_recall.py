@@ -132,7 +132,7 @@ def _search(
     search: Callable[[Embedding, int], Ranked], rows: Embeddings, itself: NDArray[np.int64], k: int
 ) -> tuple[list[NDArray[np.float64]], Latency]:
     """The scores of the k nearest to each query, without itself, and how long it took."""
-    search(rows[0], k + 1)  # what is read at first use is not timed
+    search(rows[0], k + 1)  # warm up: the first use reads files
     found, seconds = [], []
     for row, own in zip(rows, itself, strict=True):
         started = time.perf_counter()
