@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,27 @@ pytest_plugins = ("tests.network_audit.plugin",)
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]
 Index = Callable[..., Report]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is imported or collected becomes garbage: the search for some took seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _heap_at_rest() -> None:
+    """The garbage collector passes over what was there before this module.
+
+    Otherwise it walks through half a million objects of imports and collected tests, again and
+    again: most of a short test's time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

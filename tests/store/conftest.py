@@ -1,4 +1,4 @@
-"""Notes which views were rebuilt."""
+"""A snapshot, and a note of which views were rebuilt."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from mmembed.store.vectors import VectorView
+from mmembed.store.vectors.vector_view import VectorView
+from tests.store.vectors.clustered import clustered, view_of
 
 
 @pytest.fixture
@@ -21,3 +23,12 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(VectorView, "rebuild", rebuild)
     return kinds
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> VectorView:
+    """A small view that was saved; what is done to copies of its file is up to the test."""
+    path = tmp_path_factory.mktemp("saved") / "images.usearch"
+    view = view_of(clustered(60), path=str(path), graph=True)
+    view.save("collection", "fingerprint", "mark")
+    return view

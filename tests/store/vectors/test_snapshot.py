@@ -27,15 +27,6 @@ def graph_of(view: VectorView) -> Graph:
     return view._vectors
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> VectorView:
-    """A small view that was saved; what is done to copies of its file is up to the test."""
-    path = tmp_path_factory.mktemp("saved") / "images.usearch"
-    view = view_of(clustered(60), path=str(path), graph=True)
-    view.save("collection", "fingerprint", "mark")
-    return view
-
-
 def reload(path: Path, **other: Any) -> VectorView | None:
     given = {"kind": "image", "dim": DIM, "collection": "collection", **other}
     view = VectorView(path, kind=given["kind"], dim=given["dim"], exact_limit=10)
