@@ -9,6 +9,7 @@ from typing import Any
 from mmembed.errors import NotFound
 from mmembed.store.entries import KeptOut, Known, Words
 from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, FIELDS_SQL, TAGS_SQL, gathered
+from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
 from mmembed.store.sqlite.where_sql import clause_of, condition_of
@@ -16,7 +17,7 @@ from mmembed.store.where import EVERYTHING, Test, Where
 from mmembed.types import Failure, Item, Kind
 
 
-class CatalogReader(VectorReader):
+class CatalogReader(VectorReader, FieldReader):
     """Every question the program asks the catalog."""
 
     @property
