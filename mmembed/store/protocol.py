@@ -326,7 +326,7 @@ class Blobs(Protocol):
         were deleted. Raises StoreError."""
 
 
-class Store(Items, ItemWriter, Files, Vectors, Search, Protocol):
+class Store(Items, Fields, ItemWriter, Files, Vectors, Search, Protocol):
     """One collection, as it is kept."""
 
     @property

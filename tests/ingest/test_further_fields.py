@@ -28,7 +28,7 @@ def fields_in(path: Path) -> dict[str, Any]:
 
 
 def passing(collection: Collection, words: str) -> list[str]:
-    page = collection.catalog.page(after=0, limit=99, kind="image", where=parse_where(words))
+    page = collection.store.page(after=0, limit=99, kind="image", where=parse_where(words))
     return [Path(item.path or "").name for item in page]
 
 
@@ -152,4 +152,4 @@ def test_a_field_is_indexed_on_request(
     with pytest.raises(NotFound, match="has no index"):
         collection.drop_field_index("meta.it's")
     collection.index_field("meta.n19")
-    assert collection.catalog.troubles() == []
+    assert collection.store.troubles() == []
