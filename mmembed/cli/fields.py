@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import print_json, table
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
-from mmembed.store.entries import FieldFacts
+
+if TYPE_CHECKING:
+    from mmembed.store.entries import FieldFacts
 
 DESCRIPTION = """\
 List the fields that filters know, with the number of items that have a value. Columns of a
