@@ -26,7 +26,7 @@ EXAMPLE_CHARS = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the options of the command."""
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--index", metavar="FIELD", help="index a field of manifests")
     change.add_argument("--drop-index", metavar="FIELD", help="drop the index of a field")
