@@ -26,7 +26,7 @@ EXAMPLE_CHARS = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the command."""
+    """Adds the command's arguments."""
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--index", metavar="FIELD", help="index a field of manifests")
     change.add_argument("--drop-index", metavar="FIELD", help="drop the index of a field")
