@@ -8,6 +8,7 @@ from typing import Any
 
 from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
+from tests.embedded import embedded
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]
@@ -39,3 +40,10 @@ def tags(collection: Collection, name: str) -> tuple[str, ...]:
 
 def three(picture: MakePicture) -> list[Path]:
     return [picture(f"{colour}.png", colour) for colour in ("red", "green", "blue")]
+
+
+def forget_origins(collection: Collection) -> None:
+    """As in a folder that the first version of layout 1 has written."""
+    with embedded(collection)._transaction() as db:
+        for table in ("caption_sources", "tag_sources", "file_marks"):
+            db.execute(f"DELETE FROM {table}")

@@ -14,8 +14,7 @@ from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.media.decode import Limits, decode
 from mmembed.media.header import read_header
 from mmembed.types import HeaderFacts
-from tests.media.exif_blocks import tiff_picture, whole
-from tests.media.test_exif import EXPECTED, png_with_late_exif, with_xmp
+from tests.media.exif_blocks import EXPECTED, png_with_late_exif, tiff_picture, whole, with_xmp
 from tests.pictures import encoded, quarters
 
 KINDS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF")

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from mmembed.store.vectors import VectorView
-from mmembed.store.vectors.vector_view import VectorView
 from tests.store.vectors.clustered import clustered, view_of
 
 
