@@ -25,6 +25,17 @@ OpenCollection = Callable[..., Collection]
 Index = Callable[..., Report]
 
 
+SLOW_AS_A_WHOLE = "\npytestmark = pytest.mark.slow\n"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of slow tests are not even imported where those are left out: most of them load torch,
+    which takes seconds."""
+    if collection_path.suffix != ".py" or "not slow" not in str(config.getoption("markexpr")):
+        return None
+    return SLOW_AS_A_WHOLE in collection_path.read_text("utf-8") or None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
     """Nothing that is imported or collected becomes garbage: the search for some took seconds."""

@@ -30,6 +30,8 @@ from mmembed.models.open_clip.load_model import load_model
 from tests.random_models import OPEN_CLIP, OPENAI, SMALL, cosines, picture, save_random
 from tests.serving import environment
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ["a dog", "two children run across a wet beach while a dog watches", "", "naïve 😀"]
 NAMES = usable("cpu")
 

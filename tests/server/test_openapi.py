@@ -15,6 +15,8 @@ from starlette.testclient import TestClient
 from mmembed.server.api_examples import ANSWERS, REQUESTS
 from tests.serving import add, serving
 
+pytestmark = pytest.mark.slow
+
 WHY = "schemathesis is not installed; it needs Python 3.11"
 schemathesis = pytest.importorskip("schemathesis", reason=WHY)
 jsonschema_rs = pytest.importorskip("jsonschema_rs", reason=WHY)

@@ -21,6 +21,8 @@ from mmembed.store.sqlite.log_history import History, read_stamp, strangers
 from mmembed.store.sqlite.wal_file import read_index, read_log
 from tests.store.sqlite.crashes import CATALOG, by_backup, captions, crash
 
+pytestmark = pytest.mark.slow
+
 
 def by_vacuum(source: Path, target: Path) -> None:
     target.unlink(missing_ok=True)
