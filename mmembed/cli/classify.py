@@ -50,7 +50,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     if not images:
         raise InputError("no picture was named; give files, or --item ID")
     with model_alone(settings) as collection:
-        results = collection.classifier.classify(
+        results = collection.classify(
             images,
             _labels(asked.labels),
             templates=asked.template,

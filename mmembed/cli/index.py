@@ -102,7 +102,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         if asked.profile and report.stages:
             for line in profile(report):
                 print(line)
-        print(f"model: {collection.binding.choice.reason}; folder: {settings.data}")
+        print(f"model: {collection.why_this_model}; folder: {settings.data}")
     if report.interrupted:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130

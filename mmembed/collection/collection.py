@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier
+from mmembed.collection.answering import Answering
 from mmembed.collection.editing import Items
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.leftovers import Leftovers
+from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
+from mmembed.config.limits import Limits
 from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
-from mmembed.errors import ImageError, MmembedError, QueryError
+from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
 from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
 from mmembed.models.inputs import Embedder, EmbedderCounts, Embedding, ImageInput
+from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import check_obtainable
-from mmembed.models.registry import Load, ServedModels
 from mmembed.search.paging import Cursor, page_of_items
 from mmembed.search.query import query_embedding
 from mmembed.store.index_sync import Views
 from mmembed.store.sqlite import Catalog, Trouble, restore
-from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Kind, SearchPage, Term
+from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Item, Kind, SearchPage, Term
 
 __all__ = [
     "Classified",
@@ -51,7 +53,7 @@ BUNDLED_NOTICE = (
 )
 
 
-class Collection(Items):
+class Collection(Answering, Items):
     """Images and captions in one data folder, and the model that embeds them; further models
     answer for what requests bring.
 
@@ -59,18 +61,18 @@ class Collection(Items):
     """
 
     def __init__(self, settings: Settings, load: Load | None = None) -> None:
-        threads = settings.decode_threads or os.cpu_count() or 1
         keep_libraries_within(settings.cache)
         self.settings = settings
+        self.limits = Limits.of(settings)
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.catalog = Catalog(settings.data)
         self.binding = Binding(settings.model, self.catalog)
         self._files = IndexedFiles(settings.data)
         self._renderings = SingleFlight()
-        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
-        self.embedder = self.served.first.embedder
-        self.classifier = self.served.first.classifier
+        self._models = open_models(settings, self.binding, self._content_of, load)
+        self._classifiers = {one: Classifier(one) for one in self._models.all}
+        self.embedder = self._models.first
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -80,7 +82,7 @@ class Collection(Items):
             load=self._claimed,
             limits=self.embedder.limits,
             batch=settings.batch,
-            threads=threads,
+            threads=decode_threads(settings),
             thumbnails=settings.thumbnails,
         )
         self._indexing = Indexing(self.catalog, self._views, self._pipeline, settings)
@@ -99,38 +101,8 @@ class Collection(Items):
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
-        self.served.close()
+        self._models.close()
         self.catalog.close()
-
-    @property
-    def model_name(self) -> str:
-        """The id of the collection's model, whose vectors are stored and searched."""
-        return self.embedder.name
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The ids of all models that are served, that of the collection first."""
-        return tuple(self.served.by_name)
-
-    def embedder_for(self, model: str | None) -> Embedder:
-        """The model that a request names; None, "", "default" and the owner's aliases stand for
-        the collection's. Raises NotFound, which lists those that are served."""
-        return self.served.find(model).embedder
-
-    def classifier_for(self, model: str | None) -> Classifier:
-        """What classifies with the model that a request names; see `embedder_for`."""
-        return self.served.find(model).classifier
-
-    def check_searchable(self, model: str | None) -> None:
-        """Raises QueryError for a model that is served but did not make the vectors here, and
-        NotFound for one that is not served."""
-        if self.embedder_for(model) is not self.embedder:
-            raise QueryError(
-                f"model: the vectors of this collection are of {self.model_name!r}, and those of "
-                f"{model!r} cannot be compared with them; search with {self.model_name!r} or "
-                "'default'",
-                param="model",
-            )
 
     @property
     def notice(self) -> str | None:
@@ -148,7 +120,7 @@ class Collection(Items):
             "captions": self.catalog.count("caption"),
             "notice": self.notice,
             "collection": self.catalog.identity,
-            "models": self.served.describe(),
+            "models": self._models.describe(),
         }
 
     def troubles(self) -> list[Trouble]:
@@ -214,6 +186,22 @@ class Collection(Items):
             log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
         else:
             log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
+
+    # -- items -----------------------------------------------------------------------
+
+    def item(self, item_id: int) -> Item:
+        """An item with all its captions. Raises NotFound."""
+        return self.catalog.item(item_id)
+
+    def items(
+        self, *, after: int = 0, limit: int, kind: Kind | None = None, chosen: Filter = EVERYTHING
+    ) -> list[Item]:
+        """Items by rising id, from the first one above `after` on."""
+        return self.catalog.page(after=after, limit=limit, kind=kind, chosen=chosen)
+
+    def count(self, kind: Kind | None = None, chosen: Filter = EVERYTHING) -> int:
+        """How many items there are, of one kind or of both."""
+        return self.catalog.count(kind, chosen)
 
     # -- search ----------------------------------------------------------------------
 

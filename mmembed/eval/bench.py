@@ -15,17 +15,17 @@ from numpy.typing import NDArray
 
 from mmembed.classify import zeroshot
 from mmembed.collection.folder_model import chosen_model
+from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.item_failures import failure_of, text_of
-from mmembed.media.decode import Limits, decode, read_file
+from mmembed.media.decode import ImageLimits, decode, read_file
 from mmembed.models.batcher import Batcher
+from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
-from mmembed.models.registry import Load
-from mmembed.models.text_reading import TextLimits
 from mmembed.store.sqlite import FILE_NAME, Catalog
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
@@ -76,10 +76,9 @@ class Bench:
     def model(self, name: str) -> Iterator[MeasuredModel]:
         """The model of this id, loaded; at the end, what it embedded is kept. Raises
         ModelError."""
-        load = self.load or loader(self.settings)
-        with Batcher(
-            lambda: load(name), batch=self.settings.batch, limits=TextLimits.of(self.settings)
-        ) as encoder:
+        load = self.load or loader(self.settings.engine, self.settings.cache)
+        texts = Limits.of(self.settings).texts
+        with Batcher(lambda: load(name), batch=self.settings.batch, limits=texts) as encoder:
             model = MeasuredModel(self, encoder)
             try:
                 yield model
@@ -159,8 +158,7 @@ class MeasuredModel:
 
     def _prepare(self, path: str) -> _Prepared | Failure:
         """Read, decode and preprocess one file; runs in a decode thread."""
-        settings = self.bench.settings
-        limits = Limits(int(settings.max_image_mb * 1e6), int(settings.max_megapixels * 1e6))
+        limits = ImageLimits.of(Limits.of(self.bench.settings))
         name = text_of(path)
         try:
             data = read_file(path, name=name, limits=limits)

@@ -22,7 +22,7 @@ from mmembed.ingest.report import Progress, Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
-from mmembed.media.decode import Limits
+from mmembed.media.decode import ImageLimits
 from mmembed.store.sqlite import CaptionEntry, Catalog, Known
 from mmembed.types import Encoder, Failure
 
@@ -42,7 +42,7 @@ class Pipeline:
     catalog: Catalog
     load: Callable[[], Encoder]
     """Gives the model; not called where there is nothing to embed."""
-    limits: Limits
+    limits: ImageLimits
     batch: int
     threads: int
     thumbnails: bool

@@ -13,7 +13,7 @@ from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.plan import Source
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
-from mmembed.media.decode import Limits, decode, read_file
+from mmembed.media.decode import ImageLimits, decode, read_file
 from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry
 from mmembed.types import Encoder, Failure, Pixels
 
@@ -34,7 +34,7 @@ class Preparer:
 
     catalog: Catalog
     load: Callable[[], Encoder]
-    limits: Limits
+    limits: ImageLimits
     profile: Profile
     thumbnails: bool
     """Whether to keep thumbnails of what is decoded."""

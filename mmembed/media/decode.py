@@ -19,7 +19,7 @@ from itertools import chain
 
 from PIL import Image, ImageMode, UnidentifiedImageError
 
-from mmembed.config.settings import Settings
+from mmembed.config.limits import Limits
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.media import tiff
 from mmembed.media.bands import shrink_of, shrunk
@@ -35,7 +35,7 @@ from mmembed.types import Box, ImageFacts, Picture
 __all__ = [
     "DEFAULT_LIMITS",
     "THUMBNAIL_SIZE",
-    "Limits",
+    "ImageLimits",
     "decode",
     "image_facts",
     "media_type",
@@ -51,25 +51,30 @@ _QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
 
 
 @dataclass(frozen=True)
-class Limits:
+class ImageLimits:
     """What is refused before it is decoded."""
 
-    max_bytes: int = int(Settings.max_image_mb * 1e6)
+    max_bytes: int = Limits.image_bytes
     """Largest file, in bytes."""
-    max_pixels: int = int(Settings.max_megapixels * 1e6)
+    max_pixels: int = Limits.image_pixels
     """Largest picture, width x height, as its header says."""
     memory: MemoryBudget | None = field(default=None, compare=False)
     """What decoding takes its memory from; None: as much as there is."""
 
+    @classmethod
+    def of(cls, limits: Limits, memory: MemoryBudget | None = None) -> ImageLimits:
+        """The part of all limits that is about pictures."""
+        return cls(limits.image_bytes, limits.image_pixels, memory)
 
-DEFAULT_LIMITS = Limits()
+
+DEFAULT_LIMITS = ImageLimits()
 
 
 def decode(
     source: bytes | str | os.PathLike[str],
     *,
     name: str | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ImageLimits = DEFAULT_LIMITS,
     side: int | None = None,
 ) -> Picture:
     """An image file, or its bytes → an upright sRGB picture, fully loaded.
@@ -104,7 +109,7 @@ def decode(
 
 
 def read_file(
-    path: str | os.PathLike[str], *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str], *, name: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
 ) -> bytes:
     """The bytes of a regular file; its size is checked before it is read.
 
@@ -165,7 +170,7 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+def _decode(data: bytes, name: str, limits: ImageLimits, side: int | None) -> Picture:
     layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _decode_tiff(data, name, limits, layout)
@@ -186,7 +191,7 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         raise
 
 
-def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Picture:
+def _decode_tiff(data: bytes, name: str, limits: ImageLimits, layout: Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
     if layout.segment_bytes > tiff.LARGEST_SEGMENT:
         size = millions(layout.segment_bytes)
@@ -199,7 +204,7 @@ def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Pict
     return holding(Picture(upright, name, "TIFF", layout.frames, width, height, whole), held)
 
 
-def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+def _decode_by_pillow(data: bytes, name: str, limits: ImageLimits, side: int | None) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
@@ -226,14 +231,14 @@ def _irregular(mode: int) -> str:
     return "a folder, not an image file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
 
 
-def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
+def _refuse_unusable(data: bytes, name: str, limits: ImageLimits) -> None:
     if not data:
         raise ImageError(name, "the file is empty")
     if len(data) > limits.max_bytes:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | Layout, name: str, limits: ImageLimits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)
@@ -241,12 +246,12 @@ def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> No
         raise ImageError(name, "the picture has no pixels")
 
 
-def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLarge:
+def _too_many_bytes(name: str, size: int, limits: ImageLimits) -> ImageTooLarge:
     limit = f"limit {limits.max_bytes / 1e6:g}; raise MMEMBED_MAX_IMAGE_MB"
     return ImageTooLarge(name, f"{millions(size)} MB, {limit}")
 
 
-def _too_many_pixels(name: str, pixels: int, limits: Limits) -> ImageTooLarge:
+def _too_many_pixels(name: str, pixels: int, limits: ImageLimits) -> ImageTooLarge:
     limit = f"limit {limits.max_pixels / 1e6:g}; raise MMEMBED_MAX_MEGAPIXELS"
     return ImageTooLarge(name, f"{millions(pixels)} megapixels, {limit}")
 

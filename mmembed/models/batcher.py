@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mmembed.cancellation import current_caller
-from mmembed.config.settings import Settings
+from mmembed.config.batching import Batching
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import MmembedError, ModelError, ModelHangs, Overloaded
 from mmembed.models.batch_queue import BatchCounts, Kind, Piece, Request, Turns
 from mmembed.models.batch_runs import Runs
-from mmembed.models.text_reading import TextLimits, read
+from mmembed.models.text_reading import read
 from mmembed.types import Embeddings, Encoder, Pixels, WrappedEncoder
 
 __all__ = ["BatchCounts", "Batcher"]
@@ -50,10 +51,10 @@ class Batcher(WrappedEncoder):
         self,
         load: Callable[[], Encoder],
         *,
-        batch: int = Settings.batch,
-        max_queue: int = Settings.max_queue,
-        max_wait: float = Settings.max_wait,
-        timeout: float = Settings.model_timeout,
+        batch: int = Batching.batch,
+        max_queue: int = Batching.max_queue,
+        max_wait: float = Batching.max_wait,
+        timeout: float = Batching.timeout,
         limits: TextLimits | None = None,
         counts: BatchCounts | None = None,
     ) -> None:

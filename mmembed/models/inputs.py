@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.cancellation import Caller, current_caller, working_for
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
 from mmembed.item_failures import OF_ALL, blaming, error_of, failure_of
-from mmembed.media.decode import Limits, decode, read_file
+from mmembed.media.decode import ImageLimits, decode, read_file
 from mmembed.memory_budget import MemoryBudget
 from mmembed.models.failing_inputs import pixels_apart, texts_apart
 from mmembed.models.image_cache import ImageCache
 from mmembed.models.on_demand import Resident
 from mmembed.models.text_cache import TextCache
-from mmembed.models.text_reading import TextLimits
 from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, Pixels
 
 Embedding = NDArray[np.float32]
@@ -104,7 +104,7 @@ class Embedder:
         name: Callable[[], str],
         model: Resident,
         *,
-        limits: Limits,
+        limits: ImageLimits,
         decoders: Executor,
         stored: Stored,
         texts: TextLimits | None = None,

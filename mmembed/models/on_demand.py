@@ -11,17 +11,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mmembed.config.settings import Settings
+from mmembed.config.batching import Batching
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import ModelError, ModelHangs, Overloaded
 from mmembed.memory_budget import trim
 from mmembed.models.batcher import CLOSING_S, BatchCounts, Batcher
-from mmembed.models.text_reading import TextLimits
 from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 log = logging.getLogger(__name__)
+
+Load = Callable[[str], Encoder]
+"""A model's id → the model. Raises ModelError."""
 
 MOST_HANGING = 2
 """So many models that hang are replaced; each keeps its memory for as long as it hangs."""
@@ -50,24 +53,30 @@ class _Facts:
 class Resident(WrappedEncoder):
     """Is an Encoder; any thread may call it.
 
-    The model is loaded for the first call. `settings.unload_after` seconds after the last one it
-    is let go of (0: never); the next call waits until it is loaded again. While a call runs the
-    model stays.
+    The model is loaded for the first call. `unload_after` seconds after the last one it is let
+    go of (0: never); the next call waits until it is loaded again. While a call runs the model
+    stays.
     """
 
     def __init__(
         self,
         load: Callable[[], Encoder],
-        settings: Settings,
+        *,
+        batching: Batching | None = None,
+        limits: TextLimits | None = None,
+        unload_after: float = 0.0,
         check: Callable[[Encoder], None] = lambda encoder: None,
     ) -> None:
-        """check: raises where a model that was just loaded must not be used here."""
+        """limits: on the texts of one call. check: raises where a model that was just loaded must
+        not be used here."""
         self.counts = BatchCounts()
         self.loads = 0
         """How often the model was loaded."""
         self._load = load
         self._check = check
-        self._settings = settings
+        self._batching = batching or Batching()
+        self._limits = limits
+        self._unload_after = unload_after
         self._batcher: Batcher | None = None
         self._known: _Facts | None = None
         self._users = 0
@@ -211,19 +220,19 @@ class Resident(WrappedEncoder):
         self._used_at = time.monotonic()
         if self._end.is_set():  # in this moment
             self._batcher.close()
-        elif self._settings.unload_after:
+        elif self._unload_after:
             threading.Thread(target=self._watch, name="mmembed-idle", daemon=True).start()
         return self._batcher
 
     def _checked(self) -> Batcher:
-        settings = self._settings
+        batching = self._batching
         batcher = Batcher(
             self._load,
-            batch=settings.batch,
-            max_queue=settings.max_queue,
-            max_wait=settings.max_wait,
-            timeout=settings.model_timeout,
-            limits=TextLimits.of(settings),
+            batch=batching.batch,
+            max_queue=batching.max_queue,
+            max_wait=batching.max_wait,
+            timeout=batching.timeout,
+            limits=self._limits,
             counts=self.counts,
         )
         try:
@@ -258,7 +267,7 @@ class Resident(WrappedEncoder):
     def _rest_s(self) -> float:
         """Seconds until the model may go, if nobody uses it."""
         idle_s = 0.0 if self._users else time.monotonic() - self._used_at
-        return self._settings.unload_after - idle_s
+        return self._unload_after - idle_s
 
 
 def _give_back_memory() -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.config.text_limits import TextLimits
 from mmembed.models.bounded_cache import CACHE_BYTES, BoundedCache
-from mmembed.models.text_reading import TextLimits, read
+from mmembed.models.text_reading import read
 from mmembed.types import Embeddings, Encoder, WrappedEncoder
 
 SPARE_TOKENS = 8

@@ -182,7 +182,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, errors.StoreError | errors.ModelError):
         # These name folders of the server, which are nobody's business but the owner's.
-        said = scrubbed(str(error), request.app.state.collection.settings)
+        said = scrubbed(str(error), request.app.state.settings)
         error = type(error)(said, param=error.param)
     return answer_to(error)
 

@@ -13,10 +13,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mmembed.cancellation import Caller, working_for
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import LONGEST_WAIT_S, Abandoned, LimitError, ModelError, ModelHangs, Overloaded
 from mmembed.models.batch_queue import Request
 from mmembed.models.batcher import Batcher
-from mmembed.models.text_reading import TextLimits
 from mmembed.types import Embeddings
 from tests.fake_encoder import SAID, FakeEncoder
 

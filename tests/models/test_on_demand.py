@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from mmembed.config.batching import Batching
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, Overloaded
 from mmembed.models.on_demand import MOST_HANGING, Resident
@@ -38,7 +39,7 @@ class Loader:
 
 
 def resident(load: Loader, idle_s: float = IDLE_S) -> Resident:
-    return Resident(load, Settings(unload_after=idle_s))
+    return Resident(load, unload_after=idle_s)
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def hanging(model: Resident, gate: Gate) -> None:
 def test_a_model_that_hangs_is_replaced() -> None:
     gates = [Gate(), Gate(), Gate(), Gate()]
     waiting = iter(gates)
-    model = Resident(lambda: next(waiting), Settings(model_timeout=0.2))
+    model = Resident(lambda: next(waiting), batching=Batching(timeout=0.2))
     for gate in gates[:MOST_HANGING]:
         model.load()
         hanging(model, gate)
@@ -186,7 +187,7 @@ def test_a_model_that_hangs_is_replaced() -> None:
 def test_nothing_watches_over_a_model_that_is_gone() -> None:
     gates = [Gate(), Gate()]
     waiting = iter(gates)
-    model = Resident(lambda: next(waiting), Settings(model_timeout=0.2, unload_after=0.5))
+    model = Resident(lambda: next(waiting), batching=Batching(timeout=0.2), unload_after=0.5)
     model.load()
     hanging(model, gates[0])
     assert model.embed_texts(["red"]).shape == (1, 16)  # watched twice now
@@ -198,7 +199,7 @@ def test_nothing_watches_over_a_model_that_is_gone() -> None:
 
 def test_closing_waits_for_no_model_that_hangs() -> None:
     gate = Gate()
-    model = Resident(lambda: gate, Settings())
+    model = Resident(lambda: gate)
     model.load()
     gate.close()
     with ThreadPoolExecutor(1) as pool:

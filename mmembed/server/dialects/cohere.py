@@ -23,7 +23,7 @@ from mmembed.server.dialects.vectors import written
 from mmembed.server.error_answers import item_error
 from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import takes
-from mmembed.server.request_bodies import JsonBody, collection_of, parse
+from mmembed.server.request_bodies import JsonBody, collection_of, limits_of, parse
 from mmembed.types import Failure
 
 router = APIRouter(tags=["embeddings"])
@@ -35,7 +35,7 @@ READERS = {"texts": text_input, "images": image_input, "inputs": read_item}
 def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, or inputs of both, in one or more formats."""
     collection = collection_of(request)
-    asked = parse(body, CohereRequest, collection.settings)
+    asked = parse(body, CohereRequest, limits_of(request))
     embedder = collection.embedder_for(asked.model)
     wishes = Wishes.of(
         request,
@@ -43,7 +43,7 @@ def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
         dimensions=asked.output_dimension,
         truncate=asked.truncate,
     )
-    embedded = embed(collection, embedder, _inputs(asked, collection.settings.max_items), wishes)
+    embedded = embed(collection, embedder, _inputs(asked, limits_of(request).items), wishes)
     return JsonAnswer(
         {
             "id": str(uuid.uuid4()),

@@ -96,9 +96,9 @@ def embed(
     Raises LimitError for too many parts, QueryError for dimensions that the model has not,
     and unless `item_errors` is wished, the error of the first bad input.
     """
-    settings = collection.settings
-    check_count("inputs", len(_parts(inputs)), settings.max_items, "max_items")
-    check_all_chars((part.text for part in _parts(inputs) if part.text is not None), settings)
+    limits = collection.limits
+    check_count("inputs", len(_parts(inputs)), limits.items, "max_items")
+    check_all_chars((part.text for part in _parts(inputs) if part.text is not None), limits)
     encoder = embedder.encoder
     notes = _check_dimensions(encoder, wishes)
     ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
@@ -193,7 +193,8 @@ def _ready(part: Part, truncate: Truncate | None, encoder: Encoder, collection: 
         if not isinstance(part.image, str):
             return part
         return replace(part, image=_image(part, part.image, collection))
-    check_text(part.name, part.text, collection.settings.max_text_chars)
+    limits = collection.limits
+    check_text(part.name, part.text, limits.texts.text_chars)
     if not part.text.strip():
         raise QueryError(f"{part.name}: the text is empty", param=part.name)
     if truncate is None:

@@ -14,14 +14,14 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from mmembed.collection.collection import Collection, Embedder
-from mmembed.config.settings import Settings
+from mmembed.config.limits import Limits
 from mmembed.errors import NotFound, QueryError
 from mmembed.server.dialects.answers import ImmichAnswer
 from mmembed.server.dialects.embedding import Wishes, embed, facts_of
 from mmembed.server.dialects.inputs import Input, image_input, text_input
 from mmembed.server.json_answers import JsonAnswer
 from mmembed.server.openapi import FILE, form_of, takes_form
-from mmembed.server.request_bodies import AnyBody, Form, collection_of, parse
+from mmembed.server.request_bodies import AnyBody, Form, collection_of, limits_of, parse
 from mmembed.types import Failure
 
 router = APIRouter(tags=["embeddings"])
@@ -72,7 +72,7 @@ def predict(request: Request, body: AnyBody) -> JsonAnswer:
     collection = collection_of(request)
     if not isinstance(body, Form):
         raise QueryError("expected a multipart form with entries, and image or text")
-    clip = _clip(body, collection.settings)
+    clip = _clip(body, limits_of(request))
     read = _text(body) if clip.visual is None else _image(body)
     asked = clip.visual or clip.textual
     assert asked is not None
@@ -88,8 +88,8 @@ def predict(request: Request, body: AnyBody) -> JsonAnswer:
     return JsonAnswer({"clip": written, **(sizes[0] if sizes else {})})
 
 
-def _clip(form: Form, settings: Settings) -> ImmichClip:
-    entries = parse((form.text("entries") or "").encode(), ImmichEntries, settings)
+def _clip(form: Form, limits: Limits) -> ImmichClip:
+    entries = parse((form.text("entries") or "").encode(), ImmichEntries, limits)
     others = sorted(set(entries.model_extra or {}))
     if others:
         raise QueryError(

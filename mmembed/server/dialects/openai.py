@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from mmembed.config.settings import Settings
+from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
 from mmembed.server.dialects.answers import EmbeddingsAnswer
 from mmembed.server.dialects.embedding import Embedded, Wishes, embed
@@ -29,7 +29,14 @@ from mmembed.server.dialects.vectors import written
 from mmembed.server.error_answers import item_error
 from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import takes
-from mmembed.server.request_bodies import JsonBody, check_count, collection_of, parse
+from mmembed.server.request_bodies import (
+    JsonBody,
+    check_count,
+    collection_of,
+    limits_of,
+    parse,
+    settings_of,
+)
 from mmembed.types import Failure
 
 router = APIRouter(tags=["embeddings"])
@@ -47,7 +54,7 @@ READERS = {None: bare_input, "image": image_input, "text": text_input}
 def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, and both."""
     collection = collection_of(request)
-    asked = parse(body, EmbeddingsRequest, collection.settings)
+    asked = parse(body, EmbeddingsRequest, limits_of(request))
     embedder = collection.embedder_for(asked.model)
     wishes = Wishes.of(
         request,
@@ -55,7 +62,12 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
         dimensions=asked.dimensions or asked.output_dimension,
         truncate="NONE" if asked.truncation is False else None,
     )
-    embedded = embed(collection, embedder, _inputs(asked, collection.settings), wishes)
+    embedded = embed(
+        collection,
+        embedder,
+        _inputs(asked, limits_of(request), settings_of(request).token_vocabulary),
+        wishes,
+    )
     dtype, as_base64 = _encoding(asked)
     return JsonAnswer(
         {
@@ -98,7 +110,7 @@ def _encoding(asked: EmbeddingsRequest) -> tuple[Dtype, bool]:
     return next(iter(numbers), "float"), BASE64 in said
 
 
-def _inputs(asked: EmbeddingsRequest, settings: Settings) -> Sequence[Read]:
+def _inputs(asked: EmbeddingsRequest, limits: Limits, vocabulary: str) -> Sequence[Read]:
     if (asked.input is None) == (asked.messages is None):
         missing = "is missing" if asked.input is None else "expected no messages beside it"
         raise QueryError(f"input: {missing}", param="input")
@@ -108,16 +120,17 @@ def _inputs(asked: EmbeddingsRequest, settings: Settings) -> Sequence[Read]:
     if not isinstance(whole, str | list | Mapping):
         raise QueryError("input: expected a text, an object or a list of them", param="input")
     values = whole if isinstance(whole, list) and not _are_ids(whole) else [whole]
-    reader = _Reader(asked.modality, settings)
-    return read_each(values, "input", reader, settings.max_items)
+    reader = _Reader(asked.modality, limits, vocabulary)
+    return read_each(values, "input", reader, limits.items)
 
 
 class _Reader:
     """Reads one item of `input`."""
 
-    def __init__(self, modality: str | None, settings: Settings) -> None:
+    def __init__(self, modality: str | None, limits: Limits, vocabulary: str) -> None:
         self.modality = modality
-        self.settings = settings
+        self.limits = limits
+        self.vocabulary = vocabulary
 
     def __call__(self, value: Any, name: str) -> Input:
         """Raises QueryError, TokenError, LimitError."""
@@ -125,9 +138,9 @@ class _Reader:
             return READERS[self.modality](value, name)
         if _are_ids(value):
             # A token stands for one byte at least, some for a hundred.
-            most = self.settings.max_text_chars
+            most = self.limits.texts.text_chars
             check_count(f"token ids in {name}", len(value), most, "max_text_chars")
-            return text_input(text_of(value, name, self.settings.token_vocabulary), name)
+            return text_input(text_of(value, name, self.vocabulary), name)
         return read_item(value, name)
 
 

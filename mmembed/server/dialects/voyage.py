@@ -11,7 +11,7 @@ from mmembed.server.dialects.openai import listed, noted
 from mmembed.server.dialects.requests import VoyageRequest
 from mmembed.server.json_answers import JsonAnswer
 from mmembed.server.openapi import takes
-from mmembed.server.request_bodies import JsonBody, collection_of, parse
+from mmembed.server.request_bodies import JsonBody, collection_of, limits_of, parse
 
 router = APIRouter(tags=["embeddings"])
 
@@ -22,7 +22,7 @@ router = APIRouter(tags=["embeddings"])
 def embed_multimodal(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of inputs that hold texts, images, or both."""
     collection = collection_of(request)
-    asked = parse(body, VoyageRequest, collection.settings)
+    asked = parse(body, VoyageRequest, limits_of(request))
     embedder = collection.embedder_for(asked.model)
     wishes = Wishes.of(
         request,
@@ -30,7 +30,7 @@ def embed_multimodal(request: Request, body: JsonBody) -> JsonAnswer:
         dimensions=asked.output_dimension,
         truncate="NONE" if asked.truncation is False else None,
     )
-    inputs = read_each(asked.inputs, "inputs", read_item, collection.settings.max_items)
+    inputs = read_each(asked.inputs, "inputs", read_item, limits_of(request).items)
     embedded = embed(collection, embedder, inputs, wishes)
     as_base64 = asked.encoding_format == "base64"
     return JsonAnswer(

@@ -18,6 +18,7 @@ from mmembed.server.request_bodies import (
     check_text,
     collection_of,
     image_bytes,
+    limits_of,
     parse,
 )
 from mmembed.server.requests import ClassifyRequest, ImageShape
@@ -55,7 +56,7 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
         inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
         _check(collection, asked, len(inputs))
     else:
-        asked = parse(body, ClassifyRequest, collection.settings)
+        asked = parse(body, ClassifyRequest, limits_of(request))
         _check(collection, asked, len(asked.images))
         inputs = [_input(collection, *one) for one in enumerate(asked.images)]
     classifier = collection.classifier_for(asked.model)
@@ -97,15 +98,15 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
 
 
 def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
-    settings = collection.settings
+    limits = collection.limits
     collection.embedder_for(asked.model)
     if count == 0:
         raise errors.QueryError("images: there are none; send files, data URIs or item ids")
-    check_count("images", count, settings.max_items, "max_items")
-    check_count("labels", len(asked.labels), settings.max_labels, "max_labels")
+    check_count("images", count, limits.items, "max_items")
+    check_count("labels", len(asked.labels), limits.labels, "max_labels")
     templates = asked.templates or []
     if len(templates) > MAX_TEMPLATES:
         raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
     for name, texts in (("labels", asked.labels), ("templates", templates)):
         for index, text in enumerate(texts):
-            check_text(f"{name}[{index}]", text, settings.max_text_chars)
+            check_text(f"{name}[{index}]", text, limits.texts.text_chars)

@@ -19,6 +19,7 @@ from mmembed.config.commands import own_version
 from mmembed.errors import MmembedError, StoreError
 from mmembed.server.answer_shapes import HealthAnswer
 from mmembed.server.error_answers import body, scrubbed, without_paths
+from mmembed.server.request_bodies import settings_of
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
@@ -59,7 +60,7 @@ class Pulse:
         self._store.close()
 
     def _beat(self) -> Json:
-        self.collection.served.probe()
+        self.collection.probe()
         try:
             return self.collection.describe()
         except StoreError:  # the look at the folder says it
@@ -105,12 +106,12 @@ async def ready(request: Request) -> JSONResponse:
 async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
     """borne: codes of troubles in spite of which the answer is 200."""
     pulse: Pulse = request.app.state.pulse
-    if pulse.collection.embedder.loading:
+    if pulse.collection.loading:
         return _said({"status": "loading"}, 503)
     (state, model), store = await asyncio.gather(_of_model(pulse), _of_store(pulse))
     if state == "loading":
         return _said({"status": state}, 503)
-    settings = pulse.collection.settings
+    settings = settings_of(request)
     reasons = [{"code": one.code, "message": scrubbed(one.message, settings)}
                for one in (*model.pop("reasons", ()), *store) if one.code not in borne]  # fmt: skip
     if settings.api_keys:  # who has none asks, too
@@ -150,9 +151,9 @@ async def _of_store(pulse: Pulse) -> list[Trouble]:
 
 
 def _late(collection: Collection) -> tuple[str, Json]:
-    if collection.served.busy():
+    if collection.busy():
         return "ok", {"model": collection.model_name}
-    if not collection.embedder.loaded:
+    if not collection.loaded:
         return "loading", {}
     message = f"the model has not answered for {PATIENCE_S:g} s"
     return "failing", {"reasons": [Trouble("model_late", message)]}

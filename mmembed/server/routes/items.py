@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Path, Query, Request
 
 from mmembed.collection.collection import Collection
+from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
 from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
@@ -22,6 +23,7 @@ from mmembed.server.request_bodies import (
     check_text,
     collection_of,
     image_bytes,
+    limits_of,
     parse,
 )
 from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
@@ -44,15 +46,15 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 @router.get("", response_model=ItemsAnswer)
 def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
     """Items by rising id."""
-    collection = collection_of(request)
+    collection, limits = collection_of(request), limits_of(request)
     limit = asked.limit
-    check_count("items asked for with limit", limit, collection.settings.max_k, "max_k")
+    check_count("items asked for with limit", limit, limits.page, "max_k")
     if asked.cursor is not None and not _CURSOR.fullmatch(asked.cursor):
         raise QueryError("cursor: not a next_cursor of an earlier answer")
     for tag in asked.tag:
-        check_text("tag", tag, collection.settings.max_text_chars)
+        check_text("tag", tag, limits.texts.text_chars)
     chosen = Filter(tuple(asked.tag))
-    page = collection.catalog.page(
+    page = collection.items(
         after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, chosen=chosen
     )
     more = len(page) > limit
@@ -60,7 +62,7 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
         {
             "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
-            "total": collection.catalog.count(asked.kind, chosen),
+            "total": collection.count(asked.kind, chosen),
         }
     )
 
@@ -77,7 +79,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     if isinstance(body, Form):
         asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        asked = parse(body, ItemRequest, collection.settings)
+        asked = parse(body, ItemRequest, limits_of(request))
         name = asked.name or "image"
         with blaming(name):
             data = None if asked.image is None else image_bytes(asked.image, name, collection)
@@ -95,7 +97,7 @@ def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
 
 def _add(collection: Collection, name: str, data: bytes | None, asked: ItemRequest) -> Item:
     captions = [*([asked.caption] if asked.caption is not None else []), *asked.captions]
-    _check_texts(collection, captions, asked.tags)
+    _check_texts(collection.limits, captions, asked.tags)
     if data is not None:
         return collection.add_image(data, name=name, captions=captions, tags=asked.tags)
     if len(captions) != 1:
@@ -106,15 +108,15 @@ def _add(collection: Collection, name: str, data: bytes | None, asked: ItemReque
 @router.get("/{item_id}", response_model=WholeItem)
 def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
     """One item with all its captions."""
-    return JsonAnswer(whole_item_json(collection_of(request).catalog.item(item_id)))
+    return JsonAnswer(whole_item_json(collection_of(request).item(item_id)))
 
 
 @router.patch("/{item_id}", response_model=WholeItem, openapi_extra=takes(ItemPatch))
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    asked = parse(body, ItemPatch, collection.settings)
-    _check_texts(collection, asked.captions or [], asked.tags or [])
+    asked = parse(body, ItemPatch, limits_of(request))
+    _check_texts(limits_of(request), asked.captions or [], asked.tags or [])
     changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
     return JsonAnswer(whole_item_json(changed))
 
@@ -128,13 +130,12 @@ def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) ->
     collection.remove(item_id)
 
 
-def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -> None:
-    settings = collection.settings
-    check_count("captions", len(captions), settings.max_items, "max_items")
-    check_count("tags", len(tags), settings.max_items, "max_items")
-    check_all_chars([*captions, *tags], settings)
+def _check_texts(limits: Limits, captions: list[str], tags: list[str]) -> None:
+    check_count("captions", len(captions), limits.items, "max_items")
+    check_count("tags", len(tags), limits.items, "max_items")
+    check_all_chars([*captions, *tags], limits)
     for text in [*captions, *tags]:
-        check_text("a caption or tag", text, settings.max_text_chars)
+        check_text("a caption or tag", text, limits.texts.text_chars)
         if not text.strip():
             raise QueryError("a caption or tag is blank")
     for tag in tags:

@@ -21,6 +21,7 @@ from mmembed.server.request_bodies import (
     check_text,
     collection_of,
     image_bytes,
+    limits_of,
     parse,
 )
 from mmembed.server.requests import FilterShape, SearchRequest, TermShape, WordsQuery
@@ -49,7 +50,7 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
 def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
     collection = collection_of(request)
-    return _answer(collection, parse(body, SearchRequest, collection.settings))
+    return _answer(collection, parse(body, SearchRequest, limits_of(request)))
 
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
@@ -86,12 +87,12 @@ def _term(collection: Collection, index: int, term: TermShape) -> Term:
 
 
 def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) -> None:
-    settings = collection.settings
-    check_count("results asked for with k", asked.k, settings.max_k, "max_k")
-    check_count("terms in query", len(terms), settings.max_items, "max_items")
+    limits = collection.limits
+    check_count("results asked for with k", asked.k, limits.page, "max_k")
+    check_count("terms in query", len(terms), limits.items, "max_items")
     texts = [("the query", term.text) for term in terms if term.text is not None]
     texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
     texts += [("the filter's folder", asked.filter.folder or "")]
-    check_all_chars((text for _, text in texts), settings)
+    check_all_chars((text for _, text in texts), limits)
     for name, text in texts:
-        check_text(name, text, settings.max_text_chars)
+        check_text(name, text, limits.texts.text_chars)
