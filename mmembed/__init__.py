@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from mmembed.collection.collection import Classified, Collection, ImageInput
     from mmembed.config.settings import Settings
     from mmembed.errors import MmembedError
+    from mmembed.models.encoder import Encoder
     from mmembed.models.open_clip import load_encoder
-    from mmembed.types import Encoder, Filter, Hit, Item, Label, SearchPage, Term
+    from mmembed.types import Filter, Hit, Item, Label, SearchPage, Term
 
 __all__ = [
     "Classified",
@@ -40,7 +41,8 @@ _HOMES = {
     "config.settings": ("Settings",),
     "models.open_clip": ("load_encoder",),
     "errors": ("MmembedError",),
-    "types": ("Encoder", "Filter", "Hit", "Item", "Label", "SearchPage", "Term"),
+    "models.encoder": ("Encoder",),
+    "types": ("Filter", "Hit", "Item", "Label", "SearchPage", "Term"),
 }
 
 keep_libraries_silent()

@@ -56,7 +56,7 @@ class Classifier:
     @property
     def default_mode(self) -> zeroshot.Mode:
         """sigmoid for models that were trained with it and have a bias, else softmax."""
-        return "softmax" if self._embedder.encoder.logit_bias is None else "sigmoid"
+        return "softmax" if self._embedder.facts.logit_bias is None else "sigmoid"
 
     def classify(
         self,
@@ -102,8 +102,8 @@ class Classifier:
         chances = zeroshot.probabilities(
             row[None],
             matrix,
-            logit_scale=encoder.logit_scale,
-            logit_bias=encoder.logit_bias,
+            logit_scale=encoder.facts.logit_scale,
+            logit_bias=encoder.facts.logit_bias,
             mode=mode,
         )
         return zeroshot.top_labels(labels, chances[0], matrix @ row, top)
@@ -129,7 +129,7 @@ class Classifier:
     def _size(self, key: _Key) -> int:
         """Bytes, roughly."""
         labels, templates = key
-        row = 4 * self._embedder.encoder.dim
+        row = 4 * self._embedder.facts.dim
         return len(labels) * row + sum(map(sys.getsizeof, (*labels, *templates)))
 
     def _make_room(self) -> None:

@@ -65,7 +65,7 @@ def _pixels(
     rows: list[NDArray[np.uint8]] = []
     for done, index in enumerate(order, start=1):
         try:
-            picture = decode(files[index], limits=limits, side=encoder.decode_side)
+            picture = decode(files[index], limits=limits, side=encoder.facts.decode_side)
         except ImageError:
             continue
         finally:

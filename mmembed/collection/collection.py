@@ -24,7 +24,8 @@ from mmembed.fetch.fetcher import Fetcher
 from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
 from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
-from mmembed.models.inputs import Embedder, EmbedderCounts, Embedding, ImageInput
+from mmembed.models.embedder_counts import EmbedderCounts
+from mmembed.models.inputs import Embedder, Embedding, ImageInput
 from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.search.paging import Cursor, page_of_items
@@ -113,8 +114,8 @@ class Collection(Answering, Items):
         """What the collection is and holds, for people and monitors."""
         return {
             "model": self.model_name,
-            "engine": self.embedder.encoder.engine,
-            "dim": self.embedder.encoder.dim,
+            "engine": self.embedder.facts.engine,
+            "dim": self.embedder.facts.dim,
             "items": self.catalog.count(),
             "images": self.catalog.count("image"),
             "captions": self.catalog.count("caption"),
@@ -257,7 +258,7 @@ class Collection(Answering, Items):
                 with blaming(f"query[{index}]"):
                     windows.append(self.embedder.encoder.count_windows(term.text))
         return tuple(
-            f"The text is longer than the {self.embedder.encoder.context_length} tokens that the "
+            f"The text is longer than the {self.embedder.facts.context_length} tokens that the "
             f"model reads at once: the answer averages its {count} parts."
             for count in windows
             if count > 1

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from mmembed.errors import ModelMismatch
+from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedding
 from mmembed.models.open_clip import ModelChoice, resolve_model
 from mmembed.store.sqlite import Catalog, Model
-from mmembed.types import Encoder
 
 
 class Binding:
@@ -38,7 +38,7 @@ class Binding:
         which was just loaded."""
         if self._catalog.model() is not None:
             self._catalog.claim(_identity(encoder))
-        self._fingerprint = encoder.fingerprint
+        self._fingerprint = encoder.facts.fingerprint
 
     def claim(self, encoder: Encoder) -> None:
         """Bind the folder to the loaded model. Raises ModelMismatch."""
@@ -73,4 +73,4 @@ def chosen_model(asked: str, known: Model | None) -> ModelChoice:
 
 
 def _identity(encoder: Encoder) -> Model:
-    return Model(encoder.name, encoder.fingerprint, encoder.dim)
+    return Model(encoder.facts.name, encoder.facts.fingerprint, encoder.facts.dim)

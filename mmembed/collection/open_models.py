@@ -13,11 +13,11 @@ from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings, variable
 from mmembed.media.decode import ImageLimits
 from mmembed.memory_budget import MemoryBudget
+from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedder, Stored
 from mmembed.models.on_demand import Load, Resident
 from mmembed.models.open_clip import loader, prepare_apart
 from mmembed.models.registry import Prepare, ServedModels, prepare_nothing
-from mmembed.types import Encoder
 
 DECODED_AT_ONCE = 2
 """Pictures for each core, for all requests together."""

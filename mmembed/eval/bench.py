@@ -24,10 +24,11 @@ from mmembed.ingest.flow import embed_each, grouped, ordered
 from mmembed.item_failures import failure_of, text_of
 from mmembed.media.decode import ImageLimits, decode, read_file
 from mmembed.models.batcher import Batcher
+from mmembed.models.encoder import Encoder
 from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
 from mmembed.store.sqlite import FILE_NAME, Catalog
-from mmembed.types import Embeddings, Encoder, Failure, Pixels
+from mmembed.types import Embeddings, Failure, Pixels
 
 FOLDER = "eval"
 """Where the vectors are kept, in the data folder."""
@@ -126,10 +127,13 @@ class MeasuredModel:
         if content not in self._caches:
             encoder = self.encoder
             # Quantised again, an engine has the name it had and other vectors.
-            cached = self.bench.cached and encoder.engine != INT8
+            cached = self.bench.cached and encoder.facts.engine != INT8
             folder = self.bench.settings.data / FOLDER if cached else None
             self._caches[content] = EmbeddingCache(
-                folder, f"{encoder.fingerprint}-{encoder.engine}", content, encoder.dim
+                folder,
+                f"{encoder.facts.fingerprint}-{encoder.facts.engine}",
+                content,
+                encoder.facts.dim,
             )
             self.counts[content] = Counts()
         return self._caches[content]
@@ -167,7 +171,7 @@ class MeasuredModel:
                 return _Prepared(name, key, None)
         except BaseException as error:
             return failure_of(name, error)
-        side = self.encoder.decode_side  # loads the model, for which no picture is to blame
+        side = self.encoder.facts.decode_side  # loads the model, for which no picture is to blame
         try:
             picture = decode(data, name=name, limits=limits, side=side)
             return _Prepared(name, key, self.encoder.preprocess(picture.image, picture.box))
@@ -242,7 +246,9 @@ class MeasuredModel:
         rows = embed_each(texts, self.encoder.embed_texts)
         for text, row in zip(texts, rows, strict=True):
             if isinstance(row, Exception):
-                raise ModelError(f"{self.encoder.name}: cannot embed {text!r}: {row}") from row
+                raise ModelError(
+                    f"{self.encoder.facts.name}: cannot embed {text!r}: {row}"
+                ) from row
         return _stacked([row for row in rows if not isinstance(row, Exception)])
 
     def _tell(self, what: str, done: int, total: int, failed: int) -> None:

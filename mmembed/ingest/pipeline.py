@@ -23,8 +23,9 @@ from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
 from mmembed.media.decode import ImageLimits
+from mmembed.models.encoder import Encoder
 from mmembed.store.sqlite import CaptionEntry, Catalog, Known
-from mmembed.types import Encoder, Failure
+from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from mmembed.ingest.plan import Source
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
 from mmembed.media.decode import ImageLimits, decode, read_file
+from mmembed.models.encoder import Encoder
 from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry
-from mmembed.types import Encoder, Failure, Pixels
+from mmembed.types import Failure, Pixels
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Preparer:
         self, source: Source, entry: ImageEntry, data: bytes, encoder: Encoder
     ) -> Prepared:
         with self.profile.stage("decode"):
-            side = encoder.decode_side
+            side = encoder.facts.decode_side
             picture = patiently(
                 lambda: decode(data, name=source.path, limits=self.limits, side=side)
             )

@@ -8,10 +8,13 @@ thread of the caller, once, and no further than the limits go.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+
+import numpy as np
 
 from mmembed.config.text_limits import TextLimits
-from mmembed.errors import LimitError
+from mmembed.errors import LimitError, ModelError
+from mmembed.models.encoder import Encoder
+from mmembed.types import Embeddings
 
 
 class Reading(str):
@@ -27,18 +30,7 @@ class Reading(str):
         return reading
 
 
-class Reader(Protocol):
-    """The part of an Encoder that cuts texts."""
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of one window."""
-
-    def split(self, text: str, most: int | None = None) -> Sequence[str]:
-        """The first `most` windows of a text; all of them for None."""
-
-
-def read(encoder: Reader, texts: Sequence[str], limits: TextLimits) -> list[Reading]:
+def read(encoder: Encoder, texts: Sequence[str], limits: TextLimits) -> list[Reading]:
     """Every text with its windows; one that was read before is not read again.
 
     Raises LimitError where one text has more windows than allowed, TooMuchText where all
@@ -49,17 +41,28 @@ def read(encoder: Reader, texts: Sequence[str], limits: TextLimits) -> list[Read
     for text in texts:
         reading = text if isinstance(text, Reading) else _read(encoder, text, limits)
         total += len(reading.windows)
-        limits.check_windows(total, encoder.context_length)
+        limits.check_windows(total, encoder.facts.context_length)
         readings.append(reading)
     return readings
 
 
-def _read(encoder: Reader, text: str, limits: TextLimits) -> Reading:
+def _read(encoder: Encoder, text: str, limits: TextLimits) -> Reading:
     windows = encoder.split(text, limits.text_windows + 1)
     if len(windows) > limits.text_windows:
         raise LimitError(
             f"a text of {len(text)} characters has more than {limits.text_windows} windows of "
-            f"{encoder.context_length} tokens, the limit for one text; shorten it, or raise "
+            f"{encoder.facts.context_length} tokens, the limit for one text; shorten it, or raise "
             "MMEMBED_MAX_TEXT_WINDOWS"
         )
     return Reading.of(text, windows)
+
+
+def averaged(rows: Embeddings, counts: Sequence[int], name: str) -> Embeddings:
+    """The embeddings of texts of so many windows each, from float32 (windows, dim) of them all.
+    Raises ModelError, which names the model, where the windows of a text cancel out."""
+    sums = np.add.reduceat(rows, np.cumsum([0, *counts[:-1]]), axis=0)
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    if not norms.all():
+        raise ModelError(f"{name}: the windows of a text cancel each other out")
+    unit: Embeddings = sums / norms
+    return unit

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,6 @@ OpenBench = Callable[..., Bench]
 class FixedEncoder(FakeEncoder):
     """A picture's red channel says which vector it gets; a text's is looked up."""
 
-    dim = 3
-    logit_scale = float(np.log(4) / 0.2)
-
     def __init__(
         self,
         images: dict[int, Sequence[float]],
@@ -66,6 +64,7 @@ class FixedEncoder(FakeEncoder):
         name: str = "fixed",
     ) -> None:
         super().__init__(name)
+        self.facts = replace(self.facts, dim=3, logit_scale=float(np.log(4) / 0.2))
         self.images, self.texts = images, texts
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
@@ -87,7 +86,7 @@ def bench(tmp_path: Path, encoder: FakeEncoder) -> OpenBench:
     """`bench(encoder)` measures that encoder; its vectors are kept below `tmp_path`."""
 
     def make(*encoders: FakeEncoder, cached: bool = True, **settings: Any) -> Bench:
-        by_name = {one.name: one for one in encoders or [encoder]}
+        by_name = {one.facts.name: one for one in encoders or [encoder]}
         chosen = {"data": tmp_path / "data", "model": "fake", "decode_threads": 2, **settings}
         return Bench(Settings.from_env({}, **chosen), nobody, cached, lambda name: by_name[name])
 
@@ -407,7 +406,7 @@ def test_engines_of_one_model_are_compared_by_their_vectors_too(
     other = compare_retrieval(bench(exact, coarse), ("exact", "coarse"), data)
     assert other.agreement is None
     assert other.as_json()["cosine"] is None
-    coarse.fingerprint, coarse.engine = exact.fingerprint, "coarse"
+    coarse.facts = replace(coarse.facts, fingerprint=exact.facts.fingerprint, engine="coarse")
     same = compare_retrieval(bench(exact, coarse), ("exact", "coarse"), data)
     assert (same.first.engine, same.second.engine) == ("fake", "coarse")
     assert same.agreement is not None

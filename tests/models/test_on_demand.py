@@ -15,7 +15,7 @@ from mmembed.config.batching import Batching
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, Overloaded
 from mmembed.models.on_demand import MOST_HANGING, Resident
-from tests.fake_encoder import SAID, FakeEncoder
+from tests.fake_encoder import FakeEncoder
 from tests.serving import PATIENCE_S, Gate, eventually
 
 IDLE_S = 0.05
@@ -55,15 +55,14 @@ def model(load: Loader) -> Iterator[Resident]:
 
 
 def test_it_is_the_encoder_it_loads(model: Resident) -> None:
-    for name in SAID:
-        assert getattr(model, name) == getattr(FakeEncoder(), name)
+    assert model.facts == FakeEncoder().facts
     assert model.count_tokens("a red bus") == 5
     np.testing.assert_array_equal(model.embed_texts(["red"]), FakeEncoder().embed_texts(["red"]))
 
 
 def test_it_is_loaded_at_first_need(model: Resident, load: Loader) -> None:
     assert (model.loaded, model.known, model.waiting, model.wait_s()) == (False, None, 0, 0)
-    assert model.dim == 16
+    assert model.facts.dim == 16
     assert (model.loaded, model.loads, len(load.made)) == (True, 1, 1)
 
 
@@ -71,7 +70,7 @@ def test_idle_it_leaves_the_memory_and_comes_back(model: Resident, load: Loader)
     before = model.embed_texts(["red"])
     eventually(lambda: not model.loaded)
     eventually(lambda: load.alive() == 0)
-    assert (model.dim, model.loads) == (16, 1)  # what is known of it needs no loading
+    assert (model.facts.dim, model.loads) == (16, 1)  # what is known of it needs no loading
     np.testing.assert_array_equal(model.embed_texts(["red"]), before)
     assert model.loads == 2
     assert model.counts.inputs["text"] == 2  # goes on counting

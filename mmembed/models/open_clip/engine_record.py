@@ -26,7 +26,7 @@ from mmembed import files
 from mmembed.engines import AUTO, INT8, OPENVINO, Measured
 from mmembed.engines.openvino_engine import OpenVinoEngine, opened
 from mmembed.models.open_clip.bpe import BpeTables, BpeTokenizer
-from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.facts import OpenClipFacts
 from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class Prepared:
     """The record of one model."""
 
     folder: Path
-    facts: ModelFacts
+    facts: OpenClipFacts
     measured: tuple[Measured, ...]
     """What a trial of each engine gave; empty where none was made."""
 
@@ -57,7 +57,7 @@ class Prepared:
             if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
                 return None
             measured = tuple(Measured(**one) for one in kept["measured"])
-            return cls(folder, ModelFacts(**kept["facts"]), measured)
+            return cls(folder, OpenClipFacts(**kept["facts"]), measured)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -89,7 +89,7 @@ class Prepared:
 
 def keep(
     folder: Path,
-    facts: ModelFacts,
+    facts: OpenClipFacts,
     measured: Sequence[Measured],
     sources: Sequence[Path],
     tables: BpeTables | None,
@@ -125,7 +125,7 @@ def folder_of(cache_folder: Path, name: str, device: str) -> Path:
     return cache_folder / "models" / hashlib.sha256(f"{name} {device}".encode()).hexdigest()[:24]
 
 
-def _about(facts: ModelFacts) -> str:
+def _about(facts: OpenClipFacts) -> str:
     """What the files beside a record are of: those of another model or machine are not opened,
     whatever two processes wrote there at once."""
     return " ".join([facts.fingerprint, *_machine()])

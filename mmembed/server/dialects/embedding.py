@@ -12,6 +12,7 @@ from fastapi import Request
 from mmembed.collection.collection import Collection, Embedder, ImageFacts, ImageInput
 from mmembed.errors import ImageError, LimitError, QueryError
 from mmembed.item_failures import failure_of
+from mmembed.models.encoder import Encoder, EncoderFacts
 from mmembed.models.text_reading import Reading, read
 from mmembed.server.dialects.inputs import Input, Part, Read
 from mmembed.server.dialects.requests import Errors, Truncate, Wished
@@ -19,7 +20,7 @@ from mmembed.server.dialects.truncation import fitted
 from mmembed.server.dialects.vectors import Vector, cut, weighted_mean
 from mmembed.server.error_answers import failed
 from mmembed.server.request_bodies import check_all_chars, check_count, check_text, image_bytes
-from mmembed.types import Encoder, Failure
+from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def embed(
     check_count("inputs", len(_parts(inputs)), limits.items, "max_items")
     check_all_chars((part.text for part in _parts(inputs) if part.text is not None), limits)
     encoder = embedder.encoder
-    notes = _check_dimensions(encoder, wishes)
+    notes = _check_dimensions(embedder.facts, wishes)
     ready = _all_prepared(inputs, lambda one: _prepared(one, wishes.truncate, encoder, collection))
     _check_failures(ready, wishes)
     ready = _all_read(ready, embedder)
@@ -140,23 +141,23 @@ def _facts(collection: Collection, data: bytes) -> ImageFacts:
         return NO_FACTS
 
 
-def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
+def _check_dimensions(facts: EncoderFacts, wishes: Wishes) -> list[str]:
     """Notes of what was asked for against advice. Raises QueryError."""
     asked = wishes.dimensions
-    if asked in (None, encoder.dim):
+    if asked in (None, facts.dim):
         return []
-    if asked > encoder.dim:
-        message = f"{asked} dimensions were asked for, {encoder.name} has {encoder.dim}"
+    if asked > facts.dim:
+        message = f"{asked} dimensions were asked for, {facts.name} has {facts.dim}"
         raise QueryError(message, param="dimensions")
     if not wishes.allow_untrained_dimensions:
         raise QueryError(
-            f"{encoder.name} has {encoder.dim} dimensions and was not trained to be cut to "
-            f"{asked}; leave it at {encoder.dim}, or send "
+            f"{facts.name} has {facts.dim} dimensions and was not trained to be cut to "
+            f"{asked}; leave it at {facts.dim}, or send "
             '"allow_untrained_dimensions": true and check what you find',
             param="dimensions",
         )
     return [
-        f"Vectors are the first {asked} of {encoder.dim} numbers of {encoder.name}, which was not "
+        f"Vectors are the first {asked} of {facts.dim} numbers of {facts.name}, which was not "
         "trained for that: they tell things apart less well."
     ]
 
@@ -221,7 +222,7 @@ def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
         found.append(read_one)
         texts = [part.text for part in _parts([read_one])]
         windows += sum(len(text.windows) for text in texts if isinstance(text, Reading))
-        embedder.text_limits.check_windows(windows, embedder.encoder.context_length)
+        embedder.text_limits.check_windows(windows, embedder.facts.context_length)
     return found
 
 
@@ -288,9 +289,10 @@ def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
         return _Measured(row)
     try:
         tokens, note = encoder.count_tokens(part.text), None
-        if tokens > encoder.context_length:
+        length = encoder.facts.context_length
+        if tokens > length:
             note = (
-                f"{part.name}: longer than the {encoder.context_length} tokens that the model "
+                f"{part.name}: longer than the {length} tokens that the model "
                 "reads at once: its embedding averages its "
                 f"{encoder.count_windows(part.text)} parts."
             )
