@@ -172,6 +172,6 @@ class Failure:
     """Something that was asked for and could not be done."""
 
     name: str
-    error: str
-    """Name of the error class: ImageError, UnsupportedFormat …"""
+    code: str
+    """Of the error's class, see `errors.class_of`: ImageError, UnsupportedFormat …"""
     message: str

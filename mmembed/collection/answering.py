@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.classify.zeroshot import Mode
+from mmembed.collection.embed_inputs import Embedded, Read, Wishes, embed_inputs
 from mmembed.collection.folder_model import Binding
 from mmembed.errors import QueryError
+from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import Embedder, Embedding, ImageInput
 from mmembed.models.registry import ServedModels
 from mmembed.types import Failure
@@ -32,14 +34,14 @@ class Answering:
         """The ids of all models that are served, that of the collection first."""
         return tuple(self._models.by_name)
 
-    def embedder_for(self, model: str | None) -> Embedder:
-        """The model that a request names; None, "", "default" and the owner's aliases stand for
-        the collection's. Raises NotFound, which lists those that are served."""
-        return self._models.find(model)
+    def model_for(self, model: str | None) -> str:
+        """The id of the model that a request names; None, "", "default" and the owner's aliases
+        stand for the collection's. Raises NotFound, which lists those that are served."""
+        return self._models.find(model).name
 
-    def classifier_for(self, model: str | None) -> Classifier:
-        """What classifies with the model that a request names; see `embedder_for`."""
-        return self._classifiers[self._models.find(model)]
+    def model_counts(self, model: str) -> EmbedderCounts:
+        """What a model did since the start, and what waits for it now. Raises NotFound."""
+        return self._models.find(model).counts()
 
     def model_states(self) -> list[dict[str, object]]:
         """What each model is; engine and dim are None until it was loaded once."""
@@ -86,23 +88,37 @@ class Answering:
         templates: Sequence[str] | None = None,
         mode: Mode | None = None,
         top: int | None = None,
+        model: str | None = None,
     ) -> list[Classified]:
-        """The `top` labels of every image by the collection's model; see Classifier.classify."""
-        classifier = self.classifier_for(None)
+        """The `top` labels of every image; see Classifier.classify. Raises NotFound for a model
+        that is not served."""
+        classifier = self._classifiers[self._models.find(model)]
         return classifier.classify(images, labels, templates=templates, mode=mode, top=top)
+
+    def default_mode(self, model: str | None = None) -> Mode:
+        """How a model tells labels apart unless a request says it. Raises NotFound."""
+        return self._classifiers[self._models.find(model)].default_mode
+
+    def embed(
+        self, inputs: Sequence[Read], wishes: Wishes, *, model: str | None = None
+    ) -> Embedded:
+        """An embedding for each input of a request; see `embed_inputs`. Raises NotFound for a
+        model that is not served."""
+        return embed_inputs(self._models.find(model), inputs, wishes)
 
     def embed_images(self, images: Sequence[ImageInput]) -> list[Embedding | Failure]:
         """An embedding per image by the collection's model, or why there is none."""
         return self.embedder.images(images)
 
     def embed_texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
-        """An embedding per text by the collection's model, or why there is none."""
+        """An embedding per text by the collection's model, or why there is none, in which it has
+        its name."""
         return self.embedder.texts(names, texts)
 
     def check_searchable(self, model: str | None) -> None:
         """Raises QueryError for a model that is served but did not make the vectors here, and
         NotFound for one that is not served."""
-        if self.embedder_for(model) is not self.embedder:
+        if self._models.find(model) is not self.embedder:
             raise QueryError(
                 f"model: the vectors of this collection are of {self.model_name!r}, and those of "
                 f"{model!r} cannot be compared with them; search with {self.model_name!r} or "

@@ -83,7 +83,7 @@ def create_app(collection: Collection) -> FastAPI:
     for module in ROUTES:
         app.include_router(module.router)
     _add_pages(app)
-    openapi.install(app)
+    openapi.install(app, [module.router for module in ROUTES])
     _surround(app)
     return app
 

@@ -63,6 +63,13 @@ SAID: Mapping[str, str] = {
 """Pydantic's kinds of error in words of ours, where they are plainer."""
 
 
+OF_STATUS: Mapping[int, str] = {
+    404: errors.NotFound.code,
+    405: "MethodNotAllowed",
+    413: errors.LimitError.code,
+}
+"""Codes of what Starlette refuses by itself."""
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
 
@@ -95,31 +102,16 @@ def answer_to(error: errors.MmembedError) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(error.retry_after)
-    kind = type(error)
-    return answer(STATUS[kind], str(error), kind.__name__, param=error.param, headers=headers)
-
-
-def failed(failure: Failure) -> errors.MmembedError:
-    """What was found wrong with one of many inputs as the error of the whole request."""
-    kind = _kind_of(failure)
-    if not issubclass(kind, errors.ImageError):
-        return kind(failure.message, param=failure.name)
-    error = kind(failure.name, failure.message.removeprefix(f"{failure.name}: "))
-    error.param = failure.name
-    return error
+    status = STATUS[type(error)]
+    return answer(status, str(error), error.code, param=error.param, headers=headers)
 
 
 def item_error(failure: Failure) -> dict[str, Any]:
     """What was found wrong with one of many inputs, with the status it would have had alone."""
-    code = STATUS[_kind_of(failure)]
-    said = body(failure.message, kind=failure.error, param=failure.name, code=code)
+    code = STATUS[errors.class_of(failure.code)]
+    said = body(failure.message, kind=failure.code, param=failure.name, code=code)
     error: dict[str, Any] = said["error"]
     return error
-
-
-def _kind_of(failure: Failure) -> type[errors.MmembedError]:
-    kind: type[errors.MmembedError] = getattr(errors, failure.error, errors.MmembedError)
-    return kind
 
 
 def printable(text: str) -> str:
@@ -171,7 +163,7 @@ class LastResort:
 def _unforeseen(error: Exception) -> JSONResponse:
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         message = "a disk of the server is full; free some space on it, and try again"
-        return answer(507, message, "StoreFull")
+        return answer(507, message, errors.StoreFull.code)
     message = "something went wrong here; the server's log has it"
     return answer(500, message, "InternalError")
 
@@ -210,7 +202,7 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
         message = "the body is not JSON; send JSON, or a form where the route takes one"
     else:
         message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"
-    return answer(422, message, "QueryError", param=param or None)
+    return answer(422, message, errors.QueryError.code, param=param or None)
 
 
 def place(location: Sequence[str | int]) -> str:
@@ -221,9 +213,7 @@ def place(location: Sequence[str | int]) -> str:
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    kind = {404: "NotFound", 405: "MethodNotAllowed", 413: "LimitError"}.get(
-        error.status_code, "InputError"
-    )
+    kind = OF_STATUS.get(error.status_code, errors.InputError.code)
     message = str(error.detail)
     if error.status_code in (404, 405):
         message = f"{request.method} {request.url.path}: {message}; the routes are at /docs"

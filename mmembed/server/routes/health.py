@@ -19,6 +19,7 @@ from mmembed.config.commands import own_version
 from mmembed.errors import MmembedError, StoreError
 from mmembed.server.answer_shapes import HealthAnswer
 from mmembed.server.error_answers import body, scrubbed, without_paths
+from mmembed.server.openapi import described
 from mmembed.server.request_bodies import settings_of
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,25 @@ class Shared(Generic[T]):
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
+_HEALTH: Json = {
+    "status": "ok",
+    "reasons": [],
+    "version": "0.1.0",
+    "unix": 1767225600.0,
+    "model": "bundled",
+    "engine": "openvino",
+    "dim": 256,
+    "items": 280,
+    "images": 140,
+    "captions": 140,
+    "notice": None,
+    "collection": "9f86d081884c7d659a2feaa0c55ad015",
+}
+
+
 @router.get("/v1/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
 @router.get("/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
+@described(answer=_HEALTH)
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers and the data folder is sound and has room: a real embedding is
     made, unless the model is busy with others."""
@@ -97,6 +115,7 @@ async def health(request: Request) -> JSONResponse:
 
 
 @router.get("/ready", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
+@described(answer=_HEALTH)
 async def ready(request: Request) -> JSONResponse:
     """Whether requests can be answered now, those that change the collection, too: for balancers
     that send each request to a server that is ready."""

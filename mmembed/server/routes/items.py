@@ -12,8 +12,9 @@ from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
 from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
+from mmembed.server.api_examples import ITEM, WHOLE
 from mmembed.server.json_answers import JsonAnswer, each_json, item_json, whole_item_json
-from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.openapi import FILE, PICTURE, described, form_of, many
 from mmembed.server.request_bodies import (
     AnyBody,
     Form,
@@ -44,6 +45,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @router.get("", response_model=ItemsAnswer)
+@described(
+    asked={"kind": "image", "limit": 50},
+    answer={"items": [ITEM], "next_cursor": None, "total": 1},
+)
 def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
     """Items by rising id."""
     collection, limits = collection_of(request), limits_of(request)
@@ -67,11 +72,12 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
     )
 
 
-@router.post(
-    "",
-    status_code=201,
-    response_model=WholeItem,
-    openapi_extra=takes(ItemRequest, FORM),
+@router.post("", status_code=201, response_model=WholeItem)
+@described(
+    takes=ItemRequest,
+    form=FORM,
+    asked={"image": PICTURE, "name": "red.png", "caption": "red", "tags": ["colours"]},
+    answer=WHOLE,
 )
 def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     """Add an image with captions and tags, or a caption alone."""
@@ -106,12 +112,18 @@ def _add(collection: Collection, name: str, data: bytes | None, asked: ItemReque
 
 
 @router.get("/{item_id}", response_model=WholeItem)
+@described(asked={"item_id": 1}, answer=WHOLE)
 def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
     """One item with all its captions."""
     return JsonAnswer(whole_item_json(collection_of(request).item(item_id)))
 
 
-@router.patch("/{item_id}", response_model=WholeItem, openapi_extra=takes(ItemPatch))
+@router.patch("/{item_id}", response_model=WholeItem)
+@described(
+    takes=ItemPatch,
+    asked={"tags": ["holiday", "2026"]},
+    answer={**WHOLE, "tags": ["2026", "holiday"]},
+)
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
@@ -122,6 +134,7 @@ def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer
 
 
 @router.delete("/{item_id}", status_code=204)
+@described(asked={"item_id": 1})
 def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) -> None:
     """Take an item out of the collection. Indexed files stay where they are."""
     collection = collection_of(request)

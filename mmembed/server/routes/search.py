@@ -12,8 +12,9 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
 from mmembed.server.answer_shapes import SearchAnswer
-from mmembed.server.json_answers import JsonAnswer, each_json, hit_json
-from mmembed.server.openapi import takes
+from mmembed.server.api_examples import ITEM
+from mmembed.server.json_answers import Json, JsonAnswer, each_json, hit_json
+from mmembed.server.openapi import described
 from mmembed.server.request_bodies import (
     JsonBody,
     check_all_chars,
@@ -30,7 +31,17 @@ from mmembed.types import Filter, Term
 router = APIRouter(tags=["search"])
 
 
+_HITS: Json = {
+    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724}],
+    "next_cursor": None,
+    "model": "bundled",
+    "notes": [],
+    "took_ms": 2.1,
+}
+
+
 @router.get("/v1/search", response_model=SearchAnswer)
+@described(asked={"q": "a boat at sunset", "k": 3}, answer=_HITS)
 def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to the words."""
     return _answer(
@@ -46,7 +57,12 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
     )
 
 
-@router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
+@router.post("/v1/search", response_model=SearchAnswer)
+@described(
+    takes=SearchRequest,
+    asked={"query": [{"text": "at night"}, {"item": 1, "weight": 0.5}], "k": 3},
+    answer=_HITS,
+)
 def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
     collection = collection_of(request)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 from mmembed.errors import LimitError
 from mmembed.models.encoder import Encoder
 from mmembed.models.text_reading import Reading
-from mmembed.server.dialects.requests import Truncate
+
+Truncate: TypeAlias = Literal["NONE", "START", "END"]
+"""What may be cut off a long text; NONE refuses it."""
 
 COUNTED_WINDOWS = 8
 """Of a text that is refused, which are read for the sake of the message."""
