@@ -34,7 +34,9 @@ endif
 
 run: install
 	@$(BIN)/mmembed index "$(SOURCE)" --data "$(DATA)" --model "$(MODEL)" || [ $$? -eq 1 ]
+ifndef PHOTOS
 	@echo "your own  make run PHOTOS=~/Pictures"
+endif
 	@exec $(BIN)/mmembed serve --data "$(DATA)" --model "$(MODEL)" --port $(PORT)
 
 install: $(VENV)/.installed

@@ -83,6 +83,13 @@ def loaded(
 @contextlib.contextmanager
 def served(command: Sequence[str]) -> Iterator[str]:
     """A server on a free port of this machine: its address, once it answers. Raises RunFailed."""
+    with started(command) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """As `served`; the address, and the number of the process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -92,7 +99,7 @@ def served(command: Sequence[str]) -> Iterator[str]:
     try:
         address = f"http://127.0.0.1:{port}"
         wait_for(process, address)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
         process.wait()

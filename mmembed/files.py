@@ -6,6 +6,7 @@ and a file that was put in another's place, betray themselves when it is read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
@@ -18,6 +19,12 @@ PRIVATE, SHARED = 0o600, 0o666
 """Modes of new files, before the umask: what others gave us, and what anybody could make again."""
 SEAL_BYTES = 32
 CHUNK_BYTES = 2**20
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room for a file: on the disk, in a quota, or within a file's limit."""
+    return isinstance(error, OSError) and error.errno in _NO_ROOM
 
 
 def replace(

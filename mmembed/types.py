@@ -23,6 +23,20 @@ Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom; 
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HeaderFacts:
+    """What the header of an image file says of how it was taken; None where it does not."""
+
+    taken: str | None = None
+    """Local time, ISO 8601: `2024-05-01T10:00:00`, or `2024-05-01T10:00:00.250`."""
+    taken_offset: int | None = None
+    """Minutes of that time east of UTC."""
+    lens: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    """Degrees, north and east; both or neither."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded image: upright, sRGB, first frame, fully loaded."""
@@ -40,6 +54,7 @@ class Picture:
     """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
     box: Box
     """Where in `image` the picture is: what was shrunk may end within its last pixels."""
+    header: HeaderFacts = HeaderFacts()
     held: object = field(default=None, repr=False, compare=False)
     """What the picture takes of a budget of memory, for as long as it is there."""
 

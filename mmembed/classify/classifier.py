@@ -5,21 +5,27 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mmembed.cancellation import current_caller
 from mmembed.classify import zeroshot
-from mmembed.errors import Abandoned, InputError, QueryError
+from mmembed.errors import Abandoned, InputError, Overloaded, QueryError
 from mmembed.item_failures import OF_ALL, each_apart, error_of, failure_of
+from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.models.text_reading import read
 from mmembed.types import Embeddings, Failure, Label
 
+LARGE_PROMPTS = 16_384
+"""Classifications with more prompts take minutes of a small machine: one at a time is embedded, so
+that the places for requests are left to others."""
 LABEL_MATRICES_KEPT = 32
+LARGE_WAIT_S = 30.0
 LABEL_BYTES_KEPT = 64_000_000
 """Of labels, templates and their embeddings; the last ones are kept however large they are."""
 
@@ -52,6 +58,7 @@ class Classifier:
         self._embedder = embedder
         self._matrices: OrderedDict[_Key, _Kept] = OrderedDict()
         self._lock = threading.Lock()
+        self._large = threading.Lock()
 
     @property
     def default_mode(self) -> zeroshot.Mode:
@@ -74,7 +81,8 @@ class Classifier:
         prompts = tuple(templates or zeroshot.SHORT_TEMPLATES)
         self._embedder.text_limits.check_prompts(labels, prompts)
         clean = zeroshot.check_labels(labels)
-        matrix = self._matrix(clean, prompts)
+        with self._turn((clean, prompts)):
+            matrix = self._matrix(clean, prompts)
         rows = self._embedder.images(images)
         results = []
         for index, (image, row) in enumerate(zip(images, rows, strict=True)):
@@ -107,6 +115,24 @@ class Classifier:
             mode=mode,
         )
         return zeroshot.top_labels(labels, chances[0], matrix @ row, top)
+
+    @contextmanager
+    def _turn(self, key: _Key) -> Iterator[None]:
+        """Raises Overloaded where many prompts are to be embedded beside many others."""
+        kept = self._matrices.get(key)
+        if len(key[0]) * len(key[1]) <= LARGE_PROMPTS or (kept and kept.promise.done()):
+            yield
+            return
+        if not self._large.acquire(blocking=current_caller().patient):
+            raise Overloaded(
+                f"another classification with more than {LARGE_PROMPTS} prompts is in progress; "
+                "try again later",
+                LARGE_WAIT_S,
+            )
+        try:
+            yield
+        finally:
+            self._large.release()
 
     def _matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
         """The embeddings of the labels; who asks while another embeds them waits for those,
@@ -153,9 +179,12 @@ class Classifier:
     def _label_matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
         """float32 (n_labels, dim), unit-norm. Raises the error of the first label that has
         none."""
-        embed = self._embedder.encoder.embed_texts
+        large = len(labels) * len(templates) > LARGE_PROMPTS
+        # Many would push all else out of the cache of texts, and come back only as a matrix.
+        encoder = self._embedder.model if large else self._embedder.encoder
+        embed = encoder.embed_texts
         try:
-            return zeroshot.label_matrix(embed, labels, templates)
+            return zeroshot.label_matrix(self._counted(encoder), labels, templates)
         except (*OF_ALL, InputError):
             raise
         except BaseException:
@@ -166,6 +195,19 @@ class Classifier:
                 self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])
                 raise error_of(names[0], row)
         return np.stack([row for row in rows if not isinstance(row, BaseException)])
+
+    def _counted(self, encoder: Encoder) -> Callable[[Sequence[str]], Embeddings]:
+        """Embeds part after part, until all parts together have more windows than they may."""
+        limits, windows = self._embedder.text_limits, 0
+
+        def embed(texts: Sequence[str]) -> Embeddings:
+            nonlocal windows
+            readings = read(encoder, texts, limits)
+            windows += sum(len(reading.windows) for reading in readings)
+            limits.check_prompt_windows(windows, encoder.facts.context_length)
+            return encoder.embed_texts(readings)
+
+        return embed
 
 
 def _waited_for(promise: Future[Embeddings]) -> Embeddings:

@@ -16,6 +16,8 @@ LINE_S = 10.0
 LATER_LINE_S = 60.0
 """Between two lines of what takes long: a log should stay readable."""
 FIRST_MINUTES_S = 300.0
+OPENING = "opening the model, which takes longer the first time"
+"""Shown until the first picture is done: the model is opened beside reading and decoding."""
 
 
 class Bar:
@@ -51,12 +53,13 @@ class Bar:
             self._lines.update(done, total, failed)
             return
         if self._bar is None or self._bar.total is None:
-            self._show(
-                tqdm(
-                    total=total, initial=done, unit=f" {self._unit}", leave=False, file=self._stream
-                )
-            )
-        assert self._bar is not None
+            self._hide()
+            self._bar = tqdm(
+                total=total, initial=done, unit=f" {self._unit}", leave=False, file=self._stream,
+                postfix=OPENING if done < total else None,
+            )  # fmt: skip
+        if done > self._bar.n:
+            self._bar.set_postfix_str("", refresh=False)
         self._bar.update(done - self._bar.n)
         if failed:
             self._bar.set_postfix_str(f"{failed} failed")
@@ -66,19 +69,18 @@ class Bar:
             self._lines.phase(what, count)
             return
         if self._bar is None or self._bar.total is not None:
-            self._show(tqdm(total=None, bar_format="{desc}", leave=False, file=self._stream))
-        assert self._bar is not None
+            self._hide()
+            self._bar = tqdm(total=None, bar_format="{desc}", leave=False, file=self._stream)
         self._bar.set_description_str(_counted(what, count))
 
-    def _show(self, bar: tqdm[None]) -> None:
+    def _hide(self) -> None:
+        """Before the next bar is made: two at a time would take two lines."""
         if self._bar is not None:
             self._bar.close()
-        self._bar = bar
 
     def close(self) -> None:
         """Take the bar off the screen."""
-        if self._bar is not None:
-            self._bar.close()
+        self._hide()
         if self._lines is not None:
             self._lines.close()
 
@@ -92,13 +94,18 @@ class _Lines:
         self._started = time.monotonic()
         self._state: tuple[int, int, int] | None = None
         self._first: tuple[float, int] | None = None
-        """When the work began, and how much was done then."""
+        """When the first were done, and how many: before that the model was opened."""
+        self._before = 0
+        """How many were done when the work began."""
         self._what = ""
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     def update(self, done: int, total: int, failed: int) -> None:
-        self._first = self._first or (time.monotonic(), done)
+        if self._state is None:
+            self._before = done
+        elif self._first is None and done > self._before:
+            self._first = (time.monotonic(), done)
         self._state, self._what = (done, total, failed), ""
         self._start()
 
@@ -129,16 +136,16 @@ class _Lines:
 
     def _line(self) -> str:
         elapsed = _duration(time.monotonic() - self._started)
-        if self._what or self._state is None or self._first is None:
+        if self._what or self._state is None:
             return f"{self._what} ({elapsed})"
         done, total, failed = self._state
-        since, before = self._first
         parts = [f"{done:,} of {total:,} {self._unit}"]
-        if done > before:
+        if self._first is not None and done > self._first[1]:
+            since, before = self._first
             rate = (done - before) / max(time.monotonic() - since, 1e-3)
             parts += [f"{rate:.1f} a second", f"{_duration((total - done) / rate)} left"]
-        elif done < total:
-            parts.append("none new yet; the model may have to be opened first")
+        elif self._first is None and done < total:
+            parts.append(OPENING)
         if failed:
             parts.append(f"{failed:,} failed")
         return f"{', '.join(parts)} ({elapsed})"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmembed.cli.bar import Bar
-from mmembed.cli.table import plain, table
+from mmembed.cli.table import counted, plain, table
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings, expanded
 from mmembed.ingest import Report, check_paths, limit
@@ -114,7 +114,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 def summary(report: Report) -> list[str]:
     """What was done, in a few lines; what did not happen is not mentioned."""
     rate = f", {report.embedded / report.seconds:.1f} a second" if report.embedded else ""
-    lines = [f"{report.total} pictures in {report.seconds:.1f} s"]
+    lines = [f"{counted(report.total, 'picture')} in {report.seconds:.1f} s"]
     counts = [
         (report.embedded, f"embedded{rate}"),
         (report.copies, "copies of content that was embedded before"),

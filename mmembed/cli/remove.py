@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mmembed.cli.reading import check_exists
-from mmembed.cli.table import plain
+from mmembed.cli.table import counted, plain
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings, expanded
 from mmembed.ingest import Removed
@@ -60,5 +60,5 @@ def _said(path: Path, removed: Removed, asked: argparse.Namespace) -> str:
         return f"{name}: nothing of it is in the collection{uploads}{kept_out}"
     verb = "would be removed" if asked.dry_run else "removed"
     kept_out = ", and kept out" if asked.keep_out else ""
-    counts = f"{removed.images} pictures and {removed.captions} captions"
+    counts = f"{counted(removed.images, 'picture')} and {counted(removed.captions, 'caption')}"
     return f"{name}: {counts} {verb}{kept_out}{uploads}"

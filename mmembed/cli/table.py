@@ -36,6 +36,11 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(count: int, thing: str) -> str:
+    """`1` of a `picture` → `1 picture`; all others have an s."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def _width(text: str) -> int:
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     zero = sum(unicodedata.combining(c) > 0 for c in text)

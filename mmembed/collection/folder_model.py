@@ -10,7 +10,8 @@ from mmembed.errors import ModelMismatch
 from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedding
 from mmembed.models.open_clip import ModelChoice, resolve_model
-from mmembed.store.sqlite import Catalog, Model
+from mmembed.store.entries import Model
+from mmembed.store.sqlite import Catalog
 
 
 class Binding:

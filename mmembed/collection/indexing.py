@@ -23,8 +23,9 @@ from mmembed.ingest import (
     those_below,
 )
 from mmembed.media import uploads
+from mmembed.store.entries import KeptOut, Known
 from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import Catalog, Known
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Item
 
 
@@ -72,7 +73,7 @@ class Indexing:
     def keep_out(self, item: Item) -> None:
         """Have later indexings pass over the file of an item; an upload or a caption has none."""
         if item.kind == "image" and item.path and not Path(item.path).is_relative_to(self._uploads):
-            self._catalog.keep_out({item.path: item.sha256})
+            self._catalog.keep_out({item.path: KeptOut(item.sha256)})
 
     def remove_below(self, path: Path, *, keep_out: bool, dry_run: bool) -> Removed:
         """See Collection.remove_path, which calls it."""
@@ -90,8 +91,8 @@ class Indexing:
             if not uploads.is_of_any_folder(path, known.sha256)
         }
 
-    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, str | None]:
-        """What is to stay out, with the contents of files, after what is to come back came in."""
+    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, KeptOut]:
+        """What is to stay out, and what is known of it, after what is to come back came in."""
         kept_out = self._catalog.kept_out()
         if include_removed:
             self._catalog.let_in(those_below(kept_out, paths))

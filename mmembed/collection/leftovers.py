@@ -14,7 +14,8 @@ from pathlib import Path
 from mmembed.errors import StoreBusy
 from mmembed.files import ASIDE
 from mmembed.media import thumbnails, uploads
-from mmembed.store.sqlite import Catalog, exclusive
+from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite.lock_files import exclusive
 
 log = logging.getLogger(__name__)
 
@@ -107,14 +108,14 @@ class Leftovers:
 
     def _orphans(self, part: Path, names: set[str]) -> list[Path]:
         """Uploads without an item."""
-        uploads = [
+        found = [
             part / n for n in names if _UPLOAD.fullmatch(n) and n + uploads.PENDING not in names
         ]
-        known = self._catalog.contents_among([path.stem for path in uploads])
+        known = self._catalog.contents_among([path.stem for path in found])
         for name in names:
             if name.endswith(UNCLAIMED) and name.partition(".")[0] in known:
                 _delete(part / name)
-        return [path for path in uploads if path.stem not in known]
+        return [path for path in found if path.stem not in known]
 
     def _is_overdue(self, path: Path) -> bool:
         mark = path.with_name(path.name + UNCLAIMED)

@@ -19,6 +19,8 @@ from mmembed.models.on_demand import Load, Resident
 from mmembed.models.open_clip import loader, prepare_apart
 from mmembed.models.registry import Prepare, ServedModels, prepare_nothing
 
+TURN = 2
+"""Images of one request that wait for each thread that decodes; then others have their turn."""
 DECODED_AT_ONCE = 2
 """Pictures for each core, for all requests together."""
 
@@ -53,7 +55,13 @@ def open_models(
             check=check,
         )
         return Embedder(
-            name, model, limits=images, decoders=decoders, stored=stored, texts=limits.texts
+            name,
+            model,
+            limits=images,
+            decoders=decoders,
+            turn=TURN * decode_threads(settings),
+            stored=stored,
+            texts=limits.texts,
         )
 
     first = served(lambda: binding.choice.name, binding.item, binding.check)

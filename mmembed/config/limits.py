@@ -35,6 +35,7 @@ class Limits:
             settings.max_all_chars,
             settings.max_text_windows,
             settings.max_all_windows,
+            settings.max_prompts,
         )
         return cls(
             items=settings.max_items,

@@ -99,7 +99,11 @@ class Settings:
         TextLimits.text_windows, "windows of the model that one text may be read in"
     )
     max_all_windows: int = _setting(
-        TextLimits.all_windows, "windows of all texts of one request; a prompt is one at least"
+        TextLimits.all_windows, "windows of all texts of one request; not of prompts"
+    )
+    max_prompts: int = _setting(
+        TextLimits.prompts,
+        "labels × templates of one classification, counted in windows; a prompt is one at least",
     )
     max_k: int = _setting(Limits.page, "results in one page")
     max_queue: int = _setting(

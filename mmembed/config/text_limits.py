@@ -13,9 +13,11 @@ class TextLimits:
     """Characters, and windows that the model reads whole, of one text and of all together."""
 
     text_chars: int = 10_000
-    all_chars: int = 2_000_000
+    all_chars: int = 4_000_000
     text_windows: int = 256
     all_windows: int = 16_384
+    prompts: int = 100_000
+    """Of one classification, counted in windows."""
 
     def check_chars(self, count: int) -> None:
         """Raises TooMuchText for more characters than all texts of a request may have."""
@@ -38,10 +40,10 @@ class TextLimits:
         """Raises LimitError where labels filled into templates would be too many prompts, too
         long a prompt, or too much text. Nothing is filled in for that."""
         count = len(labels) * len(templates)
-        if count > self.all_windows:
+        if count > self.prompts:
             raise TooMuchText(
                 f"{len(labels)} labels × {len(templates)} templates are {count} prompts, limit "
-                f"{self.all_windows}; give fewer, or raise MMEMBED_MAX_ALL_WINDOWS"
+                f"{self.prompts}; give fewer, or raise MMEMBED_MAX_PROMPTS"
             )
         if count == 0:
             return
@@ -53,6 +55,15 @@ class TextLimits:
             self._check_prompt(f"templates[{index}]", rest + holes * longest)
             total += rest * len(labels) + holes * together
         self.check_chars(total)
+
+    def check_prompt_windows(self, count: int, context_length: int) -> None:
+        """Raises TooMuchText for more windows than the prompts of a classification may have."""
+        if count > self.prompts:
+            raise TooMuchText(
+                f"the prompts have more than {self.prompts} windows of {context_length} tokens, "
+                "the limit for one classification; give fewer or shorter labels and templates, or "
+                "raise MMEMBED_MAX_PROMPTS"
+            )
 
     def _check_prompt(self, name: str, chars: int) -> None:
         if chars > self.text_chars:

@@ -16,18 +16,19 @@ from numpy.typing import NDArray
 from mmembed.classify import zeroshot
 from mmembed.collection.folder_model import chosen_model
 from mmembed.config.limits import Limits
-from mmembed.config.settings import Settings
+from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
-from mmembed.ingest.flow import embed_each, grouped, ordered
+from mmembed.ingest.flow import embed_each, grouped
 from mmembed.item_failures import failure_of, text_of
 from mmembed.media.decode import ImageLimits, decode, read_file
 from mmembed.models.batcher import Batcher
+from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
 from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
-from mmembed.store.sqlite import FILE_NAME, Catalog
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Embeddings, Failure, Pixels
 
 FOLDER = "eval"
@@ -62,7 +63,7 @@ class Bench:
     def choice(self) -> ModelChoice:
         """The model that the settings ask for; `auto` is the one of the data folder."""
         known = None
-        if (self.settings.data / FILE_NAME).is_file():
+        if (self.settings.data / CATALOG_FILE).is_file():
             catalog = Catalog(self.settings.data)
             known = catalog.model()
             catalog.close()

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -24,22 +21,6 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 Row = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
-
-
-def ordered(
-    pool: ThreadPoolExecutor, work: Callable[[In], Out], inputs: Iterable[In], *, window: int
-) -> Iterator[Out]:
-    """Results in the order of the inputs, with at most `window` of them in flight."""
-    waiting: deque[Future[Out]] = deque()
-    source = iter(inputs)
-    try:
-        waiting.extend(pool.submit(work, one) for one in islice(source, window))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(pool.submit(work, one) for one in islice(source, 1))
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def grouped(results: Iterable[In], size: int, seconds: float) -> Iterator[list[In]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mmembed.ingest.commit import Committing
 from mmembed.ingest.embed import EmbeddingStage
 from mmembed.ingest.embed_captions import embed_captions
-from mmembed.ingest.flow import grouped, ordered
+from mmembed.ingest.flow import grouped
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
 from mmembed.ingest.report import Progress, Report
@@ -23,8 +23,10 @@ from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
 from mmembed.media.decode import ImageLimits
+from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
-from mmembed.store.sqlite import CaptionEntry, Catalog, Known
+from mmembed.store.entries import CaptionEntry, KeptOut, Known
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -129,7 +131,7 @@ class Pipeline:
                 moves.append((same.id, path, stat.mtime_ns, stat.mark))
                 plan.unchanged.append(one.source)
             elif path not in known and sha256 in plan.kept_out:
-                plan.moved_out[path] = sha256
+                plan.moved_out[path] = KeptOut(sha256, stat.mark[0])
             else:
                 others.append(one)
         failures += Committing(self.catalog).move(moves)

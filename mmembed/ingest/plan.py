@@ -11,7 +11,7 @@ from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.image_texts import Sayings
 from mmembed.ingest.scan import FileStat, Scan, ancestors
 from mmembed.item_failures import failure_of, text_of
-from mmembed.store.sqlite import Known, Mark, Reading
+from mmembed.store.entries import KeptOut, Known, Mark, Reading
 from mmembed.types import Failure
 
 
@@ -48,8 +48,8 @@ class Plan:
     perhaps."""
     kept_out: dict[str, str] = field(default_factory=dict)
     """Paths by content of files that were taken out for good and are no longer where they were."""
-    moved_out: dict[str, str] = field(default_factory=dict)
-    """Contents by path of those of them that were found elsewhere."""
+    moved_out: dict[str, KeptOut] = field(default_factory=dict)
+    """Those of them that were found elsewhere, by the path where they are now."""
     _gone_contents: dict[str, list[str]] | None = None
 
     def take_gone(self, sha256: str) -> Known | None:

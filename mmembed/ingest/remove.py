@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.ingest.scan import ancestors
+from mmembed.store.entries import KeptOut, signed
 from mmembed.store.sqlite import Catalog
 
 AT_ONCE = 1000
@@ -42,7 +44,7 @@ def remove_below(
     if keep_out:
         # First: an indexing that comes between the two must not bring them back.
         sha256 = next((catalog.item(one).sha256 for one in going if going[one] == wanted), None)
-        catalog.keep_out({wanted: sha256})
+        catalog.keep_out({wanted: KeptOut(sha256)})
     ids = list(going)
     for start in range(0, len(ids), AT_ONCE):
         catalog.remove(ids[start : start + AT_ONCE])
@@ -50,13 +52,27 @@ def remove_below(
     return done
 
 
-def moved_away(kept_out: Mapping[str, str | None]) -> dict[str, str]:
-    """Paths by content of files that are kept out and no longer where they were."""
+def moved_away(kept_out: Mapping[str, KeptOut]) -> dict[str, str]:
+    """Paths by content of files that are kept out and no longer at any place where they were."""
+    still = {one.sha256 for path, one in kept_out.items() if _may_be_there(path, one.device)}
     return {
-        sha256: path
-        for path, sha256 in kept_out.items()
-        if sha256 is not None and not os.path.lexists(path)
+        one.sha256: path
+        for path, one in kept_out.items()
+        if one.sha256 is not None and one.sha256 not in still
     }
+
+
+def _may_be_there(path: str, device: int | None) -> bool:
+    """Whether a file is there, or would be were its disk mounted: then what is left of its path
+    is on another device."""
+    if os.path.lexists(path):
+        return True
+    folder = os.path.dirname(path)
+    with suppress(OSError):
+        if device is None or os.listdir(folder):
+            return False  # what was beside it is there; disks are numbered anew at times
+    above = next((one for one in ancestors(folder) if os.path.isdir(one)), os.sep)
+    return device is not None and signed(os.stat(above).st_dev) != device
 
 
 def those_below(kept_out: Iterable[str], paths: Sequence[Path]) -> list[str]:

@@ -12,7 +12,8 @@ from mmembed.ingest.plan import Source
 from mmembed.ingest.report import Report
 from mmembed.item_failures import failure_of
 from mmembed.models.encoder import Encoder
-from mmembed.store.sqlite import CaptionEntry, Catalog, Reading, same
+from mmembed.store.entries import CaptionEntry, Reading, same
+from mmembed.store.sqlite import Catalog
 
 IMAGES_AT_ONCE = 256
 """Images in one transaction."""

@@ -13,9 +13,11 @@ import os
 import re
 import stat
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import BinaryIO
 
 from PIL import Image, ImageMode, UnidentifiedImageError
 
@@ -25,10 +27,12 @@ from mmembed.media import tiff
 from mmembed.media.bands import shrink_of, shrunk
 from mmembed.media.colour import upright_box, upright_size, upright_srgb
 from mmembed.media.decode_cost import planned, planned_tiff
+from mmembed.media.decode_limits import BoundedFile, bound_tags, check_scans
+from mmembed.media.exif import facts_of, header_facts
 from mmembed.media.formats import FORMATS, media_type, unidentified, unread_variant
 from mmembed.media.memory_hold import holding, millions, reserved
 from mmembed.media.strip_metadata import stripped
-from mmembed.media.tiff_layout import Layout, layout_of
+from mmembed.media.tiff_layout import XMP, Layout, layout_of
 from mmembed.memory_budget import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
 
@@ -39,6 +43,7 @@ __all__ = [
     "decode",
     "image_facts",
     "media_type",
+    "opened",
     "printable",
     "read_file",
     "thumbnail",
@@ -95,6 +100,7 @@ def decode(
         data = read_file(source, name=name, limits=limits)
     _refuse_unusable(data, name, limits)
     _allow_pixels(limits.max_pixels)
+    bound_tags()
     try:
         return _decode(data, name, limits, side)
     except (ImageError, Overloaded, Abandoned):
@@ -115,6 +121,16 @@ def read_file(
 
     Raises ImageTooLarge, and ImageError for folders, pipes, devices and unreadable files.
     """
+    with opened(path, name=name, limits=limits) as file:
+        return file.read(limits.max_bytes + 1)
+
+
+@contextmanager
+def opened(
+    path: str | os.PathLike[str], *, name: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
+) -> Iterator[BinaryIO]:
+    """A regular file, open for reading; raises as `read_file` does, also for what the system says
+    while the block reads."""
     name = name or printable(path)
     try:
         # Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
@@ -126,7 +142,7 @@ def read_file(
             if status.st_size > limits.max_bytes:
                 raise _too_many_bytes(name, status.st_size, limits)
             with open(fd, "rb", closefd=False) as file:
-                return file.read(limits.max_bytes + 1)
+                yield file
         finally:
             os.close(fd)
     except (OSError, ValueError) as error:
@@ -201,13 +217,19 @@ def _decode_tiff(data: bytes, name: str, limits: ImageLimits, layout: Layout) ->
         width, height = upright_size(image, image.size)
         upright = upright_srgb(image)
     whole = (0, 0, width, height)
-    return holding(Picture(upright, name, "TIFF", layout.frames, width, height, whole), held)
+    header = facts_of(io.BytesIO(data), layout.tags.get(XMP))
+    picture = Picture(upright, name, "TIFF", layout.frames, width, height, whole, header)
+    return holding(picture, held)
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: ImageLimits, side: int | None) -> Picture:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    check_scans(data, name)
+    file = BoundedFile(data, name)
+    with Image.open(file, formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
+        if plan.kind == "BMP":
+            file.expect_runs()
         with reserved(plan, name, limits.memory) as held:
             image.load()
             _refuse_pixels(image, name, limits)  # some formats learn their size while decoding
@@ -215,9 +237,10 @@ def _decode_by_pillow(data: bytes, name: str, limits: ImageLimits, side: int | N
             box, shrink = plan.box or (0, 0, *image.size), shrink_of(image.size, side)
             width, height = upright_size(image, size)
             box = upright_box(image, *shrunk(box, image.size, shrink))
+            header = header_facts(image, io.BytesIO(data))
             upright = upright_srgb(image, shrink)
             kind, frames = image.format or "", _frames(image)
-    return holding(Picture(upright, name, kind, frames, width, height, box), held)
+    return holding(Picture(upright, name, kind, frames, width, height, box, header), held)
 
 
 def _bit_depth(mode: str) -> int:

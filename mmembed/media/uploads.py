@@ -10,7 +10,6 @@ lost: it may be the last copy of somebody's picture.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import stat
@@ -27,7 +26,6 @@ FOLDER = "originals"
 LOCKS = "locks"
 PENDING, GONE = ".pending", ".gone"
 """What is put behind an upload's name while its item is written, and while it is removed."""
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def lock_of(folder: Path, sha256: str) -> Path:
@@ -40,8 +38,7 @@ def lock_of(folder: Path, sha256: str) -> Path:
         if not path.exists():
             path.touch(mode=files.PRIVATE)
     except OSError as error:
-        kind = StoreFull if error.errno in _FULL else StoreError
-        raise kind(f"{path}: cannot be made: {error.strerror}") from error
+        raise _failed(f"{path}: cannot be made", error) from error
     return path
 
 
@@ -57,7 +54,7 @@ def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
         for above in (path.parent, path.parent.parent, folder):
             files.sync_folder(above)
     except OSError as error:
-        raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
+        raise _failed(f"{path}: the upload cannot be kept", error) from error
     return path
 
 
@@ -74,7 +71,7 @@ def keeping(
             files.make_part(path.parent)
             pending.touch(mode=files.PRIVATE)
     except OSError as error:
-        raise StoreError(f"{path}: the upload cannot be kept: {error.strerror}") from error
+        raise _failed(f"{path}: the upload cannot be kept", error) from error
     try:
         yield keep(folder, sha256, suffix, data)
     finally:
@@ -128,8 +125,8 @@ def discarding(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         pass
     except OSError as error:
-        if error.errno not in _FULL:  # the new name may need room
-            raise StoreError(f"{path}: cannot be deleted: {error.strerror}") from error
+        if not files.is_full(error):  # the new name may need room
+            raise _failed(f"{path}: cannot be deleted", error) from error
         gone = path
     try:
         yield
@@ -141,6 +138,11 @@ def discarding(path: Path) -> Iterator[None]:
         gone.unlink(missing_ok=True)
     except OSError as error:  # the item is removed; the file is collected another time
         log.warning("%s: cannot be deleted: %s", gone, error.strerror)
+
+
+def _failed(what: str, error: OSError) -> StoreError:
+    kind = StoreFull if files.is_full(error) else StoreError
+    return kind(f"{what}: {error.strerror}")
 
 
 def _holds(path: Path, sha256: str, size: int) -> bool:

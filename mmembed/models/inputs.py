@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from mmembed.config.text_limits import TextLimits
 from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
 from mmembed.item_failures import OF_ALL, blaming, error_of, failure_of
 from mmembed.media.decode import ImageLimits, decode, read_file
-from mmembed.memory_budget import MemoryBudget
+from mmembed.models.decode_turns import DecodeTurns
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.encoder import Encoder, EncoderFacts
 from mmembed.models.failing_inputs import pixels_apart, texts_apart
@@ -31,9 +32,6 @@ Embedding = NDArray[np.float32]
 Stored = Callable[[int], "Embedding | bytes"]
 """An item's id → its stored embedding, or the image file to embed. Raises NotFound,
 ModelMismatch."""
-
-EMBEDDED_AT_ONCE, READY_AT_ONCE = 64, 192
-"""Images of one request, and of all, that are decoded before the model gets them."""
 
 
 @dataclass(frozen=True)
@@ -69,17 +67,17 @@ class Embedder:
         model: Resident,
         *,
         limits: ImageLimits,
-        decoders: Executor,
+        decoders: ThreadPoolExecutor,
+        turn: int,
         stored: Stored,
         texts: TextLimits | None = None,
     ) -> None:
-        """name: the model's id, asked for when it is needed. decoders: threads that decode. texts:
-        how long they may be."""
+        """name: the model's id, asked for when it is needed. decoders: threads that decode. turn:
+        images of one request that wait for those at a time. texts: how long they may be."""
         self.limits = limits
         self.model = model
         self._name = name
-        self._decoders = decoders
-        self._ready = MemoryBudget(READY_AT_ONCE, slots=0, purpose="", setting="", patience_s=None)
+        self._turns = DecodeTurns(decoders, turn)
         self._stored = stored
         self.text_limits = texts or TextLimits()
         self._texts = TextCache(model, limits=self.text_limits)
@@ -169,9 +167,13 @@ class Embedder:
 
     def images(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
         """An embedding per image, or why there is none: a bad image fails alone."""
-        starts = range(0, len(images), EMBEDDED_AT_ONCE)
-        parts = [self._part(images[start : start + EMBEDDED_AT_ONCE]) for start in starts]
-        return [row for part in parts for row in part]
+        results: list[Embedding | Failure] = []
+        work = partial(self._read, current_caller())
+        with closing(self._turns.parts(work, images)) as parts:
+            for read in parts:
+                rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
+                results += [next(rows) if isinstance(one, Decoded) else one for one in read]
+        return results
 
     def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
         """An embedding per text, or why there is none, in which it has its name: a bad text fails
@@ -197,15 +199,6 @@ class Embedder:
         if isinstance(row, BaseException):
             raise error_of(name, row)
         return row
-
-    def _part(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
-        places = self._ready.reserve(len(images), slot=False)
-        try:
-            read = list(self._decoders.map(partial(self._read, current_caller()), images))
-            rows = iter(self._rows([one for one in read if isinstance(one, Decoded)]))
-            return [next(rows) if isinstance(one, Decoded) else one for one in read]
-        finally:
-            places.end()
 
     def _read(self, caller: Caller, image: ImageInput | Failure) -> Decoded | Embedding | Failure:
         """What the model needs of one image; runs in a decode thread. Raises Abandoned."""

@@ -6,7 +6,6 @@ that OpenAI's clients read, with the key that Jina's read beside it.
 
 from __future__ import annotations
 
-import errno
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed import errors
 from mmembed.config.settings import Settings
+from mmembed.files import is_full
 from mmembed.types import Failure
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,6 @@ OF_STATUS: Mapping[int, str] = {
 }
 """Codes of what Starlette refuses by itself."""
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
 
 
@@ -161,7 +160,7 @@ class LastResort:
 
 
 def _unforeseen(error: Exception) -> JSONResponse:
-    if isinstance(error, OSError) and error.errno in NO_ROOM:
+    if is_full(error):
         message = "a disk of the server is full; free some space on it, and try again"
         return answer(507, message, errors.StoreFull.code)
     message = "something went wrong here; the server's log has it"

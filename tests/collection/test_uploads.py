@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
@@ -21,7 +22,7 @@ import pytest
 from mmembed.collection import leftovers
 from mmembed.collection.collection import Collection
 from mmembed.collection.single_flight import SingleFlight
-from mmembed.errors import Abandoned, MmembedError, NotFound, StoreError
+from mmembed.errors import Abandoned, MmembedError, NotFound, StoreError, StoreFull
 from mmembed.media import thumbnails, uploads
 from mmembed.store.sqlite import Catalog
 from tests.serving import PATIENCE_S, ROOT, environment, picture
@@ -465,3 +466,23 @@ def test_who_waits_does_the_work_of_one_who_leaves() -> None:
         assert other.result(PATIENCE_S) == 3
         with pytest.raises(Abandoned):
             first.result(PATIENCE_S)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(errno.ENOSPC, StoreFull), (errno.EDQUOT, StoreFull), (errno.EFBIG, StoreFull),
+     (errno.EIO, StoreError)],
+)  # fmt: skip
+def test_an_upload_without_room_is_told_so(
+    collection: Collection,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    kind: type[StoreError],
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mmembed.files.replace", refuse)
+    with pytest.raises(StoreError, match="the upload cannot be kept") as failed:
+        collection.add_image(RED, name="a")
+    assert type(failed.value) is kind

@@ -23,7 +23,7 @@ from mmembed.engines.openvino_engine import OpenVinoEngine
 from mmembed.engines.torch_engine import TorchEngine
 from mmembed.engines.towers import ClassTokenTower, ShortTextTower
 from mmembed.errors import InputError, ModelError
-from mmembed.models.open_clip import load_encoder
+from mmembed.models.open_clip import engine_record, load_encoder
 from mmembed.models.open_clip.bpe import BpeTables, BpeTokenizer
 from mmembed.models.open_clip.engine_record import Prepared, _about
 from mmembed.models.open_clip.load_model import load_model
@@ -204,6 +204,21 @@ def test_auto_is_measured_once(model: str, tmp_path: Path, monkeypatch: pytest.M
     assert prepared.fastest == chosen
     monkeypatch.setattr(choice.Trial, "measure", None)
     assert load_encoder(model, cache=tmp_path).facts.engine == chosen
+
+
+def test_two_environments_leave_each_other_what_they_prepared(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_encoder(model, engine="openvino-float32", cache=tmp_path)
+    here = Prepared.find(tmp_path, model)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("sys.prefix", str(tmp_path / "environment"))
+        elsewhere.setattr(engine_record, "_machine", lambda: ["another torch"])
+        assert Prepared.find(tmp_path, model) is None
+        load_encoder(model, engine="openvino-float32", cache=tmp_path)
+        assert Prepared.find(tmp_path, model) is not None
+    assert here is not None
+    assert Prepared.find(tmp_path, model) == here
 
 
 def prepare(model: str, tmp_path: Path) -> tuple[str, Path]:

@@ -84,7 +84,7 @@ def test_a_folder_of_an_earlier_version_is_taken_as_it_is(
 
 def forget_additions(folder: Path) -> None:
     db = sqlite3.connect(folder / "catalog.sqlite3")
-    for table in ("caption_sources", "tag_sources", "file_marks", "kept_out"):
+    for table in ("caption_sources", "tag_sources", "file_marks", "kept_out_devices", "kept_out"):
         db.execute(f"DROP TABLE {table}")
     db.commit()
     db.close()

@@ -107,6 +107,53 @@ def test_a_copy_of_what_is_kept_out_is_another_file(
     assert "copy.png" in ids(collection)
 
 
+def test_a_copy_of_what_moved_is_another_file(
+    collection: Collection, index: Index, indexed: Path
+) -> None:
+    red = indexed / "phone" / "red.png"
+    collection.remove_path(red, keep_out=True)
+    moved = red.rename(indexed / "elsewhere.png")
+    assert index().kept_out == 1
+    shutil.copy(moved, indexed / "copy.png")
+    report = index()
+    assert (report.embedded, report.kept_out) == (1, 1)
+    assert "elsewhere.png" not in ids(collection)
+    assert "copy.png" in ids(collection)
+
+
+@pytest.mark.parametrize("by", ["path", "id"])
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_what_is_kept_out_on_a_disk_that_is_not_mounted_has_not_moved(
+    collection: Collection, index: Index, indexed: Path, by: str, left: str, tmp_path: Path
+) -> None:
+    """A copy of it elsewhere is another picture then, too."""
+    red = indexed / "phone" / "red.png"
+    if by == "path":
+        collection.remove_path(red, keep_out=True)
+    else:
+        item = collection.catalog.item(ids(collection)["red.png"])
+        collection.keep_out(item.id)
+        collection.remove(item.id)
+    shutil.copy(red, indexed / "copy.png")
+    (indexed / "phone").rename(tmp_path / "another disk")
+    if left != "nothing":
+        (indexed / "phone").mkdir()
+    with collection.catalog._transaction() as db:  # as if `phone` were on another one
+        assert db.execute("UPDATE kept_out_devices SET device = device + 1").rowcount == 1
+    assert index().embedded == 1
+    assert "copy.png" in ids(collection)
+
+
+def test_a_whole_folder_with_what_is_kept_out_may_move(
+    collection: Collection, index: Index, indexed: Path
+) -> None:
+    collection.remove_path(indexed / "phone" / "red.png", keep_out=True)
+    (indexed / "phone").rename(indexed / "telephone")
+    report = index()
+    assert (report.embedded, report.kept_out) == (0, 1)
+    assert "red.png" not in ids(collection)
+
+
 def test_new_files_in_a_folder_that_is_kept_out_stay_out(
     collection: Collection, index: Index, indexed: Path, picture: MakePicture
 ) -> None:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from benchmarks import hostile
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.media import bands, jpeg2000
 from mmembed.media.decode import ImageLimits, decode
 from mmembed.memory_budget import MemoryBudget
-from tests import hostile
 
 
 def limits(megabytes: float = 440) -> ImageLimits:

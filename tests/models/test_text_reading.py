@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 
+from mmembed.classify.zeroshot import TEMPLATES
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
 from mmembed.config.text_limits import TextLimits
@@ -13,7 +14,7 @@ from mmembed.errors import LimitError
 from mmembed.models.text_reading import Reading, read
 from tests.fake_encoder import FakeEncoder
 
-LIMITS = TextLimits(text_chars=100, all_chars=1000, text_windows=2, all_windows=20)
+LIMITS = TextLimits(text_chars=100, all_chars=1000, text_windows=2, all_windows=20, prompts=20)
 
 
 def test_the_settings_are_the_limits() -> None:
@@ -25,12 +26,15 @@ def test_all_default_labels_and_templates_are_within_the_limits() -> None:
     labels = [f"a label of some words, {number}" for number in range(Settings.max_labels)]
     templates = ["a picture of the small {} in a photo"] * 7
     TextLimits().check_prompts(labels, templates)
+    with pytest.raises(LimitError, match="2000 labels"):
+        TextLimits().check_prompts(labels, templates * 20)
+    TextLimits().check_prompts(labels[:1000], TEMPLATES)  # as CLIP does it for ImageNet
 
 
 @pytest.mark.parametrize(
     ("labels", "templates", "said"),
     [
-        (["x"] * 7, ["{}"] * 3, r"^7 labels × 3 templates are 21 prompts, limit 20;.*ALL_WINDOWS"),
+        (["x"] * 7, ["{}"] * 3, r"^7 labels × 3 templates are 21 prompts, limit 20;.*MAX_PROMPTS"),
         (["x" * 50], ["a {}", "{} {}"], r"^templates\[1\]: .* 101 characters, limit 100;.*TEXT_CH"),
         (["x" * 99] * 2, ["a" * 99 + "{}"], r"^templates\[0\]: .* 198 characters"),
         (["x" * 99, "y"] * 5, ["{}{}"[:2], "b{}"], r"^1010 characters .* limit 1000;.*ALL_CHARS"),

@@ -15,6 +15,12 @@ test('sizes carry a unit', () => {
   ]);
 });
 
+test('a complaint names the picture as a person would', () => {
+  const said = 'query[1].image, the query image: image file is truncated';
+  assert.equal(words.complaint(said), 'The picture cannot be searched by: image file is truncated');
+  assert.equal(words.complaint('q: is missing'), 'q: is missing');
+});
+
 test('a file name is the last part of either sort of path', () => {
   assert.equal(words.fileName('/a/b/c.jpg'), 'c.jpg');
   assert.equal(words.fileName('C:\\a\\c.jpg'), 'c.jpg');

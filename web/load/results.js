@@ -2,6 +2,7 @@
 
 import * as api from './api.js';
 import { queryKey, terms } from '../state/selectors.js';
+import { complaint } from '../ui/words.js';
 
 const FIRST_PAGE = 60;
 
@@ -20,7 +21,7 @@ export function Finder(send) {
       send({ type: more ? 'foundMore' : 'found', key, answer });
     } catch (error) {
       if (error.name === 'AbortError') return;
-      send({ type: 'failed', key, message: error.message, more });
+      send({ type: 'failed', key, message: complaint(error.message), more });
     }
   }
 

@@ -48,6 +48,10 @@ export function question(route, picture) {
   return parts.join(' and ');
 }
 
+/** What the server says of a question, without the name that the picture has in the request. */
+export const complaint = (message) =>
+  message.replace(/^query\[\d+\]\.image, the query image: /, 'The picture cannot be searched by: ');
+
 /** One line on what is shown; screen readers announce it. */
 export function summary({ route, picture, results }) {
   const noun = route.kind === 'caption' ? 'caption' : 'picture';

@@ -1,10 +1,10 @@
 """What was found out about a model on this machine, kept so that the next start is quick.
 
-One folder for each model in the cache: which engine was the fastest, and, where that is one of
-OpenVINO, all that is needed to embed without loading torch. It holds nothing that cannot be
-made again, is thrown away when any file of the model or any version changes, and may be deleted
-at any time. Every file has a checksum over its content, the model and the machine: noise in one
-costs its making, never other vectors.
+One folder in the cache for each model and Python environment: which engine was the fastest, and,
+where that is one of OpenVINO, all that is needed to embed without loading torch. It holds nothing
+that cannot be made again, is thrown away when any file of the model or any version changes, and
+may be deleted at any time. Every file has a checksum over its content, the model and the machine:
+noise in one costs its making, never other vectors.
 """
 
 from __future__ import annotations
@@ -121,8 +121,10 @@ def keep(
 
 
 def folder_of(cache_folder: Path, name: str, device: str) -> Path:
-    """Where the record of a model id on a device is kept."""
-    return cache_folder / "models" / hashlib.sha256(f"{name} {device}".encode()).hexdigest()[:24]
+    """Where the record of a model id on a device is kept. Each Python environment has its own:
+    two with other versions would throw away each other's, and each start would be a first one."""
+    told = f"{name} {device} {sys.prefix}"
+    return cache_folder / "models" / hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 def _about(facts: OpenClipFacts) -> str:

@@ -46,13 +46,13 @@ class Guesses:
         """Raises Overloaded where keys from there are not looked at, and this one is not known."""
         address = address_of(scope)
         level = math.ceil(self._level(address))
-        if level >= MOST and (address, _digest(key)) not in self._right:
+        if level >= MOST and (address, digest(key)) not in self._right:
             wait_s = (level - MOST + 1) * FORGOTTEN_S
             raise Overloaded("too many wrong keys came from your address", wait_s)
 
     def right(self, scope: Scope, key: str) -> None:
         """Remember that a key was right."""
-        known = (address_of(scope), _digest(key))
+        known = (address_of(scope), digest(key))
         if known not in self._right:
             self._right[known] = None
             if len(self._right) > MOST_ADDRESSES:
@@ -84,5 +84,6 @@ def address_of(scope: Scope) -> str:
     return str(caller_at(text) or text)
 
 
-def _digest(key: str) -> bytes:
+def digest(key: str) -> bytes:
+    """Of one length, whatever the key is, and not the key itself."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()

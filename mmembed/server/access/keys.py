@@ -7,7 +7,6 @@ what they would change.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from http.cookies import CookieError, SimpleCookie
@@ -18,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mmembed.errors import Overloaded
-from mmembed.server.access.key_guessing import Guesses
+from mmembed.server.access.key_guessing import Guesses, digest
 from mmembed.server.access.proof import PATH as PROOF
 from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
 from mmembed.server.error_answers import answer, answer_to
@@ -128,13 +127,9 @@ async def end_session(request: Request) -> Response:
 def is_among(given: str, known: Iterable[str]) -> bool:
     """Whether a secret is one of those known, in a time that tells nothing of any of them:
     all are compared, and as digests, which are of one length."""
-    digest = _digest(given)
-    equal = [hmac.compare_digest(digest, _digest(one)) for one in known]
+    sought = digest(given)
+    equal = [hmac.compare_digest(sought, digest(one)) for one in known]
     return any(equal)
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def _is_open(path: str) -> bool:

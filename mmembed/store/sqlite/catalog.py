@@ -11,20 +11,19 @@ from mmembed.errors import (
     NotFound,
     StoreFull,
 )
-from mmembed.store.sqlite.captions_and_tags import (
-    Reading,
-    add_tags,
-    by_hand,
-    choose_first_caption,
-    set_tags,
-)
-from mmembed.store.sqlite.queries import Model
-from mmembed.store.sqlite.rows import storable
-from mmembed.store.sqlite.transactions import Transactions
-from mmembed.store.sqlite.write_rows import (
+from mmembed.store.entries import (
     CaptionEntry,
     ImageEntry,
+    KeptOut,
     Mark,
+    Model,
+    Reading,
+    by_hand,
+    storable,
+)
+from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
+from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.write_rows import (
     describe,
     insert_caption,
     mark_file,
@@ -32,6 +31,13 @@ from mmembed.store.sqlite.write_rows import (
     write_image,
 )
 from mmembed.types import Failure
+
+DEVICE_SQL = """
+INSERT INTO kept_out_devices
+SELECT * FROM (SELECT :path, coalesce(:device, (
+  SELECT device FROM items JOIN file_marks ON item_id = id WHERE path = :path LIMIT 1
+)) AS device) WHERE device IS NOT NULL
+"""
 
 
 class Catalog(Transactions):
@@ -132,10 +138,13 @@ class Catalog(Transactions):
                 [(*mark, item_id) for item_id, mark in marks],
             )
 
-    def keep_out(self, paths: Mapping[str, str | None]) -> None:
-        """Files and folders that later indexings pass over; with a file, its sha256."""
+    def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
+        """Files and folders that later indexings pass over. The device of a file that is indexed
+        need not be given."""
         with self._transaction(adds=False) as db:
-            db.executemany("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", list(paths.items()))
+            for path, (sha256, device) in paths.items():
+                db.execute("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", (path, sha256))
+                db.execute(DEVICE_SQL, {"path": path, "device": device})
 
     def let_in(self, paths: Sequence[str]) -> None:
         """Let later indexings take these files and folders again."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mmembed.errors import StoreError
+from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.background_check import Checking, is_damage
 from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import LOG, Place, keep_for_ever
@@ -16,7 +17,7 @@ from mmembed.store.sqlite.open_catalog import connect, reading_connection, remed
 from mmembed.store.sqlite.reader_pool import Readers
 from mmembed.store.sqlite.rows import legible
 from mmembed.store.sqlite.schema import FILE_NAME
-from mmembed.store.sqlite.troubles import Condition, Trouble
+from mmembed.store.sqlite.troubles import Condition
 
 NOTES = {
     "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",
@@ -51,10 +52,16 @@ class Connections:
 
     def close(self) -> None:
         """Close all connections."""
+        self._close()
+
+    def _close(self, closed: Callable[[], None] | None = None) -> None:
+        """closed: called once they are, before others are let in."""
         self._checking.stop()
         self._readers.close()
         if self._may_close():
             self._connection.close()
+            if closed is not None:
+                closed()
         if self._presence is not None:
             self._presence.leave()
             self._presence = None

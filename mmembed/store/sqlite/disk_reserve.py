@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import time
@@ -10,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmembed.errors import StoreFull
+from mmembed.files import is_full
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,6 @@ BYTES = 2 * 2**20
 """Enough for removals until the log is folded and gives its own room back."""
 TIGHT_BYTES = 64 * 2**20
 RETRY_S = 5.0
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Reserve:
@@ -84,7 +83,7 @@ class Reserve:
         except OSError as error:
             with suppress(OSError):
                 self._path.unlink()
-            return error.errno not in FULL
+            return not is_full(error)
         return True
 
     def _fill(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-NAMES = ("caption_sources", "tag_sources", "file_marks", "kept_out")
+NAMES = ("caption_sources", "tag_sources", "file_marks", "kept_out", "kept_out_devices")
 STATEMENTS = (
     # Where an image's caption was said: a file, or '' for by hand. One without a row is of a
     # time when that was not noted.
@@ -42,6 +42,13 @@ CREATE TABLE IF NOT EXISTS file_marks (
 CREATE TABLE IF NOT EXISTS kept_out (
   path TEXT PRIMARY KEY,
   sha256 TEXT
+) WITHOUT ROWID
+""",
+    # On which device such a file was: one that is not mounted has not lost it.
+    """
+CREATE TABLE IF NOT EXISTS kept_out_devices (
+  path TEXT PRIMARY KEY REFERENCES kept_out (path) ON DELETE CASCADE,
+  device INTEGER NOT NULL
 ) WITHOUT ROWID
 """,
 )

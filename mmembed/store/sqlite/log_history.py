@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from mmembed.files import sync_folder
 from mmembed.store.sqlite.file_identity import LOG
 from mmembed.store.sqlite.wal_file import LogFile, LogIndex
 
@@ -43,6 +44,8 @@ class Stamp:
     """Whether the log was being folded into the catalog, which changes it step by step."""
     schema_after: int = 0
     """The schema that the catalog has then."""
+    closed: bool = False
+    """Whether that log was folded whole and is gone, and no other was begun since."""
 
 
 class History:
@@ -54,7 +57,29 @@ class History:
         self._file = catalog.with_name(FILE)
         self._noted: tuple[str, str, int] | None = None
         self._boot = boot()
+        self._begun = False
         self._failed = False
+
+    def begin(self) -> None:
+        """A change is about to be written: from now on there may be a log."""
+        if self._begun:
+            return
+        stamp = read_stamp(self._catalog)
+        closed = stamp is not None and stamp.closed
+        self._begun = stamp is None or not closed or self._put(replace(stamp, closed=False))
+        if closed:
+            self._sync()  # a power cut must not keep the log and forget this
+
+    def close(self) -> None:
+        """The last connection anywhere is closed, and with it the log is gone."""
+        stamp = read_stamp(self._catalog)
+        if stamp is not None and not stamp.closed and _salts(self._log) is None:
+            self._sync()  # nor may it bring the log back
+            self._put(replace(stamp, closed=True))
+
+    def _sync(self) -> None:
+        with suppress(OSError):
+            sync_folder(self._catalog.parent)
 
     def note(self) -> bool:
         """Say of which state of the catalog the log goes on; the log was just written. Whether
@@ -84,20 +109,31 @@ class History:
             self._write(salts, folding=False)
 
     def _write(self, salts: str, *, folding: bool, schema_after: int = 0) -> None:
-        # Without it a crash loses nothing: only a wrong restore would not be noticed.
+        self._noted = None
         try:
             stamp = _stamp(self._catalog, self._log, salts, self._boot)
-            stamp = replace(stamp, folding=folding, schema_after=schema_after)
-            write_durably(self._file, json.dumps(asdict(stamp), indent=1).encode())
         except (sqlite3.Error, OSError) as error:
-            if not self._failed:
-                log.warning("%s: cannot be written: %s", self._file, error)
-            self._failed, self._noted = True, None
-            with suppress(OSError):  # what it says would soon be wrong
-                self._file.unlink(missing_ok=True)
-        else:
-            self._failed = False
-            self._noted = None if folding else (salts, self._boot, stamp.mtime_ns)
+            self._lost(error)
+            return
+        if self._put(replace(stamp, folding=folding, schema_after=schema_after)) and not folding:
+            self._noted = salts, self._boot, stamp.mtime_ns
+
+    def _put(self, stamp: Stamp) -> bool:
+        try:
+            write_durably(self._file, json.dumps(asdict(stamp), indent=1).encode())
+        except OSError as error:
+            self._lost(error)
+            return False
+        self._failed = False
+        return True
+
+    def _lost(self, error: Exception) -> None:
+        """Without a stamp a crash loses nothing: only a wrong restore would not be noticed."""
+        if not self._failed:
+            log.warning("%s: cannot be written: %s", self._file, error)
+        self._failed = True
+        with suppress(OSError):  # what it says would soon be wrong
+            self._file.unlink(missing_ok=True)
 
 
 def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | None:
@@ -138,7 +174,8 @@ def read_stamp(catalog: Path) -> Stamp | None:
 
 def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     if stamp.salts != found.salts.hex():
-        return False  # the stamp is of another log, and says nothing of this one
+        # The stamp is of another log. It says nothing of this one, unless there should be none.
+        return stamp.closed and found.committed > 0
     schemas = (stamp.schema, stamp.schema_after) if stamp.folding else (stamp.schema,)
     if stamp.schema and _shape(catalog)[0] not in schemas:
         return True  # copies that SQLite makes of a database have another one

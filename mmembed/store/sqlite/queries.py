@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,33 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import NotFound
+from mmembed.store.entries import KeptOut, Known, Model, Words
 from mmembed.store.sqlite import later_tables
-from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, Words, gathered
+from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
 from mmembed.store.sqlite.connections import Connections
 from mmembed.store.sqlite.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
-from mmembed.store.sqlite.write_rows import Mark
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
-
-
-@dataclass(frozen=True)
-class Model:
-    """The encoder that made a folder's vectors."""
-
-    name: str
-    fingerprint: str
-    dim: int
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the catalog remembers of an image file, to tell whether it changed."""
-
-    id: int
-    sha256: str
-    bytes: int
-    mtime_ns: int
-    mark: Mark | None = None
-    """None where it was not noted."""
 
 
 class CatalogReader(Connections):
@@ -238,11 +217,14 @@ class CatalogReader(Connections):
         sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
-    def kept_out(self) -> dict[str, str | None]:
-        """Paths of files and folders that stay out of the collection; with a file, its sha256."""
+    def kept_out(self) -> dict[str, KeptOut]:
+        """What is known of files and folders that stay out of the collection, by path."""
         if not self._complete:
             return {}
-        return {str(path): sha256 for path, sha256 in self._rows("SELECT * FROM kept_out")}
+        rows = self._rows(
+            "SELECT path, sha256, device FROM kept_out LEFT JOIN kept_out_devices USING (path)"
+        )
+        return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
     def images_below(self, path: str) -> dict[int, str]:
         """Paths by id of the images that lie below a folder, and of one at that very path."""

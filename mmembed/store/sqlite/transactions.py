@@ -49,9 +49,10 @@ class Transactions(CatalogReader):
     def close(self) -> None:
         """Close all connections. The last one anywhere folds the log into the catalog."""
         with self._writing:
-            if self._place.trouble() is None and self._presence and self._presence.take():
+            last = self._place.trouble() is None and self._presence and self._presence.take()
+            if last:
                 self._history.fold(self._connection)
-            super().close()
+            self._close(self._history.close if last else None)
 
     def check_place(self) -> None:
         """Raises StoreError where the folder is no longer the one that was opened, or its catalog
@@ -78,6 +79,7 @@ class Transactions(CatalogReader):
         with lock, self._writing:
             if adds:
                 self._reserve.check()
+            self._history.begin()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 if not (complete := self._complete):

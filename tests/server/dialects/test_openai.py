@@ -6,6 +6,7 @@ import base64
 import io
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from starlette.testclient import TestClient
 
+from mmembed.media.decode import decode
+from mmembed.models.inputs import ImageInput
 from mmembed.server.dialects import embedding
 from tests.fake_encoder import DIM, FakeEncoder
-from tests.serving import PATIENCE_S, data_uri, error_of, picture, serving
+from tests.serving import PATIENCE_S, data_uri, error_of, eventually, picture, serving
 
 JSON = dict[str, Any]
 
@@ -372,3 +375,43 @@ def test_the_model_is_listed(client: TestClient, prefix: str) -> None:
 def test_a_name_that_the_owner_allows(tmp_path: Path) -> None:
     with serving(tmp_path, aliases=("embed-v4.0",)) as (client, _):
         assert embed(client, input="a", model="embed-v4.0")["model"] == "fake"
+
+
+def test_one_image_waits_for_few_of_large_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither for a thread that decodes, nor for the memory that others' parts take."""
+    decoded: list[str] = []
+    first, held = threading.Event(), threading.Event()
+
+    def slow(data: bytes, *, name: str, **more: Any) -> Any:
+        first.set()
+        assert held.wait(PATIENCE_S)
+        decoded.append(name)
+        return decode(data, name=name, **more)
+
+    monkeypatch.setattr("mmembed.models.inputs.decode", slow)
+    with serving(tmp_path, decode_threads=1) as (_, collection):
+        model = collection.embedder
+
+        def ask(request: str, count: int) -> None:
+            model.images([ImageInput(request, data=shade(request, n)) for n in range(count)])
+
+        with ThreadPoolExecutor(7) as pool:
+            large = [pool.submit(ask, f"large {number}", 2 * 64) for number in range(6)]
+            eventually(lambda: first.is_set() and model._turns.ready.waiting == 3)
+            small = pool.submit(ask, "small", 1)
+            eventually(lambda: model._turns.ready_few.used == 1)
+            held.set()
+            small.result(PATIENCE_S)
+            assert decoded.index("small") < 20
+            for one in large:
+                one.result(PATIENCE_S)
+    assert len(decoded) == 6 * 2 * 64 + 1
+
+
+def shade(request: str, number: int) -> bytes:
+    """A file of its own for each."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (number, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue() + request.encode()

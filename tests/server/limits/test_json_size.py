@@ -36,13 +36,24 @@ def test_deep_nesting_is_refused() -> None:
         check_size(b"[" * 10_000, LIMITS)
 
 
+def is_let_in(value: object) -> bool:
+    try:
+        check_size(json.dumps(value, ensure_ascii=False).encode(), LIMITS)
+    except LimitError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("text", ["[{," * 5000, '"' * 5000, "\\" * 5000, '\\"[' * 5000, "é" * 9000])
 def test_what_is_inside_a_text_counts_for_nothing(text: str) -> None:
-    check_size(json.dumps({"q": text}).encode(), LIMITS)
-    check_size(json.dumps([text, text + "\\"], ensure_ascii=False).encode(), LIMITS)
+    for escaped in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
+        check_size(b'{"q":' + escaped.encode() + b"}", LIMITS)
+    assert is_let_in([text, text + "\\"])
+    assert not is_let_in([text, [[]] * MOST_PARTS]), "what is beside it counts"
 
 
 def test_what_requests_need_is_let_in() -> None:
     part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 5000}}
-    check_size(json.dumps({"input": [{"content": [part]}] * 10}).encode(), LIMITS)
-    check_size(json.dumps({"input": [[12345] * 1000] * 10}).encode(), LIMITS)
+    for value, more in (([{"content": [part]}], 100), ([[12345] * 1000], 20)):
+        assert is_let_in({"input": value * LIMITS.items})
+        assert not is_let_in({"input": value * LIMITS.items * more})

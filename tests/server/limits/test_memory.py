@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2 as httpx
 import pytest
 
-from tests.hostile import bodies, pictures
-from tests.serving import Process, picture
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+from benchmarks import server_memory
+from benchmarks.server_memory import Found, Watch, hostile_bodies, hostile_pictures, send_all
+from tests.serving import ROOT, Process, picture
 
 FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 MOST_BYTES = 650_000_000
 """Beside what a server takes that has done nothing; the built-in model takes 340 MB more."""
-AT_ONCE = 40
 ANSWERS_WITHIN_S = 20
 """Other routes, on a machine that does much else."""
-
-
-def memory_of(server: Process, name: str) -> int:
-    lines = Path(f"/proc/{server.child.pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(name))
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 @pytest.fixture
@@ -36,69 +28,39 @@ def server(tmp_path: Path) -> Iterator[Process]:
         yield one
 
 
-class Watch:
-    """Asks for something cheap all the time."""
-
-    def __init__(self, server: Process) -> None:
-        self.before = memory_of(server, "VmRSS")
-        self.longest = 0.0
-        self.asked = 0
-        self._server = server
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        with httpx.Client(timeout=120) as client:
-            while not self._end.wait(0.1):
-                started = time.monotonic()
-                assert client.get(f"{self._server.address}/v1/items").status_code == 200
-                self.longest = max(self.longest, time.monotonic() - started)
-                self.asked += 1
-
-    @property
-    def grown(self) -> int:
-        return memory_of(self._server, "VmHWM") - self.before
-
-
-def send_all(sends: list[Callable[[httpx.Client], httpx.Response]], address: str) -> list[int]:
-    with httpx.Client(base_url=address, timeout=300) as client, ThreadPoolExecutor(AT_ONCE) as many:
-        return list(many.map(lambda send: send(client).status_code, sends))
-
-
-def upload(name: str, data: bytes) -> Callable[[httpx.Client], httpx.Response]:
-    return lambda client: client.post("/v1/items", files={"image": (name, data)})
-
-
-def post(route: str, body: bytes) -> Callable[[httpx.Client], httpx.Response]:
-    headers = {"Content-Type": "application/json"}
-    return lambda client: client.post(route, content=body, headers=headers)
-
-
+@linux_only
 def test_many_pictures_that_are_large_once_decoded(server: Process) -> None:
-    hostile = dict(pictures())
-    sends = [upload(name, data) for name, data in hostile.items()]
-    sends += [upload(name, hostile[name]) for name in ("whole.jp2", "halved.jp2", "alpha.png")] * 6
-    with Watch(server) as watch:
-        found = send_all(sends, server.address)
+    with Watch(server.address, server.child.pid) as watch:
+        found = send_all(hostile_pictures(times=6), server.address)
     assert set(found) <= {201, 413, 422, 429}, found
     assert watch.grown < MOST_BYTES
     assert watch.longest < ANSWERS_WITHIN_S
 
 
+@linux_only
 def test_bodies_that_are_large_once_read(server: Process) -> None:
-    sends = [post(route, body) for _, route, body in bodies()]
-    with Watch(server) as watch:
-        found = send_all(sends, server.address)
+    with Watch(server.address, server.child.pid) as watch:
+        found = send_all(hostile_bodies(8_000_000), server.address)
     assert set(found) <= {404, 413, 415, 422, 429}, found
     assert watch.grown < MOST_BYTES
     assert watch.longest < ANSWERS_WITHIN_S
     good = httpx.post(f"{server.address}/v1/items", files={"image": picture()}, timeout=60)
     assert good.status_code == 201
+
+
+def test_the_benchmark_fails_beyond_what_is_promised(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promised = (ROOT / "docs" / "settings.md").read_text()
+    assert f"stays below {server_memory.BUDGET // 10**9} GB" in promised
+    for peak, answers, status in (
+        (999_000_000, {201: 40, 429: 3}, 0),
+        (1_001_000_000, {201: 40}, 1),
+        (700_000_000, {201: 39, 500: 1}, 1),
+    ):
+        found = Found(200_000_000, peak, 0.5, Counter(answers))
+        monkeypatch.setattr(server_memory, "measure", lambda *_, found=found: found)
+        assert server_memory.main([]) == status
+        printed = capsys.readouterr()
+        assert f"| {peak // 10**6} " in printed.out
+        assert bool(printed.err) is bool(status)

@@ -25,7 +25,12 @@ def encoder() -> FakeEncoder:
 
 @pytest.fixture
 def served(tmp_path: Path, encoder: FakeEncoder) -> Iterator[tuple[TestClient, Collection]]:
-    limits = {"max_text_windows": 4, "max_all_windows": 40, "max_all_chars": 8000}
+    limits = {
+        "max_text_windows": 4,
+        "max_all_windows": 40,
+        "max_all_chars": 8000,
+        "max_prompts": 40,
+    }
     with serving(tmp_path, encoder, **limits, max_text_chars=3000) as served:
         yield served
 
@@ -63,6 +68,21 @@ def test_prompts_are_counted(
     form = {"labels": body["labels"], "templates": templates}
     files = [("images", ("red.png", picture("red")))]
     assert said in error_of(client.post("/v1/classify", data=form, files=files), 413)
+
+
+def test_the_windows_of_all_prompts_are_counted_part_by_part(tmp_path: Path) -> None:
+    """Each part has few enough; the limit ends the work, not only the request."""
+    encoder = FakeEncoder()
+    limits = {"max_prompts": 300, "max_all_chars": 1_000_000}
+    labels = [f"{number} " + "word " * 90 for number in range(280)]  # two windows each
+    with serving(tmp_path, encoder, **limits) as (client, _):
+        body = {"images": [RED], "labels": labels, "templates": ["{}"]}
+        said = error_of(client.post("/v1/classify", json=body), 413)
+        assert "more than 300 windows of 77 tokens" in said
+        assert "MMEMBED_MAX_PROMPTS" in said
+        assert sum(encoder.batches) <= 300
+        body["labels"] = labels[:140]
+        assert client.post("/v1/classify", json=body).status_code == 200
 
 
 WAYS: list[tuple[str, str, Any]] = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,11 +17,13 @@ import httpx2 as httpx
 import pytest
 
 from mmembed.classify import classifier
+from mmembed.classify.zeroshot import TEMPLATES
 from mmembed.collection.collection import Collection
 from tests.serving import (
     PATIENCE_S,
     Gate,
     data_uri,
+    error_of,
     eventually,
     listening,
     open_collection,
@@ -143,6 +146,54 @@ def test_who_waits_for_the_labels_of_another_who_leaves_gets_them(
         answer = other.result(PATIENCE_S)
     assert answer.json()["results"][0]["labels"][0]["label"] == "red"
     assert first.getresponse().status == 200
+
+
+class Slow(Noting):
+    def embed_texts(self, texts: Sequence[str]) -> Any:
+        time.sleep(0.005)
+        return super().embed_texts(texts)
+
+
+def large(word: str) -> Any:
+    """A classification of ImageNet's size."""
+    labels = [f"{word} {number}" for number in range(1000)]
+    return {"images": [data_uri(picture("red"))], "labels": labels, "templates": TEMPLATES}
+
+
+def test_a_large_classification_lets_others_through_and_ends_with_its_caller(
+    tmp_path: Path,
+) -> None:
+    gate = Slow()
+    collection = open_collection(tmp_path / "other", gate)
+
+    def prompts() -> int:
+        return sum("left" in text for text in gate.embedded)
+
+    with callers_of(collection, gate) as callers:
+        first = callers.hold(gate)
+        leaves = callers.ask("/v1/classify", large("left"))
+        eventually(lambda: collection.embedder.waiting == 1)
+        refused = httpx.post(
+            f"{callers.address}/v1/classify", json=large("other"), timeout=PATIENCE_S
+        )
+        assert "another classification" in error_of(refused, 429)
+        gate.open.set()
+        eventually(lambda: prompts() > 100)
+        small = {"images": [data_uri(picture("red"))], "labels": ["red", "blue"]}
+        for answer in (
+            callers.get("/v1/search?q=between"),
+            httpx.post(f"{callers.address}/v1/classify", json=small, timeout=PATIENCE_S),
+        ):
+            assert answer.status_code == 200
+        leaves.close()
+        eventually(lambda: collection.embedder.counts().abandoned == 1)
+        embedded = prompts()
+        assert embedded < 40_000
+        again = callers.ask("/v1/classify", large("again"))
+        eventually(lambda: any("again" in text for text in gate.embedded))
+        again.close()
+        assert first.getresponse().status == 200
+        assert prompts() < embedded + 100
 
 
 def test_a_connection_is_used_again(callers: Callers) -> None:

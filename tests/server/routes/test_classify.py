@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from mmembed.classify.zeroshot import TEMPLATES
+from mmembed.server.routes import classify as server_classify
+from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder
 from tests.serving import add, data_uri, error_of, picture, serving
 
@@ -78,6 +81,19 @@ def test_top_k_keeps_the_best(client: TestClient) -> None:
     assert [label["label"] for label in result["labels"]] == ["red"]
     [result] = classify(client, images=[data_uri(picture("red"))], top_k=10**6)["results"]
     assert len(result["labels"]) == 3
+
+
+def test_an_answer_larger_than_its_request_is_refused(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [{"item": 1}] * 4
+    labels = [f"label {number} " + "x" * 150 for number in range(1000)]
+    monkeypatch.setattr(server_classify, "LARGEST_ANSWER", 1_000_000)
+    response = client.post("/v1/classify", json={"images": images, "labels": labels})
+    message = error_of(response, 413)
+    assert message.startswith("4 images × 1000 labels are an answer of some 1 MB, limit 1; ask")
+    answer = classify(client, images=images, labels=labels, top_k=1)
+    assert [len(result["labels"]) for result in answer["results"]] == [1] * 4
 
 
 def test_templates_change_the_prompts(client: TestClient) -> None:
@@ -253,3 +269,30 @@ def test_labels_are_embedded_once(tmp_path: Path) -> None:
         assert len(encoder.batches) == before + 1  # the image's
         client.post("/v1/classify", json=body)
         assert len(encoder.batches) == before + 1  # nothing new
+
+
+class Quick(FakeEncoder):
+    """Reads no more of a text than whether it says green."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        rows: Embeddings = super().embed_texts(["thing", "green"])
+        found: Embeddings = rows[[int("green" in text) for text in texts]]
+        return found
+
+    def split(self, text: str, most: int | None = None) -> list[str]:
+        return [text]
+
+
+def test_all_of_imagenet_in_one_request(tmp_path: Path) -> None:
+    """1000 labels, CLIP's 80 templates; asked again, nothing is embedded."""
+    encoder = Quick()
+    labels = ["red", "green", *(f"a thing of some words, {number}" for number in range(998))]
+    body = {"images": [data_uri(picture("green"))], "labels": labels, "templates": TEMPLATES}
+    with serving(tmp_path, encoder, batch=256) as (client, collection):
+        for _ in range(2):
+            answer = client.post("/v1/classify", json={**body, "top_k": 1})
+            assert answer.status_code == 200, answer.text
+            assert best(answer.json()["results"][0]) == "green"
+            done = collection.embedder.counts()
+            assert done.texts == 80_000
+            assert done.text_evictions == 0, "other texts stay in the cache"

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreError, StoreFull
-from mmembed.store.sqlite import Catalog, ImageEntry, Model, disk_reserve
+from mmembed.store.entries import ImageEntry, Model
+from mmembed.store.sqlite import Catalog, disk_reserve
 from tests.serving import add, data_uri, error_of, picture, serving
 
 Entry = Callable[..., ImageEntry]
@@ -193,11 +194,14 @@ def test_a_full_folder_for_temporary_files_is_no_bug(
         assert client.post("/v1/items", files={"image": ("a.png", picture("red"))}).is_success
 
 
-def test_a_full_disk_elsewhere_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_elsewhere_is_no_bug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     with serving(tmp_path) as (client, collection):
 
         def refuse(*_: Any, **__: Any) -> Any:
-            raise OSError(errno.ENOSPC, "No space left on device", "/secret/place")
+            raise OSError(number, os.strerror(number), "/secret/place")
 
         monkeypatch.setattr(collection, "search", refuse)
         answer = client.get("/v1/search?q=red")

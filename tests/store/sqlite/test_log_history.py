@@ -17,8 +17,9 @@ import pytest
 
 from mmembed.cli import main
 from mmembed.errors import InputError, StoreError
-from mmembed.store.sqlite import CaptionEntry, Catalog, Model, restore
-from mmembed.store.sqlite.log_history import read_stamp, strangers
+from mmembed.store.entries import CaptionEntry, Model
+from mmembed.store.sqlite import Catalog, restore
+from mmembed.store.sqlite.log_history import History, read_stamp, strangers
 from mmembed.store.sqlite.wal_file import read_index, read_log
 
 CATALOG = "catalog.sqlite3"
@@ -104,6 +105,57 @@ def test_a_backup_put_over_a_crashed_catalog_is_noticed(
         Catalog(folder)
     restore(folder / CATALOG, folder)
     assert captions(folder) == list(range(10))
+
+
+@pytest.mark.parametrize("fold_at", [-1, 25])
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("copy", [shutil.copyfile, shutil.copy2])
+def test_a_whole_closed_folder_put_over_a_crashed_one_is_noticed(
+    tmp_path: Path, fold_at: int, index: bool, copy: Callable[[Path, Path], None]
+) -> None:
+    folder, backup = tmp_path / "data", tmp_path / "backup"
+    crash(folder, 0, 10)
+    assert captions(folder) == list(range(10))
+    shutil.copytree(folder, backup)
+    assert not (backup / f"{CATALOG}-wal").exists()
+    crash(folder, 10, 40, fold_at)
+    for path in backup.glob("catalog*"):
+        copy(path, folder / path.name)
+    if not index:
+        (folder / f"{CATALOG}-shm").unlink()
+    with pytest.raises(StoreError, match=r"was replaced.*mmembed restore"):
+        Catalog(folder)
+    restore(folder / CATALOG, folder)
+    assert captions(folder) == list(range(10))
+
+
+def test_what_dies_right_after_its_first_commit_is_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the stamp of its log was written."""
+    crash(tmp_path, 0, 10)
+    assert captions(tmp_path) == list(range(10))
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "note", lambda self: True)
+        crash(tmp_path, 10, 11)
+    assert captions(tmp_path) == list(range(11))
+
+
+def test_a_folder_that_is_closed_once_more_is_still_closed(tmp_path: Path) -> None:
+    crash(tmp_path, 0, 10)
+    for _ in range(2):
+        assert captions(tmp_path) == list(range(10))
+        stamp = read_stamp(tmp_path / CATALOG)
+        assert stamp is not None
+        assert stamp.closed
+    one, other = Catalog(tmp_path), Catalog(tmp_path)
+    other.write_caption(CaptionEntry("caption 10", np.ones(4, np.float32)))
+    other.close()
+    stamp = read_stamp(tmp_path / CATALOG)
+    assert stamp is not None
+    assert not stamp.closed, "another has it open, and its log is there"
+    one.close()
+    assert captions(tmp_path) == list(range(11))
 
 
 @pytest.mark.parametrize("back_up", [by_backup, by_vacuum])

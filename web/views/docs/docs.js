@@ -29,13 +29,18 @@ function Operation(operation) {
       {},
       h('span', { class: `method ${operation.method}` }, operation.method.toUpperCase()),
       h('code', {}, operation.path),
-      h('span', { class: 'says' }, operation.description ?? operation.summary ?? ''),
+      h('span', { class: 'says' }, ...marked(operation.description ?? operation.summary ?? '')),
     ),
     fields.length ? h('dl', {}, ...fields.map(Field)) : null,
     Command(example(operation, location.origin)),
     Answer(answer(operation)),
     h('dl', { class: 'errors' }, ...errors(operation).map(Status)),
   );
+}
+
+/** Text and `code`, as the descriptions are written. */
+function marked(text) {
+  return text.split('`').map((part, index) => (index % 2 ? h('code', {}, part) : part));
 }
 
 function Answer({ status, description, fields, example: shown }) {
@@ -58,6 +63,6 @@ function Field({ name, type, required, initial, description }) {
     'div',
     {},
     h('dt', {}, h('code', {}, name)),
-    h('dd', {}, h('span', { class: 'hint' }, facts.filter(Boolean).join(' · ')), ' ', description ?? ''),
+    h('dd', {}, h('span', { class: 'hint' }, facts.filter(Boolean).join(' · ')), ' ', ...marked(description ?? '')),
   );
 }
