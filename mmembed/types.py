@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -19,6 +20,11 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 """uint8 (height, width, 3), sRGB, of the size that the model takes; many: (n, height, width, 3)."""
 
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom; parts of pixels
+
+Progress: TypeAlias = Callable[[int, int, int], None]
+"""Called with how many files are done, how many there are, and how many have failed."""
+Phase: TypeAlias = Callable[[str, int], None]
+"""Called with what is at work besides the pictures, and with how many it has found so far."""
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
 

@@ -14,6 +14,10 @@ from mmembed.models.inputs import Embedder, Embedding, ImageInput
 from mmembed.models.registry import ServedModels
 from mmembed.types import Failure
 
+BUNDLED_NOTICE = (
+    "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
+)
+
 
 class Answering:
     """The part of a Collection that asks its models."""
@@ -33,6 +37,11 @@ class Answering:
     def models(self) -> tuple[str, ...]:
         """The ids of all models that are served, that of the collection first."""
         return tuple(self._models.by_name)
+
+    @property
+    def notice(self) -> str | None:
+        """What a user should know of the model that answers, if anything."""
+        return BUNDLED_NOTICE if self.model_name == "bundled" else None
 
     def model_for(self, model: str | None) -> str:
         """The id of the model that a request names; None, "", "default" and the owner's aliases

@@ -21,11 +21,11 @@ from mmembed.config.limits import Limits
 from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
 from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
-from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
+from mmembed.ingest import Pipeline, Removed, Report, check_paths
 from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
 from mmembed.models.embedder_counts import EmbedderCounts
-from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.models.inputs import Embedding, ImageInput
 from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.search.paging import Cursor, page_of_items
@@ -33,26 +33,35 @@ from mmembed.search.query import query_embedding
 from mmembed.store.entries import Trouble
 from mmembed.store.index_sync import Views
 from mmembed.store.sqlite import Catalog, restore
-from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Item, Kind, SearchPage, Term
+from mmembed.types import (
+    EVERYTHING,
+    Filter,
+    Hit,
+    ImageFacts,
+    Item,
+    Kind,
+    Phase,
+    Progress,
+    SearchPage,
+    Term,
+)
 
 __all__ = [
     "Classified",
     "Collection",
-    "Embedder",
     "EmbedderCounts",
     "Embedding",
     "ImageFacts",
     "ImageInput",
+    "Removed",
+    "Report",
     "SearchPage",
     "Trouble",
+    "check_paths",
     "restore",
 ]
 
 log = logging.getLogger(__name__)
-
-BUNDLED_NOTICE = (
-    "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
-)
 
 
 class Collection(Answering, Items):
@@ -105,11 +114,6 @@ class Collection(Answering, Items):
         self._fetcher.close()
         self._models.close()
         self.catalog.close()
-
-    @property
-    def notice(self) -> str | None:
-        """What a user should know of the model that answers, if anything."""
-        return BUNDLED_NOTICE if self.model_name == "bundled" else None
 
     def describe(self) -> dict[str, object]:
         """What the collection is and holds, for people and monitors."""

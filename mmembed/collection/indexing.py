@@ -8,9 +8,7 @@ from pathlib import Path
 from mmembed.config.settings import Settings
 from mmembed.ingest import (
     Passing,
-    Phase,
     Pipeline,
-    Progress,
     Removed,
     Report,
     Rules,
@@ -26,7 +24,7 @@ from mmembed.media import uploads
 from mmembed.store.entries import KeptOut, Known
 from mmembed.store.index_sync import Views
 from mmembed.store.sqlite import Catalog
-from mmembed.types import Item
+from mmembed.types import Item, Phase, Progress
 
 
 class Indexing:

@@ -18,7 +18,7 @@ from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.flow import grouped
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
-from mmembed.ingest.report import Progress, Report
+from mmembed.ingest.report import Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
@@ -27,7 +27,7 @@ from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, KeptOut, Known
 from mmembed.store.sqlite import Catalog
-from mmembed.types import Failure
+from mmembed.types import Failure, Progress
 
 log = logging.getLogger(__name__)
 

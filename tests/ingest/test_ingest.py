@@ -17,8 +17,8 @@ from PIL import Image
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, StoreError
-from mmembed.ingest import Report, StageTime, flow, limit, pipeline, prepare
-from mmembed.ingest.stage_profile import STAGES, Profile
+from mmembed.ingest import Report, StageTime, flow, pipeline, prepare
+from mmembed.ingest.stage_profile import STAGES, Profile, limit
 from mmembed.media import decode
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Box, Embeddings, Pixels
