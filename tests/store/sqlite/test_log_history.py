@@ -225,7 +225,7 @@ def test_a_full_disk_while_folding_leaves_no_wrong_note(
         raise OSError(28, "No space left on device")
 
     catalog = Catalog(data)
-    monkeypatch.setattr("mmembed.store.sqlite.log_history.write_durably", full)
+    monkeypatch.setattr("mmembed.store.sqlite.log_history.files.replace", full)
     with closing(sqlite3.connect(data / CATALOG)) as reader:  # the log stays, partly folded
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM items").fetchone()
