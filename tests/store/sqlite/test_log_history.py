@@ -221,7 +221,7 @@ def test_a_full_disk_while_folding_leaves_no_wrong_note(
     crash(data, 0, 10)
     assert read_stamp(data / CATALOG) is not None
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, *content: bytes, **how: object) -> None:
         raise OSError(28, "No space left on device")
 
     catalog = Catalog(data)
