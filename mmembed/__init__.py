@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from mmembed.errors import MmembedError
     from mmembed.models.encoder import Encoder
     from mmembed.models.open_clip import load_encoder
-    from mmembed.types import Filter, Hit, Item, Label, SearchPage, Term
+    from mmembed.search.where import parse_where
+    from mmembed.store.where import Where
+    from mmembed.types import Hit, Item, Label, SearchPage, Term
 
 __all__ = [
     "Classified",
     "Collection",
     "Encoder",
-    "Filter",
     "Hit",
     "ImageInput",
     "Item",
@@ -33,7 +34,9 @@ __all__ = [
     "SearchPage",
     "Settings",
     "Term",
+    "Where",
     "load_encoder",
+    "parse_where",
 ]
 
 _HOMES = {
@@ -42,7 +45,9 @@ _HOMES = {
     "models.open_clip": ("load_encoder",),
     "errors": ("MmembedError",),
     "models.encoder": ("Encoder",),
-    "types": ("Filter", "Hit", "Item", "Label", "SearchPage", "Term"),
+    "search.where": ("parse_where",),
+    "store.where": ("Where",),
+    "types": ("Hit", "Item", "Label", "SearchPage", "Term"),
 }
 
 keep_libraries_silent()

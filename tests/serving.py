@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.models.encoder import Encoder
-from mmembed.server import create_app
+from mmembed.server.app import create_app
 from mmembed.server.listener.listener import server_of
 from tests.fake_encoder import COLOURS, FakeEncoder
 

@@ -33,9 +33,8 @@ from mmembed.search.query import query_embedding
 from mmembed.store.entries import Trouble
 from mmembed.store.index_sync import Views
 from mmembed.store.sqlite import Catalog, restore
+from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import (
-    EVERYTHING,
-    Filter,
     Hit,
     ImageFacts,
     Item,
@@ -200,14 +199,14 @@ class Collection(Answering, Items):
         return self.catalog.item(item_id)
 
     def items(
-        self, *, after: int = 0, limit: int, kind: Kind | None = None, chosen: Filter = EVERYTHING
+        self, *, after: int = 0, limit: int, kind: Kind | None = None, where: Where = EVERYTHING
     ) -> list[Item]:
         """Items by rising id, from the first one above `after` on."""
-        return self.catalog.page(after=after, limit=limit, kind=kind, chosen=chosen)
+        return self.catalog.page(after=after, limit=limit, kind=kind, where=where)
 
-    def count(self, kind: Kind | None = None, chosen: Filter = EVERYTHING) -> int:
+    def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
         """How many items there are, of one kind or of both."""
-        return self.catalog.count(kind, chosen)
+        return self.catalog.count(kind, where)
 
     # -- search ----------------------------------------------------------------------
 
@@ -218,10 +217,10 @@ class Collection(Answering, Items):
         k: int = 20,
         kind: Kind = "image",
         cursor: str | None = None,
-        chosen: Filter = EVERYTHING,
+        where: Where = EVERYTHING,
     ) -> SearchPage:
-        """The k items of a kind that are nearest to the query, after an earlier page's
-        cursor. Raises QueryError, ImageError, NotFound."""
+        """The k items of a kind that pass a filter and are nearest to the query, after an earlier
+        page's cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
         query = self._query_embedding(terms)
         notes = (*self._notes(terms), *self.catalog.notes())
@@ -229,10 +228,10 @@ class Collection(Answering, Items):
         view = self._views.view(kind)
         if view is None:
             return SearchPage((), None, notes)
-        among = self.catalog.vectors_matching(kind, chosen) if chosen else None
+        among = None if where == EVERYTHING else self.catalog.vectors_matching(kind, where)
         found, rest = page_of_items(
             lambda count: view.nearest(query, count, among),
-            lambda ids: self.catalog.items_of_vectors(ids, chosen),
+            lambda ids: self.catalog.items_of_vectors(ids, where),
             k=k,
             after=after,
         )

@@ -15,6 +15,8 @@ GROUND = {
 }
 FACE_OF_STORE = {"store.protocol", "store.entries", "store.where"}
 """What is seen of a store by all who are not to know which one it is."""
+CONDITIONS = {"search.where", "store.where"}
+"""The conditions of a search as data and as text: what callers write, entry points read."""
 BELOW: dict[str, set[str]] = {
     "media": set(),
     "fetch": set(),
@@ -30,8 +32,8 @@ BELOW: dict[str, set[str]] = {
         "explore",
     },
     "eval": {"collection", "classify", "models", "media", "ingest", "engines"},
-    "server": {"collection"},
-    "cli": {"collection", "eval", "server"},
+    "server": {"collection", *CONDITIONS},
+    "cli": {"collection", "eval", "server", *CONDITIONS},
 }
 """What each package may import besides the ground and itself."""
 ENTRY_POINTS = ("server", "cli")
