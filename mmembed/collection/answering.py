@@ -1,4 +1,4 @@
-"""What the models of a collection answer: embeddings and labels of what requests bring."""
+"""The answers of a collection's models: embeddings and labels of the inputs of requests."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Answering:
         return self._models.find(model).name
 
     def model_counts(self, model: str) -> EmbedderCounts:
-        """What a model did since the start, and what waits for it now. Raises NotFound."""
+        """The work of a model since the start, and its queue now. Raises NotFound."""
         return self._models.find(model).counts()
 
     def model_states(self) -> list[dict[str, object]]:

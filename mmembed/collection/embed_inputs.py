@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Input:
-    """What becomes one embedding: of several parts, the direction of their weighted mean."""
+    """The parts of one embedding; several parts give the direction of their weighted mean."""
 
     name: str
     parts: tuple[Part, ...]
@@ -49,7 +49,7 @@ Read: TypeAlias = Input | Failure
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a request says of all its inputs."""
+    """The options of a request for all its inputs."""
 
     dimensions: int | None = None
     allow_untrained_dimensions: bool = False
@@ -61,7 +61,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Embedded:
-    """An embedding per input, or why there is none."""
+    """An embedding per input, or its failure."""
 
     rows: tuple[Vector | Failure, ...]
     """float32 (dim,), unit-norm."""
@@ -70,18 +70,18 @@ class Embedded:
     images: tuple[bytes, ...]
     """The files of the images that were embedded, in their order."""
     notes: tuple[str, ...]
-    """What the caller should know of the embeddings."""
+    """Notes for the caller on the embeddings."""
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """One part's embedding, or why there is none."""
+    """One part's embedding, or its failure."""
 
     row: Vector | Failure
     tokens: int = 0
     """Of a text, start and end tokens included."""
     note: str | None = None
-    """What was averaged from several windows."""
+    """A note on a text that was averaged from several windows."""
 
 
 def embed_inputs(embedder: Embedder, inputs: Sequence[Read], wishes: Wishes) -> Embedded:

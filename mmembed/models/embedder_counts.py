@@ -1,4 +1,4 @@
-"""Figures of one model for those who watch over a server."""
+"""Figures of one model for monitors of a server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EmbedderCounts:
-    """What one model did since the start, and what waits for it now."""
+    """The work of one model since the start, and its queue now."""
 
     text_hits: int
     text_misses: int

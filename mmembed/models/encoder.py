@@ -1,4 +1,4 @@
-"""What every model is here: facts about itself, and the same few methods."""
+"""The protocol of every model: its facts, and the same few methods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Facts about a model, whatever runs it."""
+    """Facts about a model that hold for every engine."""
 
     name: str
     """The model's id, as `--model` takes it."""
@@ -35,7 +35,7 @@ class EncoderFacts(ModelFacts):
     """Facts about a model that an engine runs."""
 
     engine: str
-    """What runs the model; all engines of a model give the same vectors, nearly."""
+    """The engine that runs the model; all engines of a model give the same vectors, nearly."""
     decode_side: int
     """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
 

@@ -1,8 +1,8 @@
-"""Texts as a model reads them, and limits on how much that may be.
+"""Texts as a model reads them, and limits on their size.
 
-A text is cut into windows that the model can read whole. How many there are is known only once
-the tokenizer has read the text, so that this is done where nobody else waits for it: on the
-thread of the caller, once, and no further than the limits go.
+A text is cut into windows that the model can read whole. Their number is known only once the
+tokenizer has read the text. So that happens once, on the thread of the caller, where no other
+request waits. It stops at the limits.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mmembed.types import Embeddings
 
 
 class Reading(str):
-    """A text together with its windows, which joined give the text again."""
+    """A text together with its windows; joined, they give the text again."""
 
     windows: tuple[str, ...]
 
@@ -31,10 +31,9 @@ class Reading(str):
 
 
 def read(encoder: Encoder, texts: Sequence[str], limits: TextLimits) -> list[Reading]:
-    """Every text with its windows; one that was read before is not read again.
+    """Every text with its windows; a text that was read before is not read again.
 
-    Raises LimitError where one text has more windows than allowed, TooMuchText where all
-    together have.
+    Raises LimitError if one text has more windows than allowed, TooMuchText if all together have.
     """
     readings: list[Reading] = []
     total = 0

@@ -1,5 +1,5 @@
-"""What /openapi.json says beyond what FastAPI finds out by itself: request bodies, which the
-routes parse themselves, every status that can happen, and examples."""
+"""Completes FastAPI's description of the API in /openapi.json. It adds the request bodies, which
+the routes parse themselves, every possible status, and examples."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SAID = {
 ERRORS: dict[int | str, Json] = {
     status: {"model": ErrorAnswer, "description": said} for status, said in SAID.items()
 }
-"""What any route may answer, or what stands around it."""
+"""Statuses that any route, or the layers around it, may answer."""
 ERROR: Json = {
     "error": {
         "message": "k: Input should be greater than or equal to 1",
@@ -56,8 +56,8 @@ PICTURE = (
 
 @dataclass(frozen=True)
 class Description:
-    """What a route says of itself beyond what FastAPI finds out: its body, and examples, which
-    tests send and hold against their shapes."""
+    """A route's body, and examples of its request and answer; FastAPI finds out the rest. Tests send
+    the examples and hold them against their shapes."""
 
     takes: type[BaseModel] | None = None
     """The shape of its JSON body."""
@@ -71,7 +71,7 @@ class Description:
     """The example of the answer of a request that succeeds; files and 204 have none."""
 
     def body(self) -> Json | None:
-        """What FastAPI calls `requestBody`; None where the route takes none."""
+        """The `requestBody` of OpenAPI; None if the route takes no body."""
         content: Json = {}
         if self.takes is not None:
             content[JSON] = {"schema": {"$ref": REFERENCE.format(model=self.takes.__name__)}}
@@ -109,7 +109,7 @@ _NOTHING = Description()
 
 
 def descriptions(routers: Iterable[APIRouter]) -> dict[str, Description]:
-    """By method and path, such as `GET /v1/items/{item_id}`, what each route says of itself."""
+    """The description of each route, by method and path: `GET /v1/items/{item_id}`."""
     return {
         f"{method} {route.path_format}": _DESCRIPTIONS.get(route.endpoint, _NOTHING)
         for router in routers
@@ -130,7 +130,7 @@ def many(what: Json) -> Json:
 
 
 def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
-    """Complete the description of the API when it is first asked for, from its routers."""
+    """Complete the description of the API at its first request, from its routers."""
     plain = app.openapi
 
     def complete() -> Json:
@@ -152,7 +152,7 @@ def _complete(schema: Json, routes: Mapping[str, Description]) -> None:
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
-    # The empty one: where no keys are set, none is needed.
+    # The empty alternative: without keys in the settings, none is needed.
     schema["security"] = [{"bearer": []}, {"header": []}, {}]
     for path, ways in schema["paths"].items():
         for method, operation in ways.items():

@@ -32,8 +32,8 @@ ADDRESSES_AT_ONCE = 8
 
 
 def wishes_of(request: Request, asked: Wished) -> Wishes:
-    """What the body and the headers of a request say of all its inputs. Raises QueryError for a
-    header of errors that says neither."""
+    """The options of a request's body and headers. Raises QueryError for an unknown value of the
+    header for errors."""
     errors = asked.errors or request.headers.get(HEADER, "all").lower()
     if errors not in ("all", "item"):
         raise QueryError(f"{HEADER}: expected all or item", param=HEADER)
