@@ -56,8 +56,8 @@ PICTURE = (
 
 @dataclass(frozen=True)
 class Description:
-    """A route's body, and examples of its request and answer; FastAPI finds out the rest. Tests send
-    the examples and hold them against their shapes."""
+    """A route's body, and examples of its request and answer. FastAPI finds out the rest. Tests
+    send the examples and hold them against their shapes."""
 
     takes: type[BaseModel] | None = None
     """The shape of its JSON body."""
