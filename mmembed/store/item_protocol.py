@@ -11,6 +11,7 @@ from typing import Protocol
 
 from mmembed.store.entries import (
     CaptionEntry,
+    FieldFacts,
     ImageEntry,
     KeptOut,
     Known,
@@ -60,6 +61,21 @@ class Items(Protocol):
 
     def tags(self) -> dict[str, int]:
         """Every tag with the number of items that carry it, by tag."""
+
+
+class Fields(Protocol):
+    """The fields by which items can be filtered."""
+
+    def fields(self) -> list[FieldFacts]:
+        """Every field with the number of items that have a value: those of every collection,
+        then those of manifests by name."""
+
+    def index_field(self, name: str) -> None:
+        """Index a field of manifests, named without `meta.`: conditions on it then need not read
+        every item. An index that is there stays. Raises LimitError for one too many."""
+
+    def drop_field_index(self, name: str) -> None:
+        """Drop the index of a field of manifests. Raises NotFound where it has none."""
 
 
 class ItemWriter(Protocol):

@@ -1,6 +1,6 @@
 """What every store does: the one interface through which the program reaches what is kept.
 
-    Store = Items + ItemWriter + Files (`store.item_protocol`) + Vectors + Search,
+    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search,
             with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
@@ -25,7 +25,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from mmembed.store.entries import Found, Model, Place, Trouble, Upload
-from mmembed.store.item_protocol import Files, Items, ItemWriter
+from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
@@ -203,7 +203,7 @@ class Blobs(Protocol):
         were deleted. Raises StoreError."""
 
 
-class Store(Items, ItemWriter, Files, Vectors, Search, Protocol):
+class Store(Items, Fields, ItemWriter, Files, Vectors, Search, Protocol):
     """One collection, as it is kept."""
 
     @property
