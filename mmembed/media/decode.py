@@ -15,13 +15,11 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
 
 from PIL import Image, ImageMode, UnidentifiedImageError
 
-from mmembed.config.settings import Settings
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.media import tiff
 from mmembed.media.bands import shrink_of, shrunk
@@ -30,16 +28,14 @@ from mmembed.media.decode_cost import planned, planned_tiff
 from mmembed.media.decode_limits import BoundedFile, bound_tags, check_scans
 from mmembed.media.exif import facts_of, header_facts
 from mmembed.media.formats import FORMATS, media_type, unidentified, unread_variant
+from mmembed.media.image_limits import DEFAULT_LIMITS, ImageLimits
 from mmembed.media.memory_hold import holding, millions, reserved
 from mmembed.media.strip_metadata import stripped
 from mmembed.media.tiff_layout import XMP, Layout, layout_of
-from mmembed.memory_budget import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
-    "DEFAULT_LIMITS",
     "THUMBNAIL_SIZE",
-    "Limits",
     "decode",
     "image_facts",
     "media_type",
@@ -55,26 +51,11 @@ THUMBNAIL_EFFORT = 2  # WebP's method, 0 to 6; 4 takes twice the time for files 
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Limits that are checked before a picture is decoded."""
-
-    max_bytes: int = int(Settings.max_image_mb * 1e6)
-    """Largest file, in bytes."""
-    max_pixels: int = int(Settings.max_megapixels * 1e6)
-    """Largest picture, width x height, by its header."""
-    memory: MemoryBudget | None = field(default=None, compare=False)
-    """The budget for the memory of decoding; None: unlimited."""
-
-
-DEFAULT_LIMITS = Limits()
-
-
 def decode(
     source: bytes | str | os.PathLike[str],
     *,
     name: str | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ImageLimits = DEFAULT_LIMITS,
     side: int | None = None,
 ) -> Picture:
     """An image file, or its bytes → an upright sRGB picture, fully loaded.
@@ -104,13 +85,13 @@ def decode(
         raise unread_variant(data, name) or unidentified(data, name) from None
     except Image.DecompressionBombError as error:
         count = re.search(r"\d+", str(error))
-        raise _too_many_pixels(name, int(count[0]) if count else 0, limits) from None
+        raise limits.too_many_pixels(name, int(count[0]) if count else 0) from None
     except Exception as error:  # Pillow and its plugins raise nearly everything on bad input
         raise unread_variant(data, name) or ImageError(name, _reason(error)) from None
 
 
 def read_file(
-    path: str | os.PathLike[str], *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str], *, name: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
 ) -> bytes:
     """The bytes of a regular file; its size is checked before it is read.
 
@@ -122,7 +103,7 @@ def read_file(
 
 @contextmanager
 def opened(
-    path: str | os.PathLike[str], *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str], *, name: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
 ) -> Iterator[BinaryIO]:
     """A regular file, open for reading. Raises as `read_file` does, also for errors of the system
     while the block reads."""
@@ -135,7 +116,7 @@ def opened(
             if not stat.S_ISREG(status.st_mode):
                 raise ImageError(name, _irregular(status.st_mode))
             if status.st_size > limits.max_bytes:
-                raise _too_many_bytes(name, status.st_size, limits)
+                raise limits.too_many_bytes(name, status.st_size)
             with open(fd, "rb", closefd=False) as file:
                 yield file
         finally:
@@ -181,7 +162,7 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+def _decode(data: bytes, name: str, limits: ImageLimits, side: int | None) -> Picture:
     layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _decode_tiff(data, name, limits, layout)
@@ -202,7 +183,7 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         raise
 
 
-def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Picture:
+def _decode_tiff(data: bytes, name: str, limits: ImageLimits, layout: Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
     if layout.segment_bytes > tiff.LARGEST_SEGMENT:
         size = millions(layout.segment_bytes)
@@ -217,7 +198,7 @@ def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Pict
     return holding(picture, held)
 
 
-def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+def _decode_by_pillow(data: bytes, name: str, limits: ImageLimits, side: int | None) -> Picture:
     check_scans(data, name)
     file = BoundedFile(data, name)
     with Image.open(file, formats=FORMATS) as image:
@@ -249,29 +230,19 @@ def _irregular(mode: int) -> str:
     return "a folder, not an image file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
 
 
-def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
+def _refuse_unusable(data: bytes, name: str, limits: ImageLimits) -> None:
     if not data:
         raise ImageError(name, "the file is empty")
     if len(data) > limits.max_bytes:
-        raise _too_many_bytes(name, len(data), limits)
+        raise limits.too_many_bytes(name, len(data))
 
 
-def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | Layout, name: str, limits: ImageLimits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
-        raise _too_many_pixels(name, pixels, limits)
+        raise limits.too_many_pixels(name, pixels)
     if pixels == 0:
         raise ImageError(name, "the picture has no pixels")
-
-
-def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLarge:
-    limit = f"limit {limits.max_bytes / 1e6:g}; raise MMEMBED_MAX_IMAGE_MB"
-    return ImageTooLarge(name, f"{millions(size)} MB, {limit}")
-
-
-def _too_many_pixels(name: str, pixels: int, limits: Limits) -> ImageTooLarge:
-    limit = f"limit {limits.max_pixels / 1e6:g}; raise MMEMBED_MAX_MEGAPIXELS"
-    return ImageTooLarge(name, f"{millions(pixels)} megapixels, {limit}")
 
 
 def _allow_pixels(max_pixels: int) -> None:

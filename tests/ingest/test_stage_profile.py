@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from mmembed.collection.collection import Collection
-from mmembed.ingest import StageTime, limit
-from mmembed.ingest.stage_profile import STAGES, Profile
+from mmembed.ingest import StageTime
+from mmembed.ingest.stage_profile import STAGES, Profile, limit
 from tests.ingest.outcomes import MakePicture
 
 OpenCollection = Callable[..., Collection]

@@ -285,9 +285,6 @@ def test_search_goes_on_while_the_view_follows(many: Vectors) -> None:
     assert len(view) == 1480
 
 
-# -- views of a catalog ----------------------------------------------------------------
-
-
 @pytest.mark.slow
 def test_torch_compiles_after_the_index_was_loaded() -> None:
     """Two copies of the C++ library in one process made it loop for ever."""
