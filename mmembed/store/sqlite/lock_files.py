@@ -54,6 +54,11 @@ class Presence:
             self.alone = False
             self._descriptor = _acquire(path, fcntl.LOCK_SH, deadline)
 
+    def say(self, purpose: str) -> None:
+        """What others are told who wait, while this process is alone."""
+        if self.alone:
+            _name_holder(self._descriptor, purpose)
+
     def share(self) -> None:
         """Let others open the catalog, too."""
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
