@@ -1,7 +1,7 @@
 """Catalogs of earlier layouts become ones of today's; as they were, they are kept beside.
 
-    layout 1: fold the log → is there room? → a new file, in one transaction → exchange the files
-    later:    fold the log → is there room? → a copy → each step in one transaction
+    layout 1: is there room? → fold the log → a new file, in one transaction → exchange the files
+    later:    is there room? → fold the log → a copy → each step in one transaction
 
 Whatever is interrupted leaves the layout that it began with.
 """
@@ -20,10 +20,17 @@ from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull
 from mmembed.files import sync_folder
-from mmembed.store.sqlite import layout_1
+from mmembed.store.sqlite import layout_1, schema
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, exclusive
 from mmembed.store.sqlite.log_history import History
-from mmembed.store.sqlite.schema import BASE_VERSION, LATER, newest, remedy, statements_of, version
+from mmembed.store.sqlite.schema import (
+    BASE_VERSION,
+    FILE_NAME,
+    newest,
+    remedy,
+    statements_of,
+    version,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +58,22 @@ def layout_in(path: Path) -> int:
     return int.from_bytes(header[LAYOUT_AT:], "big") if len(header) == LAYOUT_AT + 4 else 0
 
 
+def pending(folder: Path) -> Path | None:
+    """Where the catalog of a folder will be kept that has to be brought to today's layout; None
+    where it has that. The same holds as for `layout_in`."""
+    path = folder / FILE_NAME
+    layout = layout_in(path)
+    return copy_of(path, layout) if 0 < layout < newest() else None
+
+
 def copy_of(path: Path, layout: int) -> Path:
     """Where the copy of a catalog of an earlier layout is kept."""
-    return path.with_name(f"{path.stem}.layout-{layout}{path.suffix}")
+    return path.with_name(copies_of(path).replace("*", str(layout)))
+
+
+def copies_of(path: Path) -> str:
+    """What the names of all such copies match."""
+    return f"{path.stem}.layout-*{path.suffix}"
 
 
 def migrate(
@@ -75,8 +95,8 @@ def migrate(
     purpose = f"bringing the catalog {step}"
     with exclusive(path.with_name(WRITE_LOCK), purpose=purpose, wait_s=WRITE_WAIT_S):
         _check_tables(db, path, layout)
-        _fold(db, path)
         _check_room(db, path, step)
+        _fold(db, path)
         copy = copy_of(path, layout)
         log.info("%s: is brought %s; as it was, it stays in %s", path, step, copy.name)
         started = time.monotonic()
@@ -165,7 +185,7 @@ def _take_steps(db: sqlite3.Connection) -> None:
     for layout in range(version(db), newest()):
         db.execute("BEGIN IMMEDIATE")
         try:
-            for some in statements_of(LATER[layout - BASE_VERSION]).values():
+            for some in statements_of(schema.LATER[layout - BASE_VERSION]).values():
                 for statement in some:
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {layout + 1}")

@@ -17,7 +17,7 @@ from mmembed.store.sqlite.file_identity import LOG, Place
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
 from mmembed.store.sqlite.log_history import lost_log, strangers
-from mmembed.store.sqlite.migrations import Progress, copy_of, migrate
+from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
 from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
 from mmembed.store.sqlite.wal_file import read_index, read_log
 
@@ -97,7 +97,8 @@ def _refuse_what_is_lost(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         return
     remains = [name for name in REMAINS if (path.parent / name).exists()]
-    remains += sorted(kept.name for kept in path.parent.glob(f"{REPLACED}*"))
+    for kept in (f"{REPLACED}*", copies_of(path)):
+        remains += sorted(found.name for found in path.parent.glob(kept))
     if remains:
         raise StoreError(
             f"{path}: is {'empty' if path.exists() else 'missing'}, but its folder holds "

@@ -34,9 +34,9 @@ CREATE TABLE vectors (
   model_id INTEGER NOT NULL REFERENCES models (id),
   kind TEXT NOT NULL CHECK (kind IN ('image', 'caption')),
   embedding BLOB NOT NULL,  -- float16, little-endian
-  digest BLOB NOT NULL,     -- of `embedding`
-  UNIQUE (model_id, kind, digest)
+  digest BLOB NOT NULL      -- of `embedding`
 );
+CREATE UNIQUE INDEX vectors_digest ON vectors (model_id, kind, digest);
 
 -- The vector of a content by each model. Many contents may share one vector.
 CREATE TABLE content_vectors (
