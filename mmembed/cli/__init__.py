@@ -30,7 +30,7 @@ COMMANDS = {
     "restore": "put a backup of the catalog in place",
     "serve": "serve the web page and the HTTP API",
 }
-"""Each is a module of this package, and is imported when it is asked for."""
+"""Each command is a module of this package, and is imported when it is called."""
 
 DESCRIPTION = """\
 Search your pictures by words, by example and by label.
@@ -56,14 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough; writing more at exit would fail again.
+        # The reader of our output has closed the pipe; writing more at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
 
 
 def program() -> NoReturn:
-    """What the shell calls. Leaves without Python's own clearing up, which takes a second or two
-    once torch is loaded: whatever has to be closed is closed by then."""
+    """The entry point for the shell. Exits without Python's own finalisation, which takes a second
+    or two once torch is loaded. Everything that must be closed is closed by then."""
     code = main()
     sys.stderr.flush()
     os._exit(code)
@@ -82,7 +82,7 @@ def _run(asked: argparse.Namespace) -> int:
         return WRONG_USE if isinstance(error, InputError | ModelMismatch) else SOME_FAILED
     except BrokenPipeError:
         raise
-    except OSError as error:  # such as a data folder that may not be looked into
+    except OSError as error:  # such as an unreadable data folder
         if error.filename is None:
             raise
         print(f"mmembed: {plain(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
@@ -90,13 +90,13 @@ def _run(asked: argparse.Namespace) -> int:
 
 
 def _allow_any_text() -> None:
-    """What the terminal's encoding lacks is printed as an escape rather than an error."""
+    """Characters that the terminal's encoding lacks are printed as escapes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser(given: Sequence[str]) -> Parser:
-    """Knows all commands, and the options of the one that a command line asks for."""
+    """Knows all commands, and the options of the called one."""
     parser = Parser("mmembed", description=DESCRIPTION, given=given)
     parser.add_argument("--version", action="version", version=f"mmembed {own_version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

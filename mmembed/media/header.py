@@ -1,4 +1,5 @@
-"""What the header of an image file says, without its pixels: for files that were indexed before."""
+"""Reads the facts in the header of an image file without its pixels, for files that were indexed
+before."""
 
 from __future__ import annotations
 
@@ -22,8 +23,8 @@ _MOST_CHUNKS = 50_000
 
 
 def read_header(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> HeaderFacts:
-    """The facts that `decode` finds in a picture's file, in far less time; none where the header is
-    broken. Raises ImageError where the file is gone or cannot be read, ImageTooLarge."""
+    """The facts that `decode` finds in a picture's file, in far less time; none if the header is
+    broken. Raises ImageTooLarge, and ImageError if the file is gone or cannot be read."""
     with opened(path, limits=limits) as file:
         try:
             return _facts(file)
@@ -46,7 +47,7 @@ def _facts(file: BinaryIO) -> HeaderFacts:
     file.seek(0)
     with Image.open(file, formats=FORMATS) as image:
         if head.startswith(PNG_SIGNATURE) and "exif" not in image.info:
-            # Pillow meets what is behind the pixels only once it has decoded them.
+            # Pillow reads chunks behind the pixels only after it has decoded the pixels.
             image.info.update(_png_metadata(file))
         return header_facts(image, file)
 
