@@ -180,8 +180,9 @@ class Vectors(Protocol):
         """Vectors of a model, float32 (dim,), by the sha256 of contents that items have; the
         others are passed over. The model need not serve. Raises Unstorable."""
 
-    def contents_without(self, kind: Kind, model: Model, limit: int) -> list[str]:
-        """Up to `limit` contents of items, by rising sha256, that have no vector of a model."""
+    def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
+        """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
+        a model."""
 
     def serve(self, model: Model) -> None:
         """Have a model serve from now on. Raises ModelMismatch where some item has no vector

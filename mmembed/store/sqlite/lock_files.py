@@ -78,6 +78,8 @@ class Presence:
 
     def share(self) -> None:
         """Let others open the catalog, too."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)  # what was said is done
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         self.alone = False
 

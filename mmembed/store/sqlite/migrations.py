@@ -14,7 +14,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeAlias
 
@@ -170,7 +170,10 @@ def _check_counts(db: sqlite3.Connection, path: Path) -> None:
 
 def _exchange(path: Path, new: Path, copy: Path) -> None:
     """Put the new file in place of the old one, which is kept under the name of its copy."""
+    status = path.stat()
     shutil.copymode(path, new)
+    with suppress(OSError):  # only root may give files away
+        os.chown(new, status.st_uid, status.st_gid)
     copy.unlink(missing_ok=True)
     try:
         os.link(path, copy)

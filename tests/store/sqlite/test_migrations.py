@@ -22,7 +22,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, StoreBusy, StoreError, StoreFull
-from mmembed.store.entries import ImageEntry
+from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog, migrations, restore, schema
 from mmembed.store.sqlite.lock_files import Presence
 from mmembed.store.where import EVERYTHING, All, Where
@@ -172,6 +172,22 @@ def test_an_image_gets_the_date_of_its_file(
     assert rows(folder, "SELECT DISTINCT added, taken, header_read FROM items") == [[None, None, 0]]
 
 
+def test_a_folder_that_knows_no_model_yet_can_be_claimed(
+    old: MakeFolder, opened: Callable[[Path], Catalog]
+) -> None:
+    folder = old()
+    with closing(sqlite3.connect(folder / NAME)) as db, db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("DELETE FROM meta WHERE key LIKE 'model_%'")
+        of_items = ("tags", "tag_sources", "caption_sources", "file_marks")
+        for table in (*of_items, "items", "vectors", "changes"):
+            db.execute(f"DELETE FROM {table}")
+    catalog = opened(folder)
+    assert (catalog.model(), catalog.models()) == (None, [])
+    catalog.claim(Model("two", "fingerprint-of-two", 2))
+    assert catalog.models() == [Model("two", "fingerprint-of-two", 2)]
+
+
 def test_ids_that_were_given_are_never_given_again(
     old: MakeFolder, opened: Callable[[Path], Catalog], entry: Entry
 ) -> None:
@@ -222,15 +238,15 @@ def test_uploads_are_found_where_the_folder_lies_now(old: MakeFolder) -> None:
 
 def test_the_old_catalog_stays_beside_byte_for_byte(old: MakeFolder) -> None:
     folder = old()
+    with closing(sqlite3.connect(folder / NAME)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")  # as it is folded then
     before = digest(folder / NAME)
     reports: list[tuple[int, int]] = []
     Catalog(folder, lambda done, total: reports.append((done, total))).close()
-    with closing(sqlite3.connect(folder / KEPT)) as db:
-        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    assert rows(folder, "SELECT count(*) FROM items", KEPT) == [[len(EXPECTED["items"])]]
-    assert len(before) == 64
+    assert digest(folder / KEPT) == before
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     assert all(done <= total for done, total in reports)
+    assert reports[-1][0] > 0.8 * reports[-1][1]
 
 
 def test_opening_again_changes_nothing(old: MakeFolder) -> None:
