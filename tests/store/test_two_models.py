@@ -11,7 +11,7 @@ import pytest
 
 from mmembed.errors import ModelMismatch, NotFound, Unstorable
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
-from mmembed.store.index_sync import Views
+from mmembed.store.index_sync import IndexSync
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Kind
 
@@ -45,7 +45,7 @@ def embed_with_two(catalog: Catalog) -> None:
     catalog.add_embeddings("caption", {CaptionEntry("words", None).sha256: row(1, 1)}, TWO)
 
 
-def nearest(views: Views, kind: Kind, *query: float) -> list[int]:
+def nearest(views: IndexSync, kind: Kind, *query: float) -> list[int]:
     """Ids of vectors, the nearest first."""
     view = views.view(kind)
     assert view is not None
@@ -59,7 +59,7 @@ def paths(catalog: Catalog, vector_ids: list[int]) -> list[list[str | None]]:
 
 @pytest.mark.parametrize("exact_limit", [100, 1])
 def test_the_first_model_serves_and_then_the_second(filled: Catalog, exact_limit: int) -> None:
-    views = Views(filled, exact_limit=exact_limit)
+    views = IndexSync(filled, exact_limit=exact_limit)
     views.publish()
     of_a, of_b = ["/a.jpg", "/copy of a.jpg"], ["/b.jpg"]
     assert paths(filled, nearest(views, "image", 1, 0, 0, 0)) == [of_a, of_b]
@@ -72,7 +72,7 @@ def test_the_first_model_serves_and_then_the_second(filled: Catalog, exact_limit
     assert paths(filled, nearest(views, "image", 1, 0)) == [of_b, of_a]
     assert filled.vector_of(1).tolist() == [0, 1]
     views.publish()
-    other = Views(filled, exact_limit=exact_limit)
+    other = IndexSync(filled, exact_limit=exact_limit)
     assert paths(filled, nearest(other, "image", 1, 0)) == [of_b, of_a]
     assert filled.check() == []
     filled.serve(FOUR)
@@ -83,7 +83,7 @@ def test_the_first_model_serves_and_then_the_second(filled: Catalog, exact_limit
 def test_another_process_follows_the_model_that_serves(
     filled: Catalog, open_catalog: OpenCatalog
 ) -> None:
-    views = Views(open_catalog(), exact_limit=100)
+    views = IndexSync(open_catalog(), exact_limit=100)
     nearest(views, "image", 1, 0, 0, 0)
     embed_with_two(filled)
     filled.serve(TWO)
