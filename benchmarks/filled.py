@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from benchmarks.vectors import BATCH, clustered
 from mmembed import Settings, load_encoder
-from mmembed.store.sqlite import Catalog, ImageEntry, Model
+from mmembed.store.entries import ImageEntry, Model
+from mmembed.store.sqlite import Catalog
 
 
 def main() -> None:

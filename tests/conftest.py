@@ -13,7 +13,8 @@ from PIL import Image
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.ingest import Report
-from mmembed.store.sqlite import Catalog, ImageEntry, Model
+from mmembed.store.entries import ImageEntry, Model
+from mmembed.store.sqlite import Catalog
 from tests.fake_encoder import COLOURS, FakeEncoder
 
 pytest_plugins = ("tests.network_audit.plugin",)

@@ -80,6 +80,13 @@ def _run(asked: argparse.Namespace) -> int:
     except MmembedError as error:
         print(f"mmembed: {plain(str(error))}", file=sys.stderr)
         return WRONG_USE if isinstance(error, InputError | ModelMismatch) else SOME_FAILED
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # such as a data folder that may not be looked into
+        if error.filename is None:
+            raise
+        print(f"mmembed: {plain(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
+        return SOME_FAILED
 
 
 def _allow_any_text() -> None:

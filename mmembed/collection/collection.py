@@ -27,8 +27,9 @@ from mmembed.models.open_clip import check_obtainable
 from mmembed.models.registry import Load, ServedModels
 from mmembed.search.paging import Cursor, page_of_items
 from mmembed.search.query import query_embedding
+from mmembed.store.entries import Trouble
 from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import Catalog, Trouble, restore
+from mmembed.store.sqlite import Catalog, restore
 from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Kind, SearchPage, Term
 
 __all__ = [

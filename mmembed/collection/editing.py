@@ -19,7 +19,9 @@ from mmembed.media import thumbnails, uploads
 from mmembed.media.decode import decode, media_type, printable, thumbnail
 from mmembed.models.inputs import Embedder
 from mmembed.models.text_reading import read
-from mmembed.store.sqlite import WRITE_WAIT_S, CaptionEntry, Catalog, ImageEntry, exclusive
+from mmembed.store.entries import CaptionEntry, ImageEntry
+from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite.lock_files import WRITE_WAIT_S, exclusive
 from mmembed.types import Encoder, Item, Picture
 
 

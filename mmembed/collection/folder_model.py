@@ -9,7 +9,8 @@ import numpy as np
 from mmembed.errors import ModelMismatch
 from mmembed.models.inputs import Embedding
 from mmembed.models.open_clip import ModelChoice, resolve_model
-from mmembed.store.sqlite import Catalog, Model
+from mmembed.store.entries import Model
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Encoder
 
 

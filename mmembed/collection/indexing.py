@@ -23,8 +23,9 @@ from mmembed.ingest import (
     those_below,
 )
 from mmembed.media import uploads
+from mmembed.store.entries import KeptOut, Known
 from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import Catalog, KeptOut, Known
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Item
 
 

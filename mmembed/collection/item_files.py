@@ -19,7 +19,7 @@ from mmembed import files
 from mmembed.errors import MmembedError, NotFound, Overloaded
 from mmembed.media import uploads
 from mmembed.models.bounded_cache import BoundedCache
-from mmembed.store.sqlite import storable
+from mmembed.store.entries import storable
 from mmembed.types import Item
 
 SETTLED_NS = 2 * 10**9

@@ -14,7 +14,8 @@ from pathlib import Path
 from mmembed.errors import StoreBusy
 from mmembed.files import ASIDE
 from mmembed.media import thumbnails, uploads
-from mmembed.store.sqlite import Catalog, exclusive
+from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite.lock_files import exclusive
 
 log = logging.getLogger(__name__)
 

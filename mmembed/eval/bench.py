@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmembed.classify import zeroshot
 from mmembed.collection.folder_model import chosen_model
-from mmembed.config.settings import Settings
+from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
@@ -27,7 +27,7 @@ from mmembed.models.decode_turns import ordered
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
 from mmembed.models.registry import Load
 from mmembed.models.text_reading import TextLimits
-from mmembed.store.sqlite import FILE_NAME, Catalog
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
 FOLDER = "eval"
@@ -62,7 +62,7 @@ class Bench:
     def choice(self) -> ModelChoice:
         """The model that the settings ask for; `auto` is the one of the data folder."""
         known = None
-        if (self.settings.data / FILE_NAME).is_file():
+        if (self.settings.data / CATALOG_FILE).is_file():
             catalog = Catalog(self.settings.data)
             known = catalog.model()
             catalog.close()

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.config.settings import Settings
+from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.errors import InputError
 from mmembed.eval import metrics
 from mmembed.eval.bootstrap import SEED, Figure, bootstrap
 from mmembed.eval.report import Table, shown
 from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import FILE_NAME, Catalog
+from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import VectorView, unit
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
 
@@ -76,7 +76,7 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
     """
     if k < 1 or queries < 1:
         raise InputError(f"-k {k} and --queries {queries}: expected at least 1")
-    if not (settings.data / FILE_NAME).is_file():
+    if not (settings.data / CATALOG_FILE).is_file():
         raise InputError(f"{settings.data}: holds no collection; fill it with `mmembed index`")
     catalog = Catalog(settings.data)
     try:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from mmembed.ingest.embed import Embedded
 from mmembed.ingest.flow import each_where_needed
 from mmembed.item_failures import ends_all
-from mmembed.store.sqlite import Catalog, Mark
+from mmembed.store.entries import Mark
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Failure
 
 MARKS_AT_ONCE = 10_000

@@ -12,7 +12,8 @@ from mmembed.ingest.flow import Row, each_where_needed, embed_each
 from mmembed.ingest.prepare import Prepared
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import failure_of
-from mmembed.store.sqlite import Catalog, ImageEntry
+from mmembed.store.entries import ImageEntry
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Encoder, Failure
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from mmembed.errors import InputError
 from mmembed.ingest.flow import Row, embed_each
-from mmembed.store.sqlite import CaptionEntry, Catalog
+from mmembed.store.entries import CaptionEntry
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Encoder
 
 TEXTS_AT_ONCE = 64

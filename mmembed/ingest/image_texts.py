@@ -15,7 +15,7 @@ from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.scan import Scan
 from mmembed.ingest.sidecars import check_link, read_sidecar, sidecar_of
 from mmembed.item_failures import failure_of, text_of, told
-from mmembed.store.sqlite import Reading, Words
+from mmembed.store.entries import Reading, Words
 from mmembed.types import Failure
 
 _Said: TypeAlias = dict[str, frozenset[str]]

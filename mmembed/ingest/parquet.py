@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from pyarrow import ArrowException, RecordBatch, parquet
+from pyarrow import Array, ArrowException, DictionaryArray, RecordBatch, compute, parquet
 
 from mmembed.errors import ManifestError
+from mmembed.ingest.bounded_lines import LONGEST_ROW
 from mmembed.ingest.manifest_rows import Columns
 
 ROWS_AT_ONCE = 1024
 LARGEST_GROUP = 2**30
-"""Bytes that the columns of one group of rows may take in memory."""
+"""Bytes that the columns of one group of rows may take in the file, once decompressed."""
+MOST_VALUES = 20_000_000
+"""Values of one column in a group of rows."""
+FEWEST_REFUSED, ROWS_A_BYTE = 1_000_000, 8
+"""A file of more rows than both is refused: a row that is told again takes next to nothing."""
+LARGEST_BATCH = 64 * 2**20
+"""Bytes of rows that become Python's values together."""
+VALUE_BYTES = 64
+"""Of one value, beside its text."""
 
 
 def parquet_rows(
@@ -24,10 +34,11 @@ def parquet_rows(
     cannot be read at all.
     """
     try:
-        opened = parquet.ParquetFile(file)
+        opened = _opened(file)
         names = opened.schema_arrow.names
     except Exception as error:  # Arrow raises nearly everything on broken files
         raise ManifestError(f"not a Parquet file that can be read: {error}") from None
+    _check_count(opened.metadata.num_rows, os.fstat(file.fileno()).st_size)
     columns.check(names)
     wanted = [name for name in columns.names if name in names]
     number = 0
@@ -41,12 +52,31 @@ def parquet_rows(
         number += count
 
 
+def _opened(file: BinaryIO) -> Any:
+    """The file, whose texts stay in its dictionaries: a text that many rows share is there once."""
+    facts = parquet.read_metadata(file)
+    leaves = [facts.schema.column(i) for i in range(facts.num_columns)]
+    shared = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+    return parquet.ParquetFile(file, metadata=facts, read_dictionary=shared)
+
+
+def _check_count(rows: int, size: int) -> None:
+    if rows > max(FEWEST_REFUSED, ROWS_A_BYTE * size):
+        raise ManifestError(f"{rows:,} rows in {size:,} bytes, which cannot name as many pictures")
+
+
 def _group_rows(
     opened: Any, group: int, wanted: list[str], number: int
 ) -> Iterator[tuple[int, dict[str, Any] | ManifestError]]:
     facts = opened.metadata.row_group(group)
     sizes = [facts.column(i) for i in range(facts.num_columns)]
-    size = sum(one.total_uncompressed_size for one in sizes if _top(one.path_in_schema) in wanted)
+    sizes = [one for one in sizes if _top(one.path_in_schema) in wanted]
+    most = max(one.num_values for one in sizes)
+    if most > MOST_VALUES:
+        raise ManifestError(
+            f"{most:,} values in one group of rows, limit {MOST_VALUES:,}; write smaller ones"
+        )
+    size = sum(one.total_uncompressed_size for one in sizes)
     if size > LARGEST_GROUP:
         raise ManifestError(
             f"{size >> 20} MB in one group of rows, limit {LARGEST_GROUP >> 20}; write smaller ones"
@@ -62,15 +92,33 @@ def _top(path: str) -> str:
     return path.split(".", 1)[0]
 
 
-def _rows(batch: RecordBatch) -> list[dict[str, Any] | ManifestError]:
+def _rows(batch: RecordBatch) -> Iterator[dict[str, Any] | ManifestError]:
     try:
-        return list(batch.to_pylist())
+        whole = batch.to_pylist() if _expanded(batch) <= LARGEST_BATCH else None
     except Exception:  # one value of a batch that is no Python value, such as bytes for text
-        return [_row(batch, i) for i in range(batch.num_rows)]
+        whole = None
+    yield from (_row(batch, i) for i in range(batch.num_rows)) if whole is None else whole
+
+
+def _expanded(batch: RecordBatch) -> int:
+    """So many bytes are the values of a batch once each text of it is one of its own."""
+    return sum(_expanded_column(column) for column in batch.columns)
+
+
+def _expanded_column(column: Array) -> int:
+    while hasattr(column, "flatten") and hasattr(column, "value_lengths"):
+        column = column.flatten()  # the elements of lists
+    if not isinstance(column, DictionaryArray):
+        return int(column.nbytes) + VALUE_BYTES * len(column)
+    lengths = compute.binary_length(column.dictionary).take(column.indices)
+    return len(column) * VALUE_BYTES + int(compute.sum(lengths).as_py() or 0)
 
 
 def _row(batch: RecordBatch, i: int) -> dict[str, Any] | ManifestError:
     try:
+        one = batch.slice(i, 1)
+        if _expanded(one) > LONGEST_ROW:
+            return ManifestError(f"a row of over {LONGEST_ROW >> 20} MB")
         names = batch.schema.names
         return {name: batch.column(k)[i].as_py() for k, name in enumerate(names)}
     except Exception as error:

@@ -24,7 +24,8 @@ from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
 from mmembed.media.decode import Limits
 from mmembed.models.decode_turns import ordered
-from mmembed.store.sqlite import CaptionEntry, Catalog, KeptOut, Known
+from mmembed.store.entries import CaptionEntry, KeptOut, Known
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Encoder, Failure
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.image_texts import Sayings
 from mmembed.ingest.scan import FileStat, Scan, ancestors
 from mmembed.item_failures import failure_of, text_of
-from mmembed.store.sqlite import KeptOut, Known, Mark, Reading
+from mmembed.store.entries import KeptOut, Known, Mark, Reading
 from mmembed.types import Failure
 
 

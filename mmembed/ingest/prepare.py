@@ -14,7 +14,8 @@ from mmembed.ingest.plan import Source
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
 from mmembed.media.decode import Limits, decode, read_file
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry
+from mmembed.store.entries import CaptionEntry, ImageEntry
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Encoder, Failure, Pixels
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.ingest.scan import ancestors
-from mmembed.store.sqlite import Catalog, KeptOut, signed
+from mmembed.store.entries import KeptOut, signed
+from mmembed.store.sqlite import Catalog
 
 AT_ONCE = 1000
 """Images in one transaction."""

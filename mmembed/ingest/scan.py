@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from mmembed.config.settings import CATALOG_FILE
 from mmembed.errors import ImageError, InputError
 from mmembed.ingest.exclusions import NO_MEDIA, Passing
 from mmembed.item_failures import failure_of
 from mmembed.media.decode import printable
-from mmembed.store.sqlite import FILE_NAME, Mark, signed, storable
+from mmembed.store.entries import Mark, signed, storable
 from mmembed.types import Failure
 
 SUFFIXES = frozenset(
@@ -168,7 +169,7 @@ class _Walk:
         if NO_MEDIA in names and not self._passing.include_system and self._close(folder):
             self._found.system += 1
             return []
-        if FILE_NAME in names:
+        if CATALOG_FILE in names:
             self._found.collections += 1
             self._collections.add(folder)
         if folder in self._collections or os.path.dirname(folder) in self._collections:
@@ -231,7 +232,7 @@ def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
     home, kind = os.path.split(above)
     if kind not in OWN_PARTS or (kind == "originals" and above in roots):
         return False
-    return bool(_TWO_DIGITS.fullmatch(name)) and os.path.exists(os.path.join(home, FILE_NAME))
+    return bool(_TWO_DIGITS.fullmatch(name)) and os.path.exists(os.path.join(home, CATALOG_FILE))
 
 
 def _may_be_a_users(entry: os.DirEntry[str]) -> bool:

@@ -11,7 +11,8 @@ from mmembed.ingest.flow import each_where_needed
 from mmembed.ingest.plan import Source
 from mmembed.ingest.report import Report
 from mmembed.item_failures import failure_of
-from mmembed.store.sqlite import CaptionEntry, Catalog, Reading, same
+from mmembed.store.entries import CaptionEntry, Reading, same
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Encoder
 
 IMAGES_AT_ONCE = 256

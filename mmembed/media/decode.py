@@ -27,6 +27,7 @@ from mmembed.media import tiff
 from mmembed.media.bands import shrink_of, shrunk
 from mmembed.media.colour import upright_box, upright_size, upright_srgb
 from mmembed.media.decode_cost import planned, planned_tiff
+from mmembed.media.decode_limits import BoundedFile, bound_tags, check_scans
 from mmembed.media.exif import facts_of, header_facts
 from mmembed.media.formats import FORMATS, media_type, unidentified, unread_variant
 from mmembed.media.memory_hold import holding, millions, reserved
@@ -94,6 +95,7 @@ def decode(
         data = read_file(source, name=name, limits=limits)
     _refuse_unusable(data, name, limits)
     _allow_pixels(limits.max_pixels)
+    bound_tags()
     try:
         return _decode(data, name, limits, side)
     except (ImageError, Overloaded, Abandoned):
@@ -216,9 +218,13 @@ def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Pict
 
 
 def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    check_scans(data, name)
+    file = BoundedFile(data, name)
+    with Image.open(file, formats=FORMATS) as image:
         _refuse_pixels(image, name, limits)
         plan = planned(image, data, side)
+        if plan.kind == "BMP":
+            file.expect_runs()
         with reserved(plan, name, limits.memory) as held:
             image.load()
             _refuse_pixels(image, name, limits)  # some formats learn their size while decoding

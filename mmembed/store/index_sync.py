@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mmembed.errors import StoreError
-from mmembed.store.sqlite import Catalog, Model
+from mmembed.store.entries import Model
+from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import VectorView, snapshot
 from mmembed.types import KINDS, Kind
 

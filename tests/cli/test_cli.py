@@ -701,3 +701,19 @@ def test_an_unknown_model_leaves_no_folder(photos: Path, tmp_path: Path) -> None
     assert finished.returncode == 1
     assert "unknown model" in finished.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["index", "."], ["search", "a"], ["remove", "x"], ["eval", "index"], ["embed", "--text", "a"]],
+)
+def test_a_data_folder_that_cannot_be_looked_at_is_one_sentence(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    folder = tmp_path / ("a" * 300)
+    finished = run(FAKE, *arguments, "--data", folder)
+    assert finished.returncode in (1, 2)
+    assert finished.stdout == ""
+    [line] = finished.stderr.splitlines()
+    assert line.startswith("mmembed: ")
+    assert "File name too long" in line

@@ -17,7 +17,7 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
 from mmembed.ingest import Report
 from mmembed.media import uploads
-from mmembed.store.sqlite import ImageEntry
+from mmembed.store.entries import ImageEntry
 from mmembed.types import EVERYTHING, Filter, Kind, Term
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder
 

@@ -53,7 +53,8 @@ PUBLISHING = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, Model
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model
+from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import snapshot
 from mmembed.store.index_sync import Views
 from tests.collection.test_kill import check_views

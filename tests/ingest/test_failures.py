@@ -16,7 +16,8 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import StoreError, Unstorable
 from mmembed.ingest import Report, embed, image_texts, manifests, prepare, sidecars
 from mmembed.media import decode
-from mmembed.store.sqlite import Catalog, storable
+from mmembed.store.entries import storable
+from mmembed.store.sqlite import Catalog
 from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder
 

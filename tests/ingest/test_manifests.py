@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -252,6 +253,37 @@ class TestParquet:
         assert set(found) >= {*names[:10], *names[20:]}
         assert "15.png" not in found
         assert fault.startswith("11: the 10 rows from here on cannot be read")
+
+    def test_a_text_that_all_rows_share_is_not_there_for_each(
+        self, write: Callable[..., Path]
+    ) -> None:
+        pyarrow = pytest.importorskip("pyarrow")
+        shared = pyarrow.DictionaryArray.from_arrays([0] * 900 + [1], ["x" * 5_000_000, "short"])
+        path = write({"file_name": ["a.png"] * 901, "caption": shared}, compression="zstd")
+        assert path.stat().st_size < 10_000
+        allowed = (5_000_000 * 900) // 8
+        before = pyarrow.total_allocated_bytes()
+        tracemalloc.start()
+        found, faults = self.read(path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak + pyarrow.total_allocated_bytes() - before < allowed
+        assert found == ["a.png"]
+        assert faults == [f"{n}: a row of over 4 MB" for n in range(1, 901)]
+
+    def test_a_small_file_of_very_many_rows_is_refused(self, write: Callable[..., Path]) -> None:
+        path = write({"file_name": ["a.png"] * 1_200_000}, compression="zstd")
+        with pytest.raises(ManifestError, match=r"1,200,000 rows in [0-9,]+ bytes, which cannot"):
+            read_manifest(path)
+
+    def test_a_row_of_very_many_values_fails(self, write: Callable[..., Path]) -> None:
+        pyarrow = pytest.importorskip("pyarrow")
+        ends = pyarrow.array([0, 25_000_000], pyarrow.int32())
+        nulls = pyarrow.nulls(25_000_000, pyarrow.string())
+        captions = pyarrow.ListArray.from_arrays(ends, nulls)
+        found, [fault] = self.read(write({"file_name": ["a.png"], "captions": captions}))
+        assert found == []
+        assert "25,000,000 values in one group of rows, limit 20,000,000" in fault
 
     def test_odd_columns_are_named(self, write: Callable[..., Path]) -> None:
         with pytest.raises(ManifestError, match="no file name; expected a column"):

@@ -6,7 +6,9 @@ import os
 import struct
 import tarfile
 import warnings
+import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,84 @@ def test_large_files_are_refused_unread(tmp_path: Path) -> None:
         file.truncate(200_000_000)
     with pytest.raises(ImageTooLarge, match=r"large\.jpg: 200 MB, limit 100; raise MMEMBED_MAX_IM"):
         decode(path)
+
+
+def with_scans(count: int) -> bytes:
+    """A progressive JPEG that says its last scan again and again."""
+    data = encoded(quarters(), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * count + data[-2:]
+
+
+def test_a_jpeg_of_thousands_of_scans_is_refused_undecoded() -> None:
+    assert decode(with_scans(50)).image.size == quarters().size
+    with pytest.raises(ImageTooLarge, match=r"^cat\.jpg: a JPEG of over 100 scans; save it anew"):
+        decode(with_scans(200), name="cat.jpg")
+
+
+def test_what_only_looks_like_scans_is_no_reason() -> None:
+    data = encoded(quarters(), "JPEG")
+    like = b"\xff\xda" * 500
+    segment = b"\xff\xe5" + struct.pack(">H", len(like) + 2) + like
+    assert decode(data[:2] + segment + data[2:]).image.size == quarters().size
+    assert decode(data + like).image.size == quarters().size
+
+
+PIECES = 250_000
+
+
+def in_pieces() -> Iterator[tuple[str, bytes]]:
+    """Small files whose heads Pillow would read piece by piece for a long time."""
+    data = encoded(quarters(), "JPEG")
+    yield "segments.jpg", data[:2] + b"\xff\xe9\0\2" * PIECES + data[2:]
+    yield "fill.jpg", data[:2] + b"\xff" * PIECES + data[2:]
+    data = encoded(quarters(), "PNG")
+    end_of_head = 33
+    chunk = struct.pack(">L4sL", 0, b"abCd", zlib.crc32(b"abCd"))
+    yield "chunks.png", data[:end_of_head] + chunk * PIECES + data[end_of_head:]
+    data = encoded(quarters(), "GIF")
+    start = data.index(b",", 13 + (3 << ((data[10] & 7) + 1)))
+    yield "blocks.gif", data[:start] + b"!\xfe" + b"\1a" * PIECES + b"\0" + data[start:]
+
+
+def test_a_file_in_too_many_pieces_is_refused() -> None:
+    for name, data in in_pieces():
+        with pytest.raises(ImageError, match=f"^{name}: its file is in more than 200,000 pieces"):
+            decode(data, name=name)
+
+
+def with_a_long_tag(tag: int, numbers: int) -> bytes:
+    """A directory of TIFF tags, as EXIF is, of which one holds many numbers."""
+    entries = [(256, 1, 8), (257, 1, 8), (258, 1, 8), (262, 1, 1), (278, 1, 8), (279, 1, 64)]
+    entries = [one for one in entries if one[0] != tag]
+    start = 8 + 2 + 12 * (len(entries) + 1) + 4
+    packed = [struct.pack("<HHLL", one, 4, count, value) for one, count, value in entries]
+    packed.append(struct.pack("<HHLL", tag, 4, numbers, start))
+    head = b"II*\0" + struct.pack("<LH", 8, len(packed)) + b"".join(sorted(packed)) + bytes(4)
+    return head + struct.pack("<L", 8) * numbers
+
+
+@pytest.mark.parametrize("tag", [258, 273, 338, 339])
+def test_a_tiff_whose_tag_holds_very_many_numbers_is_refused(tag: int) -> None:
+    with pytest.raises(ImageError, match=r"^a\.tif: a tag holds more than 200,000 numbers"):
+        decode(with_a_long_tag(tag, 300_000), name="a.tif")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_such_a_tag_in_exif_is_no_reason(kind: str) -> None:
+    exif = with_a_long_tag(274, 300_000)
+    data = encoded(quarters(), kind, exif=b"Exif\0\0" + exif)
+    assert decode(data).image.size == quarters().size
+
+
+def test_a_bmp_of_many_runs_is_opened() -> None:
+    width, height = 700, 400
+    runs = b"".join(b"\1\1" * width + b"\0\0" for _ in range(height)) + b"\0\1"
+    head = struct.pack("<LllHHLLllLL", 40, width, height, 1, 8, 1, len(runs), 0, 0, 2, 0)
+    palette = b"\0\0\0\0\xff\xff\xff\0"
+    start = 14 + len(head) + len(palette)
+    file = b"BM" + struct.pack("<LHHL", start + len(runs), 0, 0, start) + head + palette + runs
+    assert decode(file).image.getpixel((width - 1, height - 1)) == (255, 255, 255)
 
 
 def test_paths_name_themselves(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ router = APIRouter(tags=["classify"])
 
 MAX_TEMPLATES = 100
 """OpenAI's list for ImageNet has 80; each costs as much as the labels themselves."""
+LARGEST_ANSWER = 5_000_000
+"""Bytes: images × labels is what a small request multiplies, and 32 are answered at a time."""
+LABEL_BYTES = 100
+"""Of a label in an answer, beside its text."""
 FORM = form_of(
     {
         "images": many(FILE),
@@ -109,3 +113,16 @@ def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
     for name, texts in (("labels", asked.labels), ("templates", templates)):
         for index, text in enumerate(texts):
             check_text(f"{name}[{index}]", text, settings.max_text_chars)
+    _check_answer(count, asked)
+
+
+def _check_answer(count: int, asked: ClassifyRequest) -> None:
+    """Raises LimitError for an answer that is too large, as if the longest labels were the best."""
+    longest = sorted(map(len, asked.labels), reverse=True)[: asked.top_k]
+    size = count * sum(LABEL_BYTES + length for length in longest)
+    if size > LARGEST_ANSWER:
+        raise errors.LimitError(
+            f"{count} images × {len(longest)} labels are an answer of some {size // 10**6} MB, "
+            f"limit {LARGEST_ANSWER // 10**6}; ask for the best labels alone with top_k, or send "
+            "fewer images at a time"
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any, BinaryIO, Literal
@@ -32,6 +33,9 @@ LAST_DATE_S = 253_402_300_799
 def _number(text: object) -> object:
     return int(text) if isinstance(text, str) and text in ("320", "1280") else text
 
+
+_RANGES = re.compile(rb"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+))*\s*", re.I)
+"""RFC 9110, section 14.2: a unit that is not known is ignored; so are ranges that are malformed."""
 
 ThumbnailSize = Annotated[Literal[320, 1280], BeforeValidator(_number)]
 
@@ -80,8 +84,11 @@ class OpenFileResponse(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it, whole or by ranges."""
+        known = [
+            pair for pair in scope["headers"] if pair[0] != b"range" or _RANGES.fullmatch(pair[1])
+        ]
         with self._file:
-            await super().__call__(scope, receive, send)
+            await super().__call__({**scope, "headers": known}, receive, send)
 
 
 @router.get(

@@ -3,77 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from mmembed.store.entries import Said, Words
 from mmembed.store.sqlite.rows import TAG_SEPARATOR
-
-BY_HAND = ""
-"""The source of what was set over the API: no file takes it away."""
-
-Said: TypeAlias = Mapping[str, AbstractSet[str]]
-"""Captions or tags of one image, in order, each with the sources that say it; with none where
-that was not noted."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """What is said of one image."""
-
-    captions: Said = field(default_factory=dict)
-    tags: Said = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return bool(self.captions or self.tags)
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the files that were read say of an image now."""
-
-    words: Words
-    current: Callable[[str], bool]
-    """Whether a source was read whole, or is gone: what it no longer says goes."""
-
-    def after(self, before: Words) -> Words:
-        """What is said of an image that had these words."""
-        return Words(
-            self._after(before.captions, self.words.captions),
-            self._after(before.tags, self.words.tags),
-        )
-
-    def _after(self, before: Said, now: Said) -> Said:
-        """What is said now comes first, unless nothing of it is new: then the order stays."""
-        found: dict[str, AbstractSet[str]] = {
-            text: sources | self._stay(before.get(text, set())) for text, sources in now.items()
-        }
-        for text, sources in before.items():
-            left = self._stay(sources)
-            if text not in found and (left or not sources):
-                found[text] = left
-        if [text for text in before if text in now] == list(now):
-            return {text: found[text] for text in before if text in found}
-        return found
-
-    def _stay(self, sources: AbstractSet[str]) -> AbstractSet[str]:
-        return {one for one in sources if one == BY_HAND or not self.current(one)}
-
-
-def by_hand(texts: Sequence[str]) -> Said:
-    """Captions or tags that no file says."""
-    return {text: {BY_HAND} for text in texts}
-
-
-def same(one: Words, other: Words) -> bool:
-    """Whether two images have the same words from the same sources; captions in the same order."""
-    return (
-        one.tags == other.tags
-        and one.captions == other.captions
-        and list(one.captions) == list(other.captions)
-    )
-
 
 CAPTIONS_SQL = """
 SELECT items.image_id, items.caption, source

@@ -11,21 +11,19 @@ from mmembed.errors import (
     NotFound,
     StoreFull,
 )
-from mmembed.store.sqlite.captions_and_tags import (
-    Reading,
-    add_tags,
-    by_hand,
-    choose_first_caption,
-    set_tags,
-)
-from mmembed.store.sqlite.queries import Model
-from mmembed.store.sqlite.rows import storable
-from mmembed.store.sqlite.transactions import Transactions
-from mmembed.store.sqlite.write_rows import (
+from mmembed.store.entries import (
     CaptionEntry,
     ImageEntry,
     KeptOut,
     Mark,
+    Model,
+    Reading,
+    by_hand,
+    storable,
+)
+from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
+from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.write_rows import (
     describe,
     insert_caption,
     mark_file,

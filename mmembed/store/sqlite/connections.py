@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmembed.errors import StoreError
+from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.background_check import Checking, is_damage
 from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import LOG, Place, keep_for_ever
@@ -16,7 +17,7 @@ from mmembed.store.sqlite.open_catalog import connect, reading_connection, remed
 from mmembed.store.sqlite.reader_pool import Readers
 from mmembed.store.sqlite.rows import legible
 from mmembed.store.sqlite.schema import FILE_NAME
-from mmembed.store.sqlite.troubles import Condition, Trouble
+from mmembed.store.sqlite.troubles import Condition
 
 NOTES = {
     "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,33 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import NotFound
+from mmembed.store.entries import KeptOut, Known, Model, Words
 from mmembed.store.sqlite import later_tables
-from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, Words, gathered
+from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
 from mmembed.store.sqlite.connections import Connections
 from mmembed.store.sqlite.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
-from mmembed.store.sqlite.write_rows import KeptOut, Mark
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
-
-
-@dataclass(frozen=True)
-class Model:
-    """The encoder that made a folder's vectors."""
-
-    name: str
-    fingerprint: str
-    dim: int
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the catalog remembers of an image file, to tell whether it changed."""
-
-    id: int
-    sha256: str
-    bytes: int
-    mtime_ns: int
-    mark: Mark | None = None
-    """None where it was not noted."""
 
 
 class CatalogReader(Connections):

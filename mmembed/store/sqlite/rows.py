@@ -18,20 +18,8 @@ COLUMNS = (
     "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), items.vector_id"
 )
 TAG_SEPARATOR = "\x1f"
-LARGEST = 2**63 - 1
-"""Of the integers that SQLite stores."""
 SQL_VARIABLES = 500
 """Ids bound in one statement; older SQLite allows 999."""
-
-
-def storable(number: int) -> int:
-    """The number, or the nearest that a column of integers can hold: files claim any time."""
-    return max(-LARGEST - 1, min(LARGEST, number))
-
-
-def signed(number: int) -> int:
-    """A number of 64 bits without a sign, such as an inode, as one with a sign."""
-    return (number + LARGEST + 1) % (2 * LARGEST + 2) - LARGEST - 1
 
 
 def condition(chosen: Filter) -> tuple[str, list[object]]:

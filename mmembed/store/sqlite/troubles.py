@@ -6,10 +6,10 @@ import os
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.files import is_full
+from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import Place
 
@@ -19,15 +19,6 @@ PROBE_EVERY_S = 10.0
 WRITE_FAILED = "write_failed"
 FAILED_FOR_S = 60.0
 """How long a write that failed counts where none has succeeded since."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Something that keeps a collection from answering or keeping."""
-
-    code: str
-    """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed."""
-    message: str
 
 
 class Condition:

@@ -1,73 +1,23 @@
-"""What is written of images and captions, and how it becomes rows."""
+"""How entries become rows."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError, Unstorable
+from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, by_hand, storable
 from mmembed.store.sqlite.captions_and_tags import (
-    Reading,
     add_tags,
-    by_hand,
     set_captions,
     set_tags,
     words_of,
 )
-from mmembed.store.sqlite.rows import storable
 from mmembed.types import Kind
-
-Mark: TypeAlias = tuple[int, int, int]
-"""Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
-64-bit number."""
-
-
-class KeptOut(NamedTuple):
-    """What is known of a file or folder that stays out of the collection."""
-
-    sha256: str | None
-    """Of a file."""
-    device: int | None = None
-    """On which a file was, where that was noted; as in a Mark."""
-
-
-@dataclass(frozen=True)
-class CaptionEntry:
-    """A caption to write; without an embedding where its text has a vector already."""
-
-    text: str
-    embedding: NDArray[np.float32] | None
-
-    @property
-    def sha256(self) -> str:
-        """Identity of the caption: of its UTF-8 text, hex."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class ImageEntry:
-    """An image to write; without an embedding where its content has a vector already."""
-
-    path: str
-    sha256: str
-    embedding: NDArray[np.float32] | None
-    width: int
-    height: int
-    bytes: int
-    format: str
-    mtime_ns: int
-    captions: tuple[CaptionEntry, ...] = ()
-    tags: tuple[str, ...] = ()
-    reading: Reading | None = None
-    """Which files said the captions and tags; None for those that were given by hand."""
-    mark: Mark | None = None
-    """None for a file of our own."""
 
 
 def write_image(db: sqlite3.Connection, entry: ImageEntry) -> int:

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mmembed.classify.zeroshot import TEMPLATES
+from mmembed.server.routes import classify as server_classify
 from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder
 from tests.serving import add, data_uri, error_of, picture, serving
@@ -80,6 +81,19 @@ def test_top_k_keeps_the_best(client: TestClient) -> None:
     assert [label["label"] for label in result["labels"]] == ["red"]
     [result] = classify(client, images=[data_uri(picture("red"))], top_k=10**6)["results"]
     assert len(result["labels"]) == 3
+
+
+def test_an_answer_larger_than_its_request_is_refused(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [{"item": 1}] * 4
+    labels = [f"label {number} " + "x" * 150 for number in range(1000)]
+    monkeypatch.setattr(server_classify, "LARGEST_ANSWER", 1_000_000)
+    response = client.post("/v1/classify", json={"images": images, "labels": labels})
+    message = error_of(response, 413)
+    assert message.startswith("4 images × 1000 labels are an answer of some 1 MB, limit 1; ask")
+    answer = classify(client, images=images, labels=labels, top_k=1)
+    assert [len(result["labels"]) for result in answer["results"]] == [1] * 4
 
 
 def test_templates_change_the_prompts(client: TestClient) -> None:

@@ -16,7 +16,7 @@ from mmembed.collection.collection import Collection
 from mmembed.models.open_clip import ModelChoice
 from mmembed.server.error_answers import without_paths
 from mmembed.server.routes import health
-from mmembed.store.sqlite import Trouble
+from mmembed.store.entries import Trouble
 from tests.fake_encoder import FakeEncoder
 from tests.serving import Gate, add, eventually, serving
 

@@ -18,7 +18,9 @@ import pytest
 
 from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError
 from mmembed.store import sqlite as catalog_module
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, Model, exclusive, transactions
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model
+from mmembed.store.sqlite import Catalog, transactions
+from mmembed.store.sqlite.lock_files import exclusive
 from mmembed.types import Failure, Filter
 
 Entry = Callable[..., ImageEntry]
@@ -323,7 +325,8 @@ def test_a_writer_of_another_process_is_named(
         [
             sys.executable,
             "-c",
-            "import sys\nfrom pathlib import Path\nfrom mmembed.store.sqlite import exclusive\n"
+            "import sys\nfrom pathlib import Path\n"
+            "from mmembed.store.sqlite.lock_files import exclusive\n"
             "with exclusive(Path(sys.argv[1]), purpose='testing', wait_s=0):\n"
             "    print('held', flush=True)\n    sys.stdin.read()",
             str(catalog.folder / "catalog.lock"),
@@ -595,4 +598,4 @@ def test_a_folder_that_may_not_be_written_says_so_at_once(as_nobody: Callable[[]
 
 
 def test_the_package_exports_what_others_need() -> None:
-    assert set(catalog_module.__all__) >= {"Catalog", "ImageEntry", "CaptionEntry", "exclusive"}
+    assert set(catalog_module.__all__) == {"Catalog", "restore"}

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreError
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, background_check
+from mmembed.store.entries import CaptionEntry, ImageEntry
+from mmembed.store.sqlite import Catalog, background_check
 from tests.serving import add, eventually, open_collection, serving
 
 Entry = Callable[..., ImageEntry]

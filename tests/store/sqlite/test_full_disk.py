@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreError, StoreFull
-from mmembed.store.sqlite import Catalog, ImageEntry, Model, disk_reserve
+from mmembed.store.entries import ImageEntry, Model
+from mmembed.store.sqlite import Catalog, disk_reserve
 from tests.serving import add, data_uri, error_of, picture, serving
 
 Entry = Callable[..., ImageEntry]

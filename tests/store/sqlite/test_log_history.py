@@ -17,7 +17,8 @@ import pytest
 
 from mmembed.cli import main
 from mmembed.errors import InputError, StoreError
-from mmembed.store.sqlite import CaptionEntry, Catalog, Model, restore
+from mmembed.store.entries import CaptionEntry, Model
+from mmembed.store.sqlite import Catalog, restore
 from mmembed.store.sqlite.log_history import History, read_stamp, strangers
 from mmembed.store.sqlite.wal_file import read_index, read_log
 

@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from mmembed.errors import StoreBusy, StoreError
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, Model, exclusive
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model
+from mmembed.store.sqlite import Catalog
 from mmembed.store.sqlite.file_identity import Place
+from mmembed.store.sqlite.lock_files import exclusive
 from tests.serving import add, data_uri, error_of, picture, serving
 
 Entry = Callable[..., ImageEntry]
@@ -203,7 +205,8 @@ def test_another_catalogs_log_is_not_deleted(tmp_path: Path, entry: Entry) -> No
     folder.rename(tmp_path / "elsewhere")
     dying = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from mmembed.store.sqlite import CaptionEntry, Catalog, Model\nimport numpy as np\n"
+        "from mmembed.store.entries import CaptionEntry, Model\n"
+        "from mmembed.store.sqlite import Catalog\nimport numpy as np\n"
         "catalog = Catalog(Path(sys.argv[1]))\ncatalog.claim(Model('four', 'f', 4))\n"
         "catalog.write_caption(CaptionEntry('kept', np.ones(4, np.float32)))\nos._exit(0)\n"
     )

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreBusy, StoreError
-from mmembed.store.sqlite import CaptionEntry, Catalog, ImageEntry, reader_pool
+from mmembed.store.entries import CaptionEntry, ImageEntry
+from mmembed.store.sqlite import Catalog, reader_pool
 from tests.serving import add, eventually, serving
 
 Entry = Callable[..., ImageEntry]

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError
+from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import Catalog, ImageEntry, Model
+from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import VectorView, snapshot
 from mmembed.store.vectors.graph import EXPANSION_SEARCH, Graph
 from mmembed.store.vectors.int8_scan import Scan
@@ -729,6 +730,7 @@ def test_views_follow_another_process(catalog: Catalog, entry: Entry) -> None:
     assert len(answers(views)[0]) == 40
     script = (
         "import sys, numpy as np\nfrom pathlib import Path\nfrom mmembed.store.sqlite import *\n"
+        "from mmembed.store.entries import ImageEntry\n"
         "c = Catalog(Path(sys.argv[1]))\n"
         "c.write([ImageEntry('/new', 'new', np.array([9, 9, 9, 1.0]), 1, 1, 1, 'PNG', 1)])\n"
         "c.remove([7])\nc.close()\n"

@@ -1,0 +1,218 @@
+"""What goes into a store and comes out of it, as plain data that no store owns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from mmembed.types import Item
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# -- numbers -------------------------------------------------------------------------
+
+LARGEST = 2**63 - 1
+"""The largest integer that every store can hold."""
+
+Mark: TypeAlias = tuple[int, int, int]
+"""Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
+64-bit number."""
+
+
+def storable(number: int) -> int:
+    """The number, or the nearest that a store can hold: files claim any time."""
+    return max(-LARGEST - 1, min(LARGEST, number))
+
+
+def signed(number: int) -> int:
+    """A number of 64 bits without a sign, such as an inode, as one with a sign."""
+    return (number + LARGEST + 1) % (2 * LARGEST + 2) - LARGEST - 1
+
+
+# -- captions and tags, and where each was said ----------------------------------------
+
+BY_HAND = ""
+"""The source of a text that was set over the API: no file takes it away."""
+
+Said: TypeAlias = Mapping[str, AbstractSet[str]]
+"""Captions or tags of one image, in order, each with the sources that say it; with none where
+that was not noted."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said of one image."""
+
+    captions: Said = field(default_factory=dict)
+    tags: Said = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.captions or self.tags)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the files that were read say of an image now."""
+
+    words: Words
+    current: Callable[[str], bool]
+    """Whether a source was read whole, or is gone: what it no longer says goes."""
+
+    def after(self, before: Words) -> Words:
+        """What is said of an image that had these words."""
+        return Words(
+            self._after(before.captions, self.words.captions),
+            self._after(before.tags, self.words.tags),
+        )
+
+    def _after(self, before: Said, now: Said) -> Said:
+        """What is said now comes first, unless nothing of it is new: then the order stays."""
+        said: dict[str, AbstractSet[str]] = {
+            text: sources | self._stay(before.get(text, set())) for text, sources in now.items()
+        }
+        for text, sources in before.items():
+            left = self._stay(sources)
+            if text not in said and (left or not sources):
+                said[text] = left
+        if [text for text in before if text in now] == list(now):
+            return {text: said[text] for text in before if text in said}
+        return said
+
+    def _stay(self, sources: AbstractSet[str]) -> AbstractSet[str]:
+        return {source for source in sources if source == BY_HAND or not self.current(source)}
+
+
+def by_hand(texts: Sequence[str]) -> Said:
+    """Captions or tags that no file says."""
+    return {text: {BY_HAND} for text in texts}
+
+
+def same(words: Words, others: Words) -> bool:
+    """Whether two images have the same words from the same sources; captions in the same order."""
+    return (
+        words.tags == others.tags
+        and words.captions == others.captions
+        and list(words.captions) == list(others.captions)
+    )
+
+
+# -- what is written -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CaptionEntry:
+    """A caption to write; without an embedding where its text has a vector already."""
+
+    text: str
+    embedding: NDArray[np.float32] | None
+    """float32 (dim,), of any length but zero."""
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the caption: of its UTF-8 text, hex."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """An image to write; without an embedding where its content has a vector already."""
+
+    path: str
+    sha256: str
+    embedding: NDArray[np.float32] | None
+    """float32 (dim,), of any length but zero."""
+    width: int
+    height: int
+    bytes: int
+    format: str
+    mtime_ns: int
+    captions: tuple[CaptionEntry, ...] = ()
+    tags: tuple[str, ...] = ()
+    reading: Reading | None = None
+    """Which files said the captions and tags; None for those that were given by hand."""
+    mark: Mark | None = None
+    """None for a file of our own."""
+
+
+# -- what is read ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Model:
+    """An encoder that made vectors of a store."""
+
+    name: str
+    fingerprint: str
+    """Hex digest over weights, preprocessing, tokenizer and pooling; what tells models apart."""
+    dim: int
+    """Length of its vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a store remembers of an image file, to tell whether it changed."""
+
+    id: int
+    sha256: str
+    bytes: int
+    mtime_ns: int
+    mark: Mark | None = None
+    """None where it was not noted."""
+
+
+class KeptOut(NamedTuple):
+    """What is known of a file or folder that stays out of the collection."""
+
+    sha256: str | None
+    """Of a file."""
+    device: int | None = None
+    """On which a file was, where that was noted; as in a Mark."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a page of results ended."""
+
+    score: float
+    """Of the page's last item."""
+    item_id: int
+    """The page's last item."""
+    seen: int
+    """How many items came up to here; a hint, which may save the store work."""
+
+    def precedes(self, score: float, item_id: int) -> bool:
+        """Whether an item comes after this place in the order of results."""
+        return (-self.score, self.item_id) < (-score, item_id)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Items with their cosines in [-1, 1], by falling cosine, ties by rising id."""
+
+    hits: tuple[tuple[Item, float], ...]
+    complete: bool
+    """Whether no item comes after these."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture whose only file is the store's."""
+
+    path: str
+    """What its item has as a path."""
+    mtime_ns: int
+    """When its file was written, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A condition that keeps a store from answering or keeping."""
+
+    code: str
+    """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed."""
+    message: str
