@@ -47,9 +47,11 @@ class Settings:
     unload_after: float = _setting(
         0.0, "seconds without a request after which a model leaves the memory; 0: never"
     )
-    engine: str = _setting("auto", "what runs the model; auto is the fastest here, measured once")
+    engine: str = _setting(
+        "auto", "engine that runs the model; auto is the fastest on this machine, measured once"
+    )
     cache: Path = _setting(
-        Path("~/.cache/mmembed"), "folder for what was measured and compiled; may be deleted"
+        Path("~/.cache/mmembed"), "folder for measurements and compiled models; may be deleted"
     )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on")

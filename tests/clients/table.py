@@ -12,24 +12,26 @@ from tests.clients.roster import CLIENTS
 COLUMNS = ("text", "image", "errors")
 HEAD = """# Clients, tested
 
-Each cell was executed by `make test-clients`: the package of that version, unchanged, against
-`mmembed serve` as a process of its own with the built-in model, on the engine `torch-float32`.
-✓ means for texts and images that every embedding is the library's own (cosine > 0.99999; of 8-bit
-integers > 0.999; of binary ones every bit), and for errors that the client raised the exception
-that it has for such an answer, with the server's message in it. «By hand» are requests as the
-program sends them, where there is no package to install.
+Each cell was executed by `make test-clients`. It runs the unchanged package of that version
+against `mmembed serve` as a process of its own. The server has the built-in model, on the engine
+`torch-float32`.
 
-What the ✓ do not say:
+✓ for texts and images means that every embedding is the library's own (cosine > 0.99999; of 8-bit
+integers > 0.999; of binary ones every bit). ✓ for errors means that the client raised the
+exception that it has for such an answer, with the server's message in it. «By hand» are requests
+as the program sends them, if there is no package to install.
 
-* LangChain's `OpenAIEmbeddings` downloads a tokenizer before it sends token ids. The test puts
-  another one in its place, in which each byte is a token, and the server is told of it with
-  `MMEMBED_TOKEN_VOCABULARY`.
-* LlamaIndex's `CohereEmbedding` takes no names of models but Cohere's; the server ran with
+The ✓ do not say:
+
+* LangChain's `OpenAIEmbeddings` downloads a tokenizer before it sends token ids. The test
+  replaces it with a tokenizer in which each byte is a token. `MMEMBED_TOKEN_VOCABULARY` tells the
+  server of it.
+* LlamaIndex's `CohereEmbedding` takes no names of models but Cohere's. The server ran with
   `MMEMBED_ALIASES=embed-v4.0`.
 * The generated client of infinity_client cannot read our answers of status 422, which most bad
-  inputs get: it fails with an `AttributeError` that does not say what is wrong. Of other
-  statuses, such as 404 for a model and 415 for a file that is no picture, it gives the message.
-  It also cannot read our `/models`, which lack the figures of a queue that it expects.
+  inputs get. It fails with an `AttributeError` that does not name the fault. For other statuses
+  it gives the message, such as 404 for a model and 415 for a file that is no picture. It also
+  cannot read our `/models`, which lack the queue figures that it expects.
 
 """
 
