@@ -55,7 +55,6 @@ class Indexing:
         settings = self._settings
         patterns = patterns_of(settings.exclude)
         with self._catalog.indexing_lock():
-            self._catalog.complete()
             kept_out = self._kept_out(paths, include_removed)
             passing = Passing(patterns, settings.include_system, frozenset(kept_out))
             found = scan(paths, passing, lambda count: phase("looking for pictures", count))

@@ -24,7 +24,8 @@ NO_VECTORS = np.empty((0, 0), dtype=np.float16)
 
 
 class Views:
-    """One view per kind, loaded at first use and brought up to the catalog at each.
+    """One view per kind, loaded at first use and brought up to the catalog at each. All are of
+    the model that serves.
 
     Few vectors are read from the catalog. Where there are more than `exact_limit`, publishing
     builds a graph over them and saves it, and who finds it there takes it; until then they are
@@ -37,6 +38,8 @@ class Views:
     def __init__(self, catalog: Catalog, *, exact_limit: int) -> None:
         self._catalog = catalog
         self._exact_limit = exact_limit
+        self._model: Model | None = None
+        """Whose vectors the views hold."""
         self._views: dict[Kind, VectorView] = {}
         self._sizes: dict[Kind, int] = {}
         self._seen: dict[Kind, int | None] = {}
@@ -49,7 +52,7 @@ class Views:
         """The view of a kind as of the catalog's last change; None while nothing was indexed."""
         with self._lock:
             try:
-                model = self._catalog.model()
+                model = self._serving()
                 view = None if model is None else self._current(kind, model)
             except Exception as error:
                 self.failed = f"{kind}s cannot be searched: {error}"
@@ -68,36 +71,46 @@ class Views:
         Where they cannot be saved, on a full disk for example, that is logged and nothing is
         lost but time: the next start searches exactly. Raises StoreBusy.
         """
-        model = self._catalog.model()
-        if model is None:
+        if self._catalog.model() is None:
             return
         kinds = KINDS if build else tuple(self._views)
         for kind in kinds:  # what takes long is done before anybody has to wait
-            self._large(kind, model, build)
+            self._large(kind, build)
         with self._catalog.publishing_lock():
             for kind in kinds:
-                view = self._large(kind, model, build)
+                view = self._large(kind, build)
                 if view is None:
                     self._discard(kind)
                 else:
-                    self._save(view, model)
+                    self._save(view)
 
-    def _large(self, kind: Kind, model: Model, build: bool) -> VectorView | None:
+    def _large(self, kind: Kind, build: bool) -> VectorView | None:
         """The view of a kind; None where there are too few for a graph."""
-        if not self._is_large(kind):
+        model = self._catalog.model()
+        if model is None or not self._is_large(kind, model):
             return None
         with self._lock:
-            return self._current(kind, model, build=build)
+            model = self._serving()
+            return None if model is None else self._current(kind, model, build=build)
+
+    def _serving(self) -> Model | None:
+        """The model that serves. Views of another one are let go; the lock is held."""
+        model = self._catalog.model()
+        if self._model is not None and (model is None or not _same(model, self._model)):
+            log.info("%s: another model serves now", self._catalog.folder)
+            self._views, self._sizes, self._seen = {}, {}, {}
+        self._model = model
+        return model
 
     def rebuild(self) -> None:
         """Read every view anew from the catalog, build the graphs, and publish them."""
-        model = self._catalog.model()
-        if model is None:
-            return
         with self._lock:
+            model = self._serving()
+            if model is None:
+                return
             for kind in KINDS:
                 view = self._current(kind, model)
-                self._read(view, graph=len(view) > self._exact_limit)
+                self._read(view, model, graph=len(view) > self._exact_limit)
         self.publish()
 
     def _discard(self, kind: Kind) -> None:
@@ -107,14 +120,16 @@ class Views:
         except OSError as error:
             log.warning("%s: cannot be deleted: %s", self._path(kind), error.strerror)
 
-    def _save(self, view: VectorView, model: Model) -> None:
+    def _save(self, view: VectorView) -> None:
         # Nobody follows meanwhile, so that the mark is that of the view's last change.
         with self._lock:
             if not view.has_graph or view.saved_seq == view.seq:
                 return
+            if self._model is None or self._views.get(view.kind) is not view:
+                return  # another model serves by now
             try:
                 mark = self._catalog.mark(view.seq)
-                view.save(self._catalog.identity, model.fingerprint, mark)
+                view.save(self._catalog.identity, self._model.fingerprint, mark)
             except StoreError as error:
                 log.warning("%s; the next start searches exactly", error)
 
@@ -129,10 +144,10 @@ class Views:
             view = self._published(kind, model) or view
         if view is None:
             view = self._new(kind, model)
-            self._read(view, graph=build and self._is_large(kind))
-        self._follow(view, self._catalog.last_change())
+            self._read(view, model, graph=build and self._is_large(kind, model))
+        self._follow(view, model, self._catalog.last_change())
         if build and view.wants_graph:
-            self._read(view, graph=True)
+            self._read(view, model, graph=True)
         self._views[kind] = view
         self._sizes[kind] = len(view)
         return view
@@ -141,14 +156,14 @@ class Views:
         """The view in the snapshot, if there is one that can be trusted, that was not looked at
         before, and that is needed."""
         published_at = snapshot.published_at(self._path(kind))
-        if published_at == self._seen.get(kind) or not self._is_large(kind):
+        if published_at == self._seen.get(kind) or not self._is_large(kind, model):
             return None
         self._seen[kind] = published_at
         view = self._new(kind, model)
         return view if self._load(view, model) else None
 
-    def _is_large(self, kind: Kind) -> bool:
-        return self._catalog.extent(kind)[1] > self._exact_limit
+    def _is_large(self, kind: Kind, model: Model) -> bool:
+        return self._catalog.extent(kind, model)[1] > self._exact_limit
 
     def _new(self, kind: Kind, model: Model) -> VectorView:
         limit = self._exact_limit
@@ -161,38 +176,42 @@ class Views:
         if self._catalog.mark(view.seq) != view.mark:
             log.warning("%s: is of another history of the catalog; not used", view.path)
             return False
-        if not self._complete(view):
+        if not self._complete(view, model):
             log.warning("%s: does not hold what the catalog holds; not used", view.path)
             return False
         return True
 
-    def _complete(self, view: VectorView) -> bool:
+    def _complete(self, view: VectorView, model: Model) -> bool:
         """Whether the view, brought up to the catalog, holds as many vectors as it."""
         for _ in range(TRIES):
-            seq, count = self._catalog.extent(view.kind)
-            self._follow(view, seq)
+            seq, count = self._catalog.extent(view.kind, model)
+            self._follow(view, model, seq)
             if len(view) == count:
                 return True
             if self._catalog.last_change() == seq:
                 return False
         return False
 
-    def _read(self, view: VectorView, *, graph: bool) -> None:
+    def _read(self, view: VectorView, model: Model, *, graph: bool) -> None:
         seq = self._catalog.last_change()
-        view.rebuild(self._catalog.all_embeddings(view.kind), seq, graph=graph)
+        view.rebuild(self._catalog.all_embeddings(view.kind, model=model), seq, graph=graph)
 
-    def _follow(self, view: VectorView, until: int) -> None:
+    def _follow(self, view: VectorView, model: Model, until: int) -> None:
         if until == view.seq:
             return
         if until < view.seq:
             log.warning("%s: the catalog went back; reading it anew", view.path)
-            self._read(view, graph=False)
+            self._read(view, model, graph=False)
             return
-        added, removed = self._catalog.changes(view.kind, view.seq, until)
+        added, removed = self._catalog.changes(view.kind, view.seq, until, model)
         for start in range(0, len(added), FOLLOW_AT_ONCE):
             some = added[start : start + FOLLOW_AT_ONCE]
             view.apply(*self._catalog.embeddings(some), (), view.seq)
         view.apply((), NO_VECTORS, removed, until)
         if view.wants_rebuild:
             log.info("%s: many vectors were removed; reading the others anew", view.path)
-            self._read(view, graph=False)
+            self._read(view, model, graph=False)
+
+
+def _same(model: Model, other: Model) -> bool:
+    return model.fingerprint == other.fingerprint

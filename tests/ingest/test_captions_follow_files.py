@@ -11,7 +11,7 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
-from tests.ingest.test_changes import forget_additions
+from tests.ingest.test_changes import forget_origins
 from tests.ingest.test_ingest import captions, counts, ids, tags
 
 MakePicture = Callable[..., Path]
@@ -175,8 +175,7 @@ def test_words_of_an_earlier_version_stay_unless_a_file_says_them(
     beside = picture("a.png").with_suffix(".txt")
     beside.write_text("known\nold")
     index()
-    forget_additions(collection.catalog.folder)
-    collection.catalog.__dict__.pop("_complete", None)
+    forget_origins(collection)
     beside.write_text("known")
     index()
     assert captions(collection, "a.png") == ("known", "old")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,27 +66,23 @@ def test_a_change_of_permissions_alone_is_no_change(
     assert encoder.batches == []
 
 
-def test_a_folder_of_an_earlier_version_is_taken_as_it_is(
-    collection: Collection, index: Index, picture: MakePicture, open_collection: object
+def test_files_without_marks_are_known_by_size_and_time(
+    collection: Collection, index: Index, picture: MakePicture
 ) -> None:
-    """Without marks, size and time must do; then they are noted."""
     path = picture("a.bmp")
     index()
-    forget_additions(collection.catalog.folder)
-    collection.catalog.__dict__.pop("_complete", None)
-    known = collection.catalog.known_files()[str(path)]
-    assert known.mark is None
+    forget_origins(collection)
+    assert collection.catalog.known_files()[str(path)].mark is None
     assert counts(index()) == {"unchanged": 1}
     assert collection.catalog.known_files()[str(path)].mark == stat_of(os.stat(path)).mark
     assert counts(index()) == {"unchanged": 1}
 
 
-def forget_additions(folder: Path) -> None:
-    db = sqlite3.connect(folder / "catalog.sqlite3")
-    for table in ("caption_sources", "tag_sources", "file_marks", "kept_out_devices", "kept_out"):
-        db.execute(f"DROP TABLE {table}")
-    db.commit()
-    db.close()
+def forget_origins(collection: Collection) -> None:
+    """As in a folder that the first version of layout 1 has written."""
+    with collection.catalog._transaction() as db:
+        for table in ("caption_sources", "tag_sources", "file_marks"):
+            db.execute(f"DELETE FROM {table}")
 
 
 def test_inodes_tell_only_on_the_same_device(collection: Collection, index: Index,

@@ -139,7 +139,7 @@ def test_what_is_kept_out_on_a_disk_that_is_not_mounted_has_not_moved(
     if left != "nothing":
         (indexed / "phone").mkdir()
     with collection.catalog._transaction() as db:  # as if `phone` were on another one
-        assert db.execute("UPDATE kept_out_devices SET device = device + 1").rowcount == 1
+        assert db.execute("UPDATE kept_out SET device = device + 1").rowcount == 1
     assert index().embedded == 1
     assert "copy.png" in ids(collection)
 

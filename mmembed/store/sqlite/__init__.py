@@ -1,8 +1,8 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
 lock_files, file_identity, wal_file → log_history → open_catalog → reader_pool, background_check
-    → connections → queries
-schema, rows → captions_and_tags → write_rows → transactions → catalog
+    → connections → vector_queries → queries
+schema, rows → captions_and_tags, write_vectors → write_rows → transactions → catalog
 """
 
 from mmembed.store.sqlite.catalog import Catalog

@@ -6,6 +6,9 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmembed.errors import (
     ModelMismatch,
     NotFound,
@@ -24,19 +27,22 @@ from mmembed.store.entries import (
 from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
 from mmembed.store.sqlite.transactions import Transactions
 from mmembed.store.sqlite.write_rows import (
-    describe,
-    insert_caption,
+    RowWriter,
+    local_time,
     mark_file,
-    set_by_hand,
-    write_image,
 )
-from mmembed.types import Failure
+from mmembed.store.sqlite.write_vectors import keep_vector, space_of
+from mmembed.types import Failure, Kind
 
-DEVICE_SQL = """
-INSERT INTO kept_out_devices
-SELECT * FROM (SELECT :path, coalesce(:device, (
-  SELECT device FROM items JOIN file_marks ON item_id = id WHERE path = :path LIMIT 1
-)) AS device) WHERE device IS NOT NULL
+LACKING_SQL = """
+SELECT count(*) FROM items WHERE NOT EXISTS (
+  SELECT 1 FROM content_vectors AS of_content WHERE of_content.kind = items.kind
+  AND of_content.sha256 = items.sha256 AND model_id = ?)
+"""
+
+KEEP_OUT_SQL = """
+INSERT OR REPLACE INTO kept_out VALUES (:path, :sha256, coalesce(:device, (
+  SELECT device FROM items JOIN file_marks ON item_id = id WHERE path = :path LIMIT 1)))
 """
 
 
@@ -47,12 +53,6 @@ class Catalog(Transactions):
     StoreError where the disk refuses; in both cases nothing of the change is kept.
     """
 
-    def complete(self) -> None:
-        """Give a folder of an earlier version the tables that it lacks."""
-        if not self._complete:
-            with self._transaction():
-                pass
-
     def claim(self, model: Model) -> None:
         """Bind an empty folder to a model, or make sure that it is bound to this one.
 
@@ -60,12 +60,42 @@ class Catalog(Transactions):
         """
         known = self.model()
         if known is None:
-            rows = [(f"model_{k}", str(v)) for k, v in vars(model).items()]
             with self._transaction() as db:
-                db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", rows)
+                space = space_of(db, model)
+                db.execute(
+                    "INSERT OR IGNORE INTO meta VALUES ('serving_model', ?)", (str(space.model_id),)
+                )
             known = self.model()
         if known is None or known.fingerprint != model.fingerprint:
             raise ModelMismatch(_mismatch(self.folder, known, model))
+
+    def add_embeddings(
+        self, kind: Kind, embeddings: Mapping[str, NDArray[np.float32]], model: Model
+    ) -> None:
+        """Vectors of a model, float32 (dim,), by the sha256 of contents that items have; the
+        others are passed over, and so are contents that have one. The model need not serve.
+        Raises Unstorable."""
+        with self._transaction() as db:
+            space = space_of(db, model)
+            for sha256, embedding in embeddings.items():
+                some_item = "SELECT 1 FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
+                if db.execute(some_item, (kind, sha256)).fetchone():
+                    keep_vector(db, space, kind, sha256, embedding)
+
+    def serve(self, model: Model) -> None:
+        """Have a model serve from now on; the vectors of the others stay. Raises ModelMismatch
+        where some item has no vector of it."""
+        with self._transaction() as db:
+            space = space_of(db, model)
+            [lacking] = db.execute(LACKING_SQL, (space.model_id,)).fetchone()
+            if lacking:
+                raise ModelMismatch(
+                    f"{self.folder}: {lacking} items have no vector of {model.name} yet; embed "
+                    "them with it before it serves"
+                )
+            db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('serving_model', ?)", (str(space.model_id),)
+            )
 
     def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
         """Add images, or replace what was known under their paths; returns their ids.
@@ -73,7 +103,8 @@ class Catalog(Transactions):
         Failures of the same batch are noted; a path that succeeds loses its old failure.
         """
         with self._transaction() as db:
-            ids = [write_image(db, entry) for entry in entries]
+            rows = RowWriter(db)
+            ids = [rows.write_image(entry) for entry in entries]
             db.executemany("DELETE FROM failures WHERE path = ?", [(e.path,) for e in entries])
             db.executemany(
                 "INSERT OR REPLACE INTO failures (path, error, message) VALUES (?, ?, ?)",
@@ -88,7 +119,7 @@ class Catalog(Transactions):
                 "SELECT id FROM items WHERE kind = 'caption' AND sha256 = ? AND image_id IS NULL",
                 (entry.sha256,),
             ).fetchone()
-            item_id = int(found[0]) if found else insert_caption(db, entry)
+            item_id = int(found[0]) if found else RowWriter(db).insert_caption(entry)
             add_tags(db, item_id, by_hand(tags))
         return item_id
 
@@ -98,7 +129,7 @@ class Catalog(Transactions):
             row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
             if row is None:
                 raise NotFound(f"item {image_id}: no such item")
-            set_by_hand(db, image_id, row[0], captions)
+            RowWriter(db).set_by_hand(image_id, row[0], captions)
 
     def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
         """Make these the item's tags, by hand. Raises NotFound."""
@@ -111,10 +142,11 @@ class Catalog(Transactions):
         """Bring the captions and tags of images up to what files say of them; entries are needed
         for the captions that are new. What was set by hand stays."""
         with self._transaction() as db:
+            rows = RowWriter(db)
             for image_id, reading, captions in described:
                 row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
                 if row is not None:  # else removed meanwhile
-                    describe(db, image_id, row[0], reading, captions)
+                    rows.describe(image_id, row[0], reading, captions)
 
     def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
         """Images, by id, whose file lies at another path, or has another time in nanoseconds or
@@ -122,8 +154,9 @@ class Catalog(Transactions):
         with self._transaction() as db:
             for item_id, path, mtime_ns, mark in moves:
                 changed = db.execute(
-                    "UPDATE items SET path = ?, mtime_ns = ? WHERE id = ?",
-                    (path, storable(mtime_ns), item_id),
+                    "UPDATE items SET path = ?, mtime_ns = ?, date = coalesce(taken, ?) "
+                    "WHERE id = ?",
+                    (path, storable(mtime_ns), local_time(mtime_ns), item_id),
                 )
                 if changed.rowcount:  # else removed meanwhile
                     mark_file(db, item_id, mark)
@@ -143,8 +176,7 @@ class Catalog(Transactions):
         need not be given."""
         with self._transaction(adds=False) as db:
             for path, (sha256, device) in paths.items():
-                db.execute("INSERT OR REPLACE INTO kept_out VALUES (?, ?)", (path, sha256))
-                db.execute(DEVICE_SQL, {"path": path, "device": device})
+                db.execute(KEEP_OUT_SQL, {"path": path, "sha256": sha256, "device": device})
 
     def let_in(self, paths: Sequence[str]) -> None:
         """Let later indexings take these files and folders again."""

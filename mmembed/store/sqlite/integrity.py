@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from mmembed.store.sqlite.rows import legible
+from mmembed.store.sqlite.rows import SERVING, legible
 
 MOST_FOUND = 5
 ROWS = 500
@@ -29,20 +29,30 @@ PROMISES = {
         "SELECT count(*) FROM items WHERE kind = 'image' AND caption IS NOT (SELECT caption "
         "FROM items AS captions WHERE captions.image_id = items.id ORDER BY position, id LIMIT 1)"
     ),
-    "vectors of no item": (
-        "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM items)"
+    "items without a vector of the model that serves": (
+        "SELECT count(*) FROM items WHERE NOT EXISTS (SELECT 1 FROM content_vectors AS of_content "
+        "WHERE of_content.kind = items.kind AND of_content.sha256 = items.sha256 "
+        f"AND model_id = {SERVING})"
     ),
-    "vectors whose kind is another than their items'": (
-        "SELECT count(*) FROM items JOIN vectors ON vectors.id = vector_id "
-        "WHERE vectors.kind <> items.kind"
+    "vectors of no content": (
+        "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM content_vectors)"
+    ),
+    "vectors of contents that no item has": (
+        "SELECT count(*) FROM content_vectors AS of_content WHERE NOT EXISTS (SELECT 1 FROM items "
+        "WHERE items.kind = of_content.kind AND items.sha256 = of_content.sha256)"
+    ),
+    "vectors whose kind or model is another than their content's": (
+        "SELECT count(*) FROM content_vectors AS of_content "
+        "JOIN vectors ON vectors.id = vector_id "
+        "WHERE vectors.kind <> of_content.kind OR vectors.model_id <> of_content.model_id"
     ),
     "vectors that no change tells of": (
-        "SELECT count(*) FROM (SELECT id FROM vectors EXCEPT "
-        "SELECT vector_id FROM changes GROUP BY vector_id HAVING sum(op) = 1)"
+        "SELECT count(*) FROM (SELECT id, kind, model_id FROM vectors EXCEPT "
+        "SELECT vector_id, kind, model_id FROM changes GROUP BY 1, 2, 3 HAVING sum(op) = 1)"
     ),
     "changes that tell of vectors which are not there": (
-        "SELECT count(*) FROM (SELECT vector_id FROM changes GROUP BY vector_id "
-        "HAVING sum(op) <> 0 EXCEPT SELECT id FROM vectors)"
+        "SELECT count(*) FROM (SELECT vector_id, kind, model_id FROM changes GROUP BY 1, 2, 3 "
+        "HAVING sum(op) <> 0 EXCEPT SELECT id, kind, model_id FROM vectors)"
     ),
 }
 """What to count; each must be 0."""
@@ -83,23 +93,25 @@ def _of_meta(connection: sqlite3.Connection) -> Iterator[str]:
     meta = dict(connection.execute("SELECT key, value FROM meta"))
     if not re.fullmatch("[0-9a-f]{32}", meta.get("collection", "")):
         yield "its id is missing or broken"
-    given = sorted(key for key in meta if key.startswith("model_"))
-    if given and given != ["model_dim", "model_fingerprint", "model_name"]:
-        yield "what it says of its model is not whole"
-    if given and not re.fullmatch("[1-9][0-9]{0,5}", meta.get("model_dim", "")):
-        yield "the length of its vectors is no number"
+    serving = meta.get("serving_model")
+    known = {str(row[0]) for row in connection.execute("SELECT id FROM models")}
+    if serving is not None and serving not in known:
+        yield "the model that serves is none that it knows"
+    if serving is None and connection.execute("SELECT 1 FROM items LIMIT 1").fetchone():
+        yield "no model serves"
 
 
 def _of_vectors(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
-    row = connection.execute("SELECT value FROM meta WHERE key = 'model_dim'").fetchone()
-    expected = int(row[0]) * 2 if row else None
-    for item_id, embedding, digest in _rows(
-        connection, "id, embedding, digest", "vectors", pause_s
+    expected = {
+        model_id: dim * 2 for model_id, dim in connection.execute("SELECT id, dim FROM models")
+    }
+    for vector_id, model_id, embedding, digest in _rows(
+        connection, "id, model_id, embedding, digest", "vectors", pause_s
     ):
-        if expected is not None and len(embedding) != expected:
-            yield f"vector {item_id} has another length than the model's"
+        if len(embedding) != expected.get(model_id):
+            yield f"vector {vector_id} has another length than its model's"
         if hashlib.blake2b(embedding, digest_size=16).digest() != digest:
-            yield f"vector {item_id} fails its checksum"
+            yield f"vector {vector_id} fails its checksum"
 
 
 def _of_captions(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:

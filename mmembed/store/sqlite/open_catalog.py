@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.errors import StoreBusy, StoreError
-from mmembed.store.sqlite import later_tables
 from mmembed.store.sqlite.file_identity import LOG, Place
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
 from mmembed.store.sqlite.log_history import lost_log, strangers
-from mmembed.store.sqlite.schema import FILE_NAME, SCHEMA_VERSION, TABLES, lacking, version
+from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, statements, version
 from mmembed.store.sqlite.wal_file import read_index, read_log
 
 BUSY_TIMEOUT_S = 30
@@ -206,10 +205,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 def check_layout(connection: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError where a database is not a catalog of this version; sqlite3.Error."""
     found = version(connection)
-    if found not in (0, SCHEMA_VERSION):
+    if found not in (0, newest()):
         raise StoreError(
             f"{path}: written by another version of mmembed (layout {found}, this "
-            f"one reads {SCHEMA_VERSION}); use that version, or index into a new folder with "
+            f"one reads {newest()}); use that version, or index into a new folder with "
             "--data"
         )
     fault = lacking(connection)
@@ -223,16 +222,16 @@ def _journal(connection: sqlite3.Connection) -> str:
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
     with exclusive(path.with_name(WRITE_LOCK), purpose="making the catalog", wait_s=WRITE_WAIT_S):
-        if version(connection) == SCHEMA_VERSION:
+        if version(connection) == newest():
             return  # another process was quicker
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{path}: is a database of another program; choose another --data")
         identity = uuid.UUID(bytes=os.urandom(16)).hex
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
-            f"BEGIN IMMEDIATE; {TABLES} {';'.join(later_tables.STATEMENTS)};"
+            f"BEGIN IMMEDIATE; {statements()}"
             f"INSERT INTO meta VALUES ('collection', '{identity}');"
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
+            f"PRAGMA user_version = {newest()}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
         )
 
 

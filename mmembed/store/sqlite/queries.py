@@ -2,87 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mmembed.errors import NotFound
-from mmembed.store.entries import KeptOut, Known, Model, Words
-from mmembed.store.sqlite import later_tables
+from mmembed.store.entries import KeptOut, Known, Words
 from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
-from mmembed.store.sqlite.connections import Connections
-from mmembed.store.sqlite.rows import COLUMNS, chunks, condition, marks, stack, to_item, where
+from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, condition, marks, to_item, where
+from mmembed.store.sqlite.vector_queries import VectorReader
 from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
 
 
-class CatalogReader(Connections):
+class CatalogReader(VectorReader):
     """Every question the program asks the catalog."""
 
     @property
     def identity(self) -> str:
         """A random id given to this catalog when it was made; hex."""
         return str(self._rows("SELECT value FROM meta WHERE key = 'collection'")[0][0])
-
-    def model(self) -> Model | None:
-        """The encoder that this folder was built with, or None while it is empty."""
-        rows = self._rows("SELECT key, value FROM meta WHERE key LIKE 'model_%'")
-        values = {str(key): str(value) for key, value in rows}
-        if not values:
-            return None
-        return Model(values["model_name"], values["model_fingerprint"], int(values["model_dim"]))
-
-    def last_change(self) -> int:
-        """Sequence number of the newest change of any vector; 0 at the beginning."""
-        return self._number("SELECT max(seq) FROM changes")
-
-    def mark(self, seq: int) -> str:
-        """What tells this change from one with the same number in another history of the
-        catalog, such as before a backup was restored; hex, empty where there is none."""
-        rows = self._rows("SELECT hex(mark) FROM changes WHERE seq = ?", (seq,))
-        return str(rows[0][0]) if rows else ""
-
-    def extent(self, kind: Kind) -> tuple[int, int]:
-        """The last change, and how many distinct vectors of a kind there are as of it."""
-        sql = "SELECT (SELECT max(seq) FROM changes), (SELECT count(*) FROM vectors WHERE kind = ?)"
-        [(seq, count)] = self._rows(sql, (kind,))
-        return int(seq or 0), int(count)
-
-    def changes(self, kind: Kind, after: int, until: int) -> tuple[list[int], list[int]]:
-        """Ids of the vectors added and of those removed in (after, until], net of each other."""
-        sql = (
-            "SELECT vector_id, min(op), max(op) FROM changes "
-            "WHERE kind = ? AND seq > ? AND seq <= ? GROUP BY vector_id"
-        )
-        added, removed = [], []
-        for vector_id, least, most in self._rows(sql, (kind, after, until)):
-            if least == 1:
-                added.append(int(vector_id))
-            elif most == -1:
-                removed.append(int(vector_id))
-        return added, removed
-
-    def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
-        """The ids that are still there, and their vectors: float16 (n, dim)."""
-        found: dict[int, bytes] = {}
-        for chunk in chunks(vector_ids):
-            sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
-            found.update(self._rows(sql, chunk))
-        return list(found), stack(list(found.values()))
-
-    def all_embeddings(
-        self, kind: Kind, chunk: int = 10_000
-    ) -> Iterator[tuple[list[int], NDArray[np.float16]]]:
-        """Ids and float16 (n, dim) vectors of one kind by rising id, `chunk` rows at a time."""
-        # The ids come from the index of kinds alone: the other kind's vectors are not read.
-        rows = self._rows("SELECT id FROM vectors WHERE kind = ?", (kind,))
-        ids = np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
-        del rows
-        for start in range(0, len(ids), chunk):
-            yield self.embeddings(ids[start : start + chunk].tolist())
 
     def count(self, kind: Kind | None = None, chosen: Filter = EVERYTHING) -> int:
         """How many items there are, of one kind or of all."""
@@ -111,14 +49,6 @@ class CatalogReader(Connections):
                 found.setdefault(int(image_id), []).append(str(caption))
         return found
 
-    def vector_of(self, item_id: int) -> NDArray[np.float16]:
-        """The item's embedding, float16 (dim,). Raises NotFound."""
-        sql = "SELECT embedding FROM vectors WHERE id = (SELECT vector_id FROM items WHERE id = ?)"
-        rows = self._rows(sql, (item_id,))
-        if not rows:
-            raise NotFound(f"item {item_id}: no such item")
-        return np.frombuffer(rows[0][0], dtype="<f2")
-
     def page(
         self, *, after: int, limit: int, kind: Kind | None, chosen: Filter = EVERYTHING
     ) -> list[Item]:
@@ -137,17 +67,23 @@ class CatalogReader(Connections):
         found: dict[int, list[Item]] = {}
         for chunk in chunks(vector_ids):
             sql = (
-                f"SELECT {COLUMNS} FROM items WHERE vector_id IN ({marks(chunk)}) {conditions} "
-                "ORDER BY id"
+                f"SELECT {COLUMNS}, vector_id FROM content_vectors AS of_content "
+                "CROSS JOIN items USING (kind, sha256) "
+                f"WHERE vector_id IN ({marks(chunk)}) {conditions} ORDER BY items.id"
             )
             for row in self._rows(sql, (*chunk, *values)):
-                found.setdefault(int(row[-1]), []).append(to_item(row))
+                found.setdefault(int(row[-1]), []).append(to_item(row[:-1]))
         return found
 
     def vectors_matching(self, kind: Kind, chosen: Filter) -> list[int]:
         """Ids of the vectors of items of a kind that pass a filter, rising."""
         clause, values = where(kind, chosen)
-        rows = self._rows(f"SELECT DISTINCT vector_id FROM items {clause} ORDER BY 1", values)
+        sql = (
+            "SELECT DISTINCT vector_id FROM items "
+            "CROSS JOIN content_vectors AS of_content USING (kind, sha256) "
+            f"{clause} AND of_content.model_id = {SERVING} ORDER BY 1"
+        )
+        rows = self._rows(sql, values)
         return [int(row[0]) for row in rows]
 
     def content(self, kind: Kind, sha256: str) -> Item | None:
@@ -172,23 +108,6 @@ class CatalogReader(Connections):
             found.update(str(row[0]) for row in self._rows(sql, chunk))
         return found
 
-    def embeddings_of(self, kind: Kind, contents: Sequence[str]) -> dict[str, NDArray[np.float16]]:
-        """The vectors, float16 (dim,), that contents have already, by sha256."""
-        found: dict[str, NDArray[np.float16]] = {}
-        for chunk in chunks(contents):
-            sql = (
-                "SELECT items.sha256, embedding FROM items JOIN vectors ON vectors.id = vector_id "
-                f"WHERE items.kind = ? AND items.sha256 IN ({marks(chunk)})"
-            )
-            for sha256, embedding in self._rows(sql, (kind, *chunk)):
-                found[sha256] = np.frombuffer(embedding, dtype="<f2")
-        return found
-
-    @cached_property
-    def _complete(self) -> bool:
-        """Whether the folder has the tables of `additions`; it gets them when it is written."""
-        return self._number(later_tables.PRESENT_SQL, later_tables.NAMES) == len(later_tables.NAMES)
-
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """What is said of images, by id, and where."""
         captions: dict[int, dict[str, set[str]]] = {}
@@ -210,20 +129,16 @@ class CatalogReader(Connections):
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
-        columns, joined = "path, id, sha256, bytes, mtime_ns", ""
-        if self._complete:
-            columns += ", device, inode, ctime_ns"
-            joined = "LEFT JOIN file_marks ON item_id = id"
-        sql = f"SELECT {columns} FROM items {joined} WHERE kind = 'image' AND path IS NOT NULL"
+        sql = (
+            "SELECT path, id, sha256, bytes, mtime_ns, device, inode, ctime_ns "
+            "FROM items LEFT JOIN file_marks ON item_id = id "
+            "WHERE kind = 'image' AND path IS NOT NULL"
+        )
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
     def kept_out(self) -> dict[str, KeptOut]:
         """What is known of files and folders that stay out of the collection, by path."""
-        if not self._complete:
-            return {}
-        rows = self._rows(
-            "SELECT path, sha256, device FROM kept_out LEFT JOIN kept_out_devices USING (path)"
-        )
+        rows = self._rows("SELECT path, sha256, device FROM kept_out")
         return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
     def images_below(self, path: str) -> dict[int, str]:
@@ -248,5 +163,5 @@ class CatalogReader(Connections):
 
 def _known(row: tuple[Any, ...]) -> Known:
     _, item_id, sha256, size, mtime_ns, *mark = row
-    noted = bool(mark) and mark[0] is not None
+    noted = mark[0] is not None
     return Known(item_id, sha256, size or 0, mtime_ns or 0, tuple(mark) if noted else None)

@@ -16,7 +16,7 @@ from mmembed.store.sqlite.integrity import faults
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
 from mmembed.store.sqlite.open_catalog import INDEX, REPLACED, check_layout
-from mmembed.store.sqlite.schema import FILE_NAME, SCHEMA_VERSION, version
+from mmembed.store.sqlite.schema import FILE_NAME, newest, version
 
 OF_CATALOG = (FILE_NAME, f"{FILE_NAME}{LOG}", f"{FILE_NAME}{INDEX}", HISTORY_FILE)
 VIEWS = tuple(f"{kind}s.usearch{end}" for kind in ("image", "caption") for end in ("", ".json"))
@@ -82,7 +82,7 @@ def _opened(backup: Path, folder: Path) -> sqlite3.Connection:
 
 def _check(copy: sqlite3.Connection, backup: Path) -> None:
     if version(copy) == 0:
-        raise InputError(f"{backup}: is not a catalog of mmembed (layout {SCHEMA_VERSION})")
+        raise InputError(f"{backup}: is not a catalog of mmembed (layout {newest()})")
     try:
         check_layout(copy, backup)
     except StoreError as error:

@@ -15,8 +15,10 @@ T = TypeVar("T")
 COLUMNS = (
     "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
     "items.width, items.height, items.bytes, items.format, items.mtime_ns, "
-    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), items.vector_id"
+    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id)"
 )
+SERVING = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'serving_model')"
+"""SQL for the id of the model that serves; NULL where there is none."""
 TAG_SEPARATOR = "\x1f"
 SQL_VARIABLES = 500
 """Ids bound in one statement; older SQLite allows 999."""
@@ -65,7 +67,7 @@ def stack(blobs: Sequence[bytes]) -> NDArray[np.float16]:
 
 def to_item(row: tuple[Any, ...]) -> Item:
     """The item of a row of COLUMNS."""
-    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, tags, _ = row
+    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, tags = row
     return Item(
         id=item_id,
         kind=kind,

@@ -8,26 +8,44 @@ from contextlib import closing
 from functools import cache
 
 from mmembed.config.settings import CATALOG_FILE
-from mmembed.store.sqlite import later_tables
 
 FILE_NAME = CATALOG_FILE
-SCHEMA_VERSION = 1
 
-TABLES = """
+BASE_VERSION = 2
+BASE = """
 CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- One row per distinct embedding. Ids are never reused, so that a key in a stale
--- view can resolve to nothing, but never to another picture.
+-- Every model that has vectors here. `serving_model` in meta is the id of the one that answers.
+CREATE TABLE models (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  fingerprint TEXT NOT NULL UNIQUE,
+  dim INTEGER NOT NULL CHECK (dim > 0)
+);
+
+-- One row per distinct embedding of a model. Ids are never reused: a key in a stale view may
+-- resolve to nothing, but never to another picture.
 CREATE TABLE vectors (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
+  model_id INTEGER NOT NULL REFERENCES models (id),
   kind TEXT NOT NULL CHECK (kind IN ('image', 'caption')),
   embedding BLOB NOT NULL,  -- float16, little-endian
   digest BLOB NOT NULL,     -- of `embedding`
-  UNIQUE (kind, digest)
+  UNIQUE (model_id, kind, digest)
 );
+
+-- The vector of a content by each model. Many contents may share one vector.
+CREATE TABLE content_vectors (
+  kind TEXT NOT NULL CHECK (kind IN ('image', 'caption')),
+  sha256 TEXT NOT NULL,
+  model_id INTEGER NOT NULL REFERENCES models (id),
+  vector_id INTEGER NOT NULL REFERENCES vectors (id),
+  PRIMARY KEY (kind, sha256, model_id)
+) WITHOUT ROWID;
+CREATE INDEX content_vectors_vector ON content_vectors (vector_id);
 
 CREATE TABLE items (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -36,18 +54,27 @@ CREATE TABLE items (
   sha256 TEXT NOT NULL,
   caption TEXT,
   image_id INTEGER REFERENCES items (id) ON DELETE CASCADE,
-  vector_id INTEGER NOT NULL REFERENCES vectors (id),
   width INTEGER,
   height INTEGER,
   bytes INTEGER,
   format TEXT,
   mtime_ns INTEGER,
-  position INTEGER NOT NULL DEFAULT 0  -- of a caption among those of its image
+  position INTEGER NOT NULL DEFAULT 0,  -- of a caption among those of its image
+  taken TEXT,            -- when the picture was taken: local time, YYYY-MM-DDTHH:MM:SS
+  taken_offset INTEGER,  -- minutes east of UTC, where the file says it
+  date TEXT,             -- `taken`, else `mtime_ns` in local time; the same form
+  camera TEXT,
+  lens TEXT,
+  latitude REAL,         -- degrees north
+  longitude REAL,        -- degrees east
+  added INTEGER,         -- when the row was made: seconds since 1970, UTC
+  meta TEXT,             -- further fields of a manifest: a JSON object
+  header_read INTEGER NOT NULL DEFAULT 0  -- version of the reader of headers; 0 before the first
 );
 CREATE UNIQUE INDEX items_path ON items (path) WHERE kind = 'image';
 CREATE INDEX items_content ON items (kind, sha256);
-CREATE INDEX items_vector ON items (vector_id);
 CREATE INDEX items_image ON items (image_id) WHERE image_id IS NOT NULL;
+CREATE INDEX items_date ON items (date) WHERE date IS NOT NULL;
 
 CREATE TABLE tags (
   item_id INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
@@ -56,6 +83,36 @@ CREATE TABLE tags (
 ) WITHOUT ROWID;
 CREATE INDEX tags_tag ON tags (tag);
 
+-- Where an image's caption was said: a file, or '' for by hand. A caption without a row is of a
+-- time when that was not noted.
+CREATE TABLE caption_sources (
+  caption_id INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+  source TEXT NOT NULL,
+  PRIMARY KEY (caption_id, source)
+) WITHOUT ROWID;
+CREATE TABLE tag_sources (
+  item_id INTEGER NOT NULL,
+  tag TEXT NOT NULL,
+  source TEXT NOT NULL,
+  PRIMARY KEY (item_id, tag, source),
+  FOREIGN KEY (item_id, tag) REFERENCES tags (item_id, tag) ON DELETE CASCADE
+) WITHOUT ROWID;
+
+-- What changes with a file's content though its size and time stay.
+CREATE TABLE file_marks (
+  item_id INTEGER PRIMARY KEY REFERENCES items (id) ON DELETE CASCADE,
+  device INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  ctime_ns INTEGER NOT NULL
+);
+
+-- Files and folders that were taken out for good.
+CREATE TABLE kept_out (
+  path TEXT PRIMARY KEY,
+  sha256 TEXT,    -- of a file: by its content it is known where it was moved to
+  device INTEGER  -- of a file: one whose device is not mounted is not lost
+) WITHOUT ROWID;
+
 CREATE TABLE failures (
   path TEXT PRIMARY KEY,
   error TEXT NOT NULL,
@@ -63,33 +120,60 @@ CREATE TABLE failures (
   at TEXT NOT NULL DEFAULT (datetime('now'))
 ) WITHOUT ROWID;
 
--- What a view has to follow, in order: each vector added (1) or removed (-1). The random
--- mark tells a view of this history from one of another, after a backup was restored.
+-- What a view has to follow, in order: each vector of a model added (1) or removed (-1). The
+-- random mark tells a view of this history from one of another, after a backup was restored.
 CREATE TABLE changes (
   seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  model_id INTEGER NOT NULL,
   kind TEXT NOT NULL,
   vector_id INTEGER NOT NULL,
   op INTEGER NOT NULL CHECK (op IN (1, -1)),
   mark BLOB NOT NULL DEFAULT (randomblob(8))
 );
 CREATE TRIGGER vector_added AFTER INSERT ON vectors BEGIN
-  INSERT INTO changes (kind, vector_id, op) VALUES (new.kind, new.id, 1);
+  INSERT INTO changes (model_id, kind, vector_id, op)
+  VALUES (new.model_id, new.kind, new.id, 1);
 END;
 CREATE TRIGGER vector_removed AFTER DELETE ON vectors BEGIN
-  INSERT INTO changes (kind, vector_id, op) VALUES (old.kind, old.id, -1);
+  INSERT INTO changes (model_id, kind, vector_id, op)
+  VALUES (old.model_id, old.kind, old.id, -1);
 END;
 
--- A vector lives as long as an item points to it.
+-- The vectors of a content live as long as an item has the content.
 CREATE TRIGGER item_deleted AFTER DELETE ON items BEGIN
-  DELETE FROM vectors WHERE id = old.vector_id
-    AND NOT EXISTS (SELECT 1 FROM items WHERE vector_id = old.vector_id);
+  DELETE FROM content_vectors WHERE kind = old.kind AND sha256 = old.sha256
+    AND NOT EXISTS (SELECT 1 FROM items WHERE kind = old.kind AND sha256 = old.sha256);
 END;
-CREATE TRIGGER item_revectored AFTER UPDATE OF vector_id ON items
+CREATE TRIGGER item_changed AFTER UPDATE OF sha256 ON items
+WHEN old.sha256 <> new.sha256 BEGIN
+  DELETE FROM content_vectors WHERE kind = old.kind AND sha256 = old.sha256
+    AND NOT EXISTS (SELECT 1 FROM items WHERE kind = old.kind AND sha256 = old.sha256);
+END;
+
+-- A vector lives as long as a content points to it.
+CREATE TRIGGER content_forgotten AFTER DELETE ON content_vectors BEGIN
+  DELETE FROM vectors WHERE id = old.vector_id
+    AND NOT EXISTS (SELECT 1 FROM content_vectors WHERE vector_id = old.vector_id);
+END;
+CREATE TRIGGER content_revectored AFTER UPDATE OF vector_id ON content_vectors
 WHEN old.vector_id <> new.vector_id BEGIN
   DELETE FROM vectors WHERE id = old.vector_id
-    AND NOT EXISTS (SELECT 1 FROM items WHERE vector_id = old.vector_id);
+    AND NOT EXISTS (SELECT 1 FROM content_vectors WHERE vector_id = old.vector_id);
 END;
 """
+"""Layout 2, whole. It does not change any more: what comes goes into LATER."""
+LATER: tuple[str, ...] = ()
+"""What each layout after it adds: SQL, which is run on catalogs that exist and on new ones."""
+
+
+def newest() -> int:
+    """The layout that this version of mmembed writes."""
+    return BASE_VERSION + len(LATER)
+
+
+def statements() -> str:
+    """SQL that makes the tables of the newest layout in an empty file."""
+    return "".join((BASE, *LATER))
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -99,11 +183,9 @@ def version(connection: sqlite3.Connection) -> int:
 
 def lacking(connection: sqlite3.Connection) -> str | None:
     """A table, index or trigger that is missing or another than ours; None where all are there.
-    Raises sqlite3.Error."""
+    Further ones are no fault. Raises sqlite3.Error."""
     found = _parts(connection)
     for name, text in _ours().items():
-        if name not in found and name.removeprefix("table ") in later_tables.NAMES:
-            continue  # it comes with the next change
         if name not in found:
             return f"lacks {name}"
         if found[name] != text:
@@ -114,8 +196,7 @@ def lacking(connection: sqlite3.Connection) -> str | None:
 @cache
 def _ours() -> dict[str, str]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(TABLES)
-        later_tables.add(connection)
+        connection.executescript(statements())
         return _parts(connection)
 
 

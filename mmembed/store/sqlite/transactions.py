@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull, Unstorable
-from mmembed.store.sqlite import later_tables
 from mmembed.store.sqlite.background_check import is_busy, is_damage, is_full
 from mmembed.store.sqlite.disk_reserve import BYTES as RESERVE_BYTES
 from mmembed.store.sqlite.file_identity import LOG
@@ -82,13 +81,9 @@ class Transactions(CatalogReader):
             self._history.begin()
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                if not (complete := self._complete):
-                    later_tables.add(self._connection)
                 yield self._connection
                 self._check_place()
                 self._connection.execute("COMMIT")
-                if not complete:
-                    del self._complete  # it is asked again
             except BaseException as error:
                 # However it ended, by Ctrl-C or a full disk: nothing half-done stays open.
                 if self._connection_in_transaction():

@@ -49,7 +49,7 @@ def is_sound(catalog: Catalog) -> bool:
     """Integrity, and that every vector has an item and the changes add up to the vectors."""
     with sqlite3.connect(catalog.folder / "catalog.sqlite3") as db:
         orphans = db.execute(
-            "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM items)"
+            "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM content_vectors)"
         ).fetchone()[0]
         net = db.execute(
             "SELECT count(*) FROM (SELECT vector_id FROM changes GROUP BY vector_id "

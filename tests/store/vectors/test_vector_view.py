@@ -863,8 +863,8 @@ def test_a_writer_during_the_start_does_not_make_it_rebuild(
     pending = iter(range(100, 103))
     real = Catalog.extent
 
-    def extent(self: Catalog, kind: Any) -> tuple[int, int]:
-        found = real(self, kind)
+    def extent(self: Catalog, kind: Any, model: Any) -> tuple[int, int]:
+        found = real(self, kind, model)
         for number in pending:
             other.write([entry(f"/{number}", (number, 1, 2, 3))])
             other.remove([number - 98])

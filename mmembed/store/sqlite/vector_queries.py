@@ -1,0 +1,138 @@
+"""Reading the catalog's models, vectors and their changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import NotFound
+from mmembed.store.entries import Model
+from mmembed.store.sqlite.connections import Connections
+from mmembed.store.sqlite.rows import SERVING, chunks, marks, stack
+from mmembed.types import Kind
+
+
+class VectorReader(Connections):
+    """What the program asks of vectors. Where no model is named, they are those of the model
+    that serves."""
+
+    def model(self) -> Model | None:
+        """The model that serves; None while the folder is bound to none."""
+        rows = self._rows(f"SELECT name, fingerprint, dim FROM models WHERE id = {SERVING}")
+        return Model(str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
+
+    def models(self) -> list[Model]:
+        """Every model that the catalog knows, in the order in which they came."""
+        rows = self._rows("SELECT name, fingerprint, dim FROM models ORDER BY id")
+        return [Model(str(name), str(digest), int(dim)) for name, digest, dim in rows]
+
+    def last_change(self) -> int:
+        """Sequence number of the newest change of any vector; 0 at the beginning."""
+        return self._number("SELECT max(seq) FROM changes")
+
+    def mark(self, seq: int) -> str:
+        """What tells this change from one with the same number in another history of the
+        catalog, such as before a backup was restored; hex, empty where there is none."""
+        rows = self._rows("SELECT hex(mark) FROM changes WHERE seq = ?", (seq,))
+        return str(rows[0][0]) if rows else ""
+
+    def extent(self, kind: Kind, model: Model | None = None) -> tuple[int, int]:
+        """The last change, and how many distinct vectors of a kind there are as of it."""
+        model_id, values = _id_of(model)
+        sql = (
+            "SELECT (SELECT max(seq) FROM changes), "
+            f"(SELECT count(*) FROM vectors WHERE kind = ? AND model_id = {model_id})"
+        )
+        [(seq, count)] = self._rows(sql, (kind, *values))
+        return int(seq or 0), int(count)
+
+    def changes(
+        self, kind: Kind, after: int, until: int, model: Model | None = None
+    ) -> tuple[list[int], list[int]]:
+        """Ids of the vectors added and of those removed in (after, until], net of each other."""
+        model_id, values = _id_of(model)
+        sql = (
+            "SELECT vector_id, min(op), max(op) FROM changes "
+            f"WHERE kind = ? AND seq > ? AND seq <= ? AND model_id = {model_id} "
+            "GROUP BY vector_id"
+        )
+        added, removed = [], []
+        for vector_id, least, most in self._rows(sql, (kind, after, until, *values)):
+            if least == 1:
+                added.append(int(vector_id))
+            elif most == -1:
+                removed.append(int(vector_id))
+        return added, removed
+
+    def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        """The ids that are still there, and their vectors: float16 (n, dim). All are of one
+        model."""
+        found: dict[int, bytes] = {}
+        for chunk in chunks(vector_ids):
+            sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
+            found.update(self._rows(sql, chunk))
+        return list(found), stack(list(found.values()))
+
+    def all_embeddings(
+        self, kind: Kind, chunk: int = 10_000, model: Model | None = None
+    ) -> Iterator[tuple[list[int], NDArray[np.float16]]]:
+        """Ids and float16 (n, dim) vectors of one kind by rising id, `chunk` rows at a time."""
+        # The ids come from an index alone: vectors of other kinds and models are not read.
+        model_id, values = _id_of(model)
+        sql = f"SELECT id FROM vectors WHERE kind = ? AND model_id = {model_id}"
+        rows = self._rows(sql, (kind, *values))
+        ids = np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
+        del rows
+        for start in range(0, len(ids), chunk):
+            yield self.embeddings(ids[start : start + chunk].tolist())
+
+    def vector_of(self, item_id: int) -> NDArray[np.float16]:
+        """The item's embedding, float16 (dim,). Raises NotFound."""
+        sql = (
+            "SELECT embedding FROM items "
+            f"JOIN content_vectors AS of_content USING (kind, sha256) "
+            "JOIN vectors ON vectors.id = of_content.vector_id "
+            f"WHERE items.id = ? AND of_content.model_id = {SERVING}"
+        )
+        rows = self._rows(sql, (item_id,))
+        if not rows:
+            raise NotFound(f"item {item_id}: no such item")
+        return np.frombuffer(rows[0][0], dtype="<f2")
+
+    def embeddings_of(
+        self, kind: Kind, contents: Sequence[str], model: Model | None = None
+    ) -> dict[str, NDArray[np.float16]]:
+        """The vectors, float16 (dim,), that contents have already, by sha256."""
+        model_id, values = _id_of(model)
+        found: dict[str, NDArray[np.float16]] = {}
+        for chunk in chunks(contents):
+            sql = (
+                "SELECT sha256, embedding FROM content_vectors AS of_content "
+                "JOIN vectors ON vectors.id = vector_id "
+                f"WHERE of_content.kind = ? AND sha256 IN ({marks(chunk)}) "
+                f"AND of_content.model_id = {model_id}"
+            )
+            for sha256, embedding in self._rows(sql, (kind, *chunk, *values)):
+                found[sha256] = np.frombuffer(embedding, dtype="<f2")
+        return found
+
+    def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
+        """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
+        a model."""
+        model_id, values = _id_of(model)
+        sql = (
+            "SELECT DISTINCT sha256 FROM items WHERE kind = ? AND sha256 > ? AND NOT EXISTS "
+            "(SELECT 1 FROM content_vectors AS of_content WHERE of_content.kind = items.kind "
+            f"AND of_content.sha256 = items.sha256 AND model_id = {model_id}) "
+            "ORDER BY sha256 LIMIT ?"
+        )
+        return [str(row[0]) for row in self._rows(sql, (kind, after, *values, limit))]
+
+
+def _id_of(model: Model | None) -> tuple[str, tuple[str, ...]]:
+    """SQL for a model's id, NULL where the catalog does not know it, and the values bound."""
+    if model is None:
+        return SERVING, ()
+    return "(SELECT id FROM models WHERE fingerprint = ?)", (model.fingerprint,)

@@ -1,0 +1,94 @@
+"""How embeddings become rows: one for each distinct vector of a model, and one for each content."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import StoreError, Unstorable
+from mmembed.store.entries import Model
+from mmembed.store.sqlite.rows import SERVING
+from mmembed.types import Kind
+
+
+@dataclass(frozen=True)
+class Space:
+    """The vectors of one model, to which a transaction adds."""
+
+    model_id: int
+    dim: int
+
+
+def serving_space(db: sqlite3.Connection) -> Space:
+    """The vectors of the model that serves. Raises StoreError where there is none."""
+    row = db.execute(f"SELECT id, dim FROM models WHERE id = {SERVING}").fetchone()
+    if row is None:
+        raise StoreError("the folder belongs to no model yet; claim it for one before writing")
+    return Space(*row)
+
+
+def space_of(db: sqlite3.Connection, model: Model) -> Space:
+    """The vectors of a model, which the catalog knows from now on."""
+    db.execute(
+        "INSERT OR IGNORE INTO models (name, fingerprint, dim) VALUES (?, ?, ?)",
+        (model.name, model.fingerprint, model.dim),
+    )
+    row = db.execute(
+        "SELECT id, dim FROM models WHERE fingerprint = ?", (model.fingerprint,)
+    ).fetchone()
+    return Space(*row)
+
+
+def keep_vector(
+    db: sqlite3.Connection,
+    space: Space,
+    kind: Kind,
+    sha256: str,
+    embedding: NDArray[np.float32] | None,
+) -> None:
+    """Give a content its vector, unless it has one. Raises Unstorable where it then has none.
+
+    Equal vectors share one row: hundreds of identical keys would spoil an HNSW graph.
+    """
+    known = db.execute(
+        "SELECT 1 FROM content_vectors WHERE kind = ? AND sha256 = ? AND model_id = ?",
+        (kind, sha256, space.model_id),
+    ).fetchone()
+    if known:
+        return
+    if embedding is None:
+        raise Unstorable(f"content {sha256[:12]}… lost its vector meanwhile; run again")
+    db.execute(
+        "INSERT INTO content_vectors (kind, sha256, model_id, vector_id) VALUES (?, ?, ?, ?)",
+        (kind, sha256, space.model_id, _vector(db, space, kind, blob_of(embedding, space.dim))),
+    )
+
+
+def _vector(db: sqlite3.Connection, space: Space, kind: Kind, blob: bytes) -> int:
+    """The id of this vector's row, which may be there already."""
+    digest = hashlib.blake2b(blob, digest_size=16).digest()
+    same = db.execute(
+        "SELECT id FROM vectors WHERE model_id = ? AND kind = ? AND digest = ?",
+        (space.model_id, kind, digest),
+    ).fetchone()
+    if same:
+        return int(same[0])
+    row_id = db.execute(
+        "INSERT INTO vectors (model_id, kind, embedding, digest) VALUES (?, ?, ?, ?)",
+        (space.model_id, kind, blob, digest),
+    ).lastrowid
+    assert row_id is not None
+    return row_id
+
+
+def blob_of(embedding: NDArray[np.float32], dim: int) -> bytes:
+    """An embedding as it is stored. Raises Unstorable where it would spoil searches."""
+    with np.errstate(over="ignore"):  # what is too large for float16 is refused below
+        half = np.ascontiguousarray(embedding, dtype="<f2")
+    if half.shape != (dim,) or not np.isfinite(half).all() or not half.any():
+        raise Unstorable(f"an embedding is not a finite, non-zero vector of {dim} numbers")
+    return half.tobytes()
