@@ -130,7 +130,7 @@ class CatalogReader(VectorReader):
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
         sql = (
-            "SELECT path, id, sha256, bytes, mtime_ns, device, inode, ctime_ns "
+            "SELECT path, id, sha256, bytes, mtime_ns, header_read, device, inode, ctime_ns "
             "FROM items LEFT JOIN file_marks ON item_id = id "
             "WHERE kind = 'image' AND path IS NOT NULL"
         )
@@ -162,6 +162,6 @@ class CatalogReader(VectorReader):
 
 
 def _known(row: tuple[Any, ...]) -> Known:
-    _, item_id, sha256, size, mtime_ns, *mark = row
-    noted = mark[0] is not None
-    return Known(item_id, sha256, size or 0, mtime_ns or 0, tuple(mark) if noted else None)
+    _, item_id, sha256, size, mtime_ns, header_read, *mark = row
+    noted = tuple(mark) if mark[0] is not None else None
+    return Known(item_id, sha256, size or 0, mtime_ns or 0, noted, header_read)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.types import Filter, Item, Kind
+from mmembed.types import Filter, HeaderFacts, Item, Kind
 
 T = TypeVar("T")
 
+HEADER = tuple(field.name for field in fields(HeaderFacts))
+"""Columns for what the header of a picture says; each is named as the fact."""
 COLUMNS = (
     "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
     "items.width, items.height, items.bytes, items.format, items.mtime_ns, "
-    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id)"
+    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), "
+    f"items.date, items.added, items.meta, {', '.join(f'items.{name}' for name in HEADER)}"
 )
 SERVING = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'serving_model')"
 """SQL for the id of the model that serves; NULL where there is none."""
@@ -67,7 +73,8 @@ def stack(blobs: Sequence[bytes]) -> NDArray[np.float16]:
 
 def to_item(row: tuple[Any, ...]) -> Item:
     """The item of a row of COLUMNS."""
-    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, tags = row
+    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, *more = row
+    tags, date, added, meta, *header = more
     return Item(
         id=item_id,
         kind=kind,
@@ -81,6 +88,10 @@ def to_item(row: tuple[Any, ...]) -> Item:
         bytes=_number(size),
         format=_text(form),
         mtime_ns=_number(mtime),
+        date=_text(date),
+        added=_number(added),
+        meta=None if meta is None else _object(meta),
+        **{name: convert(value) for (name, convert), value in zip(_FACTS, header, strict=True)},
     )
 
 
@@ -98,3 +109,23 @@ def _text(value: Any) -> str | None:
 
 def _number(value: Any) -> int | None:
     return value if type(value) is int else None
+
+
+def _real(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+
+
+def _object(text: Any) -> dict[str, object] | None:
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "str | None": _text,
+    "int | None": _number,
+    "float | None": _real,
+}
+_FACTS = tuple((field.name, _CONVERSIONS[str(field.type)]) for field in fields(HeaderFacts))
