@@ -118,7 +118,7 @@ def _real(value: Any) -> float | None:
 def _object(text: Any) -> dict[str, object] | None:
     try:
         value = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 

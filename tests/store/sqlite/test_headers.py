@@ -1,0 +1,96 @@
+"""What headers say is kept with the items, and may be filled in later."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import pytest
+
+from mmembed.store.entries import ImageEntry
+from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite.write_rows import local_time
+from mmembed.types import HeaderFacts
+
+Entry = Callable[..., ImageEntry]
+FACTS = HeaderFacts(
+    taken="2019-05-03T10:11:12.250",
+    taken_offset=-210,
+    lens="50mm",
+    latitude=52.5043056,
+    longitude=-13.5,
+)
+
+
+def facts_in(catalog: Catalog, item_id: int) -> HeaderFacts:
+    item = catalog.item(item_id)
+    return HeaderFacts(**{name: getattr(item, name) for name in asdict(FACTS)})
+
+
+def test_an_image_is_written_with_what_its_header_says(catalog: Catalog, entry: Entry) -> None:
+    [item_id] = catalog.write([replace(entry("/p/a.jpg"), header=FACTS, header_read=3)])
+    assert facts_in(catalog, item_id) == FACTS
+    assert catalog.item(item_id).date == "2019-05-03T10:11:12"
+    assert catalog.known_files()["/p/a.jpg"].header_read == 3
+
+
+def test_an_image_without_a_header_has_the_date_of_its_file(catalog: Catalog, entry: Entry) -> None:
+    written = replace(entry("/p/a.jpg"), mtime_ns=1_700_000_000_123_456_789)
+    [item_id] = catalog.write([written])
+    item = catalog.item(item_id)
+    assert item.date == local_time(1_700_000_000_123_456_789)
+    assert item.added is not None
+    assert item.added > 1_700_000_000
+    assert facts_in(catalog, item_id) == HeaderFacts()
+    assert catalog.known_files()["/p/a.jpg"].header_read == 0
+
+
+def test_a_file_that_changes_says_other_things(catalog: Catalog, entry: Entry) -> None:
+    [item_id] = catalog.write([replace(entry("/p/a.jpg"), header=FACTS, header_read=3)])
+    added = catalog.item(item_id).added
+    other = replace(FACTS, taken=None, taken_offset=None, lens="85mm")
+    catalog.write([replace(entry("/p/a.jpg", (1, 1, 0, 0)), header=other, header_read=3)])
+    assert facts_in(catalog, item_id) == other
+    assert catalog.item(item_id).date == local_time(entry("/p/a.jpg").mtime_ns)
+    assert catalog.item(item_id).added == added
+
+
+def test_headers_are_filled_in(catalog: Catalog, entry: Entry) -> None:
+    first, second = catalog.write([entry("/p/a.jpg"), entry("/p/b.jpg", (1, 1, 0, 0))])
+    catalog.note_headers({first: FACTS, 999: FACTS}, 3)
+    assert facts_in(catalog, first) == FACTS
+    assert catalog.item(first).date == "2019-05-03T10:11:12"
+    assert facts_in(catalog, second) == HeaderFacts()
+    known = catalog.known_files()
+    assert (known["/p/a.jpg"].header_read, known["/p/b.jpg"].header_read) == (3, 0)
+
+
+@pytest.mark.parametrize("mtime_ns", [1_700_000_000_999_999_999, 0, 86_400 * 10**9 * 365 * 60])
+def test_a_date_that_proves_wrong_is_the_file_s_again(
+    catalog: Catalog, entry: Entry, mtime_ns: int
+) -> None:
+    written = replace(entry("/p/a.jpg"), mtime_ns=mtime_ns, header=FACTS, header_read=3)
+    [item_id] = catalog.write([written])
+    catalog.note_headers({item_id: HeaderFacts()}, 4)
+    assert catalog.item(item_id).date == local_time(mtime_ns)
+
+
+def test_a_moved_file_keeps_the_date_it_was_taken(catalog: Catalog, entry: Entry) -> None:
+    [item_id] = catalog.write([replace(entry("/p/a.jpg"), header=FACTS, header_read=3)])
+    catalog.move([(item_id, "/p/b.jpg", 1_700_000_000 * 10**9, (1, 2, 3))])
+    assert catalog.item(item_id).date == "2019-05-03T10:11:12"
+    assert facts_in(catalog, item_id) == FACTS
+
+
+def test_places_are_erased(catalog: Catalog, entry: Entry) -> None:
+    catalog.forget_places()  # of nothing
+    [item_id] = catalog.write([replace(entry("/p/a.jpg"), header=FACTS, header_read=3)])
+    catalog.forget_places()
+    assert facts_in(catalog, item_id) == replace(FACTS, latitude=None, longitude=None)
+    with sqlite3.connect(catalog.folder / "catalog.sqlite3") as db:
+        [[count]] = db.execute(
+            "SELECT count(*) FROM items WHERE latitude IS NOT NULL OR longitude IS NOT NULL"
+        )
+    db.close()
+    assert count == 0
