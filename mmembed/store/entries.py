@@ -167,8 +167,14 @@ class Known:
     mtime_ns: int
     mark: Mark | None = None
     """None where it was not noted."""
-    header_read: int = 0
-    """What read the file's header; 0 for an image of a time before headers were read."""
+
+
+class Unread(NamedTuple):
+    """An image whose header is to be read."""
+
+    item_id: int
+    path: str
+    sha256: str
 
 
 class KeptOut(NamedTuple):

@@ -34,11 +34,12 @@ from mmembed.store.entries import (
     Place,
     Reading,
     Trouble,
+    Unread,
     Upload,
     Words,
 )
 from mmembed.store.where import EVERYTHING, Where
-from mmembed.types import Embeddings, Failure, Item, Kind, Ranked
+from mmembed.types import Embeddings, Failure, HeaderFacts, Item, Kind, Ranked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -132,6 +133,17 @@ class Files(Protocol):
 
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
         """Remember the marks of images' files, by id, where nothing else of them is new."""
+
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+        """Up to `limit` images with an id above `after`, by rising id, whose `header_read` is not
+        this version."""
+
+    def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
+        """What the headers of images' files say, by id, and which version of their reader read
+        them. Images that are gone are passed over."""
+
+    def forget_places(self) -> None:
+        """Erase the latitude and longitude of every item."""
 
     def failures(self) -> list[Failure]:
         """What failed in the last indexing of each path, by path."""

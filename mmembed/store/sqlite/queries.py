@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmembed.errors import NotFound
-from mmembed.store.entries import KeptOut, Known, Words
+from mmembed.store.entries import KeptOut, Known, Unread, Words
 from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, condition, marks, to_item, where
 from mmembed.store.sqlite.vector_queries import VectorReader
@@ -130,11 +130,22 @@ class CatalogReader(VectorReader):
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
         sql = (
-            "SELECT path, id, sha256, bytes, mtime_ns, header_read, device, inode, ctime_ns "
+            "SELECT path, id, sha256, bytes, mtime_ns, device, inode, ctime_ns "
             "FROM items LEFT JOIN file_marks ON item_id = id "
             "WHERE kind = 'image' AND path IS NOT NULL"
         )
         return {str(row[0]): _known(row) for row in self._rows(sql)}
+
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+        """Up to `limit` images with an id above `after`, by rising id, whose headers were not read
+        by this version of their reader."""
+        # Walking by id: an index by kind would have all of them sorted for every page.
+        sql = (
+            "SELECT id, path, sha256 FROM items NOT INDEXED WHERE id > ? AND kind = 'image' "
+            "AND path IS NOT NULL AND header_read IS NOT ? ORDER BY id LIMIT ?"
+        )
+        rows = self._rows(sql, (after, version, limit))
+        return [Unread(int(row[0]), str(row[1]), str(row[2])) for row in rows]
 
     def kept_out(self) -> dict[str, KeptOut]:
         """What is known of files and folders that stay out of the collection, by path."""
@@ -162,6 +173,6 @@ class CatalogReader(VectorReader):
 
 
 def _known(row: tuple[Any, ...]) -> Known:
-    _, item_id, sha256, size, mtime_ns, header_read, *mark = row
-    noted = tuple(mark) if mark[0] is not None else None
-    return Known(item_id, sha256, size or 0, mtime_ns or 0, noted, header_read)
+    _, item_id, sha256, size, mtime_ns, *mark = row
+    noted = mark[0] is not None
+    return Known(item_id, sha256, size or 0, mtime_ns or 0, tuple(mark) if noted else None)

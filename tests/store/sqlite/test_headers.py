@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from mmembed.store.entries import ImageEntry
+from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.sqlite import Catalog
 from mmembed.store.sqlite.write_rows import local_time
 from mmembed.types import HeaderFacts
@@ -32,7 +32,7 @@ def test_an_image_is_written_with_what_its_header_says(catalog: Catalog, entry: 
     [item_id] = catalog.write([replace(entry("/p/a.jpg"), header=FACTS, header_read=3)])
     assert facts_in(catalog, item_id) == FACTS
     assert catalog.item(item_id).date == "2019-05-03T10:11:12"
-    assert catalog.known_files()["/p/a.jpg"].header_read == 3
+    assert catalog.headers_to_read(3, after=0, limit=9) == []
 
 
 def test_an_image_without_a_header_has_the_date_of_its_file(catalog: Catalog, entry: Entry) -> None:
@@ -43,7 +43,6 @@ def test_an_image_without_a_header_has_the_date_of_its_file(catalog: Catalog, en
     assert item.added is not None
     assert item.added > 1_700_000_000
     assert facts_in(catalog, item_id) == HeaderFacts()
-    assert catalog.known_files()["/p/a.jpg"].header_read == 0
 
 
 def test_a_file_that_changes_says_other_things(catalog: Catalog, entry: Entry) -> None:
@@ -62,8 +61,18 @@ def test_headers_are_filled_in(catalog: Catalog, entry: Entry) -> None:
     assert facts_in(catalog, first) == FACTS
     assert catalog.item(first).date == "2019-05-03T10:11:12"
     assert facts_in(catalog, second) == HeaderFacts()
-    known = catalog.known_files()
-    assert (known["/p/a.jpg"].header_read, known["/p/b.jpg"].header_read) == (3, 0)
+
+
+def test_unread_headers_come_in_pages(catalog: Catalog, entry: Entry) -> None:
+    made = [entry(f"/p/{n}.jpg", (1, n, 0, 0)) for n in range(4)]
+    catalog.write_caption(CaptionEntry("a cat", entry("/p/a.jpg", (5, 5, 5, 0)).embedding))
+    ids = catalog.write(made)
+    catalog.note_headers({ids[1]: FACTS}, 3)
+    first = catalog.headers_to_read(3, after=0, limit=2)
+    rest = catalog.headers_to_read(3, after=first[-1].item_id, limit=2)
+    assert [unread.item_id for unread in (*first, *rest)] == [ids[0], ids[2], ids[3]]
+    assert first[0] == (ids[0], "/p/0.jpg", made[0].sha256)
+    assert len(catalog.headers_to_read(4, after=0, limit=9)) == 4
 
 
 @pytest.mark.parametrize("mtime_ns", [1_700_000_000_999_999_999, 0, 86_400 * 10**9 * 365 * 60])
