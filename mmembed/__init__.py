@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from mmembed.config.settings import Settings
     from mmembed.errors import MmembedError
     from mmembed.models.open_clip import load_encoder
-    from mmembed.types import Encoder, Filter, Hit, Item, Label, SearchPage, Term
+    from mmembed.search.where import parse_where
+    from mmembed.store.where import Where
+    from mmembed.types import Encoder, Hit, Item, Label, SearchPage, Term
 
 __all__ = [
     "Classified",
     "Collection",
     "Encoder",
-    "Filter",
     "Hit",
     "ImageInput",
     "Item",
@@ -32,7 +33,9 @@ __all__ = [
     "SearchPage",
     "Settings",
     "Term",
+    "Where",
     "load_encoder",
+    "parse_where",
 ]
 
 _HOMES = {
@@ -40,7 +43,9 @@ _HOMES = {
     "config.settings": ("Settings",),
     "models.open_clip": ("load_encoder",),
     "errors": ("MmembedError",),
-    "types": ("Encoder", "Filter", "Hit", "Item", "Label", "SearchPage", "Term"),
+    "search.where": ("parse_where",),
+    "store.where": ("Where",),
+    "types": ("Encoder", "Hit", "Item", "Label", "SearchPage", "Term"),
 }
 
 keep_libraries_silent()

@@ -190,21 +190,6 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """Narrows a search or listing to items with all these tags, and below this folder."""
-
-    tags: tuple[str, ...] = ()
-    folder: str | None = None
-    """Absolute path."""
-
-    def __bool__(self) -> bool:
-        return bool(self.tags or self.folder)
-
-
-EVERYTHING = Filter()
-
-
-@dataclass(frozen=True)
 class Failure:
     """Something that was asked for and could not be done."""
 

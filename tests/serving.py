@@ -23,7 +23,7 @@ from starlette.testclient import TestClient
 
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
-from mmembed.server import create_app
+from mmembed.server.app import create_app
 from mmembed.server.listener.listener import server_of
 from mmembed.types import Encoder
 from tests.fake_encoder import COLOURS, FakeEncoder

@@ -16,7 +16,8 @@ from mmembed.cli.reading import check_exists
 from mmembed.cli.table import print_json, table
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
-from mmembed.types import EVERYTHING, KINDS, Filter, Hit, Item, SearchPage, Term
+from mmembed.search.where import parse_where, with_all
+from mmembed.types import KINDS, Hit, Item, SearchPage, Term
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import Collection
@@ -29,6 +30,16 @@ Find what is nearest in meaning.
   mmembed search "at night" --image street.jpg
   mmembed search --image mystery.jpg --kind caption
 
+--where narrows what is searched:
+
+  mmembed search "two dogs" --where 'date>=2024-05 -tag:private'
+  mmembed search "a church" --where 'camera:"Pixel 7" (width>4000 or orientation:portrait)'
+  mmembed search "at night" --where 'folder:"/photos/2024" has:caption bytes>5MB'
+
+Fields: kind, tag, folder, path, format, width, height, megapixels, orientation, bytes, date,
+camera, lens, latitude, longitude, added, caption, and meta.NAME for what a manifest says.
+Operators: : = != < <= > >= ~ (contains) ^ (starts with), a,b (any of) and a..b (between).
+
 While `mmembed serve` runs on the same folder, it answers, at once; else the model is loaded.
 """
 
@@ -40,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--item", type=int, metavar="ID", help="look for what resembles an item")
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--kind", choices=KINDS, default="image", help="default: image")
+    parser.add_argument("--where", default="", metavar="FILTER", help="only what passes a filter")
     parser.add_argument("--tag", action="append", default=[], help="only with this tag")
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -49,6 +61,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Search and print; 0 also where nothing was found."""
     if asked.k < 1 or asked.k > settings.max_k:
         raise QueryError(f"-k {asked.k}: expected 1 to {settings.max_k}")
+    parse_where(asked.where)
     check_exists(settings)
     page, model = _of_service(settings, asked) or _of_folder(settings, asked)
     if asked.json:
@@ -58,6 +71,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         print(note, file=sys.stderr)
     if not page.hits:
         tagged = "".join(f" with the tag {tag}" for tag in asked.tag)
+        tagged += f" that pass {asked.where}" if asked.where else ""
         more = " after that cursor" if asked.cursor else ""
         print(
             f"nothing found: {settings.data} holds no {asked.kind}s{tagged}{more}", file=sys.stderr
@@ -72,14 +86,14 @@ def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPag
         Collection,  # takes longer than asking a running server
     )
 
-    chosen = Filter(tuple(asked.tag)) if asked.tag else EVERYTHING
+    where = with_all(parse_where(asked.where), asked.tag)
     with Collection(settings) as collection:
         page = collection.search(
             _terms(collection, asked),
             k=asked.k,
             kind=asked.kind,
             cursor=asked.cursor,
-            chosen=chosen,
+            where=where,
         )
         return page, collection.model_name
 
@@ -98,6 +112,8 @@ def _of_service(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPa
     question is then found out, and said, as without it."""
     query: dict[str, Any] = {"k": asked.k, "kind": asked.kind, "cursor": asked.cursor}
     query["filter"] = {"tags": asked.tag}
+    if asked.where:
+        query["where"] = asked.where
     try:
         query["query"] = _sent_terms(asked)
     except OSError:

@@ -79,7 +79,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _serve(collection: Collection, listener: socket.socket) -> None:
-    from mmembed.server import create_app
+    from mmembed.server.app import create_app
     from mmembed.server.listener.listener import server_of
 
     app = create_app(collection)

@@ -30,7 +30,8 @@ from mmembed.search.query import query_embedding
 from mmembed.store.entries import Trouble
 from mmembed.store.index_sync import Views
 from mmembed.store.sqlite import Catalog, restore
-from mmembed.types import EVERYTHING, Filter, Hit, ImageFacts, Kind, SearchPage, Term
+from mmembed.store.where import EVERYTHING, Where
+from mmembed.types import Hit, ImageFacts, Kind, SearchPage, Term
 
 __all__ = [
     "Classified",
@@ -225,10 +226,10 @@ class Collection(Items):
         k: int = 20,
         kind: Kind = "image",
         cursor: str | None = None,
-        chosen: Filter = EVERYTHING,
+        where: Where = EVERYTHING,
     ) -> SearchPage:
-        """The k items of a kind that are nearest to the query, after an earlier page's
-        cursor. Raises QueryError, ImageError, NotFound."""
+        """The k items of a kind that pass a filter and are nearest to the query, after an earlier
+        page's cursor. Raises QueryError, ImageError, NotFound."""
         after = Cursor.decode(cursor) if cursor else None
         query = self._query_embedding(terms)
         notes = (*self._notes(terms), *self.catalog.notes())
@@ -236,10 +237,10 @@ class Collection(Items):
         view = self._views.view(kind)
         if view is None:
             return SearchPage((), None, notes)
-        among = self.catalog.vectors_matching(kind, chosen) if chosen else None
+        among = None if where == EVERYTHING else self.catalog.vectors_matching(kind, where)
         found, rest = page_of_items(
             lambda count: view.nearest(query, count, among),
-            lambda ids: self.catalog.items_of_vectors(ids, chosen),
+            lambda ids: self.catalog.items_of_vectors(ids, where),
             k=k,
             after=after,
         )

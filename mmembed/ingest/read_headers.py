@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mmembed.errors import ImageError
-from mmembed.ingest.flow import ordered
 from mmembed.media.header import HeaderReader
 from mmembed.store.entries import Unread
 from mmembed.store.protocol import Store
@@ -36,8 +35,7 @@ class HeaderPass:
         done = 0
         with ThreadPoolExecutor(self.threads, "headers") as pool:
             for unread in self._pages(wanted):
-                results = ordered(pool, self._read, unread, window=8 * self.threads)
-                pairs = zip(unread, results, strict=True)
+                pairs = zip(unread, pool.map(self._read, unread), strict=True)
                 headers = {image.item_id: facts for image, facts in pairs if facts is not None}
                 self.store.note_headers(headers, self.reader.version)
                 done += len(headers)

@@ -21,6 +21,13 @@ Tags: TypeAlias = Annotated[
     list[str],
     Field(fail_fast=True, max_length=50, description="only items with all these tags"),
 ]
+Where: TypeAlias = Annotated[
+    str, Field(description="a filter in words, such as date>=2024 -tag:private")
+]
+AnyWhere: TypeAlias = Annotated[
+    str | dict[str, Any],
+    Field(description='a filter: in words, or as {"field": …, "op": …, "value": …}'),
+]
 Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]
 K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
 
@@ -58,6 +65,7 @@ class WordsQuery(Shape):
     cursor: Page = None
     kind: Kind = "image"
     tag: Tags = []
+    where: Where = ""
     model: Model = None
 
 
@@ -70,6 +78,7 @@ class SearchRequest(Shape):
     cursor: Page = None
     kind: Kind = "image"
     filter: FilterShape = Field(default_factory=FilterShape)
+    where: AnyWhere = ""
     model: Model = None
 
 
@@ -122,6 +131,7 @@ class ItemsQuery(Shape):
     cursor: Page = None
     kind: Kind | None = None
     tag: Tags = []
+    where: Where = ""
 
 
 class ItemRequest(Shape):

@@ -17,8 +17,10 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
 from mmembed.ingest import Report
 from mmembed.media import uploads
+from mmembed.search.where import parse_where, with_all
 from mmembed.store.entries import ImageEntry
-from mmembed.types import EVERYTHING, Filter, Kind, Term
+from mmembed.store.where import EVERYTHING, Where
+from mmembed.types import Kind, Term
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder
 
 MakePicture = Callable[..., Path]
@@ -45,13 +47,13 @@ def names(collection: Collection, query: Any, **options: Any) -> list[str]:
 
 
 def everything(
-    collection: Collection, k: int, *, kind: Kind = "image", chosen: Filter = EVERYTHING
+    collection: Collection, k: int, *, kind: Kind = "image", where: Where = EVERYTHING
 ) -> list[int]:
     """The ids on all pages of a search for red."""
     found: list[int] = []
     cursor = None
     while True:
-        page = collection.search([Term(text="red")], k=k, kind=kind, cursor=cursor, chosen=chosen)
+        page = collection.search([Term(text="red")], k=k, kind=kind, cursor=cursor, where=where)
         found += [hit.item.id for hit in page.hits]
         cursor = page.next_cursor
         if cursor is None:
@@ -195,12 +197,12 @@ def test_equal_vectors_of_different_contents_do_not_hurt_either(
 
 
 def test_a_filter_narrows_the_search(gallery: Collection, photos: Path) -> None:
-    warm = Filter(folder=str(photos / "warm"))
-    assert names(gallery, "blue", chosen=warm) != names(gallery, "blue")
-    assert sorted(names(gallery, "blue", chosen=warm)) == ["orange", "red", "yellow"]
-    assert names(gallery, "red", chosen=Filter(folder=str(photos / "war"))) == []
+    warm = with_all(EVERYTHING, folder=str(photos / "warm"))
+    assert names(gallery, "blue", where=warm) != names(gallery, "blue")
+    assert sorted(names(gallery, "blue", where=warm)) == ["orange", "red", "yellow"]
+    assert names(gallery, "red", where=with_all(EVERYTHING, folder=str(photos / "war"))) == []
     for kind, count in (("image", 3), ("caption", 6)):
-        found = everything(gallery, 2, kind=kind, chosen=warm)  # type: ignore[arg-type]
+        found = everything(gallery, 2, kind=kind, where=warm)  # type: ignore[arg-type]
         assert len(found) == len(set(found)) == count
 
 
@@ -212,17 +214,17 @@ def test_a_filter_finds_all_that_match_however_few(
     worst = everything(collection, 100)[-2:]
     for item_id in worst:
         collection.update(item_id, tags=["rare", f"only {item_id}"])
-    assert everything(collection, 1, chosen=Filter(tags=("rare",))) == worst
-    only = Filter(tags=("rare", f"only {worst[0]}"))
-    assert everything(collection, 5, chosen=only) == worst[:1]
-    assert everything(collection, 5, chosen=Filter(tags=("none",))) == []
+    assert everything(collection, 1, where=with_all(EVERYTHING, ["rare"])) == worst
+    only = with_all(EVERYTHING, ["rare", f"only {worst[0]}"])
+    assert everything(collection, 5, where=only) == worst[:1]
+    assert everything(collection, 5, where=with_all(EVERYTHING, ["none"])) == []
 
 
 def test_a_copy_outside_the_filter_is_not_shown(gallery: Collection, photos: Path) -> None:
     [hit] = gallery.search([Term(text="red")], k=1).hits
     vector = gallery.binding.item(hit.item.id)
     gallery.catalog.write([_write(gallery, "/elsewhere/red.png", vector, hit.item.sha256)])
-    assert len(everything(gallery, 3, chosen=Filter(folder=str(photos)))) == 12
+    assert len(everything(gallery, 3, where=parse_where({"folder": str(photos)}))) == 12
     assert len(everything(gallery, 3)) == 13
 
 

@@ -16,7 +16,7 @@ from prometheus_client import generate_latest
 from mmembed.cli import COMMANDS
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings, describe
-from mmembed.server import create_app
+from mmembed.server.app import create_app
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
 

@@ -8,7 +8,6 @@ def test_public_names_are_pinned() -> None:
         "Classified",
         "Collection",
         "Encoder",
-        "Filter",
         "Hit",
         "ImageInput",
         "Item",
@@ -17,7 +16,9 @@ def test_public_names_are_pinned() -> None:
         "SearchPage",
         "Settings",
         "Term",
+        "Where",
         "load_encoder",
+        "parse_where",
     ]
 
 

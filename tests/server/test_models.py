@@ -16,7 +16,7 @@ from mmembed.classify.zeroshot import SHORT_TEMPLATES
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, ModelError
-from mmembed.server import create_app
+from mmembed.server.app import create_app
 from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from mmembed import errors
-from mmembed.server import answer_shapes, create_app
+from mmembed.server import answer_shapes
+from mmembed.server.app import create_app
 from mmembed.server.dialects import answers as dialects
 from mmembed.server.error_answers import STATUS
 from mmembed.server.routes import health

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
+from mmembed.search.where import parse_where, with_all
 from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
 from mmembed.server.json_answers import JsonAnswer, each_json, item_json, whole_item_json
 from mmembed.server.openapi import FILE, form_of, many, takes
@@ -25,7 +26,7 @@ from mmembed.server.request_bodies import (
     parse,
 )
 from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
-from mmembed.types import Filter, Item
+from mmembed.types import Item
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
 
@@ -51,16 +52,16 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
         raise QueryError("cursor: not a next_cursor of an earlier answer")
     for tag in asked.tag:
         check_text("tag", tag, collection.settings.max_text_chars)
-    chosen = Filter(tuple(asked.tag))
+    where = with_all(parse_where(asked.where), asked.tag)
     page = collection.catalog.page(
-        after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, chosen=chosen
+        after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, where=where
     )
     more = len(page) > limit
     return JsonAnswer(
         {
             "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
-            "total": collection.catalog.count(asked.kind, chosen),
+            "total": collection.catalog.count(asked.kind, where),
         }
     )
 

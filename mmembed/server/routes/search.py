@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request
 from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
+from mmembed.search.where import parse_where, with_all
 from mmembed.server.answer_shapes import SearchAnswer
 from mmembed.server.json_answers import JsonAnswer, each_json, hit_json
 from mmembed.server.openapi import takes
@@ -24,7 +25,7 @@ from mmembed.server.request_bodies import (
     parse,
 )
 from mmembed.server.requests import FilterShape, SearchRequest, TermShape, WordsQuery
-from mmembed.types import Filter, Term
+from mmembed.types import Term
 
 router = APIRouter(tags=["search"])
 
@@ -40,6 +41,7 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
             cursor=asked.cursor,
             kind=asked.kind,
             filter=FilterShape(tags=asked.tag),
+            where=asked.where,
             model=asked.model,
         ),
     )
@@ -57,8 +59,8 @@ def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     collection.check_searchable(asked.model)
     terms = _terms(collection, asked)
     _check(collection, asked, terms)
-    chosen = Filter(tuple(asked.filter.tags), asked.filter.folder)
-    page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, chosen=chosen)
+    where = with_all(parse_where(asked.where), asked.filter.tags, asked.filter.folder)
+    page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, where=where)
     return JsonAnswer(
         {
             "hits": each_json(hit_json, page.hits),

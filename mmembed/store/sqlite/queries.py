@@ -9,9 +9,11 @@ from typing import Any
 from mmembed.errors import NotFound
 from mmembed.store.entries import KeptOut, Known, Unread, Words
 from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
-from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, condition, marks, to_item, where
+from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
-from mmembed.types import EVERYTHING, Failure, Filter, Item, Kind
+from mmembed.store.sqlite.where_sql import clause_of, condition_of
+from mmembed.store.where import EVERYTHING, Test, Where
+from mmembed.types import Failure, Item, Kind
 
 
 class CatalogReader(VectorReader):
@@ -22,9 +24,9 @@ class CatalogReader(VectorReader):
         """A random id given to this catalog when it was made; hex."""
         return str(self._rows("SELECT value FROM meta WHERE key = 'collection'")[0][0])
 
-    def count(self, kind: Kind | None = None, chosen: Filter = EVERYTHING) -> int:
+    def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
         """How many items there are, of one kind or of all."""
-        clause, values = where(kind, chosen)
+        clause, values = clause_of(kind, where)
         return self._number(f"SELECT count(*) FROM items {clause}", values)
 
     def item(self, item_id: int) -> Item:
@@ -50,34 +52,34 @@ class CatalogReader(VectorReader):
         return found
 
     def page(
-        self, *, after: int, limit: int, kind: Kind | None, chosen: Filter = EVERYTHING
+        self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:
         """Up to `limit` items with an id above `after`, by rising id."""
-        clause, values = where(kind, chosen)
-        # Walking by id: the index by kind would have all items sorted for every page.
-        table = "items" if chosen.folder else "items NOT INDEXED"
+        clause, values = clause_of(kind, where)
+        # Walking by id: the index by kind would have all captions sorted for every page.
+        table = "items NOT INDEXED" if kind == "caption" else "items"
         sql = f"SELECT {COLUMNS} FROM {table} {clause} AND items.id > ? ORDER BY items.id LIMIT ?"
         return [to_item(row) for row in self._rows(sql, (*values, after, limit))]
 
     def items_of_vectors(
-        self, vector_ids: Sequence[int], chosen: Filter = EVERYTHING
+        self, vector_ids: Sequence[int], where: Where = EVERYTHING
     ) -> dict[int, list[Item]]:
         """The items that carry each of these vectors, by rising id; missing ids are left out."""
-        conditions, values = condition(chosen)
+        condition, values = condition_of(where)
         found: dict[int, list[Item]] = {}
         for chunk in chunks(vector_ids):
             sql = (
                 f"SELECT {COLUMNS}, vector_id FROM content_vectors AS of_content "
                 "CROSS JOIN items USING (kind, sha256) "
-                f"WHERE vector_id IN ({marks(chunk)}) {conditions} ORDER BY items.id"
+                f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id"
             )
             for row in self._rows(sql, (*chunk, *values)):
                 found.setdefault(int(row[-1]), []).append(to_item(row[:-1]))
         return found
 
-    def vectors_matching(self, kind: Kind, chosen: Filter) -> list[int]:
+    def vectors_matching(self, kind: Kind, where: Where) -> list[int]:
         """Ids of the vectors of items of a kind that pass a filter, rising."""
-        clause, values = where(kind, chosen)
+        clause, values = clause_of(kind, where)
         sql = (
             "SELECT DISTINCT vector_id FROM items "
             "CROSS JOIN content_vectors AS of_content USING (kind, sha256) "
@@ -154,9 +156,9 @@ class CatalogReader(VectorReader):
 
     def images_below(self, path: str) -> dict[int, str]:
         """Paths by id of the images that lie below a folder, and of one at that very path."""
-        conditions, values = condition(Filter(folder=path))
+        clause, values = clause_of("image", Test("folder", "=", path))
         sql = (
-            f"SELECT id, path FROM items WHERE kind = 'image' {conditions} "
+            f"SELECT id, path FROM items {clause} "
             "UNION SELECT id, path FROM items WHERE kind = 'image' AND path = ?"
         )
         return {int(item_id): str(found) for item_id, found in self._rows(sql, (*values, path))}

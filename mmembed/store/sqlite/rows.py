@@ -1,4 +1,4 @@
-"""Rows of the catalog as items and vectors, and filters as SQL."""
+"""Rows of the catalog as items and vectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.types import Filter, HeaderFacts, Item, Kind
+from mmembed.types import HeaderFacts, Item
 
 T = TypeVar("T")
 
@@ -28,29 +28,6 @@ SERVING = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'serving_model')
 TAG_SEPARATOR = "\x1f"
 SQL_VARIABLES = 500
 """Ids bound in one statement; older SQLite allows 999."""
-
-
-def condition(chosen: Filter) -> tuple[str, list[object]]:
-    """SQL conditions, each starting with AND, and their values."""
-    parts = ["AND items.id IN (SELECT item_id FROM tags WHERE tag = ?)"] * len(chosen.tags)
-    values: list[object] = list(chosen.tags)
-    if chosen.folder:
-        prefix = chosen.folder.rstrip("/") + "/"
-        # A range, because LIKE has wildcards that paths may contain.
-        parts.append("AND items.path >= ? AND items.path < ?")
-        values += [prefix, prefix[:-1] + chr(ord("/") + 1)]
-    return " ".join(parts), values
-
-
-def where(kind: Kind | None, chosen: Filter) -> tuple[str, list[object]]:
-    """A WHERE clause and its values: the items of a kind, or of all, that pass a filter."""
-    conditions, values = condition(chosen)
-    if kind is None:
-        return f"WHERE 1 {conditions}", values
-    if kind == "image":
-        # Spelled out, so that SQLite may use the index of images by path.
-        return f"WHERE items.kind = 'image' {conditions}", values
-    return f"WHERE items.kind = ? {conditions}", [kind, *values]
 
 
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
-from mmembed.server import create_app
+from mmembed.server.app import create_app
 from tests.fake_encoder import DIM, FakeEncoder
 from tests.serving import ADDRESS, data_uri, error_of, picture, serving
 

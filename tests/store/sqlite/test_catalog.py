@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 
 from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError
+from mmembed.search.where import with_all
 from mmembed.store import sqlite as catalog_module
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.sqlite import Catalog, transactions
 from mmembed.store.sqlite.lock_files import exclusive
-from mmembed.types import Failure, Filter
+from mmembed.store.where import EVERYTHING, Where
+from mmembed.types import Failure
 
 Entry = Callable[..., ImageEntry]
 OpenCatalog = Callable[[], Catalog]
@@ -212,7 +214,7 @@ def test_any_name_caption_and_tag_comes_back_as_it_was(
     item = catalog.item(item_id)
     assert (item.path, item.captions, item.tags) == (path, (name,), (name,))
     assert list(catalog.known_files()) == [path]
-    assert [i.id for i in _matching(catalog, Filter(tags=(name,)))] == [item_id]
+    assert [i.id for i in _matching(catalog, with_all(EVERYTHING, [name]))] == [item_id]
     assert is_sound(catalog)
 
 
@@ -220,14 +222,14 @@ def test_half_a_character_is_refused_as_a_whole(catalog: Catalog, entry: Entry) 
     with pytest.raises(StoreError, match="not kept"):
         catalog.write([entry("/a.jpg"), entry("/b\udcff.jpg")])
     assert catalog.count() == 0
-    assert _matching(catalog, Filter(tags=("\udcff",))) == []
+    assert _matching(catalog, with_all(EVERYTHING, ["\udcff"])) == []
 
 
 # -- filters and lists -----------------------------------------------------------------
 
 
-def _matching(catalog: Catalog, chosen: Filter) -> list[Any]:
-    return catalog.page(after=0, limit=100, kind="image", chosen=chosen)
+def _matching(catalog: Catalog, where: Where) -> list[Any]:
+    return catalog.page(after=0, limit=100, kind="image", where=where)
 
 
 def test_a_folder_filter_is_exact(catalog: Catalog, entry: Entry) -> None:
@@ -235,20 +237,20 @@ def test_a_folder_filter_is_exact(catalog: Catalog, entry: Entry) -> None:
     catalog.write([entry(path, (1, i, 0, 0)) for i, path in enumerate(paths)])
 
     def found(folder: str) -> list[str | None]:
-        return [item.path for item in _matching(catalog, Filter(folder=folder))]
+        return [item.path for item in _matching(catalog, with_all(EVERYTHING, folder=folder))]
 
     assert found("/a/b") == found("/a/b/") == paths[:2]
     assert found("/a/%") == ["/a/%/5.jpg"]
     assert found("/a/_") == []
     assert found("/") == paths
-    assert catalog.count("image", Filter(folder="/a/b")) == 2
-    assert catalog.vectors_matching("image", Filter(folder="/a/b")) == [1, 2]
+    assert catalog.count("image", with_all(EVERYTHING, folder="/a/b")) == 2
+    assert catalog.vectors_matching("image", with_all(EVERYTHING, folder="/a/b")) == [1, 2]
 
 
 def test_all_tags_of_a_filter_must_match(catalog: Catalog, entry: Entry) -> None:
     catalog.write([entry("/1", tags=("x", "y")), entry("/2", tags=("x",)), entry("/3")])
-    assert [i.path for i in _matching(catalog, Filter(tags=("x",)))] == ["/1", "/2"]
-    assert [i.path for i in _matching(catalog, Filter(tags=("x", "y")))] == ["/1"]
+    assert [i.path for i in _matching(catalog, with_all(EVERYTHING, ["x"]))] == ["/1", "/2"]
+    assert [i.path for i in _matching(catalog, with_all(EVERYTHING, ["x", "y"]))] == ["/1"]
     assert catalog.tags() == {"x": 2, "y": 1}
 
 

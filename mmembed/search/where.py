@@ -1,0 +1,26 @@
+"""Which items a search or a listing is narrowed to: words and JSON to the tree, and back.
+
+words → where_scan → where_words → tree ← where_json ← JSON, by the rules of where_values
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mmembed.search.where_json import where_of_json
+from mmembed.search.where_words import where_of_words
+from mmembed.store.where import Test, Where, all_of
+
+
+def parse_where(given: str | Mapping[str, object]) -> Where:
+    """A filter in words, or in JSON as Python holds it. Raises QueryError, which names the place
+    and what is known there."""
+    return where_of_words(given) if isinstance(given, str) else where_of_json(given)
+
+
+def with_all(where: Where, tags: Sequence[str] = (), folder: str | None = None) -> Where:
+    """The filter, narrowed to items that carry all these tags and lie below a folder."""
+    parts: list[Where] = [Test("tag", "=", tag) for tag in tags]
+    if folder:
+        parts.append(Test("folder", "=", folder))
+    return all_of(where, *parts)

@@ -1,0 +1,243 @@
+"""Which fields, operators and values make a condition, in words and in JSON alike."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import cast, get_args
+
+from mmembed.store.where import (
+    CHOICES,
+    FIELDS,
+    META,
+    FieldType,
+    Operator,
+    Scalar,
+    Test,
+    Where,
+    field_type,
+    negated,
+    period,
+)
+
+MAX_CHARS = 10_000
+"""Characters of a filter in words."""
+MAX_DEPTH = 20
+"""Parentheses, `not` and `and` / `or` objects within each other."""
+MAX_CONDITIONS = 100
+MAX_VALUES = 200
+"""Values of all conditions together, those of lists included."""
+MAX_VALUE_CHARS = 1000
+MAX_NAME_CHARS = 100
+"""Characters of a manifest field's name."""
+
+OPERATORS: tuple[Operator, ...] = get_args(Operator)
+_ORDER: frozenset[Operator] = frozenset({"<", "<=", ">", ">=", "between"})
+_SAME: frozenset[Operator] = frozenset({"=", "!=", "in", "exists"})
+_OF_TYPE: Mapping[FieldType, frozenset[Operator]] = {
+    "text": _SAME | {"startswith", "contains"},
+    "number": _SAME | _ORDER,
+    "date": _SAME | _ORDER,
+    "json": frozenset(OPERATORS),
+}
+_SHOWN: Mapping[Operator, str] = {"contains": "contains (~)", "startswith": "startswith (^)"}
+_ONLY_SAME = ("folder", *CHOICES)
+_CONTAINS = ("caption", "camera", "lens", "path")
+_FORMATS = {"JPG": "JPEG", "TIF": "TIFF", "HEIC": "HEIF", "JP2": "JPEG2000"}
+_NUMBER = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)", re.ASCII)
+_UNITS: Mapping[str, Mapping[str, int]] = {
+    "bytes": {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+              "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40},
+    "megapixels": {"MP": 1},
+    "width": {"PX": 1},
+    "height": {"PX": 1},
+}  # fmt: skip
+_UNFIT_NAME = re.compile(r'["\\\x00-\x1f\x7f]')
+
+
+class Fault(Exception):
+    """Something about a filter; whoever reads it adds the place."""
+
+
+def known_fields() -> str:
+    """All fields, as errors list them."""
+    return f"{', '.join(FIELDS)}, and {META}NAME for a field of a manifest"
+
+
+def field_named(name: str) -> str:
+    """The field of this name; the case of letters matters in the fields of manifests alone.
+    Raises Fault, which lists the known ones."""
+    if name.startswith(META):
+        check_meta_name(name.removeprefix(META))
+        return name
+    if name.lower() not in FIELDS:
+        raise Fault(f"unknown field {name[:40]!r}; known fields are {known_fields()}")
+    return name.lower()
+
+
+def check_meta_name(name: str) -> None:
+    """Raises Fault for a name that a manifest's field cannot have."""
+    if not name.strip() or len(name) > MAX_NAME_CHARS:
+        raise Fault(f"a manifest field's name of {len(name)} characters, limit {MAX_NAME_CHARS}")
+    if _UNFIT_NAME.search(name):
+        raise Fault(f"{name!r}: a field's name holds no quotation mark, backslash or control sign")
+    _check_encodable(name)
+
+
+def default_operator(field: str) -> Operator:
+    """What `field:value` means: contains for captions, cameras, lenses and paths, else equals."""
+    return "contains" if field in _CONTAINS else "="
+
+
+def condition(field: str, operator: Operator, value: object) -> Where:
+    """One condition with checked values. Raises Fault."""
+    check_operator(field, operator)
+    if operator == "exists":
+        if not isinstance(value, bool):
+            raise Fault("exists: expected true or false")
+        return Test(field, "exists") if value else negated(Test(field, "exists"))
+    if operator in ("startswith", "contains"):
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            raise Fault(f"expected a text, found {_kind(value)}")
+        return Test(field, operator, typed(field, str(value)))
+    if operator not in ("in", "between"):
+        return Test(field, operator, typed(field, value))
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise Fault(f"{operator}: expected a list of values")
+    values = tuple(typed(field, one) for one in value)
+    if operator == "between":
+        _check_ends(field, values)
+        return Test(field, "between", values)
+    if not values:
+        raise Fault("in: expected one value or more")
+    return Test(field, "in", values) if len(values) > 1 else Test(field, "=", values[0])
+
+
+def check_operator(field: str, operator: Operator) -> None:
+    """Raises Fault for an operator that a field does not take."""
+    fit = _SAME if field in _ONLY_SAME else _OF_TYPE[field_type(field)]
+    if operator not in fit:
+        taken = ", ".join(_SHOWN.get(one, one) for one in OPERATORS if one in fit)
+        raise Fault(f"{field} does not take {operator}; it takes {taken}")
+
+
+def _check_ends(field: str, ends: tuple[Scalar, ...]) -> None:
+    if len(ends) != 2:
+        raise Fault("between: expected two values, the first and the last")
+    low, high = ends
+    if isinstance(low, str) != isinstance(high, str) or bool in (type(low), type(high)):
+        raise Fault("between: expected two numbers or two texts")
+    if field_type(field) == "date":
+        backwards = period(str(low))[0] > period(str(high))[1]
+    else:
+        backwards = cast(float, low) > cast(float, high)
+    if backwards:
+        raise Fault(f"between: {low} comes after {high}; nothing lies between them")
+
+
+def typed(field: str, value: object) -> Scalar:
+    """A value as its field holds it. Raises Fault."""
+    if not isinstance(value, str | int | float):
+        raise Fault(f"expected a text or a number, found {_kind(value)}")
+    if isinstance(value, str):
+        _check_text(value)
+    of = field_type(field)
+    if of == "json":
+        return value if isinstance(value, str | bool) else _finite(value)
+    if isinstance(value, bool):
+        raise Fault(f"expected a {of}, found {_kind(value)}")
+    if of == "number":
+        return number_in(field, value) if isinstance(value, str) else _finite(value)
+    text = str(value)
+    return date_in(text) if of == "date" else _named_value(field, text)
+
+
+def number_in(field: str, text: str) -> int | float:
+    """A number, which may have a unit of its field: 5MB. Raises Fault."""
+    match = _NUMBER.fullmatch(text.strip())
+    units = _UNITS.get(field, {})
+    if match is None or (match[2] and match[2].upper() not in units):
+        example = f" such as 5{'MB' if 'MB' in units else next(iter(units))}" if units else ""
+        raise Fault(f"{text[:40]!r}: expected a number{example}")
+    number = int(match[1]) if re.fullmatch(r"[-+]?\d+", match[1]) else _finite(float(match[1]))
+    scaled = number * units.get(match[2].upper(), 1)
+    return _finite(int(scaled) if float(scaled).is_integer() else scaled)
+
+
+def date_in(text: str) -> str:
+    """A date in the form of the tree. Raises Fault."""
+    date = re.sub(r"[ t]", "T", text.strip())
+    try:
+        period(date)
+    except ValueError:
+        raise Fault(
+            f"{text[:40]!r}: expected a date such as 2024, 2024-05, 2024-05-03 or "
+            "2024-05-03T12:00, in local time and without a zone"
+        ) from None
+    return date
+
+
+def _named_value(field: str, text: str) -> str:
+    if field in CHOICES:
+        if text.lower() not in CHOICES[field]:
+            raise Fault(f"{text[:40]!r}: {field} is {' or '.join(CHOICES[field])}")
+        return text.lower()
+    if field == "format":
+        return _FORMATS.get(text.upper(), text.upper())
+    if field == "folder":
+        if not text.startswith("/"):
+            raise Fault(f"{text[:40]!r}: expected the absolute path of a folder")
+        return text.rstrip("/") or "/"
+    return text
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_VALUE_CHARS:
+        raise Fault(f"a value of {len(text):,} characters, limit {MAX_VALUE_CHARS:,}")
+    if "\0" in text:
+        raise Fault("a value holds the character NUL")
+    _check_encodable(text)
+
+
+def _check_encodable(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Fault("a value holds half of a surrogate pair") from None
+
+
+def _finite(number: float) -> int | float:
+    if isinstance(number, int) and abs(number) >= 2**63:
+        raise Fault(f"{number!r:.24}…: a number beyond 64 bits")
+    if not math.isfinite(number):
+        raise Fault(f"{number}: expected a finite number")
+    return number
+
+
+def _kind(value: object) -> str:
+    kinds: Mapping[type, str] = {dict: "an object", list: "a list", bool: "true or false"}
+    return "nothing" if value is None else kinds.get(type(value), type(value).__name__)
+
+
+class Counter:
+    """Counts what a filter holds against the limits."""
+
+    def __init__(self) -> None:
+        self._conditions = 0
+        self._values = 0
+
+    def add(self, values: int) -> None:
+        """One more condition with so many values. Raises Fault."""
+        self._conditions += 1
+        self._values += values
+        if self._conditions > MAX_CONDITIONS:
+            raise Fault(f"over {MAX_CONDITIONS} conditions in one filter")
+        if self._values > MAX_VALUES:
+            raise Fault(f"over {MAX_VALUES} values in one filter")
+
+    @staticmethod
+    def check_depth(depth: int) -> None:
+        """Raises Fault."""
+        if depth > MAX_DEPTH:
+            raise Fault(f"conditions within conditions, over {MAX_DEPTH} deep")
