@@ -13,7 +13,6 @@ from mmembed.collection.editing import Items
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
-from mmembed.collection.leftovers import Leftovers
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
@@ -25,11 +24,13 @@ from mmembed.media.decode import image_facts, read_file
 from mmembed.models.inputs import Embedder, EmbedderCounts, Embedding, ImageInput
 from mmembed.models.open_clip import check_obtainable
 from mmembed.models.registry import Load, ServedModels
-from mmembed.search.paging import Cursor, page_of_items
+from mmembed.search.calibration import BACKGROUND_SIZE, background
+from mmembed.search.paging import next_cursor, place_of
 from mmembed.search.query import query_embedding
+from mmembed.store.embedded import EmbeddedStore
 from mmembed.store.entries import Trouble
-from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import Catalog, restore
+from mmembed.store.protocol import Store
+from mmembed.store.sqlite import restore
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Hit, ImageFacts, Kind, SearchPage, Term
 
@@ -43,6 +44,7 @@ __all__ = [
     "ImageInput",
     "SearchPage",
     "Trouble",
+    "open_store",
     "restore",
 ]
 
@@ -53,6 +55,12 @@ BUNDLED_NOTICE = (
 )
 
 
+def open_store(settings: Settings) -> Store:
+    """The store in the data folder, which is made where there is none. Raises StoreError where
+    the folder cannot be used."""
+    return EmbeddedStore(settings.data, exact_limit=settings.exact_limit)
+
+
 class Collection(Items):
     """Images and captions in one data folder, and the model that embeds them; further models
     answer for what requests bring.
@@ -60,15 +68,19 @@ class Collection(Items):
     Methods may be called from any thread. A model is loaded at first need.
     """
 
-    def __init__(self, settings: Settings, load: Load | None = None) -> None:
+    def __init__(
+        self, settings: Settings, load: Load | None = None, store: Store | None = None
+    ) -> None:
+        """load: gives a model by its id; store: what keeps the collection, which is closed with
+        it. By default both are as the settings say."""
         threads = settings.decode_threads or os.cpu_count() or 1
         keep_libraries_within(settings.cache)
         self.settings = settings
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
-        self.catalog = Catalog(settings.data)
-        self.binding = Binding(settings.model, self.catalog)
-        self._files = IndexedFiles(settings.data)
+        self.store = store or open_store(settings)
+        self.binding = Binding(settings.model, self.store)
+        self._files = IndexedFiles(self.store.blobs)
         self._renderings = SingleFlight()
         self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
         self.embedder = self.served.first.embedder
@@ -76,16 +88,15 @@ class Collection(Items):
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
-        self._views = Views(self.catalog, exact_limit=settings.exact_limit)
         self._pipeline = Pipeline(
-            catalog=self.catalog,
+            store=self.store,
             load=self._claimed,
             limits=self.embedder.limits,
             batch=settings.batch,
             threads=threads,
             thumbnails=settings.thumbnails,
         )
-        self._indexing = Indexing(self.catalog, self._views, self._pipeline, settings)
+        self._indexing = Indexing(self.store, self._pipeline, settings)
 
     def __enter__(self) -> Collection:
         return self
@@ -102,7 +113,7 @@ class Collection(Items):
         """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
         self.served.close()
-        self.catalog.close()
+        self.store.close()
 
     @property
     def model_name(self) -> str:
@@ -145,19 +156,17 @@ class Collection(Items):
             "model": self.model_name,
             "engine": self.embedder.encoder.engine,
             "dim": self.embedder.encoder.dim,
-            "items": self.catalog.count(),
-            "images": self.catalog.count("image"),
-            "captions": self.catalog.count("caption"),
+            "items": self.store.count(),
+            "images": self.store.count("image"),
+            "captions": self.store.count("caption"),
             "notice": self.notice,
-            "collection": self.catalog.identity,
+            "collection": self.store.identity,
             "models": self.served.describe(),
         }
 
     def troubles(self) -> list[Trouble]:
         """Look whether the collection can be searched and changed: all that is wrong."""
-        found = self.catalog.troubles()
-        failed = self._views.failed
-        return [*found, *([Trouble("views_failed", failed)] if failed else [])]
+        return self.store.troubles()
 
     # -- indexing --------------------------------------------------------------------
 
@@ -188,7 +197,7 @@ class Collection(Items):
     def keep_out(self, item_id: int) -> None:
         """Have later indexings pass over the file of an item that is about to be removed; an upload
         or a caption has none. Raises NotFound."""
-        self._indexing.keep_out(self.catalog.item(item_id))
+        self._indexing.keep_out(self.store.item(item_id))
 
     def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
         """Take a file, or everything below a folder, out of the collection, also where it is gone.
@@ -201,17 +210,17 @@ class Collection(Items):
 
     def rebuild(self) -> None:
         """Read the views anew from the catalog, build the graphs that are needed, and save them."""
-        self._views.rebuild()
+        self.store.rebuild()
 
     def publish(self) -> None:
         """Save the graphs that there are, so that the next start need not follow what this one
         did; none is built."""
-        self._views.publish(build=False)
+        self.store.publish(build=False)
 
     def collect_leftovers(self) -> None:
         """Delete files of ours that nothing points to; where that fails, it is logged."""
         try:
-            deleted = Leftovers(self.catalog).collect()
+            deleted = self.store.blobs.collect()
         except (MmembedError, OSError) as error:
             log.warning("%s: leftovers were not collected: %s", self.settings.data, error)
         else:
@@ -230,23 +239,14 @@ class Collection(Items):
     ) -> SearchPage:
         """The k items of a kind that pass a filter and are nearest to the query, after an earlier
         page's cursor. Raises QueryError, ImageError, NotFound."""
-        after = Cursor.decode(cursor) if cursor else None
+        after = place_of(cursor) if cursor else None
         query = self._query_embedding(terms)
-        notes = (*self._notes(terms), *self.catalog.notes())
+        notes = (*self._notes(terms), *self.store.notes())
         self.binding.check_folder()
-        view = self._views.view(kind)
-        if view is None:
-            return SearchPage((), None, notes)
-        among = None if where == EVERYTHING else self.catalog.vectors_matching(kind, where)
-        found, rest = page_of_items(
-            lambda count: view.nearest(query, count, among),
-            lambda ids: self.catalog.items_of_vectors(ids, where),
-            k=k,
-            after=after,
-        )
-        background = view.background(query)
-        hits = tuple(Hit(item, score, background.relevance(score)) for item, score in found)
-        return SearchPage(hits, rest.encode() if rest else None, notes)
+        found = self.store.search(query, k, where, kind=kind, after=after)
+        usual = background(query, self.store.sample(kind, BACKGROUND_SIZE))
+        hits = tuple(Hit(item, score, usual.relevance(score)) for item, score in found.hits)
+        return SearchPage(hits, next_cursor(found, after), notes)
 
     def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
         """float32 (dim,), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
@@ -293,7 +293,7 @@ class Collection(Items):
 
     def index_sizes(self) -> dict[Kind, int]:
         """Vectors in each index that is loaded."""
-        return self._views.sizes()
+        return self.store.index_sizes()
 
     def read_image(self, path: Path) -> bytes:
         """The bytes of an image file, within the limits. Raises ImageError."""

@@ -10,7 +10,7 @@ from mmembed.errors import ModelMismatch
 from mmembed.models.inputs import Embedding
 from mmembed.models.open_clip import ModelChoice, resolve_model
 from mmembed.store.entries import Model
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 from mmembed.types import Encoder
 
 
@@ -21,10 +21,10 @@ class Binding:
     leaves an empty folder as it is.
     """
 
-    def __init__(self, asked: str, catalog: Catalog) -> None:
+    def __init__(self, asked: str, store: Store) -> None:
         """asked: a model id, or `auto`."""
         self._asked = asked
-        self._catalog = catalog
+        self._store = store
         self._fingerprint: str | None = None
         self._claimed = False
 
@@ -32,28 +32,28 @@ class Binding:
     def choice(self) -> ModelChoice:
         """The model that answers, without loading it, and why: `auto` is what the folder was
         built with, and for a new folder what can be had."""
-        return chosen_model(self._asked, self._catalog.model())
+        return chosen_model(self._asked, self._store.model())
 
     def check(self, encoder: Encoder) -> None:
         """Raises ModelMismatch where the folder holds vectors of another model than this one,
         which was just loaded."""
-        if self._catalog.model() is not None:
-            self._catalog.claim(_identity(encoder))
+        if self._store.model() is not None:
+            self._store.claim(_identity(encoder))
         self._fingerprint = encoder.fingerprint
 
     def claim(self, encoder: Encoder) -> None:
         """Bind the folder to the loaded model. Raises ModelMismatch."""
         if not self._claimed:
-            self._catalog.claim(_identity(encoder))
+            self._store.claim(_identity(encoder))
             self._claimed = True
 
     def check_folder(self) -> None:
         """Raises ModelMismatch where the folder holds vectors of another model, which another
         process may have begun to write since this one started."""
-        known = self._catalog.model()
+        known = self._store.model()
         if self._fingerprint and known and known.fingerprint != self._fingerprint:
             raise ModelMismatch(
-                f"{self._catalog.folder} was meanwhile built with {known.name}, not with "
+                f"{self._store.name} was meanwhile built with {known.name}, not with "
                 f"{self.choice.name}; start again with that model, or choose another folder "
                 "with --data"
             )
@@ -61,7 +61,7 @@ class Binding:
     def item(self, item_id: int) -> Embedding:
         """The stored embedding of an item. Raises NotFound, ModelMismatch."""
         self.check_folder()
-        row = self._catalog.vector_of(item_id).astype(np.float32)
+        row = self._store.vector_of(item_id).astype(np.float32)
         return np.asarray(row / np.linalg.norm(row), dtype=np.float32)
 
 

@@ -12,14 +12,13 @@ import hashlib
 import os
 import stat
 import time
-from pathlib import Path
 from typing import BinaryIO
 
 from mmembed import files
 from mmembed.errors import MmembedError, NotFound, Overloaded
-from mmembed.media import uploads
 from mmembed.models.bounded_cache import BoundedCache
 from mmembed.store.entries import storable
+from mmembed.store.protocol import Blobs
 from mmembed.types import Item
 
 SETTLED_NS = 2 * 10**9
@@ -38,9 +37,9 @@ the last one back."""
 class IndexedFiles:
     """Opens the files of image items; any thread may call it."""
 
-    def __init__(self, folder: Path) -> None:
-        """folder: the data folder, whose uploads have a remedy of their own."""
-        self._folder = folder
+    def __init__(self, blobs: Blobs) -> None:
+        """blobs: where uploads lie, which have a remedy of their own."""
+        self._blobs = blobs
         self._hashes: BoundedCache[_Identity, str] = BoundedCache(lambda *_: 100, KNOWN_BYTES)
 
     def open(self, item: Item) -> BinaryIO:
@@ -78,7 +77,7 @@ class IndexedFiles:
         """A regular file of the size that was indexed."""
         assert item.path is not None
         try:
-            path = uploads.place_of(self._folder, item.path, item.sha256)
+            path = self._blobs.local_path(item.path, item.sha256)
             descriptor, linked = _open(path)
         except (OSError, ValueError) as error:
             raise self._unopened(item, error) from error
@@ -124,8 +123,9 @@ class IndexedFiles:
         return NotFound(f"item {item.id}: {reason}")
 
     def _remedy(self, item: Item) -> str:
-        upload = uploads.is_upload(self._folder, item.path)
-        return "upload it again" if upload else "index its folder again"
+        if self._blobs.is_upload(item.path):
+            return "upload it again"
+        return "index its folder again"
 
 
 def _open(path: str) -> tuple[int, bool]:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.classify import zeroshot
+from mmembed.collection.collection import open_store
 from mmembed.collection.folder_model import chosen_model
 from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.engines import INT8
@@ -27,7 +28,6 @@ from mmembed.models.decode_turns import ordered
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
 from mmembed.models.registry import Load
 from mmembed.models.text_reading import TextLimits
-from mmembed.store.sqlite import Catalog
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
 FOLDER = "eval"
@@ -63,9 +63,8 @@ class Bench:
         """The model that the settings ask for; `auto` is the one of the data folder."""
         known = None
         if (self.settings.data / CATALOG_FILE).is_file():
-            catalog = Catalog(self.settings.data)
-            known = catalog.model()
-            catalog.close()
+            with closing(open_store(self.settings)) as store:
+                known = store.model()
         return chosen_model(self.settings.model, known)
 
     def of_engines(self) -> Bench:

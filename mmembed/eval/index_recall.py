@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.collection.collection import open_store
 from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.errors import InputError
 from mmembed.eval import metrics
 from mmembed.eval.bootstrap import SEED, Figure, bootstrap
 from mmembed.eval.report import Table, shown
-from mmembed.store.index_sync import Views
-from mmembed.store.sqlite import Catalog
-from mmembed.store.vectors import VectorView, unit
+from mmembed.store.protocol import Index, Store
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
+
+Embedding: TypeAlias = NDArray[np.float32]
+Sample: TypeAlias = tuple[NDArray[np.int64], Embeddings]
+"""Ids of vectors, and the vectors: float32 (n, dim), unit-norm."""
 
 
 @dataclass(frozen=True)
@@ -78,80 +83,60 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
         raise InputError(f"-k {k} and --queries {queries}: expected at least 1")
     if not (settings.data / CATALOG_FILE).is_file():
         raise InputError(f"{settings.data}: holds no collection; fill it with `mmembed index`")
-    catalog = Catalog(settings.data)
-    try:
-        there = _filled(Views(catalog, exact_limit=settings.exact_limit))
-        in_use = {kind: _in_use(view) for kind, view in there.items()}
-        for kind, view in there.items():
-            if not view.has_graph:
-                view.rebuild(catalog.all_embeddings(kind), view.seq, graph=True)
+    with closing(open_store(settings)) as store:
+        indexes = {kind: index for kind in KINDS if (index := store.index(kind)) is not None}
+        samples = {kind: _sample(store, index, queries) for kind, index in indexes.items()}
         results = [
-            _measure(view, asked, _sample(catalog, there[asked], queries), k, in_use[view.kind])
-            for view in there.values()
-            for asked in KINDS
-            if asked in there and len(view) > k
+            _measure(index, asked, samples[asked], k)
+            for index in indexes.values()
+            for asked in samples
+            if len(index) > k
         ]
-    finally:
-        catalog.close()
     if not results:
-        sizes = ", ".join(f"{len(view)} {kind}s" for kind, view in there.items()) or "nothing"
+        sizes = ", ".join(f"{len(index)} {kind}s" for kind, index in indexes.items()) or "nothing"
         raise InputError(
             f"{settings.data}: holds {sizes}, too few for recall@{k}; "
             "choose a smaller -k, or index more"
         )
     notes = tuple(
-        f"only {len(view)} {kind} vectors, too few for recall@{k}: not measured"
-        for kind, view in there.items()
-        if len(view) <= k
+        f"only {len(index)} {kind} vectors, too few for recall@{k}: not measured"
+        for kind, index in indexes.items()
+        if len(index) <= k
     )
     return IndexReport(str(settings.data), settings.exact_limit, tuple(results), notes)
 
 
-def _filled(views: Views) -> dict[Kind, VectorView]:
-    """The views that hold anything."""
-    found = {kind: views.view(kind) for kind in KINDS}
-    return {kind: view for kind, view in found.items() if view is not None and len(view)}
+def _sample(store: Store, index: Index, count: int) -> Sample:
+    """Stored vectors of an index, the same at every run."""
+    chosen = np.random.default_rng(SEED).permutation(index.ids())[:count]
+    ids, vectors = store.embeddings(chosen.tolist())
+    rows = vectors.astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(ids, dtype=np.int64), rows
 
 
-def _in_use(view: VectorView) -> str:
-    return "hnsw" if view.has_graph and len(view) > view.exact_limit else "exact"
-
-
-def _sample(catalog: Catalog, view: VectorView, count: int) -> tuple[NDArray[np.int64], Embeddings]:
-    """Stored vectors, the same at every run: ids and float32 (n, dim), unit-norm."""
-    ids = view.ids()
-    chosen = np.random.default_rng(SEED).permutation(ids)[:count]
-    known, vectors = catalog.embeddings([int(one) for one in chosen])
-    return np.asarray(known, dtype=np.int64), unit(vectors)
-
-
-def _measure(
-    view: VectorView,
-    asked: Kind,
-    sample: tuple[NDArray[np.int64], Embeddings],
-    k: int,
-    in_use: str,
-) -> IndexResult:
+def _measure(index: Index, asked: Kind, sample: Sample, k: int) -> IndexResult:
     ids, rows = sample
     # A query that is in the index itself would always find itself: it is left out.
-    itself = ids if asked == view.kind else np.full(len(ids), -1)
-    truth, exact = _search(view, rows, itself, k, exact_limit=len(view))
-    graph, hnsw = _search(view, rows, itself, k, exact_limit=0)
+    itself = ids if asked == index.kind else np.full(len(ids), -1)
+    truth, exact = _search(index.exact, rows, itself, k)
+    graph, hnsw = _search(index.approximate, rows, itself, k)
     recalls = np.array([overlap(a, b) for a, b in zip(graph, truth, strict=True)])
     recall = bootstrap({"recall": partial(_mean, recalls)}, len(recalls))["recall"]
-    return IndexResult(view.kind, len(view), asked, len(ids), k, recall, exact, hnsw, in_use)
+    return IndexResult(
+        index.kind, len(index), asked, len(ids), k, recall, exact, hnsw, index.in_use
+    )
 
 
 def _search(
-    view: VectorView, rows: Embeddings, itself: NDArray[np.int64], k: int, *, exact_limit: int
+    search: Callable[[Embedding, int], Ranked], rows: Embeddings, itself: NDArray[np.int64], k: int
 ) -> tuple[list[NDArray[np.float64]], Latency]:
     """The scores of the k nearest to each query, without itself, and how long it took."""
-    view.exact_limit = exact_limit
-    view.search(rows[0], k + 1)  # what is read at first use is not timed
+    search(rows[0], k + 1)  # what is read at first use is not timed
     found, seconds = [], []
     for row, own in zip(rows, itself, strict=True):
         started = time.perf_counter()
-        ranked = view.search(row, k + 1)
+        ranked = search(row, k + 1)
         seconds.append(time.perf_counter() - started)
         found.append(_scores(ranked, int(own), k))
     p50, p95 = np.percentile(np.array(seconds) * 1000, (50, 95))

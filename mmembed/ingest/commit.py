@@ -8,7 +8,7 @@ from mmembed.ingest.embed import Embedded
 from mmembed.ingest.flow import each_where_needed
 from mmembed.item_failures import ends_all
 from mmembed.store.entries import Mark
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 from mmembed.types import Failure
 
 MARKS_AT_ONCE = 10_000
@@ -18,30 +18,30 @@ MARKS_AT_ONCE = 10_000
 class Committing:
     """Writes what the stages before it made; raises StoreError where the disk refuses."""
 
-    catalog: Catalog
+    store: Store
 
     def write(self, group: Embedded) -> None:
         """Write a group. An entry that no row can hold moves to the group's failures, and costs
         no other."""
         try:
-            self.catalog.write(group.entries, group.failures)
+            self.store.write(group.entries, group.failures)
             return
         except BaseException as error:
             if ends_all(error):
                 raise
         group.entries, refused = each_where_needed(
-            self.catalog.write, group.entries, lambda entry: entry.path
+            self.store.write, group.entries, lambda entry: entry.path
         )
         group.failures += refused
         each_where_needed(
-            lambda some: self.catalog.write([], some), group.failures, lambda one: one.name
+            lambda some: self.store.write([], some), group.failures, lambda one: one.name
         )
 
     def move(self, moves: list[tuple[int, str, int, Mark]]) -> list[Failure]:
         """Note new places, times and marks of files; returns why not of some."""
-        return each_where_needed(self.catalog.move, moves, lambda move: move[1])[1]
+        return each_where_needed(self.store.move, moves, lambda move: move[1])[1]
 
     def mark(self, marks: list[tuple[int, Mark]]) -> None:
         """Note new marks of files that are unchanged; each costs a file's reading if it is lost."""
         for start in range(0, len(marks), MARKS_AT_ONCE):
-            self.catalog.mark_files(marks[start : start + MARKS_AT_ONCE])
+            self.store.mark_files(marks[start : start + MARKS_AT_ONCE])

@@ -13,7 +13,7 @@ from mmembed.ingest.prepare import Prepared
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import failure_of
 from mmembed.store.entries import ImageEntry
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 from mmembed.types import Encoder, Failure
 
 
@@ -33,7 +33,7 @@ class Embedded:
 class EmbeddingStage:
     """Embeds group after group; called by one thread."""
 
-    catalog: Catalog
+    store: Store
     load: Callable[[], Encoder]
     batch: int
     profile: Profile
@@ -77,7 +77,7 @@ class EmbeddingStage:
 
     def _known(self, contents: list[str]) -> dict[str, Row]:
         """What has become known of contents since they were prepared."""
-        stored = self.catalog.embeddings_of("image", contents)
+        stored = self.store.embeddings_of("image", contents)
         known = {sha256: vector.astype(np.float32) for sha256, vector in stored.items()}
         return {sha256: self._last[sha256] for sha256 in contents if sha256 in self._last} | known
 
@@ -97,7 +97,7 @@ class EmbeddingStage:
         self, entries: Sequence[ImageEntry]
     ) -> tuple[list[ImageEntry], list[Failure]]:
         texts = [caption.text for entry in entries for caption in entry.captions]
-        embedded, errors = embed_captions(self.catalog, self.load, texts)
+        embedded, errors = embed_captions(self.store, self.load, texts)
         failures = [
             failure_of(entry.path, errors[caption.text])
             for entry in entries

@@ -9,7 +9,7 @@ import numpy as np
 from mmembed.errors import InputError
 from mmembed.ingest.flow import Row, embed_each
 from mmembed.store.entries import CaptionEntry
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 from mmembed.types import Encoder
 
 TEXTS_AT_ONCE = 64
@@ -17,14 +17,14 @@ TEXTS_AT_ONCE = 64
 
 
 def embed_captions(
-    catalog: Catalog, load: Callable[[], Encoder], texts: Sequence[str]
+    store: Store, load: Callable[[], Encoder], texts: Sequence[str]
 ) -> tuple[dict[str, CaptionEntry], dict[str, Exception]]:
     """Captions by text in the order given, the known ones with the vectors they have; and
     why others have none. `load` gives the model, and is called only for new texts."""
     errors: dict[str, Exception] = {text: _not_text() for text in texts if not _is_text(text)}
     entries = {text: CaptionEntry(text, None) for text in texts if text not in errors}
     hashes = {text: entry.sha256 for text, entry in entries.items()}
-    stored = catalog.embeddings_of("caption", list(hashes.values()))
+    stored = store.embeddings_of("caption", list(hashes.values()))
     new = [text for text in entries if hashes[text] not in stored]
     vectors = dict(zip(new, _rows(new, load), strict=True))
     for text in list(entries):

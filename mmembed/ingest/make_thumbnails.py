@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-from mmembed.media import thumbnails
 from mmembed.media.decode import THUMBNAIL_SIZE, thumbnail
+from mmembed.store.protocol import Blobs
 from mmembed.types import Picture
 
 log = logging.getLogger(__name__)
 
 
-def keep_thumbnail(folder: Path, sha256: str, picture: Picture) -> None:
-    """Put the small thumbnail of a content into the cache of a data folder, if it is not there.
+def keep_thumbnail(blobs: Blobs, sha256: str, picture: Picture) -> None:
+    """Put the small thumbnail of a content into the store's cache, if it is not there.
 
     A picture that was shrunk below a thumbnail's size is passed over, and failing is no error:
     the thumbnail is then made when it is asked for.
@@ -21,11 +20,8 @@ def keep_thumbnail(folder: Path, sha256: str, picture: Picture) -> None:
     left, top, right, bottom = picture.box
     if max(right - left, bottom - top) >= min(THUMBNAIL_SIZE, max(picture.width, picture.height)):
         try:
-            thumbnails.prepare(
-                thumbnails.folder_in(folder),
-                sha256,
-                THUMBNAIL_SIZE,
-                lambda: thumbnail(picture.image, box=picture.box),
-            )
+            if not blobs.has_thumbnail(sha256, THUMBNAIL_SIZE):
+                small = thumbnail(picture.image, box=picture.box)
+                blobs.keep_thumbnail(sha256, THUMBNAIL_SIZE, small)
         except Exception as error:  # the picture is in the collection all the same
             log.warning("%s: no thumbnail was made: %s", picture.name, error)

@@ -25,7 +25,7 @@ from mmembed.item_failures import error_of
 from mmembed.media.decode import Limits
 from mmembed.models.decode_turns import ordered
 from mmembed.store.entries import CaptionEntry, KeptOut, Known
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 from mmembed.types import Encoder, Failure
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ COMMIT_SECONDS = 5.0
 class Pipeline:
     """The stages that an indexing runs through."""
 
-    catalog: Catalog
+    store: Store
     load: Callable[[], Encoder]
     """Gives the model; not called where there is nothing to embed."""
     limits: Limits
@@ -61,14 +61,14 @@ class Pipeline:
             failures=list(plan.failures),
         )
         try:
-            Committing(self.catalog).mark(plan.marks)
+            Committing(self.store).mark(plan.marks)
             self._index(plan, known, report, _unfailing(progress))
             if plan.moved_out:
-                self.catalog.keep_out(plan.moved_out)
+                self.store.keep_out(plan.moved_out)
             ids = {source.path: known[source.path].id for source in plan.unchanged}
-            Describing(self.catalog, self.load).run(plan.unchanged, ids, report)
-            report.removed = self.catalog.remove([item.id for item in plan.gone.values()])
-            self.catalog.forget_failures(
+            Describing(self.store, self.load).run(plan.unchanged, ids, report)
+            report.removed = self.store.remove([item.id for item in plan.gone.values()])
+            self.store.forget_failures(
                 lambda path: plan.scan.covers(path) and path not in plan.scan.files
             )
         except KeyboardInterrupt:
@@ -86,9 +86,9 @@ class Pipeline:
         done = len(plan.unchanged)
         progress(done, report.total, 0)
         profile = Profile(self.threads)
-        prepare = Preparer(self.catalog, self.load, self.limits, profile, self.thumbnails)
-        embed = EmbeddingStage(self.catalog, self.load, self.batch, profile)
-        committing = Committing(self.catalog)
+        prepare = Preparer(self.store, self.load, self.limits, profile, self.thumbnails)
+        embed = EmbeddingStage(self.store, self.load, self.batch, profile)
+        committing = Committing(self.store)
         decoders = ThreadPoolExecutor(self.threads, "decode")
         embedders = ThreadPoolExecutor(1, "embed")
         started = time.monotonic()
@@ -133,7 +133,7 @@ class Pipeline:
                 plan.moved_out[path] = KeptOut(sha256, stat.mark[0])
             else:
                 others.append(one)
-        failures += Committing(self.catalog).move(moves)
+        failures += Committing(self.store).move(moves)
         return others, failures, len(group)
 
     # -- captions --------------------------------------------------------------------
@@ -141,7 +141,7 @@ class Pipeline:
     def embed_captions(self, texts: Sequence[str]) -> list[CaptionEntry]:
         """Distinct captions with their embeddings. Raises InputError for what is no text, and
         what the model raises."""
-        embedded, errors = embed_captions(self.catalog, self.load, texts)
+        embedded, errors = embed_captions(self.store, self.load, texts)
         for text, error in errors.items():
             raise error_of(f"captions[{list(texts).index(text)}]", error)
         return list(embedded.values())

@@ -15,7 +15,7 @@ from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
 from mmembed.media.decode import Limits, decode, read_file
 from mmembed.store.entries import CaptionEntry, ImageEntry
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 from mmembed.types import Encoder, Failure, Pixels
 
 
@@ -33,7 +33,7 @@ class Prepared:
 class Preparer:
     """Runs in the decode threads."""
 
-    catalog: Catalog
+    store: Store
     load: Callable[[], Encoder]
     limits: Limits
     profile: Profile
@@ -81,13 +81,13 @@ class Preparer:
             pixels = encoder.preprocess(picture.image, picture.box)
         if self.thumbnails:
             with self.profile.stage("thumbnail"):
-                keep_thumbnail(self.catalog.folder, entry.sha256, picture)
+                keep_thumbnail(self.store.blobs, entry.sha256, picture)
         return Prepared(source, entry, pixels)
 
     def _copy(self, entry: ImageEntry) -> ImageEntry | None:
         """The entry with what is known of its content; None where that is new."""
-        twin = self.catalog.content("image", entry.sha256)
-        vector = self.catalog.embeddings_of("image", [entry.sha256]).get(entry.sha256)
+        twin = self.store.content("image", entry.sha256)
+        vector = self.store.embeddings_of("image", [entry.sha256]).get(entry.sha256)
         if twin is None or vector is None:
             return None
         return replace(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmembed.ingest.scan import ancestors
 from mmembed.store.entries import KeptOut, signed
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 
 AT_ONCE = 1000
 """Images in one transaction."""
@@ -27,28 +27,27 @@ class Removed:
     """Images that stay: their only file is in the data folder."""
 
 
-def remove_below(
-    catalog: Catalog, path: Path, *, uploads: Path, keep_out: bool, dry_run: bool
-) -> Removed:
-    """Take a file, or all below a folder, out of the collection; files are never touched.
+def remove_below(store: Store, path: Path, *, keep_out: bool, dry_run: bool) -> Removed:
+    """Take a file, or all below a folder, out of the collection; files are never touched,
+    and uploads stay.
 
-    uploads: the folder whose images stay. keep_out: later indexings pass over them.
+    keep_out: later indexings pass over them.
     """
     wanted = os.path.abspath(path)
-    found = catalog.images_below(wanted)
-    going = {one: where for one, where in found.items() if not Path(where).is_relative_to(uploads)}
-    captions = sum(map(len, catalog.captions_of(list(going)).values()))
+    found = store.images_below(wanted)
+    going = {one: where for one, where in found.items() if not store.blobs.is_upload(where)}
+    captions = sum(map(len, store.captions_of(list(going)).values()))
     done = Removed(len(going), captions, len(found) - len(going))
     if dry_run:
         return done
     if keep_out:
         # First: an indexing that comes between the two must not bring them back.
-        sha256 = next((catalog.item(one).sha256 for one in going if going[one] == wanted), None)
-        catalog.keep_out({wanted: KeptOut(sha256)})
+        sha256 = next((store.item(one).sha256 for one in going if going[one] == wanted), None)
+        store.keep_out({wanted: KeptOut(sha256)})
     ids = list(going)
     for start in range(0, len(ids), AT_ONCE):
-        catalog.remove(ids[start : start + AT_ONCE])
-    catalog.forget_failures(lambda name: wanted in ancestors(name))
+        store.remove(ids[start : start + AT_ONCE])
+    store.forget_failures(lambda name: wanted in ancestors(name))
     return done
 
 

@@ -12,7 +12,7 @@ from mmembed.ingest.plan import Source
 from mmembed.ingest.report import Report
 from mmembed.item_failures import failure_of
 from mmembed.store.entries import CaptionEntry, Reading, same
-from mmembed.store.sqlite import Catalog
+from mmembed.store.protocol import Store
 from mmembed.types import Encoder
 
 IMAGES_AT_ONCE = 256
@@ -25,12 +25,12 @@ Described: TypeAlias = tuple[int, Reading, Sequence[CaptionEntry]]
 class Describing:
     """Compares what is said with what the catalog holds; writes where they differ."""
 
-    catalog: Catalog
+    store: Store
     load: Callable[[], Encoder]
 
     def run(self, sources: Sequence[Source], ids: Mapping[str, int], report: Report) -> None:
         """Describe images anew; ids: of images by path."""
-        described = self.catalog.described_by_files()
+        described = self.store.described_by_files()
         said = [
             (item_id, source)
             for source in sources
@@ -44,7 +44,7 @@ class Describing:
             report.failures += failed
 
     def _describe(self, said: Sequence[tuple[int, Source]], report: Report) -> None:
-        known = self.catalog.words_of([item_id for item_id, _ in said])
+        known = self.store.words_of([item_id for item_id, _ in said])
         other = [
             (item_id, source, after)
             for item_id, source in said
@@ -54,7 +54,7 @@ class Describing:
             text for item_id, _, after in other for text in after.captions
             if text not in known[item_id].captions
         ]  # fmt: skip
-        embedded, errors = embed_captions(self.catalog, self.load, new)
+        embedded, errors = embed_captions(self.store, self.load, new)
         described: list[Described] = []
         recaptioned = 0
         for item_id, source, after in other:
@@ -62,7 +62,7 @@ class Describing:
             entries = [embedded[text] for text in after.captions if text in embedded]
             described.append((item_id, source.reading, entries))
         if described:
-            self.catalog.describe(described)
+            self.store.describe(described)
         report.recaptioned += recaptioned
         report.failures += [
             failure_of(source.path, errors[text])

@@ -93,7 +93,7 @@ class CollectionMetrics(Collector):
             "mmembed_items", "Items of the collection, each with one vector", labels=["kind"]
         )
         for kind in KINDS:
-            items.add_metric([kind], self._collection.catalog.count(kind))
+            items.add_metric([kind], self._collection.store.count(kind))
         return items
 
     def _indexes(self) -> Metric:

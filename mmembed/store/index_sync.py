@@ -11,6 +11,7 @@ import numpy as np
 from mmembed.errors import StoreError
 from mmembed.store.entries import Model
 from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite.lock_files import WRITE_WAIT_S
 from mmembed.store.vectors import VectorView, snapshot
 from mmembed.types import KINDS, Kind
 
@@ -60,6 +61,10 @@ class Views:
             self.failed = None
             return view
 
+    def last_view(self, kind: Kind) -> VectorView | None:
+        """`view` without a look at the catalog, where it was asked for before."""
+        return self._views.get(kind) or self.view(kind)
+
     def sizes(self) -> dict[Kind, int]:
         """Vectors in each view that is loaded, as of when it was last used."""
         return dict(self._sizes)  # asking the views would wait while one is rebuilt
@@ -76,7 +81,7 @@ class Views:
         kinds = KINDS if build else tuple(self._views)
         for kind in kinds:  # what takes long is done before anybody has to wait
             self._large(kind, build)
-        with self._catalog.publishing_lock():
+        with self._catalog.exclusive("publishing", wait_s=WRITE_WAIT_S):
             for kind in kinds:
                 view = self._large(kind, build)
                 if view is None:

@@ -16,11 +16,12 @@ from PIL import Image
 from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
 from mmembed.ingest import Report
-from mmembed.media import uploads
 from mmembed.search.where import parse_where, with_all
+from mmembed.store import uploads
 from mmembed.store.entries import ImageEntry
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Kind, Term
+from tests.embedded import embedded
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder
 
 MakePicture = Callable[..., Path]
@@ -169,13 +170,13 @@ def test_ten_thousand_copies_are_all_returned_and_spoil_nothing(
 ) -> None:
     red = gallery.binding.item(gallery.search([Term(text="red")], k=1).hits[0].item.id)
     copies = [_write(gallery, f"/copies/{i:05}", red, "copy") for i in range(10_000)]
-    gallery.catalog.write(copies)
+    gallery.store.write(copies)
     for collection in (gallery, open_collection(exact_limit=5)):
         found = everything(collection, 1000)
         assert len(found) == len(set(found)) == 10_012
         assert found[:10_001] == sorted(found[:10_001])
         assert names(collection, "a blue bus")[0] == "blue"
-    assert gallery.catalog.extent("image")[1] == 12
+    assert embedded(gallery).extent("image")[1] == 12
 
 
 def test_equal_vectors_of_different_contents_do_not_hurt_either(
@@ -185,8 +186,8 @@ def test_equal_vectors_of_different_contents_do_not_hurt_either(
     entries = [_write(gallery, f"/same/{i}", row, f"content {i}") for i in range(3000)]
     random = np.random.default_rng(0).normal(size=(300, DIM))
     entries += [_write(gallery, f"/other/{i}", r, f"other {i}") for i, r in enumerate(random)]
-    ids = gallery.catalog.write(entries)
-    assert gallery.catalog.extent("image")[1] == 12 + 1 + 300
+    ids = gallery.store.write(entries)
+    assert embedded(gallery).extent("image")[1] == 12 + 1 + 300
     graph = open_collection(exact_limit=5)
     for number in range(0, 300, 10):
         [hit] = graph.search([Term(item=ids[3000 + number])], k=1).hits
@@ -223,7 +224,7 @@ def test_a_filter_finds_all_that_match_however_few(
 def test_a_copy_outside_the_filter_is_not_shown(gallery: Collection, photos: Path) -> None:
     [hit] = gallery.search([Term(text="red")], k=1).hits
     vector = gallery.binding.item(hit.item.id)
-    gallery.catalog.write([_write(gallery, "/elsewhere/red.png", vector, hit.item.sha256)])
+    gallery.store.write([_write(gallery, "/elsewhere/red.png", vector, hit.item.sha256)])
     assert len(everything(gallery, 3, where=parse_where({"folder": str(photos)}))) == 12
     assert len(everything(gallery, 3)) == 13
 
@@ -272,7 +273,7 @@ def test_a_folder_of_another_model_is_refused_and_left_as_it_is(
         other.index([photos, Path(__file__).parents[1] / "golden"], progress=lambda *_: None)
     with pytest.raises(ModelMismatch):
         other.search([Term(text="red")])
-    assert gallery.catalog.count("image") == 12
+    assert gallery.store.count("image") == 12
     assert len(everything(gallery, 5)) == 12
 
 
@@ -282,7 +283,7 @@ def test_a_published_collection_is_not_rebuilt_by_the_next_start(
     expected = everything(gallery, 5)
     open_collection(exact_limit=5).rebuild()
     next_start = open_collection(exact_limit=5)
-    next_start._views._read = None  # type: ignore[assignment, method-assign]
+    embedded(next_start)._views._read = None  # type: ignore[assignment, method-assign]
     assert everything(next_start, 5) == expected
     assert caplog.text == ""
 
@@ -303,7 +304,7 @@ def test_an_upload_is_kept_under_its_content(collection: Collection, picture: Ma
     assert hashlib.sha256(data).hexdigest() in path.name
     collection.remove(first.id)
     assert not path.exists()
-    assert collection.catalog.count() == 0
+    assert collection.store.count() == 0
 
 
 def test_removing_an_item_never_deletes_the_users_file(gallery: Collection, photos: Path) -> None:
@@ -339,7 +340,7 @@ def test_a_thumbnail_is_rendered_once(gallery: Collection, monkeypatch: pytest.M
     first, _ = gallery.thumbnail(hit.item.id, 320)
     with Image.open(io.BytesIO(first)) as image:
         assert (image.format, image.size) == ("WEBP", (16, 16))
-    [cached] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
+    [cached] = (gallery.settings.data / "thumbnails").rglob("*.webp")
     with Image.open(cached) as image:  # whatever opens WebP opens what is kept, too
         assert (image.format, image.size) == ("WEBP", (16, 16))
     monkeypatch.setattr(
@@ -352,9 +353,9 @@ def test_a_thumbnail_is_rendered_once(gallery: Collection, monkeypatch: pytest.M
 def test_a_thumbnail_that_is_damaged_is_rendered_again(gallery: Collection, rest: str) -> None:
     hit, other = gallery.search([Term(text="red")], k=2).hits
     gallery.thumbnail(other.item.id, 320)
-    [strange] = (gallery.catalog.folder / "thumbnails").rglob("*.webp")
+    [strange] = (gallery.settings.data / "thumbnails").rglob("*.webp")
     first, _ = gallery.thumbnail(hit.item.id, 320)
-    [cached] = (gallery.catalog.folder / "thumbnails").rglob(f"{hit.item.sha256}*.webp")
+    [cached] = (gallery.settings.data / "thumbnails").rglob(f"{hit.item.sha256}*.webp")
     whole = cached.read_bytes()
     damaged = {
         "half": whole[: len(whole) // 2],
@@ -376,7 +377,7 @@ def test_captions_given_by_hand_are_found(gallery: Collection) -> None:
     [found, *_] = gallery.search([Term(text="grey sky")], k=1, kind="caption").hits
     assert found.item.image_id == item.id
     gallery.remove(found.item.id)
-    assert gallery.catalog.item(item.id).captions == ("turquoise sea",)
+    assert gallery.store.item(item.id).captions == ("turquoise sea",)
     with pytest.raises(QueryError, match="only an image has captions"):
         gallery.update(gallery.add_caption("lone").id, captions=["x"])
 
@@ -384,4 +385,4 @@ def test_captions_given_by_hand_are_found(gallery: Collection) -> None:
 def test_a_lone_caption_is_found(gallery: Collection) -> None:
     caption = gallery.add_caption("a purple balloon", tags=["lone"])
     page = gallery.search([Term(text="purple balloon")], kind="caption", k=1)
-    assert page.hits[0].item == gallery.catalog.page(after=caption.id - 1, limit=1, kind=None)[0]
+    assert page.hits[0].item == gallery.store.page(after=caption.id - 1, limit=1, kind=None)[0]

@@ -13,18 +13,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmembed.collection import leftovers
 from mmembed.collection.collection import Collection
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import Abandoned, MmembedError, NotFound, StoreError, StoreFull
-from mmembed.media import thumbnails, uploads
+from mmembed.store import leftovers, thumbnail_cache, uploads
+from mmembed.store.blobs import FolderBlobs
 from mmembed.store.sqlite import Catalog
+from mmembed.types import Item
 from tests.serving import PATIENCE_S, ROOT, environment, picture
 
 OpenCollection = Callable[..., Collection]
@@ -36,13 +38,13 @@ WEEK_S = leftovers.UNCLAIMED_S
 
 def files_of(collection: Collection) -> list[str]:
     """The names of all files in `originals/`."""
-    found = (collection.catalog.folder / uploads.FOLDER).rglob("*")
+    found = (collection.settings.data / uploads.FOLDER).rglob("*")
     return sorted(path.name for path in found if path.is_file())
 
 
 def sound(collection: Collection) -> None:
     """Every uploaded item has its file, whole, and every file its item."""
-    items = collection.catalog.page(after=0, limit=1000, kind="image")
+    items = collection.store.page(after=0, limit=1000, kind="image")
     for item in items:
         with collection.original(item.id).file as file:
             assert hashlib.sha256(file.read()).hexdigest() == item.sha256
@@ -122,18 +124,18 @@ def test_removing_twice_leaves_the_file_of_whoever_uploaded_in_between(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = collection.add_image(RED, name="a")
-    real = Collection._remove_upload
+    real = FolderBlobs.discarding
 
-    def late(self: Collection, item: Any) -> None:
+    def late(blobs: FolderBlobs, item: Item) -> AbstractContextManager[None]:
         monkeypatch.undo()
-        self.remove(item.id)
-        self.add_image(RED, name="b")
-        real(self, item)
+        collection.remove(item.id)
+        collection.add_image(RED, name="b")
+        return real(blobs, item)
 
-    monkeypatch.setattr(Collection, "_remove_upload", late)
+    monkeypatch.setattr(FolderBlobs, "discarding", late)
     with pytest.raises(NotFound):
         collection.remove(first.id)
-    assert collection.catalog.count("image") == 1
+    assert collection.store.count("image") == 1
     sound(collection)
 
 
@@ -177,9 +179,9 @@ def test_an_upload_whose_item_cannot_be_written_leaves_no_file_behind(
 
 def test_a_removed_picture_leaves_no_thumbnail(collection: Collection) -> None:
     item = collection.add_image(RED, name="a")
-    for size in thumbnails.SIZES:
+    for size in thumbnail_cache.SIZES:
         collection.thumbnail(item.id, size)
-    folder = thumbnails.folder_in(collection.catalog.folder)
+    folder = thumbnail_cache.folder_in(collection.settings.data)
     assert len(list(folder.rglob("*.webp"))) == 2
     collection.remove(item.id)
     assert not list(folder.rglob("*.webp"))
@@ -189,8 +191,8 @@ def test_a_thumbnail_that_is_rendered_while_its_picture_is_removed_does_not_stay
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = collection.add_image(RED, name="a")
-    folder = thumbnails.folder_in(collection.catalog.folder)
-    thumbnails.forget(folder, item.sha256)
+    folder = thumbnail_cache.folder_in(collection.settings.data)
+    thumbnail_cache.forget(folder, item.sha256)
     real = Collection._decoded
 
     def removed_meanwhile(self: Collection, *arguments: Any) -> Any:
@@ -208,12 +210,12 @@ def test_a_data_folder_that_was_moved_away_is_not_made_anew(
     collection: Collection, tmp_path: Path, change: str
 ) -> None:
     item = collection.add_image(RED, name="a")
-    collection.catalog.folder.rename(tmp_path / "moved")
+    collection.settings.data.rename(tmp_path / "moved")
     uploading = partial(collection.add_image, picture("blue"), name="b")
     work = uploading if change == "upload" else partial(collection.remove, item.id)
     with pytest.raises(StoreError):
         work()
-    assert not collection.catalog.folder.exists()
+    assert not collection.settings.data.exists()
 
 
 # -- a process that dies -------------------------------------------------------------
@@ -248,7 +250,7 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_does_not_settle(
     child.communicate()
     collection = open_collection()
     collection.add_image(picture("white"), name="white")
-    for path in (collection.catalog.folder / uploads.FOLDER).rglob("*.new"):
+    for path in (collection.settings.data / uploads.FOLDER).rglob("*.new"):
         aged(path, leftovers.ASIDE_S + 1)
     collection.collect_leftovers()
     sound(collection)
@@ -261,13 +263,13 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_does_not_settle(
 def filled(collection: Collection) -> Iterator[Collection]:
     collection.add_image(RED, name="a")
     yield collection
-    [item] = collection.catalog.page(after=0, limit=9, kind="image")
+    [item] = collection.store.page(after=0, limit=9, kind="image")
     with collection.original(item.id).file as file:
         assert file.read() == RED
 
 
 def put(collection: Collection, name: str, content: bytes = b"x") -> Path:
-    path = collection.catalog.folder / uploads.FOLDER / name[:2] / name
+    path = collection.settings.data / uploads.FOLDER / name[:2] / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
@@ -290,7 +292,7 @@ def test_removals_and_uploads_that_were_interrupted_are_ended(filled: Collection
     unfinished, pending = put(filled, "cd" * 32 + ".png"), put(filled, "cd" * 32 + ".png.pending")
     filled.collect_leftovers()
     assert not any(path.exists() for path in (removed, unfinished, pending))
-    [item] = filled.catalog.page(after=0, limit=9, kind="image")
+    [item] = filled.store.page(after=0, limit=9, kind="image")
     path = Path(item.path or "")
     path.rename(path.with_name(path.name + uploads.GONE))
     put(filled, path.name + uploads.PENDING)
@@ -300,7 +302,7 @@ def test_removals_and_uploads_that_were_interrupted_are_ended(filled: Collection
 
 def test_what_is_in_progress_is_left_alone(filled: Collection) -> None:
     removed = put(filled, "ab" * 32 + ".png" + uploads.GONE)
-    with filled._content("ab" * 32):
+    with filled.store.exclusive("uploading", part="ab" * 32):
         filled.collect_leftovers()
         assert removed.exists()
     filled.collect_leftovers()
@@ -348,11 +350,11 @@ def test_indexing_what_holds_the_data_folder_leaves_uploads_alone(
     collection.add_image(RED, name="a")
     report = collection.index([tmp_path], progress=lambda *_: None)
     assert (report.total, report.removed) == (0, 0)
-    assert collection.catalog.count("image") == 1
+    assert collection.store.count("image") == 1
 
 
 def test_an_upload_that_found_its_item_again_is_not_deleted(filled: Collection) -> None:
-    [item] = filled.catalog.page(after=0, limit=9, kind="image")
+    [item] = filled.store.page(after=0, limit=9, kind="image")
     mark = aged(put(filled, Path(item.path or "").name + leftovers.UNCLAIMED), WEEK_S + 1)
     filled.collect_leftovers()
     assert not mark.exists()
@@ -368,12 +370,12 @@ def test_an_empty_catalog_makes_no_upload_a_leftover(collection: Collection) -> 
 def test_uploads_whose_items_are_lost_come_back_by_indexing_their_folder(
     filled: Collection,
 ) -> None:
-    folder = filled.catalog.folder / uploads.FOLDER
+    folder = filled.settings.data / uploads.FOLDER
     blue = picture("blue")
     path = put(filled, hashlib.sha256(blue).hexdigest() + ".png", blue)
     report = filled.index([folder], progress=lambda *_: None)
     assert (report.total, report.embedded, report.copies) == (2, 1, 1)
-    [one] = [i for i in filled.catalog.page(after=0, limit=9, kind="image") if i.path == str(path)]
+    [one] = [i for i in filled.store.page(after=0, limit=9, kind="image") if i.path == str(path)]
     filled.remove(one.id)
     assert not path.exists()
 
@@ -394,7 +396,7 @@ def test_thumbnails_of_files_that_are_gone_are_collected_after_indexing(
     for colour in ("red", "blue"):
         (photos / f"{colour}.png").write_bytes(picture(colour))
     collection.index([photos], progress=lambda *_: None)
-    folder = thumbnails.folder_in(collection.catalog.folder)
+    folder = thumbnail_cache.folder_in(collection.settings.data)
     [red, _] = sorted(folder.rglob("*.webp"), key=lambda path: HASH not in path.name)
     red.with_name(f"{HASH}-320-v1.webp").write_bytes(b"of an old version")
     for path in folder.rglob("*.webp"):
@@ -411,7 +413,7 @@ def test_a_thumbnail_that_many_ask_for_is_rendered_once(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = collection.add_image(RED, name="a")
-    thumbnails.forget(thumbnails.folder_in(collection.catalog.folder), item.sha256)
+    thumbnail_cache.forget(thumbnail_cache.folder_in(collection.settings.data), item.sha256)
     decoded: list[Any] = []
     real = Collection._decoded
 

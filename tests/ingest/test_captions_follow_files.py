@@ -40,9 +40,9 @@ def test_a_caption_goes_with_its_text_file(
     left = ("two",) if way == "another" else ()
     assert counts(index()) == {"unchanged": 2, "recaptioned": 1}
     assert captions(collection, "a.png") == left
-    assert collection.catalog.item(ids(collection)["a.png"]).caption == (left[0] if left else None)
+    assert collection.store.item(ids(collection)["a.png"]).caption == (left[0] if left else None)
     assert captions(collection, "b.png") == ("stays",)
-    assert collection.catalog.count("caption") == 1 + len(left)
+    assert collection.store.count("caption") == 1 + len(left)
     assert counts(index()) == {"unchanged": 2}
 
 
@@ -255,6 +255,6 @@ def test_nothing_is_written_where_nothing_is_new(
     index()
     collection.update(ids(collection)["b.png"], tags=["t", "mine"])
     index()
-    changes = os.stat(collection.catalog.folder / "catalog.sqlite3-wal").st_size
+    changes = os.stat(collection.settings.data / "catalog.sqlite3-wal").st_size
     assert counts(index()) == {"unchanged": 2}
-    assert os.stat(collection.catalog.folder / "catalog.sqlite3-wal").st_size == changes
+    assert os.stat(collection.settings.data / "catalog.sqlite3-wal").st_size == changes

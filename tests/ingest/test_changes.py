@@ -13,6 +13,7 @@ from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
 from mmembed.ingest.plan import is_changed
 from mmembed.ingest.scan import stat_of
+from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
 from tests.ingest.test_ingest import counts, ids
 
@@ -36,7 +37,7 @@ def test_new_content_of_the_same_size_and_time_is_seen(
     path = picture("a.bmp", "red")
     picture("b.bmp", "green")
     assert index().embedded == 2
-    before, sha256 = os.stat(path), collection.catalog.item(ids(collection)["a.bmp"]).sha256
+    before, sha256 = os.stat(path), collection.store.item(ids(collection)["a.bmp"]).sha256
     content = other_content(path)
     if way == "written":
         path.write_bytes(content)
@@ -49,7 +50,7 @@ def test_new_content_of_the_same_size_and_time_is_seen(
         before.st_size, before.st_mtime_ns,
     )  # fmt: skip
     assert counts(index()) == {"embedded": 1, "unchanged": 1}
-    assert collection.catalog.item(ids(collection)["a.bmp"]).sha256 != sha256
+    assert collection.store.item(ids(collection)["a.bmp"]).sha256 != sha256
     assert counts(index()) == {"unchanged": 2}
 
 
@@ -72,15 +73,15 @@ def test_files_without_marks_are_known_by_size_and_time(
     path = picture("a.bmp")
     index()
     forget_origins(collection)
-    assert collection.catalog.known_files()[str(path)].mark is None
+    assert collection.store.known_files()[str(path)].mark is None
     assert counts(index()) == {"unchanged": 1}
-    assert collection.catalog.known_files()[str(path)].mark == stat_of(os.stat(path)).mark
+    assert collection.store.known_files()[str(path)].mark == stat_of(os.stat(path)).mark
     assert counts(index()) == {"unchanged": 1}
 
 
 def forget_origins(collection: Collection) -> None:
     """As in a folder that the first version of layout 1 has written."""
-    with collection.catalog._transaction() as db:
+    with embedded(collection)._transaction() as db:
         for table in ("caption_sources", "tag_sources", "file_marks"):
             db.execute(f"DELETE FROM {table}")
 
@@ -89,7 +90,7 @@ def test_inodes_tell_only_on_the_same_device(collection: Collection, index: Inde
                                              picture: MakePicture) -> None:  # fmt: skip
     path = picture()
     index()
-    known = collection.catalog.known_files()[str(path)]
+    known = collection.store.known_files()[str(path)]
     size, mtime_ns, (device, inode, changed) = stat_of(os.stat(path))
     stat = stat_of(os.stat(path))
     assert not is_changed(known, stat)
@@ -108,11 +109,11 @@ def test_all_files_are_read_again_on_request(
     shutil.copy(path, path.with_name("c.bmp"))
     index()
     # As a disk does that loses a bit: nothing but the content changes.
-    known = collection.catalog.known_files()[str(path)]
+    known = collection.store.known_files()[str(path)]
     path.write_bytes(other_content(path))
     os.utime(path, ns=(known.mtime_ns, known.mtime_ns))
     mark = stat_of(os.stat(path)).mark
-    collection.catalog.mark_files([(known.id, mark)])
+    collection.store.mark_files([(known.id, mark)])
     assert counts(index()) == {"unchanged": 3}
     encoder.batches.clear()
     assert counts(index(rehash=True)) == {"embedded": 1, "unchanged": 2}

@@ -35,10 +35,10 @@ def test_pictures_in_the_data_folder_itself_are_indexed(
     assert counts(report) == {"embedded": 4, "collections": 1}
     report = collection.index([photos], progress=lambda *_: None)
     assert counts(report) == {"unchanged": 4, "collections": 1}
-    assert collection.catalog.item(upload.id).id == upload.id
+    assert collection.store.item(upload.id).id == upload.id
     (photos / "red.png").unlink()
     assert collection.index([photos], progress=lambda *_: None).removed == 1
-    assert collection.catalog.count("image") == 4
+    assert collection.store.count("image") == 4
 
 
 def test_another_collection_within_is_passed_over(

@@ -30,7 +30,7 @@ TIMES = [-(2**70), -(2**63) - 1, -1, 0, 2**63, 2**70, 253_402_300_800 * 10**9]
 
 
 def names(collection: Collection) -> list[str]:
-    return sorted(Path(path).name for path in collection.catalog.known_files())
+    return sorted(Path(path).name for path in collection.store.known_files())
 
 
 class Status:
@@ -65,7 +65,7 @@ def test_a_file_of_any_time_is_indexed(
     monkeypatch.setattr(os, "stat", stat)
     report = index()
     assert (report.embedded, report.failures) == (2, [])
-    known = collection.catalog.known_files()[str(odd)]
+    known = collection.store.known_files()[str(odd)]
     if field == "st_mtime_ns":
         assert known.mtime_ns == storable(time_ns)
     again = index()
@@ -121,7 +121,7 @@ def test_an_entry_that_no_row_can_hold_costs_no_other(
     assert failure.name.endswith("2.png")
     assert failure.error == "Unstorable"
     assert (report.embedded, names(collection)) == (4, ["0.png", "1.png", "3.png", "4.png"])
-    assert [f.name for f in collection.catalog.failures()] == [failure.name]
+    assert [f.name for f in collection.store.failures()] == [failure.name]
 
 
 def test_data_are_told_from_the_disk(catalog: Catalog, entry: Callable[..., Any]) -> None:
@@ -165,8 +165,8 @@ class TestCursed:
         report = index()
         assert names(collection) == ["red.png"]
         assert sorted(Path(f.name).name for f in report.failures) == ["blue.png", "red.png"]
-        [item] = collection.catalog.page(after=0, limit=9, kind="image")
-        assert collection.catalog.item(item.id).captions == ("fine",)
+        [item] = collection.store.page(after=0, limit=9, kind="image")
+        assert collection.store.item(item.id).captions == ("fine",)
 
 
 Break = Callable[[pytest.MonkeyPatch, Callable[[Any], bool]], None]
@@ -246,7 +246,7 @@ def test_an_unexpected_error_beside_a_picture_costs_its_captions_alone(
     assert names(collection) == ["bad.png", "red.png"]
     [failure] = report.failures
     assert failure.name == str(bad.with_suffix(".png"))
-    assert collection.catalog.count("caption") == 1
+    assert collection.store.count("caption") == 1
 
 
 def test_an_unexpected_error_of_one_manifest_costs_no_other(
@@ -269,7 +269,7 @@ def test_an_unexpected_error_of_one_manifest_costs_no_other(
     monkeypatch.setattr(manifests, "read_manifest", read)
     report = index()
     assert [Path(f.name).name for f in report.failures] == ["captions.jsonl"]
-    assert collection.catalog.count("caption") == 1
+    assert collection.store.count("caption") == 1
 
 
 def test_one_image_whose_words_cannot_be_written_costs_no_other(
@@ -280,7 +280,7 @@ def test_one_image_whose_words_cannot_be_written_costs_no_other(
     for path in paths:
         path.with_suffix(".txt").write_text(f"words of {path.stem}")
     real = Catalog.describe
-    bad = collection.catalog.known_files()[str(paths[1])].id
+    bad = collection.store.known_files()[str(paths[1])].id
 
     def describe(self: Catalog, described: Sequence[Any]) -> None:
         if any(one[0] == bad for one in described):
@@ -315,7 +315,7 @@ def test_a_model_that_is_not_to_be_had_ends_an_indexing_at_once(
         picture(f"{number}.png", seed=number + 1)
     with pytest.raises(Exception, match="no such engine"):
         index()
-    assert collection.catalog.failures() == []
+    assert collection.store.failures() == []
 
 
 def test_a_long_message_is_cut(
@@ -328,7 +328,7 @@ def test_a_long_message_is_cut(
     monkeypatch.setattr(prepare, "read_file", read_file)
     [failure] = index().failures
     assert len(failure.message) < 2_000
-    assert len(collection.catalog.failures()) == 1
+    assert len(collection.store.failures()) == 1
 
 
 def test_a_deep_folder_is_indexed_or_named(

@@ -22,6 +22,7 @@ from mmembed.ingest.stage_profile import STAGES, Profile
 from mmembed.media import decode
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Box, Embeddings, Pixels
+from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
 
 MakePicture = Callable[..., Path]
@@ -42,15 +43,15 @@ def counts(report: Report) -> dict[str, Any]:
 
 def ids(collection: Collection) -> dict[str, int]:
     """Item ids by file name."""
-    return {Path(path).name: one.id for path, one in collection.catalog.known_files().items()}
+    return {Path(path).name: one.id for path, one in collection.store.known_files().items()}
 
 
 def captions(collection: Collection, name: str) -> tuple[str, ...]:
-    return collection.catalog.item(ids(collection)[name]).captions
+    return collection.store.item(ids(collection)[name]).captions
 
 
 def tags(collection: Collection, name: str) -> tuple[str, ...]:
-    return collection.catalog.item(ids(collection)[name]).tags
+    return collection.store.item(ids(collection)[name]).tags
 
 
 def three(picture: MakePicture) -> list[Path]:
@@ -78,12 +79,12 @@ def test_a_changed_picture_keeps_its_id(
     three(picture)
     index()
     before = ids(collection)
-    collection.catalog.set_tags(before["red.png"], ["mine"])
+    collection.store.set_tags(before["red.png"], ["mine"])
     picture("red.png", "purple")
     assert counts(index()) == {"embedded": 1, "unchanged": 2}
     assert ids(collection) == before
     assert tags(collection, "red.png") == ("mine",)
-    assert collection.catalog.extent("image")[1] == 3
+    assert embedded(collection).extent("image")[1] == 3
 
 
 def test_a_touched_picture_is_not_embedded_again(
@@ -110,17 +111,17 @@ def test_a_moved_picture_keeps_its_id_tags_and_captions(
     red.with_suffix(".txt").write_text("a red thing")
     index()
     red_id = ids(collection)["red.png"]
-    collection.catalog.set_tags(red_id, ["mine"])
+    collection.store.set_tags(red_id, ["mine"])
     encoder.batches.clear()
     (photos / "elsewhere").mkdir()
     red.rename(photos / "elsewhere" / "scarlet.png")
     assert counts(index()) == {"moved": 1, "unchanged": 2}
     assert encoder.batches == []
-    item = collection.catalog.item(red_id)
+    item = collection.store.item(red_id)
     assert item.path == str(photos / "elsewhere" / "scarlet.png")
     assert (item.tags, item.captions) == (("mine",), ("a red thing",))
-    assert collection.catalog.page(after=0, limit=9, kind="caption")[0].path == item.path
-    assert collection.catalog.count("image") == 3
+    assert collection.store.page(after=0, limit=9, kind="caption")[0].path == item.path
+    assert collection.store.count("image") == 3
 
 
 def test_a_copy_shares_the_vector(
@@ -135,9 +136,9 @@ def test_a_copy_shares_the_vector(
     shutil.copy(red, photos / "copy.png")
     assert counts(index()) == {"copies": 1, "unchanged": 1}
     assert encoder.batches == [1]
-    item = collection.catalog.item(ids(collection)["copy.png"])
+    item = collection.store.item(ids(collection)["copy.png"])
     assert (item.width, item.height, item.format) == (16, 16, "PNG")
-    assert collection.catalog.extent("image")[1] == 1
+    assert embedded(collection).extent("image")[1] == 1
 
 
 def test_the_same_content_is_embedded_once_in_a_run(
@@ -162,7 +163,7 @@ def test_deleted_pictures_go(collection: Collection, index: Index, picture: Make
     index()
     red.unlink()
     assert counts(index()) == {"removed": 1, "unchanged": 2}
-    assert collection.catalog.count() == 2
+    assert collection.store.count() == 2
 
 
 def test_two_pictures_that_change_names_are_both_kept(
@@ -187,8 +188,8 @@ def test_two_pictures_that_change_names_are_both_kept(
     assert counts(index()) == {"copies": 2, "unchanged": 1}
     assert encoder.batches == []
     assert captions(collection, "red.png") == ("words of green",)
-    assert collection.catalog.extent("image")[1] == 3
-    assert collection.catalog.extent("caption")[1] == 2
+    assert embedded(collection).extent("image")[1] == 3
+    assert embedded(collection).extent("caption")[1] == 2
 
 
 def test_the_old_content_of_a_changed_picture_may_live_on_elsewhere(
@@ -206,7 +207,7 @@ def test_the_old_content_of_a_changed_picture_may_live_on_elsewhere(
     picture("a.png", "blue")
     report = index()
     assert (report.embedded, report.copies, report.failures) == (1, 1, [])
-    assert collection.catalog.extent("image")[1] == 2
+    assert embedded(collection).extent("image")[1] == 2
 
 
 def test_a_single_file_may_be_indexed(
@@ -380,7 +381,7 @@ def test_an_explicit_manifest_that_is_not_there_stops_before_anything_is_done(
     picture()
     with pytest.raises(ManifestError, match=r"none\.jsonl: cannot be read"):
         index(manifests=[tmp_path / "none.jsonl"])
-    assert collection.catalog.count() == 0
+    assert collection.store.count() == 0
 
 
 def test_captions_of_pictures_that_are_not_there_are_failures(
@@ -421,7 +422,7 @@ def test_tags_are_added_to_those_given_by_hand(
 ) -> None:
     picture("red.png")
     index()
-    collection.catalog.set_tags(ids(collection)["red.png"], ["mine"])
+    collection.store.set_tags(ids(collection)["red.png"], ["mine"])
     (photos / "captions.jsonl").write_text('{"file_name": "red.png", "tags": ["x"]}')
     assert counts(index()) == {"unchanged": 1}
     assert tags(collection, "red.png") == ("mine", "x")
@@ -434,9 +435,9 @@ def test_nothing_is_written_where_nothing_is_new(
         path.with_suffix(".txt").write_text(f"words of {path.name}")
     (photos / "captions.jsonl").write_text('{"file_name": "red.png", "tags": ["x"]}')
     index()
-    version = collection.catalog._connection.total_changes
+    version = embedded(collection)._connection.total_changes
     assert counts(index()) == {"unchanged": 3}
-    assert collection.catalog._connection.total_changes == version
+    assert embedded(collection)._connection.total_changes == version
 
 
 # -- what is missing, hidden, linked or out of reach -----------------------------------
@@ -449,7 +450,7 @@ def test_a_path_that_does_not_exist_stops_before_anything_is_done(
     for missing in (photos / "none", photos / "red.png" / "x", Path("nul\0")):
         with pytest.raises(InputError, match="no such file or folder"):
             index(photos, missing)
-    assert collection.catalog.count() == 0
+    assert collection.store.count() == 0
 
 
 def test_an_empty_folder_where_pictures_are_known_may_be_a_missing_disk(
@@ -467,7 +468,7 @@ def test_an_empty_folder_where_pictures_are_known_may_be_a_missing_disk(
     (other / "blue.png").unlink()
     report = index(photos, other)
     assert counts(report) == {"kept_because_empty": True, "removed": 1, "unchanged": 2}
-    assert collection.catalog.count("image") == 5
+    assert collection.store.count("image") == 5
 
 
 def test_hidden_files_and_folders_are_counted_and_kept_where_they_are_known(
@@ -479,7 +480,7 @@ def test_hidden_files_and_folders_are_counted_and_kept_where_they_are_known(
     assert counts(index()) == {"embedded": 1, "hidden": 2}
     assert counts(index(photos / ".folder", photos / ".hidden.png")) == {"embedded": 2}
     assert counts(index()) == {"unchanged": 1, "hidden": 2}
-    assert collection.catalog.count("image") == 3
+    assert collection.store.count("image") == 3
     (photos / ".folder" / "inside.png").unlink()
     picture(".folder/another.png", "black")
     report = index(photos, photos / ".folder")
@@ -495,8 +496,8 @@ def test_uploads_stay_when_a_folder_around_the_data_is_indexed(
     collection.thumbnail(upload.id, 320)
     report = index(tmp_path)
     assert counts(report) == {"embedded": 1, "collections": 1}
-    assert collection.catalog.item(upload.id).tags == ("mine",)
-    assert collection.catalog.count("image") == 2
+    assert collection.store.item(upload.id).tags == ("mine",)
+    assert collection.store.count("image") == 2
 
 
 def test_linked_folders_are_counted_not_followed(
@@ -629,14 +630,14 @@ def test_a_broken_picture_fails_alone_until_it_is_mended(
     (photos / "text.jpg").write_text("no picture at all")
     report = index()
     assert counts(report) == {"embedded": 3, "failures": 3}
-    noted = {Path(f.name).name: f.message for f in collection.catalog.failures()}
+    noted = {Path(f.name).name: f.message for f in collection.store.failures()}
     assert set(noted) == {"b.png", "zero.jpg", "text.jpg"}
     assert noted["zero.jpg"].startswith(str(photos / "zero.jpg"))
     (photos / "b.png").write_bytes(whole)
     (photos / "zero.jpg").unlink()
     report = index()
     assert counts(report) == {"embedded": 1, "unchanged": 3, "failures": 1}
-    assert [Path(f.name).name for f in collection.catalog.failures()] == ["text.jpg"]
+    assert [Path(f.name).name for f in collection.store.failures()] == ["text.jpg"]
 
 
 UNFORESEEN = "could not be processed (RuntimeError); the log has the details"
@@ -683,7 +684,7 @@ class TestFragile:
             "blue copy.png": UNFORESEEN,
             "green.png": "fake: the model gave a vector that is not finite",
         }
-        assert len(collection.catalog.failures()) == 3
+        assert len(collection.store.failures()) == 3
         assert counts(report) == {"embedded": 2, "failures": 3}
 
     def test_only_the_caption_that_it_cannot_embed_fails(
@@ -745,7 +746,7 @@ def test_a_model_that_cannot_be_loaded_is_no_failure_of_the_pictures(
     picture()
     with pytest.raises(StoreError, match="no such model"):
         index()
-    assert collection.catalog.failures() == []
+    assert collection.store.failures() == []
 
 
 # -- interruptions and others at work --------------------------------------------------
@@ -773,12 +774,12 @@ def test_an_interrupt_keeps_what_was_committed_and_the_next_run_completes(
         patch.setattr(Catalog, "write", write)
         report = index()
     assert report.interrupted
-    assert collection.catalog.count("image") == 8
+    assert collection.store.count("image") == 8
     assert threading.active_count() < 20
     encoder.batches.clear()
     assert counts(index()) == {"embedded": 12, "unchanged": 8}
     assert sum(encoder.batches) == 12
-    assert collection.catalog.extent("image") == (20, 20)
+    assert embedded(collection).extent("image") == (20, 20)
 
 
 def test_an_interrupted_run_removes_nothing(
@@ -795,7 +796,7 @@ def test_an_interrupted_run_removes_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(Catalog, "write", write)
         assert counts(index()) == {"interrupted": True, "unchanged": 2}
-    assert collection.catalog.count("image") == 3
+    assert collection.store.count("image") == 3
     assert counts(index()) == {"embedded": 1, "unchanged": 2, "removed": 1}
 
 
@@ -805,16 +806,16 @@ def test_a_full_disk_in_the_middle_loses_nothing_that_was_committed(
     monkeypatch.setattr(pipeline, "COMMIT_IMAGES", 4)
     for number in range(40):
         picture(f"{'x' * 200}{number:02}.png", seed=number + 1)
-    database = collection.catalog._connection
+    database = embedded(collection)._connection
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     database.execute(f"PRAGMA max_page_count = {pages + 6}")
     with pytest.raises(StoreError, match="full"):
         index()
-    kept = collection.catalog.count("image")
+    kept = collection.store.count("image")
     assert 0 < kept < 40
     database.execute("PRAGMA max_page_count = 1000000")
     assert counts(index()) == {"embedded": 40 - kept, "unchanged": kept}
-    assert collection.catalog.check() == []
+    assert collection.store.check() == []
 
 
 def test_two_indexings_at_once_are_refused(
@@ -882,7 +883,7 @@ def test_items_removed_by_others_during_the_run_do_no_harm(
     known = ids(collection)
 
     def during(done: int, total: int, failed: int) -> None:
-        collection.catalog.remove(list(known.values()))
+        collection.store.remove(list(known.values()))
 
     report = collection.index([photos], progress=during)
     assert report.failures == []

@@ -11,6 +11,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.errors import StoreBusy
 from mmembed.ingest import Removed, Report
+from tests.embedded import embedded
 from tests.ingest.test_ingest import counts, ids
 
 MakePicture = Callable[..., Path]
@@ -33,10 +34,10 @@ def test_a_folder_that_is_gone_is_taken_out(
 ) -> None:
     shutil.rmtree(indexed / "phone")
     assert collection.remove_path(indexed / "phone", dry_run=True) == Removed(2, 2, 0)
-    assert collection.catalog.count() == 7
+    assert collection.store.count() == 7
     assert collection.remove_path(indexed / "phone") == Removed(2, 2, 0)
     assert sorted(ids(collection)) == ["black.png", "green.png"]
-    assert collection.catalog.count("caption") == 1
+    assert collection.store.count("caption") == 1
     assert collection.remove_path(indexed / "phone") == Removed(0, 0, 0)
 
 
@@ -52,16 +53,16 @@ def test_one_file_is_taken_out_and_its_file_stays(
 def test_failures_go_too(collection: Collection, index: Index, photos: Path) -> None:
     (photos / "broken.png").touch()
     index()
-    assert collection.catalog.failures()
+    assert collection.store.failures()
     collection.remove_path(photos)
-    assert collection.catalog.failures() == []
+    assert collection.store.failures() == []
 
 
 def test_uploads_stay(collection: Collection, index: Index, indexed: Path, tmp_path: Path) -> None:
     upload = collection.add_image((indexed / "phone" / "red.png").read_bytes(), name="up")
     assert collection.remove_path(tmp_path) == Removed(4, 3, 1)
-    assert collection.catalog.item(upload.id).id == upload.id
-    assert Path(str(collection.catalog.item(upload.id).path)).exists()
+    assert collection.store.item(upload.id).id == upload.id
+    assert Path(str(collection.store.item(upload.id).path)).exists()
 
 
 @pytest.mark.parametrize("what", ["phone", "phone/red.png"])
@@ -131,14 +132,14 @@ def test_what_is_kept_out_on_a_disk_that_is_not_mounted_has_not_moved(
     if by == "path":
         collection.remove_path(red, keep_out=True)
     else:
-        item = collection.catalog.item(ids(collection)["red.png"])
+        item = collection.store.item(ids(collection)["red.png"])
         collection.keep_out(item.id)
         collection.remove(item.id)
     shutil.copy(red, indexed / "copy.png")
     (indexed / "phone").rename(tmp_path / "another disk")
     if left != "nothing":
         (indexed / "phone").mkdir()
-    with collection.catalog._transaction() as db:  # as if `phone` were on another one
+    with embedded(collection)._transaction() as db:  # as if `phone` were on another one
         assert db.execute("UPDATE kept_out SET device = device + 1").rowcount == 1
     assert index().embedded == 1
     assert "copy.png" in ids(collection)
@@ -165,7 +166,7 @@ def test_new_files_in_a_folder_that_is_kept_out_stay_out(
 
 
 def test_an_item_is_kept_out_by_its_id(collection: Collection, index: Index, indexed: Path) -> None:
-    item = collection.catalog.item(ids(collection)["red.png"])
+    item = collection.store.item(ids(collection)["red.png"])
     collection.keep_out(item.id)
     collection.remove(item.id)
     report = index()

@@ -426,7 +426,7 @@ def test_a_row_that_holds_something_odd(tmp_path: Path, case: str) -> None:
     column, value = ODD_ROWS[case]
     with serving(tmp_path) as (client, collection):
         ids = [add(client, colour, tags=["a"])["id"] for colour in ("red", "blue", "green")]
-        with sqlite3.connect(collection.catalog.folder / "catalog.sqlite3") as db:
+        with sqlite3.connect(collection.settings.data / "catalog.sqlite3") as db:
             expression = isinstance(value, str) and value.startswith("CAST")
             sql = f"UPDATE items SET {column} = {value if expression else '?'} WHERE id = ?"
             db.execute(sql, (ids[1],) if expression else (value, ids[1]))

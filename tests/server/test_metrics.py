@@ -118,5 +118,5 @@ def test_every_app_counts_for_itself(client: TestClient, tmp_path: Path) -> None
 
 def test_a_broken_catalog_is_an_answer(tmp_path: Path) -> None:
     with serving(tmp_path) as (client, collection):
-        collection.catalog.close()
+        collection.store.close()
         assert client.get("/metrics").status_code == 507

@@ -271,7 +271,7 @@ def test_bugs_keep_their_details(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 def test_a_broken_catalog_does_not_tell_where_it_is(tmp_path: Path) -> None:
     with serving(tmp_path) as (client, collection):
         add(client, "red")
-        collection.catalog.close()
+        collection.store.close()
         message = error_of(client.get("/v1/items"), 507)
         assert str(tmp_path) not in message
         assert "the data folder" in message

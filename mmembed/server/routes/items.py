@@ -53,7 +53,7 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
     for tag in asked.tag:
         check_text("tag", tag, collection.settings.max_text_chars)
     where = with_all(parse_where(asked.where), asked.tag)
-    page = collection.catalog.page(
+    page = collection.store.page(
         after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, where=where
     )
     more = len(page) > limit
@@ -61,7 +61,7 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
         {
             "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
-            "total": collection.catalog.count(asked.kind, where),
+            "total": collection.store.count(asked.kind, where),
         }
     )
 
@@ -107,7 +107,7 @@ def _add(collection: Collection, name: str, data: bytes | None, asked: ItemReque
 @router.get("/{item_id}", response_model=WholeItem)
 def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
     """One item with all its captions."""
-    return JsonAnswer(whole_item_json(collection_of(request).catalog.item(item_id)))
+    return JsonAnswer(whole_item_json(collection_of(request).store.item(item_id)))
 
 
 @router.patch("/{item_id}", response_model=WholeItem, openapi_extra=takes(ItemPatch))

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mmembed.errors import StoreBusy, StoreError
+from mmembed import files
+from mmembed.errors import StoreBusy, StoreError, StoreFull
 
 WRITE_LOCK = "catalog.lock"
 INDEX_LOCK = "index.lock"
 VIEWS_LOCK = "views.lock"
 OPEN_LOCK = "open.lock"
+UPLOAD_LOCKS = "locks"
 WRITE_WAIT_S = 30.0
 POLL_S = 0.01
 
@@ -33,6 +35,21 @@ def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def upload_lock(folder: Path, sha256: str) -> Path:
+    """The lock file of a content, in a folder that is there; some contents share one. Raises
+    StoreError, StoreFull."""
+    path = folder / UPLOAD_LOCKS / f"{sha256[:2]}.lock"
+    try:
+        # Not the data folder itself: one that was moved away must not come back empty.
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=files.PRIVATE)
+    except OSError as error:
+        kind = StoreFull if files.is_full(error) else StoreError
+        raise kind(f"{path}: cannot be made: {error.strerror}") from error
+    return path
 
 
 class Presence:

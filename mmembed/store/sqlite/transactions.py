@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull, Unstorable
+from mmembed.store.protocol import Purpose
 from mmembed.store.sqlite.background_check import is_busy, is_damage, is_full
 from mmembed.store.sqlite.disk_reserve import BYTES as RESERVE_BYTES
 from mmembed.store.sqlite.file_identity import LOG
@@ -20,6 +21,7 @@ from mmembed.store.sqlite.lock_files import (
     WRITE_LOCK,
     WRITE_WAIT_S,
     exclusive,
+    upload_lock,
 )
 from mmembed.store.sqlite.log_history import History
 from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S, remedy
@@ -157,19 +159,17 @@ class Transactions(CatalogReader):
             self._fold()
 
     @contextmanager
-    def publishing_lock(self) -> Iterator[None]:
-        """Held while views are saved, so that two don't write the same files. Not the write
-        lock: a large view takes a while, and others may write meanwhile."""
-        self._check_place()
-        purpose = "publishing the views"
-        with exclusive(self.folder / VIEWS_LOCK, purpose=purpose, wait_s=WRITE_WAIT_S):
-            yield
-
-    @contextmanager
-    def indexing_lock(self) -> Iterator[None]:
-        """Held for a whole indexing, so that two don't embed the same files."""
-        self.check_place()
-        with exclusive(self.folder / INDEX_LOCK, purpose="indexing", wait_s=0):
+    def exclusive(self, purpose: Purpose, *, part: str = "", wait_s: float = 0) -> Iterator[None]:
+        """See Store.exclusive. None of them is the write lock: others may write meanwhile."""
+        if purpose == "publishing":
+            self._check_place()  # the views of a damaged catalog may be saved
+            path, said = self.folder / VIEWS_LOCK, "publishing the views"
+        else:
+            self.check_place()  # else files of another folder of this name would be touched
+            path, said = self.folder / INDEX_LOCK, "indexing"
+        if purpose == "uploading":
+            path, said = upload_lock(self.folder, part), "keeping an upload"
+        with exclusive(path, purpose=said, wait_s=wait_s):
             yield
 
 

@@ -18,7 +18,7 @@ from mmembed.store.vectors.graph import Graph
 from mmembed.store.vectors.int8_scan import Scan, Wanted
 from mmembed.store.vectors.scoring import Ids, Rows, rank, unit
 from mmembed.store.vectors.snapshot import Stamp
-from mmembed.types import Background, Kind, Ranked
+from mmembed.types import Kind, Ranked
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ HEAD = 50
 more, so what comes after them is found exactly."""
 FEW = 256
 """Vectors that are scored one by one: no copy of all is made to find the best of them."""
-BACKGROUND_SIZE = 1024
 TOGETHER = 8
 """Queries for which the scan is read at once; with more, nothing is saved and the first waits."""
 
@@ -93,7 +92,8 @@ class VectorView:
     def _take(self, vectors: Flat | Graph) -> None:
         self._vectors = vectors
         self._scan: Scan | None = None
-        self._sample: Rows | None = None
+        self._sample: tuple[int, Rows] | None = None
+        """How many were asked for, and which they are."""
 
     def rebuild(
         self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int, *, graph: bool
@@ -251,14 +251,13 @@ class VectorView:
         scores = np.concatenate([head.scores, tail.scores[after]])[:count]
         return Ranked(ids, scores, complete=count >= len(self))
 
-    def background(self, query: NDArray[np.float32]) -> Background:
-        """Mean and standard deviation of the query's cosines with up to 1,024 vectors."""
+    def sample(self, count: int) -> Rows:
+        """Up to `count` vectors from all over the view, the same ones until it changes: float32
+        (n, dim), unit-norm."""
         with self._lock:
-            if self._sample is None:
+            if self._sample is None or self._sample[0] != count:
                 ids = self._vectors.ids()
                 # From all over the collection: neighbours in it are often of one folder.
-                self._sample = self._vectors.rows(ids[:: max(1, -(-len(ids) // BACKGROUND_SIZE))])
-            scores = self._sample @ query
-        if not len(scores):
-            return Background(0.0, 0.0)
-        return Background(float(scores.mean()), float(scores.std()))
+                spread = ids[:: max(1, -(-len(ids) // count))]
+                self._sample = count, self._vectors.rows(spread)
+            return self._sample[1]

@@ -17,6 +17,7 @@ from mmembed.models.open_clip import ModelChoice
 from mmembed.server.error_answers import without_paths
 from mmembed.server.routes import health
 from mmembed.store.entries import Trouble
+from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
 from tests.serving import Gate, add, eventually, serving
 
@@ -53,7 +54,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
             raise errors.ModelError("fake: gives no numbers")
 
     with serving(tmp_path / "data", Failing()) as (client, collection):
-        collection.catalog.condition.note("damaged", "damaged at /secret/folder/catalog.sqlite3")
+        embedded(collection).condition.note("damaged", "damaged at /secret/folder/catalog.sqlite3")
         assert reasons(client) == ["model_failing", "damaged"]
         assert "secret" not in client.get("/health").text
 
@@ -66,7 +67,7 @@ def test_a_catalog_that_cannot_be_read(
     def fail(*_: Any) -> Any:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(collection.catalog._readers, "rows", fail)
+    monkeypatch.setattr(embedded(collection)._readers, "rows", fail)
     for path in BOTH:
         assert reasons(client, path)[0] == "unreadable"
     monkeypatch.undo()
@@ -84,7 +85,7 @@ def test_a_folder_that_does_not_answer(
         return []
 
     monkeypatch.setattr(health, "STORE_PATIENCE_S", 0.3)
-    monkeypatch.setattr(collection.catalog, "troubles", hang)
+    monkeypatch.setattr(collection.store, "troubles", hang)
     assert reasons(client) == ["unreadable"]
     there.set()
     eventually(lambda: client.get("/health").status_code == 200)
@@ -99,7 +100,7 @@ def test_a_view_that_fails(
     def fail(*_: Any, **__: Any) -> Any:
         raise errors.StoreError("a vector of the catalog is broken; restore a backup")
 
-    monkeypatch.setattr(collection._views, "_current", fail)
+    monkeypatch.setattr(embedded(collection)._views, "_current", fail)
     assert client.get("/v1/search?q=red").status_code == 507
     assert reasons(client) == ["views_failed"]
     monkeypatch.undo()
@@ -116,7 +117,7 @@ def test_a_model_that_hangs_hides_no_other_trouble(
     with serving(tmp_path / "data", gate) as (client, collection):
         eventually(lambda: client.get("/health").status_code == 200)
         gate.close()
-        collection.catalog.condition.note("damaged", "damaged")
+        embedded(collection).condition.note("damaged", "damaged")
         assert reasons(client) == ["model_late", "damaged"]
         gate.open.set()
 
@@ -125,18 +126,18 @@ def test_a_folder_that_may_not_be_written_is_healthy_but_not_ready(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, collection = served
-    presence = collection.catalog._presence
-    monkeypatch.setattr(collection.catalog, "_presence", None)
+    presence = embedded(collection)._presence
+    monkeypatch.setattr(collection.store, "_presence", None)
     assert client.get("/health").status_code == 200
     assert reasons(client, "/ready") == ["read_only"]
-    monkeypatch.setattr(collection.catalog, "_presence", presence)
+    monkeypatch.setattr(collection.store, "_presence", presence)
 
 
 def test_looking_often_writes_seldom(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, collection = served
-    condition = collection.catalog.condition
+    condition = embedded(collection).condition
     tries: list[int] = []
     monkeypatch.setattr(condition, "_probe", lambda: tries.append(1))
     for _ in range(5):

@@ -352,12 +352,12 @@ def test_a_writer_of_another_process_is_named(
 
 def test_two_indexings_at_once_are_refused(catalog: Catalog, open_catalog: OpenCatalog) -> None:
     with (
-        catalog.indexing_lock(),
+        catalog.exclusive("indexing"),
         pytest.raises(StoreBusy, match="indexing"),
-        open_catalog().indexing_lock(),
+        open_catalog().exclusive("indexing"),
     ):
         pass
-    with catalog.indexing_lock():
+    with catalog.exclusive("indexing"):
         pass
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
+from mmembed.store.protocol import Purpose
 from mmembed.store.sqlite import Catalog
 from mmembed.store.sqlite.file_identity import Place
 from mmembed.store.sqlite.lock_files import exclusive
@@ -78,8 +79,9 @@ def test_nothing_is_acknowledged_where_nobody_will_find_it(
             change()
     assert [one.code for one in catalog.troubles()][:1] == ["moved"]
     assert catalog.item(kept).path == "/kept.jpg"  # what was open still answers
-    for lock in (catalog.indexing_lock, catalog.publishing_lock):
-        with pytest.raises(StoreError), lock():
+    purposes: tuple[Purpose, ...] = ("indexing", "publishing", "uploading")
+    for purpose in purposes:
+        with pytest.raises(StoreError), catalog.exclusive(purpose, part="ab"):
             pass
 
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError
+from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.index_sync import Views
 from mmembed.store.sqlite import Catalog
@@ -157,7 +158,7 @@ def test_an_empty_view_answers_with_nothing() -> None:
     view = VectorView(Path("v"), kind="image", dim=4, exact_limit=10)
     found = view.search(np.ones(4, dtype=np.float32), 5)
     assert (found.ids.tolist(), found.complete) == ([], True)
-    assert view.background(np.ones(4, dtype=np.float32)).relevance(0.5) == 1
+    assert background(np.ones(4, dtype=np.float32), view.sample(9)).relevance(0.5) == 1
 
 
 def test_the_background_is_taken_from_the_whole_collection() -> None:
@@ -165,9 +166,11 @@ def test_the_background_is_taken_from_the_whole_collection() -> None:
     rows = np.zeros((6000, 4), dtype=np.float32)
     rows[:3000, 0], rows[3000:, 1] = 1, 1
     rows[:, 2] = np.linspace(0.01, 0.5, 6000)
-    background = view_of(rows).background(np.eye(4, dtype=np.float32)[1])
-    assert 0.3 < background.mean < 0.7
-    assert background.deviation > 0.3
+    sample = view_of(rows).sample(BACKGROUND_SIZE)
+    usual = background(np.eye(4, dtype=np.float32)[1], sample)
+    assert len(sample) <= BACKGROUND_SIZE
+    assert 0.3 < usual.mean < 0.7
+    assert usual.deviation > 0.3
 
 
 # -- following the catalog -------------------------------------------------------------

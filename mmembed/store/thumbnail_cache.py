@@ -6,7 +6,6 @@ Each file has a checksum behind the picture, where whatever opens WebP does not 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -40,11 +39,9 @@ def keep(folder: Path, sha256: str, size: int, content: bytes) -> None:
         files.write_sealed(path, content, about=path.name, mode=files.PRIVATE)
 
 
-def prepare(folder: Path, sha256: str, size: int, render: Callable[[], bytes]) -> None:
-    """Render a content at a size into the cache, unless a file is there."""
-    # Path.exists raises in a folder that may not be entered.
-    if not os.path.exists(_path(folder, sha256, size)):
-        keep(folder, sha256, size, render())
+def is_kept(folder: Path, sha256: str, size: int) -> bool:
+    """Whether a file is there, whole or not."""
+    return os.path.exists(_path(folder, sha256, size))  # Path.exists raises in a closed folder
 
 
 def forget(folder: Path, sha256: str) -> None:

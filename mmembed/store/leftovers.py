@@ -13,9 +13,8 @@ from pathlib import Path
 
 from mmembed.errors import StoreBusy
 from mmembed.files import ASIDE
-from mmembed.media import thumbnails, uploads
+from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.sqlite import Catalog
-from mmembed.store.sqlite.lock_files import exclusive
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class Leftovers:
         many files were deleted. Raises StoreError where the catalog cannot be read, or is not to
         be trusted: what nothing points to may be all that is left."""
         self._catalog.check_place()
-        cache = thumbnails.folder_in(self._catalog.folder)
+        cache = thumbnail_cache.folder_in(self._catalog.folder)
         deleted = sum(map(self._thumbnails, self._parts(cache)))
         return deleted + self._uploads(self._catalog.folder / uploads.FOLDER)
 
@@ -66,7 +65,7 @@ class Leftovers:
         useless = [
             path
             for path in old
-            if _content(path) not in known or not thumbnails.is_current(path.name)
+            if _content(path) not in known or not thumbnail_cache.is_current(path.name)
         ]
         return sum(map(_delete, useless))
 
@@ -93,7 +92,7 @@ class Leftovers:
         return deleted
 
     def _finish(self, marked: Path) -> None:
-        """End what began with `originals.keeping` or `discarding`, unless it is in progress."""
+        """End what began with `uploads.keeping` or `discarding`, unless it is in progress."""
         path = marked.with_suffix("")
         try:
             with self._holding(path):
@@ -140,8 +139,7 @@ class Leftovers:
         return bool(self._catalog.contents_among([path.name.partition(".")[0]]))
 
     def _holding(self, path: Path) -> AbstractContextManager[None]:
-        lock = uploads.lock_of(self._catalog.folder, path.name)
-        return exclusive(lock, purpose="collecting leftovers", wait_s=0)
+        return self._catalog.exclusive("uploading", part=path.name)
 
     def _age(self, path: Path) -> float:
         """Seconds since a file changed; 0 where it is gone."""

@@ -23,23 +23,8 @@ from mmembed.errors import StoreError, StoreFull
 log = logging.getLogger(__name__)
 
 FOLDER = "originals"
-LOCKS = "locks"
 PENDING, GONE = ".pending", ".gone"
 """What is put behind an upload's name while its item is written, and while it is removed."""
-
-
-def lock_of(folder: Path, sha256: str) -> Path:
-    """The lock file of a content, in a folder that is there; some contents share one. Raises
-    StoreError, StoreFull."""
-    path = folder / LOCKS / f"{sha256[:2]}.lock"
-    try:
-        # Not the data folder itself: one that was moved away must not come back empty.
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=files.PRIVATE)
-    except OSError as error:
-        raise _failed(f"{path}: cannot be made", error) from error
-    return path
 
 
 def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:

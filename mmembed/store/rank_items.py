@@ -1,0 +1,56 @@
+"""Ranked vectors → ranked items, in an order that does not depend on how many are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from mmembed.errors import QueryError
+from mmembed.store.entries import Found, Place
+from mmembed.types import Item, Ranked
+
+GROWTH = 4
+"""How many times as many vectors are ranked where too few items came of them."""
+
+
+def rank_items(
+    nearest: Callable[[int], Ranked],
+    items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]],
+    *,
+    count: int,
+    after: Place | None,
+) -> Found:
+    """The next `count` items after a place, by falling score, ties by rising id.
+
+    `nearest(n)` ranks the n best vectors; `items_of` joins them with items: one vector may stand
+    for several, or for none. Raises QueryError where count is not positive.
+    """
+    if count < 1:
+        raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
+    seen = after.seen if after else 0
+    beyond = count + 2  # one to know that there is more, and one because the last tie is cut off
+    while True:
+        ranked = nearest(seen + beyond)
+        hits = _join(ranked, items_of, after)
+        if after is not None:
+            hits = [(item, score) for item, score in hits if after.precedes(score, item.id)]
+        if len(hits) > count or ranked.complete:
+            return Found(tuple(hits[:count]), complete=len(hits) <= count)
+        beyond *= GROWTH
+
+
+def _join(
+    ranked: Ranked,
+    items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]],
+    after: Place | None,
+) -> list[tuple[Item, float]]:
+    scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
+    if not ranked.complete and scores:
+        # Vectors that tie with the last one may lie beyond it: the tie is kept whole.
+        last = min(scores.values())
+        scores = {key: score for key, score in scores.items() if score > last}
+    if after is not None:
+        # Better ones were all shown; without this, deep pages would read them all again.
+        scores = {key: score for key, score in scores.items() if score <= after.score}
+    items_by_vector = items_of(list(scores))
+    hits = [(item, scores[key]) for key, items in items_by_vector.items() for item in items]
+    return sorted(hits, key=lambda hit: (-hit[1], hit[0].id))

@@ -1,0 +1,38 @@
+"""Every store that there is. A further one needs a line in STORES and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mmembed.store.embedded import EmbeddedStore
+from mmembed.store.entries import Model
+from mmembed.store.protocol import Store
+from tests.contracts.memory_store import MemoryStore
+
+FOUR = Model("four", "fingerprint-of-four", 4)
+"""The model whose vectors the tests write: four numbers."""
+
+STORES: Mapping[str, Callable[[Path], Store]] = {
+    "embedded": lambda folder: EmbeddedStore(folder / "data", exact_limit=50_000),
+    "embedded, by graph": lambda folder: EmbeddedStore(folder / "data", exact_limit=8),
+    "memory": lambda folder: MemoryStore(folder / "uploads"),
+}
+"""Makes an empty store in an empty folder."""
+
+
+@pytest.fixture(params=STORES)
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store that belongs to no model."""
+    with closing(STORES[request.param](tmp_path)) as store:
+        yield store
+
+
+@pytest.fixture
+def store(empty: Store) -> Store:
+    """A store that belongs to the model FOUR."""
+    empty.claim(FOUR)
+    return empty

@@ -1,0 +1,89 @@
+"""A collection works on any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
+from mmembed.errors import NotFound, StoreBusy
+from mmembed.ingest import Report
+from mmembed.store.protocol import Store
+from mmembed.types import Term
+from tests.fake_encoder import FakeEncoder
+
+MakePicture = Callable[..., Path]
+
+
+@pytest.fixture
+def collection(empty: Store, tmp_path: Path) -> Iterator[Collection]:
+    settings = Settings.from_env({}, data=tmp_path / "data", model="fake", decode_threads=2)
+    encoder = FakeEncoder()
+    with closing(Collection(settings, load=lambda _: encoder, store=empty)) as collection:
+        yield collection
+
+
+def index(collection: Collection, folder: Path, **options: Any) -> Report:
+    return collection.index([folder], progress=lambda *_: None, **options)
+
+
+def names(collection: Collection, text: str) -> list[str]:
+    page = collection.search([Term(text)])
+    return [Path(hit.item.path or "").name for hit in page.hits]
+
+
+def test_a_folder_is_indexed_searched_and_removed(
+    collection: Collection, picture: MakePicture, photos: Path
+) -> None:
+    for colour in ("red", "blue", "green"):
+        picture(f"{colour}.png", colour)
+    (photos / "red.txt").write_text("a red square")
+    report = index(collection, photos)
+    assert (report.embedded, report.failures) == (3, [])
+    assert names(collection, "red")[0] == "red.png"
+    assert index(collection, photos).unchanged == 3
+    (photos / "red.png").rename(photos / "moved.png")
+    assert index(collection, photos).moved == 1
+    assert names(collection, "red")[0] == "moved.png"
+    assert collection.remove_path(photos / "moved.png", keep_out=True).images == 1
+    assert index(collection, photos).embedded == 0
+    assert "moved.png" not in names(collection, "red")
+
+
+def test_pages_follow_on_each_other(
+    collection: Collection, picture: MakePicture, photos: Path
+) -> None:
+    for seed in range(5):
+        picture(f"{seed}.png", "red", seed=seed)
+    index(collection, photos)
+    first = collection.search([Term("red")], k=3)
+    rest = collection.search([Term("red")], k=3, cursor=first.next_cursor)
+    assert len({hit.item.id for hit in (*first.hits, *rest.hits)}) == 5
+    assert rest.next_cursor is None
+    assert all(0 <= hit.relevance <= 1 for hit in first.hits)
+
+
+def test_an_upload_comes_and_goes(collection: Collection, picture: MakePicture) -> None:
+    data = picture("a.png", "blue").read_bytes()
+    item = collection.add_image(data, name="a", captions=["sky"], tags=["t"])
+    assert collection.add_image(data, name="again").id == item.id
+    with collection.original(item.id).file as file:
+        assert file.read() == data
+    assert collection.thumbnail(item.id, 320)[0][:4] == b"RIFF"
+    assert names(collection, "blue") == [Path(item.path or "").name]
+    assert collection.update(item.id, captions=["sea"], tags=[]).captions == ("sea",)
+    collection.collect_leftovers()
+    collection.remove(item.id)
+    with pytest.raises(NotFound):
+        collection.original(item.id)
+    assert collection.describe()["items"] == 0
+
+
+def test_one_indexing_at_a_time(collection: Collection, empty: Store, photos: Path) -> None:
+    with empty.exclusive("indexing"), pytest.raises(StoreBusy):
+        index(collection, photos)

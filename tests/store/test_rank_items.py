@@ -1,0 +1,141 @@
+"""Pages of any size make one list, whatever ties and whatever changes between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmembed.errors import QueryError
+from mmembed.search.paging import next_cursor, place_of
+from mmembed.store.entries import Place
+from mmembed.store.rank_items import rank_items
+from mmembed.types import Item, Ranked
+
+
+class Shelf:
+    """Vectors with scores, and the items that carry them."""
+
+    def __init__(self, scores: Mapping[int, float], items: Mapping[int, Sequence[int]]) -> None:
+        self.scores = dict(scores)
+        self.items = {key: list(ids) for key, ids in items.items()}
+        self.joined = 0
+
+    def nearest(self, count: int) -> Ranked:
+        order = sorted(self.scores, key=lambda key: (-self.scores[key], key))[:count]
+        scores = np.array([self.scores[key] for key in order], dtype=np.float64)
+        return Ranked(np.array(order, dtype=np.int64), scores, count >= len(self.scores))
+
+    def items_of(self, vector_ids: Sequence[int]) -> dict[int, list[Item]]:
+        self.joined += len(vector_ids)
+        return {
+            key: [Item(item_id, "image", "") for item_id in sorted(self.items[key])]
+            for key in vector_ids
+            if self.items.get(key)
+        }
+
+    def page(self, k: int, after: Place | None = None) -> tuple[list[int], Place | None]:
+        found = rank_items(self.nearest, self.items_of, count=k, after=after)
+        cursor = next_cursor(found, after)
+        return [item.id for item, _ in found.hits], place_of(cursor) if cursor else None
+
+    def pages(self, k: int) -> list[list[int]]:
+        pages, cursor = [], None
+        while True:
+            ids, rest = self.page(k, cursor)
+            pages.append(ids)
+            if rest is None:
+                return pages
+            cursor = rest
+
+    def everything(self) -> list[int]:
+        hits = [(-self.scores[key], i) for key, ids in self.items.items() for i in ids]
+        return [item_id for _, item_id in sorted(hits)]
+
+
+@st.composite
+def shelves(draw: st.DrawFn) -> Shelf:
+    """Few scores, so that much ties; some vectors carry many items, some none."""
+    count = draw(st.integers(0, 12))
+    scores = {key: draw(st.sampled_from([0.9, 0.5, 0.5000001, -0.2])) for key in range(count)}
+    numbers = iter(draw(st.permutations(range(100))))
+    items = {key: [next(numbers) for _ in range(draw(st.integers(0, 8)))] for key in scores}
+    return Shelf(scores, items)
+
+
+@given(shelf=shelves(), k=st.integers(1, 20))
+def test_pages_make_one_list_in_order(shelf: Shelf, k: int) -> None:
+    pages = shelf.pages(k)
+    assert [item_id for page in pages for item_id in page] == shelf.everything()
+    assert all(len(page) == k for page in pages[:-1])
+
+
+@given(shelf=shelves(), ks=st.lists(st.integers(1, 5), min_size=1, max_size=40))
+def test_pages_of_different_sizes_make_the_same_list(shelf: Shelf, ks: list[int]) -> None:
+    ids: list[int] = []
+    cursor = None
+    for k in ks:
+        page, cursor = shelf.page(k, cursor)
+        ids += page
+        if cursor is None:
+            break
+    assert ids == shelf.everything()[: len(ids)]
+
+
+@given(shelf=shelves(), k=st.integers(1, 4), data=st.data())
+def test_nothing_is_shown_twice_though_the_collection_changes(
+    shelf: Shelf, k: int, data: Any
+) -> None:
+    shown: list[int] = []
+    stayed = set(shelf.everything())
+    cursor = None
+    while True:
+        page, cursor = shelf.page(k, cursor)
+        shown += page
+        if cursor is None:
+            break
+        if shelf.scores and data.draw(st.booleans()):
+            gone = data.draw(st.sampled_from(sorted(shelf.scores)))
+            stayed -= set(shelf.items.pop(gone))
+            del shelf.scores[gone]
+        if data.draw(st.booleans()):
+            new = 1000 + len(shown) + len(shelf.items)
+            shelf.scores[new] = data.draw(st.sampled_from([0.95, 0.5, -0.9]))
+            shelf.items[new] = [new]
+    assert len(shown) == len(set(shown))
+    assert stayed <= set(shown)
+
+
+def test_a_vector_of_more_items_than_a_page_fills_several() -> None:
+    shelf = Shelf({1: 0.9, 2: 0.8, 3: 0.7}, {1: range(500), 2: [1000], 3: range(600, 700)})
+    pages = shelf.pages(7)
+    assert [i for page in pages for i in page] == [*range(500), 1000, *range(600, 700)]
+    assert len(pages) == 86
+
+
+def test_a_deep_page_does_not_join_what_was_shown_before() -> None:
+    shelf = Shelf({key: 1 - key / 1000 for key in range(900)}, {k: [k] for k in range(900)})
+    cursor = None
+    for _ in range(50):
+        _, cursor = shelf.page(10, cursor)
+    shelf.joined = 0
+    shelf.page(10, cursor)
+    assert shelf.joined == 12
+
+
+def test_an_empty_collection_has_one_empty_page() -> None:
+    assert Shelf({}, {}).pages(3) == [[]]
+
+
+def test_a_full_last_page_has_no_next() -> None:
+    assert Shelf({1: 0.5, 2: 0.4}, {1: [1], 2: [2]}).page(2) == ([1, 2], None)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_a_page_holds_something(k: int) -> None:
+    with pytest.raises(QueryError, match="at least 1"):
+        Shelf({1: 0.5}, {1: [1]}).page(k)
