@@ -21,6 +21,7 @@ from mmembed.fetch.fetcher import Fetcher
 from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
 from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
+from mmembed.media.header import HeaderReader
 from mmembed.models.inputs import Embedder, EmbedderCounts, Embedding, ImageInput
 from mmembed.models.open_clip import check_obtainable
 from mmembed.models.registry import Load, ServedModels
@@ -79,6 +80,8 @@ class Collection(Items):
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
         self.store = store or open_store(settings)
+        if not settings.location:
+            self.store.forget_places()
         self.binding = Binding(settings.model, self.store)
         self._files = IndexedFiles(self.store.blobs)
         self._renderings = SingleFlight()
@@ -91,7 +94,7 @@ class Collection(Items):
         self._pipeline = Pipeline(
             store=self.store,
             load=self._claimed,
-            limits=self.embedder.limits,
+            headers=HeaderReader(self.embedder.limits, places=settings.location),
             batch=settings.batch,
             threads=threads,
             thumbnails=settings.thumbnails,
