@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import PngImagePlugin
 
-from mmembed.media import exif_tags as tag
+from mmembed.media import exif as tag
 from mmembed.media.decode import decode
 from mmembed.media.exif import exif_time, facts_of, offset_minutes
+from mmembed.media.exif_tags import Value
 from mmembed.types import HeaderFacts
 from tests.media.exif_blocks import (
     CAMERA,
@@ -144,7 +145,7 @@ def test_no_date_is_none(garbage: str) -> None:
         (None, None), ((2.0,), None),
     ],
 )  # fmt: skip
-def test_offsets(said: tag.Value | None, minutes: int | None) -> None:
+def test_offsets(said: Value | None, minutes: int | None) -> None:
     assert offset_minutes(said) == minutes
 
 
