@@ -32,6 +32,7 @@ class HeaderFacts:
     """Local time, ISO 8601: `2024-05-01T10:00:00`, or `2024-05-01T10:00:00.250`."""
     taken_offset: int | None = None
     """Minutes of that time east of UTC."""
+    camera: str | None = None
     lens: str | None = None
     latitude: float | None = None
     longitude: float | None = None

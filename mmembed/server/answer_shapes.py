@@ -39,6 +39,7 @@ class Links(BaseModel):
 class HeaderAnswer(BaseModel):
     """What an item's fields of the same names hold, as it is; each with an example."""
 
+    camera: Annotated[str | None, Field(examples=["Nikon D90"])]
     lens: Annotated[str | None, Field(examples=["AF-S DX 18-105mm f/3.5-5.6G"])]
 
 

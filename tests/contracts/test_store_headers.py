@@ -16,6 +16,7 @@ Entry = Callable[..., ImageEntry]
 FACTS = HeaderFacts(
     taken="2019-05-03T10:11:12.250",
     taken_offset=-210,
+    camera="Nikon D90",
     lens="50mm",
     latitude=52.5043056,
     longitude=-13.5,

@@ -267,7 +267,15 @@ def test_the_detail_says_all_that_is_known(page: Page) -> None:
     expect(dialog.get_by_role("heading")).to_have_text("a red hill under a pale sky")
     place = "52.50431° N, 13.36667° W"
     facts = ("480 × 320 · 48 kB", "JPEG", "hill", "relevance 1.00 · cosine 0.400")
-    for text in ("red hill", *facts, "May 3, 2019 at 10:11 AM", "50mm f/1.8", "nobody", place):
+    for text in (
+        "red hill",
+        *facts,
+        "May 3, 2019 at 10:11 AM",
+        "Nikon D90",
+        "50mm f/1.8",
+        "nobody",
+        place,
+    ):
         expect(dialog.get_by_text(text, exact=True).first).to_be_visible()
     expect(dialog.locator(".frame img")).to_have_attribute("src", "/v1/items/1/image")
     dialog.get_by_role("button", name="Copy the path").click()

@@ -63,6 +63,7 @@ CREATE TABLE items (
   taken TEXT,            -- when the picture was taken: local time, YYYY-MM-DDTHH:MM:SS[.mmm]
   taken_offset INTEGER,  -- minutes east of UTC, where the file says it
   date TEXT,             -- `taken`, else `mtime_ns` in local time; YYYY-MM-DDTHH:MM:SS
+  camera TEXT,
   lens TEXT,
   latitude REAL,         -- degrees north
   longitude REAL,        -- degrees east
