@@ -27,8 +27,9 @@ from benchmarks.agreement import lowest_cosine
 from benchmarks.machine import cores
 from benchmarks.tower import rate
 from mmembed.engines.torch_engine import TorchEngine
-from mmembed.ingest.flow import grouped, ordered
+from mmembed.ingest.flow import grouped
 from mmembed.media.decode import decode
+from mmembed.models.decode_turns import ordered
 from mmembed.models.open_clip import OpenClipEncoder
 from mmembed.models.open_clip.load_model import load_model
 from mmembed.models.open_clip.preprocessing import Preprocessing

@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
+GALLERY = Path(__file__).parent.parent / "fixtures" / "gallery"
 ODD = Path(__file__).parent.parent / "fixtures" / "odd"
 UNDO = (None, 0, 3, 1, 5, 2, 6, 4)
 """For EXIF orientation 1 to 8: Pillow's transposition that makes such a file of an upright one."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2 as httpx
 from PIL import Image
@@ -35,6 +36,8 @@ PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "network_audit")])
 CACHE = tempfile.TemporaryDirectory(prefix="mmembed-tests-")
 """What the processes of one test run measure and compile."""
 PROGRESS = re.compile(r"mmembed: .* \((\d+ (h|min|s) ?)+\)$")
+HARDENED = ("content-security-policy", "x-content-type-options", "referrer-policy")
+"""Headers that every answer has, errors too."""
 PATIENCE_S = 60
 """How long a test waits for what must happen; only a broken program makes it wait so long."""
 
@@ -210,3 +213,14 @@ def eventually(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < until, "it did not happen"
         time.sleep(0.01)
+
+
+def connect(address: str, *, room: int | None = None) -> socket.socket:
+    """A raw connection. room: bytes that the system takes in before the caller reads them."""
+    at = urlsplit(address)
+    raw = socket.socket()
+    if room:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    raw.settimeout(PATIENCE_S)
+    raw.connect((at.hostname or "", at.port or 0))
+    return raw

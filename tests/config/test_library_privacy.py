@@ -17,10 +17,10 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from tests.serving import PATIENCE_S, PYTHONPATH, ROOT
+from tests.pictures import GALLERY
+from tests.serving import PATIENCE_S, PYTHONPATH
 
 COMMAND = (sys.executable, "-m", "mmembed")
-GALLERY = ROOT / "fixtures" / "gallery"
 TALKATIVE = {
     "HF_HUB_DISABLE_TELEMETRY": "0",
     "FASTAPI_OTEL_AUTO_CONFIGURE": "true",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mmembed.models.open_clip import load_encoder
-from tests.cli.test_cli import real
-from tests.project.test_end_to_end import GALLERY
+from tests.cli.processes import real
+from tests.pictures import GALLERY
 from tests.random_models import OPENAI, SMALL, cosines, picture, save_random
 
 

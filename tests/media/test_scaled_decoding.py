@@ -11,8 +11,7 @@ from PIL import Image
 from mmembed import load_encoder
 from mmembed.media.decode import decode
 from mmembed.models.open_clip import OpenClipEncoder
-from tests.pictures import UNDO, encoded, quarters
-from tests.project.test_fixtures import GALLERY
+from tests.pictures import GALLERY, UNDO, encoded, quarters
 
 SIZES = [(2066, 1162), (1162, 2066), (1033, 777), (2400, 1800)]
 """The first three don't divide by what they are shrunk by: the last pixels are partly empty."""

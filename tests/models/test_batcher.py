@@ -3,91 +3,20 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mmembed.cancellation import Caller, working_for
-from mmembed.errors import LONGEST_WAIT_S, Abandoned, LimitError, ModelError, ModelHangs, Overloaded
-from mmembed.models.batch_queue import Request
+from mmembed.errors import LONGEST_WAIT_S, Abandoned, LimitError, ModelError, Overloaded
 from mmembed.models.batcher import Batcher
 from mmembed.models.text_reading import TextLimits
 from mmembed.types import Embeddings
 from tests.fake_encoder import SAID, FakeEncoder
-
-
-class GatedEncoder(FakeEncoder):
-    """Runs only while `gate` is open, refuses the text «bad», and notes its threads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = threading.Event()
-        self.gate.set()
-        self.running = threading.Event()
-        self.threads = {threading.get_ident()}
-        self.seen: list[list[str]] = []
-
-    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        self.threads.add(threading.get_ident())
-        self.running.set()
-        assert self.gate.wait(10)
-        self.seen.append(list(texts))
-        if "bad" in texts:
-            raise ModelError("bad text")
-        return super().embed_texts(texts)
-
-
-@pytest.fixture
-def encoder() -> Iterator[GatedEncoder]:
-    encoder = GatedEncoder()
-    yield encoder
-    encoder.gate.set()
-
-
-@pytest.fixture
-def batcher(encoder: GatedEncoder) -> Iterator[Batcher]:
-    with Batcher(lambda: encoder, batch=4, max_queue=8) as batcher:
-        yield batcher
-        encoder.gate.set()
-
-
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(16) as pool:
-        yield pool
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-
-
-def hold(encoder: GatedEncoder, batcher: Batcher, pool: ThreadPoolExecutor) -> Future[Embeddings]:
-    """Occupy the model with one request, so that what follows has to wait."""
-    encoder.gate.clear()
-    encoder.running.clear()
-    first = pool.submit(batcher.embed_texts, ["first"])
-    assert encoder.running.wait(10)
-    return first
-
-
-def submit(
-    batcher: Batcher, pool: ThreadPoolExecutor, requests: Sequence[Sequence[str]]
-) -> list[Future[Embeddings]]:
-    """Put requests into the queue, one after the other."""
-    futures = []
-    for texts in requests:
-        before = batcher.waiting
-        futures.append(pool.submit(batcher.embed_texts, texts))
-        wait_until(lambda before=before: batcher.waiting > before)  # type: ignore[misc]
-    return futures
+from tests.models.gated import GatedEncoder, hold, submit, wait_until
 
 
 def test_it_is_the_encoder_it_wraps(batcher: Batcher, encoder: GatedEncoder) -> None:
@@ -229,9 +158,6 @@ def test_a_caller_that_gives_up_does_not_wedge_the_others(
     assert all("abandoned" not in texts for texts in encoder.seen)
 
 
-# -- callers who leave -----------------------------------------------------------------
-
-
 def ask_for(caller: Caller, batcher: Batcher, texts: Sequence[str]) -> Embeddings:
     with working_for(caller):
         return batcher.embed_texts(texts)
@@ -240,6 +166,9 @@ def ask_for(caller: Caller, batcher: Batcher, texts: Sequence[str]) -> Embedding
 def ask_for_pixels(caller: Caller, batcher: Batcher, pixels: NDArray[np.uint8]) -> Embeddings:
     with working_for(caller):
         return batcher.embed_preprocessed(pixels)
+
+
+# -- callers who leave -----------------------------------------------------------------
 
 
 def test_what_waits_for_somebody_who_leaves_is_not_embedded(
@@ -391,176 +320,7 @@ def test_a_text_of_too_many_windows_is_refused_before_it_waits(encoder: GatedEnc
         assert batcher.embed_texts([three, "a", "b"]).shape == (3, encoder.dim)
 
 
-# -- whatever goes wrong on the thread -----------------------------------------------------
-
-
-class Wrong(FakeEncoder):
-    """Does what it is told to once «bad» is among the texts."""
-
-    def __init__(self, do: Callable[[Embeddings], Embeddings]) -> None:
-        super().__init__()
-        self.do = do
-
-    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        rows = super().embed_texts(texts)
-        return self.do(rows) if "bad" in texts else rows
-
-
-def raising(error: BaseException) -> Callable[[Embeddings], Embeddings]:
-    def do(rows: Embeddings) -> Embeddings:
-        raise error
-
-    return do
-
-
-@pytest.mark.parametrize(
-    "do",
-    [
-        lambda rows: rows[:-1],
-        lambda rows: np.concatenate([rows, rows]),
-        lambda rows: rows[:, :-1],
-        lambda rows: rows[0],
-        lambda rows: None,
-        lambda rows: rows * np.nan,
-        raising(RuntimeError("CUDA error")),
-        raising(MemoryError()),
-        raising(SystemExit(3)),
-        raising(KeyboardInterrupt()),
-        raising(GeneratorExit()),
-    ],
-)
-def test_a_model_that_fails_costs_its_callers_alone(
-    do: Callable[[Embeddings], Embeddings], pool: ThreadPoolExecutor
-) -> None:
-    with Batcher(lambda: Wrong(do), batch=8) as batcher:
-        texts = ["a", "bad", "b", "bad", "c"]
-        futures = [pool.submit(batcher.embed_texts, [text]) for text in texts]
-        for text, future in zip(texts, futures, strict=True):
-            if text == "bad":
-                with pytest.raises((ModelError, RuntimeError, MemoryError)):
-                    future.result(10)
-            else:
-                np.testing.assert_allclose(future.result(10), FakeEncoder().embed_texts([text]))
-        assert batcher.embed_texts(["next"]).shape == (1, 16)
-
-
-def test_a_row_that_is_not_finite_costs_its_caller_alone(
-    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor
-) -> None:
-    hold(encoder, batcher, pool)
-    futures = submit(batcher, pool, [["a"], ["b"], ["c"]])
-    embed = FakeEncoder.embed_texts
-
-    def second_is_bad(texts: Sequence[str]) -> Embeddings:
-        rows = embed(encoder, texts)
-        rows[[text == "b" for text in texts]] = np.inf
-        return rows
-
-    encoder.embed_texts = second_is_bad  # type: ignore[method-assign]
-    encoder.gate.set()
-    assert futures[0].result(10).shape == futures[2].result(10).shape == (1, 16)
-    with pytest.raises(ModelError, match="not finite"):
-        futures[1].result(10)
-
-
-@pytest.mark.parametrize("method", ["take", "charge"])
-def test_a_queue_that_fails_tells_all_who_wait_and_goes_on(
-    batcher: Batcher,
-    encoder: GatedEncoder,
-    pool: ThreadPoolExecutor,
-    monkeypatch: pytest.MonkeyPatch,
-    method: str,
-) -> None:
-    hold(encoder, batcher, pool)
-    futures = submit(batcher, pool, [["a"], ["b"] * 9])
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("a bug")
-
-    monkeypatch.setattr(batcher._turns, method, fail)
-    encoder.gate.set()
-    for one in futures:
-        with pytest.raises(ModelError, match=r"the queue failed .RuntimeError"):
-            one.result(10)
-    monkeypatch.undo()
-    assert batcher.embed_texts(["next"]).shape == (1, 16)
-
-
-def test_an_answer_that_cannot_be_delivered_costs_its_caller_alone(
-    batcher: Batcher, encoder: GatedEncoder, pool: ThreadPoolExecutor, monkeypatch: Any
-) -> None:
-    hold(encoder, batcher, pool)
-    futures = submit(batcher, pool, [["a"], ["b", "b"], ["c"]])
-    add = Request.add
-
-    def fail_for_two(request: Request, rows: Embeddings) -> None:
-        if len(rows) == 2:
-            raise MemoryError
-        add(request, rows)
-
-    monkeypatch.setattr(Request, "add", fail_for_two)
-    encoder.gate.set()
-    assert futures[0].result(10).shape == futures[2].result(10).shape == (1, 16)
-    with pytest.raises(MemoryError):
-        futures[1].result(10)
-
-
 # -- a model that hangs -----------------------------------------------------------------
-
-
-def test_a_model_that_hangs_is_given_up(encoder: GatedEncoder, pool: ThreadPoolExecutor) -> None:
-    batcher = Batcher(lambda: encoder, batch=2, timeout=0.3)
-    first = hold(encoder, batcher, pool)
-    futures = submit(batcher, pool, [["a"], ["b"] * 9])
-    for one in [first, *futures]:
-        with pytest.raises(ModelHangs, match=r"no progress for 0\.3 s .*MMEMBED_MODEL_TIMEOUT"):
-            one.result(10)
-    assert batcher.broken
-    assert batcher.waiting == 0
-    with pytest.raises(ModelError, match="no progress"):
-        batcher.embed_texts(["late"])
-    batcher.close()  # waits for nothing
-    assert not batcher.ended
-    encoder.gate.set()
-    wait_until(lambda: batcher.ended)
-
-
-def test_a_slow_model_is_not_given_up_while_it_moves() -> None:
-    class Slow(FakeEncoder):
-        def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-            time.sleep(0.05)
-            return super().embed_texts(texts)
-
-    with Batcher(Slow, batch=1, timeout=0.8) as batcher, ThreadPoolExecutor(2) as pool:
-        many = [pool.submit(batcher.embed_texts, [str(n) for n in range(25)]) for _ in range(2)]
-        assert [len(one.result(30)) for one in many] == [25, 25]
-        time.sleep(1)  # nobody asks: that is no hanging
-        assert batcher.embed_texts(["next"]).shape == (1, 16)
-        assert not batcher.broken
-
-
-def test_a_thread_that_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Batcher, "_go_on", lambda batcher: False)
-    batcher = Batcher(FakeEncoder, timeout=0.2)
-    with pytest.raises(ModelError, match="no progress"):
-        batcher.embed_texts(["lost"])
-    assert batcher.broken
-
-
-def test_close_waits_for_no_model_that_hangs(
-    encoder: GatedEncoder, pool: ThreadPoolExecutor
-) -> None:
-    batcher = Batcher(lambda: encoder, batch=2)
-    first = hold(encoder, batcher, pool)
-    futures = submit(batcher, pool, [["a"], ["b"] * 9])
-    batcher.close(0.1)
-    for one in [first, *futures]:
-        with pytest.raises(Overloaded, match="shutting down"):
-            one.result(10)
-    with pytest.raises(Overloaded, match="shutting down"):
-        batcher.embed_texts(["late"])
-    encoder.gate.set()
-    wait_until(lambda: batcher.ended)
 
 
 def test_what_was_done_is_counted(batcher: Batcher) -> None:
@@ -569,14 +329,6 @@ def test_what_was_done_is_counted(batcher: Batcher) -> None:
     assert dict(batcher.counts.sizes) == {4: 1, 2: 1, 1: 1}
     assert dict(batcher.counts.inputs) == {"text": 6, "image": 1}
     assert batcher.counts.seconds["text"] > 0
-
-
-def test_a_model_that_cannot_be_loaded_is_reported_to_the_constructor() -> None:
-    def load() -> FakeEncoder:
-        raise ModelError("no such model")
-
-    with pytest.raises(ModelError, match="no such model"):
-        Batcher(load)
 
 
 def test_many_threads_each_get_their_own_rows() -> None:

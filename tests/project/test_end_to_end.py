@@ -15,10 +15,10 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from benchmarks.mixed_load import ask_all, requests, wrong
 from mmembed.models.open_clip import BUNDLED_FOLDER
-from tests.serving import PATIENCE_S, ROOT, Process, complaints, environment
+from tests.pictures import GALLERY
+from tests.serving import PATIENCE_S, Process, complaints, environment
 from tests.web.chromium import ARGUMENTS, find_chromium
 
-GALLERY = ROOT / "fixtures" / "gallery"
 PATIENCE_MS = PATIENCE_S * 1000 / 2
 COMMAND = [sys.executable, "-m", "mmembed"]
 SOUGHT = {

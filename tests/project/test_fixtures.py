@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from mmembed.models.open_clip.import_open_clip import import_open_clip
+from tests.pictures import GALLERY
 
 ROOT = Path(__file__).parents[2]
-GALLERY = ROOT / "fixtures" / "gallery"
 ODD = ROOT / "fixtures" / "odd"
 BUNDLED = ROOT / "mmembed" / "bundled"
 MEGABYTE = 1_000_000

@@ -5,68 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import re
-import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
 from mmembed.collection.collection import Collection
-from mmembed.types import Box, Embeddings, Pixels
+from mmembed.types import Embeddings, Pixels
 from tests.fake_encoder import COLOURS, FakeEncoder
+from tests.server.faulty_encoder import BAD, FAULTS, Faulty
 from tests.serving import add, data_uri, error_of, open_collection, picture, serving
 
-BAD = "purple"
-"""The picture and the word of which the encoder below cannot do something."""
-
-
-class Panic(BaseException):
-    """As libraries written in Rust raise it."""
-
-
-FAULTS: dict[str, type[BaseException]] = {
-    "preprocess": RuntimeError,
-    "embed_preprocessed": MemoryError,
-    "embed_texts": Panic,
-    "count_tokens": ZeroDivisionError,
-    "decode": OverflowError,
-}
 JSON = dict[str, Any]
 Route = tuple[str, Callable[[list[str]], JSON], str, Callable[[JSON], list[Any]]]
 """Address, body of inputs, the field that errors name, and the rows of an answer."""
-
-
-class Faulty(FakeEncoder):
-    """Raises in one method at what is purple."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fault = ""
-
-    def _do(self, method: str, is_bad: bool) -> None:
-        if method == self.fault and is_bad:
-            raise FAULTS[method]("detail of the inside")
-
-    def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
-        self._do("preprocess", image.getpixel((0, 0)) == COLOURS[BAD])
-        return super().preprocess(image, box)
-
-    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
-        bad = (pixels[:, 0, 0] == np.array(COLOURS[BAD])).all(axis=1).any()
-        self._do("embed_preprocessed", bool(bad))
-        return super().embed_preprocessed(pixels)
-
-    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        self._do("embed_texts", any(BAD in text for text in texts))
-        return super().embed_texts(texts)
-
-    def count_tokens(self, text: str) -> int:
-        self._do("count_tokens", BAD in text)
-        return super().count_tokens(text)
 
 
 @pytest.fixture
@@ -95,7 +50,7 @@ def picture_fault(
             encoder._do("decode", found.image.getpixel((0, 0)) == COLOURS[BAD])
             return found
 
-        for module in ("embedder", "items"):
+        for module in ("models.inputs", "collection.editing"):
             monkeypatch.setattr(f"mmembed.{module}.decode", decode)
     return fault
 
@@ -396,49 +351,6 @@ def test_a_model_that_fails_at_everything_is_no_fault_of_the_items(tmp_path: Pat
     with serving(tmp_path, Broken()) as (client, _):
         body = {"input": [{"image": uri("red")}, {"image": uri("blue")}], "errors": "item"}
         assert "went wrong here" in error_of(client.post("/v1/embeddings", json=body), 500)
-
-
-ODD_ROWS = {
-    "a path that is no UTF-8": ("path", sqlite3.Binary(b"/photos/\xff.png")),
-    "a path of bytes as text": ("path", "CAST(X'2F70FF2E706E67' AS TEXT)"),
-    "a caption of bytes as text": ("caption", "CAST(X'61FF' AS TEXT)"),
-    "a time past all years": ("mtime_ns", 2**63 - 1),
-    "a time before all years": ("mtime_ns", -(2**63)),
-    "a time that is text": ("mtime_ns", "never"),
-    "an infinite time": ("mtime_ns", 9e999),
-    "a width that is text": ("width", "wide"),
-    "a format of bytes": ("format", sqlite3.Binary(b"\0\xff")),
-    "a size that is a fraction": ("bytes", 1.5),
-    "a date of bytes": ("taken", sqlite3.Binary(b"\0\xff")),
-    "a date that is a number": ("date", 5),
-    "an offset past all zones": ("taken_offset", 2**62),
-    "a place that is text": ("latitude", "north"),
-    "an infinite place": ("longitude", 9e999),
-    "a row made past all years": ("added", 2**62),
-    "a field that is no JSON": ("meta", "{"),
-    "a field without a name": ("meta", "[1]"),
-    "a field without end": ("meta", "[" * 100_000),
-}
-
-
-@pytest.mark.parametrize("case", ODD_ROWS)
-def test_a_row_that_holds_something_odd(tmp_path: Path, case: str) -> None:
-    column, value = ODD_ROWS[case]
-    with serving(tmp_path) as (client, collection):
-        ids = [add(client, colour, tags=["a"])["id"] for colour in ("red", "blue", "green")]
-        with sqlite3.connect(collection.settings.data / "catalog.sqlite3") as db:
-            expression = isinstance(value, str) and value.startswith("CAST")
-            sql = f"UPDATE items SET {column} = {value if expression else '?'} WHERE id = ?"
-            db.execute(sql, (ids[1],) if expression else (value, ids[1]))
-        answer = client.get("/v1/items")
-        assert answer.status_code == 200, answer.text
-        assert [one["id"] for one in answer.json()["items"]] == ids
-        hits = client.get("/v1/search?q=red")
-        assert hits.status_code == 200, hits.text
-        assert {one["id"] for one in hits.json()["hits"]} == set(ids)
-        assert client.get(f"/v1/items/{ids[1]}").status_code == 200
-        for route in ("image", "thumbnail"):
-            assert client.get(f"/v1/items/{ids[1]}/{route}").status_code in (200, 404, 422)
 
 
 def test_the_command_line(

@@ -18,8 +18,7 @@ from mmembed.store import thumbnail_cache
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.sqlite import Catalog
 from tests.fake_encoder import FakeEncoder
-from tests.pictures import encoded
-from tests.project.test_fixtures import GALLERY
+from tests.pictures import GALLERY, encoded
 
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]

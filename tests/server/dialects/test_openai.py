@@ -3,44 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
-import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
 from starlette.testclient import TestClient
 
-from mmembed.media.decode import decode
-from mmembed.models.inputs import ImageInput
-from mmembed.server.dialects import embedding
 from tests.fake_encoder import DIM, FakeEncoder
-from tests.serving import PATIENCE_S, data_uri, error_of, eventually, picture, serving
-
-JSON = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with serving(tmp_path_factory.mktemp("collection"), max_items=4) as (client, _):
-        yield client
-
-
-def embed(client: TestClient, **body: Any) -> JSON:
-    answer = client.post("/v1/embeddings", json=body)
-    assert answer.status_code == 200, answer.text
-    found: JSON = answer.json()
-    return found
-
-
-def rows(answer: JSON) -> NDArray[np.float32]:
-    assert [one["index"] for one in answer["data"]] == list(range(len(answer["data"])))
-    return np.array([one["embedding"] for one in answer["data"]], np.float32)
+from tests.server.dialects.openai_calls import ADDRESS, JSON, RED, embed, rows, vector
+from tests.serving import data_uri, error_of, picture, serving
 
 
 def test_one_text_and_many(client: TestClient) -> None:
@@ -98,128 +69,6 @@ def test_dimensions(client: TestClient) -> None:
     assert f"first 8 of {DIM} numbers" in answer["notes"][0]
     too_many = client.post("/v1/embeddings", json={"input": "a", "dimensions": DIM + 1})
     assert f"fake has {DIM}" in error_of(too_many, 422)
-
-
-RED, BLUE = data_uri(picture("red")), data_uri(picture("blue"))
-ADDRESS = "https://example.org/red.png"
-BARE = base64.b64encode(picture("red")).decode()
-
-
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ({"input": "red"}, ["red"]),
-        ({"input": {"text": "red"}}, ["red"]),
-        ({"input": [{"text": "red"}, {"type": "text", "text": "blue"}]}, ["red", "blue"]),
-        ({"input": RED}, [RED]),  # Haystack's Jina embedder says nothing of what it sends
-        ({"input": [RED, "red"]}, [RED, "red"]),
-        ({"input": [RED, BLUE], "modality": "image"}, [RED, BLUE]),
-        ({"input": BARE, "modality": "image"}, [RED]),
-        ({"input": [{"image": RED}]}, [RED]),
-        ({"input": [{"image": BARE}, {"text": "red"}]}, [RED, "red"]),  # LiteLLM, Chroma
-        ({"input": [{"bytes": BARE}], "encoding_type": "float"}, [RED]),  # LlamaIndex
-        ({"input": [{"url": RED}]}, [RED]),
-        ({"input": [{"image_url": {"url": RED}}]}, [RED]),
-        ({"input": [{"type": "image_url", "image_url": {"url": BLUE}}]}, [BLUE]),
-        ({"input": [{"content": [{"type": "image_url", "image_url": {"url": RED}}]}]}, [RED]),
-        ({"input": [{"content": "red"}]}, ["red"]),
-        ({"messages": [{"role": "user", "content": "red"}]}, ["red"]),
-        (
-            {
-                "messages": [
-                    {
-                        "role": "user",
-                        "content": [{"type": "image_url", "image_url": {"url": RED}}],
-                    },
-                    {"role": "assistant", "content": [{"type": "text", "text": ""}]},
-                ]
-            },
-            [RED],
-        ),
-        ({"input": ["red"], "embedding_type": ["float"], "normalized": True}, ["red"]),
-        (
-            {
-                "input": ["red"],
-                "input_type": None,
-                "truncation": True,
-                "output_dtype": None,
-                "output_dimension": None,
-            },
-            ["red"],
-        ),
-        ({"input": "data:image is what I said", "modality": None}, ["data:image is what I said"]),
-        ({"input": "data:a,b and c"}, ["data:a,b and c"]),
-        ({"input": "see https://example.org/red.png"}, ["see https://example.org/red.png"]),
-        ({"input": ADDRESS, "modality": "text"}, [ADDRESS]),
-        ({"input": [{"text": ADDRESS}]}, [ADDRESS]),
-        ({"input": RED.replace("image/png", "application/octet-stream")}, [RED]),
-        ({"input": RED.replace("image/png", "")}, [RED]),
-        ({"input": RED.replace("image/png", "image/png;name=red.png")}, [RED]),
-        ({"input": [" " + RED.replace("data:", "DATA:").replace("base64", "BASE64")]}, [RED]),
-        ({"input": RED.replace("=", "%3D").replace("+", "%2B")}, [RED]),
-    ],
-)
-@pytest.mark.parametrize("path", ["/v1/embeddings", "/embeddings"])
-def test_every_shape_of_input(client: TestClient, path: str, body: JSON, said: list[str]) -> None:
-    answer = client.post(path, json=body)
-    assert answer.status_code == 200, answer.text
-    np.testing.assert_array_equal(rows(answer.json()), [vector(one) for one in said])
-
-
-def vector(said: str) -> NDArray[np.float32]:
-    """Of a text, or of one of the two pictures."""
-    encoder = FakeEncoder()
-    if said not in (RED, BLUE):
-        rows = encoder.embed_texts([said])
-    else:
-        image = Image.open(io.BytesIO(picture("red" if said == RED else "blue")))
-        rows = encoder.embed_preprocessed(encoder.preprocess(image)[None])
-    return np.asarray(rows[0])
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"input": [{"text": "blue", "image": RED}]},
-        {"input": [["blue", {"image": RED}]]},
-        {"input": [{"content": ["blue", {"type": "image_url", "image_url": RED}]}]},
-        {"messages": [{"role": "system", "content": "blue"}, {"content": [{"image": RED}]}]},
-    ],
-)
-def test_parts_become_the_mean_of_their_vectors(client: TestClient, body: JSON) -> None:
-    mean = vector("blue") + vector(RED)
-    np.testing.assert_allclose(
-        rows(embed(client, **body)), [mean / np.linalg.norm(mean)], atol=1e-6
-    )
-
-
-def test_weights_of_parts(client: TestClient) -> None:
-    parts = [{"text": "blue", "weight": 3}, {"image": RED, "weight": 0.5}]
-    mean = 3 * vector("blue") + 0.5 * vector(RED)
-    found = rows(embed(client, input=[{"content": parts}]))
-    np.testing.assert_allclose(found, [mean / np.linalg.norm(mean)], atol=1e-6)
-
-
-def test_all_texts_and_all_images_go_to_the_model_together(tmp_path: Path) -> None:
-    encoder = FakeEncoder()
-    with serving(tmp_path, encoder) as (client, _):
-        embed(client, input=["x1", RED, {"content": ["x2", {"image": BLUE}]}, BLUE, "x3"])
-    assert encoder.batches == [3, 3]
-
-
-def test_addresses_are_waited_for_together(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    together = threading.Barrier(3, timeout=PATIENCE_S)
-
-    def fetched(address: str, *_: object) -> bytes:
-        together.wait()
-        return picture(address.rpartition("/")[2])
-
-    monkeypatch.setattr(embedding, "image_bytes", fetched)
-    addresses = [f"https://example.org/{name}" for name in ("red", "blue", "red")]
-    found = rows(embed(client, input=addresses, modality="image"))
-    np.testing.assert_array_equal(found, [vector(RED), vector(BLUE), vector(RED)])
 
 
 def test_base64_of_other_numbers(client: TestClient) -> None:
@@ -375,43 +224,3 @@ def test_the_model_is_listed(client: TestClient, prefix: str) -> None:
 def test_a_name_that_the_owner_allows(tmp_path: Path) -> None:
     with serving(tmp_path, aliases=("embed-v4.0",)) as (client, _):
         assert embed(client, input="a", model="embed-v4.0")["model"] == "fake"
-
-
-def test_one_image_waits_for_few_of_large_requests(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither for a thread that decodes, nor for the memory that others' parts take."""
-    decoded: list[str] = []
-    first, held = threading.Event(), threading.Event()
-
-    def slow(data: bytes, *, name: str, **more: Any) -> Any:
-        first.set()
-        assert held.wait(PATIENCE_S)
-        decoded.append(name)
-        return decode(data, name=name, **more)
-
-    monkeypatch.setattr("mmembed.models.inputs.decode", slow)
-    with serving(tmp_path, decode_threads=1) as (_, collection):
-        model = collection.embedder
-
-        def ask(request: str, count: int) -> None:
-            model.images([ImageInput(request, data=shade(request, n)) for n in range(count)])
-
-        with ThreadPoolExecutor(7) as pool:
-            large = [pool.submit(ask, f"large {number}", 2 * 64) for number in range(6)]
-            eventually(lambda: first.is_set() and model._turns.ready.waiting == 3)
-            small = pool.submit(ask, "small", 1)
-            eventually(lambda: model._turns.ready_few.used == 1)
-            held.set()
-            small.result(PATIENCE_S)
-            assert decoded.index("small") < 20
-            for one in large:
-                one.result(PATIENCE_S)
-    assert len(decoded) == 6 * 2 * 64 + 1
-
-
-def shade(request: str, number: int) -> bytes:
-    """A file of its own for each."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), (number, 0, 0)).save(buffer, "PNG")
-    return buffer.getvalue() + request.encode()

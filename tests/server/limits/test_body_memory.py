@@ -11,8 +11,7 @@ import pytest
 
 from mmembed.server.limits import body_memory
 from mmembed.server.limits.body_memory import Room, Share
-from tests.server.listener.test_slow_callers import connect
-from tests.serving import listening, open_collection
+from tests.serving import connect, listening, open_collection
 
 BODIES = 6
 BYTES = 800_000

@@ -19,8 +19,15 @@ from mmembed.errors import Overloaded
 from mmembed.server.limits.lanes import Lane, Lanes, Pace
 from mmembed.server.limits.per_client import Clients, trusted_proxies
 from tests.fake_encoder import FakeEncoder
-from tests.server.listener.test_slow_callers import connect
-from tests.serving import PATIENCE_S, Gate, error_of, eventually, listening, open_collection
+from tests.serving import (
+    PATIENCE_S,
+    Gate,
+    connect,
+    error_of,
+    eventually,
+    listening,
+    open_collection,
+)
 
 TRIES = 3
 

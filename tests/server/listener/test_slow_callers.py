@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2 as httpx
 import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.server.limits.per_client import Clients
-from tests.cli.test_service import FAKE
+from tests.cli.processes import FAKE
 from tests.serving import (
     PATIENCE_S,
     Gate,
     Process,
+    connect,
     eventually,
     listening,
     open_collection,
@@ -39,17 +39,6 @@ def served(folder: Path, **settings: Any) -> Iterator[tuple[str, Collection]]:
     with listening(collection) as address:
         assert httpx.get(f"{address}/v1/search?q=warm", timeout=PATIENCE_S).status_code == 200
         yield address, collection
-
-
-def connect(address: str, *, room: int | None = None) -> socket.socket:
-    """A raw connection. room: bytes that the system takes in before the caller reads them."""
-    at = urlsplit(address)
-    raw = socket.socket()
-    if room:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
-    raw.settimeout(PATIENCE_S)
-    raw.connect((at.hostname or "", at.port or 0))
-    return raw
 
 
 def rest(raw: socket.socket) -> bytes:

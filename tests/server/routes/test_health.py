@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,22 @@ from starlette.testclient import TestClient
 from mmembed import errors
 from mmembed.collection.collection import Collection
 from mmembed.models.open_clip import ModelChoice
+from mmembed.server.app import create_app
 from mmembed.server.error_answers import without_paths
 from mmembed.server.routes import health
 from mmembed.store.entries import Trouble
 from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
-from tests.serving import Gate, add, eventually, serving
+from tests.serving import (
+    ADDRESS,
+    PATIENCE_S,
+    Gate,
+    add,
+    error_of,
+    eventually,
+    open_collection,
+    serving,
+)
 
 BOTH = ["/health", "/ready"]
 
@@ -179,3 +190,128 @@ def test_who_has_no_key_learns_no_path(tmp_path: Path, path: str) -> None:
 )  # fmt: skip
 def test_paths_are_cut_down(said: str, shown: str) -> None:
     assert without_paths(said) == shown
+
+
+# -- the model -----------------------------------------------------------------------
+
+
+def test_health_says_what_answers(tmp_path: Path) -> None:
+    encoder = FakeEncoder()
+    with serving(tmp_path, encoder) as (client, _):
+        add(client, "red", caption="a red field")
+        before = len(encoder.batches)
+        answer = client.get("/health")
+    assert answer.status_code == 200
+    assert len(encoder.batches) == before + 1
+    body = answer.json()
+    assert body["status"] == "ok"
+    assert (body["model"], body["engine"], body["dim"]) == ("fake", "fake", 16)
+    assert (body["items"], body["images"], body["captions"]) == (2, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [errors.ModelError("fake: gives no numbers"), RuntimeError("at 0x7f00")]
+)
+def test_a_failing_model_is_not_healthy(tmp_path: Path, error: Exception) -> None:
+    class Failing(FakeEncoder):
+        def embed_texts(self, texts: Any) -> Any:
+            raise error
+
+    with serving(tmp_path, Failing()) as (client, _):
+        answer = client.get("/health")
+    assert answer.status_code == 503
+    body = answer.json()
+    assert body["status"] == "failing"
+    assert body["error"]["message"] == body["detail"]
+    assert "0x7f00" not in answer.text
+
+
+def test_a_model_that_cannot_be_loaded_is_not_healthy(tmp_path: Path) -> None:
+    collection = open_collection(tmp_path)
+
+    def broken() -> Any:
+        raise errors.ModelError("fake: there is no such folder")
+
+    collection.embedder.model._load = broken
+    with TestClient(create_app(collection), base_url=ADDRESS) as client:
+        assert client.get("/health").json()["status"] == "failing"
+        assert "no such folder" in error_of(client.get("/v1/search?q=red"), 503)
+
+
+def test_a_busy_model_is_healthy(tmp_path: Path) -> None:
+    """A probe would wait behind all the others, and say nothing of them."""
+    gate = Gate()
+    with serving(tmp_path, gate) as (client, collection), ThreadPoolExecutor(60) as pool:
+        assert client.get("/v1/search?q=first").status_code == 200
+        gate.close()
+        running = pool.submit(client.get, "/v1/search?q=red")
+        eventually(gate.reached.is_set)
+        waiting = [pool.submit(client.get, "/v1/search?q=red") for _ in range(50)]
+        eventually(collection.embedder.busy)
+        answer = client.get("/health")
+        gate.open.set()
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+        assert {one.result().status_code for one in [running, *waiting]} == {200}
+
+
+def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE_S", 0.05)
+    monkeypatch.setattr("mmembed.models.on_demand.ALIVE_S", 0.0)
+    gate = Gate()
+    with serving(tmp_path, gate) as (client, _):
+        eventually(lambda: client.get("/health").status_code == 200)
+        gate.close()
+        answer = client.get("/health")
+        assert answer.status_code == 503
+        assert "has not answered" in answer.json()["detail"]
+        gate.open.set()
+        eventually(lambda: client.get("/health").status_code == 200)
+
+
+def test_a_model_that_still_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE_S", 0.05)
+    collection = open_collection(tmp_path)
+    loaded = threading.Event()
+
+    def slowly() -> FakeEncoder:
+        assert loaded.wait(60)
+        return FakeEncoder()
+
+    collection.embedder.model._load = slowly
+    with TestClient(create_app(collection), base_url=ADDRESS) as client:
+        answer = client.get("/health")
+        assert (answer.status_code, answer.json()["status"]) == (503, "loading")
+        assert client.get("/v1/items").status_code == 200
+        loaded.set()
+        eventually(lambda: client.get("/health").status_code == 200)
+
+
+def test_a_health_question_is_answered_while_the_model_loads(tmp_path: Path) -> None:
+    collection = open_collection(tmp_path)
+    started, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> FakeEncoder:
+        started.set()
+        assert go_on.wait(PATIENCE_S)
+        return FakeEncoder()
+
+    collection.embedder.model._load = slowly
+    with TestClient(create_app(collection), base_url=ADDRESS) as client:
+        with ThreadPoolExecutor(1) as pool:
+            searching = pool.submit(client.get, "/v1/search?q=red")
+            assert started.wait(PATIENCE_S)
+            for _ in range(3):
+                answer = client.get("/health")
+                assert (answer.status_code, answer.json()["status"]) == (503, "loading")
+            go_on.set()
+            assert searching.result(PATIENCE_S).status_code == 200
+        assert client.get("/health").status_code == 200
+
+
+def test_health_is_not_answered_from_what_is_remembered(tmp_path: Path) -> None:
+    encoder = FakeEncoder()
+    with serving(tmp_path, encoder) as (client, _):
+        for _ in range(3):
+            assert client.get("/health").status_code == 200
+            assert client.get("/v1/search?q=red").status_code == 200
+    assert encoder.batches == [1, 1, 1, 1]  # three for health, one for the words

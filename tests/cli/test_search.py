@@ -1,0 +1,192 @@
+"""`mmembed search`, `classify` and `embed`, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.processes import FAKE, HOSTILE, fake, real
+from tests.serving import PATIENCE_S, complaints, environment, picture
+
+
+def test_search_prints_a_table(real_data: Path) -> None:
+    finished = real("search", "a red field", "-k", "5", "--data", real_data)
+    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
+    lines = finished.stdout.splitlines()
+    assert lines[0].split() == ["score", "relevance", "id", "picture", "caption"]
+    assert len(lines) == 6
+    assert any(r"esc\x1b[31m\nline\u202e.png" in line for line in lines)
+    assert any("café 日本 🦊.jpg" in line for line in lines)
+    assert any(line.endswith("a green field") for line in lines)
+    assert "\x1b" not in finished.stdout
+
+
+def test_search_prints_json(data: Path) -> None:
+    finished = fake(
+        "search", "red", "--json", "-k", "2", "--kind", "caption", MMEMBED_DATA=str(data)
+    )
+    answer = json.loads(finished.stdout)
+    assert len(answer["hits"]) == 2
+    assert {hit["kind"] for hit in answer["hits"]} == {"caption"}
+    assert answer["model"] == "fake"
+    more = fake(
+        "search", "red", "--json", "--kind", "caption", "--cursor", answer["next_cursor"],
+        "--data", data,
+    )  # fmt: skip
+    ids = [hit["id"] for hit in answer["hits"] + json.loads(more.stdout)["hits"]]
+    assert len(set(ids)) == 3
+
+
+def test_search_by_a_picture_and_by_an_item(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(picture("green"))
+    finished = fake("search", "--image", tmp_path / "x.png", "--json", "--data", data)
+    best = json.loads(finished.stdout)["hits"][0]
+    assert best["path"].endswith("green.png")
+    assert best["score"] == pytest.approx(1, abs=1e-3)
+    finished = fake("search", "--item", str(best["id"]), "--json", "--data", data)
+    assert json.loads(finished.stdout)["hits"][0]["id"] == best["id"]
+
+
+def test_searching_in_vain_says_why(data: Path) -> None:
+    finished = fake("search", "red", "--tag", "holiday", "--data", data)
+    assert (finished.returncode, finished.stdout) == (0, "")
+    assert finished.stderr == f"nothing found: {data} holds no images with the tag holiday\n"
+
+
+def test_classify_prints_a_table_and_names_failures(real_data: Path, tmp_path: Path) -> None:
+    good = tmp_path / HOSTILE
+    good.write_bytes(picture("red"))
+    bad = tmp_path / "bad\n.jpg"
+    bad.write_bytes(b"no picture")
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\ufeffred\n\nblue\nlight green\n")
+    finished = real(
+        "classify", good, bad, "--labels", f"@{labels}", "--top", "2", "--data", real_data
+    )
+    assert finished.returncode == 1
+    lines = finished.stdout.splitlines()
+    assert lines[0].split() == ["picture", "%", "label"]
+    assert len(lines) == 3
+    assert lines[1].startswith(str(tmp_path))
+    assert "%" in lines[1]
+    [failure] = finished.stderr.splitlines()
+    assert failure.startswith(f"failed: {tmp_path}/bad\\n.jpg: ")
+
+
+def test_classify_prints_json(data: Path, tmp_path: Path) -> None:
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Path(os.fsdecode(odd)).write_bytes(picture("red"))
+    finished = fake(
+        "classify", odd, "--item", "1", "--item", "999", "--labels", "red,blue",
+        "--template", "a {} thing", "--mode", "softmax", "--json", "--data", data,
+    )  # fmt: skip
+    assert finished.returncode == 1
+    results = json.loads(finished.stdout)["results"]
+    assert [result["index"] for result in results] == [0, 1, 2]
+    assert sum(label["probability"] for label in results[0]["labels"]) == pytest.approx(1)
+    assert results[2]["error"]["type"] == "NotFound"
+
+
+def test_classifying_leaves_an_empty_folder_to_any_model(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(picture("red"))
+    arguments = ("--data", tmp_path / "data", "--model", "fake")
+    finished = fake("classify", tmp_path / "x.png", "--labels", "a,b", *arguments)
+    assert finished.returncode == 0
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["search", "red"], ["search", "--item", "1"], ["eval", "index"]]
+)
+def test_reading_makes_no_folder(tmp_path: Path, arguments: list[str]) -> None:
+    typo = tmp_path / "typo's"
+    finished = fake(*arguments, "--data", typo, "--model", "fake")
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert line.startswith(f"mmembed: {typo}: holds no collection; fill it with ")
+    assert shlex.split(line.partition("fill it with ")[2])[-3:] == [
+        "~/Pictures",
+        "--data",
+        str(typo),
+    ]
+    assert not typo.exists()
+
+
+def test_a_mistyped_path_makes_no_folder(tmp_path: Path) -> None:
+    finished = fake("index", tmp_path / "typo", "--data", tmp_path / "data", "--model", "fake")
+    assert finished.returncode == 2
+    assert "no such file or folder" in finished.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_embedding_makes_no_folder(tmp_path: Path) -> None:
+    finished = fake("embed", "--text", "red", "--data", tmp_path / "data", "--model", "fake")
+    assert finished.returncode == 0
+    assert not (tmp_path / "data").exists()
+
+
+def test_embed_prints_lines_of_json(real_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "été.png").write_bytes(picture("red"))
+    finished = real(
+        "embed", tmp_path / "été.png", tmp_path / "no.png", "--text", "naïve", "--data", real_data,
+        PYTHONIOENCODING="ascii", PYTHONUTF8="0",
+    )  # fmt: skip
+    assert finished.returncode == 1
+    assert "no.png: cannot be read" in finished.stderr
+    image, text = map(json.loads, finished.stdout.splitlines())
+    assert image["image"] == str(tmp_path / "été.png")
+    assert text["text"] == "naïve"
+    for row in (image, text):
+        assert np.linalg.norm(row["embedding"]) == pytest.approx(1, abs=1e-5)
+
+
+# -- exit codes and errors -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "the query is empty"),
+        (["--image", "/no/such.jpg"], "/no/such.jpg: cannot be read"),
+    ],
+)
+def test_a_search_for_nothing_is_one_line(data: Path, arguments: list[str], said: str) -> None:
+    finished = fake("search", *arguments, "--data", data)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    [line] = finished.stderr.splitlines()
+    assert said in line
+
+
+def test_another_model_than_the_folders(data: Path) -> None:
+    finished = fake("search", "red", "--data", data, "--model", "other")
+    assert finished.returncode == 2
+    [line] = finished.stderr.splitlines()
+    assert "cannot be compared" in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["search", "red", "--tag", "none"], ["embed", "--text", "a"]]
+)
+def test_a_reader_that_leaves_early(data: Path, arguments: list[str]) -> None:
+    """As `| head` does."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        finished = subprocess.run(
+            [*FAKE, *arguments],
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(MMEMBED_DATA=str(data)),
+            timeout=PATIENCE_S,
+        )
+    finally:
+        os.close(write)
+    assert finished.returncode == 0
+    assert "rror" not in finished.stderr

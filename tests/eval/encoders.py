@@ -1,0 +1,81 @@
+"""Encoders whose answers are known, and tasks for them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmembed.eval import Bench, Report, Task, read_labelled, read_labels, read_templates
+from mmembed.types import Embeddings, Pixels
+from tests.fake_encoder import FakeEncoder
+from tests.serving import PATIENCE_S, environment
+
+LIMIT = 2000
+SAYS_LABEL = ("{}",)
+OpenBench = Callable[..., Bench]
+
+
+class FixedEncoder(FakeEncoder):
+    """A picture's red channel says which vector it gets; a text's is looked up."""
+
+    dim = 3
+    logit_scale = float(np.log(4) / 0.2)
+
+    def __init__(
+        self,
+        images: dict[int, Sequence[float]],
+        texts: dict[str, Sequence[float]],
+        name: str = "fixed",
+    ) -> None:
+        super().__init__(name)
+        self.images, self.texts = images, texts
+
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        self.batches.append(len(pixels))
+        reds = pixels[:, 0, 0, 0]
+        return np.array([self.images[int(red)] for red in reds], np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        self.batches.append(len(texts))
+        return np.array([self.texts[text] for text in texts], np.float32)
+
+
+def nobody(what: str, done: int, total: int, failed: int) -> None:
+    pass
+
+
+def write(path: Path, content: object) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def task(data: Path, labels: Path | None = None, **options: Any) -> Task:
+    found = read_labelled(data)
+    names = read_labels(found.classes, labels, limit=LIMIT, **options)
+    return Task(found, names, read_templates("short"))
+
+
+def values(report: Report) -> dict[str, float]:
+    return {name: figure.value for name, figure in report.figures.items()}
+
+
+def command(module: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    finished = subprocess.run(
+        [sys.executable, "-m", module, "eval", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=PATIENCE_S,
+    )
+    assert "Traceback" not in finished.stderr
+    return finished
+
+
+def fake(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return command("tests.fake_mmembed", *arguments)

@@ -1,0 +1,62 @@
+"""The recall of a collection's index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
+from mmembed.errors import InputError
+from mmembed.eval import measure_index
+from mmembed.store.vectors.graph import Graph
+from tests.conftest import Index, MakePicture
+
+
+def test_a_small_collections_graph_is_measured_though_exact_search_is_used(
+    index: Index, picture: MakePicture, photos: Path, tmp_path: Path
+) -> None:
+    for seed in range(1, 31):
+        picture(f"{seed}.png", "red", seed=seed).with_suffix(".txt").write_text(f"red {seed}")
+    index()
+    settings = Settings.from_env({}, data=tmp_path / "data")
+    report = measure_index(settings, k=5, queries=20)
+    asked = [(one.searched, one.queries_are) for one in report.results]
+    assert asked == [
+        ("image", "image"), ("image", "caption"), ("caption", "image"), ("caption", "caption"),
+    ]  # fmt: skip
+    for one in report.results:
+        assert (one.recall.value, one.in_use, one.queries) == (1, "exact", 20)
+        assert 0 < one.exact.p50_ms <= one.exact.p95_ms
+        assert 0 < one.hnsw.p50_ms <= one.hnsw.p95_ms
+    large = Settings.from_env({}, data=tmp_path / "data", exact_limit=10)
+    assert {one.in_use for one in measure_index(large, k=5).results} == {"exact"}  # no graph yet
+    with Collection(large) as collection:
+        collection.rebuild()
+    assert {one.in_use for one in measure_index(large, k=5).results} == {"hnsw"}
+    with pytest.raises(InputError, match="30 images, 30 captions, too few for recall@40"):
+        measure_index(settings, k=40)
+
+
+def test_there_is_no_index_without_a_collection(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no collection"):
+        measure_index(Settings.from_env({}, data=tmp_path))
+
+
+def test_a_graph_that_misses_is_found_out(
+    index: Index, picture: MakePicture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A graph that finds every second vector has half the recall, and exact search has all."""
+    for seed in range(1, 31):
+        picture(f"{seed}.png", "red", seed=seed)
+    index()
+    whole = Graph.pool
+
+    def half(self: Graph, query: Any) -> Any:
+        return whole(self, query)[1::2]
+
+    monkeypatch.setattr(Graph, "pool", half)
+    report = measure_index(Settings.from_env({}, data=tmp_path / "data"), k=10)
+    assert report.results[0].recall.value == pytest.approx(0.5, abs=0.06)
