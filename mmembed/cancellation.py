@@ -1,7 +1,7 @@
-"""Whoever asks may go away: what they asked for is then no longer done.
+"""Cancels work whose requester has disconnected.
 
-A `Caller` stands for one request. It is current wherever something is done for that request, so
-that what waits deep below needs no parameter for it.
+A `Caller` stands for one request. It is current in all code that works for that request, so that
+deep waits need no parameter for it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from mmembed.errors import Abandoned
 
 
 class Caller:
-    """Somebody who waits for an answer, until they leave. Any thread may call it."""
+    """The requester of an answer, until it leaves. Any thread may call it."""
 
     def __init__(self, *, patient: bool = False) -> None:
-        """patient: waits for a model however long the others' work takes."""
+        """patient: waits for a model for any time."""
         self.left = False
         self.patient = patient
         self.admitted = patient
-        """Whether a model has let this caller in: what was begun is not refused half-way."""
+        """Whether a model has admitted this caller: begun work is not refused half-way."""
         self._awaited: set[threading.Event] = set()
         self._lock = threading.Lock()
 
     def leave(self) -> None:
-        """Nobody waits any more; wakes the threads that wait for this caller's sake."""
+        """Mark the caller as gone; wakes the threads that wait on its behalf."""
         with self._lock:
             self.left = True
             awaited = list(self._awaited)
@@ -35,13 +35,13 @@ class Caller:
             done.set()
 
     def check(self) -> None:
-        """Raises Abandoned where the caller has left."""
+        """Raises Abandoned if the caller has left."""
         if self.left:
             raise Abandoned("the caller left before the answer")
 
     def wait(self, done: threading.Event, timeout_s: float | None = None) -> bool:
-        """Wait for an event; False where it has not come within the time. Raises Abandoned as
-        soon as the caller leaves, and sets it then."""
+        """Wait for an event; False if it has not come within the time. Raises Abandoned as soon as
+        the caller leaves, and sets it then."""
         with self._lock:
             self.check()
             self._awaited.add(done)
@@ -55,18 +55,19 @@ class Caller:
 
 
 _PATIENT = Caller(patient=True)
-"""Who never leaves: the command line, and programs that use the library."""
+"""The caller that never leaves: the command line, and programs that use the library."""
 _current: ContextVar[Caller] = ContextVar("caller", default=_PATIENT)
 
 
 def current_caller() -> Caller:
-    """Whom this thread or task works for."""
+    """The caller that this thread or task works for."""
     return _current.get()
 
 
 @contextmanager
 def working_for(caller: Caller) -> Iterator[None]:
-    """Within it, `current_caller` is this one; so it is in the threads that asyncio starts."""
+    """Within the block, `current_caller` is this caller, also in the threads that asyncio
+    starts."""
     token = _current.set(caller)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Everything mmembed raises on purpose.
+"""The errors that mmembed raises on purpose.
 
     MmembedError
-    ├── InputError            what the caller gave cannot be used
+    ├── InputError            the caller's input cannot be used
     │   ├── ImageError        a picture cannot be decoded, or is refused
     │   │   ├── ImageTooLarge     over a limit on bytes or pixels
     │   │   └── UnsupportedFormat not one of the formats we open
@@ -11,17 +11,17 @@
     │   ├── ManifestError     a caption file cannot be read
     │   ├── TokenError        token ids of a tokenizer that is not known here
     │   ├── QueryError        a search or classification makes no sense
-    │   └── ProcessingError   one item failed in a way that nobody foresaw; see failing.py
+    │   └── ProcessingError   one item failed in a way that was not foreseen
     ├── NotFound              no such item, page or file
     ├── ModelError            a model is unknown, unreachable or broken
     │   ├── ModelMismatch     the data folder was built with another model
-    │   └── ModelHangs        a model makes no progress, whatever it is given
+    │   └── ModelHangs        a model makes no progress on any input
     ├── StoreError            the data folder cannot be read or written
     │   ├── StoreBusy         another process is writing to it
     │   ├── StoreFull         there is no room left on its disk
     │   └── Unstorable        one entry cannot be stored as it is; others can
     ├── Overloaded            too many requests are waiting
-    └── Abandoned             nobody waits for the answer any more
+    └── Abandoned             the caller has left
 
 Messages name the object, the limit and the remedy. Foreign exceptions are
 translated once, in the module that owns the foreign library.
@@ -32,7 +32,7 @@ from __future__ import annotations
 import math
 
 LONGEST_WAIT_S = 60
-"""What refused callers are told at most."""
+"""Largest Retry-After for refused callers, in seconds."""
 
 
 class MmembedError(Exception):
@@ -40,12 +40,12 @@ class MmembedError(Exception):
 
     def __init__(self, message: str = "", *, param: str | None = None) -> None:
         self.param = param
-        """The field of a request that is to blame, where one is: `input[3]`."""
+        """The faulty field of a request, if there is one: `input[3]`."""
         super().__init__(message)
 
 
 class InputError(MmembedError):
-    """What the caller gave cannot be used."""
+    """The caller's input cannot be used."""
 
 
 class ImageError(InputError):
@@ -90,8 +90,8 @@ class QueryError(InputError):
 
 
 class ProcessingError(InputError):
-    """One item failed in a way that nobody foresaw; the others are none the worse, and the log
-    has the traceback."""
+    """One item failed in a way that was not foreseen. The others are not affected, and the log has
+    the traceback."""
 
 
 class NotFound(MmembedError):
@@ -103,11 +103,11 @@ class ModelError(MmembedError):
 
 
 class ModelMismatch(ModelError):
-    """The data folder was built with another model than the one asked for."""
+    """The data folder was built with another model than the requested one."""
 
 
 class ModelHangs(ModelError):
-    """A model makes no progress, whatever it is given."""
+    """A model makes no progress on any input."""
 
 
 class StoreError(MmembedError):
@@ -130,10 +130,10 @@ class Overloaded(MmembedError):
     """Too many requests are waiting; try again in `retry_after` seconds."""
 
     def __init__(self, message: str, wait_s: float = 0) -> None:
-        """wait_s: an estimate of the time until what waits is done."""
+        """wait_s: an estimate of the time until the waiting work is done."""
         self.retry_after = min(max(1, math.ceil(wait_s)), LONGEST_WAIT_S)
         super().__init__(message)
 
 
 class Abandoned(MmembedError):
-    """Whoever asked has left before the answer was there; nobody reads this."""
+    """The caller has left before the answer was there; no caller sees this error."""

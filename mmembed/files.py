@@ -1,7 +1,7 @@
-"""How files are written and trusted: aside, then renamed; some with a checksum behind them.
+"""Writes files aside and renames them; sealed files get a checksum.
 
-A sealed file ends with a checksum over its content and over what it is about. Damage anywhere,
-and a file that was put in another's place, betray themselves when it is read.
+A sealed file ends with a checksum over its content and its subject. So reading it detects damage,
+and a file that was put in another's place.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 ASIDE = ".new"
-"""How the names of files end that are not whole yet."""
+"""Suffix of the names of incomplete files."""
 PRIVATE, SHARED = 0o600, 0o666
-"""Modes of new files, before the umask: what others gave us, and what anybody could make again."""
+"""Modes of new files, before the umask: private for given data, readable for derived data."""
 SEAL_BYTES = 32
 CHUNK_BYTES = 2**20
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -50,7 +50,7 @@ def replace(
 
 
 def make_part(part: Path) -> None:
-    """Make a folder and the one that it is in, for their owner alone. Not those above: a data
+    """Make a folder and its parent, for their owner alone. Higher folders are not made: a data
     folder that was moved away must not come back empty. Raises OSError."""
     for folder in (part.parent, part):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -79,8 +79,8 @@ def write_sealed(path: Path, content: bytes, *, about: str, mode: int = SHARED) 
 
 
 def read_sealed(path: Path, *, about: str) -> bytes:
-    """The content of a sealed file. Raises OSError, and ValueError where it is not what was
-    written about this."""
+    """The content of a sealed file. Raises OSError, and ValueError if it was damaged or sealed for
+    another subject."""
     with open(path, "rb", buffering=0) as file:
         size = max(0, os.fstat(file.fileno()).st_size - SEAL_BYTES)
         content = _read(file, size)
@@ -93,7 +93,7 @@ def read_sealed(path: Path, *, about: str) -> bytes:
 def _read(file: BinaryIO, size: int) -> bytes:
     content = file.read(size)
     while len(content) < size and (more := file.read(size - len(content))):
-        content += more  # a system may give less than was asked for at once
+        content += more  # a system may give less than requested at once
     return content
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong with one item is that item's failure, and nobody else's."""
+"""Keeps the error of one item from affecting the others."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ OF_ALL = (
     *(StoreError, ModelMismatch, ModelHangs, Overloaded, Abandoned, TooMuchText),
     *(KeyboardInterrupt, SystemExit, GeneratorExit, CancelledError),
 )
-"""Errors that are never of one item: its neighbours would meet them just the same. Whatever else
-is no Exception may be of one: libraries in Rust panic so."""
+"""Errors that are never an item's own: other items would meet them just the same. Other exceptions
+that are no Exception may be an item's own: libraries in Rust panic so."""
 
 
 LONGEST_MESSAGE = 1000
-"""Characters: an error may quote the whole of what it is about."""
+"""Characters: an error may quote its whole input."""
 
 
 def ends_all(error: BaseException) -> bool:
-    """Whether an error is no fault of the item at work: the disk refuses, the model stays busy or
-    hangs, or the user has had enough."""
+    """Whether an error is not the item's own: the disk refuses, the model stays busy or hangs, or
+    the user interrupts."""
     return isinstance(error, OF_ALL) and not isinstance(error, Unstorable | TooMuchText)
 
 
 def error_of(name: str, error: BaseException) -> MmembedError:
-    """What the work of one item raised, as an error of ours that names the item.
+    """The error of one item, as an error of ours that names the item.
 
     Errors of ours stay as they are. Anything else becomes a ProcessingError, and is logged with
     its traceback: call this once for each. Raises the errors that concern all items.
@@ -61,7 +61,7 @@ def error_of(name: str, error: BaseException) -> MmembedError:
 
 
 def failure_of(name: str, error: BaseException) -> Failure:
-    """What the work of one item raised, as the item's failure; see `error_of`."""
+    """The error of one item as its failure; see `error_of`."""
     name = text_of(name)
     ours = error_of(name, error)
     message = told(ours)
@@ -77,13 +77,13 @@ def told(error: BaseException) -> str:
 
 
 def text_of(text: str) -> str:
-    """A path or message as text that can be printed and stored, whatever it holds."""
+    """A path or message as text that can be printed and stored."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
 def blaming(name: str) -> Iterator[None]:
-    """Within it the work of one item is done; only errors of ours leave it: see `error_of`."""
+    """A block for the work of one item, which only errors of ours leave; see `error_of`."""
     try:
         yield
     except (MmembedError, *OF_ALL):
@@ -95,10 +95,10 @@ def blaming(name: str) -> Iterator[None]:
 def each_apart(
     inputs: Sequence[In], work: Callable[[Sequence[In]], Iterable[Out]]
 ) -> list[Out | BaseException]:
-    """The result of every input, or what it alone raises.
+    """The result of every input, or its own error.
 
-    `work` gets all of them together; where that fails, halves, to find the guilty ones. Raises
-    the errors that concern all items.
+    `work` gets all inputs together. If that fails, it gets halves, to find the faulty inputs.
+    Raises the errors that concern all items.
     """
     if not inputs:
         return []

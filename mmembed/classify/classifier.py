@@ -1,4 +1,4 @@
-"""Zero-shot classification of a request's images, with label matrices kept for the next."""
+"""Zero-shot classification of a request's images, with cached label matrices."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from mmembed.models.text_reading import read
 from mmembed.types import Embeddings, Encoder, Failure, Label
 
 LARGE_PROMPTS = 16_384
-"""Classifications with more prompts take minutes of a small machine: one at a time is embedded, so
-that the places for requests are left to others."""
+"""Classifications with more prompts take minutes on a small machine. They are embedded one at a
+time, which leaves places for other requests."""
 LABEL_MATRICES_KEPT = 32
 LARGE_WAIT_S = 30.0
 LABEL_BYTES_KEPT = 64_000_000
-"""Of labels, templates and their embeddings; the last ones are kept however large they are."""
+"""Bytes of labels, templates and their embeddings; the latest entry is cached at any size."""
 
 _Key = tuple[tuple[str, ...], tuple[str, ...]]
 """Labels and templates."""
@@ -34,7 +34,7 @@ _Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True)
 class _Kept:
-    """Embeddings of labels that somebody has, or is waiting for."""
+    """Embeddings of labels that a caller has, or is waiting for."""
 
     bytes: int
     promise: Future[Embeddings] = field(default_factory=Future)
@@ -42,7 +42,7 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Classified:
-    """The labels of one image by falling probability, or why there are none."""
+    """The labels of one image by falling probability, or its error."""
 
     index: int
     name: str
@@ -117,7 +117,7 @@ class Classifier:
 
     @contextmanager
     def _turn(self, key: _Key) -> Iterator[None]:
-        """Raises Overloaded where many prompts are to be embedded beside many others."""
+        """Raises Overloaded if many prompts are to be embedded beside many others."""
         kept = self._matrices.get(key)
         if len(key[0]) * len(key[1]) <= LARGE_PROMPTS or (kept and kept.promise.done()):
             yield
@@ -134,8 +134,8 @@ class Classifier:
             self._large.release()
 
     def _matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
-        """The embeddings of the labels; who asks while another embeds them waits for those,
-        and embeds them itself where the other leaves."""
+        """The embeddings of the labels. A caller that needs them while another embeds them waits
+        for those. If the other leaves, it embeds them itself."""
         key = (labels, templates)
         size = self._size(key)  # without the lock: it may load the model
         while True:
@@ -179,7 +179,7 @@ class Classifier:
         """float32 (n_labels, dim), unit-norm. Raises the error of the first label that has
         none."""
         large = len(labels) * len(templates) > LARGE_PROMPTS
-        # Many would push all else out of the cache of texts, and come back only as a matrix.
+        # Many prompts would evict all other texts from the cache, and are reused only as a matrix.
         encoder = self._embedder.model if large else self._embedder.encoder
         embed = encoder.embed_texts
         try:
@@ -189,14 +189,14 @@ class Classifier:
         except BaseException:
             rows = each_apart(labels, lambda some: zeroshot.label_matrix(embed, some, templates))
         for index, (label, row) in enumerate(zip(labels, rows, strict=True)):
-            if isinstance(row, BaseException):  # once more, for it may be the model that fails
+            if isinstance(row, BaseException):  # once more, because the model itself may fail
                 names = [f"labels[{index}]"] * len(templates)
                 self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])
                 raise error_of(names[0], row)
         return np.stack([row for row in rows if not isinstance(row, BaseException)])
 
     def _counted(self, encoder: Encoder) -> Callable[[Sequence[str]], Embeddings]:
-        """Embeds part after part, until all parts together have more windows than they may."""
+        """Embeds part after part, until all parts together exceed the limit of windows."""
         limits, windows = self._embedder.text_limits, 0
 
         def embed(texts: Sequence[str]) -> Embeddings:
@@ -210,7 +210,7 @@ class Classifier:
 
 
 def _waited_for(promise: Future[Embeddings]) -> Embeddings:
-    """What another caller embeds. Raises Abandoned where that one leaves, or this one."""
+    """The embeddings that another caller computes. Raises Abandoned if either caller leaves."""
     if not promise.done():
         there = threading.Event()
         promise.add_done_callback(lambda _: there.set())

@@ -124,7 +124,7 @@ def fill(template: str, label: str) -> str:
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """The labels without surrounding blanks.
 
-    Raises QueryError where there are none, where one is blank, and where one comes twice.
+    Raises QueryError if there is no label, or if a label is blank or comes twice.
     """
     clean = tuple(label.strip() for label in labels)
     if not clean:

@@ -23,6 +23,7 @@ COMMANDS = {
     "index": "embed pictures and captions into the collection",
     "remove": "take pictures out of the collection, also where their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
+    "fields": "list the fields that filters know, and index those of manifests",
     "classify": "say which of your labels fits a picture",
     "embed": "print embeddings of pictures and texts",
     "eval": "measure how good a model and the index are on your pictures",
@@ -30,7 +31,7 @@ COMMANDS = {
     "restore": "put a backup of the catalog in place",
     "serve": "serve the web page and the HTTP API",
 }
-"""Each is a module of this package, and is imported when it is asked for."""
+"""Each command is a module of this package, and is imported when it is called."""
 
 DESCRIPTION = """\
 Search your pictures by words, by example and by label.
@@ -56,14 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read our output has seen enough; writing more at exit would fail again.
+        # The reader of our output has closed the pipe; writing more at exit would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
 
 
 def program() -> NoReturn:
-    """What the shell calls. Leaves without Python's own clearing up, which takes a second or two
-    once torch is loaded: whatever has to be closed is closed by then."""
+    """The entry point for the shell. Exits without Python's own finalisation, which takes a second
+    or two once torch is loaded. Everything that must be closed is closed by then."""
     code = main()
     sys.stderr.flush()
     os._exit(code)
@@ -78,25 +79,31 @@ def _run(asked: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except MmembedError as error:
-        print(f"mmembed: {plain(str(error))}", file=sys.stderr)
+        print(f"mmembed: {_said(error)}", file=sys.stderr)
         return WRONG_USE if isinstance(error, InputError | ModelMismatch) else SOME_FAILED
     except BrokenPipeError:
         raise
-    except OSError as error:  # such as a data folder that may not be looked into
+    except OSError as error:  # such as an unreadable data folder
         if error.filename is None:
             raise
         print(f"mmembed: {plain(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
         return SOME_FAILED
 
 
+def _said(error: MmembedError) -> str:
+    """A filter that cannot be read is shown with a mark below the place: its lines stay lines."""
+    lines = str(error).split("\n") if error.param == "where" else [str(error)]
+    return "\n".join(map(plain, lines))
+
+
 def _allow_any_text() -> None:
-    """What the terminal's encoding lacks is printed as an escape rather than an error."""
+    """Characters that the terminal's encoding lacks are printed as escapes."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser(given: Sequence[str]) -> Parser:
-    """Knows all commands, and the options of the one that a command line asks for."""
+    """Knows all commands, and the options of the called one."""
     parser = Parser("mmembed", description=DESCRIPTION, given=given)
     parser.add_argument("--version", action="version", version=f"mmembed {own_version()}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -1,4 +1,4 @@
-"""How far something is: a bar where somebody watches, else a line now and then."""
+"""Shows progress: a bar on a terminal, else a line now and then."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tqdm import tqdm
 from mmembed.ingest import Phase, Progress
 
 LINE_S = 10.0
-"""Between two lines, in the first minutes."""
+"""Seconds between two lines, in the first minutes."""
 LATER_LINE_S = 60.0
-"""Between two lines of what takes long: a log should stay readable."""
+"""Seconds between two lines of long work: a log should stay readable."""
 FIRST_MINUTES_S = 300.0
 OPENING = "opening the model, which takes longer the first time"
 """Shown until the first picture is done: the model is opened beside reading and decoding."""
 
 
 class Bar:
-    """Shows progress on standard error: a bar with rate and remaining time on a terminal, and
-    lines in a log, which begin once there is something to wait for."""
+    """Shows progress on standard error. A terminal gets a bar with rate and remaining time. A log
+    gets lines, which begin after some seconds of work."""
 
     def __init__(self, unit: str = "images", stream: TextIO | None = None) -> None:
         self._unit = unit
@@ -40,12 +40,12 @@ class Bar:
 
     @property
     def update(self) -> Progress:
-        """What the indexing calls."""
+        """Callback of the indexing."""
         return self._update
 
     @property
     def phase(self) -> Phase:
-        """What the indexing calls before and after."""
+        """Callback of the indexing before and after the pictures."""
         return self._phase
 
     def _update(self, done: int, total: int, failed: int) -> None:
@@ -86,7 +86,7 @@ class Bar:
 
 
 class _Lines:
-    """Writes how far it is every few seconds, from a thread: what takes long may not report."""
+    """Writes the progress every few seconds, from a thread, because long work may not report."""
 
     def __init__(self, unit: str, stream: TextIO) -> None:
         self._unit = unit
@@ -128,7 +128,7 @@ class _Lines:
         while not self._ended.wait(self._pause()):
             try:
                 print(f"mmembed: {self._line()}", file=self._stream, flush=True)
-            except (OSError, ValueError):  # nobody reads it any more
+            except (OSError, ValueError):  # the output has no reader any more
                 return
 
     def _pause(self) -> float:

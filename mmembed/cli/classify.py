@@ -23,7 +23,7 @@ Give every picture a probability for each of your labels: any words will do.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     take = parser.add_argument
     take("images", nargs="*", type=Path, metavar="IMAGE", help="image file")
     take(

@@ -23,7 +23,7 @@ Print unit-norm embeddings as JSON Lines, for programs of your own. Nothing is i
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="image file")
     parser.add_argument("--text", action="append", default=[], help="a text; may be repeated")
 
@@ -43,7 +43,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _print(kind: str, names: Sequence[str], rows: Sequence[Embedding | Failure]) -> int:
-    """Print what was embedded; returns how many were not."""
+    """Print the embeddings; returns the number of failed inputs."""
     for name, row in zip(names, rows, strict=True):
         if isinstance(row, Failure):
             print(f"failed: {plain(row.message)}", file=sys.stderr)

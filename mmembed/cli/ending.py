@@ -1,4 +1,4 @@
-"""The end of `mmembed serve`, which comes whatever still runs."""
+"""Ends `mmembed serve` in bounded time, whatever still runs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import threading
 import time
 
 LAST_S = 15.0
-"""Beyond what requests are given: for models, catalog and views to be closed."""
+"""Seconds beyond the time for requests, in which models, catalog and views are closed."""
 
 
 def watch(told_to_end: threading.Event, grace_s: float) -> None:
-    """Once it is told to end, the process ends: a model, a disk or a library that hangs is waited
-    for no longer than requests are, and `LAST_S`."""
+    """Once it is told to end, the process ends. It waits for a hanging model, disk or library no
+    longer than for requests and `LAST_S`."""
     threading.Thread(
         target=_wait, args=(told_to_end, grace_s + LAST_S), name="mmembed-ending", daemon=True
     ).start()

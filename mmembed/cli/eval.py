@@ -84,7 +84,7 @@ Measured: TypeAlias = Report | Comparison | IndexReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     kinds = parser.add_subparsers(title="what is measured", required=True, metavar="WHAT")
     zero_shot = _kind(kinds, "zero-shot", "classification by labels", ZERO_SHOT)
     _add_data(zero_shot)

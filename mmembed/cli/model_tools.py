@@ -1,4 +1,4 @@
-"""Which models there are, and which engines can run one here, for people who choose."""
+"""Lists models, and tries or calibrates engines for one of them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from mmembed.models.open_clip import (
 __all__ = ["ENGINES", "RECOMMENDED", "Measured", "engines_of", "models_like", "quantise_with"]
 
 CALIBRATION, TRIAL = 300, 50
-"""Pictures that the ranges of numbers are taken from, and others that the result is tried on."""
+"""Pictures for the calibration, and further pictures for the trial of the result."""
 FEWEST = 20
 
 
 def models_like(words: Sequence[str]) -> list[str]:
-    """Model ids that hold all of these words, whatever their case; `bundled` first."""
+    """Model ids that hold all of these words, in any case; `bundled` first."""
     names = ["bundled", *(f"{architecture}/{tag}" for architecture, tag in list_models())]
     return [name for name in names if all(word.lower() in name.lower() for word in words)]
 
 
 def engines_of(settings: Settings) -> tuple[str, list[Measured]]:
-    """The model that the settings ask for, and a new trial of each engine that can run it
-    here; from then on `auto` goes by it. Raises ModelError."""
+    """The model of the settings, and a new trial of each engine that can run it here. From then on
+    `auto` uses its result. Raises ModelError."""
     name = resolve_model(settings.model).name
     return name, measure_engines(name, cache=settings.cache)
 
@@ -45,8 +45,8 @@ def engines_of(settings: Settings) -> tuple[str, list[Measured]]:
 def quantise_with(
     settings: Settings, paths: Sequence[Path], progress: Callable[[int, int, int], None]
 ) -> tuple[str, Measured]:
-    """Make `openvino-int8` of the model that the settings ask for, calibrated on pictures in
-    these folders. Raises InputError where there are too few, ModelError."""
+    """Make `openvino-int8` of the settings' model, calibrated on pictures in these folders. Raises
+    InputError where there are too few, ModelError."""
     name = resolve_model(settings.model).name
     pixels = _pixels(name, settings, paths, progress)
     kept = max(1, len(pixels) * TRIAL // (CALIBRATION + TRIAL))
@@ -56,7 +56,7 @@ def quantise_with(
 def _pixels(
     name: str, settings: Settings, paths: Sequence[Path], progress: Callable[[int, int, int], None]
 ) -> NDArray[np.uint8]:
-    """uint8 (n, height, width, 3): some pictures from all over the folders, in random order."""
+    """uint8 (n, height, width, 3): a random sample of the pictures in the folders."""
     encoder = load_encoder(name, engine="torch-float32", cache=settings.cache)
     files = sorted(scan(paths).files)
     order = np.random.default_rng(0).permutation(len(files))[: CALIBRATION + TRIAL]

@@ -37,7 +37,7 @@ An engine is chosen by such a trial when a model is first loaded; --engine NAME 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("words", nargs="*", metavar="WORD", help="only ids that hold these words")
     parser.add_argument("--measure", action="store_true", help="try every engine with --model")
     parser.add_argument(
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Print; 1 where no model is called so. Raises InputError for words beside a trial."""
+    """Print; 1 if no model has such a name. Raises InputError for words beside a trial."""
     keep_libraries_within(settings.cache)  # even the list is open_clip's, which imports torch
     if asked.words and (asked.quantize or asked.measure):
         raise InputError(f"{asked.words[0]}: name the one model to try with --model")

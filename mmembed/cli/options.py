@@ -1,4 +1,4 @@
-"""What every command takes."""
+"""Options of every command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmembed.config.settings import Settings
 
 
 class FurtherModels(argparse.Action):
-    """Keeps the first `--model` as `model`, and adds those after it to `more_models`."""
+    """Stores the first `--model` as `model`, and adds later ones to `more_models`."""
 
     def __call__(
         self,
@@ -28,8 +28,8 @@ class FurtherModels(argparse.Action):
 def add_collection_options(
     parser: argparse.ArgumentParser, default: str | None = None, *, several: bool = False
 ) -> None:
-    """--data, --model and --engine. A command within a command has argparse.SUPPRESS for a
-    default, so that what came before it stays. several: --model may be repeated."""
+    """--data, --model and --engine. A command within a command has argparse.SUPPRESS for a default,
+    so that earlier options stay. several: --model may be repeated."""
     parser.add_argument(
         "--data", metavar="DIR", default=default,
         help=f"folder of the collection (default {Settings.data})",

@@ -1,4 +1,4 @@
-"""How the command line is read, with a remedy for what cannot be."""
+"""Parses the command line; errors have a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_VALUE = re.compile(r"argument (?:-\w/)?(--[\w-]+).*: expected .*argument")
 
 
 class Parser(argparse.ArgumentParser):
-    """Ends with exit code 2 and a sentence that says how to write it."""
+    """Ends with exit code 2 and a sentence with the right form."""
 
     def __init__(self, *arguments: Any, given: Sequence[str] = (), **options: Any) -> None:
         """given: the whole command line, as the shell gave it."""
@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _looks_like_words(argument: str) -> bool:
-    """Whether an argument in the place of an option is more likely a word: -cat, -5 °C."""
+    """Whether an argument in an option's place is more likely a word: -cat, -5 °C."""
     return re.match(r"-[^-\s=]{2,}", argument) is not None
 
 

@@ -1,4 +1,4 @@
-"""Collections for commands that only read: no folder comes into being by asking."""
+"""Opens collections for commands that only read: they never make a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def check_exists(settings: Settings) -> None:
-    """Raises InputError, with the remedy, where the data folder holds no collection."""
+    """Raises InputError, with the remedy, if the data folder holds no collection."""
     if not _exists(settings) and (settings.data.is_dir() or not settings.data.exists()):
         fill = command("index", PICTURES, folder=settings.data)
         raise InputError(f"{settings.data}: holds no collection; fill it with {fill}")
@@ -26,8 +26,8 @@ def check_exists(settings: Settings) -> None:
 
 @contextmanager
 def model_alone(settings: Settings) -> Iterator[Collection]:
-    """The collection of the data folder where there is one; else an empty one that lasts for the
-    block: its model answers all the same."""
+    """The collection of the data folder if there is one. Otherwise an empty collection for the
+    duration of the block, whose model answers all the same."""
     from mmembed.collection.collection import Collection  # takes a while
 
     if _exists(settings):

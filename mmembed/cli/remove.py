@@ -27,7 +27,7 @@ Exit codes: 0 done; 1 nothing of some PATH is in the collection; 2 wrong use.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or picture")
     parser.add_argument(
         "--keep-out", action="store_true",

@@ -21,12 +21,12 @@ the backup. Uploaded files (originals/) are restored by copying them back.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("backup", type=Path, metavar="BACKUP", help="copy of a catalog.sqlite3")
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Restore, and say what is there now."""
+    """Restore, and print the state of the collection."""
     aside = restore(expanded(asked.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.store.count(kind) for kind in ("image", "caption"))

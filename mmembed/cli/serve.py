@@ -49,7 +49,7 @@ IN_THE_CLEAR = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("--host", help=f"address to listen on (default {Settings.host})")
     parser.add_argument("--port", type=int, help=f"port to listen on (default {Settings.port})")
     parser.set_defaults(settings_of=_settings, more_models=None)
@@ -60,7 +60,7 @@ def _settings(asked: argparse.Namespace) -> dict[str, Any]:
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Serve until interrupted; what was asked before is answered first."""
+    """Serve until interrupted; requests in progress are answered first."""
     listener = _listen(settings)
     try:
         from mmembed.collection.collection import Collection  # after the port is known to be free
@@ -99,7 +99,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
 
 class Opening(threading.Thread):
     """Loads the models while the server answers already: /health says that it is loading, and
-    who searches waits. A model that cannot be loaded ends the server."""
+    searches wait. A model that cannot be loaded ends the server."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Opening(threading.Thread):
         self._announced: Path | None = None
 
     def run(self) -> None:
-        """What the thread does."""
+        """The body of the thread."""
         while not self._server.started:  # importing torch first would hold it up for seconds
             if self._server.should_exit:
                 return
@@ -130,26 +130,26 @@ class Opening(threading.Thread):
             )
             _greet(self._collection, known, self._listener.getsockname()[1])
             self._collection.collect_leftovers()
-        except BaseException as error:  # whatever it is, nobody else would hear of it
+        except BaseException as error:  # no other code would report this error
             if not self._server.should_exit:  # else it is the end that interrupted it
                 self.error = error
                 self._server.should_exit = True
 
     def undo(self) -> None:
-        """Nobody shall look for the server any more."""
+        """Clients shall not find the server any more."""
         if self._announced is not None:
             service.withdraw(self._announced, self._secret)
 
 
 def _listen(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # Named, so that asyncio knows it for TCP and sends the end of an answer without waiting 40 ms
-    # for the caller to confirm its beginning.
+    # With a named protocol, asyncio recognises TCP. Then it sends the end of an answer without
+    # waiting 40 ms for the caller to confirm its beginning.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-        # From here on callers wait for the server, and no second one gets by.
+        # From here on callers wait for this server, and a second server cannot take the port.
         listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()

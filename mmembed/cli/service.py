@@ -1,6 +1,6 @@
-"""The running `mmembed serve` of a data folder: it has the model in memory, so that a search
-through it takes no time. It leaves its address in the folder; nothing is sent to any other: what
-listens there proves first that it wrote the address, on the connection that is then used."""
+"""Uses the running `mmembed serve` of a data folder: its model is in memory, so a search is quick.
+The server leaves its address in the folder, and nothing is sent to any other address. On the
+connection that is then used, the server first proves that it wrote the address."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ HEALTH_TIMEOUT_S = 1.0
 """For the proof, too."""
 SEARCH_TIMEOUT_S = 20.0
 MOST_BYTES = 64_000_000
-"""Of an answer; whoever answers more is not believed."""
+"""Bytes of an answer; a longer answer is not trusted."""
 FAILURES = (OSError, http.client.HTTPException, ValueError, TypeError, KeyError, AttributeError)
-"""What broken files, dead servers and strange answers lead to."""
+"""The errors of broken files, dead servers and strange answers."""
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Service:
-    """A server that answers for this data folder and for no other, and has proven to."""
+    """A server that answers for this data folder alone, and has proven it."""
 
     host: str
     port: int
@@ -42,17 +42,17 @@ class Service:
     key: str | None = field(default=None, repr=False)
 
     def search(self, query: Json) -> Json | None:
-        """The answer of `POST /v1/search`; None where there is none, for whatever reason."""
+        """The answer of `POST /v1/search`; None if there is none, for any reason."""
         with contextlib.suppress(*FAILURES), self.line:
             return self.line.ask("/v1/search", SEARCH_TIMEOUT_S, query=query, key=self.key)
         return None
 
 
 class Line:
-    """One connection, which is never made anew: who answers at its end stays the same."""
+    """One connection, which is never made anew: the server at its end stays the same."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Raises one of FAILURES where nobody listens."""
+        """Raises one of FAILURES if no server listens."""
         self._connection = http.client.HTTPConnection(host, port, timeout=HEALTH_TIMEOUT_S)
         self._connection.connect()
         self._connection.auto_open = 0
@@ -64,14 +64,14 @@ class Line:
         self.close()
 
     def close(self) -> None:
-        """Ask nothing more."""
+        """Close the connection."""
         self._connection.close()
 
     def ask(
         self, path: str, timeout_s: float, *, query: Json | None = None, key: str | None = None
     ) -> Json:
-        """The JSON answer to a query, or without one of GET. Raises one of FAILURES, for answers
-        other than 200 too."""
+        """The JSON answer to a query, or to GET without a query. Raises one of FAILURES, for
+        answers other than 200 too."""
         if self._connection.sock is None:
             raise http.client.NotConnected
         self._connection.sock.settimeout(timeout_s)
@@ -91,10 +91,10 @@ def announce(
     settings: Settings, listener: socket.socket, collection: str, secret: str
 ) -> Path | None:
     """Leave the address of a server, and its secret, in its data folder, readable by its owner
-    alone; the file.
+    alone. Returns the file.
 
-    None where the server cannot be reached from this machine's own addresses, the folder cannot
-    be written, or another server that runs has left its address there.
+    None if the server cannot be reached from this machine's own addresses, or the folder cannot be
+    written. None also if another running server has left its address there.
     """
     host = _own_address(listener)
     if host is None or _is_taken(settings):
@@ -115,7 +115,7 @@ def announce(
 
 
 def _is_taken(settings: Settings) -> bool:
-    """Whether the server that left the address runs. One that is too busy to say so does."""
+    """Whether the server that left the address runs. A server that is too busy to answer does."""
     try:
         _proven(_read(settings.data / FILE)).close()
     except TimeoutError:
@@ -137,16 +137,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def withdraw(announced: Path, secret: str) -> None:
-    """Take the address away again, unless it is another server's: process ids are given again."""
+    """Remove the address, unless it is another server's: process ids are reused."""
     with contextlib.suppress(*FAILURES):
         if _read(announced)["secret"] == secret:
             announced.unlink()
 
 
 def find(settings: Settings) -> Service | None:
-    """The server of this data folder, if one runs, proves that it left its address there, has
-    loaded its model, and would answer as these settings would. Files that are stale or broken, or
-    that others could have written, count for nothing."""
+    """The running server of this data folder. It must prove that it left its address there, have
+    loaded its model, and answer as these settings would. Files that are stale or broken, or that
+    others could have written, are ignored."""
     with contextlib.suppress(*FAILURES):
         left = _read(settings.data / FILE)
         if {name: left[name] for name in _expected(settings)} != _expected(settings):
@@ -163,7 +163,7 @@ def _fit(line: Line, left: Json, settings: Settings) -> Service:
     health = line.ask("/health", HEALTH_TIMEOUT_S)
     if health["status"] != "ok" or health["collection"] != left["collection"]:
         raise ValueError("it does not serve this collection")
-    # An empty folder belongs to no model yet: which one is meant is for the settings to say.
+    # An empty folder belongs to no model yet: the settings name the model.
     if not health["items"] or settings.model not in ("auto", health["model"]):
         raise ValueError("it serves another model")
     key = next(iter(settings.api_keys), None)
@@ -171,7 +171,7 @@ def _fit(line: Line, left: Json, settings: Settings) -> Service:
 
 
 def _read(path: Path) -> Json:
-    """What a server of this very user left. Raises one of FAILURES for all else."""
+    """The file that a server of this very user left. Raises one of FAILURES otherwise."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(descriptor, encoding="utf-8") as file:
         status = os.fstat(descriptor)
@@ -184,7 +184,7 @@ def _read(path: Path) -> Json:
 
 
 def _proven(left: Json) -> Line:
-    """A connection to the server that left the address. Raises one of FAILURES where another one
+    """A connection to the server that left the address. Raises one of FAILURES if another one
     listens there, or none."""
     host, port, secret = left["host"], int(left["port"]), left["secret"]
     if not ipaddress.ip_address(host).is_loopback:
@@ -202,8 +202,8 @@ def _proven(left: Json) -> Line:
 
 
 def _expected(settings: Settings) -> Json:
-    """What must be the same for both: the very file of the catalog, not a copy of it, and what
-    decides over the order of results."""
+    """Values that must be equal for both: the very file of the catalog, not a copy, and the
+    settings that affect the order of results."""
     status = (settings.data / CATALOG_FILE).stat()
     catalog = [status.st_dev, status.st_ino]
     return {"catalog": catalog, "exact_limit": settings.exact_limit}

@@ -31,8 +31,8 @@ def _line(row: Sequence[str], widths: Sequence[int], room: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Text on one line, in which control characters are escapes: a file name could move the
-    cursor of the terminal, or end the line."""
+    """Text on one line, with control characters as escapes: a file name could move the terminal's
+    cursor, or end the line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -1,1 +1,1 @@
-"""What the program is told: settings, names of hosts, limits on text."""
+"""Settings, host names, and the privacy of libraries."""

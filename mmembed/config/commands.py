@@ -37,7 +37,7 @@ def command(*words: str, folder: Path | None = None, anywhere: bool = False) -> 
 
 
 def _program(anywhere: bool) -> str:
-    """`mmembed` where the shell finds this very program by that name; else where it lies."""
+    """`mmembed` if the shell finds this very program by that name; else its path."""
     started = Path(sys.argv[0] or NAME)
     if started.name == "__main__.py":
         return f"{shlex.quote(sys.executable)} -m {NAME}"

@@ -14,8 +14,8 @@ _NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?\.?", re.I)
 
 
 class Hosts:
-    """The hosts by whose names a server may be called: some names, all below a domain
-    (`*.example`), or every one (`*`)."""
+    """The host names by which a server may be called: some names, all below a domain (`*.example`),
+    or every name (`*`)."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
         known = {name for one in patterns if (name := pattern_of(one))}
@@ -34,13 +34,13 @@ class Hosts:
 
 
 def host_name(host: str) -> str | None:
-    """`Photos.example:8000` → `photos.example`; None where it is not a host and port."""
+    """`Photos.example:8000` → `photos.example`; None if it is not a host and port."""
     match = _HOST.fullmatch(host.strip())
     return (match["v6"] or match["name"]).lower().rstrip(".") or None if match else None
 
 
 def pattern_of(text: str) -> str | None:
-    """A setting's host in lower case and without its port; None where it could match nothing."""
+    """A setting's host in lower case and without its port; None if it could match nothing."""
     if text.strip() == EVERY:
         return EVERY
     name = host_name(text)
@@ -67,7 +67,7 @@ def is_address(name: str) -> bool:
 
 
 def _ascii(name: str) -> str:
-    """`bücher.example` as browsers send it; as it is where it cannot be one."""
+    """`bücher.example` as browsers send it; unchanged if it is no host name."""
     if name.isascii():
         return name
     try:

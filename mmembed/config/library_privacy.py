@@ -1,6 +1,6 @@
-"""What libraries may not do in our name: tell anybody of us, or leave files in the home folder.
+"""Stops libraries from sending reports, and from leaving files in the home folder.
 
-Applied when `mmembed` is imported, before any of them is: some report at their own import.
+Applied when `mmembed` is imported, before any of these libraries: some report at their own import.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ VARIABLES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
 }
-"""Of huggingface_hub, which else fetches a list of programs, and keeps it, with each download."""
+"""Switches of huggingface_hub, which otherwise fetches and stores a list of programs with each
+download."""
 REPORTER = "openvino_telemetry"
-"""What openvino and nncf report through. Both do without where it cannot be imported."""
+"""The package that openvino and nncf report through. Both work without it."""
 _SPEAKS = ("init", "send_event", "send_error", "send_stack_trace", "start_session", "end_session")
 _COMPILERS = {
     "TORCHINDUCTOR_CACHE_DIR": "inductor",
@@ -24,13 +25,13 @@ _COMPILERS = {
     "CUDA_CACHE_PATH": "cuda",
     "PYTORCH_KERNEL_CACHE_PATH": "kernels",
 }
-"""Where torch's compilers keep what they made, which is in the home or in the system's temporary
-folder unless told otherwise."""
+"""Cache folders of torch's compilers. By default they are in the home or in the system's temporary
+folder."""
 
 
 def keep_libraries_silent() -> None:
-    """Turn the reporting of libraries off, in this process and in those that it starts, whatever
-    the environment says, and whether or not they are imported already."""
+    """Turn off the reporting of libraries, in this process and its child processes. It works in any
+    environment, also for libraries that are imported already."""
     os.environ.update(VARIABLES)
     constants: Any = sys.modules.get("huggingface_hub.constants")
     if constants is not None:
@@ -44,10 +45,9 @@ def keep_libraries_silent() -> None:
 
 
 def keep_libraries_within(cache: Path) -> None:
-    """Let torch's compilers write below the cache folder, unless the user gave them another
-    place; and all libraries, where the user has no home folder. To be called before torch is
-    imported, which makes such a folder and fails where it cannot: a cache that cannot be written
-    is left alone."""
+    """Let torch's compilers write below the cache folder, unless the user set another place. If the
+    user has no home folder, all libraries write there. Call this before torch is imported, which
+    makes such a folder, or fails. A cache that cannot be written is not used."""
     cache = cache.absolute()
     if _can_be_written(cache):
         for variable, folder in _COMPILERS.items():

@@ -16,7 +16,7 @@ from mmembed.models.text_reading import TextLimits
 
 PREFIX = "MMEMBED_"
 CATALOG_FILE = "catalog.sqlite3"
-"""Name of the file in the data folder by which it is one."""
+"""Name of the file that marks a data folder."""
 MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after",
                          "max_per_client", "model_timeout"})  # fmt: skip
 CHOICES = {"log": ("off", "text", "json")}
@@ -24,7 +24,7 @@ SWITCH = {"on": True, "1": True, "true": True, "yes": True,
           "off": False, "0": False, "false": False, "no": False}  # fmt: skip
 MIN_KEY_CHARS = 16
 _KEY = re.compile(r"[!-~]+")
-"""What fits into a header as it is: ASCII without spaces."""
+"""Characters that a header takes as they are: ASCII without spaces."""
 
 
 def _setting(default: Any, meaning: str, *, secret: bool = False) -> Any:
@@ -33,7 +33,7 @@ def _setting(default: Any, meaning: str, *, secret: bool = False) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that can be set; each field is also the variable `MMEMBED_<NAME>`."""
+    """All settings; each field is also the variable `MMEMBED_<NAME>`."""
 
     data: Path = _setting(
         Path("~/.local/share/mmembed"), "folder that holds the collection; made where missing"
@@ -172,8 +172,8 @@ def has_home() -> bool:
 
 
 def expanded(path: Path, named: str) -> Path:
-    """The path with `~` and `~user` filled in, and absolute. Raises InputError, which names where
-    the path stands."""
+    """The path with `~` and `~user` filled in, and absolute. Raises InputError, which names the
+    setting of the path."""
     try:
         return path.expanduser().absolute()
     except (RuntimeError, OSError) as error:
@@ -210,7 +210,7 @@ def _check(name: str, value: Any) -> None:
 
 
 def _check_keys(keys: Sequence[str]) -> None:
-    """No message shows a key, or a part of one."""
+    """No message shows a key, or a part of it."""
     if not all(map(_KEY.fullmatch, keys)):
         raise InputError(f"{variable('api_keys')}: a key may hold ASCII without spaces alone")
     if short := [len(key) for key in keys if len(key) < MIN_KEY_CHARS]:
@@ -221,7 +221,7 @@ def _check_keys(keys: Sequence[str]) -> None:
 
 
 def _check_hosts(allowed: Sequence[str], fetched: Sequence[str]) -> None:
-    """Refuses what would never match."""
+    """Refuses hosts that would never match."""
     for name, hosts in (("allowed_hosts", allowed), ("fetch_allow", fetched)):
         for host in hosts:
             pattern = pattern_of(host)

@@ -1,9 +1,9 @@
-"""How a model's two towers are run: torch or OpenVINO, in one precision or another, same vectors.
+"""Runs a model's two towers with torch or OpenVINO, in several precisions, with the same vectors.
 
     Towers (torch modules) → the engines that this machine can run → measured once → the fastest
 
-Owns OpenVINO, and torch beside the encoder. Neither is imported before an engine is opened;
-an engine of OpenVINO that was prepared before is opened without torch.
+Owns OpenVINO, and torch beside the encoder. Neither is imported before an engine is opened. A
+prepared OpenVINO engine is opened without torch.
 """
 
 from mmembed.engines.names import AUTO, ENGINES, INT8, OPENVINO, Engine, Measured, check_name

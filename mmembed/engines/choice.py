@@ -1,4 +1,5 @@
-"""Which engine is fastest here: each is tried for a moment, and compared with the reference."""
+"""Chooses the fastest engine of this machine: a short trial of each, compared with the
+reference."""
 
 from __future__ import annotations
 
@@ -22,17 +23,17 @@ log = logging.getLogger(__name__)
 
 TRIED, TRIED_ON_CARDS = 8, 64  # pictures, and texts, in one trial; more keep more units busy
 REPEATS = 3
-RIVAL = 0.5  # of the best one's worth: as little may be left beside another program
+RIVAL = 0.5  # share of the best one's worth; another program can cost the rest
 
 
 def usable(device: str) -> list[str]:
-    """The engines that can be had on a device here."""
+    """The engines that are available on a device of this machine."""
     return [*(openvino_engines() if device == "cpu" else []), *torch_engines(device)]
 
 
 def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measured]]:
-    """The engine that was asked for, or the fastest whose vectors are exact enough, and what
-    was measured. Raises ModelError where the one asked for cannot be had or built here."""
+    """The named engine, or the fastest one whose vectors are exact enough; and the figures of the
+    trial. Raises ModelError if the named engine is not available or cannot be built."""
     names = usable(device)
     build = _Builder(towers, device)
     if asked == INT8:
@@ -56,8 +57,9 @@ def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measur
 
 
 def _fastest(trial: Trial, measured: list[Measured], build: Callable[[str], Engine]) -> Engine:
-    """The best engine. One that comes near it is tried again beside it, in turns, and both keep
-    the better of their figures: something else may have run during the first trial of one."""
+    """The best engine. An engine that comes near it is tried again beside it, in turns, and both
+    keep the better of their figures. Another program may have run during one of the first
+    trials."""
     best, *others = sorted((one for one in measured if one.exact_enough), key=_worth, reverse=True)
     engines = {best.engine: build(best.engine)}
     for rival in others[:1]:
@@ -94,7 +96,7 @@ class _Builder:
 
 @dataclass(frozen=True)
 class Trial:
-    """Inputs for a trial, and the vectors that the reference makes of them."""
+    """Inputs for a trial, and the reference's vectors of them."""
 
     pixels: NDArray[np.uint8]
     tokens: NDArray[np.int64]
@@ -105,8 +107,8 @@ class Trial:
     def of(
         cls, towers: Towers, reference: Engine, pictures: NDArray[np.uint8] | None = None
     ) -> Trial:
-        """Of pictures, uint8 (n, height, width, 3), or else of coarse noise, which is more like
-        photographs than fine noise is; and of short texts."""
+        """A sample of pictures, uint8 (n, height, width, 3), and of short texts. Without pictures
+        it takes coarse noise, which is more like photographs than fine noise."""
         tried = TRIED if reference.device == "cpu" else TRIED_ON_CARDS
         pixels = _noise(tried, towers.image_size) if pictures is None else pictures
         tokens = np.resize(towers.tokens, (tried, towers.tokens.shape[1]))
@@ -114,7 +116,7 @@ class Trial:
         return cls(pixels, tokens, images, texts)
 
     def measure(self, name: str, build: Callable[[str], Engine]) -> Measured:
-        """Try one engine; one that fails is told of in the log, and never chosen."""
+        """Try one engine. An engine that fails is reported in the log, and never chosen."""
         try:
             engine = build(name)
             images, texts = engine.encode_images(self.pixels), engine.encode_texts(self.tokens)
@@ -123,12 +125,12 @@ class Trial:
         except Exception as error:  # compilers raise anything
             log.warning("engine %s cannot be used: %s", name, _line(error))
             return Measured(name, 0.0, 0.0, -1.0)
-        # Not Python's own min, which may pass over what is not a number.
+        # Not Python's own min, which may pass over NaN.
         cosine = float(np.min([_cosine(images, self.images), _cosine(texts, self.texts)]))
         return Measured(name, len(self.pixels) / seconds, text * 1000, cosine)
 
     def in_turns(self, engines: Sequence[Engine]) -> dict[str, float]:
-        """Images a second of each, by its name: what else runs slows all of them."""
+        """Images a second of each engine, by name. Other programs slow all of them alike."""
         seconds = {engine.name: math.inf for engine in engines}
         for turn in range(1 + REPEATS):
             for engine in engines:
@@ -146,7 +148,7 @@ def _noise(count: int, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _shortest(run: Callable[[], object]) -> float:
-    """Seconds of the fastest of some runs: what others do on the machine only adds."""
+    """Seconds of the fastest of some runs: other programs on the machine only add time."""
     return min(_seconds(run) for _ in range(REPEATS))
 
 

@@ -1,10 +1,11 @@
-"""An image tower compiled for a graphics card, and recorded at a few batch sizes.
+"""Runs an image tower that is compiled for a graphics card and recorded at a few batch sizes.
 
     tower → torch.compile, once for all sizes → a CUDA graph for each size
 
-Compiled, what stands between the matrix products is one kernel instead of many; recorded, all
-kernels of a batch are started at once. A batch of another size is filled up to the next one
-with what an earlier one left, and those vectors are dropped: pictures do not see each other.
+Compilation fuses the operations between the matrix products into one kernel. The recording starts
+all kernels of a batch at once. A batch of another size is filled up to the next size with pixels of
+an earlier batch, and their vectors are dropped. That is exact, because pictures do not see each
+other.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from torch import Tensor, nn
 
 BACKEND = "inductor"
 SIZES = (128, 64, 32, 16, 8, 4, 2)
-"""Largest first: smaller ones are recorded into its memory. A single picture goes as two, since
-a size of 1 would be compiled apart."""
+"""Largest first: smaller sizes are recorded into its memory. A single picture runs as two, since a
+size of 1 would be compiled apart."""
 _WARM_UP = 3  # runs before recording, in which libraries choose their kernels
 
-_recording = threading.Lock()  # one at a time in a process, says torch
+_recording = threading.Lock()  # torch allows a single recording at a time in a process
 
 
 class FixedBatches:
@@ -31,7 +32,7 @@ class FixedBatches:
     """
 
     def __init__(self, tower: nn.Module, image_size: tuple[int, int], device: str) -> None:
-        """Raises what torch's compiler raises, which is anything, where it cannot be used."""
+        """Raises any error of torch's compiler if it cannot be used."""
         compiled = torch.compile(tower, backend=BACKEND)
         blank = torch.zeros((SIZES[0], *image_size, 3), dtype=torch.uint8, device=device)
         record = _Recorder(device) if device.startswith("cuda") else _as_it_is
@@ -43,7 +44,7 @@ class FixedBatches:
                 self._runs[size] = record(compiled, pixels)
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """See the class. The rows are a copy: the next batch overwrites what they come from."""
+        """See the class. The rows are a copy: the next batch overwrites the buffer."""
         size = min(size for size in SIZES if size >= len(pixels))
         return self._runs[size](pixels)[: len(pixels)].clone()
 
@@ -52,7 +53,7 @@ _Run = Callable[[Tensor], Tensor]
 
 
 def _as_it_is(run: _Run, pixels: Tensor) -> _Run:
-    """Where nothing can be recorded: run at the size of `pixels`, which are overwritten."""
+    """Without recording: run at the size of `pixels`, which are overwritten."""
 
     def filled_up(batch: Tensor) -> Tensor:
         pixels[: len(batch)] = batch
@@ -71,14 +72,14 @@ class _Recorder:
         self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
 
     def __call__(self, run: _Run, pixels: Tensor) -> _Run:
-        """What copies a batch to where `pixels` are and replays the run from there."""
+        """A function that copies a batch into `pixels` and replays the run from there."""
         graph = torch.cuda.CUDAGraph()
         with _recording, torch.cuda.device(self._device):
             self._stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._stream):
                 for _ in range(_WARM_UP):
                     run(pixels)
-            # Only this thread is bound to do nothing else: others may be running other models.
+            # Only this thread must do nothing else: other threads may be running other models.
             with torch.cuda.graph(
                 graph, self._pool, self._stream, capture_error_mode="thread_local"
             ):

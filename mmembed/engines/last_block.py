@@ -1,8 +1,8 @@
-"""A transformer of which one position is read: its last block does no work for the others.
+"""Runs a transformer's last block for the single position whose output is read.
 
-Every block but the last needs all positions. In the last one the others matter as keys and
-values alone, so that 10 of 12 parts of its matrix products are done for one position instead
-of all: some 7 % of a tower of 12 blocks. The result is the same to the last bits.
+Every block but the last needs all positions. In the last block, the other positions matter as keys
+and values alone. So 10 of 12 parts of its matrix products are done for one position instead of all.
+That saves some 7 % of a tower of 12 blocks. The result is the same but for the last bits.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from torch.nn import functional
 
 
 class ReadAtOne(nn.Module):
-    """An open_clip transformer (n, length, width) → (n, width): what it says at one position."""
+    """An open_clip transformer (n, length, width) → (n, width): its output at one position."""
 
     def __init__(self, transformer: Any) -> None:
-        """`transformer`: one for which `can_read` holds; its weights are shared."""
+        """`transformer`: it must satisfy `can_read`; its weights are shared."""
         super().__init__()
         self.first = transformer.resblocks[:-1]
         self.last = transformer.resblocks[-1]
@@ -54,7 +54,7 @@ def _attention(attn: Any, one: Tensor, every: Tensor, allowed: Tensor | None) ->
 
 
 def can_read(open_clip: Any, transformer: Any) -> bool:
-    """Whether a transformer is put together as `ReadAtOne` expects, and not otherwise."""
+    """Whether a transformer has exactly the structure that `ReadAtOne` expects."""
     if type(transformer) is not open_clip.transformer.Transformer or not transformer.batch_first:
         return False
     last = transformer.resblocks[-1]

@@ -1,4 +1,4 @@
-"""What engines are called and what each can do; imports nothing heavy."""
+"""The names of the engines and their properties; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENGINES = {
     "openvino-bfloat16": "compiled, weights with 8 bits of precision; fastest on most servers",
     INT8: "compiled, 8-bit integers: faster, not exact; made by `mmembed models --quantize`",
 }
-"""Every engine, and what it is, as a sentence for people."""
+"""Every engine, with a description for people."""
 
 
 MIN_COSINE = {
@@ -34,14 +34,14 @@ MIN_COSINE = {
     "compiled": 0.9995,
     "int8": 0.98,
 }
-"""How near an engine's vectors must come to the reference's, by the end of its name."""
+"""The least cosine to the reference's vectors, by the end of an engine's name."""
 
-_WORTH_COMPILING = 1.2  # times as fast: each start waits for the compiler
+_WORTH_COMPILING = 1.2  # must be so many times as fast: each start waits for the compiler
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a trial of an engine gave."""
+    """The figures of an engine's trial."""
 
     engine: str
     images_per_second: float
@@ -57,7 +57,8 @@ class Measured:
 
     @property
     def worth(self) -> float:
-        """What the best engine has most of: images a second, less for one that starts late."""
+        """The figure that the best engine maximises: images a second, less for an engine that
+        starts late."""
         return self.images_per_second / (_WORTH_COMPILING if self.engine == COMPILED else 1)
 
     def at_best(self, images_per_second: float) -> Measured:
@@ -66,7 +67,7 @@ class Measured:
 
 
 class Engine(Protocol):
-    """Runs two towers. One call at a time; whoever owns it sees to that."""
+    """Runs two towers. The owner makes one call at a time."""
 
     @property
     def name(self) -> str:
@@ -74,7 +75,7 @@ class Engine(Protocol):
 
     @property
     def device(self) -> str:
-        """What it runs on, as torch names it."""
+        """The device, as torch names it."""
 
     @property
     def batch(self) -> int:
@@ -88,7 +89,7 @@ class Engine(Protocol):
 
 
 def check_name(name: str) -> str:
-    """The name itself. Raises InputError where there is no such engine."""
+    """The name itself. Raises InputError if there is no such engine."""
     if name != AUTO and name not in ENGINES:
         raise InputError(f"engine {name}: unknown; choose {AUTO} or one of {', '.join(ENGINES)}")
     return name

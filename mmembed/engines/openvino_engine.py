@@ -1,7 +1,7 @@
-"""The towers compiled by OpenVINO for this CPU, and kept compiled. Owns openvino.
+"""Compiles the towers with OpenVINO for this CPU, and stores them compiled. Owns openvino.
 
-Compiling starts from the torch modules and takes seconds; what it gives is kept as files, one
-for each tower and precision, which are opened in a fraction of a second and without torch.
+Compiling starts from the torch modules and takes seconds. The result is stored as files, one for
+each tower and precision. They are opened in a fraction of a second and without torch.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class OpenVinoEngine:
         return _first(self._texts(np.ascontiguousarray(tokens)))
 
     def keep(self, folder: Path, about: str) -> None:
-        """Write both compiled towers into a folder; about: what they are of, and for what
-        machine. Raises OSError."""
+        """Write both compiled towers into a folder; about: their model and machine. Raises
+        OSError."""
         for tower, compiled in zip(_TOWERS, (self._images, self._texts), strict=True):
             path = _file(folder, tower, self.name)
             content = compiled.export_model().getvalue()
@@ -58,15 +58,15 @@ class OpenVinoEngine:
 
 
 def compiled(name: str, graphs: tuple[Any, Any]) -> OpenVinoEngine:
-    """An engine from what `converted` gives."""
+    """An engine from the result of `converted`."""
     options = _options(name)
     return OpenVinoEngine(name, *(_core().compile_model(graph, "CPU", options) for graph in graphs))
 
 
 def opened(name: str, folder: Path, about: str) -> OpenVinoEngine | None:
-    """The engine that was kept in a folder about the same model and machine; None where there is
-    none that can be used. OpenVINO takes damaged numbers as they are, and may crash on others:
-    so it gets what was verified alone."""
+    """The engine that was stored in a folder for the same model and machine; None if there is no
+    usable one. OpenVINO takes damaged numbers as they are, and may crash on others. So it gets
+    verified files alone."""
     if openvino_version() is None:
         return None
     try:
@@ -88,14 +88,15 @@ def _content(folder: Path, name: str, about: str, tower: str) -> bytes:
 
 
 def _options(name: str) -> dict[str, str]:
-    # What of a quantised tower is not in integers is computed as exactly as is fast here.
+    # The parts of a quantised tower that are not in integers use the most exact precision that is
+    # fast here.
     precision = openvino_engines()[0] if name == INT8 else name
     hint = _PRECISIONS[precision.removeprefix("openvino-")]
     return {
         "INFERENCE_PRECISION_HINT": hint,
         "PERFORMANCE_HINT": "LATENCY",
-        # Threads that are bound to a core wait for whatever else is on it: a busy service
-        # answers a sixth more requests without.
+        # Threads that are bound to a core wait for other threads on it. Without binding, a busy
+        # service answers a sixth more requests.
         "ENABLE_CPU_PINNING": "NO",
     }
 
@@ -109,7 +110,7 @@ def converted(towers: Towers) -> tuple[Any, Any]:
     length = -1 if towers.cut else towers.tokens.shape[1]
     pixels = torch.zeros((2, height, width, 3), dtype=torch.uint8)
     tokens = torch.from_numpy(towers.tokens)
-    with warnings.catch_warnings():  # it traces, which torch calls old-fashioned
+    with warnings.catch_warnings():  # it traces, which torch calls deprecated
         warnings.simplefilter("ignore")
         return (
             openvino.convert_model(
@@ -124,7 +125,7 @@ def converted(towers: Towers) -> tuple[Any, Any]:
 
 
 def openvino_engines() -> list[str]:
-    """The engines that OpenVINO can run well on this CPU; none where it is not installed."""
+    """The engines that OpenVINO can run well on this CPU; none if it is not installed."""
     if openvino_version() is None:
         return []
     half = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -132,7 +133,7 @@ def openvino_engines() -> list[str]:
 
 
 def openvino_version() -> str | None:
-    """OpenVINO's version, or None where it is not installed."""
+    """OpenVINO's version, or None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     if importlib.util.find_spec("openvino") is None:

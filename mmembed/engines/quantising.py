@@ -1,7 +1,7 @@
-"""The image tower in 8-bit integers: twice as fast again, and no longer exact. Owns nncf.
+"""Quantises the image tower to 8-bit integers: twice as fast again, and no longer exact. Owns nncf.
 
-Post-training quantisation: every product gets the range of numbers that it met over pictures of
-the user's own. The text tower stays as it is: it is run once for a query.
+This is post-training quantisation: every product gets the range of numbers that it met on the
+user's own pictures. The text tower stays as it is, because it runs once for a query.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def quantised(
     towers: Towers, calibration: NDArray[np.uint8], trial: NDArray[np.uint8]
 ) -> tuple[OpenVinoEngine, Measured]:
-    """`openvino-int8`, calibrated on pictures, and how near it comes to the reference on others:
-    both uint8 (n, height, width, 3). Raises ModelError where OpenVINO or nncf is missing."""
+    """`openvino-int8`, calibrated on pictures, and its cosine to the reference on others: both
+    uint8 (n, height, width, 3). Raises ModelError if OpenVINO or nncf is missing."""
     from mmembed.engines.choice import Trial
     from mmembed.engines.openvino_engine import compiled, converted, openvino_engines
     from mmembed.engines.torch_engine import TorchEngine

@@ -15,7 +15,7 @@ from mmembed.engines.names import COMPILED
 from mmembed.engines.towers import Towers
 
 _CPU_BATCH, _GPU_BATCH = 16, 256  # larger ones fall out of the CPU's cache
-_AT_ONCE = SIZES[0]  # of a batch: a graphics card works on one part while the next is sent
+_AT_ONCE = SIZES[0]  # parts of a batch: a graphics card works on a part while the next is sent
 
 
 class TorchEngine:
@@ -25,7 +25,7 @@ class TorchEngine:
     """
 
     def __init__(self, name: str, towers: Towers, device: str = "cpu") -> None:
-        """`device` as torch names it. `torch-compiled` raises what the compiler raises."""
+        """`device` as torch names it. `torch-compiled` raises the compiler's errors."""
         self.name = name
         self.device = device
         self.batch = _CPU_BATCH if device == "cpu" else _GPU_BATCH
@@ -34,8 +34,8 @@ class TorchEngine:
         """The image tower on the device, for at most SIZES[0] pictures at once."""
         if name == COMPILED:  # texts of all lengths would have to be compiled one by one
             self.images = FixedBatches(images, towers.image_size, device)
-        # How torch multiplies float32 matrices is a setting of the whole process: MKL's way, or
-        # oneDNN's, which this word selects on CPUs.
+        # torch multiplies float32 matrices with MKL or with oneDNN, for the whole process. On CPUs
+        # this word selects oneDNN.
         self._products = "medium" if name == "torch-onednn" else "highest"
 
     def encode_images(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -58,8 +58,8 @@ class TorchEngine:
 
     def _sent(self, inputs: Tensor) -> Tensor:
         if self.device.startswith("cuda"):
-            # torch keeps pinned memory for later copies, and hands it out again only when the
-            # card has read it: nothing has to wait here.
+            # torch keeps pinned memory for later copies, and reuses it only after the card has read
+            # it. So nothing has to wait here.
             return inputs.pin_memory().to(self.device, non_blocking=True)
         return inputs.to(self.device)
 
@@ -74,7 +74,7 @@ _PRECISIONS = {
 
 
 def placed(towers: Towers, device: str, precision: torch.dtype) -> tuple[nn.Module, nn.Module]:
-    """The two towers on a device, in a precision; copies, where that changes them."""
+    """The two towers on a device, in a precision; copies if that changes them."""
     images, texts = towers.images, towers.texts
     if device == "cpu" and precision == torch.float32:
         return images, texts
@@ -90,7 +90,7 @@ def placed(towers: Towers, device: str, precision: torch.dtype) -> tuple[nn.Modu
 
 
 def device_of_choice() -> str:
-    """The fastest device there is: cuda, mps or cpu."""
+    """The fastest available device: cuda, mps or cpu."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""A model's two towers as torch modules that take plain arrays of numbers."""
+"""Wraps a model's two towers as torch modules that take plain arrays of numbers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from mmembed.engines.last_block import ReadAtOne, can_read
 
 
 class ImageTower(nn.Module):
-    """uint8 (n, height, width, 3) → float32 (n, dim): normalises the pixels as the model wants
-    them, in float32, and runs `encode_image` in the precision of the weights."""
+    """uint8 (n, height, width, 3) → float32 (n, dim). Normalises the pixels for the model, in
+    float32, and runs `encode_image` in the precision of the weights."""
 
     def __init__(
         self, open_clip: Any, model: Any, mean: Sequence[float], std: Sequence[float]
@@ -37,7 +37,7 @@ class ImageTower(nn.Module):
 
 
 class ClassTokenTower(nn.Module):
-    """A vision transformer whose embedding is read at the class token, and only there."""
+    """A vision transformer whose embedding is read at the class token alone."""
 
     def __init__(self, visual: Any) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class ClassTokenTower(nn.Module):
 
     @classmethod
     def of(cls, open_clip: Any, model: Any) -> ClassTokenTower | None:
-        """For an open_clip model, or None where its image tower is put together otherwise."""
+        """For an open_clip model, or None if its image tower has another structure."""
         if type(model) not in (open_clip.CLIP, open_clip.CustomTextCLIP):
             return None
         visual = model.visual
@@ -80,13 +80,13 @@ class WholeTextTower(nn.Module):
 class ShortTextTower(nn.Module):
     """int64 (n, length) → float32 (n, dim): reads only as many positions as it is given.
 
-    Exact, because under a causal mask no position sees a later one, and the embedding is read
-    at the end-of-text token. Towers that see everything, such as SigLIP's, or that pool
-    elsewhere, must not be cut: `of` gives None for them.
+    This is exact: under a causal mask no position sees a later one, and the embedding is read at
+    the end-of-text token. Towers without a causal mask, such as SigLIP's, or with other pooling
+    must not be cut: `of` gives None for them.
     """
 
     def __init__(self, tower: Any, eos_id: int | None) -> None:
-        """`eos_id`: the end-of-text token; None where it is the largest id."""
+        """`eos_id`: the end-of-text token; None if it is the largest id."""
         super().__init__()
         self.tower = tower
         self.transformer = ReadAtOne(tower.transformer)
@@ -94,7 +94,7 @@ class ShortTextTower(nn.Module):
 
     @classmethod
     def of(cls, open_clip: Any, model: Any) -> ShortTextTower | None:
-        """For an open_clip model, or None where cutting would change its vectors."""
+        """For an open_clip model, or None if cutting would change its vectors."""
         if type(model) is open_clip.CLIP:
             tower, pool_type = model, model.text_pool_type
             eos_id = getattr(model, "text_eos_id", None)
@@ -129,14 +129,14 @@ class ShortTextTower(nn.Module):
 
 @dataclass(frozen=True)
 class Towers:
-    """What an engine is built from: float32, on the CPU, in evaluation mode."""
+    """The towers that an engine is built from: float32, on the CPU, in evaluation mode."""
 
     images: ImageTower
     texts: WholeTextTower | ShortTextTower
     image_size: tuple[int, int]
     """Height and width of the pixels that the image tower takes."""
     tokens: NDArray[np.int64]
-    """int64 (n, length): short texts to try the text tower with, cut where that may be."""
+    """int64 (n, length): short texts to try the text tower with, cut if that is allowed."""
 
     @property
     def cut(self) -> bool:

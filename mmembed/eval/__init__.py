@@ -1,10 +1,10 @@
-"""How good is it? Figures with definitions, for any model, on anybody's pictures.
+"""Measures models and indexes: figures with definitions, for any model, on any pictures.
 
     datasets, labels → model (decode → embed, through embedding_cache)
                      → zero_shot | retrieval → report → comparison
     collection → index_recall → report
 
-metrics: what is counted; bootstrap: how far chance may have moved it.
+metrics: the figures; bootstrap: their intervals.
 """
 
 from mmembed.eval.bench import Bench

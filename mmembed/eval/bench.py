@@ -1,4 +1,4 @@
-"""A model under test: decode → embed as an indexing does it, with vectors kept by content."""
+"""Runs a model under test: decode → embed as in indexing, with vectors stored by content."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from mmembed.models.text_reading import TextLimits
 from mmembed.types import Embeddings, Encoder, Failure, Pixels
 
 FOLDER = "eval"
-"""Where the vectors are kept, in the data folder."""
+"""The folder of the vectors, in the data folder."""
 TEXTS_AT_ONCE = 256
 GROUP_SECONDS = 5.0
 
 Progress = Callable[[str, int, int, int], None]
-"""Called with what is embedded (images, texts, labels), how many are done, how many there
-are, and how many have failed."""
+"""Called with the kind of inputs (images, texts, labels), and with the numbers of finished, all and
+failed ones."""
 
 
 @dataclass
 class Counts:
-    """Where the vectors of one kind of content came from."""
+    """The numbers of cached and embedded vectors of one kind of content."""
 
     from_cache: int = 0
     embedded: int = 0
@@ -50,17 +50,17 @@ class Counts:
 
 @dataclass(frozen=True)
 class Bench:
-    """What every measurement shares: the settings, and how models are loaded."""
+    """The common part of all measurements: the settings, and the loading of models."""
 
     settings: Settings
     progress: Progress
     cached: bool = True
-    """Whether vectors are kept in the data folder, and taken from there."""
+    """Whether vectors are stored in the data folder, and taken from there."""
     load: Load | None = None
-    """By default as the settings say."""
+    """By default, as in the settings."""
 
     def choice(self) -> ModelChoice:
-        """The model that the settings ask for; `auto` is the one of the data folder."""
+        """The model of the settings; `auto` is the data folder's."""
         known = None
         if (self.settings.data / CATALOG_FILE).is_file():
             with closing(open_store(self.settings)) as store:
@@ -68,13 +68,13 @@ class Bench:
         return chosen_model(self.settings.model, known)
 
     def of_engines(self) -> Bench:
-        """This bench, on which the names of models are those of engines, of the settings' model."""
+        """This bench with engines of the settings' model in place of models."""
         name, cache = self.choice().name, self.settings.cache
         return replace(self, load=lambda engine: load_encoder(name, engine=engine, cache=cache))
 
     @contextmanager
     def model(self, name: str) -> Iterator[MeasuredModel]:
-        """The model of this id, loaded; at the end, what it embedded is kept. Raises
+        """The model of this id, loaded. At the end, its new vectors are stored. Raises
         ModelError."""
         load = self.load or loader(self.settings)
         with Batcher(
@@ -98,7 +98,7 @@ class _Prepared:
 
 @dataclass(frozen=True)
 class EmbeddedImages:
-    """The vectors of those images that could be embedded."""
+    """The vectors of the images that could be embedded."""
 
     rows: Embeddings
     """float32 (n_kept, dim), unit-norm."""
@@ -109,24 +109,24 @@ class EmbeddedImages:
 
 @dataclass
 class MeasuredModel:
-    """An encoder and the vectors that it gave before. Not for several threads."""
+    """An encoder and its stored vectors. Not for several threads."""
 
     bench: Bench
     encoder: Encoder
     counts: dict[str, Counts] = field(default_factory=dict)
     _caches: dict[str, EmbeddingCache] = field(default_factory=dict)
     _fresh: set[bytes] = field(default_factory=set)
-    """What was embedded in this run, and is not counted as from the cache."""
+    """Keys that were embedded in this run, and do not count as cached."""
 
     def flush(self) -> None:
-        """Keep what was embedded."""
+        """Store the new vectors."""
         for cache in self._caches.values():
             cache.flush()
 
     def _cache(self, content: Content) -> EmbeddingCache:
         if content not in self._caches:
             encoder = self.encoder
-            # Quantised again, an engine has the name it had and other vectors.
+            # A new quantisation changes the vectors, but not the engine's name.
             cached = self.bench.cached and encoder.engine != INT8
             folder = self.bench.settings.data / FOLDER if cached else None
             self._caches[content] = EmbeddingCache(
@@ -138,8 +138,8 @@ class MeasuredModel:
     # -- images ----------------------------------------------------------------------
 
     def images(self, paths: Sequence[str]) -> EmbeddedImages:
-        """A vector per image file, or why there is none; threads decode while the model runs.
-        Raises InputError where none could be embedded."""
+        """A vector or an error for each image file; threads decode while the model runs. Raises
+        InputError if none could be embedded."""
         settings = self.bench.settings
         threads = settings.decode_threads or os.cpu_count() or 1
         rows: list[Row | Failure] = []
@@ -252,7 +252,7 @@ class MeasuredModel:
 
 
 class HasImages(Protocol):
-    """What a measurement keeps of a model; the vectors of the images are among it."""
+    """The result of one model in a measurement, with the vectors of the images."""
 
     @property
     def images(self) -> EmbeddedImages: ...
@@ -264,7 +264,7 @@ Kept = TypeVar("Kept", bound=HasImages)
 def embed_with_each(
     bench: Bench, models: Sequence[str], embed: Callable[[MeasuredModel], Kept]
 ) -> tuple[list[Kept], NDArray[np.bool_]]:
-    """What `embed` keeps of each model, one loaded after the other, and which images all of
+    """The result of `embed` for each model, one loaded after the other; and the images that all of
     them could embed: bool (n_asked,). Raises ModelError."""
     found = []
     for name in models:

@@ -1,8 +1,8 @@
-"""How far chance may have moved a figure: the percentile bootstrap over images.
+"""Intervals of figures by the percentile bootstrap over images.
 
-Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13. Images are drawn
-again with replacement, as many as there are, each with all that belongs to it; the
-interval holds the middle 95 % of the figures that come out.
+Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13. As many images as there
+are are drawn with replacement, each with all its captions. The interval holds the middle 95 % of
+the resampled figures.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Statistic: TypeAlias = Callable[[Weights], float]
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its 95 % interval; without one where the bootstrap says nothing of it."""
+    """A figure with its 95 % interval; without an interval if the bootstrap does not apply."""
 
     value: float
     low: float | None = None
@@ -34,7 +34,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much higher the first model's figure is than the second's, on the same images."""
+    """The first model's figure minus the second's, on the same images."""
 
     value: float
     low: float
@@ -42,7 +42,7 @@ class Difference:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether chance in the choice of images hardly explains the difference."""
+        """Whether the interval of the difference excludes 0."""
         return self.low > 0 or self.high < 0
 
 
@@ -81,8 +81,8 @@ def bootstrap(
 def compare(
     ours: Mapping[str, Statistic], theirs: Mapping[str, Statistic], n: int, *, seed: int = SEED
 ) -> dict[str, Difference]:
-    """Ours minus theirs for each figure that both have, paired: one resample serves both, so
-    that what makes an image hard for both cancels out."""
+    """Ours minus theirs for each figure that both have, paired: one resample serves both, so that
+    the difficulty of an image cancels out."""
     paired = {name: _minus(ours[name], theirs[name]) for name in ours if name in theirs}
     return {
         name: Difference(one.value, one.low or 0.0, one.high or 0.0)

@@ -1,4 +1,4 @@
-"""Two models, or two engines of one model, on the same images."""
+"""Compares two models, or two engines of one model, on the same images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmembed.types import Embeddings
 
 @dataclass(frozen=True)
 class Counted:
-    """A report, and what it was counted from."""
+    """A report and its data."""
 
     report: Report
     statistics: Mapping[str, Statistic]
@@ -25,7 +25,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Cosines between what two engines of a model make of the same image."""
+    """Cosines between two engines' vectors of the same image."""
 
     mean: float
     lowest: float
@@ -39,7 +39,7 @@ class Comparison:
     second: Report
     differences: Mapping[str, Difference]
     agreement: Agreement | None
-    """None for two models: their vectors are not of one space."""
+    """Cosines of two engines; None for two models, whose vectors lie in different spaces."""
 
     def as_json(self) -> dict[str, Any]:
         """Both reports, and the first's figures minus the second's."""

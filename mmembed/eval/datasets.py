@@ -1,4 +1,5 @@
-"""Pictures with the right answers: folders of classes, and manifests of labels or captions."""
+"""Reads pictures with the right answers: folders of classes, and manifests of labels or
+captions."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ class LabelledImages:
 
     paths: tuple[str, ...]
     classes: tuple[str, ...]
-    """Of each image: the name of its folder, or its label in the manifest."""
+    """The class of each image: the name of its folder, or its label in the manifest."""
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -34,10 +35,10 @@ class CaptionedImages:
 
 
 def read_labelled(data: Path, images: Path | None = None) -> LabelledImages:
-    """A folder with one folder per class, at any depth below, or a manifest with a column of
-    file names and one of labels; `images` is where the manifest's file names begin.
+    """A folder with one folder per class, at any depth below, or a manifest with a column of file
+    names and one of labels. The manifest's file names are relative to `images`.
 
-    Raises InputError for what is not there or holds no images, and ManifestError.
+    Raises InputError if the data is missing or holds no images, and ManifestError.
     """
     _check_images(data, images)
     if data.is_dir():
@@ -84,10 +85,10 @@ def read_captioned(
     data: Path, images: Path | None = None, only: Path | None = None
 ) -> CaptionedImages:
     """A manifest with a column of file names and one of captions, in which an image may come
-    several times; or a folder of images with captions as an indexing finds them.
+    several times. Or a folder of images with captions as indexing finds them.
 
-    `images` is where the manifest's file names begin. `only` names the images to take, one a
-    line. Raises InputError, and ManifestError where no image has a caption.
+    The manifest's file names are relative to `images`. `only` names the images to take, one a line.
+    Raises InputError, and ManifestError if no image has a caption.
     """
     _check_images(data, images)
     if data.is_dir():
@@ -138,7 +139,7 @@ def _narrowed(found: CaptionedImages, only: Path, data: Path) -> CaptionedImages
 
 
 def _name_in(wanted: set[str], path: str) -> str | None:
-    """The name by which a list wants this file: its last parts, however many it gives."""
+    """The name in a list that matches this file: any number of its last parts."""
     parts = path.split(os.sep)
     tails = (os.sep.join(parts[start:]) for start in range(len(parts) - 1, -1, -1))
     return next((tail for tail in tails if tail in wanted), None)

@@ -1,10 +1,10 @@
-"""Embeddings on disk, by model and content: what was embedded once is not embedded again.
+"""Stores embeddings on disk, by model and content, so that nothing is embedded twice.
 
     folder/<encoder fingerprint>-<engine>/images|texts|labels/<checksum>.npz
 
-A file is named by the checksum of its bytes, written aside and renamed, and never changed:
-one that is truncated or altered betrays itself, is put away and costs only its own vectors.
-Runs beside each other add files and disturb nobody.
+A file is named by the checksum of its bytes, written aside and renamed, and never changed. So a
+truncated or altered file is recognised and removed, and costs only its own vectors. Simultaneous
+runs add files of their own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 FLUSH_ROWS = 2048
 FLUSH_SECONDS = 60.0
-"""New vectors that are kept in memory at the most, and for how long: what a kill loses."""
+"""New vectors in memory at the most, and seconds until they are written: a kill loses them."""
 
 Row: TypeAlias = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
@@ -38,8 +38,8 @@ def content_key(data: bytes) -> bytes:
 
 
 class EmbeddingCache:
-    """The vectors of one model and one kind of content, by key. Without a folder, they are
-    kept for this run alone."""
+    """The vectors of one model and one kind of content, by key. Without a folder, they last for
+    this run alone."""
 
     def __init__(self, folder: Path | None, model: str, content: Content, dim: int) -> None:
         self.folder = None if folder is None else folder / model / content
@@ -59,7 +59,7 @@ class EmbeddingCache:
         return self._rows.get(key)
 
     def add(self, key: bytes, row: Row) -> None:
-        """Keep a vector; on disk from the next `flush` on, which comes by itself at times."""
+        """Add a vector; the next `flush` writes it to disk, and comes by itself at times."""
         if key not in self._rows:
             self._rows[key] = row
             self._new.append(key)
@@ -68,7 +68,7 @@ class EmbeddingCache:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is new. Where that fails, it is logged, and costs time the next time."""
+        """Write the new vectors. A failure is logged, and costs time in the next run."""
         if self.folder is None or not self._new:
             return
         keys, self._new = self._new, []

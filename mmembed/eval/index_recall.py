@@ -1,4 +1,4 @@
-"""How much of what exact search finds does the HNSW graph find, and how fast are both?"""
+"""Measures the recall of the HNSW graph against exact search, and the speed of both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Sample: TypeAlias = tuple[NDArray[np.int64], Embeddings]
 
 @dataclass(frozen=True)
 class Latency:
-    """Of one search, in milliseconds."""
+    """Times of one search, in milliseconds."""
 
     p50_ms: float
     p95_ms: float
@@ -36,7 +36,7 @@ class Latency:
 
 @dataclass(frozen=True)
 class IndexResult:
-    """One view, asked by vectors of one kind."""
+    """Figures of one view, for queries of one kind."""
 
     searched: Kind
     vectors: int
@@ -52,7 +52,7 @@ class IndexResult:
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What was measured of a collection's views."""
+    """The figures of a collection's views."""
 
     folder: str
     exact_limit: int
@@ -73,9 +73,9 @@ class IndexReport:
 
 
 def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> IndexReport:
-    """Recall at k of the HNSW graphs against exact search over the same vectors, by stored
-    vectors as queries. The graphs are those that the collection has, whether it uses them
-    today or not; one that is missing is built in memory.
+    """Recall at k of the HNSW graphs against exact search over the same vectors, by stored vectors
+    as queries. The graphs are the collection's own, even if it does not use them today; a missing
+    graph is built in memory.
 
     Raises InputError for a folder without a collection, and for too few vectors.
     """
@@ -117,7 +117,7 @@ def _sample(store: Store, index: Index, count: int) -> Sample:
 
 def _measure(index: Index, asked: Kind, sample: Sample, k: int) -> IndexResult:
     ids, rows = sample
-    # A query that is in the index itself would always find itself: it is left out.
+    # A query that is in the index itself would always find itself, so it is left out.
     itself = ids if asked == index.kind else np.full(len(ids), -1)
     truth, exact = _search(index.exact, rows, itself, k)
     graph, hnsw = _search(index.approximate, rows, itself, k)
@@ -132,7 +132,7 @@ def _search(
     search: Callable[[Embedding, int], Ranked], rows: Embeddings, itself: NDArray[np.int64], k: int
 ) -> tuple[list[NDArray[np.float64]], Latency]:
     """The scores of the k nearest to each query, without itself, and how long it took."""
-    search(rows[0], k + 1)  # what is read at first use is not timed
+    search(rows[0], k + 1)  # warm up: the first use reads files
     found, seconds = [], []
     for row, own in zip(rows, itself, strict=True):
         started = time.perf_counter()
@@ -149,9 +149,9 @@ def _scores(ranked: Ranked, own: int, k: int) -> NDArray[np.float64]:
 
 
 def overlap(found: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
-    """Recall@k by score, as ann-benchmarks counts it: the share of what was found that is no
-    farther than the k-th of exact search, so that equally near vectors are equally good.
-    float64 (≤ k,) and (k,), falling."""
+    """Recall@k by score, as in ann-benchmarks: the share of results that are no farther than the
+    k-th of exact search. So equally near vectors are equally good. float64 (≤ k,) and (k,),
+    falling."""
     return float((found >= truth[-1] - metrics.TIE).sum()) / len(truth)
 
 

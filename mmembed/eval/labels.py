@@ -1,4 +1,4 @@
-"""Which words stand for which class, and the prompts that they are put into."""
+"""The names of classes, and the prompts that they are filled into."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmembed.errors import InputError
 from mmembed.eval.datasets import read_lines
 
 Names: TypeAlias = tuple[str, ...]
-"""What one label is called; several are synonyms, whose embeddings are averaged."""
+"""The names of a label. Several are synonyms, whose embeddings are averaged."""
 
 WORDNET_ID = re.compile(r"n\d{8}")
 SHOWN = 3
@@ -22,7 +22,7 @@ SHOWN = 3
 
 @dataclass(frozen=True)
 class Templates:
-    """Prompts in which {} is the label, and what they are called."""
+    """Prompts in which {} is the label, and the name of their set."""
 
     name: str
     prompts: tuple[str, ...]
@@ -30,12 +30,11 @@ class Templates:
 
 @dataclass(frozen=True)
 class Labels:
-    """All labels that compete, each once, and which of them each class of the data is."""
+    """All competing labels, each once, and the label of each class of the data."""
 
     names: tuple[Names, ...]
     of_class: Mapping[str, int]
-    """Position in `names` by class. Classes of equal names share one: nobody could tell
-    them apart."""
+    """Position in `names` by class. Classes of equal names share a position."""
 
     def shown(self, label: int) -> str:
         """A label as people know it."""
@@ -54,11 +53,11 @@ def read_templates(asked: str) -> Templates:
 def read_labels(
     classes: Sequence[str], path: Path | None, *, limit: int, only_present: bool = False
 ) -> Labels:
-    """The labels of these classes, and, unless `only_present`, whatever else a file holds.
+    """The labels of these classes, and, unless `only_present`, all others of a file.
 
-    Without a file, a class is called as its folder, `_` being a blank. A file is a JSON object
-    {class: name or names}, lines of class and names, or a list of names. Raises InputError
-    where a class has no label, where fewer than two labels compete, or more than `limit`.
+    Without a file, the name of a class is its folder's, with `_` as a blank. A file is a JSON
+    object {class: name or names}, lines of class and names, or a list of names. Raises InputError
+    if a class has no label, or if fewer than two labels compete, or more than `limit`.
     """
     present = sorted(set(classes))
     table = {name: (_words(name),) for name in present} if path is None else _read(path, present)
@@ -127,10 +126,10 @@ def _from_json(path: Path, present: Sequence[str]) -> dict[str, Names]:
 
 
 def _from_list(path: Path, listed: Sequence[Names], present: Sequence[str]) -> dict[str, Names]:
-    """Names without classes: a class is one of the names, a position in the list from 0, or
-    the list is of the classes in the order of their names."""
+    """Names without classes: a class is one of the names, or a position in the list from 0.
+    Otherwise the list has the classes in the order of their names."""
     by_name = _by_name(path, listed, present)
-    # Names that no class has compete too; no class is called like these keys.
+    # Names without a class compete, too; no class has a name like these keys.
     others = {f"{position}\0": names for position, names in enumerate(listed)}
     if all(_words(one).casefold() in by_name for one in present):
         return others | {one: by_name[_words(one).casefold()] for one in present}

@@ -1,10 +1,10 @@
-"""What is counted: ranks, recall, accuracy, calibration. Pure NumPy, no model.
+"""Computes ranks, recall, accuracy and calibration. Pure NumPy, no model.
 
-Ties count against the model: whatever scores as high as the right answer, within TIE, is
-ranked before it. So a model that gives everything the same score finds nothing.
+Ties count against the model: an item whose score equals the right answer's, within TIE, is ranked
+before it. So a model that gives everything the same score finds nothing.
 
-Where a function takes `weights`, float64 (n,), one per row of the data, each row counts that
-often; a bootstrap resample is such weights. None counts every row once.
+Some functions take `weights`, float64 (n,): the number of times that each row of the data counts. A
+bootstrap resample is such weights. None counts every row once.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def share(hits: NDArray[np.bool_], weights: Weights | None = None) -> float:
 def recall_at_k(ranks: Ranks, k: int, weights: Weights | None = None) -> float:
     """The share of queries whose best right answer is among the first k.
 
-    As in CLIP_benchmark: text → image asks for the one image of each caption, image → text
-    for any caption of each image. A query has one or several right answers, and finding one
+    This is CLIP_benchmark's definition: text → image looks for the one image of each caption, image
+    → text for any caption of each image. A query has one or several right answers, and finding one
     is enough.
     """
     return share(ranks <= k, weights)
@@ -55,7 +55,7 @@ def recall_at_k(ranks: Ranks, k: int, weights: Weights | None = None) -> float:
 def topk_accuracy(
     scores: NDArray[np.float32], truth: NDArray[np.int64], k: int, weights: Weights | None = None
 ) -> float:
-    """The share of images whose true label is among their k best.
+    """The share of images with the true label among their k best.
 
     scores: float32 (n_images, n_labels); truth: int64 (n_images,), a column of `scores`.
     """
@@ -101,10 +101,10 @@ def expected_calibration_error(
     bins: int = ECE_BINS,
     weights: Weights | None = None,
 ) -> float:
-    """How far confidence is from accuracy: Σ over bins of share × |accuracy − confidence|.
+    """Expected calibration error: Σ over bins of share × |accuracy − confidence|.
 
-    0 for a model of whose 80 % answers 80 % are right; at most 1. Equal-width bins
-    (0, 1/bins], …, as Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
+    It is 0 if 80 % of the answers with confidence 0.8 are right, and so on; at most 1. Equal-width
+    bins (0, 1/bins], …, as Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
     confidence: float32 (n,), the probability of the chosen label; correct: bool (n,).
     """
     if weights is None:

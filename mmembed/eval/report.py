@@ -1,4 +1,4 @@
-"""What a measurement found, as JSON and as tables."""
+"""Results of measurements, as JSON and as tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORST = 10
 
 @dataclass(frozen=True)
 class ClassResult:
-    """How many images of one class were recognised."""
+    """The recognised images of one class."""
 
     name: str
     label: str
@@ -29,7 +29,7 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often images of one label were taken for another."""
+    """How often images of one label were mistaken for another."""
 
     true: str
     predicted: str
@@ -43,12 +43,12 @@ class Report:
     task: str
     model: str
     engine: str
-    """What ran the model."""
+    """The engine that ran the model."""
     fingerprint: str
     images: int
-    """How many the figures are over."""
+    """The number of images behind the figures."""
     over: str
-    """What the figures are over, in words."""
+    """The data behind the figures, in words."""
     figures: Mapping[str, Figure]
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
@@ -80,7 +80,7 @@ class Report:
         return answer
 
     def tables(self) -> list[Table]:
-        """What a person reads first."""
+        """The head lines for people."""
         rows = [(spoken(name), *shown(name, figure)) for name, figure in self.figures.items()]
         tables: list[Table] = [(("figure", "value", "95 % interval"), rows)]
         worst = [one for one in self.classes[:WORST] if one.accuracy < 1]
@@ -95,7 +95,7 @@ class Report:
         return tables
 
     def origin(self) -> str:
-        """Where the vectors came from, in a line."""
+        """The origin of the vectors, in a line."""
         parts = [
             f"{what}: {counts.from_cache} from cache, {counts.embedded} embedded"
             for what, counts in self.counts.items()
@@ -104,7 +104,7 @@ class Report:
 
 
 def shown(name: str, figure: Figure) -> tuple[str, str]:
-    """A figure and its interval, as percentages where it is a share of something."""
+    """A figure and its interval, as percentages if it is a share."""
     write = _percent if name.split("_")[-1].isdigit() or "accuracy" in name else _plain
     if figure.low is None or figure.high is None:
         return write(figure.value), ""

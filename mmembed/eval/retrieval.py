@@ -1,4 +1,4 @@
-"""Retrieval: does a caption find its image, and an image one of its captions?"""
+"""Retrieval: measures whether a caption finds its image, and an image one of its captions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAIRS_AT_ONCE = 1 << 24
 
 @dataclass(frozen=True)
 class Embedded:
-    """All that a model had to be loaded for."""
+    """The embeddings of one model."""
 
     name: str
     engine: str
@@ -37,7 +37,7 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Found:
-    """Where the right answers are."""
+    """The ranks of the right answers."""
 
     of_texts: metrics.Ranks
     """int64 (n_captions,): the rank of each caption's image among the images."""
@@ -99,8 +99,8 @@ def _slices(rows: int, columns: int) -> list[slice]:
 
 
 def statistics(found: Found) -> dict[str, Statistic]:
-    """The figures, given how often each image counts, and each caption with its image. Recall
-    at as many as there are is left out: it is 1 by necessity."""
+    """The figures, given the weight of each image and its captions. Recall@k is left out if k is
+    the number of candidates, because it is always 1."""
     n_images, n_texts = len(found.of_images), len(found.of_texts)
 
     def of_texts(measure: Statistic, weights: metrics.Weights) -> float:

@@ -1,4 +1,4 @@
-"""Zero-shot classification of labelled images: how often the right label wins."""
+"""Zero-shot classification of labelled images: measures how often the right label wins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ IMAGES_AT_ONCE = 1024
 
 @dataclass(frozen=True)
 class Embedded:
-    """All that a model had to be loaded for."""
+    """The embeddings of one model."""
 
     name: str
     engine: str
@@ -40,13 +40,13 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says of each of n images; all arrays are (n,)."""
+    """A model's answers for n images; all arrays are (n,)."""
 
     truth: NDArray[np.int64]
     ranks: metrics.Ranks
-    """Of the true label."""
+    """The rank of the true label."""
     rivals: NDArray[np.int64]
-    """The best of the other labels: what an image that is not recognised is taken for."""
+    """The best of the other labels: an image that is not recognised is mistaken for it."""
     confidence: NDArray[np.float32]
     """The probability of the likeliest label."""
 
@@ -59,7 +59,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Task:
-    """Images, the labels that compete for them, and the prompts."""
+    """Images, the competing labels, and the prompts."""
 
     data: LabelledImages
     labels: Labels
@@ -96,8 +96,8 @@ def _embed(model: MeasuredModel, task: Task) -> Embedded:
 
 
 def label_matrix(model: MeasuredModel, labels: Labels, templates: Templates) -> Embeddings:
-    """float32 (n_labels, dim), unit-norm: a label's embedding is that of zero-shot
-    classification, and where it has several names, the mean of theirs, normalised."""
+    """float32 (n_labels, dim), unit-norm: the label embeddings of zero-shot classification. A label
+    with several names gets the mean of their embeddings, normalised."""
     names = list(dict.fromkeys(name for names in labels.names for name in names))
     rows = model.labels(names, templates.prompts)
     place = {name: position for position, name in enumerate(names)}
@@ -106,7 +106,7 @@ def label_matrix(model: MeasuredModel, labels: Labels, templates: Templates) -> 
 
 def _mean(rows: Embeddings) -> NDArray[np.float32]:
     if len(rows) == 1:
-        return np.asarray(rows[0])  # as zero-shot classification has it, to the last bit
+        return np.asarray(rows[0])  # bit-identical with zero-shot classification
     mean = rows.mean(axis=0, dtype=np.float64)
     return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
 
@@ -128,8 +128,8 @@ def answers(
 
 
 def statistics(found: Answers, classes: NDArray[np.int64], n_labels: int) -> dict[str, Statistic]:
-    """The figures that have an interval. classes: int64 (n,), the class of each image; top-5
-    of five labels or fewer would always be right, and is left out."""
+    """The figures that have an interval. classes: int64 (n,), the class of each image. Top 5 of
+    five labels or fewer would always be right, and is left out."""
     statistics: dict[str, Statistic] = {
         "accuracy_top_1": partial(metrics.recall_at_k, found.ranks, 1)
     }

@@ -25,8 +25,8 @@ NOT_PUBLIC = [
         "3fff::/20",  # documentation
     )
 ]
-"""Beyond what `ipaddress` knows; its lists differ between versions of Python. IANA's registries:
-https://www.iana.org/assignments/iana-ipv4-special-registry
+"""Networks that `ipaddress` may lack; its lists differ between versions of Python. IANA's
+registries: https://www.iana.org/assignments/iana-ipv4-special-registry
 https://www.iana.org/assignments/iana-ipv6-special-registry"""
 
 
@@ -37,8 +37,8 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def is_public(text: str) -> bool:
-    """Whether an address is on the internet, rather than of this machine or its networks.
-    Raises ValueError for what is no address."""
+    """Whether an address is on the internet, rather than of this machine or its networks. Raises
+    ValueError if the text is no address."""
     return _is_public(ipaddress.ip_address(text))
 
 

@@ -1,10 +1,10 @@
 """Addresses of images → bytes, for requests that name an image by its address.
 
-Whoever may let a server fetch reaches what the server can reach: its own machine, the network
-behind it, the metadata service of a cloud. So the host is resolved here, all its addresses
-must be public, and the connection goes to the very address that was checked: a name that
-points elsewhere a moment later (DNS rebinding) changes nothing. Each redirect is checked in
-the same way.
+A caller that lets a server fetch reaches every host that the server can reach: its own machine, the
+network behind it, the metadata service of a cloud. So the host is resolved here, and all its
+addresses must be public. The connection goes to the very address that was checked. A name that
+points elsewhere a moment later (DNS rebinding) changes nothing. Each redirect is checked in the
+same way.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ HEADERS = {
 
 
 class Fetched(bytes):
-    """An image file, and what it takes of a budget of memory for as long as it is there."""
+    """An image file, and its share of a budget of memory for as long as it lives."""
 
     held: Sequence[Hold] = ()
 
@@ -89,10 +89,10 @@ class Fetcher:
         self._resolvers.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, url: str, name: str) -> bytes:
-        """The bytes at an address; whether they are an image is for the decoder to say.
+        """The bytes at an address; the decoder checks whether they are an image.
 
-        name: what errors call the image. Raises ImageError, ImageTooLarge, and Overloaded
-        where too many fetches are in progress.
+        name: the image's name in errors. Raises ImageError, ImageTooLarge, and Overloaded if too
+        many fetches are in progress.
         """
         clock = Clock(time.monotonic() + DEADLINE_S)
         if not self._places.acquire(timeout=DEADLINE_S):
@@ -170,7 +170,7 @@ class Fetcher:
         return fetched
 
     def _more_memory(self) -> Hold:
-        """Raises Overloaded where other fetched images take it all."""
+        """Raises Overloaded if other fetched images take the whole budget."""
         held = self._memory.reserve_at_once(STEP_BYTES)
         if held is None:
             raise Overloaded(
@@ -189,6 +189,6 @@ class Fetcher:
 
 
 def _reason(error: Exception) -> str:
-    """Why, in words that tell nothing of the network here."""
+    """The reason, in words that reveal nothing of the network here."""
     told = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
     return str(told or type(error).__name__)

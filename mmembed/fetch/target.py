@@ -1,4 +1,4 @@
-"""One address to ask: that of an image, or another that it redirects to."""
+"""An address to fetch: an image's own, or the target of a redirect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_URL_CHARS = 4096
 SHOWN_CHARS = 200
 PORTS = {"http": 80, "https": 443}
 SAFE = "%/:=&?~+!$,;'@()*[]"
-"""What may stand in a path or query as it is; the rest is percent-encoded."""
+"""Characters that a path or query may hold as they are; the rest is percent-encoded."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Target:
 
     @classmethod
     def of(cls, url: str, name: str) -> Target:
-        """Raises ImageError for what is no address that can be fetched."""
+        """Raises ImageError if the text is no address that can be fetched."""
         try:
             parts = urlsplit(url)
             host, port = (parts.hostname or "").encode("idna").decode(), parts.port
@@ -51,13 +51,13 @@ class Target:
         )
 
     def connection(self) -> http.client.HTTPConnection:
-        """What asks there; it has no connection yet."""
+        """The HTTP connection object for this target, not yet connected."""
         connection = http.client.HTTPConnection(self.host, self.port)
         connection.default_port = PORTS["https" if self.secure else "http"]
         return connection
 
     def refused(self, reason: str) -> ImageError:
-        """What to raise."""
+        """The error to raise."""
         return ImageError(self.name, f"{shown(self.url)}: {reason}")
 
 

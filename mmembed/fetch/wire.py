@@ -29,7 +29,7 @@ class Clock:
 
 
 class Wire:
-    """What http.client takes for a socket. Raises TimeoutError once the time is over."""
+    """A socket for http.client. Raises TimeoutError once the time is over."""
 
     def __init__(self, sock: socket.socket, clock: Clock) -> None:
         self._sock = sock
@@ -41,7 +41,7 @@ class Wire:
         self._sock.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """What comes in, for reading."""
+        """The incoming bytes, for reading."""
         return io.BufferedReader(_Incoming(self._sock, self._clock))
 
     def close(self) -> None:
@@ -79,8 +79,8 @@ def connected(addresses: Sequence[str], port: int, clock: Clock) -> socket.socke
 
 
 def secured(sock: socket.socket, host: str, tls: ssl.SSLContext, clock: Clock) -> socket.socket:
-    """The connection over TLS; the certificate must be the host's, whatever address it led
-    to. Raises OSError, and then closes the connection."""
+    """The connection over TLS. The certificate must be the host's, whatever its address. Raises
+    OSError, and then closes the connection."""
     try:
         sock.settimeout(clock.left())
         return tls.wrap_socket(sock, server_hostname=host)

@@ -9,7 +9,8 @@ from PIL import Image
 from mmembed.types import Box
 
 LARGE_PIXELS = 4_000_000
-"""From here on. Smaller pictures are converted whole, and keep all their pixels."""
+"""Pixels from which a picture is large. Smaller pictures are converted whole, and keep all
+pixels."""
 BAND_PIXELS = 1_000_000
 WHOLE_MODES = frozenset({"I", "F"})
 """Their white point depends on all pixels."""
@@ -18,21 +19,21 @@ Size = tuple[int, int]
 
 
 def shrink_of(size: Size, side: int | None) -> int:
-    """By how much a picture is shrunk where its shorter side should keep `side` pixels."""
+    """The divisor that shrinks a picture whose shorter side should keep `side` pixels."""
     if side is None or size[0] * size[1] <= LARGE_PIXELS:
         return 1
     return max(1, min(size) // side)
 
 
 def shrunk(box: Box, size: Size, shrink: int) -> tuple[Box, Size]:
-    """A box of a picture of a size, and that size, once the picture is shrunk; the last pixels
-    of a row or column may stand for fewer than the others, so that the size is rounded up."""
+    """A box of a picture and the picture's size, both after shrinking. The size is rounded up,
+    since the last pixels of a row or column may stand for fewer than the others."""
     left, top, right, bottom = (side / shrink for side in box)
     return (left, top, right, bottom), (-(-size[0] // shrink), -(-size[1] // shrink))
 
 
 def fits(image: Image.Image) -> bool:
-    """Whether a picture is large, and its bands can be converted one by one."""
+    """Whether a picture is large and its bands can be converted one by one."""
     return image.width * image.height > LARGE_PIXELS and image.mode not in WHOLE_MODES
 
 

@@ -16,7 +16,7 @@ from mmembed.media.bands import converted, fits
 from mmembed.media.sample_scaling import black_and_white, extent_of, scaled
 from mmembed.types import Box
 
-_TURNS = {  # EXIF orientation → what makes it upright
+_TURNS = {  # EXIF orientation → the transposition that makes it upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -26,28 +26,28 @@ _TURNS = {  # EXIF orientation → what makes it upright
     8: Image.Transpose.ROTATE_90,
 }
 WHITE, GREY, OPAQUE = 255, 160, 255
-"""Grounds for what is transparent. On this grey white drawings are told apart best."""
+"""Backgrounds of transparent pictures. White drawings differ most on this grey."""
 NEAR_WHITE = 224
-"""Pixels whose channels are all as bright cannot be seen on white."""
+"""A pixel is invisible on white if every channel is at least this bright."""
 MOST_LOST = 0.6
-"""The share of the visible pixels that may be lost on white."""
+"""The share of the visible pixels that may be invisible on white."""
 LEAST_GROUND = 0.1
-"""The share of a picture that must be transparent for its ground to matter."""
+"""The share of a picture that must be transparent for its background to matter."""
 SAMPLED_SIDE = 512
-"""Pixels of a side that are looked at for it."""
+"""Pixels of a side of the sample that decides the background."""
 _ON_THEIR_SIDES = {5, 6, 7, 8}
-_MIRRORED_ACROSS = {2, 3, 6, 7}  # EXIF orientations whose upright x runs against the stored axis
+_MIRRORED_ACROSS = {2, 3, 6, 7}  # EXIF orientations whose upright x axis is reversed
 _MIRRORED_DOWN = {3, 4, 7, 8}
 _EXIF_ORIENTATION = 0x0112
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:=\"|>)([^\"<]*)")
 
 
 def upright_srgb(image: Image.Image, shrink: int = 1) -> Image.Image:
-    """A loaded image of any mode → mode RGB, upright by EXIF, sRGB by its ICC profile,
-    composited on white or grey, 8 bits a channel; its metadata is dropped. Where it is large, it
-    is shrunk by a whole number."""
+    """A loaded image of any mode → mode RGB, 8 bits a channel. It is upright by EXIF, sRGB by its
+    ICC profile, and composited on white or grey. Its metadata is dropped. A large image is shrunk
+    by a whole number."""
     if fits(image) and tiff.ALPHA not in image.info:
-        # Of all bands alike, whatever lies in one.
+        # Computed for the whole picture, so that all bands are scaled alike.
         convert = partial(_to_srgb, ground=_ground_of(image))
         upright = _upright(converted(image, convert, shrink), _orientation(image))
     else:
@@ -57,7 +57,7 @@ def upright_srgb(image: Image.Image, shrink: int = 1) -> Image.Image:
 
 
 def upright_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Box:
-    """Where a box of an image, which has been shrunk to `size`, is once that is upright."""
+    """The position of a box in the upright image. `size` is the image's size after shrinking."""
     orientation, (wide, high) = _orientation(image), size
     left, top, right, bottom = box
     if orientation in _ON_THEIR_SIDES:
@@ -70,7 +70,7 @@ def upright_box(image: Image.Image, box: Box, size: tuple[int, int]) -> Box:
 
 
 def upright_size(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
-    """Width and height once an image of a size is upright."""
+    """Width and height of the upright image."""
     if isinstance(image, TiffImageFile) and image.tag_v2.get(_EXIF_ORIENTATION) in _ON_THEIR_SIDES:
         return size  # Pillow gives the upright size before it has turned the picture
     wide, high = size
@@ -78,7 +78,7 @@ def upright_size(image: Image.Image, size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8; whatever else a file says counts as 1."""
+    """1 to 8; any other value in a file counts as 1."""
     if image.format == HeifImageFile.format:
         return 1  # the file's own boxes turn it, and the decoder has done so
     try:
@@ -89,7 +89,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _is_meant(image: Image.Image) -> bool:
-    """False where Pillow took the first digit of a longer orientation in XMP for the whole."""
+    """False if Pillow took the first digit of a longer XMP orientation for the whole."""
     xmp = image.info.get("xmp") or b""
     found = _XMP_ORIENTATION.search(xmp) if isinstance(xmp, bytes) else None
     return found is None or len(found[1]) == 1 or _in_exif(image)
@@ -107,7 +107,7 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image, ground: int | None = None) -> Image.Image:
-    """Any mode → RGB in sRGB; what is transparent is laid on a ground of a brightness."""
+    """Any mode → RGB in sRGB, composited on a background of this brightness."""
     rgb, alpha = _colour_and_alpha(image)
     if alpha is None:
         return rgb
@@ -123,15 +123,15 @@ def _colour_and_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | No
 
 
 def _ground_of(image: Image.Image) -> int:
-    """The ground of a large picture, from a sample of its pixels."""
+    """The background of a large picture, from a sample of its pixels."""
     sample = min(SAMPLED_SIDE, image.width), min(SAMPLED_SIDE, image.height)
     rgb, alpha = _colour_and_alpha(image.resize(sample, Image.Resampling.NEAREST))
     return WHITE if alpha is None else _ground(rgb, alpha)
 
 
 def _ground(rgb: Image.Image, alpha: Image.Image) -> int:
-    """How bright the ground is that keeps a transparent picture visible: white, or grey for one
-    that is white itself."""
+    """The brightness of a background on which a transparent picture is visible: white, or grey for
+    a white picture."""
     if alpha.getextrema()[0] == OPAQUE:
         return WHITE
     sample = min(SAMPLED_SIDE, rgb.width), min(SAMPLED_SIDE, rgb.height)

@@ -1,9 +1,9 @@
-"""Image files become pictures that are safe to compute with. Owns Pillow and pillow-heif.
+"""Decodes image files to pictures that are safe to compute with. Owns Pillow and pillow-heif.
 
     bytes | path → read_file → refuse (kind, bytes, pixels) → load → upright → sRGB on white
 
-Everything is decided here, at the boundary: what comes out is fully loaded, and whatever
-Pillow raises on broken or hostile input leaves as an ImageError that names the file.
+Everything is decided here, at the boundary. The result is fully loaded. Every error of Pillow on
+broken or hostile input becomes an ImageError that names the file.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ _QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
 
 @dataclass(frozen=True)
 class Limits:
-    """What is refused before it is decoded."""
+    """Limits that are checked before a picture is decoded."""
 
     max_bytes: int = int(Settings.max_image_mb * 1e6)
     """Largest file, in bytes."""
     max_pixels: int = int(Settings.max_megapixels * 1e6)
-    """Largest picture, width x height, as its header says."""
+    """Largest picture, width x height, by its header."""
     memory: MemoryBudget | None = field(default=None, compare=False)
-    """What decoding takes its memory from; None: as much as there is."""
+    """The budget for the memory of decoding; None: unlimited."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -79,14 +79,14 @@ def decode(
 ) -> Picture:
     """An image file, or its bytes → an upright sRGB picture, fully loaded.
 
-    `name` is what errors call it; a path names itself. Transparent pictures are laid on
-    white, 16-bit ones scaled to 8, animated ones give their first frame. Any thread may call.
-    Where `side` is given, a JPEG may come shrunk by 2, 4 or 8, and every large picture by a whole
-    number, its shorter side not below that many pixels: faster, and never whole in memory twice.
+    Errors call it `name`; a path names itself. Transparent pictures are laid on white, 16-bit ones
+    scaled to 8, animated ones give their first frame. Any thread may call. With `side`, a JPEG may
+    come shrunk by 2, 4 or 8, and every large picture by a whole number. Its shorter side keeps at
+    least that many pixels. That is faster, and the picture is never whole in memory twice.
 
-    Raises ImageTooLarge over a limit, UnsupportedFormat for other kinds of file, ImageError
-    for whatever is missing, broken or hostile, and where the limits hold a budget of memory,
-    Overloaded and Abandoned.
+    Raises ImageTooLarge over a limit, UnsupportedFormat for other kinds of file, and ImageError for
+    missing, broken or hostile files. With a budget of memory, it also raises Overloaded and
+    Abandoned.
     """
     if isinstance(source, bytes):
         data, name = source, name or "image"
@@ -124,11 +124,11 @@ def read_file(
 def opened(
     path: str | os.PathLike[str], *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> Iterator[BinaryIO]:
-    """A regular file, open for reading; raises as `read_file` does, also for what the system says
+    """A regular file, open for reading. Raises as `read_file` does, also for errors of the system
     while the block reads."""
     name = name or printable(path)
     try:
-        # Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+        # Without O_NONBLOCK, opening a pipe that no process writes to would never return.
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
             status = os.fstat(fd)
@@ -145,7 +145,7 @@ def opened(
 
 
 def image_facts(data: bytes) -> ImageFacts:
-    """What the header of a file says that `decode` has opened before; nothing is decoded."""
+    """The facts in the header of a file that `decode` has opened before; nothing is decoded."""
     layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _tiff_facts(layout)
@@ -177,7 +177,7 @@ def thumbnail(image: Image.Image, size: int = THUMBNAIL_SIZE, box: Box | None = 
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path as text that can be printed, whatever bytes the file system holds."""
+    """A path as printable text, even if its bytes are not UTF-8."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -275,10 +275,10 @@ def _too_many_pixels(name: str, pixels: int, limits: Limits) -> ImageTooLarge:
 
 
 def _allow_pixels(max_pixels: int) -> None:
-    """Lift Pillow's own limit where ours is higher, and keep its warnings to itself.
+    """Lift Pillow's own limit if ours is higher, and silence its warnings.
 
-    The filter is added rather than set for a while: `warnings.catch_warnings` changes
-    the whole process and is not safe when several threads decode.
+    The filter is added for good. `warnings.catch_warnings` changes the whole process, which is not
+    safe while several threads decode.
     """
     if Image.MAX_IMAGE_PIXELS is not None and max_pixels > Image.MAX_IMAGE_PIXELS:
         Image.MAX_IMAGE_PIXELS = max_pixels
@@ -301,7 +301,8 @@ def _reason(error: Exception) -> str:
 
 
 def _frames(image: Image.Image) -> int:
-    """Asked last: counting seeks through the file, and broken tails must not spoil frame one."""
+    """Read last: counting the frames seeks through the file, and broken tails must not spoil frame
+    one."""
     try:
         return int(getattr(image, "n_frames", 1))
     except Exception:

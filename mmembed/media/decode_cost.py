@@ -1,8 +1,8 @@
-"""How much memory decoding a picture takes, from its header alone.
+"""Estimates the memory for decoding a picture, from its header alone.
 
-The figures are measured, with a margin: `benchmarks/decode_memory.py` prints what each format
-takes of bytes for a pixel. A header may lie, so that what a decoder sizes its buffers by counts,
-not only width and height: the tiles of a TIFF, the code blocks of a JPEG 2000.
+The figures are measured, with a margin: `benchmarks/decode_memory.py` prints the bytes per pixel of
+each format. A header may lie. So the estimate counts not only width and height, but everything that
+a decoder sizes its buffers by. Examples are the tiles of a TIFF and the code blocks of a JPEG 2000.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ COPIES = {"1": 6, "L": 5, "P": 14, "RGB": 14, "I": 20, "F": 20}
 MORE_COPIES = 16
 """In other modes."""
 BAND_BYTES = 28_000_000
-"""What a band takes while it is converted."""
+"""Bytes that a band takes while it is converted."""
 BAND_BYTES_A_ROW = 40
-"""For a pixel of a row, where one row is larger than a band."""
+"""Bytes for a pixel of a row, if one row is larger than a band."""
 BASE_BYTES = 1_000_000
 WEBP = 12
 """Bytes of a pixel beside the picture: two canvases in RGBA, and the frame."""
 AVIF, AVIF_ALPHA, AVIF_DEEP = 8, 3, 8
-"""The planes of dav1d, and a copy in RGB; those of an alpha channel; more where a sample has more
+"""The planes of dav1d, and a copy in RGB; the planes of an alpha channel; more for samples of more
 than 8 bits."""
 HEIF, HEIF_ALPHA, HEIF_DEEP = 6, 3, 8
 """The same of libheif."""
 COEFFICIENT_BYTES = 2
-"""Of JPEG, for each sample, where a picture comes in several scans."""
+"""Of JPEG, for each sample, if a picture comes in several scans."""
 ROW_BYTES = 24
 """For a pixel of one row: two rows of 64 bits each, and one unpacked."""
 BITS, SAMPLES, STRIP_ROWS, TILE_WIDTH, TILE_LENGTH = 258, 277, 278, 322, 323  # tags of TIFF
 SAMPLE_BYTES, SEGMENT_COPIES = 4, 4
-"""Of a TIFF whose samples we read: all of them as bytes, with copies; and a strip or tile inflated,
-in parts as float32."""
+"""Of a TIFF that we read ourselves: all samples as bytes, with copies; and a strip or tile
+inflated, in parts as float32."""
 PLAIN = frozenset(
     {"tiff_adobe_deflate", "tiff_deflate", "tiff_lzw", "packbits", "group3", "group4"}
 )
@@ -57,14 +57,14 @@ class Plan:
     """Of the whole picture, as it lies in the file."""
     kind: str
     box: Box | None
-    """Where the whole picture is in what is loaded, if that is shrunk by the decoder."""
+    """The box of the whole picture within the loaded image, if the decoder shrinks it."""
     bytes: int
-    """What opening, loading and converting it takes beside its file."""
+    """Bytes for opening, loading and converting it, beside its file."""
 
 
 def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
-    """Let the decoder shrink an opened image to no less than `side` pixels on its shorter side,
-    where it can, and say what that takes."""
+    """Let the decoder shrink an opened image, if it can, to no less than `side` pixels on its
+    shorter side. Returns the cost of decoding it."""
     size, kind = image.size, image.format or ""
     decoder = _of_decoder(image, data, size)
     box: Box | None = None
@@ -84,7 +84,7 @@ def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
 
 
 def planned_tiff(layout: Layout) -> Plan:
-    """What reading the samples of a TIFF by ourselves takes."""
+    """Bytes for reading the samples of a TIFF ourselves."""
     size = layout.width, layout.height
     samples = layout.width * layout.height * layout.samples
     return Plan(
@@ -100,7 +100,7 @@ def _halvings(shrink: int, levels: int) -> int:
 
 
 def _of_picture(size: tuple[int, int], mode: str, side: int | None) -> int:
-    """What is loaded, and what its colours take on their way to RGB."""
+    """Bytes of the loaded picture and of its conversion to RGB."""
     loaded = plane(*size, mode)
     if size[0] * size[1] <= LARGE_PIXELS or mode in WHOLE_MODES:
         return loaded + size[0] * size[1] * _copies(mode)
@@ -118,7 +118,7 @@ def _copies(mode: str) -> int:
 
 
 def _of_decoder(image: Image.Image, data: bytes, size: tuple[int, int]) -> int:
-    """What the decoder takes beside the picture that it gives."""
+    """Bytes that the decoder takes beside its result."""
     pixels = size[0] * size[1]
     rows = size[0] * ROW_BYTES
     match image.format:
@@ -175,8 +175,8 @@ def _is_run_length(image: Image.Image) -> bool:
 
 
 def _of_tiff(image: Image.Image, data: bytes) -> int:
-    """A strip or tile, which libtiff inflates as a whole, and what it is inflated from. Its own
-    conversions take RGBA."""
+    """A strip or tile, which libtiff inflates as a whole, and its compressed bytes. The conversions
+    of libtiff take RGBA."""
     if image.info.get("compression") == "raw":
         return 0
     tags = getattr(image, "tag_v2", {})
@@ -190,7 +190,7 @@ def _of_tiff(image: Image.Image, data: bytes) -> int:
 
 
 def _number(tags: Mapping[int, object], tag: int, default: int) -> int:
-    """The largest number of a tag; whatever is none counts as the default."""
+    """The largest number of a tag; a value that is no number counts as the default."""
     value = tags.get(tag)
     numbers = value if isinstance(value, tuple) else (value,)
     return max((int(one) for one in numbers if isinstance(one, int)), default=default)

@@ -1,7 +1,8 @@
-"""Limits on what makes decoding slow and is no pixel: passes over a picture, and pieces of a file.
+"""Limits on passes over a picture and pieces of a file, which make decoding slow whatever the
+number of pixels.
 
-Decoders cannot be stopped. So a file of a few kilobytes that keeps one busy for minutes has to be
-known before, or where the decoder asks for the next piece.
+Decoders cannot be stopped. A file of a few kilobytes can keep a decoder busy for minutes. So it has
+to be recognised before decoding, or when the decoder reads the next piece.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ MOST_SCANS = 100
 MOST_READS = 200_000
 """Pieces that a file may be read in by Pillow, which parses heads in Python."""
 MOST_RUNS = 4_000_000
-"""Pieces of a run-length BMP, of whose pixels Pillow reads each run alone."""
+"""Pieces of a run-length BMP: Pillow reads each run of pixels alone."""
 MOST_VALUES = 200_000
 """Numbers in one tag of TIFF or EXIF, each of which takes 40 bytes, and a strip 300."""
 _BYTES, _ASCII, _UNDEFINED = 1, 2, 7  # types of tags whose values stay one piece
 _SOI, _SOS = b"\xff\xd8", b"\xff\xda"
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""What ends a scan: in one, 0xFF is followed by 0x00 or by the number of a restart."""
+"""The end of a scan. Within a scan, 0xFF is followed by 0x00 or by the number of a restart."""
 _EOI = 0xD9
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers that have no content."""
@@ -77,7 +78,7 @@ def _bounded(read: Callable[..., Any], most: int) -> Callable[..., Any]:
 
 def check_scans(data: bytes, name: str) -> None:
     """Raises ImageTooLarge for a JPEG with more scans than decoding it may take."""
-    # Counting bytes is quick, and telling scans from other data is needed for few files.
+    # Counting bytes is quick, and few files need the slow search for real scans.
     if not data.startswith(_SOI) or data.count(_SOS) <= MOST_SCANS:
         return
     if _scans(data) > MOST_SCANS:
@@ -85,7 +86,7 @@ def check_scans(data: bytes, name: str) -> None:
 
 
 def _scans(data: bytes) -> int:
-    """Those of the first picture, up to one more than the limit."""
+    """The scans of the first picture, counted up to one more than the limit."""
     start, found = 2, 0
     while found <= MOST_SCANS and (next_one := _NEXT_MARKER.search(data, start)):
         start, marker = next_one.end(), data[next_one.end() - 1]

@@ -1,7 +1,7 @@
-"""When, where and with what a picture was taken, as its header says: EXIF, else the date in XMP.
+"""Date, place, camera and lens of a picture, from its EXIF block, else the date in XMP.
 
-Cameras, phones and programs write anything into these fields. A value that cannot be meant counts
-as missing, and never spoils another or the picture.
+Cameras, phones and programs write anything into these fields. An impossible value counts as
+missing, and never spoils another value or the picture.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mmembed.media.exif_tags import Tags, Value, read_tags
 from mmembed.types import HeaderFacts
 
 VERSION = 1
-"""Of what is read here; a catalog whose items were read by a lower one reads them again."""
+"""Version of this reader; a catalog reads items again that a lower version has read."""
 EARLIEST_YEAR, LATEST_YEAR = 1826, 2099
 """The oldest photograph, and years of clocks that are merely set wrong."""
 
@@ -58,17 +58,17 @@ _CORPORATE = {
 
 
 def header_facts(image: Image.Image, file: BinaryIO) -> HeaderFacts:
-    """What the header of an opened image, loaded or not, says; `file` is where it was read from.
-    Nothing is raised: what is missing or broken is None."""
+    """The facts in the header of an opened image, loaded or not; `file` is its source. Raises
+    nothing: a missing or broken value is None."""
     try:
         return facts_of(_exif_block(image, file), image.info.get("xmp"))
-    except Exception:  # whatever Pillow left in place of a block
+    except Exception:  # Pillow left another type in place of a block
         return HeaderFacts()
 
 
 def facts_of(block: BinaryIO, xmp: object = None) -> HeaderFacts:
-    """What an EXIF block, or a file in TIFF form, and an XMP packet say. Raises OSError where the
-    file cannot be read."""
+    """The facts in an EXIF block, or a file in TIFF form, and in an XMP packet. Raises OSError
+    where the file cannot be read."""
     tags, gps = read_tags(block, _TAGS, _GPS_TAGS)
     taken, offset = _taken(tags, gps, xmp if isinstance(xmp, bytes) else b"")
     latitude, longitude = _place(gps)
@@ -84,7 +84,7 @@ def facts_of(block: BinaryIO, xmp: object = None) -> HeaderFacts:
 
 def _exif_block(image: Image.Image, file: BinaryIO) -> BinaryIO:
     if isinstance(image, TiffImageFile):
-        return file  # whose own first directory it is
+        return file  # the block's own first directory
     block = image.info.get("exif")
     if not isinstance(block, bytes):
         # ImageMagick's form in PNG: three lines of header, then hexadecimal digits.
@@ -97,8 +97,8 @@ def _exif_block(image: Image.Image, file: BinaryIO) -> BinaryIO:
 
 
 def _taken(tags: Tags, gps: Tags, xmp: bytes) -> tuple[str | None, int | None]:
-    """Local time, and its minutes east of UTC where they are known: the first that makes sense of
-    when the picture was taken, made digital, created as a person said, changed, and located."""
+    """Local time, and its minutes east of UTC if known. It is the first plausible date of these:
+    taken, digitised, created as a person said, changed, located."""
     return (
         _exif_moment(tags, *_ORIGINAL)
         or _exif_moment(tags, *_DIGITIZED)
@@ -115,7 +115,7 @@ def _exif_moment(tags: Tags, at: int, fraction: int, offset: int) -> Moment | No
 
 
 def exif_time(said: Value | None, fraction: Value | None = None) -> str | None:
-    """`2024:05:01 10:00:00`, `25` → `2024-05-01T10:00:00.250`; None for what is no such time."""
+    """`2024:05:01 10:00:00`, `25` → `2024-05-01T10:00:00.250`; None for other texts."""
     found = _EXIF_DATE.fullmatch(said) if isinstance(said, str) else None
     if found is None:
         return None
@@ -125,7 +125,7 @@ def exif_time(said: Value | None, fraction: Value | None = None) -> str | None:
 
 
 def offset_minutes(said: Value | str | None) -> int | None:
-    """`+05:30` → 330 minutes east of UTC; None for what is no offset."""
+    """`+05:30` → 330 minutes east of UTC; None for other texts."""
     if said == "Z":
         return 0
     found = _OFFSET.fullmatch(said) if isinstance(said, str) else None
@@ -150,7 +150,7 @@ def _xmp_moment(packet: bytes) -> Moment | None:
 
 
 def _gps_moment(gps: Tags) -> Moment | None:
-    """What satellites say is UTC."""
+    """GPS times are UTC."""
     day, clock = gps.get(GPS_DATE), gps.get(GPS_TIME)
     if not isinstance(day, str) or not isinstance(clock, tuple) or len(clock) != 3:
         return None

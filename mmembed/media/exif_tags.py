@@ -1,4 +1,4 @@
-"""Chosen tags of an EXIF block: short texts and numbers.
+"""Reads chosen EXIF tags: short texts and numbers.
 
 Pillow reads every value of a directory, and a hostile block may point to the same megabytes from
 thousands of entries. Here only the wanted entries are read, and only short values.
@@ -33,8 +33,8 @@ _FRACTIONS = {5, 10}
 def read_tags(
     file: BinaryIO, wanted: Collection[int], wanted_gps: Collection[int]
 ) -> tuple[Tags, Tags]:
-    """The wanted tags of a picture, and those of its GPS directory, from a file or block in TIFF
-    form. What is broken is left out. Raises OSError where the file cannot be read."""
+    """The wanted tags of a picture and of its GPS directory, from a file or block in TIFF form.
+    Broken values are left out. Raises OSError where the file cannot be read."""
     block = _Block(file)
     if not block.order:
         return {}, {}
@@ -59,7 +59,7 @@ class _Block:
             self._start += len(_PREFIX)
             head = head[len(_PREFIX) :]
         self.order = _ORDERS.get(head[:4], "")
-        """Of bytes, as `struct` says it; empty for what is no such block."""
+        """The byte order as `struct` writes it; empty if the bytes are no such block."""
         whole = self.order and len(head) >= 8
         self.first = struct.unpack(f"{self.order}L", head[4:8])[0] if whole else 0
 
@@ -83,7 +83,7 @@ class _Block:
         return struct.iter_unpack(f"{self.order}HHL4s", entries[:whole])
 
     def _value(self, kind: int, count: int, inline: bytes) -> Value | None:
-        """None for a value that is too long, cut short, or neither text nor number."""
+        """The value; None if it is too long, cut short, or neither text nor number."""
         form = "s" if kind in _TEXTS else _NUMBERS.get(kind)
         if form is None or count == 0 or count > _MOST_BYTES:
             return None

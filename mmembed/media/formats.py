@@ -1,4 +1,4 @@
-"""Which kinds of file are opened, and what the others are called when they are refused."""
+"""The file formats that are opened, and the names of others for errors."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ MEDIA_TYPES = {
     Jpeg2KImagePlugin.Jpeg2KImageFile.format: "image/jp2",
     pillow_heif.HeifImageFile.format: "image/heif",
 }
-"""The formats that are opened, as Pillow names them, and what a browser calls each."""
+"""The formats that are opened: Pillow's name → media type."""
 
 FORMATS = tuple(
     set(MEDIA_TYPES) - {MpoImagePlugin.MpoImageFile.format}
 )  # the JPEG opener finds MPO
 SPOKEN_FORMATS = "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000, HEIF"
 
-# Only these are told apart, because people meet them; first bytes → what it is.
+# First bytes → name. Only formats that people meet are told apart.
 _OTHER_KINDS = (
     (b"%!PS", "a PostScript file"),
     (b"\xc5\xd0\xd3\xc6", "an EPS file"),

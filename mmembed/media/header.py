@@ -1,4 +1,5 @@
-"""What the header of an image file says, without its pixels: for files that were indexed before."""
+"""Reads the facts in the header of an image file without its pixels, for files that were indexed
+before."""
 
 from __future__ import annotations
 
@@ -76,7 +77,7 @@ def _facts_by_kind(file: BinaryIO) -> HeaderFacts:
     file.seek(0)
     with Image.open(file, formats=FORMATS) as image:
         if head.startswith(PNG_SIGNATURE) and "exif" not in image.info:
-            # Pillow meets what is behind the pixels only once it has decoded them.
+            # Pillow reads chunks behind the pixels only after it has decoded the pixels.
             image.info.update(_png_metadata(file))
         return header_facts(image, file)
 

@@ -1,7 +1,8 @@
-"""What decoding a JPEG 2000 takes, by the markers of its codestream (ITU-T T.800, annex A).
+"""Estimates the cost of decoding a JPEG 2000 by the markers of its codestream (ITU-T T.800, annex
+A).
 
-The header that Pillow reads may say another size than the codestream, and any tile may have code
-blocks of its own; so all markers count, wherever they are.
+The header that Pillow reads may give another size than the codestream, and any tile may have its
+own code blocks. So all markers count, wherever they are.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from itertools import islice
 SIZE = b"\xff\x4f\xff\x51"  # SOC and SIZ
 CODING = (b"\xff\x52", b"\xff\x53")  # COD, COC
 BLOCK_BYTES = 450
-"""What OpenJPEG keeps of a code block."""
+"""Bytes that OpenJPEG keeps for a code block."""
 TILE_BYTES = 11_000
 """And of a tile's parameters, for all tiles at once."""
 SAMPLE_BYTES = 6
@@ -90,8 +91,8 @@ def _codings(data: bytes) -> Iterator[_Coding]:
 
 
 def _coding(part: bytes, marker: bytes) -> _Coding | None:
-    """None where the bytes are no such marker after all."""
-    start = 7 if marker == CODING[0] else 4  # of what is said alike: levels, blocks, precincts
+    """None if the bytes are no such marker after all."""
+    start = 7 if marker == CODING[0] else 4  # the fields of both: levels, blocks, precincts
     length = int.from_bytes(part[:2], "big")
     if len(part) < start + 5:
         return None

@@ -1,4 +1,5 @@
-"""A picture takes its memory from a budget before it is decoded, and keeps what it needs of it."""
+"""A picture takes its memory from a budget before it is decoded, and keeps the part that it
+needs."""
 
 from __future__ import annotations
 
@@ -15,9 +16,9 @@ from mmembed.types import Picture
 
 @contextmanager
 def reserved(plan: Plan, name: str, memory: MemoryBudget | None) -> Iterator[Hold | None]:
-    """Wait for the memory that decoding takes; None without a budget. Where the block fails, it is
-    given back at once: the error would keep it, and the next try wait for it. Raises ImageTooLarge
-    for more than there is, Overloaded, Abandoned."""
+    """Wait for the memory that decoding takes; None without a budget. If the block fails, the
+    memory is given back at once. Otherwise the error would keep it, and the next try would wait for
+    it. Raises ImageTooLarge for more than there is, Overloaded, Abandoned."""
     held = None if memory is None else _taken(plan, name, memory)
     try:
         yield held
@@ -47,5 +48,5 @@ def holding(picture: Picture, held: Hold | None) -> Picture:
 
 
 def millions(number: int) -> str:
-    """Rounded up, so that what is over a limit never reads as equal to it."""
+    """Rounded up, so that a size over a limit never reads as equal to it."""
     return f"{math.ceil(number / 1e5) / 10:,.1f}".removesuffix(".0")

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 USUAL_WHITES = (1, 255, 65_535)
 BRIGHTEST_LIGHT = 16
-"""Floats up to here are taken for light, of which 1 is white and more is dazzling."""
+"""Floats up to this value count as linear light: 1 is white, and more is a highlight."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """What samples there are."""
+    """The range of the samples."""
 
     low: float
     high: float
     has_fractions: bool
-    """Whether there are numbers that no count is."""
+    """Whether some samples are no whole numbers."""
 
     def __or__(self, other: Extent) -> Extent:
         return Extent(
@@ -32,7 +32,7 @@ class Extent:
 
 
 def extent_of(values: NDArray[Any]) -> Extent:
-    """Of any numbers; those that are not finite count as 0."""
+    """The extent of any numbers; infinities and NaN count as 0."""
     floats = _finite(values)
     return Extent(float(floats.min()), float(floats.max()), bool((floats % 1 != 0).any()))
 

@@ -1,4 +1,4 @@
-"""Image files without what is no pixel: broken metadata is no reason to refuse a sound picture."""
+"""Removes metadata from image files: broken metadata is no reason to refuse a sound picture."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _PNG_NEEDED_TEXTS = (b"XML:com.adobe.xmp\0", b"Raw profile type exif\0")
 
 
 def stripped(data: bytes) -> Iterator[bytes]:
-    """The file again and again with less in it: first without what is broken or not needed to
-    show the pixels as they are meant, then without anything but the pixels. Nothing for kinds of
-    file that are not known here."""
+    """Copies of the file with less and less metadata. The first lacks everything that is broken or
+    not needed to show the pixels as they are meant. The last holds the pixels alone. Yields nothing
+    for unknown formats."""
     strip = _strip_of(data)
     if strip is None:
         return
@@ -100,7 +100,7 @@ def _is_sound(reader: PngImagePlugin.PngStream, kind: bytes, chunk: bytes) -> bo
 _SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
 _APP0, _APP15, _ADOBE = 0xE0, 0xEF, 0xEE
 _JPEG_NEEDED = ((b"Exif\0\0", 14), (b"http://ns.adobe.com/xap/1.0/\0", 30), (b"ICC_PROFILE\0", 15))
-"""How the segments begin that tell of orientation and colours, and how long they are at least."""
+"""The first bytes of the segments with orientation and colours, and their least length."""
 _SHORTEST_ADOBE = 12
 
 
@@ -172,7 +172,7 @@ _GIF_CONTROL = 0xF9
 
 
 def _gif(data: bytes, bare: bool) -> bytes:
-    """The first picture, with what says which of its colours is transparent."""
+    """The first picture, with the block that names its transparent colour."""
     start = 13 + (3 << ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
     parts = [data[:start]]
     while data[start] == ord("!"):
@@ -214,7 +214,7 @@ def _tiff(data: bytes, bare: bool) -> bytes:
 
 
 def _heif(data: bytes, bare: bool) -> bytes:
-    """Metadata are items of their own; under another type nobody reads them."""
+    """Metadata are items of their own; under another type no reader finds them."""
     end = data.find(b"mdat")
     head = data if end < 0 else data[:end]
     for kind in (b"Exif", b"mime"):

@@ -1,5 +1,5 @@
-"""TIFFs with samples of more than 8 bits, of odd bits, signed or float: what Pillow reads wrongly,
-or not at all.
+"""Reads TIFFs with samples of more than 8 bits, of odd bits, signed or float. Pillow reads them
+wrongly, or not at all.
 
     tags → layout → segments (strips or tiles), decompressed → samples → 8 bits
 """
@@ -27,16 +27,17 @@ from mmembed.media.tiff_samples import parts
 LARGEST_SEGMENT = 256 * 2**20
 """Bytes of a strip or tile, which is read in one piece."""
 ALPHA = "alpha"
-"""Where `info` holds the alpha of a CMYK image, as an image of mode L."""
+"""Key of `info` for the alpha of a CMYK image, as an image of mode L."""
 SIGNED_WHITES = {16: (1, 255, 32_767)}
-"""White points of signed samples by their bits, where none is negative."""
+"""White points of signed samples by their bits, if no sample is negative."""
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 _ICC_PROFILE = 34675
 
 
 def load(data: bytes, layout: Layout) -> Image.Image:
-    """The picture as it is stored, not upright: L, LA, RGB, RGBA or CMYK, its alpha in `info`;
-    with its profile and orientation. Raises ValueError, struct.error, zlib.error, OSError."""
+    """The picture as it is stored, not upright, with its profile and orientation. The mode is L,
+    LA, RGB, RGBA or CMYK with its alpha in `info`. Raises ValueError, struct.error, zlib.error,
+    OSError."""
     colours = COLOURS[layout.photometric]
     planes = _read(data, layout)
     image = _colour(planes[..., :colours], layout)
@@ -70,8 +71,8 @@ def _read(data: bytes, layout: Layout) -> NDArray[np.uint8]:
 
 
 def _scaling(data: bytes, layout: Layout) -> Callable[[NDArray[Any], int], NDArray[np.uint8]]:
-    """What makes bytes of the samples of a number: unsigned ones of up to 24 bits by what their
-    bits can hold, others by what there is."""
+    """The function that scales a plane's samples to bytes. Unsigned samples of up to 24 bits are
+    scaled by the range of their bits, others by the range of their values."""
     if layout.kind == UNSIGNED and layout.bits <= 24:
         white = (1 << layout.bits) - 1
         if layout.bits > 16:

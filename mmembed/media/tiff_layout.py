@@ -1,4 +1,4 @@
-"""How a TIFF stores its first picture."""
+"""The layout of a TIFF's first picture, from its tags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLAIN_BITS = {1, 2, 4, 8}
 
 @dataclass(frozen=True)
 class Layout:
-    """How the first picture of a TIFF is stored."""
+    """The layout of the first picture of a TIFF."""
 
     width: int
     height: int
@@ -70,7 +70,7 @@ class Layout:
 
     @property
     def frames(self) -> int:
-        """1, or 2 where more pictures follow; nobody asks how many."""
+        """1, or 2 if more pictures follow; their number does not matter."""
         return 2 if self.tags.next else 1
 
     @property
@@ -83,18 +83,18 @@ class Layout:
 
 
 def layout_of(data: bytes) -> Layout | None:
-    """What the tags say; None for other files, and for pictures that are not read here."""
+    """The layout from the tags; None for other files, and for pictures that are not read here."""
     if not data.startswith(_PREFIXES):
         return None
     try:
         found = _layout(tags_of(data), data[:2] == b"MM")
-    except Exception:  # broken tags: Pillow says what is wrong with them
+    except Exception:  # broken tags: Pillow reports the fault
         return None
     return found if _is_known(found) else None
 
 
 def tags_of(data: bytes) -> Any:
-    """The tags of the first picture of a TIFF, as Pillow reads them. Raises what it raises."""
+    """The tags of the first picture of a TIFF, as Pillow reads them. Raises Pillow's errors."""
     file = io.BytesIO(data)
     is_big = 43 in data[2:4]
     tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(16 if is_big else 8))

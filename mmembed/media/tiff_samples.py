@@ -26,7 +26,7 @@ from mmembed.media.tiff_layout import (
 
 def parts(data: bytes, layout: Layout) -> Iterator[tuple[int, int, int, NDArray[Any]]]:
     """Left, top and first sample of every segment, and its samples: (rows, columns, samples).
-    One at a time, so that little memory is taken."""
+    Segments come one at a time, which takes little memory."""
     planes, samples = (layout.samples, 1) if layout.planar else (1, layout.samples)
     wide, high = layout.segment
     across, down = math.ceil(layout.width / wide), math.ceil(layout.height / high)
@@ -69,7 +69,7 @@ def _segment(data: bytes, layout: Layout, index: int, rows: int, samples: int) -
 
 
 def _unpacked(stored: bytes, compression: int, wide: int, high: int) -> bytes:
-    """What libtiff makes of a segment: it is given a grey picture whose pixels are the bytes."""
+    """A segment decompressed by libtiff: a grey picture whose pixels are the bytes."""
     entries = {
         256: wide, 257: high, 258: 8, 259: compression, 262: 1, 273: 8,
         277: 1, 278: high, 279: len(stored),

@@ -1,4 +1,4 @@
-"""What the kinds that are opened come in and is not read here, by name: it is not broken."""
+"""Names of variants of known formats that are not read here, although the file is not broken."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _HEIF_CODECS = {
     b"hvt1": "",
     b"av01": "",
 }
-"""Item types of HEIF files and their codecs; those without a name are read."""
+"""Item types of HEIF files and their codecs; types without a name are read."""
 _TIFF_COMPRESSIONS = {
     6: "old JPEG", 7: "JPEG", 33003: "JPEG 2000", 33005: "JPEG 2000", 34661: "JBIG",
     34676: "LogLuv", 34677: "LogLuv", 34712: "JPEG 2000", 34892: "lossy JPEG", 50002: "JPEG XL",
@@ -47,7 +47,7 @@ _TIFF_COLOURS = {
 
 
 def variant_of(data: bytes) -> str | None:
-    """`a PNG for iPhones (CgBI)`; None for what is read here, and for what cannot be told."""
+    """`a PNG for iPhones (CgBI)`; None for variants that are read here, and for unknown bytes."""
     try:
         if data.startswith(b"\x89PNG"):
             return "a PNG for iPhones (CgBI)" if data[12:16] == b"CgBI" else None

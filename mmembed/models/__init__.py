@@ -1,1 +1,1 @@
-"""What embeds: encoders, batches of requests, models that are loaded on demand, caches."""
+"""Encoders, batches of requests, models that are loaded on demand, and caches of embeddings."""

@@ -1,4 +1,4 @@
-"""What waits for a model, whose turn it is, and how long the turns take."""
+"""The queue of a model: waiting requests, their order, and the expected waiting time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Inputs: TypeAlias = "Pixels | Sequence[str]"
 Kind: TypeAlias = Literal["image", "text"]
 
 SHORT_BATCHES = 2
-"""So many batches may always wait: a slow model is no reason to refuse a handful of callers."""
+"""Batches that may always wait: a slow model is no reason to refuse a handful of callers."""
 STRETCH = 8
-"""A request that takes long itself may wait so many times as long, whatever the limit."""
+"""A request may always wait this many times its own running time."""
 MEMORY = 0.9
-"""What the pace keeps of the batches before, with every new one."""
+"""The share of its history that the pace keeps with every new batch."""
 
 
 @dataclass
 class BatchCounts:
-    """What went through a model since the start; written by its thread alone."""
+    """Totals of a model since the start; written by its thread alone."""
 
     sizes: Counter[int] = field(default_factory=Counter)
     """Batches by the number of their inputs."""
@@ -33,7 +33,7 @@ class BatchCounts:
     seconds: Counter[Kind] = field(default_factory=Counter)
     """Of the model, in float."""
     abandoned: int = 0
-    """Requests whose callers left while they waited."""
+    """Requests that were abandoned while they waited."""
     _pace: dict[Kind, tuple[float, float]] = field(default_factory=dict)
     """Inputs and seconds of the last batches, older ones fading."""
 
@@ -53,12 +53,12 @@ class BatchCounts:
 
 @dataclass(eq=False)
 class Request:
-    """What one caller waits for; done piece by piece."""
+    """A caller's request; its inputs are embedded in several batches."""
 
     kind: Kind
     inputs: Inputs
     places: int = 0
-    """That it takes in the queue."""
+    """Places in the queue that it takes."""
     since: float = field(default_factory=time.monotonic)
     taken: int = 0
     """How many inputs have gone into batches."""
@@ -72,7 +72,7 @@ class Request:
         return len(self.inputs) - self.taken
 
     def fail(self, error: BaseException) -> None:
-        """Its caller shall raise this; the first error counts."""
+        """End the request with this error; the first error counts."""
         if not self.finished.is_set():
             self.error = error
             self.finished.set()
@@ -92,20 +92,20 @@ class _Lane:
     """The requests of one kind."""
 
     fresh: dict[Request, None] = field(default_factory=dict)
-    """Those that had no turn yet, in the order in which they came."""
+    """Requests that had no turn yet, in the order of arrival."""
     begun: dict[Request, None] = field(default_factory=dict)
-    """Those that had, in the order of their next turns."""
+    """Requests that had a turn, in the order of their next turns."""
     left: int = 0
-    """Inputs of all of them that wait."""
+    """Waiting inputs of all these requests."""
     used_s: float = 0.0
-    """Of the model; the lane that used less is next."""
+    """Seconds of the model; the lane that used less is next."""
 
     def __len__(self) -> int:
         return len(self.fresh) + len(self.begun)
 
     def take(self, most: int) -> list[Piece]:
-        """Up to `most` inputs. Who is new goes first, so that nobody small waits behind somebody
-        large; half of the batch is for those who began, so that they come to an end."""
+        """Up to `most` inputs. New requests go first, so that small ones do not wait behind large
+        ones. Half of the batch is for requests that began, so that they come to an end."""
         parts: dict[Request, int] = {}
         room = most - self._deal(self.fresh, most - (most // 2 if self.begun else 0), parts)
         room -= self._deal(self.begun, room, parts)
@@ -134,7 +134,7 @@ class _Lane:
         return request, piece
 
     def remove(self, request: Request) -> bool:
-        """Whether it was here."""
+        """Whether the request was in this lane."""
         for requests in (self.fresh, self.begun):
             if request in requests:
                 del requests[request]
@@ -144,18 +144,18 @@ class _Lane:
 
 
 class Turns:
-    """Images and texts have a lane each, which share the model's time evenly while both wait:
-    words do not queue behind pictures. Whoever calls it holds a lock."""
+    """The lanes of images and texts share the model's time evenly while both wait, so that words do
+    not queue behind pictures. The caller holds a lock."""
 
     def __init__(self, batch: int, counts: BatchCounts) -> None:
         """batch: inputs in one turn."""
         self.places = 0
-        """That all requests take."""
+        """Places that all requests take."""
         self._batch = batch
         self._counts = counts
         self._lanes: dict[Kind, _Lane] = {"image": _Lane(), "text": _Lane()}
         self._clock = 0.0
-        """What the lane had used that was served last: one that was empty begins there."""
+        """The seconds of the lane that was served last; a lane that was empty begins there."""
 
     def __len__(self) -> int:
         """Requests that wait."""
@@ -167,7 +167,7 @@ class Turns:
         return sum(lane.left for lane in self._lanes.values())
 
     def add(self, request: Request) -> None:
-        """It waits from now on."""
+        """Add a request."""
         lane = self._lanes[request.kind]
         if not len(lane):
             lane.used_s = max(lane.used_s, self._clock)
@@ -176,12 +176,12 @@ class Turns:
         self.places += request.places
 
     def remove(self, request: Request) -> None:
-        """It waits no longer, where it did."""
+        """Remove a request, if it still waits."""
         if self._lanes[request.kind].remove(request):
             self.places -= request.places
 
     def take(self) -> list[Piece]:
-        """The next batch, of one kind; empty where nothing waits."""
+        """The next batch, of one kind; empty if nothing waits."""
         waiting = [lane for lane in self._lanes.values() if len(lane)]
         if not waiting:
             return []
@@ -192,11 +192,11 @@ class Turns:
         return pieces
 
     def charge(self, kind: Kind, seconds: float) -> None:
-        """A batch of this kind took so long."""
+        """Account for a batch of this kind."""
         self._lanes[kind].used_s += seconds
 
     def clear(self) -> list[Request]:
-        """Nobody waits any more; returns those who did."""
+        """Remove and return all waiting requests."""
         lanes = self._lanes.values()
         requests = [request for lane in lanes for request in (*lane.fresh, *lane.begun)]
         for request in requests:
@@ -204,13 +204,13 @@ class Turns:
         return requests
 
     def ahead(self, kind: Kind, inputs: int) -> int:
-        """Inputs of the same kind, at the most, that come before the last of a newcomer's: by
-        taking turns none of the others is given more than it, or than a batch."""
+        """The most inputs of the same kind that come before the newcomer's last input. Requests
+        take turns, so each of the others gets at most as many as the newcomer, or a batch."""
         lane = self._lanes[kind]
         return min(lane.left, max(inputs * len(lane), self._batch))
 
     def wait_s(self, kind: Kind, inputs: int) -> float:
-        """Seconds that a newcomer would wait for others, at the model's pace of late."""
+        """Seconds that a newcomer would wait for others, at the model's recent pace."""
         pace = self._counts.pace(kind)
         before = self.ahead(kind, inputs) * pace
         other: Kind = "text" if kind == "image" else "image"
@@ -221,13 +221,13 @@ class Turns:
     def too_long_s(
         self, kind: Kind, inputs: int, *, most_s: float, late_s: float = 0.0
     ) -> float | None:
-        """Seconds that a newcomer would wait, where that is more than `most_s`; None where it may
-        come in. late_s: that the running batch is late."""
+        """Seconds that a newcomer would wait, if that is more than `most_s`; None if it may come
+        in. late_s: delay of the running batch."""
         if self.ahead(kind, inputs) <= SHORT_BATCHES * self._batch:
             return None
         wait_s = self.wait_s(kind, inputs) + late_s
         return wait_s if wait_s > max(most_s, STRETCH * inputs * self._counts.pace(kind)) else None
 
     def work_s(self) -> float:
-        """Seconds until all that waits now is done, at the model's pace of late."""
+        """Seconds until all waiting inputs are done, at the model's recent pace."""
         return sum(lane.left * self._counts.pace(kind) for kind, lane in self._lanes.items())

@@ -1,4 +1,4 @@
-"""Batches go through a model, and every request gets its own rows or its own error."""
+"""Runs batches through a model; every request gets its own rows or its own error."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mmembed.types import Embeddings, Encoder
 log = logging.getLogger(__name__)
 
 LATE = 8
-"""A batch that takes so many times as long as those before it is late."""
+"""A batch is late if it takes this many times as long as earlier batches."""
 
 
 class Runs:
-    """Runs batches on the thread that calls it; other threads may read how it goes."""
+    """Runs batches on the thread that calls it; other threads may read its state."""
 
     encoder: Encoder
     """Set once it is loaded."""
 
     def __init__(self, counts: BatchCounts, failed: Callable[[Request], None]) -> None:
-        """failed: told of every request that ends with an error here."""
+        """failed: called for every request that ends with an error here."""
         self.moved_at = time.monotonic()
         """When the model last began or finished a batch."""
         self.answered_at = -math.inf
@@ -35,12 +35,12 @@ class Runs:
         self._failed = failed
 
     def run(self, pieces: list[Piece]) -> float:
-        """Embed the pieces together; where that fails, each alone, to find the guilty one.
-        Returns how many seconds the model ran."""
+        """Embed the pieces together. If that fails, embed each alone, to find the faulty one.
+        Returns the seconds that the model ran."""
         started = self.moved_at = time.monotonic()
         try:
             rows = self._counted(pieces)
-        except BaseException as error:  # whatever it is, a caller waits for it
+        except BaseException as error:  # a caller waits for any error
             if len(pieces) == 1:
                 self._fail(pieces[0][0], error)
             else:
@@ -54,7 +54,7 @@ class Runs:
         return self.moved_at - started
 
     def late_s(self, running: Sequence[Piece]) -> float:
-        """Seconds that the running batch takes longer than any reason would explain."""
+        """Seconds by which the running batch is late."""
         if not running:
             return 0.0
         size = sum(len(inputs) for _, inputs in running)
@@ -94,10 +94,10 @@ class Runs:
         texts: list[str] = [text for _, inputs in pieces for text in inputs]
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         rows = self._sound(self.encoder.embed_texts(list(places)), len(places))
-        return rows[[places[text] for text in texts]]  # what several ask for is embedded once
+        return rows[[places[text] for text in texts]]  # equal inputs are embedded once
 
     def _sound(self, rows: Embeddings, count: int) -> Embeddings:
-        """The rows of a batch. Raises ModelError where somebody would get another's."""
+        """The rows of a batch. Raises ModelError if a request would get the rows of another."""
         expected = (count, self.encoder.dim)
         if np.shape(rows) != expected:
             raise ModelError(

@@ -23,27 +23,27 @@ __all__ = ["BatchCounts", "Batcher"]
 log = logging.getLogger(__name__)
 
 LARGEST_SHARE = 8
-"""No request counts for more than this part of the queue, however large it is."""
+"""The share of the queue that the largest request counts for."""
 CLOSING_S = 5.0
-"""What waits when the model is to close has so long to be done."""
+"""Seconds for waiting requests after the model was told to close."""
 
 
 class Batcher(WrappedEncoder):
     """Wraps an Encoder and is one; any thread may call it.
 
-    One thread of its own loads the model and runs it, which is how torch is fastest. What
-    waits when the model becomes free is joined into a batch; nobody waits for company.
-    Batches are of bounded size: an image, or one window of a text, is one input, and large
-    requests take turns with the others (see `Turns`). What waits for a caller who leaves is
-    taken out of the queue.
+    One thread of its own loads the model and runs it, since torch is fastest that way. When the
+    model becomes free, the waiting inputs are joined into a batch. No input waits for a fuller
+    batch. Batches are of bounded size: an image, or one window of a text, is one input. Large
+    requests take turns with the others (see `Turns`). The request of a caller that leaves is taken
+    out of the queue.
 
-    An error reaches the caller whose input caused it, and no other. Whatever goes wrong on the
-    thread, it goes on; a model that makes no progress for `timeout` seconds is `broken`, and all
-    who wait are told.
+    An error reaches the caller whose input caused it, and no other. The thread survives every
+    error. A model that makes no progress for `timeout` seconds is `broken`, and all waiting
+    requests fail.
 
-    A request that would have to wait longer than `max_wait` seconds is refused at once, as is
-    one that finds no place in the queue. It takes a place for every batch that it fills, and no
-    more than an eighth of them. A caller who was let in once is let in again.
+    A request is refused at once if it would wait longer than `max_wait` seconds, or finds no place
+    in the queue. It takes a place for every batch that it fills, and no more than an eighth of all
+    places. An admitted caller is admitted again.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Batcher(WrappedEncoder):
         limits: TextLimits | None = None,
         counts: BatchCounts | None = None,
     ) -> None:
-        """Runs `load` on the new thread and waits for it; what it raises is raised here.
+        """Runs `load` on the new thread and waits for it; its errors are raised here.
 
         batch: images or windows in one forward pass. max_queue: places in the queue. max_wait,
         timeout: seconds; a timeout of 0 is none. limits: on the texts of one call. counts: goes on
@@ -88,28 +88,28 @@ class Batcher(WrappedEncoder):
 
     @property
     def answered_at(self) -> float:
-        """When the model last finished a batch, by time.monotonic(); shows that it lives."""
+        """Time of the model's last finished batch, by time.monotonic(); shows that it lives."""
         return self._runs.answered_at
 
     @property
     def waiting(self) -> int:
-        """How many requests wait, not counting those in the running batch."""
+        """The number of waiting requests, without the running batch."""
         return len(self._turns)
 
     @property
     def ended(self) -> bool:
-        """Whether the thread is gone, and with it what it had in memory."""
+        """Whether the thread is gone, and with it the model's memory."""
         return not self._thread.is_alive()
 
     def wait_s(self) -> float:
-        """Seconds until all that waits will be done, at the pace that the model had of late."""
+        """Seconds until all waiting inputs are done, at the model's recent pace."""
         return self._turns.work_s()
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.
 
-        Raises Overloaded when there is too much to do or the model is closed, Abandoned when
-        the caller leaves, ModelHangs, and what the model raises.
+        Raises Overloaded if the queue is full or the model is closed, Abandoned if the caller
+        leaves, ModelHangs, and the model's own errors.
         """
         return self._submit(Request("image", pixels))
 
@@ -130,8 +130,8 @@ class Batcher(WrappedEncoder):
         return averaged
 
     def close(self, grace_s: float = CLOSING_S) -> None:
-        """Answer what already waits, then end the thread. Later calls raise Overloaded, and so
-        do those that wait after `grace_s` seconds."""
+        """Answer the waiting requests, then end the thread. Later calls raise Overloaded, and so do
+        requests that still wait after `grace_s` seconds."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -160,7 +160,7 @@ class Batcher(WrappedEncoder):
         try:
             while not current_caller().wait(request.finished, self._patience_s(request)):
                 self._check_progress(request)
-        except BaseException as reason:  # the caller left, or Ctrl-C: nobody will read the answer
+        except BaseException as reason:  # the caller left, or Ctrl-C: the answer has no reader
             self._withdraw(request, reason)
             raise
         if request.error is not None:
@@ -168,7 +168,7 @@ class Batcher(WrappedEncoder):
         return np.concatenate(request.rows)
 
     def _admit(self, request: Request) -> None:
-        """Raises Overloaded where there is no place, or it would take too long."""
+        """Raises Overloaded if there is no place, or the wait would be too long."""
         if self._closed:
             raise self._why_closed()
         caller = current_caller()
@@ -203,7 +203,7 @@ class Batcher(WrappedEncoder):
         )
 
     def _patience_s(self, request: Request) -> float | None:
-        """Seconds until the model has made no progress for too long; None is for ever."""
+        """Seconds until the model counts as hanging; None: never."""
         moved_at = self._runs.moved_at
         since = moved_at if self._running else max(moved_at, request.since)
         if self._timeout == math.inf:
@@ -223,7 +223,7 @@ class Batcher(WrappedEncoder):
         )
 
     def _give_up(self, reason: Callable[[], MmembedError]) -> None:
-        """All who wait are told; the thread, should it come back, ends."""
+        """All waiting requests fail. If the thread ever returns, it ends."""
         with self._changed:
             self.broken = self._closed = True
             self._why_closed = reason
@@ -250,8 +250,8 @@ class Batcher(WrappedEncoder):
             pass
 
     def _go_on(self) -> bool:
-        """Run the next batch, once there is one; False at the end. Raises nothing: whoever
-        waits for this thread would wait for ever."""
+        """Run the next batch, once there is one; False at the end. Raises nothing, since callers
+        that wait for this thread would wait for ever."""
         try:
             pieces = self._next_batch()
             seconds = self._runs.run(pieces) if pieces else 0.0
@@ -277,12 +277,12 @@ class Batcher(WrappedEncoder):
             return self._running
 
     def _failed(self, request: Request) -> None:
-        """What is left of it need not be embedded."""
+        """The rest of the request need not be embedded."""
         with self._changed:
             self._turns.remove(request)
 
     def _drop_all(self, reason: Callable[[], MmembedError]) -> None:
-        """Tell all who wait."""
+        """Fail all waiting requests."""
         with self._changed:
             for request in {*self._turns.clear(), *(request for request, _ in self._running)}:
                 request.fail(reason())

@@ -1,4 +1,4 @@
-"""What was asked for last is kept, up to a number of bytes."""
+"""A cache of the entries that were used last, up to a number of bytes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 CACHE_BYTES = 32_000_000
-"""What one cache keeps at most: some 13,000 short texts, or images, with 512 numbers each."""
+"""Bytes of one cache at most: some 13,000 short texts, or images, with 512 numbers each."""
 ENTRY_BYTES = 300
-"""What an entry takes beyond its key and its numbers, roughly."""
+"""Bytes that an entry takes beyond its key and its numbers, roughly."""
 
 
 class BoundedCache(Generic[K, V]):
@@ -35,7 +35,7 @@ class BoundedCache(Generic[K, V]):
         return len(self._kept)
 
     def find(self, keys: Iterable[K]) -> dict[K, V]:
-        """What is kept of distinct keys."""
+        """The cached values of distinct keys."""
         asked = list(keys)
         with self._lock:
             found = {key: self._kept[key] for key in asked if key in self._kept}
@@ -46,11 +46,11 @@ class BoundedCache(Generic[K, V]):
         return found
 
     def peek(self, key: K) -> V | None:
-        """What is kept of a key; that is no use of it."""
+        """The cached value or None; does not mark it recently used."""
         return self._kept.get(key)
 
     def keep(self, entries: Iterable[tuple[K, V]]) -> None:
-        """Add entries, and let go of those that were not used for longest."""
+        """Add entries, and drop the least recently used ones."""
         with self._lock:
             for key, value in entries:
                 if key not in self._kept:

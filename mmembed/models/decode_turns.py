@@ -1,4 +1,4 @@
-"""Threads that decode serve many requests in turns: a small one does not wait for large ones."""
+"""Decoding threads serve many requests in turns: a small request does not wait for large ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from mmembed.memory_budget import MemoryBudget
 EMBEDDED_AT_ONCE, READY_AT_ONCE = 64, 192
 """Images of one request, and of all, that are decoded before the model gets them."""
 FEW = 8
-"""Requests of so few images do not wait for the parts of larger ones to leave the memory."""
+"""A request of at most this many images does not wait until parts of larger ones leave the
+memory."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -34,15 +35,15 @@ class DecodeTurns:
     def parts(
         self, read: Callable[[In], Out], images: Sequence[In]
     ) -> Generator[list[Out], None, None]:
-        """What the threads read of the images of one request, part after part. The places of a
-        part are free when the next is asked for, or all is closed. Raises what `read` raises,
-        and Abandoned."""
+        """The results of `read` for the images of one request, part after part. The places of a
+        part are free when the next part is requested, or the iterator is closed. Raises Abandoned
+        and the errors of `read`."""
         ready = self.ready_few if len(images) <= FEW else self.ready
         for start in range(0, len(images), EMBEDDED_AT_ONCE):
             part = images[start : start + EMBEDDED_AT_ONCE]
             places = ready.reserve(len(part), slot=False)
             try:
-                # Not all at once: the threads take what comes in its order.
+                # Not all at once: the threads work in the order of submission.
                 yield list(ordered(self._threads, read, part, window=self._turn))
             finally:
                 places.end()

@@ -1,4 +1,4 @@
-"""Which of many inputs a model cannot embed, or whether it cannot embed anything."""
+"""Finds the inputs that a model cannot embed, or that it cannot embed anything."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mmembed.types import Encoder, Pixels
 Row: TypeAlias = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
 PLAIN_TEXT = "a photo"
-"""What any model can embed that is not broken; black pixels are another such thing."""
+"""A text that every sound model can embed; black pixels are the image for that."""
 
 
 def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Row | BaseException]:
-    """The embedding of each picture of uint8 (height, width, 3), or what it alone raises.
+    """The embedding of each picture of uint8 (height, width, 3), or its own error.
 
-    Raises what the model raises at a black picture, where it can embed none of these.
+    If the model can embed none of them, raises its error for a black picture.
     """
     rows = each_apart(pixels, lambda some: model.embed_preprocessed(np.stack(some)))
     _check(rows, lambda: model.embed_preprocessed(np.zeros_like(pixels[0])[None]))
@@ -30,10 +30,10 @@ def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Row | BaseExc
 def texts_apart(
     encoder: Encoder, texts: Sequence[str], model: Encoder | None = None
 ) -> list[Row | BaseException]:
-    """The embedding of each text, or what it alone raises.
+    """The embedding of each text, or its own error.
 
-    `model` is what the encoder asks, where that remembers texts. Raises what it raises at a
-    plain text, where it can embed none of these.
+    If the encoder is a cache of texts, `model` is the encoder behind it. If the model can embed
+    none of them, raises its error for a plain text.
     """
     rows = each_apart(texts, encoder.embed_texts)
     _check(rows, lambda: (model or encoder).embed_texts([PLAIN_TEXT]))
@@ -41,6 +41,6 @@ def texts_apart(
 
 
 def _check(rows: Sequence[Row | BaseException], probe: Callable[[], object]) -> None:
-    """Where all inputs failed, the model gets the plainest. Raises what it raises at that."""
+    """If all inputs failed, the model gets the plainest input. Raises its error for that."""
     if rows and all(isinstance(row, BaseException) for row in rows):
         probe()

@@ -1,4 +1,4 @@
-"""Images that were embedded before are neither decoded nor embedded again."""
+"""Caches embeddings of images, which are then neither decoded nor embedded again."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class ImageCache(BoundedCache[bytes, NDArray[np.float32]]):
 
     @staticmethod
     def key_of(data: bytes) -> bytes:
-        """What stands for an image file: the SHA-256 digest of its bytes."""
+        """The key of an image file: the SHA-256 digest of its bytes."""
         return hashlib.sha256(data).digest()

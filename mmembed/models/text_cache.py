@@ -1,4 +1,4 @@
-"""Texts that were embedded before are not embedded again."""
+"""Caches embeddings of texts, which are then not embedded again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SPARE_TOKENS = 8
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known of a text, as soon as somebody asked."""
+    """The known facts of a text; each is filled in at its first use."""
 
     row: NDArray[np.float32]
     windows: int | None = None
@@ -29,8 +29,8 @@ class _Kept:
 class TextCache(WrappedEncoder):
     """Wraps an Encoder and is one; any thread may call it.
 
-    It belongs to one encoder, and so to one fingerprint: vectors of two models never meet.
-    The texts that were asked for last are kept, up to `max_bytes`.
+    It belongs to one encoder, and so to one fingerprint: vectors of two models never meet. The most
+    recently used texts are cached, up to `max_bytes`.
     """
 
     def __init__(
@@ -46,9 +46,9 @@ class TextCache(WrappedEncoder):
         self.kept: BoundedCache[str, _Kept] = BoundedCache(_size, max_bytes)
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        """n texts → float32 (n, dim), unit-norm. Each distinct text that is not kept is
-        embedded once. Raises LimitError for too many windows, and what the encoder raises; then
-        nothing is kept."""
+        """n texts → float32 (n, dim), unit-norm. Each distinct text that is not cached is embedded
+        once. Raises LimitError for too many windows, and the encoder's errors; then nothing is
+        cached."""
         distinct = list(dict.fromkeys(texts))
         found = {text: kept.row for text, kept in self.kept.find(distinct).items()}
         missing = [text for text in distinct if text not in found]
@@ -64,7 +64,8 @@ class TextCache(WrappedEncoder):
         return _stacked([found[text] for text in texts], self.dim)
 
     def split(self, text: str, most: int | None = None) -> Sequence[str]:
-        """The first `most` windows of a text; a short one is not read, nor one known to fit."""
+        """The first `most` windows of a text. A text that is short, or known to fit, is not
+        tokenized."""
         kept = self.kept.peek(text)
         if fits_surely(text, self.context_length) or (kept and kept.windows == 1):
             return [text]
@@ -92,11 +93,11 @@ class TextCache(WrappedEncoder):
 
 
 def fits_surely(text: str, context_length: int) -> bool:
-    """Whether a text is in one window, whatever the tokenizer, without asking it.
+    """Whether a text fits into one window of any tokenizer, without tokenizing it.
 
-    A token stands for one character at least, so that few characters are few tokens. That
-    holds for ASCII only: others may be several tokens each, and may be replaced by several
-    characters before; so may what looks like an HTML entity.
+    A token stands for one character at least, so few characters are few tokens. That holds for
+    ASCII only. Another character may be several tokens, and may be replaced by several characters
+    before. The same holds for HTML entities.
     """
     return len(text) + SPARE_TOKENS <= context_length and text.isascii() and "&" not in text
 

@@ -1,8 +1,8 @@
-"""Texts as a model reads them, and limits on how much that may be.
+"""Texts as a model reads them, and limits on their size.
 
-A text is cut into windows that the model can read whole. How many there are is known only once
-the tokenizer has read the text, so that this is done where nobody else waits for it: on the
-thread of the caller, once, and no further than the limits go.
+A text is cut into windows that the model can read whole. Their number is known only once the
+tokenizer has read the text. So that happens once, on the thread of the caller, where no other
+request waits. It stops at the limits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mmembed.errors import LimitError, TooMuchText
 
 
 class Reading(str):
-    """A text together with its windows, which joined give the text again."""
+    """A text together with its windows; joined, they give the text again."""
 
     windows: tuple[str, ...]
 
@@ -55,7 +55,7 @@ class _Limited(Protocol):
 
 @dataclass(frozen=True)
 class TextLimits:
-    """How much one text, and all texts of one request together, may be."""
+    """The limits on one text, and on all texts of one request together."""
 
     text_chars: int = 10_000
     all_chars: int = 4_000_000
@@ -66,7 +66,7 @@ class TextLimits:
 
     @classmethod
     def of(cls, settings: _Limited) -> TextLimits:
-        """Those that the owner set."""
+        """The limits that the owner set."""
         return cls(
             settings.max_text_chars,
             settings.max_all_chars,
@@ -93,8 +93,8 @@ class TextLimits:
             )
 
     def check_prompts(self, labels: Sequence[str], templates: Sequence[str]) -> None:
-        """Raises LimitError where labels filled into templates would be too many prompts, too
-        long a prompt, or too much text. Nothing is filled in for that."""
+        """Raises LimitError if labels filled into templates would be too many prompts, too long a
+        prompt, or too much text. Nothing is filled in for that check."""
         count = len(labels) * len(templates)
         if count > self.prompts:
             raise TooMuchText(
@@ -130,10 +130,9 @@ class TextLimits:
 
 
 def read(encoder: Reader, texts: Sequence[str], limits: TextLimits) -> list[Reading]:
-    """Every text with its windows; one that was read before is not read again.
+    """Every text with its windows; a text that was read before is not read again.
 
-    Raises LimitError where one text has more windows than allowed, TooMuchText where all
-    together have.
+    Raises LimitError if one text has more windows than allowed, TooMuchText if all together have.
     """
     readings: list[Reading] = []
     total = 0

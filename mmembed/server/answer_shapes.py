@@ -12,7 +12,7 @@ Score: TypeAlias = Annotated[float, Field(description="cosine similarity, in [-1
 
 
 class ErrorDetails(BaseModel):
-    """What went wrong."""
+    """The error itself."""
 
     message: Annotated[str, Field(description="names the object, the limit and the remedy")]
     type: Annotated[str, Field(description="NotFound, QueryError, ImageError …")]
@@ -28,7 +28,7 @@ class ErrorAnswer(BaseModel):
 
 
 class Links(BaseModel):
-    """Where the pictures of an image are; a caption has those of its image."""
+    """Addresses of an image's pictures; a caption has its image's."""
 
     self: str
     thumbnail: str
@@ -130,7 +130,7 @@ class Labelled(BaseModel):
 
 
 class NotLabelled(BaseModel):
-    """One image that could not be classified; the others are none the worse."""
+    """One image that could not be classified; the others are not affected."""
 
     index: int
     name: str
@@ -163,7 +163,7 @@ class AboutAnswer(BaseModel):
 
 
 class Reason(BaseModel):
-    """Why not all can be answered."""
+    """The reason why not all requests can be answered."""
 
     code: Annotated[
         str,
@@ -176,7 +176,7 @@ class Reason(BaseModel):
 
 
 class HealthAnswer(BaseModel):
-    """Whether the model answers, what it is, and what the collection holds."""
+    """Whether the model answers; facts of the model and the collection."""
 
     status: Annotated[str, Field(description="ok, loading or failing")]
     reasons: Annotated[list[Reason] | None, Field(description="all that is wrong")] = None

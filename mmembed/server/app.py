@@ -37,13 +37,13 @@ ROUTES = (
     *(health, about, metrics, keys, proof_route),
 )
 SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-"""Nothing that is asked here goes where OTEL_EXPORTER_OTLP_ENDPOINT points. Versions of FastAPI
-that report nothing pass over it."""
+"""No request is reported to OTEL_EXPORTER_OTLP_ENDPOINT. Versions of FastAPI without such reports
+ignore this."""
 DESCRIPTION = "Search, classify and embed images and texts."
 
 
 def web_folder() -> Path:
-    """Where the web page's files are: in the wheel, or beside the package in a checkout."""
+    """The folder of the web page's files: in the wheel, or beside the package in a checkout."""
     package = Path(__file__).parents[1]
     inside = package / "web"
     return inside if inside.is_dir() else package.parent / "web"
@@ -54,11 +54,11 @@ def create_app(collection: Collection) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # All that run at a time have a thread: a lane that is full keeps no other waiting.
+        # Every running request has a thread, so that a full lane does not delay another.
         to_thread.current_default_thread_limiter().total_tokens = app.state.lanes.threads
         yield
         app.state.pulse.close()
-        # With a thread of its own: those of requests may all be waiting for a model that hangs.
+        # With a thread of its own: all threads of requests may wait for a model that hangs.
         await to_thread.run_sync(_close, collection, limiter=CapacityLimiter(1))
 
     app = FastAPI(
@@ -87,7 +87,7 @@ def create_app(collection: Collection) -> FastAPI:
 
 
 def _surround(app: FastAPI) -> None:
-    """What every request passes, from the inside out."""
+    """The middleware of every request, from the inside out."""
     settings = app.state.collection.settings
     error_answers.install(app)
     app.add_middleware(

@@ -1,4 +1,4 @@
-"""The one place where errors become HTTP answers.
+"""Translates errors to HTTP answers; no other module does.
 
 Every error body is `{"error": {message, type, param, code}, "detail": message}`: the shape
 that OpenAI's clients read, with the key that Jina's read beside it.
@@ -49,18 +49,18 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.Overloaded: 429,
     errors.Abandoned: 499,
 }
-"""Status of every error class; a test fails when one is missing."""
+"""Status of every error class; a test fails when a class is missing."""
 
 MESSAGE_CHARS = 2000
 PARAM_CHARS = 200
-"""What an error says at most of what was sent."""
+"""Characters of the sent value that an error quotes at most."""
 
 SAID: Mapping[str, str] = {
     "extra_forbidden": "unknown field",
     "missing": "is missing",
     "model_type": "expected text or an object",
 }
-"""Pydantic's kinds of error in words of ours, where they are plainer."""
+"""Our words for Pydantic's kinds of error, if they are plainer."""
 
 
 _PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
@@ -99,7 +99,7 @@ def answer_to(error: errors.MmembedError) -> JSONResponse:
 
 
 def failed(failure: Failure) -> errors.MmembedError:
-    """What was found wrong with one of many inputs as the error of the whole request."""
+    """The error of one input as the error of the whole request."""
     kind = _kind_of(failure)
     if not issubclass(kind, errors.ImageError):
         return kind(failure.message, param=failure.name)
@@ -109,7 +109,7 @@ def failed(failure: Failure) -> errors.MmembedError:
 
 
 def item_error(failure: Failure) -> dict[str, Any]:
-    """What was found wrong with one of many inputs, with the status it would have had alone."""
+    """The error of one of many inputs, with the status that it would have alone."""
     code = STATUS[_kind_of(failure)]
     said = body(failure.message, kind=failure.error, param=failure.name, code=code)
     error: dict[str, Any] = said["error"]
@@ -122,12 +122,12 @@ def _kind_of(failure: Failure) -> type[errors.MmembedError]:
 
 
 def printable(text: str) -> str:
-    """Text without the halves of surrogate pairs, which have no place in UTF-8."""
+    """Text without halves of surrogate pairs, which UTF-8 cannot encode."""
     return text.encode(errors="backslashreplace").decode()
 
 
 def shortened(text: str, limit: int = MESSAGE_CHARS) -> str:
-    """What callers sent comes back in errors; not all of it, where it is long."""
+    """Errors quote the sent value; a long one is cut."""
     if len(text) <= limit:
         return text
     half = limit // 2
@@ -135,7 +135,7 @@ def shortened(text: str, limit: int = MESSAGE_CHARS) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Let every error that leaves a route become an answer in the one shape."""
+    """Answer every error that leaves a route, in the one shape."""
     app.add_exception_handler(errors.MmembedError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
@@ -180,7 +180,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     if STATUS[type(error)] >= 500:
         log.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, errors.StoreError | errors.ModelError):
-        # These name folders of the server, which are nobody's business but the owner's.
+        # These name folders of the server, which callers must not learn.
         said = scrubbed(str(error), request.app.state.collection.settings)
         error = type(error)(said, param=error.param)
     return answer_to(error)

@@ -1,5 +1,5 @@
-"""Items, hits and labels as JSON, which is written straight from them: checking our own answers
-again on their way out would cost more than searching. A test holds them against the shapes."""
+"""Writes items, hits and labels as JSON, without validation: to validate our own answers would cost
+more than searching. A test compares them with the shapes."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 
 class JsonAnswer(Response):
-    """JSON in UTF-8; takes NumPy arrays as they are. Arrays of float32 are written with as many
-    digits as tell one float32 from the next."""
+    """JSON in UTF-8; takes NumPy arrays as they are. Numbers of float32 arrays get the fewest
+    digits that identify them."""
 
     media_type = "application/json"
 
@@ -39,12 +39,12 @@ class JsonAnswer(Response):
 
 
 def version_of(item: Item) -> str:
-    """What changes in an image's addresses when its content does; hex."""
+    """The part of an image's addresses that changes with its content; hex."""
     return item.sha256[:VERSION_CHARS]
 
 
 def links(item: Item) -> Json | None:
-    """None for a caption without an image."""
+    """Addresses of the pictures; None for a caption without an image."""
     image_id = item.id if item.kind == "image" else item.image_id
     if image_id is None:
         return None
@@ -100,7 +100,8 @@ def hit_json(hit: Hit) -> Json:
 
 
 def each_json(write: Callable[[Thing], Json], things: Iterable[Thing]) -> list[Json]:
-    """Things as clients see them; one that cannot be written is left out, and logged."""
+    """Items or hits as clients see them. An entry that cannot be written is left out, and
+    logged."""
     written = []
     for thing in things:
         try:
@@ -111,7 +112,7 @@ def each_json(write: Callable[[Thing], Json], things: Iterable[Thing]) -> list[J
 
 
 def classified_json(result: Classified) -> Json:
-    """The labels of one image, or its error with the status it would have had alone."""
+    """The labels of one image, or its error with the status that it would have alone."""
     known: Json = {"index": result.index, "name": result.name}
     if result.failure is not None:
         return {**known, "error": item_error(result.failure)}

@@ -1,4 +1,4 @@
-"""How the server's log is written: lines for people, or JSON for machines."""
+"""Writes the server's log: lines for people, or JSON for machines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmembed.server.middleware.request_log import ACCESS_LOGGER, REQUEST_ID
 
 WINDOW_S = 60.0
 BURST = {"": 5, "asyncio": 1, "uvicorn.error": 1, "mmembed.server.listener.listener": 1}
-"""Records of one kind that are written within it, by logger. Of connections one is enough."""
+"""Records of one kind that are written within it, by logger. For connections one is enough."""
 MOST_KINDS = 1000
 KEY_CHARS = 80
 _VARYING = re.compile(r"0x[0-9a-f]+|\d+|<[^>]*>?")
@@ -32,11 +32,11 @@ def configure(mode: str) -> None:
 
 
 class Repeats(logging.Filter):
-    """Lets a message through a few times a minute, and then says how often it came besides: what
-    goes wrong for one request goes wrong for a million.
+    """Passes a message a few times a minute, and then adds the number of suppressed ones. A fault
+    of one request may repeat for a million.
 
-    Messages are the same where logger and template are, and the kind of error that they report.
-    Lines of the access log are never held back: whoever wants them wants all."""
+    Messages are equal if logger, template and kind of error are. Lines of the access log are never
+    suppressed, because their readers want all."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,8 @@ class Repeats(logging.Filter):
         self._seen: dict[tuple[str, str, str], _Seen] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is written; it may get `repeats`, those before it that were not."""
+        """Whether a record is written; it may get `repeats`, the number of suppressed records
+        before it."""
         if record.name == ACCESS_LOGGER:
             return True
         key = _kind(record)
@@ -81,7 +82,7 @@ def _kind(record: logging.LogRecord) -> tuple[str, str, str]:
 
 
 def name_the_request(record: logging.LogRecord) -> bool:
-    """A logging filter: gives a record the id of the request that it belongs to."""
+    """A logging filter that gives a record the id of its request."""
     record.request_id = REQUEST_ID.get()
     return True
 
@@ -109,7 +110,7 @@ class AsText(logging.Formatter):
 
 class AsJson(logging.Formatter):
     """`{"time", "level", "logger", "message", "request_id"}`; a line of the access log has the
-    facts of the request in place of the message."""
+    fields of the request in place of the message."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""

@@ -1,4 +1,4 @@
-"""`/metrics`: what requests were answered and what the model does, for Prometheus.
+"""`/metrics`: figures of requests and models, for Prometheus.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -25,7 +25,7 @@ router = APIRouter(tags=["operations"])
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
-"""Stands for methods and routes that are not ours: callers shall not make up new series."""
+"""Stands for unknown methods and routes, so that callers cannot create new series."""
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -57,14 +57,14 @@ class RequestMetrics:
         self._running.inc()
 
     def refused(self, method: str, status: int) -> None:
-        """A request was answered before anything was known of it."""
+        """A request was answered before its route was known."""
         key = OTHER, method, status
         if key not in self._series:
             self._series[key] = self._count.labels(*key), self._seconds.labels(OTHER)
         self._series[key][0].inc()
 
     def end(self, route: str, method: str, status: int, seconds: float) -> None:
-        """It was answered. route: the template; "" where the request reached none."""
+        """A request was answered. route: the template; "" if the request reached none."""
         route = route or OTHER
         method = method if method in METHODS else OTHER
         key = route, method, status
@@ -77,7 +77,7 @@ class RequestMetrics:
 
 
 class CollectionMetrics(Collector):
-    """What a collection and its models say of themselves, read when somebody looks."""
+    """Figures of a collection and its models, read at each scrape."""
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -121,7 +121,7 @@ class CollectionMetrics(Collector):
 
 
 class ModelMetrics:
-    """What models did since the start."""
+    """Totals of the models since the start."""
 
     def __init__(self) -> None:
         self._asked = CounterMetricFamily(
@@ -154,7 +154,7 @@ class ModelMetrics:
 
     @property
     def families(self) -> tuple[Metric, ...]:
-        """One for each kind of figure."""
+        """Families of series, one for each kind of figure."""
         return (self._asked, self._evicted, self._inputs, self._seconds, self._loads,
                 self._abandoned, self._batches)  # fmt: skip
 
@@ -179,8 +179,8 @@ class ModelMetrics:
 
 
 def cumulated(sizes: Mapping[int, int]) -> tuple[list[tuple[str, float]], float]:
-    """How many batches there are of each size → how many of at most so many inputs, as
-    histograms count, and the inputs of all."""
+    """Batches of each size → batches of at most each size, as histograms count, and the inputs of
+    all."""
     bounds = [
         (str(float(most)), float(sum(n for size, n in sizes.items() if size <= most)))
         for most in BATCH_SIZES
@@ -190,7 +190,7 @@ def cumulated(sizes: Mapping[int, int]) -> tuple[list[tuple[str, float]], float]
 
 
 def registry_of(collection: Collection) -> CollectorRegistry:
-    """A registry of its own for every app, with what does not depend on requests."""
+    """A registry of its own for every app, with the figures that do not depend on requests."""
     registry = CollectorRegistry(auto_describe=False)
     ProcessCollector(registry=registry)
     registry.register(CollectionMetrics(collection))

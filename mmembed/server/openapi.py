@@ -1,5 +1,5 @@
-"""What /openapi.json says beyond what FastAPI finds out by itself: request bodies, which the
-routes parse themselves, every status that can happen, and examples."""
+"""Completes FastAPI's description of the API in /openapi.json. It adds the request bodies, which
+the routes parse themselves, every possible status, and examples."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SAID = {
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorAnswer, "description": said} for status, said in SAID.items()
 }
-"""What any route may answer, or what stands around it."""
+"""Statuses that any route, or the layers around it, may answer."""
 
 
 def takes(shape: type[Any], form: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def many(what: dict[str, Any]) -> dict[str, Any]:
 
 
 def install(app: FastAPI) -> None:
-    """Complete the description of the API when it is first asked for."""
+    """Complete the description of the API at its first request."""
     found = app.openapi
 
     def described() -> dict[str, Any]:
@@ -96,7 +96,7 @@ def _complete(description: dict[str, Any]) -> None:
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
-    # The empty one: where no keys are set, none is needed.
+    # The empty alternative: without keys in the settings, none is needed.
     description["security"] = [{"bearer": []}, {"header": []}, {}]
     for name, operation in _operations(description):
         _illustrate(name, operation)

@@ -1,4 +1,4 @@
-"""Request bodies: JSON or multipart into the shapes, base64 into bytes."""
+"""Parses request bodies: JSON or multipart into the shapes, base64 into bytes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Form:
     """File name and bytes."""
 
     def only(self, *, texts: Names[str], files: Names[str]) -> Form:
-        """The form itself. Raises QueryError where it has a field of another name or kind."""
+        """The form itself. Raises QueryError if it has a field of another name or kind."""
         for name in self.texts:
             if name in files:
                 raise QueryError(f"{name}: expected a file, as in -F {name}=@picture.jpg")
@@ -59,7 +59,7 @@ class Form:
         return self
 
     def text(self, name: str) -> str | None:
-        """The last value of a text field; None where it is blank or not there."""
+        """The last value of a text field; None if it is blank or missing."""
         return self.texts.get(name, [""])[-1] or None
 
 
@@ -120,7 +120,7 @@ def _check_encoding(request: Request) -> None:
 
 
 JsonBody: TypeAlias = Annotated[bytes, Depends(_read)]
-"""The raw body; it is parsed on the thread of the route, not on the event loop."""
+"""The raw body, which the thread of the route parses, not the event loop."""
 AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
 """The raw body, or a form."""
 
@@ -152,8 +152,8 @@ def _invalid(error: ValidationError) -> RequestValidationError:
 
 
 def image_bytes(text: str, name: str, collection: Collection) -> bytes:
-    """The bytes of a data URI, of bare base64, or of an address, where fetching is allowed.
-    Raises ImageError that calls it `name`."""
+    """The bytes of a data URI, of bare base64, or of an address, if fetching is allowed. Raises
+    ImageError that calls it `name`."""
     if _ADDRESS.match(text):
         return collection.fetch_image(text.strip(), name)
     match = _DATA_URI.match(text)
@@ -162,7 +162,7 @@ def image_bytes(text: str, name: str, collection: Collection) -> bytes:
     if match and not match["base64"]:
         raise ImageError(name, "a data URI without base64; send data:image/…;base64,…")
     try:
-        payload = (text[match.end() :] if match else text).strip()  # copied no oftener than needed
+        payload = (text[match.end() :] if match else text).strip()  # not copied more than needed
         if "\n" in payload or "\r" in payload:
             payload = "".join(payload.splitlines())
         if match and "%" in payload:  # a URI may escape the + and = of base64
@@ -175,14 +175,14 @@ def image_bytes(text: str, name: str, collection: Collection) -> bytes:
 
 
 def is_data_uri(text: str) -> bool:
-    """Whether a text is a data URI, of whatever media type; `data: a word` is none."""
+    """Whether a text is a data URI, of any media type; `data: a word` is none."""
     match = _DATA_URI.match(text)
     return match is not None and any(match.groups())
 
 
 def means_image(text: str) -> bool:
-    """Whether a text that may be words or an image is an image: a data URI, or an address of the
-    web and nothing else."""
+    """Whether a text is an image rather than words: a data URI, or an address of the web and
+    nothing else."""
     return is_data_uri(text) or _WEB_ADDRESS.fullmatch(text) is not None
 
 
@@ -193,14 +193,14 @@ def check_count(what: str, count: int, limit: int, setting: str) -> None:
 
 
 def check_all_chars(texts: Iterable[str], settings: Settings) -> None:
-    """Raises LimitError for more text than is read for one request; `check_text` refuses what
-    is too long alone."""
+    """Raises LimitError for more text than is read for one request; `check_text` refuses a single
+    text that is too long."""
     lengths = [length for text in texts if (length := len(text)) <= settings.max_text_chars]
     TextLimits.of(settings).check_chars(sum(lengths))
 
 
 def check_text(name: str, text: str, limit: int) -> None:
-    """Raises LimitError for more text than is embedded at once, QueryError for what is none."""
+    """Raises LimitError for more text than is embedded at once, QueryError for an empty text."""
     if is_data_uri(text):
         raise QueryError(
             f"{name}: a data URI in the place of words; send an image where the route takes one",

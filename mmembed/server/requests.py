@@ -145,13 +145,13 @@ class ItemRequest(Shape):
 
 
 class ItemPatch(Shape):
-    """What of an item can be changed; fields left out stay."""
+    """The changeable fields of an item; omitted fields stay."""
 
     tags: Text | None = None
     captions: Annotated[Text | None, Field(description="of an image")] = None
 
 
 class SessionRequest(Shape):
-    """What the page sends once."""
+    """The key that the page sends once."""
 
     key: Annotated[str, Field(min_length=1, description="one of the server's MMEMBED_API_KEYS")]

@@ -1,6 +1,6 @@
 """A cache of small WebP pictures, keyed by content; may be deleted at any time.
 
-Each file has a checksum behind the picture, where whatever opens WebP does not look.
+Each file has a checksum behind the picture, which WebP decoders ignore.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 from mmembed import files
 
 SIZES = (320, 1280)
-"""Longer sides, in pixels: the grid's pictures, and previews of what browsers can't show."""
+"""Longer sides, in pixels: the grid's pictures, and previews of formats that browsers can't
+show."""
 VERSION = 3
-"""Of the way that thumbnails are made; those of another are not read."""
+"""Version of the rendering; thumbnails of another version are not read."""
 
 
 def folder_in(data: Path) -> Path:
@@ -23,7 +24,7 @@ def folder_in(data: Path) -> Path:
 
 
 def find(folder: Path, sha256: str, size: int) -> bytes | None:
-    """The WebP file of a content at a size; None where it is not there, or damaged."""
+    """The WebP file of a content at a size; None if it is missing or damaged."""
     path = _path(folder, sha256, size)
     try:
         return files.read_sealed(path, about=path.name)
@@ -32,7 +33,7 @@ def find(folder: Path, sha256: str, size: int) -> bytes | None:
 
 
 def keep(folder: Path, sha256: str, size: int, content: bytes) -> None:
-    """Put a WebP file into the cache. Where it cannot be written, nothing happens."""
+    """Put a WebP file into the cache. If it cannot be written, nothing happens."""
     path = _path(folder, sha256, size)
     with suppress(OSError):
         files.make_part(path.parent)
@@ -45,14 +46,14 @@ def is_kept(folder: Path, sha256: str, size: int) -> bool:
 
 
 def forget(folder: Path, sha256: str) -> None:
-    """Delete the thumbnails of a content. Those that cannot be deleted stay."""
+    """Delete the thumbnails of a content. Files that cannot be deleted stay."""
     with suppress(OSError):
         for path in _path(folder, sha256, 0).parent.glob(f"{sha256}-*"):
             path.unlink(missing_ok=True)
 
 
 def is_current(name: str) -> bool:
-    """Whether a file of the cache is one that is read."""
+    """Whether a file of the cache is a thumbnail of this version."""
     return name.endswith(f"-v{VERSION}.webp")
 
 

@@ -4,8 +4,8 @@
     discarding: the file is renamed to *.gone; its item is removed; then *.gone is deleted
 
 Both happen while the content's lock is held. So a process that dies in between leaves a name that
-says what has begun, and a file without an item, and without such a name, is one whose item was
-lost: it may be the last copy of somebody's picture.
+tells the begun step. A file without an item and without such a name has lost its item. It may be
+the last copy of a person's picture.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 FOLDER = "originals"
 PENDING, GONE = ".pending", ".gone"
-"""What is put behind an upload's name while its item is written, and while it is removed."""
+"""Suffixes of an upload's name while its item is written, and while it is removed."""
 
 
 def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
-    """Store bytes durably under their hash; returns their path. A file that is there is read,
-    and written again unless it holds the same. Raises StoreError."""
+    """Store bytes durably under their hash; returns their path. An existing file is read, and
+    written again unless it holds the same bytes. Raises StoreError."""
     path = folder / FOLDER / sha256[:2] / f"{sha256}{suffix}"
     try:
         if _holds(path, sha256, len(data)):
@@ -47,7 +47,7 @@ def keep(folder: Path, sha256: str, suffix: str, data: bytes) -> Path:
 def keeping(
     folder: Path, sha256: str, suffix: str, data: bytes, has_item: Callable[[Path], bool]
 ) -> Iterator[Path]:
-    """`keep`, and let the block write the item; a file that is new goes again where that fails.
+    """`keep`, and let the block write the item. If the block fails, a new file is deleted again.
     Raises StoreError."""
     path = folder / FOLDER / sha256[:2] / f"{sha256}{suffix}"
     pending = path.with_name(path.name + PENDING)
@@ -60,14 +60,14 @@ def keeping(
     try:
         yield keep(folder, sha256, suffix, data)
     finally:
-        # Unsettled, it is found by whoever collects leftovers.
+        # Unsettled, the file is left to the collection of leftovers.
         with suppress(StoreError, OSError):
             settle(pending, has_item)
 
 
 def settle(pending: Path, has_item: Callable[[Path], bool]) -> None:
-    """End what began with `keeping`: without an item, the file goes. Raises OSError, and what
-    `has_item` raises."""
+    """End an interrupted `keeping`: without an item, the file is deleted. Raises OSError, and the
+    errors of `has_item`."""
     if pending.exists():
         path = pending.with_name(pending.name.removesuffix(PENDING))
         if not has_item(path):
@@ -76,13 +76,13 @@ def settle(pending: Path, has_item: Callable[[Path], bool]) -> None:
 
 
 def is_upload(folder: Path, path: str | None) -> bool:
-    """Whether a path is that of an upload of a data folder."""
+    """Whether a path is an upload of a data folder."""
     return path is not None and Path(path).is_relative_to(folder / FOLDER)
 
 
 def is_of_any_folder(path: str, sha256: str) -> bool:
-    """Whether a path is that of an upload with this content, wherever its data folder lay when it
-    was written: folders are moved, copied and mounted elsewhere."""
+    """Whether a path is an upload with this content, in any data folder. Folders are moved, copied
+    and mounted elsewhere."""
     if sha256 not in path:
         return False
     above, name = os.path.split(path)
@@ -91,7 +91,7 @@ def is_of_any_folder(path: str, sha256: str) -> bool:
 
 
 def place_of(folder: Path, path: str, sha256: str) -> str:
-    """Where the file of an item lies now: an upload moves with its data folder."""
+    """The present path of an item's file: an upload moves with its data folder."""
     if is_of_any_folder(path, sha256) and not is_upload(folder, path):
         here = folder / FOLDER / sha256[:2] / os.path.basename(path)
         if here.exists():
@@ -101,7 +101,7 @@ def place_of(folder: Path, path: str, sha256: str) -> str:
 
 @contextmanager
 def discarding(path: Path) -> Iterator[None]:
-    """Delete an upload with its item, which the block removes; where that fails, it stays.
+    """Delete an upload with its item, which the block removes. If that fails, the upload stays.
     Raises StoreError."""
     gone = path.with_name(path.name + GONE)
     try:
@@ -131,7 +131,7 @@ def _failed(what: str, error: OSError) -> StoreError:
 
 
 def _holds(path: Path, sha256: str, size: int) -> bool:
-    """Whether a file is there, no link, and holds what its name says."""
+    """Whether a path is a file, no link, whose content has the hash in its name."""
     try:
         with open(path, "rb", buffering=0, opener=_unlinked) as file:
             status = os.fstat(file.fileno())

@@ -1,8 +1,12 @@
-"""The documents are read fast: nine sentences in ten have at most 25 words, and name a subject."""
+"""Documents, docstrings and comments are read fast: nine sentences in ten have at most 25 words,
+and every sentence names its subject."""
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,12 +22,30 @@ _LINK = re.compile(r"!?\[([^]]*)\]\([^)]*\)")
 _COMMENT = re.compile(r"<!--.*?-->", re.S)
 _ITEM = re.compile(r"([-*+]|\d+\.) ")
 _END = re.compile(r"(?<=[.!?])[)»”\"*]*\s+")
+_NO_PROSE = re.compile(r"# *((type|noqa|fmt|pragma|ruff|mypy)\b|--)")
 _ABBREVIATION = re.compile(r"\b(e\.g|i\.e|etc|vs|cf|No)\.")
 _PRONOUN = (
     r"(one|none|those)( (that|which|who|whose|is|are|was|were|has|have|had|may|can|must|does|do|"
     r"goes|says|in|on|at|by|for|from|to|with|without)\b|,)"
 )
 _NO_SUBJECT = re.compile(rf"[(«“*]*((who|whoever|what|whatever)\b|{_PRONOUN})(?!.*\?$)", re.I)
+
+
+SOURCES = sorted((ROOT / "mmembed").glob("**/*.py"))
+NOT_YET = (
+    "mmembed/cli/index.py",
+    "mmembed/cli/search.py",
+    "mmembed/collection/",
+    "mmembed/ingest/",
+    "mmembed/models/inputs.py",
+    "mmembed/models/on_demand.py",
+    "mmembed/models/registry.py",
+    "mmembed/search/",
+    "mmembed/server/dialects/",
+    "mmembed/store/",
+    "mmembed/types.py",
+)
+"""Files and folders of the package whose prose is still to be rewritten."""
 
 
 def blocks(text: str) -> Iterator[str]:
@@ -82,15 +104,76 @@ def test_what_names_no_subject(sentence: str, refused: bool) -> None:
     assert bool(_NO_SUBJECT.match(sentence)) is refused
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_sentences_are_short(page: Path) -> None:
-    found = [*sentences(page.read_text("utf-8"))]
-    at = ninth_of_ten([words(sentence) for sentence in found])
-    long = "\n".join(sentence for sentence in found if words(sentence) > MOST_WORDS)
-    assert at <= MOST_WORDS, f"{page.name}: {at} words; shorten some of:\n{long}"
+def prose(source: str) -> str:
+    """The docstrings of a module, those of attributes among them, and its comments, as paragraphs.
+
+    Indented drawings are left out. Comments on adjacent lines are one paragraph.
+    """
+    return "\n\n".join([*_docstrings(source), *_comments(source)])
+
+
+def _docstrings(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text)), col_offset=indent):
+                first, *others = text.splitlines()
+                lines = [first, *(line[indent:] for line in others)]
+                yield "\n".join("" if line.startswith("    ") else line for line in lines)
+
+
+def _comments(source: str) -> Iterator[str]:
+    last = -1
+    paragraph: list[str] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT or _NO_PROSE.match(token.string):
+            continue
+        alone = token.line.strip() == token.string
+        if token.start[0] != last + 1 or not alone:
+            yield " ".join(paragraph)
+            paragraph = []
+        paragraph.append(token.string.lstrip("# "))
+        last = token.start[0] if alone else -1
+    yield " ".join(paragraph)
+
+
+def long_ones(text: str) -> list[str]:
+    """The sentences over the limit; none where nine in ten keep it."""
+    all_sentences = [*sentences(text)]
+    if ninth_of_ten([words(sentence) for sentence in all_sentences]) <= MOST_WORDS:
+        return []
+    return [sentence for sentence in all_sentences if words(sentence) > MOST_WORDS]
+
+
+def nameless(text: str) -> list[str]:
+    """The sentences whose subject is a pronoun."""
+    return [sentence for sentence in sentences(text) if _NO_SUBJECT.match(sentence)]
+
+
+def test_prose_of_a_module() -> None:
+    source = '''"""A module.
+
+    a → drawing
+"""
+x = 1  # why
+# A comment
+# of two lines.
+y = 2  # type: ignore[misc]
+"""An attribute."""
+'''
+    assert [*sentences(prose(source))] == ["A module.", "An attribute.", "A comment of two lines."]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_sentences_name_their_subject(page: Path) -> None:
-    nameless = [s for s in sentences(page.read_text("utf-8")) if _NO_SUBJECT.match(s)]
-    assert not nameless, f"{page.name}: name the subject of:\n" + "\n".join(nameless)
+def test_documents(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert not long_ones(text), "shorten some of these sentences"
+    assert not nameless(text), "name the subjects of these sentences"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_and_comments(source: Path) -> None:
+    if source.relative_to(ROOT).as_posix().startswith(NOT_YET):
+        pytest.skip("not rewritten yet")
+    text = prose(source.read_text("utf-8"))
+    assert not long_ones(text), "shorten some of these sentences"
+    assert not nameless(text), "name the subjects of these sentences"

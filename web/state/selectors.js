@@ -16,7 +16,7 @@ export function terms({ route, picture }) {
 
 /** Changes exactly when the results have to be asked for again. */
 export const queryKey = ({ route, picture }) =>
-  JSON.stringify([route.kind, route.q.trim(), route.like, picture?.url ?? '']);
+  JSON.stringify([route.kind, route.q.trim(), route.where.trim(), route.like, picture?.url ?? '']);
 
 /** False while what is shown answers an older question. */
 export const isAnswered = (state) =>

@@ -1,10 +1,10 @@
 """open_clip models as encoders: images and texts → float32 (n, dim), unit-norm.
 
-    name → resolve_model (auto, bundled) → what was prepared before, or
+    name → resolve_model (auto, bundled) → prepared record, or
            locate (files) → load_model → engines → OpenClipEncoder
 
-Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported when a
-model is first asked for, never before, so that `mmembed --help` answers at once.
+Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported when a model is
+first needed, never before, so that `mmembed --help` answers at once.
 """
 
 from mmembed.models.open_clip.model_names import (

@@ -1,10 +1,11 @@
-"""What was found out about a model on this machine, kept so that the next start is quick.
+"""Stores the engine and compiled towers of a model on this machine, so that the next start is
+quick.
 
-One folder in the cache for each model and Python environment: which engine was the fastest, and,
-where that is one of OpenVINO, all that is needed to embed without loading torch. It holds nothing
-that cannot be made again, is thrown away when any file of the model or any version changes, and
-may be deleted at any time. Every file has a checksum over its content, the model and the machine:
-noise in one costs its making, never other vectors.
+The cache has a folder for each model and Python environment. It names the fastest engine. If that
+is one of OpenVINO, it holds everything for embedding without torch. The folder can be made again
+and may be deleted at any time. It is discarded when any file of the model or any version changes.
+Every file has a checksum over its content, the model and the machine. So a damaged file is made
+again, and never changes vectors.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Prepared:
     folder: Path
     facts: ModelFacts
     measured: tuple[Measured, ...]
-    """What a trial of each engine gave; empty where none was made."""
+    """The figures of each engine's trial; empty if there was none."""
 
     @classmethod
     def find(cls, cache_folder: Path, name: str, device: str = "cpu") -> Prepared | None:
@@ -66,12 +67,12 @@ class Prepared:
 
     @property
     def fastest(self) -> str | None:
-        """The engine that `auto` stands for; None where nothing was measured."""
+        """The engine that `auto` stands for; None if nothing was measured."""
         fit = [one for one in self.measured if one.exact_enough and one.engine != INT8]
         return max(fit, key=lambda one: one.worth).engine if fit else None
 
     def encoder(self, asked: str) -> OpenClipEncoder | None:
-        """The model, opened without torch; None where it takes more than what is kept here."""
+        """The model, opened without torch; None if the stored files do not suffice."""
         name = self.fastest if asked == AUTO else asked
         if name is None or not name.startswith(OPENVINO):
             return None
@@ -95,9 +96,8 @@ def keep(
     tables: BpeTables | None,
     engine: OpenVinoEngine | None,
 ) -> None:
-    """Write the record of a model, and what its engine of OpenVINO needs to be opened again,
-    into the folder that `folder_of` gives. One that cannot be written only makes the next start
-    slower."""
+    """Write the record of a model into the folder that `folder_of` gives, with the files of its
+    OpenVINO engine. A record that cannot be written only makes the next start slower."""
     record = {
         "machine": _machine(),
         "sources": [_stamp(path) for path in sources],
@@ -121,22 +121,22 @@ def keep(
 
 
 def folder_of(cache_folder: Path, name: str, device: str) -> Path:
-    """Where the record of a model id on a device is kept. Each Python environment has its own:
-    two with other versions would throw away each other's, and each start would be a first one."""
+    """The folder of a model id's record on a device. Each Python environment has its own. Two
+    environments of different versions would discard each other's record at every start."""
     told = f"{name} {device} {sys.prefix}"
     return cache_folder / "models" / hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
 def _about(facts: ModelFacts) -> str:
-    """What the files beside a record are of: those of another model or machine are not opened,
-    whatever two processes wrote there at once."""
+    """The identity of the files beside a record. Files of another model or machine are not opened,
+    even if two processes wrote there at once."""
     return " ".join([facts.fingerprint, *_machine()])
 
 
 def may_have_accelerator() -> bool:
-    """Whether it is worth asking torch for one, which takes seconds: whether the system shows a
-    driver, and torch is not a build without any."""
-    drivers = ("nvidiactl", "nvmap", "dxg", "kfd")  # NVIDIA's, its small boards', WSL's, AMD's
+    """Whether there may be a graphics card: the system shows a driver, and torch is no CPU build.
+    To ask torch itself takes seconds."""
+    drivers = ("nvidiactl", "nvmap", "dxg", "kfd")  # of NVIDIA, its small boards, WSL and AMD
     shown = any((Path("/dev") / driver).exists() for driver in drivers)
     return (shown and not _version("torch").endswith("+cpu")) or sys.platform == "darwin"
 
@@ -153,7 +153,8 @@ def _unchanged(stamp: list[Any]) -> bool:
 
 @cache
 def _machine() -> list[str]:
-    """What a record depends on beside the model: versions, processor, graphics cards."""
+    """The environment that a record depends on beside the model: versions, processor, graphics
+    cards."""
     return [
         f"layout {_LAYOUT}",
         sys.version.split()[0],

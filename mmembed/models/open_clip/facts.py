@@ -1,4 +1,4 @@
-"""All that must be known of a model to embed with it, but for its weights and its vocabulary."""
+"""The facts for embedding with a model, except its weights and its vocabulary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model says of itself; plain values, so that it can be kept as JSON."""
+    """The facts of a model; plain values, so that they can be stored as JSON."""
 
     name: str
     """The model's id, as `--model` takes it."""
@@ -29,9 +29,9 @@ class ModelFacts:
     cut: bool
     """Whether texts may be cut behind the longest of a batch: exact under a causal mask."""
     eos_id: int | None
-    """The end-of-text token; None where it is the largest id."""
+    """The end-of-text token; None if it is the largest id."""
 
     def ends(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-        """int64 (n,): where each text of int64 (n, length) has its end-of-text token."""
+        """int64 (n,): the position of the end-of-text token in each text of int64 (n, length)."""
         shown = tokens if self.eos_id is None else tokens == self.eos_id
         return np.asarray(shown.argmax(axis=1), dtype=np.int64)

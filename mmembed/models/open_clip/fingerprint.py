@@ -1,8 +1,8 @@
-"""What tells one model from another: a digest over all that makes its vectors.
+"""The fingerprint of a model: a digest over everything that affects its vectors.
 
-The weights are hashed as tensors after loading, not as files, so that the same weights
-from a hub, a tag or a folder agree, whatever the container. The tokenizer is hashed by what
-it does to a few texts, and by its vocabulary where it shows one.
+The weights are hashed as tensors after loading, not as files. So the same weights from a hub, a tag
+or a folder agree in any container. The tokenizer is hashed by its ids for a few texts, and by its
+vocabulary if it has a public one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-_VERSION = 1  # raise it when our own way from a picture or text to a vector changes
+_VERSION = 1  # raise it when our own preprocessing or embedding changes
 _VISION_KEYS = ("pool_type", "head_width", "timm_model_name", "timm_pool", "act_kwargs")
 _TEXT_KEYS = ("pool_type", "heads", "no_causal_mask", "embed_cls", "eos_id", "hf_pooler_type")
 _PROBES = (
@@ -60,7 +60,7 @@ def model_fingerprint(
 
 
 def tower_config(open_clip: Any, config: Mapping[str, Any], quick_gelu: bool) -> dict[str, Any]:
-    """What of a model_cfg changes the vectors without changing the weights' shapes."""
+    """The fields of a model_cfg that change the vectors without changing the weights' shapes."""
     vision = dataclasses.asdict(open_clip.CLIPVisionCfg(**config["vision_cfg"]))
     text = dataclasses.asdict(open_clip.CLIPTextCfg(**config["text_cfg"]))
     return {

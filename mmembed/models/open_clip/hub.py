@@ -1,7 +1,8 @@
-"""The model hub: what was downloaded from it, and whether it can be reached. Owns huggingface_hub.
+"""Tells which files of the model hub are downloaded, and whether it can be reached. Owns
+huggingface_hub.
 
-Its client tries again for minutes and logs each try, so that it is asked for a file only once the
-hub has answered a short question.
+The hub's client retries for minutes and logs each try. So it gets a request only after the hub has
+answered a short probe.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _T = TypeVar("_T")
 _one_at_a_time = threading.RLock()  # whether the hub may be asked is a setting of the process
 
 PATIENCE_S = 3.0
-"""Until the hub counts as unreachable."""
+"""Seconds until the hub counts as unreachable."""
 PREFIX = "hf-hub:"
 UNREACHABLE = (
     "check the connection, or use --model bundled, or copy the files from another machine and "
@@ -32,8 +33,8 @@ UNREACHABLE = (
 
 
 def repository_of(name: str) -> tuple[str, tuple[str, ...]]:
-    """The repository of a model id on the hub, and the files that may hold its weights; ("", ())
-    where its weights lie elsewhere."""
+    """The repository of a model id on the hub, and the files that may hold its weights; ("", ()) if
+    its weights lie elsewhere."""
     open_clip = import_open_clip()
     weights = (open_clip.constants.HF_SAFE_WEIGHTS_NAME, open_clip.constants.HF_WEIGHTS_NAME)
     if name.startswith(PREFIX):
@@ -57,8 +58,8 @@ def is_downloaded(name: str) -> bool:
 
 
 def check_obtainable(name: str) -> None:
-    """Raises ModelError where a model was not downloaded and nothing answers that has it; takes
-    PATIENCE_S at most. What the hub answers is for the download to say."""
+    """Raises ModelError if a model is not downloaded and its host does not answer; takes PATIENCE_S
+    at most. The download itself reports the errors of a hub that answers."""
     if not is_downloaded(name):
         reached, reason = ask_for(name)
         if not reached:
@@ -66,9 +67,8 @@ def check_obtainable(name: str) -> None:
 
 
 def from_cache_first(load: Callable[[], _T]) -> _T:
-    """What `load` gives from files that were downloaded before, without asking the hub whether
-    there are newer ones; with its help where some are missing. Raises ModelError as `load`
-    does."""
+    """The result of `load` from downloaded files, without asking the hub for newer ones. Missing
+    files are downloaded. Raises ModelError as `load` does."""
     from huggingface_hub import constants
 
     with _one_at_a_time:
@@ -90,11 +90,11 @@ def _unasked(constants: Any, load: Callable[[], _T]) -> _T:
 
 
 def ask_for(name: str) -> tuple[bool, str | None]:
-    """Whether something answers where the weights of a model id are, and why they cannot be
-    fetched now, as the end of a sentence; None where they can."""
+    """The reason why the weights of a model id cannot be fetched now, as the end of a sentence.
+    None if their host answers."""
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
-    # What its client tries again, it says in the log each time.
+    # The client logs every retry.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     repository, files = repository_of(name)
     if repository and constants.HF_HUB_OFFLINE:
@@ -107,12 +107,12 @@ def ask_for(name: str) -> tuple[bool, str | None]:
 
 
 def _address_of(name: str) -> str:
-    """Where the weights lie of a model that is not on the hub."""
+    """The address of the weights of a model that is not on the hub."""
     return str(import_open_clip().get_pretrained_cfg(*name.rsplit("/", 1))["url"])
 
 
 def _answer_to(ask: Callable[[], object]) -> tuple[bool, str | None]:
-    """Asked on a thread of its own, because looking up a name can outlast any time limit."""
+    """The probe has a thread of its own, because looking up a name can outlast any time limit."""
     outcome: list[Exception | None] = []
 
     def asked() -> None:

@@ -1,4 +1,4 @@
-"""The one place that imports torch's family, and only when it is first needed."""
+"""Imports torch and its libraries, when they are first needed; no other module does."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def import_open_clip() -> Any:
 
 
 def _import_torchvision() -> None:
-    """Import torchvision, also where its compiled half does not fit the installed torch.
+    """Import torchvision, even if its compiled half does not fit the installed torch.
 
-    open_clip needs only its transforms, which are pure Python; but a torchvision built for
-    CUDA beside a CPU build of torch stops at «operator torchvision::nms does not exist».
-    Declaring the operators' schemas, without implementations, lets the import pass.
+    open_clip needs only its transforms, which are pure Python. But a torchvision built for CUDA,
+    beside a CPU build of torch, stops at «operator torchvision::nms does not exist». Declaring the
+    operators' schemas, without implementations, lets the import pass.
     """
     try:
         importlib.import_module("torchvision")

@@ -1,4 +1,4 @@
-"""From a model id to a model in memory; whatever goes wrong on the way is a ModelError."""
+"""Loads a model by its id into memory; every failure is a ModelError."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ _NEEDS_TRANSFORMERS = "needs the transformers package: pip install 'mmembed[hf]'
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model in memory, and all that is needed to feed it."""
+    """A model in memory, with its preprocessing and tokenizer."""
 
     facts: ModelFacts
     towers: Towers
     tokenizer: Tokenizer
     tables: BpeTables | None
-    """With which the tokenizer can do without open_clip; None where it cannot."""
+    """The tables of a tokenizer without open_clip; None if there are none for it."""
     sources: tuple[Path, ...]
     """The files that it was loaded from."""
 
@@ -133,7 +133,7 @@ def _read_config(open_clip: Any, name: str, files: ModelFiles) -> dict[str, Any]
 
 
 def _load_tokenizer(open_clip: Any, name: str, files: ModelFiles, config: Any) -> Any:
-    """open_clip's own choice; a vocabulary named in a local-dir is looked for in that folder."""
+    """open_clip's own choice. A vocabulary that a local-dir names is searched in that folder."""
     options = {}
     vocabulary = config["text_cfg"].get("tokenizer_kwargs", {}).get("bpe_path")
     if vocabulary and files.folder is not None:
@@ -147,8 +147,8 @@ def _load_tokenizer(open_clip: Any, name: str, files: ModelFiles, config: Any) -
 
 
 def _fetch_weights(open_clip: Any, name: str, files: ModelFiles) -> tuple[Path, ...]:
-    """Bring the weights into the hub's cache, so that what fails afterwards is not the network;
-    the files that the model is made of."""
+    """Download the weights into the hub's cache, so that later failures are not the network's.
+    Returns the model's files."""
     if files.pretrained:
         config = open_clip.get_pretrained_cfg(files.architecture, files.pretrained)
         return (Path(_fetch(name, lambda: open_clip.download_pretrained(config))),)
@@ -172,8 +172,8 @@ def _fetch(name: str, download: Callable[[], _T]) -> _T:
 
 
 def _load_weights(open_clip: Any, name: str, files: ModelFiles) -> Any:
-    """The model in float32 on the CPU. Weights that are not safetensors are read with torch's
-    weights_only: never by unpickling code."""
+    """The model in float32 on the CPU. Weights that are no safetensors are read with torch's
+    weights_only, never by unpickling code."""
     try:
         return open_clip.create_model_from_pretrained(
             files.architecture,

@@ -1,4 +1,4 @@
-"""Model ids: what they mean, where their files are, and which one `auto` stands for.
+"""Model ids: their meaning, their files, and the model that `auto` stands for.
 
 ViT-B-32/laion2b_s34b_b79k   architecture/pretrained, as `mmembed models` lists them
 hf-hub:org/name              a repository in open_clip's format on the model hub
@@ -38,14 +38,14 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """What open_clip is to be asked for."""
+    """The arguments for open_clip."""
 
     architecture: str
     """An architecture, `hf-hub:org/name` or `local-dir:/path`."""
     pretrained: str | None = None
-    """The tag of the weights; None where the architecture says it all."""
+    """The tag of the weights; None if the architecture names the weights, too."""
     folder: Path | None = None
-    """Where the files are, for a local-dir."""
+    """The folder of the files, for a local-dir."""
     quick_gelu: bool = False
     """The weights were trained with the QuickGELU activation."""
 
@@ -56,8 +56,8 @@ def list_models() -> list[tuple[str, str]]:
 
 
 def resolve_model(name: str) -> ModelChoice:
-    """`auto` → the recommended model if it is in the hub's cache or the hub answers within
-    three seconds, else `bundled`; any other name stands for itself."""
+    """`auto` → the recommended model if it is in the hub's cache or the hub answers within three
+    seconds. Otherwise → `bundled`. Any other name stands for itself."""
     if name != "auto":
         return ModelChoice(name, f"{name} was asked for")
     if hub.is_downloaded(RECOMMENDED):
@@ -110,7 +110,7 @@ def _locate_pretrained(name: str) -> ModelFiles:
 
 
 def _unknown(name: str, known: list[tuple[str, str]]) -> str:
-    """What to say of a name that is not known: how to write it, and what looks like it."""
+    """The error for an unknown name, with the known forms and similar names."""
     if name and Path(os.path.expanduser(name)).is_dir():
         return f"{name}: a folder is written local-dir:{name}"
     full = {f"{a}/{t}".lower(): f"{a}/{t}" for a, t in known}

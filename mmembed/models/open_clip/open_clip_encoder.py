@@ -1,4 +1,4 @@
-"""An open_clip model behind the Encoder protocol, whatever engine runs it."""
+"""Implements the Encoder protocol with an open_clip model on any engine."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from PIL import Image
 
 RUN_TOKENS = 64
-"""What starting a run costs on a CPU, in tokens that could be read meanwhile: 32 for ViT-B/32,
+"""The cost of starting a run on a CPU, in tokens that could be read meanwhile: 32 for ViT-B/32,
 more for smaller models."""
 
 
 class OpenClipEncoder:
     """Implements `mmembed.types.Encoder`; made by `load_encoder`.
 
-    Embeddings equal open_clip's own encode_image and encode_text, normalised; how nearly, the
-    engine decides. The engine runs on the thread that calls, one call at a time; torch is
-    fastest on the thread that loaded it.
+    Embeddings equal open_clip's own encode_image and encode_text, normalised, within the engine's
+    precision. The engine runs on the thread that calls, one call at a time; torch is fastest on the
+    thread that loaded it.
     """
 
     def __init__(self, facts: ModelFacts, tokenizer: Tokenizer, engine: Engine) -> None:
@@ -61,7 +61,7 @@ class OpenClipEncoder:
 
     @property
     def logit_scale(self) -> float:
-        """What cosines are multiplied by before softmax or sigmoid (already exponentiated)."""
+        """The factor of cosines before softmax or sigmoid (already exponentiated)."""
         return self.facts.logit_scale
 
     @property
@@ -71,12 +71,12 @@ class OpenClipEncoder:
 
     @property
     def engine(self) -> str:
-        """What runs the towers: one of `mmembed.engines.ENGINES`."""
+        """The engine that runs the towers: one of `mmembed.engines.ENGINES`."""
         return self._engine.name
 
     @property
     def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+        """Pixels that a picture's shorter side should keep if it is shrunk while decoding."""
         return self._preprocessing.decode_side
 
     def preprocess(self, image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
@@ -85,13 +85,13 @@ class OpenClipEncoder:
         return self._preprocessing(image, box)
 
     def embed_preprocessed(self, pixels: NDArray[np.uint8]) -> Embeddings:
-        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm. Raises ModelError where
-        the model gives something that is not a number."""
+        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm. Raises ModelError if the model
+        gives NaN."""
         return self._embed(self._batches(pixels), self._engine.encode_images)
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        """n texts → float32 (n, dim), unit-norm. The windows of a long text are embedded
-        each, averaged and normalised again. Raises ModelError as `embed_preprocessed`."""
+        """n texts → float32 (n, dim), unit-norm. Each window of a long text is embedded; the mean
+        is normalised again. Raises ModelError as `embed_preprocessed`."""
         split = [self.windows.windows_of(text) for text in texts]
         flat = [window for windows in split for window in windows]
         rows = self._embed_windows(flat)
@@ -101,12 +101,12 @@ class OpenClipEncoder:
         return _unit(np.add.reduceat(rows, starts, axis=0), self.name)
 
     def blank_pixels(self) -> NDArray[np.uint8]:
-        """uint8 (1, height, width, 3) of zeros: what the image tower takes."""
+        """uint8 (1, height, width, 3) of zeros, in the image tower's size."""
         return np.zeros((1, *self.facts.pixels["size"], 3), np.uint8)
 
     def split(self, text: str, most: int | None = None) -> Sequence[str]:
-        """The first `most` windows of a text, all of them for None; of an ordinary text itself.
-        They carry their tokens, so that `embed_texts` need not read them again."""
+        """The first `most` windows of a text, all of them for None; the text itself if it is
+        ordinary. They carry their tokens, so that `embed_texts` need not tokenize them again."""
         return self.windows.split(text, most)
 
     def count_windows(self, text: str) -> int:
@@ -136,8 +136,8 @@ class OpenClipEncoder:
         return rows
 
     def _alike(self, order: NDArray[np.intp], lengths: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-        """The texts in parts, each of as many as one run takes: a new part begins where to pad
-        the shorter ones would cost more than a run of their own."""
+        """The texts in parts, each for one run. A new part begins if padding the shorter texts
+        would cost more than a run of their own."""
         starts, padding = [0], 0
         for place in range(1, len(order)):
             size = place - starts[-1]

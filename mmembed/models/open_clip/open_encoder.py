@@ -1,4 +1,4 @@
-"""From a model id to an encoder: as it was prepared before, or loaded, tried and prepared."""
+"""Opens an encoder by its model id: prepared before, or loaded, tried and prepared now."""
 
 from __future__ import annotations
 
@@ -40,12 +40,11 @@ def load_encoder(
     """Load a model by its id: `architecture/pretrained`, `hf-hub:org/name`, `local-dir:/path`,
     `bundled` or `auto`. Runs it once, so that the first request does not wait for that.
 
-    engine: what runs it, one of `mmembed.engines.ENGINES`; `auto` is the fastest here, which is
-    measured once for each model. device: as torch names it; by default the fastest one present.
-    tokenizer: replaces the model's own; texts → int64 (n, context_length), with a keyword
-    `context_length`. cache: folder in which what was measured and compiled is kept.
-    Raises ModelError, with the remedy, for what is unknown, missing, unreachable or broken, and
-    InputError for an unknown engine.
+    engine: one of `mmembed.engines.ENGINES`; `auto` is the fastest on this machine, measured once
+    for each model. device: as torch names it; by default the fastest one present. tokenizer:
+    replaces the model's own; texts → int64 (n, context_length), with a keyword `context_length`.
+    cache: folder for measurements and compiled models. Raises ModelError, with the remedy, for an
+    unknown, missing, unreachable or broken model, and InputError for an unknown engine.
     """
     check_name(engine)
     cache = expanded(cache, "cache")
@@ -57,12 +56,12 @@ def load_encoder(
 
 
 def _prepared(name: str, engine: str, device: str, cache: Path) -> OpenClipEncoder | None:
-    """The model as it was prepared before; None where it was not, or cannot be used any more."""
+    """The model as it was prepared before; None if it was not, or is no longer usable."""
     prepared = Prepared.find(cache, name, device)
     encoder = prepared.encoder(engine) if prepared else None
     try:
         return encoder and _tried(encoder)
-    except Exception as error:  # what it was compiled by may raise anything
+    except Exception as error:  # the compiler may raise anything
         log.warning("%s: as it was prepared it fails (%s); preparing it again", name, error)
         return None
 
@@ -80,8 +79,8 @@ def loader(settings: Settings) -> Callable[[str], OpenClipEncoder]:
 
 
 def check_obtainable(name: str, cache: Path) -> None:
-    """Raises ModelError where a model is unknown, or was not downloaded and cannot be: before
-    anything is made for it. `auto` finds a model that can be had."""
+    """Raises ModelError for a model that is unknown, or not downloaded and unreachable, before
+    anything is made for it. `auto` finds an available model."""
     if name == "auto" or Prepared.find(cache.expanduser(), name):
         return
     if locate(name).folder is None:
@@ -89,7 +88,7 @@ def check_obtainable(name: str, cache: Path) -> None:
 
 
 def measure_engines(name: str, cache: Path) -> list[Measured]:
-    """Try every engine that can run a model here, and keep what that gave. Raises ModelError."""
+    """Try every engine that can run a model here, and store the figures. Raises ModelError."""
     from mmembed.engines.choice import choose
     from mmembed.models.open_clip.load_model import load_model
 
@@ -120,7 +119,7 @@ def _device_for(engine: str) -> str:
     """The fastest device that an engine can run on, as torch names it."""
     if engine.startswith(OPENVINO) or not may_have_accelerator():
         return "cpu"
-    import_open_clip()  # says what is missing, where torch is not whole
+    import_open_clip()  # names the missing part if torch is not complete
     from mmembed.engines.torch_engine import device_of_choice
 
     return device_of_choice()
@@ -136,7 +135,7 @@ def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> 
     if tokenizer is None:
         folder = folder_of(cache, name, device)
         _keep(folder, loaded, engine, measured or (known.measured if known else ()))
-    # open_clip's own tokenizer remembers every word that it ever read.
+    # open_clip's own tokenizer caches every word that it ever read.
     reader = loaded.tokenizer if loaded.tables is None else BpeTokenizer(loaded.tables)
     return OpenClipEncoder(loaded.facts, reader, engine)
 
@@ -144,7 +143,7 @@ def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> 
 def _chosen(
     asked: str, fastest: str | None, towers: Towers, device: str
 ) -> tuple[Engine, list[Measured]]:
-    """The engine that was the fastest when all were tried, while it can be had; see `choose`."""
+    """The engine that was the fastest in the trial, if it is still available; see `choose`."""
     from mmembed.engines.choice import choose
 
     if fastest is not None:

@@ -1,7 +1,7 @@
-"""A model is prepared in a process of its own, so that a server never gets to hold torch.
+"""Prepares a model in a process of its own, so that a server never loads torch.
 
-To try the engines and to compile takes torch, some 350 MB that stay in a process for good; what
-is kept of it is then opened without.
+The trial of the engines and the compilation take torch: some 350 MB that stay in a process for
+good. The stored result is then opened without torch.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ PROGRAM = (
 
 def prepare_apart(name: str, engine: str, cache: Path, ended: Callable[[], bool]) -> None:
     """Prepare a model whose files are here, unless it is prepared already, or a graphics card may
-    run it. Where that fails, nothing is said: loading the model will say why.
+    run it. A failure is not reported: loading the model will report it.
 
-    ended: whether it is no longer wanted; the process is then ended.
+    ended: whether the result is no longer wanted; the process is then ended.
     """
     if may_have_accelerator() or Prepared.find(cache, name) or not _is_here(name):
         return
@@ -47,8 +47,8 @@ def _runs(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _is_here(name: str) -> bool:
-    """Whether it is a folder of this machine: a download shows its progress where it is waited
-    for, and other names are looked up with torch."""
+    """Whether the model is a folder of this machine. A download shows its progress in the waiting
+    process, and other names are looked up with torch."""
     try:
         return name.startswith(("bundled", "local-dir:")) and locate(name).folder is not None
     except ModelError:

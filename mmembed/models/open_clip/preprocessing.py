@@ -1,7 +1,7 @@
-"""Resizing and cropping as the model's config asks, in Pillow, as open_clip's transform does.
+"""Resizes and crops by the model's config, in Pillow, as open_clip's transform does.
 
-Pictures come out as bytes; the image tower normalises them itself, which costs it nothing and
-saves the decoding threads three copies in float32.
+The result is bytes. The image tower normalises them itself, which costs it nothing and saves the
+decoding threads three copies in float32.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ class Preprocessing:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Preprocessing:
-        """Raises ValueError for what open_clip does not know either."""
+        """Raises ValueError for values that open_clip does not know either."""
         height, width = config["size"]
         mode, interpolation = config["resize_mode"], config["interpolation"]
         if mode not in ("shortest", "longest", "squash") or interpolation not in _FILTERS:
             raise ValueError(f"unknown preprocessing {mode}, {interpolation}")
         if mode == "shortest" and height != width:
-            interpolation = "bicubic"  # what open_clip takes there, whatever the config says
+            interpolation = "bicubic"  # open_clip's own value in that case, whatever the config
         return cls(height, width, mode, _FILTERS[interpolation], int(config["fill_color"]))
 
     @property
     def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+        """Pixels that a picture's shorter side should keep if it is shrunk while decoding."""
         return _KEEP * max(self.height, self.width)
 
     def __call__(self, image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
@@ -93,7 +93,7 @@ class Preprocessing:
 
 
 def _margin(size: int, kept: int) -> int:
-    """Pixels cut off before the kept ones, where the middle is kept."""
+    """Pixels cut off before the kept middle."""
     return round((size - kept) / 2)
 
 
@@ -104,8 +104,8 @@ def _measured(box: Box) -> tuple[float, float, float, float]:
 
 
 def _without_far_ends(box: Box) -> Box:
-    """Keep the middle of a very long picture: resizing its shorter side to 224 would make
-    gigabytes of one that is 1 pixel wide, only for the crop to throw them away."""
+    """Keep the middle of a very long picture. Resizing the shorter side of a picture 1 pixel wide
+    to 224 would make gigabytes, and the crop would drop them."""
     left, top, width, height = _measured(box)
     longest = _LONGEST_ASPECT * min(width, height)
     if max(width, height) <= longest:

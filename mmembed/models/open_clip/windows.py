@@ -1,4 +1,4 @@
-"""Long texts are cut into windows that the model can read whole; nothing is dropped."""
+"""Cuts long texts into windows of the model's context; nothing is dropped."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _BORDERS = (
     re.compile(r"(?<=[.!?…])(?=\s)|(?<=[。！？\n])"),  # sentences
     re.compile(r"(?<=\s)(?=\S)"),  # words
 )
-_LONGEST_WORD = 500  # characters; tokenizing longer runs takes quadratic time
+_LONGEST_WORD = 500  # characters: tokenizing longer runs takes quadratic time
 _SPARE = 8  # tokens beyond the window that are looked at to see whether a text goes on
 _SURELY_LONG = 8  # characters for each token: such a text is looked at from its end
 
 
 class Tokenizer(Protocol):
-    """What reads texts for a model."""
+    """The tokenizer of a model."""
 
     def __call__(self, texts: Sequence[str], context_length: int) -> NDArray[np.int64]:
         """n texts → int64 (n, context_length), cut or padded to that length."""
 
 
 class Window(str):
-    """A text that is known to fit, with its tokens: it is read once, and never on the thread
-    of the model."""
+    """A text that fits into a window, with its tokens. It is tokenized once, and never on the
+    thread of the model."""
 
     tokens: NDArray[np.int64]
     """int64 (context_length,)."""
@@ -50,20 +50,20 @@ class Windows:
         self.tokenizer = tokenizer
         self.context_length = context_length
         self._padding = tokenizer([""], context_length)[0, -1]
-        # A tokenizer that puts something behind the padding gives no way to see what fits.
+        # A tokenizer that puts tokens behind the padding hides whether a text fits.
         self._can_tell = self._fits_exactly("") is not None
 
     def split(self, text: str, most: int | None = None) -> list[Window]:
-        """The text itself if it fits; else pieces that fit, which joined give the text again,
-        or the first `most` of them. Cut at the ends of sentences; a longer sentence between
-        words; a longer word anywhere."""
+        """The text itself if it fits; else pieces that fit, or the first `most` of them. Joined,
+        they give the text again. Texts are cut at the ends of sentences, a longer sentence between
+        words, and a longer word anywhere."""
         if isinstance(text, Window):
             return [text]
         whole = self._fits(text)
         return [whole] if whole is not None else list(islice(self._pack(text, 0), most))
 
     def windows_of(self, text: str) -> list[Window]:
-        """All windows, which are known of a text that was read before."""
+        """All windows, if the text was read before."""
         if not isinstance(text, Reading):
             return self.split(text)
         return [window for part in text.windows for window in self.split(part)]
@@ -96,8 +96,8 @@ class Windows:
             yield tail
 
     def _longest(self, before: str, pieces: Sequence[str], start: int) -> tuple[int, Window | None]:
-        """How many pieces from there on fit behind a text, and what all are joined; twice as
-        many are tried as long as they fit, then halfway back."""
+        """The number of further pieces that fit behind a text, and the joined text. The number
+        doubles while the pieces fit, and is then bisected."""
         fitting, window, failed = 0, None, False
         too_many = len(pieces) - start + 1
         while too_many - fitting > 1:
@@ -127,8 +127,7 @@ class Windows:
         return self._fits_exactly(text) if longest <= _LONGEST_WORD else None
 
     def _fits_exactly(self, text: str) -> Window | None:
-        """The text with its tokens, where a longer window would read the same and then only
-        padding."""
+        """The text with its tokens, if a longer window would only add padding."""
         if len(text) > _SURELY_LONG * self.context_length and self._goes_on(text):
             return None
         short = self.tokenizer([text], self.context_length)[0]

@@ -1,1 +1,1 @@
-"""Keys, sessions, and the proof of which server answers."""
+"""Keys, sessions, and the proof of a server's identity."""

@@ -1,8 +1,8 @@
-"""Keys cannot be tried out: who sends wrong ones waits, and is then not listened to for a while.
+"""Slows down the guessing of keys: wrong keys are answered late, and then refused for a while.
 
-Counted for each client's address; a wrong key is forgotten after some seconds. A key that was right
-from an address before stays right there, so that a neighbour's guesses, behind the same proxy, lock
-nobody out who is at work.
+Wrong keys are counted for each client address, and each is forgotten after some seconds. A key that
+was right from an address before stays right there. So guesses of a neighbour behind the same proxy
+do not lock out working clients.
 """
 
 from __future__ import annotations
@@ -22,28 +22,30 @@ from mmembed.server.limits.per_client import caller_at
 AT_ONCE = 3
 """Wrong keys that are answered at once."""
 MOST = 10
-"""Wrong keys after which no other is looked at."""
+"""Wrong keys after which no other is checked."""
 FORGOTTEN_S = 6.0
-"""After so many seconds one of them is forgotten."""
+"""Seconds after which one of them is forgotten."""
 DELAY_S = 1.0
 MOST_ADDRESSES = 10_000
-"""That are remembered; the one that was heard from longest ago goes first."""
+"""Addresses that are remembered; the least recently seen is dropped first."""
 MOST_WAITING = 64
-"""Refusals that are held back at a time; beyond, they go out at once: a flood must not pile up."""
+"""Refusals that are delayed at a time. Further ones are sent at once, so that a flood does not pile
+up."""
 
 
 class Guesses:
-    """How many wrong keys came from which address; on the event loop alone."""
+    """Counts wrong keys by address; used on the event loop alone."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._wrong: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """Address → wrong keys that are not forgotten, and when that was counted."""
+        """Address → number of wrong keys that are not forgotten, and the time of the count."""
         self._right: OrderedDict[tuple[str, bytes], None] = OrderedDict()
         self._waiting = 0
 
     def check(self, scope: Scope, key: str) -> None:
-        """Raises Overloaded where keys from there are not looked at, and this one is not known."""
+        """Raises Overloaded if keys from this address are not checked, and this key is not
+        known."""
         address = address_of(scope)
         level = math.ceil(self._level(address))
         if level >= MOST and (address, digest(key)) not in self._right:
@@ -59,7 +61,7 @@ class Guesses:
                 self._right.popitem(last=False)
 
     async def wrong(self, scope: Scope) -> None:
-        """Count a wrong key, and wait where it is one of several."""
+        """Count a wrong key, and wait if it is one of several."""
         address = address_of(scope)
         level = self._level(address) + 1
         self._wrong[address] = (level, self._clock())
@@ -79,11 +81,11 @@ class Guesses:
 
 
 def address_of(scope: Scope) -> str:
-    """The client's address, or the network that one client may have all addresses of."""
+    """The client's address, or the network whose addresses may all belong to one client."""
     text = (scope.get("client") or ("",))[0]
     return str(caller_at(text) or text)
 
 
 def digest(key: str) -> bytes:
-    """Of one length, whatever the key is, and not the key itself."""
+    """A digest in place of the key, of the same length for all keys."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()

@@ -1,8 +1,8 @@
-"""Who may ask, where keys are set: programs send one with each request, the page once.
+"""Checks keys, if keys are set: programs send a key with each request, the page once.
 
-The page cannot put a header into its `<img>`s, so that it changes the key for a cookie. No
-script can read that, other sites' pages do not get it sent along, and the guard turns away
-what they would change.
+The page cannot put a header into its `<img>`s, so it changes the key for a cookie. No script can
+read the cookie. Browsers do not send it along from other sites' pages, and the guard refuses
+changes from there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ router = APIRouter(tags=["operations"])
 
 SESSION = "/v1/session"
 OPEN = frozenset({"/", "/docs", "/health", "/v1/health", "/ready", "/ping", SESSION, PROOF})
-"""Asked for by monitors, and by the page before a person gave the key."""
+"""Open to monitors, and to the page before a person gave the key."""
 OPEN_FOLDER = "/static/"
 MISSING = (
     "a key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY, with one of the "
@@ -39,7 +39,7 @@ WRONG = "the key is not one of the server's MMEMBED_API_KEYS"
 
 
 class Access:
-    """The keys of a server, the sessions that they opened, and who guessed at them."""
+    """The keys of a server, their sessions, and the count of wrong keys."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self.keys = keys
@@ -47,7 +47,7 @@ class Access:
         self.guesses = Guesses()
 
     async def refusal(self, scope: Scope, key: str) -> Response | None:
-        """What to answer to a key that is wrong, or not looked at; None where it is right."""
+        """The answer to a key that is wrong or not checked; None if it is right."""
         try:
             self.guesses.check(scope, key)
         except Overloaded as error:
@@ -83,7 +83,7 @@ class Keys:
 
 
 def access_of(request: Request) -> Access:
-    """Of the server that is asked."""
+    """Identity of the server that answers."""
     access: Access = request.app.state.access
     return access
 
@@ -124,8 +124,8 @@ async def end_session(request: Request) -> Response:
 
 
 def is_among(given: str, known: Iterable[str]) -> bool:
-    """Whether a secret is one of those known, in a time that tells nothing of any of them:
-    all are compared, and as digests, which are of one length."""
+    """Whether a secret is known, in a time that reveals nothing of the known secrets. All are
+    compared, as digests of the same length."""
     sought = digest(given)
     equal = [hmac.compare_digest(sought, digest(one)) for one in known]
     return any(equal)

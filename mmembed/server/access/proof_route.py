@@ -15,5 +15,5 @@ router = APIRouter()
 async def prove(
     request: Request, nonce: Annotated[str, Query(min_length=16, max_length=128)]
 ) -> dict[str, str]:
-    """Answered without a key: it is asked for before one is sent."""
+    """Answered without a key: clients ask for the proof before they send a key."""
     return {"proof": proof_of(request.app.state.secret, nonce, request.scope["server"][1])}

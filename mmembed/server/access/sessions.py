@@ -1,4 +1,4 @@
-"""What the page's cookie holds: a proof of the key that is not the key, with a last day."""
+"""Sessions of the page. The cookie holds a proof of the key, not the key itself, and its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_ENDED = 10_000
 
 
 class Sessions:
-    """Opens and ends sessions. One ends with its key, too: it is signed with it."""
+    """Opens and ends sessions. A session is signed with its key, and ends with it, too."""
 
     def __init__(self, keys: Sequence[str], clock: Callable[[], float] = time.time) -> None:
         self._keys = keys
@@ -24,19 +24,19 @@ class Sessions:
         self._ended: OrderedDict[str, None] = OrderedDict()
 
     def open(self, key: str) -> str:
-        """A cookie for who brought that key: `last second.random.signature`."""
+        """A cookie for the owner of that key: `last second.random.signature`."""
         stated = f"{int(self._clock()) + LONGEST_S}.{secrets.token_hex(16)}"
         return f"{stated}.{_signature(key, stated)}"
 
     def end(self, cookie: str) -> None:
-        """Let a session be none any more."""
+        """End a session."""
         if self.has(cookie):
             self._ended[cookie] = None
             if len(self._ended) > MOST_ENDED:
                 self._ended.popitem(last=False)
 
     def has(self, cookie: str) -> bool:
-        """Whether it was opened here, with a key that still holds, and has not ended."""
+        """Whether the session was opened here, its key still holds, and it has not ended."""
         stated, _, signature = cookie.rpartition(".")
         last = stated.partition(".")[0]
         if not cookie.isascii() or not last.isdecimal() or len(last) > 12 or cookie in self._ended:

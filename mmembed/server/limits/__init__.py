@@ -1,1 +1,1 @@
-"""How much a caller, a request and all of them together may take."""
+"""Limits on a caller, on a request, and on all of them together."""

@@ -1,10 +1,10 @@
-"""Room for the bodies of requests, so many bytes of all together.
+"""A budget of memory for the bodies of all requests.
 
     begin → grow, part by part → whole → end, when the request is answered
 
-Bodies come side by side, and each needs room until it is whole. No part is let in that would leave
-all of them half-way, each waiting for what the others have: there is always one that can become
-whole with what is free, and another with what that one gives back (Dijkstra's banker).
+Bodies arrive at the same time, and each needs room until it is whole. A part is admitted only if
+all bodies can still finish, one after the other (Dijkstra's banker). At least one can become whole
+with the free room, and the next with the room that it returns.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 WAIT_S = 5.0
-"""How long a part waits for room; meanwhile nothing is read of its body."""
+"""Seconds that a part waits for room; meanwhile its body is not read."""
 POLL_S = 0.02
 
 
 @dataclass(eq=False)
 class Share:
-    """What one body takes."""
+    """The memory of one body."""
 
     most: int
-    """Bytes that it may come to."""
+    """Its largest size in bytes."""
     size: int = 0
 
     @property
@@ -40,7 +40,7 @@ class Room:
         self._limit = limit
         self._used = 0
         self._promised = 0
-        """What all may come to."""
+        """The budget for all bodies."""
         self._growing: set[Share] = set()
 
     def begin(self, most: int) -> Share:
@@ -51,7 +51,7 @@ class Room:
         return share
 
     async def grow(self, share: Share, more: int) -> bool:
-        """Wait for room for a part of a body; False where there was none in time."""
+        """Wait for room for a part of a body; False if there was none in time."""
         until = time.monotonic() + WAIT_S
         while not self._may_grow(share, more):
             if time.monotonic() > until:
@@ -62,13 +62,13 @@ class Room:
         return True
 
     def whole(self, share: Share) -> None:
-        """No more of it comes."""
+        """The body is whole."""
         self._promised -= share.left
         share.most = share.size
         self._growing.discard(share)
 
     def end(self, share: Share) -> None:
-        """It is no longer needed."""
+        """The body is no longer needed."""
         self.whole(share)
         self._used -= share.size
         self._promised -= share.size
@@ -80,8 +80,8 @@ class Room:
         return self._used + more <= self._limit and self._all_can_end(share, more)
 
     def _all_can_end(self, share: Share, more: int) -> bool:
-        """Whether all would find room, one after the other, had the body that part. Bodies that
-        are whole are answered, whatever comes."""
+        """Whether all bodies could still finish, one after the other, after that part. Whole bodies
+        are answered in any case."""
         share.size += more
         free = self._limit - sum(one.size for one in self._growing)
         try:

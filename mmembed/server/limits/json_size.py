@@ -1,5 +1,5 @@
-"""How much a JSON body may hold, counted in its bytes before objects are made of them: an object
-of 13 bytes takes a kilobyte once it is read."""
+"""Limits the values in a JSON body. They are counted in its bytes before it is parsed, since an
+object of 13 bytes takes a kilobyte of memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mmembed.config.settings import PREFIX, Settings
 from mmembed.errors import LimitError
 
 PARTS_OF_AN_INPUT = 16
-"""Objects, lists and strings, names of fields included, that one input or label may consist of."""
+"""Objects, lists and strings, names of fields included, in one input or label."""
 NUMBERS_OF_AN_INPUT = 1024
 """Token ids, on average."""
 OTHER_FIELDS = 100
@@ -15,7 +15,7 @@ OTHER_FIELDS = 100
 
 
 def check_size(raw: bytes, settings: Settings) -> None:
-    """Raises LimitError where a JSON body holds more than requests within the limits need."""
+    """Raises LimitError if a JSON body holds more values than requests within the limits need."""
     inputs = settings.max_items + settings.max_labels + OTHER_FIELDS
     most_parts = PARTS_OF_AN_INPUT * inputs
     most_numbers = NUMBERS_OF_AN_INPUT * settings.max_items
@@ -33,12 +33,12 @@ def check_size(raw: bytes, settings: Settings) -> None:
 
 
 def _without_escapes(raw: bytes) -> bytes:
-    """What is left has a quotation mark only where a string begins or ends."""
+    """In the result, every quotation mark begins or ends a string."""
     return raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
 
 
 def _outside_strings(plain: bytes) -> tuple[int, int]:
-    """How many objects and lists begin, and how many commas there are."""
+    """The number of objects and lists, and of commas."""
     opened = commas = position = 0
     while position < len(plain):
         start = plain.find(b'"', position)

@@ -1,9 +1,10 @@
-"""Lanes: how many requests of one kind run at a time, wait for a turn, or are refused at once.
+"""Lanes limit the requests of each kind: a few run, some wait for a turn, and the rest are refused
+at once.
 
-A request that needs a model costs a thousand times as much as one that reads a row. Each kind has
-a lane of its own, so that cheap requests never queue behind dear ones. Few requests of a lane run,
-each on a thread; the others wait for their turn, which costs a few hundred bytes. No more may wait
-than the lane has answered lately in the time that a wait may take.
+A request that needs a model costs a thousand times as much as a request that reads a row. Each kind
+has a lane of its own, so that cheap requests never queue behind expensive ones. Few requests of a
+lane run, each on a thread; the others wait for their turn, which costs a few hundred bytes. The
+waiting requests are at most as many as the lane recently answered in the longest allowed wait.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ from mmembed.config.settings import Settings
 from mmembed.errors import Overloaded
 
 MEMORY_S = 2.0
-"""Of busy time: what the pace of a lane is measured over."""
+"""Seconds of busy time over which the pace of a lane is measured."""
 ENOUGH = 8
-"""Requests after which that pace is believed."""
+"""Requests after which that pace is used."""
 UNKNOWN = 4
 """Requests that may wait for each that runs, before the pace is known."""
 PATIENCE_S = 10.0
 """The wait for rows and files."""
 PAGE = 128
-"""Requests of either that may wait however long they take: a page asks for a hundred small
-pictures at once, and shows a hole for each that is refused."""
+"""Requests of these lanes that may wait for any time. The page loads a hundred small pictures at
+once, and shows a gap for each refusal."""
 READERS = 16
 """Threads for requests that read rows, and for files of the page."""
 PICTURES = 8
 """Threads for thumbnails and originals."""
 SPARE_THREADS = 64
-"""For reading the files whose answers have begun."""
+"""Threads for reading the files of answers that have begun."""
 
 
 @dataclass
@@ -49,7 +50,7 @@ class Pace:
         self.counted_at = time.monotonic()
 
     def count(self) -> None:
-        """One more request of a busy lane is done."""
+        """A request of a busy lane is done."""
         now = time.monotonic()
         passed = now - self.counted_at
         kept = math.exp(-passed / MEMORY_S)
@@ -59,7 +60,7 @@ class Pace:
 
     @property
     def per_s(self) -> float | None:
-        """None until enough was seen."""
+        """Requests a second; None until enough were answered."""
         return self.done / max(self.seconds, 1e-6) if self.done >= ENOUGH else None
 
 
@@ -67,9 +68,9 @@ class Lane:
     """Requests of one kind; used on the event loop alone."""
 
     def __init__(self, threads: int, places: int, max_wait_s: float, least: int = 0) -> None:
-        """threads: requests that run at a time. places: for them and those that wait.
-        max_wait_s: how long a turn may be in coming. least: requests that may wait in any case; as
-        many as run may, too."""
+        """threads: requests that run at a time. places: for running and waiting requests.
+        max_wait_s: longest wait for a turn. least: requests that may wait in any case; as many as
+        run may, too."""
         self.threads = min(threads, places)
         self._least = max(self.threads, least)
         self.running = 0
@@ -86,12 +87,12 @@ class Lane:
 
     @property
     def full(self) -> bool:
-        """Whether one more would have to wait for too long."""
+        """Whether one more request would wait too long."""
         return self.running + len(self._waiting) >= self.threads + self._room()
 
     def expect(self) -> bool:
-        """Whether there is room for one more besides those that were expected in this turn of
-        the event loop: they ask in the next."""
+        """Whether there is room for one more. Requests that were admitted in this turn of the event
+        loop count, too: they take their places in the next."""
         if self.running + len(self._waiting) + self._coming >= self.threads + self._room():
             return False
         if not self._coming:
@@ -103,16 +104,16 @@ class Lane:
         self._coming = 0
 
     def wait_s(self) -> float:
-        """Seconds until all that wait will have had their turn."""
+        """Seconds until all waiting requests have had their turn."""
         return len(self._waiting) / (self._pace.per_s or math.inf)
 
     def check(self) -> None:
-        """Raises Overloaded where the lane is full."""
+        """Raises Overloaded if the lane is full."""
         if self.full:
             raise self.refusal()
 
     def refusal(self) -> Overloaded:
-        """What one more is told."""
+        """The refusal of one more request."""
         return Overloaded(
             f"{self.running + self.waiting} requests are already in progress, and another would "
             "wait too long; try again later, or raise MMEMBED_MAX_WAIT or MMEMBED_MAX_QUEUE",
@@ -120,7 +121,7 @@ class Lane:
         )
 
     def ask(self) -> asyncio.Future[None] | None:
-        """A turn to wait for; None where it is there. Raises Overloaded."""
+        """A turn to wait for; None if the request may run now. Raises Overloaded."""
         if self.running < self.threads and not self._waiting:
             self._start()
             return None
@@ -130,14 +131,14 @@ class Lane:
         return turn
 
     def leave(self) -> None:
-        """One that ran is answered."""
+        """A running request is answered."""
         if self._busy:
             self._pace.count()
         self.running -= 1
         self._let_in()
 
     def give_up(self, turn: asyncio.Future[None]) -> None:
-        """Whoever waited has left, perhaps in the moment when the turn came."""
+        """The waiting caller has left, perhaps in the moment when the turn came."""
         if not turn.done():
             self._waiting.remove(turn)
             turn.cancel()
@@ -170,7 +171,7 @@ class Lanes:
 
     def __init__(self, settings: Settings) -> None:
         models = 1 + len(settings.more_models)
-        # A batch that runs and one that waits for each model: more threads make none faster.
+        # For each model, one batch runs and one waits: more threads make none faster.
         self.models = Lane(2 * settings.batch * models, settings.max_queue, settings.max_wait)
         self.pictures = Lane(PICTURES, settings.max_queue, PATIENCE_S, PAGE)
         self.readers = Lane(READERS, settings.max_queue, PATIENCE_S, PAGE)
@@ -193,7 +194,7 @@ class Lanes:
 
 
 def needs_model(method: str, path: str) -> bool:
-    """Whether a request may embed something: all that send a body may, but for keys."""
+    """Whether a request may embed an input: all requests with a body may, except those for keys."""
     if method in ("POST", "PUT", "PATCH"):
         return path != "/v1/session"
     return path.rstrip("/") == "/v1/search"

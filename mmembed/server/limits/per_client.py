@@ -1,4 +1,4 @@
-"""Whose connections and requests are counted together, so that one caller leaves room for all."""
+"""Limits the connections and requests of each client, so that one client leaves room for all."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Hashable, Iterable, Sequence
 from functools import lru_cache
 
 IPV6_BITS = 64
-"""Of an address that one caller has: providers give out at least such a network."""
+"""Bits of the network that one caller has: providers give out at least such a network."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Clients:
-    """How much each caller holds. This machine and its proxies stand for many: they have no
-    limit."""
+    """Counts the connections or requests of each caller. This machine and its proxies stand for
+    many callers and have no limit."""
 
     def __init__(self, most: int, proxies: Iterable[Network] = ()) -> None:
         """most: of one caller; 0 for no limit."""
@@ -25,11 +25,11 @@ class Clients:
         self._of = lru_cache(4096)(self._group)
 
     def group(self, address: str | None) -> Hashable:
-        """What an address is counted as; None where it has no limit."""
+        """The key that an address is counted by; None if it has no limit."""
         return self._of(address) if address and self.most else None
 
     def full(self, group: Hashable, times: int = 1) -> bool:
-        """Whether a caller has all they may have, so many times."""
+        """Whether a caller has reached its limit, so many times over."""
         return group is not None and self._held[group] >= self.most * times
 
     def take(self, group: Hashable) -> None:
@@ -55,8 +55,8 @@ class Clients:
 
 
 def caller_at(address: str) -> Address | Network | None:
-    """What stands for all addresses that the caller at one of them may have: of IPv6 a network.
-    None for what is no address."""
+    """The key of all addresses that a caller may have: for IPv6, a network. None if the text is no
+    address."""
     parsed = _parsed(address)
     if parsed is None or parsed.version == 4 or parsed.is_loopback:
         return parsed
@@ -74,7 +74,7 @@ def _parsed(address: str) -> Address | None:
 
 
 def trusted_proxies(addresses: str | Sequence[str]) -> list[Network]:
-    """Those whose X-Forwarded-For is believed, as FORWARDED_ALLOW_IPS lists them."""
+    """Proxies whose X-Forwarded-For is trusted, as FORWARDED_ALLOW_IPS lists them."""
     found: list[Network] = []
     for part in addresses.split(",") if isinstance(addresses, str) else addresses:
         if part.strip() == "*":

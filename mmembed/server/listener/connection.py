@@ -1,8 +1,8 @@
-"""One connection, and how long its caller may take.
+"""A connection with deadlines for its caller.
 
-Uvicorn waits for ever for the head of a request, for a body, and for a caller who does not read.
-Here each has a deadline, which the door looks at once a second: a timer for every request would
-cost more than the look.
+Uvicorn waits for ever for the head of a request, for a body, and for a caller that does not read.
+Here each has a deadline. The listener checks all deadlines once a second, because a timer for every
+request would cost more.
 """
 
 from __future__ import annotations
@@ -20,41 +20,40 @@ from mmembed.server.limits.per_client import Clients
 from mmembed.server.listener.instant_refusals import TOO_MANY, TOO_SLOW, WASTEFUL, Refusals
 
 SLOWEST_BODY = 10_000
-"""Bytes a second that must come of a body."""
+"""Bytes a second at which a body must arrive."""
 SLOWEST_READER = 2_000
 """Bytes a second that a caller must take of an answer."""
 SLICE = 4096
-"""Bytes that are parsed at a time while there may be many small chunks in them."""
+"""Bytes that are parsed at a time, since they may hold many small chunks."""
 MOST_OVERHEAD = 16_384
-"""Bytes around the chunks of a body, beyond as many as are in them."""
+"""Framing bytes of a chunked body that are allowed beyond its content."""
 IDLE, UNSENT, INCOMPLETE, BUSY = range(4)
-"""What a connection is about: nothing, an answer that is not read, a request that is not whole,
-or a request that is worked at."""
+"""States of a connection: idle, an answer that is not read, an incomplete request, or a request in
+progress."""
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What all connections of one server share."""
+    """The state that all connections of one server share."""
 
     slow_s: float
-    """Seconds for a first byte and for a whole head; a body and an answer are looked at again
-    after so many."""
+    """Seconds for a first byte and for a whole head, and between checks of a body or an answer."""
     refusals: Refusals
     clients: Clients
 
 
 class Connection(H11Protocol):
-    """Uvicorn's, with deadlines, and with refusals that cost little."""
+    """Uvicorn's connection, with deadlines and cheap refusals."""
 
     def __init__(self, terms: Terms, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self.since = time.monotonic()
-        """When what the connection is about began."""
+        """When the present state began."""
         self.group: Hashable = None
-        """Whose it is; None where that does not count."""
+        """The key of its client; None if it has no limit."""
         self.terms = terms
         self._is_one_too_many = False
-        self._began = False  # whether a byte of the next request came
+        self._began = False  # whether a byte of the next request arrived
         self._came = 0  # bytes of it
         self._marked = 0, self.since
         self._to_skip = 0
@@ -100,7 +99,7 @@ class Connection(H11Protocol):
 
     def _refused(self, data: bytes) -> bool:
         if self.transport.get_write_buffer_size():
-            return False  # who does not read is told no more until they do
+            return False  # a caller that does not read gets no more until it does
         found = self.terms.refusals.answer(data)
         if found is None:
             return False
@@ -111,7 +110,7 @@ class Connection(H11Protocol):
         return True
 
     def _skipped(self, data: bytes) -> bytes:
-        """What is left of the bytes after the body of a request that was refused."""
+        """The bytes that remain after the body of a refused request."""
         left = data[self._to_skip :]
         self._came += len(data) - len(left)
         self._to_skip -= len(data) - len(left)
@@ -177,19 +176,19 @@ class Connection(H11Protocol):
         if about == IDLE and now - self.since > self.terms.slow_s:
             self.transport.close()
         elif about == INCOMPLETE and self.flow.read_paused:
-            self._marked = self._came, now  # it is we who are slow
+            self._marked = self._came, now  # the server is slow, not the caller
         elif about == INCOMPLETE and self._creeps(now):
             self.cut_off(TOO_SLOW)
 
     def cut_off(self, answer: bytes) -> None:
-        """Close the connection, whatever it is about; with an answer to a request in it."""
+        """Close the connection in any state; answers an incomplete request first."""
         if self.about() == INCOMPLETE and not self._to_skip:
             self._end(answer)
         else:
             self.transport.abort()
 
     def _creeps(self, now: float) -> bool:
-        """Whether too little came of a request since it was looked at; of a head all must."""
+        """Whether too little of a request arrived since the last check; a head must be whole."""
         before, at = self._marked
         if now - at < self.terms.slow_s:
             return False
@@ -208,7 +207,7 @@ class Connection(H11Protocol):
         return before - size < (now - at) * SLOWEST_READER
 
     def _end(self, answer: bytes) -> None:
-        """A last word, unless another was begun."""
+        """Send a last answer, unless another was begun."""
         in_head = self.conn.their_state is h11.IDLE
         if in_head or self.cycle is None or not self.cycle.response_started:
             self.transport.write(answer)

@@ -1,8 +1,8 @@
-"""Refusals that are made before they are needed.
+"""Refusals that are built before they are needed.
 
-When far more is asked for than can be done, refusing is most of what a server does. A request that
-is sure to be refused is recognised by its raw head, and gets the bytes of an answer that was made
-a moment ago: no parsing, no middleware, no thread. Whatever is unusual takes the long way.
+Under overload, most of a server's work is refusing. A request that is sure to be refused is
+recognised by its raw head. It gets the bytes of a recent answer, without parsing, middleware or a
+thread. Unusual requests take the normal way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mmembed.server.middleware.header_rules import Guard
 from mmembed.server.middleware.request_log import ACCESS_LOGGER
 
 FRESH_S = 0.2
-"""How long an answer is given out again; it says when to come back."""
+"""Seconds for which an answer is reused, since it has a Retry-After."""
 _HEAD = re.compile(
     rb"(GET|POST) ([!-~]+) HTTP/1\.1(\r\n(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\r\n\0]*\r\n)*)\r\n"
 )
@@ -46,8 +46,8 @@ class Refusals:
         self._head, self._body = b"", b""
 
     def answer(self, data: bytes) -> tuple[bytes, int] | None:
-        """The answer to a request of which `data` is the beginning, and how many bytes of its
-        body are still to come. None where there is room, or it is not sure that there is none."""
+        """The answer to a request that begins with `data`, and the number of body bytes still to
+        come. None if there may be room."""
         if log.isEnabledFor(logging.INFO):
             return None  # each has a line there
         match = _HEAD.match(data)
@@ -69,7 +69,7 @@ class Refusals:
         return b"%bx-request-id: %b\r\n\r\n%b" % (self._head, name, self._body)
 
     def _make(self) -> None:
-        """Ask the layers that all answers pass, once."""
+        """Run the layers that all answers pass, once."""
         messages: list[Message] = []
 
         async def send(message: Message) -> None:
@@ -90,7 +90,7 @@ class Refusals:
 
 
 def _length(fields: bytes) -> int:
-    """Of the body, by the fields of a head in small letters; -1 where that is not plain."""
+    """Bytes of the body, by the lower-case fields of a head; -1 if they are not plain."""
     found = _LENGTH.findall(fields)
     if _UNUSUAL.search(fields) or len(found) > 1:
         return -1
@@ -100,7 +100,7 @@ def _length(fields: bytes) -> int:
 
 
 def last_word(status: str, message: str) -> bytes:
-    """A whole answer to a request of which there will not be more, as `408 Request Timeout`."""
+    """A whole answer to a request that will not be completed, such as `408 Request Timeout`."""
     said = json.dumps(body(message, kind="InputError", code=int(status[:3]))).encode()
     head = (
         f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(said)}\r\n"

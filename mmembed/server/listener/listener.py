@@ -1,7 +1,7 @@
-"""Lets connections in, no more than the system has room for, and sees that none stays for nothing.
+"""Accepts as many connections as the system has room for, and closes useless ones.
 
-asyncio's own way of accepting logs thousands of errors a second once the process is out of file
-descriptors, and lets nobody in any more. Here the idle and the slow make room for the new.
+Without free file descriptors, asyncio's own accept logs thousands of errors a second, and accepts
+no connection any more. Here idle and slow connections are closed for new ones.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from mmembed.server.listener.instant_refusals import NO_ROOM, Refusals
 log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
-"""How often the connections are looked at."""
+"""Seconds between checks of the connections."""
 AT_ONCE = 16
-"""Connections that are let in before others have a turn."""
+"""Connections that are accepted before other tasks have a turn."""
 CLOSING_S = 0.01
-"""Until connections that were closed are gone."""
+"""Seconds until closed connections are gone."""
 BACK_OFF_S = 0.2
-"""After an error of the system, and while all connections are at work."""
+"""Seconds after an error of the system, and while all connections are in use."""
 OWN_FILES = 128
 """Descriptors that are kept for the catalog, the model and the log."""
 MOST_FILES = 65_536
 """Descriptors that are asked for; the system may allow a billion, which some libraries count."""
 SHARE = 4
-"""One connection of so many is closed at a time where all are taken."""
+"""If all connections are taken, one in this many is closed at a time."""
 ASSAULT = 2
-"""Times the limit of one address after which its connections are closed without a word."""
+"""Times the limit of one address; beyond it, its connections are closed without an answer."""
 SPARED_S = 0.5
 """A newer connection is not closed for another."""
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's, with a door of ours."""
+    """Uvicorn's server, with our listener."""
 
     def __init__(self, config: uvicorn.Config, terms: Terms, most: int) -> None:
         """most: connections at a time."""
@@ -65,7 +65,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """As Uvicorn calls it, with sockets that listen."""
-        await super().startup(sockets=[])  # so that it opens no door itself
+        await super().startup(sockets=[])  # so that it opens no socket itself
         for listener in sockets or []:
             door = Door(listener, self._connection, self.server_state.connections, self._most)
             door.open()
@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
 
 
 class Door:
-    """Where the connections of one address come in."""
+    """Accepts the connections of one socket."""
 
     def __init__(
         self,
@@ -90,7 +90,8 @@ class Door:
         connections: set[Any],
         most: int,
     ) -> None:
-        """connection: makes one. connections: those that are open, as they keep themselves."""
+        """connection: makes a connection. connections: the open ones, which add and remove
+        themselves."""
         self._listener = listener
         self._connection = connection
         self._connections = connections
@@ -99,12 +100,12 @@ class Door:
         self._tasks: list[asyncio.Task[None]] = []
 
     def open(self) -> None:
-        """From now on callers are let in."""
+        """Start accepting connections."""
         self._listener.setblocking(False)
         self._tasks = [asyncio.create_task(one) for one in (self._let_in(), self._look_around())]
 
     def close(self) -> None:
-        """From now on none are; those inside stay."""
+        """Stop accepting connections; open ones stay."""
         self._tasks[0].cancel()
 
     async def wait_closed(self) -> None:
@@ -152,7 +153,8 @@ class Door:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, caller)
 
     def _make_room(self) -> int:
-        """Close some that are at nothing, or slow; first those of whoever has most. How many."""
+        """Close some idle or slow connections, first of the client that has most. Returns their
+        number."""
         newest = time.monotonic() - SPARED_S
         held = Counter(one.group for one in self._connections if one.group is not None)
         found = [
@@ -181,7 +183,7 @@ class Door:
 
 
 def server_of(app: FastAPI, **uvicorns: Any) -> Server:
-    """A server of an app of `create_app`, which is run with sockets that listen.
+    """A server of an app of `create_app`, which runs with sockets that listen.
 
     uvicorns: further parameters of uvicorn.Config."""
     settings: Settings = app.state.collection.settings
@@ -204,8 +206,8 @@ def server_of(app: FastAPI, **uvicorns: Any) -> Server:
 
 
 def most_connections(asked: int) -> int:
-    """Connections that the system has room for, at most those asked for. Each may need a second
-    descriptor, for the file that it is answered with."""
+    """The number of connections that the system has room for, at most the wished number. Each may
+    need a second descriptor, for the file in its answer."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,1 +1,1 @@
-"""What every request passes, whatever its route."""
+"""The layers that every request passes, whatever its route."""

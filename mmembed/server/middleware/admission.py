@@ -1,7 +1,7 @@
-"""How much the server takes on at a time: requests, and bytes of their bodies.
+"""Limits the requests in progress, and the bytes of their bodies.
 
-A request takes a place when it is whole: whoever sends slowly keeps nobody out. It gives the place
-back when its answer begins: neither does whoever reads slowly.
+A request takes a place when it is whole, and gives it back when its answer begins. So slow senders
+and slow readers do not keep others out.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from mmembed.server.limits.per_client import Clients
 from mmembed.server.middleware.disconnect import DISCONNECT, has_body
 
 ALWAYS = frozenset({"/health", "/v1/health", "/ping", "/ready"})
-"""Answered however much there is to do."""
+"""Routes that are answered under any load."""
 BODIES_AT_ONCE = 1.25
-"""Bodies of the largest size that may be in memory together; each is there up to three times
-while it is read: as it came, as text, and as the file that the text stands for."""
+"""Bodies of the largest size that may be in memory together. While it is read, each is there up to
+three times: as bytes, as text, and as the decoded file."""
 DRAINED_BYTES = 1_000_000
-"""A body up to this size is read though its request is refused, so that the connection stays of
-use: callers that connect anew for every try cost more than what they send."""
+"""A body up to this size is read although its request is refused, which keeps the connection
+usable. Callers that connect anew for every try cost more than the body."""
 
 
 class Admission:
@@ -42,7 +42,7 @@ class Admission:
         max_bytes: int,
         wait_s: Callable[[], float],
     ) -> None:
-        """wait_s: estimates the seconds until what waits for the models is done."""
+        """wait_s: estimates the seconds until all waiting inputs of the models are done."""
         self.app = app
         self.lanes = lanes
         self.clients = clients
@@ -89,7 +89,7 @@ class Admission:
         exchange.lane.check()
 
     def too_large(self, size: str) -> LimitError:
-        """What a body of so many bytes is told."""
+        """The refusal of a body of so many bytes."""
         return LimitError(
             f"the request has {size} bytes, limit {self.max_bytes}; raise MMEMBED_MAX_UPLOAD_MB"
         )
@@ -102,7 +102,7 @@ class Exchange:
         headers = Headers(scope=scope)
         length = headers.get("content-length", "")
         self.length = int(length) if length.isdecimal() and len(length) < 20 else None
-        """What the request says of its body."""
+        """The size of the body by the request's headers."""
         self.lane: Lane = admission.lanes.of(scope["method"], scope["path"])
         self._admission = admission
         self._receive = receive
@@ -113,7 +113,7 @@ class Exchange:
         self._entered = False
 
     async def read(self) -> bool:
-        """Take in the whole body; False where the caller leaves before. Raises LimitError,
+        """Take in the whole body; False if the caller leaves before. Raises LimitError,
         Overloaded."""
         if self._unread:
             most = self._admission.max_bytes if self.length is None else self.length
@@ -142,7 +142,7 @@ class Exchange:
             )
 
     async def enter(self) -> bool:
-        """Take a place in the lane; False where the caller leaves before their turn. Raises
+        """Take a place in the lane; False if the caller leaves before its turn. Raises
         Overloaded."""
         turn = self.lane.ask()
         if turn is not None:
@@ -169,8 +169,8 @@ class Exchange:
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(self, message: Message) -> None:
-        """Pass on a part of the answer. Whoever is answered before all was read might send
-        for ever, so that the connection ends with the answer."""
+        """Pass on a part of the answer. A caller that is answered before its body was read might
+        send for ever, so the connection ends with the answer."""
         if message["type"] == "http.response.start":
             self.leave()
             if self._unread and not self._is_small:
@@ -183,7 +183,7 @@ class Exchange:
         return self.length is not None and self.length <= most
 
     def end(self) -> None:
-        """Give back all that it took."""
+        """Give back the place and the memory."""
         self.leave()
         self._admission.room.end(self._share)
 

@@ -1,4 +1,4 @@
-"""Notices when a caller goes away, so that nothing more is done for them."""
+"""Cancels the work of a request whose caller has disconnected."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ DISCONNECT: Message = {"type": "http.disconnect"}
 
 
 class Leaving:
-    """ASGI middleware. A request's routes run for a `Caller`, also in the threads that they run
-    on; as soon as the connection is closed, the caller has left."""
+    """ASGI middleware. A request's route runs for a `Caller`, also in its thread. When the
+    connection is closed, the caller has left."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,13 +35,13 @@ class Leaving:
 
 
 def has_body(headers: Headers) -> bool:
-    """Whether more than the head of a request is to come."""
+    """Whether a body follows the head of a request."""
     return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 class Line:
-    """What a caller sends: a body and then, one day, the end of the connection. Once the body
-    is there, somebody must listen for the end."""
+    """Messages of a caller: a body and then, at some time, the end of the connection. Once the body
+    is there, a task must listen for the end."""
 
     def __init__(self, receive: Receive, caller: Caller) -> None:
         self._receive = receive
@@ -50,7 +50,7 @@ class Line:
         self._end: asyncio.Task[None] | None = None
 
     async def read_ahead(self) -> None:
-        """Take the empty body of a request without one, whose route will not ask for it."""
+        """Take the empty body of a request without a body, whose route will not read it."""
         self._ahead = await self._next()
 
     async def receive(self) -> Message:
@@ -64,7 +64,7 @@ class Line:
         return await self._next()
 
     async def close(self) -> None:
-        """The answer is out: what the caller does now does not matter."""
+        """The answer is sent; the caller may disconnect."""
         if self._end is not None:
             self._end.cancel()
             await asyncio.gather(self._end, return_exceptions=True)

@@ -25,4 +25,4 @@ class Head:
         try:
             await self.app(inner, receive, bare)
         finally:
-            scope["route"] = inner.get("route")  # for whoever counts requests
+            scope["route"] = inner.get("route")  # for the middleware that counts requests

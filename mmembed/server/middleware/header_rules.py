@@ -1,8 +1,9 @@
-"""What is turned away before any route sees it: foreign hosts, and what foreign pages ask for.
+"""Refuses requests for foreign hosts and from foreign pages, before any route sees them.
 
-A page on the internet can point its own host name at 127.0.0.1 and talk to a local server
-(DNS rebinding); such a request carries the foreign name in its Host header. It can also embed our
-pictures, or make a browser ask us: browsers say so in Sec-Fetch-Site, and programs send none.
+A page on the internet can point its own host name at 127.0.0.1 and talk to a local server (DNS
+rebinding). Such a request carries the foreign name in its Host header. A page can also embed our
+pictures, or make a browser send us requests. Browsers say so in Sec-Fetch-Site, and programs send
+no such header.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from mmembed.server.error_answers import answer
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PAGES = frozenset({"/", "/docs"})
-"""What a link on another site may lead to."""
+"""Pages that links on other sites may lead to."""
 FOREIGN = frozenset({"cross-site", "same-site"})
-"""Same-site is no better: any port of this machine, and any host beside ours."""
+"""Same-site is not trusted either: it means any port of this machine, and any host beside ours."""
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -32,7 +33,7 @@ HARDENING = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
-"""Of every answer."""
+"""Headers of every answer."""
 
 
 class Guard:
@@ -75,8 +76,8 @@ class Guard:
         return None
 
     def _is_own(self, origin: str, host: str) -> bool:
-        """Whether a page of that origin is ours. A proxy may have dropped the port of the host,
-        or ask by another name than the one that the page was opened by."""
+        """Whether a page of that origin is ours. A proxy may have dropped the port of the host, or
+        use another host name than the page was opened by."""
         try:
             address = urlsplit(origin)
         except ValueError:
@@ -90,7 +91,7 @@ class Guard:
 
 
 def _is_link(scope: Scope, headers: Headers) -> bool:
-    """Whether a person followed a link to one of our pages, which then asks for itself."""
+    """Whether a person followed a link to one of our pages, which then sends its own requests."""
     opened = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest"))
     return opened == ("navigate", "document") and scope["path"] in PAGES and (
         scope["method"] in SAFE_METHODS
@@ -98,5 +99,5 @@ def _is_link(scope: Scope, headers: Headers) -> bool:
 
 
 def _refuse(status: int, message: str) -> JSONResponse:
-    """The body was not read, so that the connection is of no use any more."""
+    """The body was not read, so the connection cannot be used any more."""
     return answer(status, message, "Refused", headers={"Connection": "close"})

@@ -1,8 +1,8 @@
-"""An answer that comes before its request was read stays readable.
+"""Keeps an answer readable that is sent before its request was read.
 
-A connection that is closed while there is something to read is reset, and with it goes what the
-caller had not read: a proxy then says 502 in place of the 401, 413 or 429. So the rest is read and
-dropped for a while, after the last byte of the answer and before its end.
+A connection that is closed while there are bytes to read is reset. The caller then loses the unread
+part of the answer, and a proxy says 502 in place of the 401, 413 or 429. So the rest of the body is
+read and dropped for a while, after the last byte of the answer and before its end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mmembed.server.middleware.disconnect import has_body
 
 LINGER_S = 5.0
 MOST_BYTES = 64_000_000
-"""For the rest of a body; whoever sends longer, or more, may be reset."""
+"""Seconds for the rest of a body; a caller that sends longer, or more, may be reset."""
 
 
 class Lingering:
@@ -35,7 +35,7 @@ class Lingering:
 
 
 class Body:
-    """What comes of one request, and goes out to it."""
+    """The messages of one request and its answer."""
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self._receive = receive
@@ -49,7 +49,8 @@ class Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass on a part of the answer; the end of one that came early waits for the body's."""
+        """Pass on a part of the answer. The end of an early answer waits for the end of the
+        body."""
         is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
         if is_last and self._more:
             await self._send({**message, "more_body": True})

@@ -1,4 +1,4 @@
-"""What becomes known of every request: its id, a line in the log, its share of the metrics."""
+"""Gives every request an id, a line in the log, and its share of the metrics."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 """Of the request that is being answered, on the event loop as on the thread of its route."""
 MAX_PATH_CHARS = 200
 FILES = "/static"
-"""Where the page's files are; what is mounted is no route."""
+"""The path of the page's files; a mounted folder is no route."""
 CLIENT_LEFT = 499
-"""What the log and the metrics call a request whose caller left before it was answered."""
+"""The status in the log and the metrics of a request whose caller left before it was answered."""
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", re.ASCII)
 _ID_HEADER = b"x-request-id"
 
@@ -72,7 +72,7 @@ class Exchange:
 
 
 def request_id(scope: Scope) -> str:
-    """The id that the caller or a proxy gave, where it is harmless in a log; else a new one."""
+    """The id that the caller or a proxy gave, if it is harmless in a log; else a new one."""
     for name, value in scope["headers"]:
         if name == _ID_HEADER and _ID.fullmatch(given := value.decode("latin-1")):
             return str(given)
@@ -80,13 +80,13 @@ def request_id(scope: Scope) -> str:
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route, as `/v1/items/{item_id}`; "" where no route was reached."""
+    """The template of the route, as `/v1/items/{item_id}`; "" if no route was reached."""
     known = getattr(scope.get("route"), "path", "")
     return str(known) or (FILES if scope["path"].startswith(f"{FILES}/") else "")
 
 
 def _note(scope: Scope, exchange: Exchange, seconds: float) -> None:
-    """One line. Never the query: what people look for is nobody's business but theirs."""
+    """One line. Never with the query: search words are private."""
     facts = {
         "client": (scope.get("client") or ("-",))[0],
         "method": scope["method"],

@@ -1,4 +1,4 @@
-"""`/v1/about`: how a person reaches this very collection from a shell."""
+"""`/v1/about`: commands that reach this very collection from a shell."""
 
 from __future__ import annotations
 

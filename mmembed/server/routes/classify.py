@@ -28,7 +28,8 @@ router = APIRouter(tags=["classify"])
 MAX_TEMPLATES = 100
 """OpenAI's list for ImageNet has 80; each costs as much as the labels themselves."""
 LARGEST_ANSWER = 5_000_000
-"""Bytes: images × labels is what a small request multiplies, and 32 are answered at a time."""
+"""Bytes of an answer: a small request multiplies images × labels, and 32 requests are answered at a
+time."""
 LABEL_BYTES = 100
 """Of a label in an answer, beside its text."""
 FORM = form_of(

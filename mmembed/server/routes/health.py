@@ -1,5 +1,5 @@
-"""`/health` and `/ready`: whether the model answers, and the collection can be read and written,
-whatever else there is to do."""
+"""`/health` and `/ready`: whether the model answers, and the collection can be read and written.
+They are answered under any load."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ router = APIRouter(tags=["operations"])
 T = TypeVar("T")
 Json: TypeAlias = dict[str, Any]
 READ_ONLY = ("read_only",)
-"""A folder that nobody may write is searched all the same."""
+"""A read-only folder can still be searched."""
 
 PATIENCE_S = 10.0
-"""How long one answer may take; after that, a model that answers others still counts."""
+"""Seconds for an answer; after that, a model that answers other requests still counts as
+healthy."""
 
 STORE_PATIENCE_S = 10.0
-"""How long a look at the data folder may take."""
+"""Seconds for a check of the data folder."""
 
 
 class Pulse:
-    """One look at a time at the model, and one at the data folder, shared by all who ask at that
-    moment; on threads of their own, so that they do not wait for the threads that requests wait
-    for."""
+    """One check at a time of the model, and one of the data folder, shared by all simultaneous
+    requests. They run on threads of their own, so that they do not wait for the threads of
+    requests."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
@@ -46,11 +47,11 @@ class Pulse:
         self._store = Shared("health-store", collection.troubles)
 
     def feel(self) -> Future[Json]:
-        """What the collection is and holds, once its model has answered."""
+        """Facts and counts of the collection, once its model has answered."""
         return self._model.ask()
 
     def look(self) -> Future[list[Trouble]]:
-        """What keeps the data folder from being read and written."""
+        """The faults that keep the data folder from being read and written."""
         return self._store.ask()
 
     def close(self) -> None:
@@ -62,12 +63,12 @@ class Pulse:
         self.collection.served.probe()
         try:
             return self.collection.describe()
-        except StoreError:  # the look at the folder says it
+        except StoreError:  # the check of the folder reports it
             return {"model": self.collection.model_name}
 
 
 class Shared(Generic[T]):
-    """Something that is done once for all who ask for it meanwhile."""
+    """A check that runs once for all simultaneous requests."""
 
     def __init__(self, name: str, do: Callable[[], T]) -> None:
         self._do = do
@@ -76,7 +77,7 @@ class Shared(Generic[T]):
         self._running: Future[T] | None = None
 
     def ask(self) -> Future[T]:
-        """What comes of it."""
+        """The result of the check."""
         with self._lock:
             if self._running is None or self._running.done():
                 self._running = self._thread.submit(self._do)
@@ -90,20 +91,20 @@ class Shared(Generic[T]):
 @router.get("/v1/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
 @router.get("/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
 async def health(request: Request) -> JSONResponse:
-    """Whether the model answers and the data folder is sound and has room: a real embedding is
-    made, unless the model is busy with others."""
+    """Whether the model answers and the data folder is sound and has room. A real embedding is
+    made, unless the model is busy with other requests."""
     return await _found(request, READ_ONLY)
 
 
 @router.get("/ready", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
 async def ready(request: Request) -> JSONResponse:
-    """Whether requests can be answered now, those that change the collection, too: for balancers
-    that send each request to a server that is ready."""
+    """Whether requests can be answered now, changes of the collection included. For load
+    balancers."""
     return await _found(request, ())
 
 
 async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
-    """borne: codes of troubles in spite of which the answer is 200."""
+    """borne: codes of faults in spite of which the answer is 200."""
     pulse: Pulse = request.app.state.pulse
     if pulse.collection.embedder.loading:
         return _said({"status": "loading"}, 503)
@@ -113,7 +114,7 @@ async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
     settings = pulse.collection.settings
     reasons = [{"code": one.code, "message": scrubbed(one.message, settings)}
                for one in (*model.pop("reasons", ()), *store) if one.code not in borne]  # fmt: skip
-    if settings.api_keys:  # who has none asks, too
+    if settings.api_keys:  # callers without a key ask, too
         model = _without_paths(model)
     if not reasons:
         return _said({"status": "ok", "reasons": [], **model}, 200)
@@ -122,7 +123,7 @@ async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
 
 
 async def _of_model(pulse: Pulse) -> tuple[str, Json]:
-    """The state of the model, and what it is; with the reasons why it fails."""
+    """The state and facts of the model, with the reasons why it fails."""
     beat = asyncio.wrap_future(pulse.feel())
     try:
         return "ok", dict(await asyncio.wait_for(asyncio.shield(beat), PATIENCE_S))

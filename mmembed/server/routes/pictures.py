@@ -1,4 +1,4 @@
-"""The files of `/v1/items`: originals and thumbnails, with what browsers need to cache them."""
+"""The files of `/v1/items`: originals and thumbnails, with the headers for browsers' caches."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def get_image(request: Request, item_id: ItemId, v: str | None = None) -> Respon
 
 
 class OpenFileResponse(FileResponse):
-    """A file that is open: by its path, another one might be opened than was looked at."""
+    """An open file: by its path, another file might be opened than the checked one."""
 
     def __init__(self, file: BinaryIO, **options: Any) -> None:
         """file: closed when it was sent. options: as FileResponse has them."""
@@ -117,7 +117,7 @@ def _caching(item: Item, version: str | None) -> str:
 
 
 def _unless_current(request: Request, response: Response) -> Response:
-    """304 where the caller has this very content; weak tags compare equal to strong ones."""
+    """304 if the caller has this very content; weak tags compare equal to strong ones."""
     tag = response.headers["etag"]
     known = request.headers.get("if-none-match", "").split(",")
     if tag not in {one.strip().removeprefix("W/") for one in known}:
