@@ -25,9 +25,9 @@ _MOST_CHUNKS = 50_000
 
 @dataclass(frozen=True)
 class HeaderReader:
-    """Finds the facts that `decode` finds, in far less time. A header that is broken says nothing.
+    """Finds the facts that `decode` finds, in far less time. A broken header has no facts.
 
-    The places where pictures were taken are left out where they are not wanted.
+    places: whether latitude and longitude are kept.
     """
 
     limits: Limits = DEFAULT_LIMITS
@@ -35,17 +35,17 @@ class HeaderReader:
 
     @property
     def version(self) -> int:
-        """What tells facts that this reader gave from those of an older one, or of one that treats
-        places otherwise; not zero."""
+        """A number other than zero. It differs for an older reader, and for a reader that treats
+        places otherwise."""
         return VERSION if self.places else -VERSION
 
     def wanted(self, facts: HeaderFacts) -> HeaderFacts:
-        """The facts without what is not to be kept."""
+        """The facts, without the place if places are not kept."""
         return facts if self.places else replace(facts, latitude=None, longitude=None)
 
     def of_file(self, path: str | os.PathLike[str]) -> HeaderFacts:
-        """The facts of a file. Raises ImageError where it is gone or cannot be read, and
-        ImageTooLarge."""
+        """The facts of a file. Raises ImageTooLarge, and ImageError if it is gone or cannot be
+        read."""
         with opened(path, limits=self.limits) as file:
             return self.wanted(_facts(file))
 

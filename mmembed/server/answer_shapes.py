@@ -37,7 +37,7 @@ class Links(BaseModel):
 
 
 class HeaderAnswer(BaseModel):
-    """What an item's fields of the same names hold, as it is; each with an example."""
+    """Copies of an item's fields of the same names. Each field has an example."""
 
     camera: Annotated[str | None, Field(examples=["Nikon D90"])]
     lens: Annotated[str | None, Field(examples=["AF-S DX 18-105mm f/3.5-5.6G"])]
