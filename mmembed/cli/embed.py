@@ -35,10 +35,10 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     failed = 0
     with model_alone(settings) as collection:
         images = [ImageInput(str(path), path=path) for path in asked.images]
-        rows = collection.embedder.images(images)
+        rows = collection.embed_images(images)
         failed += _print("image", [image.name for image in images], rows)
         names = [f"--text {text!r}" for text in asked.text]
-        failed += _print("text", asked.text, collection.embedder.texts(names, asked.text))
+        failed += _print("text", asked.text, collection.embed_texts(names, asked.text))
     return 1 if failed else 0
 
 

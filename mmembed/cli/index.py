@@ -9,9 +9,8 @@ from typing import Any
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import counted, plain, table
-from mmembed.collection.collection import Collection
+from mmembed.collection.collection import Collection, Report, check_paths
 from mmembed.config.settings import Settings, expanded
-from mmembed.ingest import Report, check_paths, limit
 
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
@@ -102,7 +101,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         if asked.profile and report.stages:
             for line in profile(report):
                 print(line)
-        print(f"model: {collection.binding.choice.reason}; folder: {settings.data}")
+        print(f"model: {collection.why_this_model}; folder: {settings.data}")
     if report.interrupted:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -172,7 +171,7 @@ def profile(report: Report) -> list[str]:
         for one in report.stages
         if one.seconds
     ]
-    return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {limit(report.stages)}"]
+    return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {report.limit()}"]
 
 
 def failures(report: Report, limit: int | None) -> list[str]:

@@ -29,7 +29,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Restore, and print the state of the collection."""
     aside = restore(expanded(asked.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
-        images, captions = (collection.store.count(kind) for kind in ("image", "caption"))
+        images, captions = (collection.count(kind) for kind in ("image", "caption"))
     print(f"{settings.data}: {images} images, {captions} captions, as in {asked.backup}")
     if aside is not None:
         print(f"what was there before is in {aside}; delete it when you are content")

@@ -123,7 +123,7 @@ class Opening(threading.Thread):
                 return
             time.sleep(POLL_S)
         try:
-            self._collection.served.load(lambda: self._server.should_exit)
+            self._collection.load_models(lambda: self._server.should_exit)
             known = self._collection.describe()
             self._announced = service.announce(
                 self._collection.settings, self._listener, str(known["collection"]), self._secret
@@ -165,7 +165,7 @@ def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
     settings = collection.settings
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"mmembed   http://{address}:{port}")
-    for one in collection.served.describe():
+    for one in collection.model_states():
         print(f"model     {one['id']}, {one['dim']} dimensions")
     print(f"data      {settings.data}: {known['images']} images, {known['captions']} captions")
     print(f"add more  {command('index', PICTURES, folder=settings.data)}", flush=True)

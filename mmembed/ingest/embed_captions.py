@@ -8,9 +8,9 @@ import numpy as np
 
 from mmembed.errors import InputError
 from mmembed.ingest.flow import Row, embed_each
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder
 
 TEXTS_AT_ONCE = 64
 """What the model gets in one go: a picture may have a thousand captions."""

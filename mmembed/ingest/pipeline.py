@@ -19,15 +19,16 @@ from mmembed.ingest.flow import grouped
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
 from mmembed.ingest.read_headers import HeaderPass
-from mmembed.ingest.report import Progress, Report
+from mmembed.ingest.report import Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
 from mmembed.media.header import HeaderReader
 from mmembed.models.decode_turns import ordered
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, KeptOut, Known, Unread
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder, Failure
+from mmembed.types import Failure, Progress
 
 log = logging.getLogger(__name__)
 

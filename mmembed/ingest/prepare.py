@@ -15,9 +15,10 @@ from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
 from mmembed.media.decode import decode, read_file
 from mmembed.media.header import HeaderReader
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder, Failure, Pixels
+from mmembed.types import Failure, Pixels
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Preparer:
         self, source: Source, entry: ImageEntry, data: bytes, encoder: Encoder
     ) -> Prepared:
         with self.profile.stage("decode"):
-            side = encoder.decode_side
+            side = encoder.facts.decode_side
             picture = patiently(
                 lambda: decode(data, name=source.path, limits=self.headers.limits, side=side)
             )

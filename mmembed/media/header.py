@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from mmembed.media.decode import DEFAULT_LIMITS, Limits, opened
+from mmembed.media.decode import DEFAULT_LIMITS, ImageLimits, opened
 from mmembed.media.exif import VERSION, facts_of, header_facts
 from mmembed.media.formats import FORMATS
 from mmembed.media.strip_metadata import PNG_SIGNATURE
@@ -30,7 +30,7 @@ class HeaderReader:
     places: whether latitude and longitude are kept.
     """
 
-    limits: Limits = DEFAULT_LIMITS
+    limits: ImageLimits = DEFAULT_LIMITS
     places: bool = True
 
     @property

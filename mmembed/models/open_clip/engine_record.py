@@ -27,7 +27,7 @@ from mmembed import files
 from mmembed.engines import AUTO, INT8, OPENVINO, Measured
 from mmembed.engines.openvino_engine import OpenVinoEngine, opened
 from mmembed.models.open_clip.bpe import BpeTables, BpeTokenizer
-from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.facts import OpenClipFacts
 from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Prepared:
     """The record of one model."""
 
     folder: Path
-    facts: ModelFacts
+    facts: OpenClipFacts
     measured: tuple[Measured, ...]
     """The figures of each engine's trial; empty if there was none."""
 
@@ -58,7 +58,7 @@ class Prepared:
             if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
                 return None
             measured = tuple(Measured(**one) for one in kept["measured"])
-            return cls(folder, ModelFacts(**kept["facts"]), measured)
+            return cls(folder, OpenClipFacts(**kept["facts"]), measured)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -90,7 +90,7 @@ class Prepared:
 
 def keep(
     folder: Path,
-    facts: ModelFacts,
+    facts: OpenClipFacts,
     measured: Sequence[Measured],
     sources: Sequence[Path],
     tables: BpeTables | None,
@@ -127,7 +127,7 @@ def folder_of(cache_folder: Path, name: str, device: str) -> Path:
     return cache_folder / "models" / hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
-def _about(facts: ModelFacts) -> str:
+def _about(facts: OpenClipFacts) -> str:
     """The identity of the files beside a record. Files of another model or machine are not opened,
     even if two processes wrote there at once."""
     return " ".join([facts.fingerprint, *_machine()])

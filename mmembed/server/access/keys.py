@@ -21,8 +21,8 @@ from mmembed.server.access.key_guessing import Guesses, digest
 from mmembed.server.access.proof import PATH as PROOF
 from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
 from mmembed.server.error_answers import answer, answer_to
-from mmembed.server.openapi import takes
-from mmembed.server.request_bodies import JsonBody, collection_of, parse
+from mmembed.server.openapi import described
+from mmembed.server.request_bodies import JsonBody, limits_of, parse
 from mmembed.server.requests import SessionRequest
 
 router = APIRouter(tags=["operations"])
@@ -88,11 +88,12 @@ def access_of(request: Request) -> Access:
     return access
 
 
-@router.post(SESSION, status_code=204, openapi_extra=takes(SessionRequest))
+@router.post(SESSION, status_code=204)
+@described(takes=SessionRequest, asked={"key": "one of MMEMBED_API_KEYS"})
 async def open_session(request: Request, body: JsonBody) -> Response:
     """Change a key for a cookie, as the page does: browsers send it along with pictures."""
-    access, settings = access_of(request), collection_of(request).settings
-    asked = await run_in_threadpool(parse, body, SessionRequest, settings)
+    access = access_of(request)
+    asked = await run_in_threadpool(parse, body, SessionRequest, limits_of(request))
     response = Response(status_code=204)
     if not access.keys:
         return response

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 from mmembed.errors import LimitError
+from mmembed.models.encoder import Encoder
 from mmembed.models.text_reading import Reading
-from mmembed.server.dialects.requests import Truncate
-from mmembed.types import Encoder
+
+Truncate: TypeAlias = Literal["NONE", "START", "END"]
+"""What may be cut off a long text; NONE refuses it."""
 
 COUNTED_WINDOWS = 8
 """Of a text that is refused, which are read for the sake of the message."""
@@ -20,8 +23,8 @@ def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
         return text
     if truncate == "NONE":
         raise LimitError(
-            f"{name}: {_counted(text, encoder)} tokens, limit {encoder.context_length}; shorten "
-            "it, or allow what the model cannot read at once to be cut or averaged",
+            f"{name}: {_counted(text, encoder)} tokens, limit {encoder.facts.context_length}; "
+            "shorten it, or allow what the model cannot read at once to be cut or averaged",
             param=name,
         )
     if truncate == "END":
