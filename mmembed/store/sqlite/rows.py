@@ -6,11 +6,13 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.store.entries import storable
 from mmembed.types import HeaderFacts, Item
 
 T = TypeVar("T")
@@ -70,6 +72,11 @@ def to_item(row: tuple[Any, ...]) -> Item:
         meta=None if meta is None else _object(meta),
         **{name: convert(value) for (name, convert), value in zip(_FACTS, header, strict=True)},
     )
+
+
+def local_time(mtime_ns: int) -> str:
+    """Nanoseconds since 1970 as local time: YYYY-MM-DDTHH:MM:SS."""
+    return datetime.fromtimestamp(storable(mtime_ns) // 10**9).isoformat()
 
 
 def legible(text: bytes) -> str:

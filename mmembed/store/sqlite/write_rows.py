@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from functools import cached_property
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, by_hand, storable
@@ -17,7 +16,7 @@ from mmembed.store.sqlite.captions_and_tags import (
     set_tags,
     words_of,
 )
-from mmembed.store.sqlite.rows import HEADER
+from mmembed.store.sqlite.rows import HEADER, local_time
 from mmembed.store.sqlite.write_vectors import Space, keep_vector, serving_space
 from mmembed.types import HeaderFacts
 
@@ -155,8 +154,3 @@ def note_header(db: sqlite3.Connection, item_id: int, facts: HeaderFacts, versio
 def day_taken(facts: HeaderFacts) -> str | None:
     """The moment without parts of seconds, in the form of the column `date`."""
     return facts.taken and facts.taken[: len("2024-05-01T10:00:00")]
-
-
-def local_time(mtime_ns: int) -> str:
-    """Nanoseconds since 1970 as local time: YYYY-MM-DDTHH:MM:SS."""
-    return datetime.fromtimestamp(storable(mtime_ns) // 10**9).isoformat()
