@@ -11,6 +11,7 @@ from mmembed.errors import LimitError, NotFound
 from mmembed.store.entries import CaptionEntry, FieldFacts, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
 from mmembed.store.where import FIELDS
+from mmembed.store.where import Test as Condition
 
 Entry = Callable[..., ImageEntry]
 
@@ -49,6 +50,9 @@ def test_fields_of_manifests_follow_the_manifests(store: Store, entry: Entry) ->
     assert facts["meta.author"] == FieldFacts("meta.author", "text", 2, ("Ann", "Bob"))
     assert (facts["meta.year"].type, facts["meta.year"].items) == ("number", 1)
     assert store.described_by_files() >= {first}
+    assert store.count("image", Condition("meta.author", "=", "Ann")) == 1
+    assert store.count("image", Condition("meta.year", "<", 2000)) == 1
+    assert store.item(first).meta == {"author": "Ann", "year": 1999}
     store.describe([(first, said("{}"), [])])
     assert "meta.year" not in facts_of(store)
     assert facts_of(store)["meta.author"].items == 1
