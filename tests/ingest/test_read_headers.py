@@ -13,7 +13,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.ingest import prepare, read_headers
 from mmembed.media.header import HeaderReader
-from mmembed.store.sqlite.write_rows import local_time
+from mmembed.store.sqlite.rows import local_time
 from mmembed.types import HeaderFacts, Item
 from tests.conftest import Index, OpenCollection
 from tests.fake_encoder import FakeEncoder
