@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from PIL import PngImagePlugin
 
-from mmembed.media import exif_tags as tag
+from mmembed.media import exif as tag
 from mmembed.types import HeaderFacts
 from tests.pictures import encoded, quarters
 
