@@ -101,6 +101,7 @@ def tiff_picture(size: tuple[int, int] = (8, 8), bits: Sequence[int] = (8, 8, 8)
 EXPECTED = HeaderFacts(
     taken="2019-05-03T10:11:12",
     taken_offset=330,
+    camera="Nikon D90",
     lens="AF-S 50mm f/1.8",
     latitude=52.5043056,
     longitude=-13.3666667,
