@@ -15,6 +15,7 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.options import add_collection_options
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import plain, print_json, table
+from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.eval import (
@@ -146,6 +147,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Measure and print; 1 if some images were skipped."""
+    upgraded(settings)
     found: Measured = asked.measure(settings, asked)
     return _tell(found, asked)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mmembed.cli import service
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import print_json, table
+from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.search.where import parse_where, with_all
@@ -86,6 +87,7 @@ def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPag
     )
 
     where = with_all(parse_where(asked.where), asked.tag)
+    upgraded(settings)
     with Collection(settings) as collection:
         page = collection.search(
             _terms(collection, asked),

@@ -26,10 +26,10 @@ from mmembed.store.entries import (
 )
 from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
+from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.transactions import Transactions
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
-    local_time,
     mark_file,
 )
 from mmembed.store.sqlite.write_vectors import keep_vector, space_of

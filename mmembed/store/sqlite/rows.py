@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.store.entries import storable
 from mmembed.types import Item
 
 T = TypeVar("T")
@@ -59,6 +61,11 @@ def to_item(row: tuple[Any, ...]) -> Item:
         format=_text(form),
         mtime_ns=_number(mtime),
     )
+
+
+def local_time(mtime_ns: int) -> str:
+    """Nanoseconds since 1970 as local time: YYYY-MM-DDTHH:MM:SS."""
+    return datetime.fromtimestamp(storable(mtime_ns) // 10**9).isoformat()
 
 
 def legible(text: bytes) -> str:

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from contextlib import closing
 from functools import cache
+from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
 
@@ -33,9 +34,9 @@ CREATE TABLE vectors (
   model_id INTEGER NOT NULL REFERENCES models (id),
   kind TEXT NOT NULL CHECK (kind IN ('image', 'caption')),
   embedding BLOB NOT NULL,  -- float16, little-endian
-  digest BLOB NOT NULL,     -- of `embedding`
-  UNIQUE (model_id, kind, digest)
+  digest BLOB NOT NULL      -- of `embedding`
 );
+CREATE UNIQUE INDEX vectors_digest ON vectors (model_id, kind, digest);
 
 -- The vector of a content by each model. Many contents may share one vector.
 CREATE TABLE content_vectors (
@@ -183,6 +184,27 @@ def newest() -> int:
 def statements() -> str:
     """SQL that makes the tables of the newest layout in an empty file."""
     return "".join((BASE, *LATER))
+
+
+def statements_of(sql: str) -> dict[str, list[str]]:
+    """The statements of a script, in order, by what they make or change: TABLE, INDEX, TRIGGER."""
+    found: dict[str, list[str]] = {}
+    statement = ""
+    for part in sql.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            words = re.sub(r"--[^\n]*", "", statement).replace("UNIQUE", "").split()
+            found.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
+            statement = ""
+    return found
+
+
+def remedy(folder: Path) -> str:
+    """What to do about a catalog that cannot be used any more."""
+    return (
+        f"put a backup in its place with `mmembed restore BACKUP --data {folder}`, or index "
+        "again into another folder with --data"
+    )
 
 
 def version(connection: sqlite3.Connection) -> int:

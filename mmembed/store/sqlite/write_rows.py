@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, by_hand, storable
@@ -16,6 +15,7 @@ from mmembed.store.sqlite.captions_and_tags import (
     set_tags,
     words_of,
 )
+from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.write_vectors import Space, keep_vector, serving_space
 
 
@@ -125,8 +125,3 @@ class RowWriter:
 def mark_file(db: sqlite3.Connection, item_id: int, mark: Mark) -> None:
     """Remember the state of an image's file."""
     db.execute("INSERT OR REPLACE INTO file_marks VALUES (?, ?, ?, ?)", (item_id, *mark))
-
-
-def local_time(mtime_ns: int) -> str:
-    """Nanoseconds since 1970 as local time: YYYY-MM-DDTHH:MM:SS."""
-    return datetime.fromtimestamp(storable(mtime_ns) // 10**9).isoformat()
