@@ -124,6 +124,7 @@ def summary(report: Report) -> list[str]:
         (report.moved, "moved"),
         (report.removed, "gone or passed over, and removed from the collection"),
         (report.recaptioned, "with other captions than before"),
+        (report.headers, "with dates and cameras that were read now"),
         (len(report.failures), "failed"),
     ]
     lines += [f"{count:>8} {what}" for count, what in counts if count]

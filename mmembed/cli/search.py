@@ -7,6 +7,7 @@ import base64
 import os
 import sys
 from dataclasses import asdict, fields
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +141,11 @@ def _sent_terms(asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _hit(sent: dict[str, Any]) -> Hit:
     known = {one.name: sent[one.name] for one in fields(Item) if one.name in sent}
-    return Hit(Item(**{**known, "tags": tuple(sent["tags"])}), sent["score"], sent["relevance"])
+    known |= sent.get("location") or {}
+    known["tags"] = tuple(sent["tags"])
+    if known.get("added"):
+        known["added"] = int(datetime.fromisoformat(known["added"]).timestamp())
+    return Hit(Item(**known), sent["score"], sent["relevance"])
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
@@ -156,7 +161,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
 
 def _as_json(page: SearchPage, model: str) -> dict[str, object]:
     hits = [
-        {**asdict(hit.item), "score": hit.score, "relevance": round(hit.relevance, 4)}
+        {**_item_json(hit.item), "score": hit.score, "relevance": round(hit.relevance, 4)}
         for hit in page.hits
     ]
     return {
@@ -165,6 +170,15 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
         "model": model,
         "notes": list(page.notes),
     }
+
+
+def _item_json(item: Item) -> dict[str, object]:
+    """The item's fields; times and places as the server answers them."""
+    added = item.added and datetime.fromtimestamp(item.added, timezone.utc).isoformat()
+    known = {"id": item.id, **asdict(item)}
+    for part in ("taken", "taken_offset", "latitude", "longitude"):
+        del known[part]
+    return {**known, "date": item.moment, "location": item.location, "added": added}
 
 
 def _shown(path: str | None) -> str:

@@ -31,9 +31,10 @@ from mmembed.store.sqlite.transactions import Transactions
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
     mark_file,
+    note_header,
 )
 from mmembed.store.sqlite.write_vectors import keep_vector, space_of
-from mmembed.types import Failure, Kind
+from mmembed.types import Failure, HeaderFacts, Kind
 
 LACKING_SQL = """
 SELECT count(*) FROM items WHERE NOT EXISTS (
@@ -166,8 +167,8 @@ class Catalog(Transactions):
         with self._transaction() as db:
             for item_id, path, mtime_ns, mark in moves:
                 changed = db.execute(
-                    "UPDATE items SET path = ?, mtime_ns = ?, date = coalesce(taken, ?) "
-                    "WHERE id = ?",
+                    "UPDATE items SET path = ?, mtime_ns = ?, "
+                    "date = coalesce(substr(taken, 1, 19), ?) WHERE id = ?",
                     (path, storable(mtime_ns), local_time(mtime_ns), item_id),
                 )
                 if changed.rowcount:  # else removed meanwhile
@@ -182,6 +183,19 @@ class Catalog(Transactions):
                 "INSERT OR REPLACE INTO file_marks SELECT id, ?, ?, ? FROM items WHERE id = ?",
                 [(*mark, item_id) for item_id, mark in marks],
             )
+
+    def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
+        """What the headers of images' files say, by id, as a version of their reader read it."""
+        with self._transaction() as db:
+            for item_id, facts in headers.items():
+                note_header(db, item_id, facts, version)
+
+    def forget_places(self) -> None:
+        """Erase where pictures were taken."""
+        if self._number("SELECT EXISTS (SELECT 1 FROM items WHERE latitude IS NOT NULL)"):
+            with self._transaction(adds=False) as db:
+                db.execute("PRAGMA secure_delete = ON")
+                db.execute("UPDATE items SET latitude = NULL, longitude = NULL")
 
     def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
         """Files and folders that later indexings pass over. The device of a file that is indexed

@@ -61,16 +61,16 @@ CREATE TABLE items (
   format TEXT,
   mtime_ns INTEGER,
   position INTEGER NOT NULL DEFAULT 0,  -- of a caption among those of its image
-  taken TEXT,            -- when the picture was taken: local time, YYYY-MM-DDTHH:MM:SS
+  taken TEXT,            -- when the picture was taken: local time, YYYY-MM-DDTHH:MM:SS[.mmm]
   taken_offset INTEGER,  -- minutes east of UTC, where the file says it
-  date TEXT,             -- `taken`, else `mtime_ns` in local time; the same form
+  date TEXT,             -- `taken`, else `mtime_ns` in local time; YYYY-MM-DDTHH:MM:SS
   camera TEXT,
   lens TEXT,
   latitude REAL,         -- degrees north
   longitude REAL,        -- degrees east
   added INTEGER,         -- when the row was made: seconds since 1970, UTC
   meta TEXT,             -- further fields of a manifest: a JSON object
-  header_read INTEGER NOT NULL DEFAULT 0  -- version of the reader of headers; 0 before the first
+  header_read INTEGER NOT NULL DEFAULT 0  -- what read the header: a version, or 0
 );
 CREATE UNIQUE INDEX items_path ON items (path) WHERE kind = 'image';
 CREATE INDEX items_content ON items (kind, sha256);
