@@ -26,14 +26,11 @@ from usearch.index import Index
 
 from mmembed.errors import StoreError
 from mmembed.store.vectors.flat import Vectors, check_sound
-from mmembed.store.vectors.scoring import Ids, Rows, unit
+from mmembed.store.vectors.rescoring import POOL, Ids, Rows, unit
 
 CONNECTIVITY = 16
 EXPANSION_ADD = 128
 EXPANSION_SEARCH = 512
-POOL = 64
-"""Candidates that HNSW is asked for, whatever k is: the order must not depend on k. How many are
-looked at on the way is EXPANSION_SEARCH."""
 SINGLE_THREAD_BELOW = 10_000
 """Small graphs that are built by several threads at once lose recall."""
 REBUILD_TOMBSTONES = 0.3

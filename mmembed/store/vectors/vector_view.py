@@ -16,19 +16,12 @@ from mmembed.store.vectors.coalesce import Together
 from mmembed.store.vectors.flat import Flat, Vectors
 from mmembed.store.vectors.graph import Graph
 from mmembed.store.vectors.int8_scan import Scan, Wanted
-from mmembed.store.vectors.scoring import Ids, Rows, rank, unit
+from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, Ids, Rows, rank, unit
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.types import Kind, Ranked
 
 log = logging.getLogger(__name__)
 
-MARGIN = 32
-"""Candidates fetched beyond twice the wanted ones, where HNSW's results go on exactly."""
-HEAD = 50
-"""Results that HNSW finds, 98 in 100 or better even where vectors crowd; further down it misses
-more, so what comes after them is found exactly."""
-FEW = 256
-"""Vectors that are scored one by one: no copy of all is made to find the best of them."""
 TOGETHER = 8
 """Queries for which the scan is read at once; with more, nothing is saved and the first waits."""
 
