@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mmembed.store.vectors import VectorView
-from tests.store.vectors.clustered import clustered, view_of
+from tests.store.vectors.clustered import Vectors, clustered, view_of
 
 
 @pytest.fixture
@@ -31,3 +31,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> VectorView:
     view = view_of(clustered(60), path=str(path), graph=True)
     view.save("collection", "fingerprint", "mark")
     return view
+
+
+@pytest.fixture(scope="module")
+def many() -> Vectors:
+    return clustered(5000)

@@ -30,11 +30,6 @@ def brute_force(vectors: Vectors, query: Vectors, count: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def many() -> Vectors:
-    return clustered(5000)
-
-
-@pytest.fixture(scope="module")
 def graph(many: Vectors) -> VectorView:
     """Past its exact limit: searched by HNSW."""
     return view_of(many, exact_limit=10)
