@@ -41,8 +41,11 @@ endif
 
 install: $(VENV)/.installed
 
+# schemathesis is a plugin that takes seconds to load; its tests are slow ones.
+FAST_ONLY := -p no:schemathesis -m "not slow and not network and not clients"
+
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(if $(FAST),-m "not slow and not network and not clients")
+	$(BIN)/python -m pytest $(if $(FAST),$(FAST_ONLY))
 
 # All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
 test-clients: $(VENV)/.test

@@ -22,6 +22,8 @@ from tests.serving import (
     picture,
 )
 
+pytestmark = pytest.mark.slow
+
 FAKE = [sys.executable, "-m", "tests.fake_mmembed"]
 GRACE_S = "1"
 LAST_S = "40"

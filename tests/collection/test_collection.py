@@ -165,6 +165,7 @@ def _write(collection: Collection, path: str, vector: Any, content: str) -> Imag
     return ImageEntry(path, content, row, 1, 1, 1, "PNG", 1)
 
 
+@pytest.mark.slow
 def test_ten_thousand_copies_are_all_returned_and_spoil_nothing(
     gallery: Collection, open_collection: OpenCollection
 ) -> None:

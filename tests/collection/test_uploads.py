@@ -39,6 +39,7 @@ def sound(collection: Collection) -> None:
 # -- beside each other ---------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_removing_beside_uploading_the_same_bytes(open_collection: OpenCollection) -> None:
     """Two collections stand for two processes: their locks are the same files."""
     both = [open_collection(), open_collection()]
@@ -214,6 +215,7 @@ while True:
 # -- a process that dies -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_nothing_that_the_next_one_does_not_settle(
     tmp_path: Path, open_collection: OpenCollection
 ) -> None:

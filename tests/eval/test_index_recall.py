@@ -15,6 +15,7 @@ from mmembed.store.vectors.graph import Graph
 from tests.conftest import Index, MakePicture
 
 
+@pytest.mark.slow
 def test_a_small_collections_graph_is_measured_though_exact_search_is_used(
     index: Index, picture: MakePicture, photos: Path, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_names_that_are_no_text(bench: OpenBench, captions: Path, tmp_path: Path
     assert read_labels(["a", "b"], labels, limit=LIMIT).names == (("?",), ("b",))
 
 
+@pytest.mark.slow
 def test_comparing_a_model_with_itself_and_with_a_blind_one(
     bench: OpenBench, captions: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_comparing_a_model_with_itself_and_with_a_blind_one(
     assert "contains 0" in same.tables()[0][1][0][-1]
 
 
+@pytest.mark.slow
 def test_engines_of_one_model_are_compared_by_their_vectors_too(
     bench: OpenBench, photos: Path, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ def in_pieces() -> Iterator[tuple[str, bytes]]:
     yield "blocks.gif", data[:start] + b"!\xfe" + b"\1a" * PIECES + b"\0" + data[start:]
 
 
+@pytest.mark.slow
 def test_a_file_in_too_many_pieces_is_refused() -> None:
     for name, data in in_pieces():
         with pytest.raises(ImageError, match=f"^{name}: its file is in more than 200,000 pieces"):
@@ -270,6 +271,7 @@ def outcome(data: bytes, name: str) -> str:
     return type(error).__name__
 
 
+@pytest.mark.slow
 def test_hostile_files_decode_or_are_refused() -> None:
     if not HOSTILE.is_file():
         pytest.skip("the corpus of hostile files is not here")

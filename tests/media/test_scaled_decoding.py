@@ -13,6 +13,8 @@ from mmembed.media.decode import decode
 from mmembed.models.open_clip import OpenClipEncoder
 from tests.pictures import GALLERY, UNDO, encoded, quarters
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(2066, 1162), (1162, 2066), (1033, 777), (2400, 1800)]
 """The first three don't divide by what they are shrunk by: the last pixels are partly empty."""
 

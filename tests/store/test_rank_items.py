@@ -86,6 +86,7 @@ def test_pages_of_different_sizes_make_the_same_list(shelf: Shelf, ks: list[int]
     assert ids == shelf.everything()[: len(ids)]
 
 
+@pytest.mark.slow
 @given(shelf=shelves(), k=st.integers(1, 4), data=st.data())
 def test_nothing_is_shown_twice_though_the_collection_changes(
     shelf: Shelf, k: int, data: Any
