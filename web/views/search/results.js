@@ -1,4 +1,4 @@
-/** What was found: the line that says so, the pictures or captions, and the way to more. */
+/** The results: a summary line, the pictures or captions, and the button for more. */
 
 import { Captions } from './captions.js';
 import { h, onChange } from '../../ui/dom.js';
