@@ -69,12 +69,15 @@ def program() -> NoReturn:
     os._exit(code)
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     try:
         settings = Settings.from_env(
-            data=asked.data, model=asked.model, engine=asked.engine, **asked.settings_of(asked)
+            data=arguments.data,
+            model=arguments.model,
+            engine=arguments.engine,
+            **arguments.settings_of(arguments),
         )
-        return int(asked.run(settings, asked))
+        return int(arguments.run(settings, arguments))
     except KeyboardInterrupt:
         return INTERRUPTED
     except MmembedError as error:

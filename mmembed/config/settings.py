@@ -182,7 +182,7 @@ def expanded(path: Path, named: str) -> Path:
 
 def names() -> list[str]:
     """The names of all settings."""
-    return [one.name for one in fields(Settings)]
+    return [setting.name for setting in fields(Settings)]
 
 
 def variable(name: str) -> str:

@@ -135,12 +135,12 @@ class Fetcher:
     def _addresses(self, target: Target, clock: Clock) -> Sequence[str]:
         looked_up = self._resolvers.submit(self._resolve, target.host, target.port)
         try:
-            found = looked_up.result(clock.left())
+            addresses = looked_up.result(clock.left())
         except Late:  # the system's resolver cannot be interrupted
             looked_up.cancel()
             raise TimeoutError from None
-        if target.host in self._allow or all(map(is_public, found)):
-            return found
+        if target.host in self._allow or all(map(is_public, addresses)):
+            return addresses
         raise target.refused(
             "its host is not on the public internet; whoever runs the server can allow it with "
             f"{PREFIX}FETCH_ALLOW"

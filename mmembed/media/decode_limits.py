@@ -87,13 +87,13 @@ def check_scans(data: bytes, name: str) -> None:
 
 def _scans(data: bytes) -> int:
     """The scans of the first picture, counted up to one more than the limit."""
-    start, found = 2, 0
-    while found <= MOST_SCANS and (next_one := _NEXT_MARKER.search(data, start)):
+    start, scans = 2, 0
+    while scans <= MOST_SCANS and (next_one := _NEXT_MARKER.search(data, start)):
         start, marker = next_one.end(), data[next_one.end() - 1]
         if marker == _EOI:
             break
         if marker in _ALONE:
             continue
-        found += marker == _SOS[1]
+        scans += marker == _SOS[1]
         start += int.from_bytes(data[start : start + 2], "big")
-    return found
+    return scans

@@ -196,7 +196,7 @@ def scrubbed(message: str, settings: Settings) -> str:
 
 def without_paths(text: str) -> str:
     """Absolute paths cut down to their last part."""
-    return _PATH.sub(lambda found: f"…/{found[2]}", text)
+    return _PATH.sub(lambda match: f"…/{match[2]}", text)
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:

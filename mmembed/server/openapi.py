@@ -76,12 +76,12 @@ def many(what: dict[str, Any]) -> dict[str, Any]:
 
 def install(app: FastAPI) -> None:
     """Complete the description of the API at its first request."""
-    found = app.openapi
+    fastapi_description = app.openapi
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
-            _complete(found())
-        return found()
+            _complete(fastapi_description())
+        return fastapi_description()
 
     app.openapi = described  # type: ignore[method-assign]
 
@@ -111,14 +111,14 @@ def _operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, An
 
 def _illustrate(name: str, operation: dict[str, Any]) -> None:
     """Give an operation its examples: the body or the parameters, its answer, its errors."""
-    asked = REQUESTS.get(name)
+    example = REQUESTS.get(name)
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]
-        content.get(JSON, content.get(FORM))["example"] = asked
-    elif asked is not None:
+        content.get(JSON, content.get(FORM))["example"] = example
+    elif example is not None:
         for parameter in operation["parameters"]:
-            if parameter["name"] in asked:
-                parameter["example"] = asked[parameter["name"]]
+            if parameter["name"] in example:
+                parameter["example"] = example[parameter["name"]]
     for status, response in operation["responses"].items():
         for kind, content in response.get("content", {}).items():
             if status == "422":

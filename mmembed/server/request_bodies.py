@@ -148,7 +148,9 @@ def check(values: dict[str, Any], shape: type[AnyShape]) -> AnyShape:
 
 def _invalid(error: ValidationError) -> RequestValidationError:
     details = error.errors(include_url=False, include_input=False, include_context=False)
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in details])
+    return RequestValidationError(
+        [{**detail, "loc": ("body", *detail["loc"])} for detail in details]
+    )
 
 
 def image_bytes(text: str, name: str, collection: Collection) -> bytes:

@@ -179,7 +179,7 @@ class Lanes:
     @property
     def threads(self) -> int:
         """As many as may be needed at a time."""
-        return sum(one.threads for one in self.all) + SPARE_THREADS
+        return sum(lane.threads for lane in self.all) + SPARE_THREADS
 
     @property
     def all(self) -> tuple[Lane, ...]:

@@ -91,10 +91,10 @@ class Refusals:
 
 def _length(fields: bytes) -> int:
     """Bytes of the body, by the lower-case fields of a head; -1 if they are not plain."""
-    found = _LENGTH.findall(fields)
-    if _UNUSUAL.search(fields) or len(found) > 1:
+    lengths = _LENGTH.findall(fields)
+    if _UNUSUAL.search(fields) or len(lengths) > 1:
         return -1
-    text = found[0].strip() if found else b"0"
+    text = lengths[0].strip() if lengths else b"0"
     length = int(text) if text.isdigit() and len(text) < 20 else -1
     return length if length <= DRAINED_BYTES else -1
 

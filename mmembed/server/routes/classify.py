@@ -56,22 +56,22 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
     collection = collection_of(request)
     inputs: list[ImageInput | Failure]
     if isinstance(body, Form):
-        asked = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
+        task = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
         inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
-        _check(collection, asked, len(inputs))
+        _check(collection, task, len(inputs))
     else:
-        asked = parse(body, ClassifyRequest, collection.settings)
-        _check(collection, asked, len(asked.images))
-        inputs = [_input(collection, *one) for one in enumerate(asked.images)]
-    classifier = collection.classifier_for(asked.model)
+        task = parse(body, ClassifyRequest, collection.settings)
+        _check(collection, task, len(task.images))
+        inputs = [_input(collection, *image) for image in enumerate(task.images)]
+    classifier = collection.classifier_for(task.model)
     results = classifier.classify(
-        inputs, asked.labels, templates=asked.templates or None, mode=asked.mode, top=asked.top_k
+        inputs, task.labels, templates=task.templates or None, mode=task.mode, top=task.top_k
     )
     return JsonAnswer(
         {
             "results": [classified_json(result) for result in results],
-            "model": collection.embedder_for(asked.model).name,
-            "mode": asked.mode or classifier.default_mode,
+            "model": collection.embedder_for(task.model).name,
+            "mode": task.mode or classifier.default_mode,
         }
     )
 
@@ -101,25 +101,25 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return failure_of(name, error)
 
 
-def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
+def _check(collection: Collection, task: ClassifyRequest, count: int) -> None:
     settings = collection.settings
-    collection.embedder_for(asked.model)
+    collection.embedder_for(task.model)
     if count == 0:
         raise errors.QueryError("images: there are none; send files, data URIs or item ids")
     check_count("images", count, settings.max_items, "max_items")
-    check_count("labels", len(asked.labels), settings.max_labels, "max_labels")
-    templates = asked.templates or []
+    check_count("labels", len(task.labels), settings.max_labels, "max_labels")
+    templates = task.templates or []
     if len(templates) > MAX_TEMPLATES:
         raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
-    for name, texts in (("labels", asked.labels), ("templates", templates)):
+    for name, texts in (("labels", task.labels), ("templates", templates)):
         for index, text in enumerate(texts):
             check_text(f"{name}[{index}]", text, settings.max_text_chars)
-    _check_answer(count, asked)
+    _check_answer(count, task)
 
 
-def _check_answer(count: int, asked: ClassifyRequest) -> None:
+def _check_answer(count: int, task: ClassifyRequest) -> None:
     """Raises LimitError for an answer that is too large, as if the longest labels were the best."""
-    longest = sorted(map(len, asked.labels), reverse=True)[: asked.top_k]
+    longest = sorted(map(len, task.labels), reverse=True)[: task.top_k]
     size = count * sum(LABEL_BYTES + length for length in longest)
     if size > LARGEST_ANSWER:
         raise errors.LimitError(
