@@ -46,6 +46,6 @@ if __name__ == "__main__":
         serve.GRACE_S = int(os.environ["GRACE_S"])
         ending.LAST_S = float(os.environ["LAST_S"])
         registry.CLOSING_S = 1.0  # type: ignore[attr-defined]
-    Collection.__init__.__defaults__ = (load,)  # of its parameter `load`
+    Collection.__init__.__defaults__ = (load, None)  # of its parameters `load` and `store`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
     sys.exit(main())

@@ -23,6 +23,7 @@ COMMANDS = {
     "index": "embed pictures and captions into the collection",
     "remove": "take pictures out of the collection, also where their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
+    "fields": "list the fields that filters know, and index those of manifests",
     "classify": "say which of your labels fits a picture",
     "embed": "print embeddings of pictures and texts",
     "eval": "measure how good a model and the index are on your pictures",
@@ -81,7 +82,7 @@ def _run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except MmembedError as error:
-        print(f"mmembed: {plain(str(error))}", file=sys.stderr)
+        print(f"mmembed: {_said(error)}", file=sys.stderr)
         return WRONG_USE if isinstance(error, InputError | ModelMismatch) else SOME_FAILED
     except BrokenPipeError:
         raise
@@ -90,6 +91,12 @@ def _run(arguments: argparse.Namespace) -> int:
             raise
         print(f"mmembed: {plain(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
         return SOME_FAILED
+
+
+def _said(error: MmembedError) -> str:
+    """A filter that cannot be read is shown with a mark below the place: its lines stay lines."""
+    lines = str(error).split("\n") if error.param == "where" else [str(error)]
+    return "\n".join(map(plain, lines))
 
 
 def _allow_any_text() -> None:

@@ -16,8 +16,9 @@ from mmembed.item_failures import blaming
 from mmembed.media.decode import decode, media_type, printable, thumbnail
 from mmembed.models.inputs import Embedder
 from mmembed.models.text_reading import read
-from mmembed.store.entries import CaptionEntry, ImageEntry
+from mmembed.store.entries import CaptionEntry, FieldFacts, ImageEntry
 from mmembed.store.protocol import Store
+from mmembed.store.where import META
 from mmembed.types import Encoder, Item, Picture
 
 
@@ -40,6 +41,24 @@ class Items:
     _pipeline: Pipeline
     _files: IndexedFiles
     _renderings: SingleFlight[tuple[int, int], bytes]
+
+    def fields(self) -> list[FieldFacts]:
+        """The fields that filters know, with the number of items that have a value: those of
+        every collection, then those of manifests by name."""
+        return self.store.fields()
+
+    def index_field(self, field: str) -> None:
+        """Index a manifest's field, such as `meta.author`, so that filters on it need not read
+        every item. Raises QueryError for a field that no manifest brought, LimitError."""
+        known = [one.name for one in self.fields() if one.name.startswith(META)]
+        if field not in known:
+            some = ", ".join(known) or "none: no manifest that was indexed brought any"
+            raise QueryError(f"{field}: no field of a manifest; known are {some}")
+        self.store.index_field(field.removeprefix(META))
+
+    def drop_field_index(self, field: str) -> None:
+        """Drop the index of a manifest's field. Raises NotFound where it has none."""
+        self.store.drop_field_index(field.removeprefix(META))
 
     def add_image(
         self, data: bytes, *, name: str, captions: Sequence[str] = (), tags: Sequence[str] = ()

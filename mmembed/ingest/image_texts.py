@@ -41,8 +41,8 @@ class Sayings:
         """The manifests that were read whole."""
         self._met: set[str] = set()
         self._gone: dict[str, bool] = {}
-        self._words: dict[str, tuple[_Said, _Said]] = {}
-        """Captions and tags of images that were not asked for yet."""
+        self._words: dict[str, tuple[_Said, _Said, dict[str, str]]] = {}
+        """Captions, tags and fields of images that were not asked for yet."""
         self._where: dict[str, str] = {}
         asked = {os.path.abspath(path) for path in manifests}
         for path in manifests:
@@ -66,7 +66,7 @@ class Sayings:
             captions: _Said = dict.fromkeys(lines, frozenset({beside}))
             if words is not None:
                 _add_all(captions, words[0])
-            words = captions, words[1] if words else {}
+            words = (captions, *words[1:]) if words else (captions, {}, {})
             if sound:
                 current = partial(self._current_or, beside)
         elif words is None:
@@ -95,10 +95,12 @@ class Sayings:
         faults: list[ManifestError] = []
         found = reading.read_manifest(path, limits=self._limits, faults=faults)
         for image, words in found.items():
-            captions, tags = self._words.setdefault(image, ({}, {}))
+            captions, tags, fields = self._words.setdefault(image, ({}, {}, {}))
             self._where.setdefault(image, words.where)
             _add_all(captions, dict.fromkeys(words.captions, only))
             _add_all(tags, dict.fromkeys(words.tags, only))
+            if words.fields:
+                fields[source] = words.fields
         for fault in faults:
             self._note(str(path), fault)
         if not faults:

@@ -34,6 +34,8 @@ class Columns:
     names: Sequence[str]
     needed: Sequence[str]
     """One of these has to be there."""
+    further: bool = False
+    """Whether the columns of other names are looked for, too."""
 
     def check(self, found: Sequence[str]) -> None:
         """Raises ManifestError for a table without them, or with one of them twice."""

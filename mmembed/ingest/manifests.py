@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits, captions_in, tags_in
+from mmembed.ingest.further_fields import FurtherFields
 from mmembed.ingest.manifest_rows import Columns, Row, first_of, rows_of
 
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "filepath", "file_path")
 CAPTION_COLUMNS = ("captions", "caption", "text")
 TAG_COLUMNS = ("tags", "keywords")
 LABEL_COLUMNS = ("label", "class", "class_name", "category")
+SAID_COLUMNS = frozenset(FILE_COLUMNS + CAPTION_COLUMNS + TAG_COLUMNS)
+"""Every other column is a field that filters know."""
 COLUMNS = Columns(FILE_COLUMNS + CAPTION_COLUMNS + TAG_COLUMNS + LABEL_COLUMNS, FILE_COLUMNS)
 LONGEST_NAME = 4096
 """Characters of a file name."""
@@ -25,10 +28,12 @@ DEFAULT = SaidLimits()
 
 @dataclass
 class Words:
-    """Captions and tags of one image, each once, in the order they were met."""
+    """Captions and tags of one image, each once, in the order they were met, and its fields."""
 
     captions: dict[str, None] = field(default_factory=dict)
     tags: dict[str, None] = field(default_factory=dict)
+    fields: str = ""
+    """A JSON object; empty where there is none. Of two rows, the first says a field."""
     where: str = ""
     """The manifest and line that first named the image."""
 
@@ -48,7 +53,8 @@ def read_manifest(
     """
     found: dict[str, Words] = {}
     noted, home = Faults(path, faults), folder or path.parent
-    for number, row in rows_of(path, COLUMNS):
+    further = FurtherFields(SAID_COLUMNS, typed=path.suffix.lower() not in (".csv", ".tsv"))
+    for number, row in rows_of(path, replace(COLUMNS, further=True)):
         try:
             row, name = _named(row)
             cells = [row[column] for column in CAPTION_COLUMNS if row.get(column)]
@@ -59,8 +65,11 @@ def read_manifest(
             words = found.get(image) or Words(where=f"{path}:{number}")
             _add(words, captions, tags, limits)
             found[image] = words
+            words.fields = further.of(row, words.fields)
         except Exception as error:  # whatever one row holds, the others are read
             noted.add(number, error)
+        for fault in further.faults():
+            noted.add(number, fault)
     noted.end()
     return found
 

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from pyarrow import Array, ArrowException, DictionaryArray, RecordBatch, compute, parquet
+from pyarrow import Array, ArrowException, DictionaryArray, RecordBatch, compute, parquet, types
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.bounded_lines import LONGEST_ROW
+from mmembed.ingest.further_fields import MAX_FIELDS
 from mmembed.ingest.manifest_rows import Columns
 
 ROWS_AT_ONCE = 1024
@@ -21,6 +22,8 @@ FEWEST_REFUSED, ROWS_A_BYTE = 1_000_000, 8
 """A file of more rows than both is refused: a row that is told again takes next to nothing."""
 LARGEST_BATCH = 64 * 2**20
 """Bytes of rows that become Python's values together."""
+FURTHER_BYTES = 2**28
+"""Of a group, in the columns that are further fields; those that do not fit are passed over."""
 VALUE_BYTES = 64
 """Of one value, beside its text."""
 
@@ -41,11 +44,12 @@ def parquet_rows(
     _check_count(opened.metadata.num_rows, os.fstat(file.fileno()).st_size)
     columns.check(names)
     wanted = [name for name in columns.names if name in names]
+    further = _further(opened, wanted) if columns.further else []
     number = 0
     for group in range(opened.num_row_groups):
         count = opened.metadata.row_group(group).num_rows
         try:
-            yield from _group_rows(opened, group, wanted, number)
+            yield from _group_rows(opened, group, wanted, further, number)
         except (ArrowException, OSError, ManifestError) as error:
             reason = f"the {count} rows from here on cannot be read: {error}"
             yield number + 1, ManifestError(reason)
@@ -66,7 +70,7 @@ def _check_count(rows: int, size: int) -> None:
 
 
 def _group_rows(
-    opened: Any, group: int, wanted: list[str], number: int
+    opened: Any, group: int, wanted: list[str], further: list[str], number: int
 ) -> Iterator[tuple[int, dict[str, Any] | ManifestError]]:
     facts = opened.metadata.row_group(group)
     sizes = [facts.column(i) for i in range(facts.num_columns)]
@@ -81,11 +85,46 @@ def _group_rows(
         raise ManifestError(
             f"{size >> 20} MB in one group of rows, limit {LARGEST_GROUP >> 20}; write smaller ones"
         )
-    batches = opened.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=wanted)
+    batches = opened.iter_batches(ROWS_AT_ONCE, row_groups=[group], columns=wanted + further)
     for batch in batches:
         for row in _rows(batch):
             number += 1
             yield number, row
+
+
+def _further(opened: Any, wanted: list[str]) -> list[str]:
+    """The other columns that may be fields to filter by, as long as they are small."""
+    schema, facts = opened.schema_arrow, opened.metadata
+    further: list[str] = []
+    room = FURTHER_BYTES
+    for name in schema.names:
+        if name in wanted or not _is_plain(schema.field(name).type):
+            continue
+        size, values = 0, 0
+        for group in map(facts.row_group, range(facts.num_row_groups)):
+            some = [group.column(i) for i in range(facts.num_columns)]
+            some = [one for one in some if _top(one.path_in_schema) == name]
+            size = max(size, sum(one.total_uncompressed_size for one in some))
+            values = max(values, *(one.num_values for one in some))
+        if size <= room and values <= MOST_VALUES and len(further) < MAX_FIELDS:
+            room -= size
+            further.append(name)
+    return further
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether values are no bytes, no embeddings and no structures."""
+    of_list = types.is_list(kind) or types.is_large_list(kind)
+    kind = kind.value_type if of_list else kind
+    kind = kind.value_type if types.is_dictionary(kind) else kind
+    if types.is_string(kind) or types.is_large_string(kind):
+        return True
+    return not of_list and not (
+        types.is_nested(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+    )
 
 
 def _top(path: str) -> str:

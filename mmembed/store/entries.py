@@ -50,9 +50,11 @@ class Words:
 
     captions: Said = field(default_factory=dict)
     tags: Said = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """Further fields of manifests: a JSON object as text, by the source that says it."""
 
     def __bool__(self) -> bool:
-        return bool(self.captions or self.tags)
+        return bool(self.captions or self.tags or self.fields)
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,12 @@ class Reading:
         return Words(
             self._after(before.captions, self.words.captions),
             self._after(before.tags, self.words.tags),
+            self._fields_after(before.fields),
         )
+
+    def _fields_after(self, before: Mapping[str, str]) -> Mapping[str, str]:
+        stay = {source: said for source, said in before.items() if not self.current(source)}
+        return {**stay, **self.words.fields}
 
     def _after(self, before: Said, now: Said) -> Said:
         """What is said now comes first, unless nothing of it is new: then the order stays."""
@@ -96,6 +103,7 @@ def same(words: Words, others: Words) -> bool:
     """Whether two images have the same words from the same sources; captions in the same order."""
     return (
         words.tags == others.tags
+        and words.fields == others.fields
         and words.captions == others.captions
         and list(words.captions) == list(others.captions)
     )
@@ -151,6 +159,23 @@ class Model:
     """Hex digest over weights, preprocessing, tokenizer and pooling; what tells models apart."""
     dim: int
     """Length of its vectors."""
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """What is known of one field by which items can be filtered."""
+
+    name: str
+    """As filters spell it: `camera`, `meta.author`."""
+    type: str
+    """text, number or date; of a manifest's field all types that its values have, such as
+    `number, text`."""
+    items: int
+    """How many items have a value."""
+    examples: tuple[str, ...] = ()
+    """A few values of a manifest's field."""
+    indexed: bool = False
+    """Whether a manifest's field has an index."""
 
 
 @dataclass(frozen=True, slots=True)

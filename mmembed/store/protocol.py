@@ -1,6 +1,6 @@
 """What every store does: the one interface through which the program reaches what is kept.
 
-    Store = Items + ItemWriter + Files + Vectors + Search, with the Blobs beside them
+    Store = Items + Fields + ItemWriter + Files + Vectors + Search, with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
 that raises has changed nothing. Every method may be called from any thread, and by several
@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from mmembed.store.entries import (
     CaptionEntry,
+    FieldFacts,
     Found,
     ImageEntry,
     KeptOut,
@@ -87,6 +88,21 @@ class Items(Protocol):
 
     def tags(self) -> dict[str, int]:
         """Every tag with the number of items that carry it, by tag."""
+
+
+class Fields(Protocol):
+    """The fields by which items can be filtered."""
+
+    def fields(self) -> list[FieldFacts]:
+        """Every field with the number of items that have a value: those of every collection,
+        then those of manifests by name."""
+
+    def index_field(self, name: str) -> None:
+        """Index a field of manifests, named without `meta.`: conditions on it then need not read
+        every item. An index that is there stays. Raises LimitError for one too many."""
+
+    def drop_field_index(self, name: str) -> None:
+        """Drop the index of a field of manifests. Raises NotFound where it has none."""
 
 
 class ItemWriter(Protocol):
@@ -310,7 +326,7 @@ class Blobs(Protocol):
         were deleted. Raises StoreError."""
 
 
-class Store(Items, ItemWriter, Files, Vectors, Search, Protocol):
+class Store(Items, Fields, ItemWriter, Files, Vectors, Search, Protocol):
     """One collection, as it is kept."""
 
     @property

@@ -70,7 +70,8 @@ class MemoryItems(MemoryVectors):
         return {one: self._state.words.get(one, Words()) for one in image_ids}
 
     def described_by_files(self) -> set[int]:
-        return {
+        of_rows = {item_id for item_id, words in self._state.words.items() if words.fields}
+        return of_rows | {
             item.id
             for item in self._state.images()
             for said in (self._state.words[item.id].captions, self._state.words[item.id].tags)
@@ -112,7 +113,8 @@ class MemoryItems(MemoryVectors):
         if entry.captions:
             captions = by_hand([caption.text for caption in entry.captions])
         tags = {tag: words.tags.get(tag, set()) | {BY_HAND} for tag in entry.tags}
-        self._say(state, item_id, Words(captions, {**words.tags, **tags}), entry.captions)
+        words = replace(words, captions=captions, tags={**words.tags, **tags})
+        self._say(state, item_id, words, entry.captions)
         return item_id
 
     def _say(
@@ -134,7 +136,7 @@ class MemoryItems(MemoryVectors):
                 del state.items[caption.id], state.words[caption.id]
         texts = tuple(captions)
         tags = tuple(sorted(words.tags))
-        state.words[item_id] = Words(captions, words.tags)
+        state.words[item_id] = replace(words, captions=captions)
         if item.kind == "image":
             item = replace(item, captions=texts, caption=texts[0] if texts else None)
         state.items[item_id] = replace(item, tags=tags)

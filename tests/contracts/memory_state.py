@@ -45,6 +45,8 @@ class State:
     """Images with all their captions, and captions."""
     words: dict[int, Words] = field(default_factory=dict)
     """Captions and tags of an item, with their sources; of a caption, its tags."""
+    indexed: dict[str, None] = field(default_factory=dict)
+    """Fields of manifests that have an index."""
     marks: dict[int, Mark] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     kept_out: dict[str, KeptOut] = field(default_factory=dict)

@@ -17,10 +17,11 @@ from mmembed.errors import StoreBusy
 from mmembed.store.entries import Trouble, Upload
 from mmembed.store.protocol import Purpose
 from mmembed.types import Item, Kind, Ranked
+from tests.contracts.memory_fields import MemoryFields
 from tests.contracts.memory_items import MemoryItems
 
 
-class MemoryStore(MemoryItems):
+class MemoryStore(MemoryItems, MemoryFields):
     """See Store. Uploads are files in a folder, since items have paths."""
 
     def __init__(self, uploads: Path) -> None:

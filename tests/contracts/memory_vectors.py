@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from mmembed.store.where_matches import matches
 from numpy.typing import NDArray
 
 from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
 from mmembed.store.entries import Found, Model, Place
 from mmembed.store.rank_items import rank_items
 from mmembed.store.where import EVERYTHING, Where
+from mmembed.store.where_matches import matches
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector
 

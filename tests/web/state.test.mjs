@@ -14,6 +14,7 @@ test('a route survives the address bar', () => {
     tab: 'classify',
     q: 'a red kite & "sky" ü',
     kind: 'caption',
+    where: 'date>=2024 camera:"Pixel 7" -tag:a,b',
     like: '7',
     item: '12',
     labels: ['cat', 'a dog'],
@@ -50,6 +51,14 @@ test('opening a picture does not ask for results again', () => {
   const state = after(initial(), { type: 'typed', q: 'kite' });
   assert.equal(queryKey(reduce(state, { type: 'opened', id: 4 })), queryKey(state));
   assert.notEqual(queryKey(reduce(state, { type: 'typed', q: 'kites' })), queryKey(state));
+});
+
+test('another filter asks for results again, and words that are cleared leave it', () => {
+  const state = after(initial(), { type: 'typed', q: 'kite' });
+  const filtered = reduce(state, { type: 'went', to: { where: 'tag:sky' } });
+  assert.notEqual(queryKey(filtered), queryKey(state));
+  assert.equal(reduce(filtered, { type: 'cleared' }).route.where, 'tag:sky');
+  assert.equal(reduce(filtered, { type: 'homed' }).route.where, '');
 });
 
 test('an answer to an older question is ignored', () => {

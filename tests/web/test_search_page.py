@@ -171,6 +171,35 @@ def test_errors_are_sentences_with_a_way_on(page: Page, server: StandIn, watch: 
 
 
 @pytest.mark.browser
+def test_a_filter_narrows_and_its_errors_point_at_the_place(
+    page: Page, server: StandIn, watch: Watch
+) -> None:
+    watch.expected = ("422",)
+    page.goto("/?q=red")
+    field = page.get_by_label("Filter")
+    field.fill("width>4000 -tag:a")
+    field.press("Enter")
+    expect(page).to_have_url(re.compile(r"where=width%3E4000\+-tag%3Aa"))
+    expect(tiles(page).first).to_be_visible()
+    assert "where=width%3E4000" in server.behaviour.requests[-1][1]
+    page.reload()
+    expect(field).to_have_value("width>4000 -tag:a")
+    place = "  colour:red\n  ^"
+    said = f"where, column 1: unknown field 'colour'\n{place}"
+    server.behaviour.broken = {"/v1/search": (422, said)}
+    field.fill("colour:red")
+    field.press("Enter")
+    alert = page.get_by_role("alert")
+    expect(alert.locator("p")).to_have_text("where, column 1: unknown field 'colour'")
+    assert alert.locator("pre").text_content() == place
+    server.behaviour.broken = {}
+    field.fill("")
+    field.press("Enter")
+    expect(page).to_have_url(server.address + "/?q=red")
+    expect(tiles(page).first).to_be_visible()
+
+
+@pytest.mark.browser
 def test_an_empty_collection_says_how_to_fill_it(page: Page, server: StandIn) -> None:
     full, server.behaviour.collection = server.behaviour.collection, Collection()
     page.goto("/")

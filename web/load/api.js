@@ -78,16 +78,17 @@ export const description = () => request('/openapi.json');
 
 export const item = (id) => request(`/v1/items/${encodeURIComponent(id)}`);
 
-export const items = ({ kind, limit, cursor = null }, signal) =>
-  request(`/v1/items?${query({ kind, limit, cursor })}`, { signal });
+export const items = ({ kind, where, limit, cursor = null }, signal) =>
+  request(`/v1/items?${query({ kind, where, limit, cursor })}`, { signal });
 
-/** `terms`: [{text | image | item}]; a query of words alone is a plain link that a person could
- * share. */
-export function search({ terms, kind, limit, cursor = null }, signal) {
+/** `terms`: [{text | image | item}]; a query of words alone is a plain link. */
+export function search({ terms, kind, where, limit, cursor = null }, signal) {
   if (terms.length === 1 && terms[0].text) {
-    return request(`/v1/search?${query({ q: terms[0].text, k: limit, kind, cursor })}`, { signal });
+    const words = query({ q: terms[0].text, k: limit, kind, where, cursor });
+    return request(`/v1/search?${words}`, { signal });
   }
-  const json = { query: terms, k: limit, kind, ...(cursor === null ? {} : { cursor }) };
+  const page = cursor === null ? {} : { cursor };
+  const json = { query: terms, k: limit, kind, ...(where ? { where } : {}), ...page };
   return request('/v1/search', { signal, json });
 }
 

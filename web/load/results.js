@@ -44,7 +44,7 @@ export function Finder(send) {
 }
 
 function fetchPage(state, cursor, signal) {
-  const wanted = { kind: state.route.kind, limit: FIRST_PAGE, cursor };
+  const wanted = { kind: state.route.kind, where: state.route.where.trim(), limit: FIRST_PAGE, cursor };
   const query = terms(state);
   return query.length ? api.search({ ...wanted, terms: query }, signal) : api.items(wanted, signal);
 }

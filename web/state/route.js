@@ -5,6 +5,7 @@
  *  tab: 'search' | 'classify';
  *  q: string;
  *  kind: 'image' | 'caption';
+ *  where: string;
  *  like: string;
  *  item: string;
  *  labels: string[];
@@ -13,8 +14,8 @@
  *  of: string[];
  * }} Route
  *
- * `like` is the item whose neighbours are wanted, `item` the one shown large, `of` the
- * items to classify. Ids are strings here and '' means none.
+ * `where` is a filter in words, `like` the item whose neighbours are wanted, `item` the one
+ * shown large, `of` the items to classify. Ids are strings here and '' means none.
  */
 
 /** @type {Readonly<Route>} */
@@ -22,6 +23,7 @@ export const HOME = Object.freeze({
   tab: 'search',
   q: '',
   kind: 'image',
+  where: '',
   like: '',
   item: '',
   labels: [],

@@ -16,7 +16,7 @@ export function terms({ route, picture }) {
 
 /** Changes exactly when the results have to be requested again. */
 export const queryKey = ({ route, picture }) =>
-  JSON.stringify([route.kind, route.q.trim(), route.like, picture?.url ?? '']);
+  JSON.stringify([route.kind, route.q.trim(), route.where.trim(), route.like, picture?.url ?? '']);
 
 /** False while the shown results answer an older query. */
 export const isAnswered = (state) =>

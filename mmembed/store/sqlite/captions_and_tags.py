@@ -1,9 +1,10 @@
-"""Captions and tags of images, and where each was said: they follow the files that say them."""
+"""Captions, tags and further fields of images, with their sources: they follow the files."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mmembed.store.entries import Said, Words
@@ -19,6 +20,7 @@ SELECT tags.item_id, tags.tag, source
 FROM tags LEFT JOIN tag_sources USING (item_id, tag)
 WHERE tags.item_id IN ({ids}) ORDER BY tags.tag
 """
+FIELDS_SQL = "SELECT item_id, source, fields FROM meta_sources WHERE item_id IN ({ids})"
 
 
 def gathered(rows: Sequence[tuple[Any, ...]]) -> dict[int, dict[str, set[str]]]:
@@ -35,7 +37,9 @@ def words_of(db: sqlite3.Connection, image_id: int) -> Words:
     """What is said of one image."""
     captions = gathered(db.execute(CAPTIONS_SQL.format(ids="?"), (image_id,)).fetchall())
     tags = gathered(db.execute(TAGS_SQL.format(ids="?"), (image_id,)).fetchall())
-    return Words(captions.get(image_id, {}), tags.get(image_id, {}))
+    fields = db.execute(FIELDS_SQL.format(ids="?"), (image_id,)).fetchall()
+    said = {str(source): str(text) for _, source, text in fields}
+    return Words(captions.get(image_id, {}), tags.get(image_id, {}), said)
 
 
 def set_captions(
@@ -72,6 +76,19 @@ def choose_first_caption(db: sqlite3.Connection, image_id: int) -> None:
         "WHERE captions.image_id = items.id ORDER BY position, id LIMIT 1) WHERE id = ?",
         (image_id,),
     )
+
+
+def set_fields(db: sqlite3.Connection, item_id: int, said: Mapping[str, str]) -> None:
+    """Make these an item's further fields: JSON objects by source. Where two say the same field,
+    the first source counts."""
+    db.execute("DELETE FROM meta_sources WHERE item_id = ?", (item_id,))
+    rows = [(item_id, source, fields) for source, fields in said.items()]
+    db.executemany("INSERT INTO meta_sources VALUES (?, ?, ?)", rows)
+    joined: dict[str, object] = {}
+    for _, fields in sorted(said.items()):
+        joined = {**json.loads(fields), **joined}
+    meta = json.dumps(joined, ensure_ascii=False, sort_keys=True) if joined else None
+    db.execute("UPDATE items SET meta = ? WHERE id = ? AND meta IS NOT ?", (meta, item_id, meta))
 
 
 def set_tags(db: sqlite3.Connection, item_id: int, said: Said) -> None:

@@ -25,6 +25,7 @@ from mmembed.store.entries import (
     storable,
 )
 from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
+from mmembed.store.sqlite.manifest_fields import add_index, drop_index
 from mmembed.store.sqlite.transactions import Transactions
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
@@ -130,6 +131,17 @@ class Catalog(Transactions):
             if row is None:
                 raise NotFound(f"item {image_id}: no such item")
             RowWriter(db).set_by_hand(image_id, row[0], captions)
+
+    def index_field(self, name: str) -> None:
+        """Index a field of manifests, so that conditions on it need not read every item. Raises
+        LimitError for one too many."""
+        with self._transaction() as db:
+            add_index(db, name)
+
+    def drop_field_index(self, name: str) -> None:
+        """Drop the index of a field of manifests. Raises NotFound."""
+        with self._transaction(adds=False) as db:
+            drop_index(db, name)
 
     def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
         """Make these the item's tags, by hand. Raises NotFound."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from mmembed.errors import NotFound
 from mmembed.store.entries import KeptOut, Known, Words
-from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, TAGS_SQL, gathered
+from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, FIELDS_SQL, TAGS_SQL, gathered
+from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
 from mmembed.store.sqlite.where_sql import clause_of, condition_of
@@ -16,7 +17,7 @@ from mmembed.store.where import EVERYTHING, Test, Where
 from mmembed.types import Failure, Item, Kind
 
 
-class CatalogReader(VectorReader):
+class CatalogReader(VectorReader, FieldReader):
     """Every question the program asks the catalog."""
 
     @property
@@ -114,18 +115,25 @@ class CatalogReader(VectorReader):
         """What is said of images, by id, and where."""
         captions: dict[int, dict[str, set[str]]] = {}
         tags: dict[int, dict[str, set[str]]] = {}
+        fields: dict[int, dict[str, str]] = {}
         for chunk in chunks(image_ids):
             ids = marks(chunk)
             captions |= gathered(self._rows(CAPTIONS_SQL.format(ids=ids), chunk))
             tags |= gathered(self._rows(TAGS_SQL.format(ids=ids), chunk))
-        return {one: Words(captions.get(one, {}), tags.get(one, {})) for one in image_ids}
+            for item_id, source, text in self._rows(FIELDS_SQL.format(ids=ids), chunk):
+                fields.setdefault(int(item_id), {})[str(source)] = str(text)
+        return {
+            image: Words(captions.get(image, {}), tags.get(image, {}), fields.get(image, {}))
+            for image in image_ids
+        }
 
     def described_by_files(self) -> set[int]:
-        """Ids of the images of which some file says a caption or tag."""
+        """Ids of the images of which some file says a caption, a tag or a field."""
         sql = (
             "SELECT image_id FROM items WHERE kind = 'caption' AND image_id IS NOT NULL AND id IN "
             "(SELECT caption_id FROM caption_sources WHERE source <> '') "
-            "UNION SELECT item_id FROM tag_sources WHERE source <> ''"
+            "UNION SELECT item_id FROM tag_sources WHERE source <> '' "
+            "UNION SELECT item_id FROM meta_sources"
         )
         return {int(row[0]) for row in self._rows(sql)}
 

@@ -98,6 +98,15 @@ CREATE TABLE tag_sources (
   FOREIGN KEY (item_id, tag) REFERENCES tags (item_id, tag) ON DELETE CASCADE
 ) WITHOUT ROWID;
 
+-- What a manifest says of an image besides captions and tags: a JSON object. `meta` of the item
+-- joins those of all its manifests.
+CREATE TABLE meta_sources (
+  item_id INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+  source TEXT NOT NULL,
+  fields TEXT NOT NULL,
+  PRIMARY KEY (item_id, source)
+) WITHOUT ROWID;
+
 -- What changes with a file's content though its size and time stay.
 CREATE TABLE file_marks (
   item_id INTEGER PRIMARY KEY REFERENCES items (id) ON DELETE CASCADE,

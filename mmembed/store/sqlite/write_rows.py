@@ -12,6 +12,7 @@ from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, by_ha
 from mmembed.store.sqlite.captions_and_tags import (
     add_tags,
     set_captions,
+    set_fields,
     set_tags,
     words_of,
 )
@@ -74,13 +75,14 @@ class RowWriter:
         reading: Reading,
         captions: Sequence[CaptionEntry],
     ) -> None:
-        """Bring an image's captions and tags up to what files say of it; what was set by hand
-        stays. A caption that the files say and for which there is no entry is left out."""
+        """Bring an image's captions, tags and fields up to what files say of it; what was set by
+        hand stays. A caption that the files say and for which there is no entry is left out."""
         words = reading.after(words_of(self._db, image_id))
         entries = {entry.text: entry for entry in captions}
         insert = self._inserter(image_id, path, entries)
         set_captions(self._db, image_id, words.captions, insert)
         set_tags(self._db, image_id, words.tags)
+        set_fields(self._db, image_id, words.fields)
 
     def set_by_hand(
         self, image_id: int, path: str | None, captions: Sequence[CaptionEntry]

@@ -10,17 +10,24 @@ export const Failure = (message, again) =>
   h(
     'div',
     { role: 'alert' },
-    h('p', {}, message),
+    ...sentence(message),
     h('button', { class: 'plain', type: 'button', onclick: again }, 'Try again'),
   );
 
+/** A filter that cannot be read comes with its text and a mark below the place. */
+function sentence(message) {
+  const [first, ...place] = message.split('\n');
+  return [h('p', {}, first), place.length ? h('pre', {}, place.join('\n')) : null].filter(Boolean);
+}
+
 export function Empty(state, again) {
   if (terms(state).length) return NothingFound(state);
+  if (state.route.where.trim()) return h('p', {}, 'Nothing passes the filter.');
   return state.route.kind === 'caption' ? NoCaptions() : NoPictures(state.commands, again);
 }
 
 const NothingFound = ({ route, picture }) =>
-  h('p', {}, `Nothing found for ${question(route, picture)}.`);
+  h('p', {}, `Nothing found for ${question(route, picture)}${route.where.trim() && ' that passes the filter'}.`);
 
 const NoCaptions = () =>
   h(

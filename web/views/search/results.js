@@ -20,6 +20,7 @@ export function Results(section, send, { more, moreAgain, again, current }) {
   get('kind').addEventListener('change', (event) => {
     send({ type: 'went', to: { kind: event.target.value } });
   });
+  Filter(get('filter'), send);
   get('classify-these').addEventListener('click', () => {
     const of = current().results.hits.slice(0, CLASSIFIED_AT_ONCE).map(shownBy);
     send({ type: 'went', to: { tab: 'classify', of: [...new Set(of)] } });
@@ -33,6 +34,7 @@ export function Results(section, send, { more, moreAgain, again, current }) {
     reach.observe(button);
   });
 
+  const showFilter = onChange((where) => (get('where').value = where));
   const say = onChange((text) => (status.textContent = text));
   const showTries = onChange((_key, texts) => Tries(get('tries'), texts, send));
   const toTop = onChange(() => scrollY > 0 && scrollTo(0, 0));
@@ -47,6 +49,7 @@ export function Results(section, send, { more, moreAgain, again, current }) {
     if (section.hidden) return;
     const loading = !isAnswered(state);
     section.classList.toggle('loading', loading);
+    showFilter(route.where);
     section.querySelector(`[name=kind][value=${route.kind}]`).checked = true;
     get('skeleton').hidden = !(loading && !results.hits.length);
     if (!loading) {
@@ -62,6 +65,17 @@ export function Results(section, send, { more, moreAgain, again, current }) {
     showMore(button, results, loading);
     lookAgain(results.hits);
   };
+}
+
+/** Asks when the filter is whole: what is half written would be answered with complaints. */
+function Filter(form, send) {
+  const input = form.querySelector('input');
+  const ask = () => send({ type: 'went', to: { where: input.value } });
+  input.addEventListener('change', ask);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    ask();
+  });
 }
 
 function showMore(button, { next, more, error }, loading) {

@@ -1,0 +1,57 @@
+"""`mmembed fields`"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from mmembed.cli.reading import check_exists
+from mmembed.cli.table import print_json, table
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
+
+if TYPE_CHECKING:
+    from mmembed.store.entries import FieldFacts
+
+DESCRIPTION = """\
+List the fields that filters know, with the number of items that have a value. Columns of a
+manifest that hold no file name, caption or tag are fields, too: meta.NAME.
+
+  mmembed fields
+  mmembed fields --index meta.author     filters on it no longer read every item
+  mmembed search "a portrait" --where meta.author=Ann
+"""
+EXAMPLE_CHARS = 30
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--index", metavar="FIELD", help="index a field of manifests")
+    change.add_argument("--drop-index", metavar="FIELD", help="drop the index of a field")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(settings: Settings, asked: argparse.Namespace) -> int:
+    """Change an index where that is asked for, and list the fields."""
+    check_exists(settings)
+    with Collection(settings) as collection:
+        if asked.index is not None:
+            collection.index_field(asked.index)
+        if asked.drop_index is not None:
+            collection.drop_field_index(asked.drop_index)
+        fields = collection.fields()
+    if asked.json:
+        print_json({"fields": [asdict(field) for field in fields]})
+        return 0
+    for line in table(("field", "type", "items", "index", "examples"), map(_row, fields)):
+        print(line)
+    return 0
+
+
+def _row(field: FieldFacts) -> tuple[str, ...]:
+    examples = (f"{one[:EXAMPLE_CHARS]}…" if len(one) > EXAMPLE_CHARS else one
+                for one in field.examples)  # fmt: skip
+    indexed = "yes" if field.indexed else ""
+    return field.name, field.type, str(field.items), indexed, ", ".join(examples)

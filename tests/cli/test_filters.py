@@ -1,0 +1,75 @@
+"""`mmembed search --where` and `mmembed fields`, over the fake encoder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.serving import PATIENCE_S, environment, write_pictures
+
+
+def fake(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.fake_mmembed", *map(str, arguments)]
+    finished = subprocess.run(
+        command, capture_output=True, text=True, env=environment(), timeout=2 * PATIENCE_S
+    )
+    assert "Traceback" not in finished.stderr
+    return finished
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    photos = tmp_path_factory.mktemp("photos")
+    write_pictures(photos, ["red", "blue"])
+    rows = ({"file": f"{colour}.png", "author": f"Ann {colour}"} for colour in ("red", "blue"))
+    (photos / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = tmp_path_factory.mktemp("data")
+    finished = fake("index", photos, "--data", folder)
+    assert finished.returncode == 0, finished.stderr
+    return folder
+
+
+def test_a_filter_narrows_a_search(data: Path) -> None:
+    where = 'meta.author="Ann blue" date>=2000'
+    finished = fake("search", "red", "--where", where, "--json", "--data", data)
+    assert finished.returncode == 0, finished.stderr
+    assert [Path(hit["path"]).stem for hit in json.loads(finished.stdout)["hits"]] == ["blue"]
+    none = fake("search", "red", "--where", "width>99999", "--data", data)
+    assert (none.returncode, none.stdout) == (0, "")
+    assert "holds no images that pass width>99999" in none.stderr
+
+
+def test_a_filter_that_cannot_be_read_is_wrong_use_and_shows_the_place(data: Path) -> None:
+    finished = fake("search", "red", "--where", "tag:a colour:red", "--data", data)
+    assert finished.returncode == 2
+    first, line, caret = finished.stderr.rstrip("\n").split("\n")
+    assert first.startswith("mmembed: where, column 7: unknown field 'colour'; known fields are")
+    assert (line, caret) == ("  tag:a colour:red", "        ^")
+
+
+def test_fields_are_listed_and_indexed(data: Path) -> None:
+    listed = fake("fields", "--data", data)
+    assert listed.returncode == 0, listed.stderr
+    rows = {line.split()[0]: line.split(maxsplit=3)[1:] for line in listed.stdout.splitlines()}
+    assert rows["width"] == ["number", "2"]
+    assert rows["meta.author"] == ["text", "2", "Ann blue, Ann red"]
+    indexed = fake("fields", "--index", "meta.author", "--json", "--data", data)
+    fields = {one["name"]: one for one in json.loads(indexed.stdout)["fields"]}
+    assert fields["meta.author"]["indexed"] is True
+    unknown = fake("fields", "--index", "author", "--data", data)
+    assert unknown.returncode == 2
+    assert "author: no field of a manifest; known are meta.author" in unknown.stderr
+    dropped = fake("fields", "--drop-index", "meta.author", "--data", data)
+    assert dropped.returncode == 0
+    again = fake("fields", "--drop-index", "meta.author", "--data", data)
+    assert "meta.author: the field has no index" in again.stderr
+
+
+def test_the_help_of_search_teaches_filters() -> None:
+    shown = fake("search", "--help").stdout
+    assert shown.count("--where '") == 3
+    assert "meta.NAME" in shown
