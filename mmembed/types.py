@@ -26,7 +26,7 @@ KINDS: tuple[Kind, ...] = ("image", "caption")
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderFacts:
-    """What the header of an image file says of how it was taken; None where it does not."""
+    """Facts about the taking of a picture from its header; None if unknown."""
 
     taken: str | None = None
     """Local time, ISO 8601: `2024-05-01T10:00:00`, or `2024-05-01T10:00:00.250`."""
@@ -45,7 +45,7 @@ class Picture:
     image: Image.Image
     """mode RGB, EXIF orientation already applied."""
     name: str
-    """What errors call it: a path, an upload's file name, `images[3]`."""
+    """Its name in errors: a path, an upload's file name, `images[3]`."""
     format: str
     """The file's real format, as Pillow names it: JPEG, PNG, HEIF …"""
     frames: int
@@ -54,15 +54,15 @@ class Picture:
     height: int
     """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
     box: Box
-    """Where in `image` the picture is: what was shrunk may end within its last pixels."""
+    """The box of the picture in `image`: after shrinking it may end within the last pixels."""
     header: HeaderFacts = HeaderFacts()
     held: object = field(default=None, repr=False, compare=False)
-    """What the picture takes of a budget of memory, for as long as it is there."""
+    """The picture's share of a budget of memory, for as long as it lives."""
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What an image file's header says."""
+    """Facts in an image file's header."""
 
     width: int
     height: int
@@ -107,7 +107,7 @@ class Hit:
     score: float
     """Cosine similarity of query and item, in [-1, 1]."""
     relevance: float
-    """0 to 1: how far the score stands above the query's background; see Background."""
+    """0 to 1: the score's distance from the query's background; see Background."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class SearchPage:
     hits: tuple[Hit, ...]
     next_cursor: str | None
     notes: tuple[str, ...]
-    """What the asker should know, such as a query that was longer than the model reads."""
+    """Notes for the caller, such as on a query longer than the model's context."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +133,8 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Background:
-    """The mean and spread of a query's scores over the collection, by which a hit's
-    relevance is judged: cosines of different models and modalities are not comparable."""
+    """The mean and spread of a query's scores over the collection. They define a hit's relevance,
+    because cosines of different models and modalities are not comparable."""
 
     mean: float
     deviation: float
@@ -165,12 +165,12 @@ class Term:
     item: int | None = None
     weight: float = 1.0
     name: str | None = None
-    """What errors call it instead of `query[i]`."""
+    """Its name in errors instead of `query[i]`."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Something that was asked for and could not be done."""
+    """An input that could not be processed."""
 
     name: str
     error: str
@@ -179,7 +179,7 @@ class Failure:
 
 
 class EncoderFacts(Protocol):
-    """What an encoder says of itself."""
+    """The facts of an encoder."""
 
     @property
     def name(self) -> str:
@@ -195,7 +195,7 @@ class EncoderFacts(Protocol):
 
     @property
     def logit_scale(self) -> float:
-        """What cosines are multiplied by before softmax or sigmoid (already exponentiated)."""
+        """The factor of cosines before softmax or sigmoid (already exponentiated)."""
 
     @property
     def logit_bias(self) -> float | None:
@@ -207,15 +207,15 @@ class EncoderFacts(Protocol):
 
     @property
     def engine(self) -> str:
-        """What runs the model; all engines of a model give the same vectors, nearly."""
+        """The engine that runs the model; all engines of a model give nearly the same vectors."""
 
     @property
     def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+        """Pixels that a picture's shorter side should keep if it is shrunk while decoding."""
 
 
 class Encoder(EncoderFacts, Protocol):
-    """What embeds images and texts into one space. Implementations are thread-safe."""
+    """Embeds images and texts in one vector space. Implementations are thread-safe."""
 
     def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
         """The model's preprocessing of an upright RGB image, or a box of it: (height, width, 3)."""
@@ -239,7 +239,7 @@ class Encoder(EncoderFacts, Protocol):
 
 
 class WrappedEncoder:
-    """An encoder that says and does what another does; subclasses change what they are for."""
+    """An encoder that relays to another; subclasses override parts."""
 
     _encoder: Encoder
 
@@ -264,7 +264,7 @@ class WrappedEncoder:
 
     @property
     def logit_scale(self) -> float:
-        """What cosines are multiplied by before softmax or sigmoid."""
+        """The factor of cosines before softmax or sigmoid."""
         return self._facts.logit_scale
 
     @property
@@ -279,12 +279,12 @@ class WrappedEncoder:
 
     @property
     def engine(self) -> str:
-        """What runs the model."""
+        """The engine that runs the model."""
         return self._facts.engine
 
     @property
     def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep where it is shrunk while decoding."""
+        """Pixels that a picture's shorter side should keep if it is shrunk while decoding."""
         return self._facts.decode_side
 
     def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:

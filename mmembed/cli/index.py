@@ -34,7 +34,7 @@ SHOWN_FAILURES = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or picture")
     parser.add_argument(
         "--captions", action="append", default=[], type=Path, metavar="FILE",
@@ -112,7 +112,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def summary(report: Report) -> list[str]:
-    """What was done, in a few lines; what did not happen is not mentioned."""
+    """The result in a few lines; counts of zero are left out."""
     rate = f", {report.embedded / report.seconds:.1f} a second" if report.embedded else ""
     lines = [f"{counted(report.total, 'picture')} in {report.seconds:.1f} s"]
     counts = [
@@ -142,7 +142,7 @@ def summary(report: Report) -> list[str]:
 
 
 def emptiness(report: Report) -> list[str]:
-    """Where no picture was found though somebody asked for them."""
+    """The named paths without a picture."""
     lines = [f"no pictures below {plain(path)}" for path in report.empty]
     if report.kept_because_empty:
         lines.append(
@@ -164,7 +164,7 @@ def _hint(report: Report) -> str:
 
 
 def profile(report: Report) -> list[str]:
-    """How busy each stage was. Stages that several threads work on are busy where all are."""
+    """How busy each stage was. A stage of several threads is busy if all of them are."""
     files = max(1, report.total - report.unchanged)
     rows = [
         (one.stage, f"{one.busy:.0%}", f"{one.seconds / files * 1000:.2f}")
@@ -175,7 +175,7 @@ def profile(report: Report) -> list[str]:
 
 
 def failures(report: Report, limit: int | None) -> list[str]:
-    """What failed and why, a line each."""
+    """The failures with their reasons, a line each."""
     shown = report.failures[:limit]
     lines = [f"failed: {plain(failure.message)}" for failure in shown]
     if len(shown) < len(report.failures):

@@ -44,7 +44,7 @@ While `mmembed serve` runs on the same folder, it answers, at once; else the mod
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("words", nargs="?", metavar='"WORDS"', help="what to look for")
     parser.add_argument("--image", type=Path, metavar="FILE", help="look for what resembles it")
     parser.add_argument("--item", type=int, metavar="ID", help="look for what resembles an item")
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Search and print; 0 also where nothing was found."""
+    """Search and print; 0 also if nothing was found."""
     if asked.k < 1 or asked.k > settings.max_k:
         raise QueryError(f"-k {asked.k}: expected 1 to {settings.max_k}")
     parse_where(asked.where)
@@ -107,8 +107,8 @@ def _terms(collection: Collection, asked: argparse.Namespace) -> list[Term]:
 
 
 def _of_service(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPage, str] | None:
-    """What a running server of the folder answers. None where none does: what is wrong with a
-    question is then found out, and said, as without it."""
+    """The answer of a running server of the folder. None if there is none: faults of a query are
+    then reported as without a server."""
     query: dict[str, Any] = {"k": asked.k, "kind": asked.kind, "cursor": asked.cursor}
     query["filter"] = {"tags": asked.tag}
     if asked.where:
@@ -166,6 +166,6 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
 
 
 def _shown(path: str | None) -> str:
-    """Files below the current folder are named from there."""
+    """Files below the current folder get relative paths."""
     here = os.path.join(os.getcwd(), "")
     return (path or "").removeprefix(here)

@@ -1,10 +1,10 @@
 """Addresses of images → bytes, for requests that name an image by its address.
 
-A caller that lets a server fetch reaches every host that the server can reach: its own machine, the
-network behind it, the metadata service of a cloud. So the host is resolved here, and all its
-addresses must be public. The connection goes to the very address that was checked. A name that
-points elsewhere a moment later (DNS rebinding) changes nothing. Each redirect is checked in the
-same way.
+A caller that lets a server fetch reaches every host that the server can reach. Examples are its own
+machine, the network behind it, and the metadata service of a cloud. So the host is resolved here,
+and all its addresses must be public. The connection goes to the very address that was checked. A
+name that points elsewhere a moment later (DNS rebinding) changes nothing. Each redirect is checked
+in the same way.
 """
 
 from __future__ import annotations

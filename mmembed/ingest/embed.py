@@ -1,4 +1,4 @@
-"""The second stage: entries get their embeddings, on a thread that does nothing else."""
+"""The second stage: embeds entries, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Embedded:
     """A group of files on its way into the catalog."""
 
     files: int
-    """How many it began with."""
+    """The number of files that it began with."""
     entries: list[ImageEntry]
     failures: list[Failure]
     new: int
-    """How many contents were embedded for it."""
+    """The number of contents that were embedded for it."""
 
 
 @dataclass
@@ -38,11 +38,11 @@ class EmbeddingStage:
     batch: int
     profile: Profile
     _last: dict[str, Row] = field(default_factory=dict)
-    """By content, what the last group gave: it may not be in the catalog yet."""
+    """The last group's embeddings by content: they may not be in the catalog yet."""
 
     def __call__(self, group: Sequence[Prepared], failures: list[Failure], files: int) -> Embedded:
-        """Entries with their embeddings; a content that comes twice is embedded once. Where a
-        group as a whole will not do, each file is embedded alone."""
+        """Entries with their embeddings; a content that comes twice is embedded once. If a group
+        fails as a whole, each file is embedded alone."""
         done = Embedded(files, [], failures, 0)
         with self.profile.stage("embed"):
             _, failed = each_where_needed(
@@ -52,7 +52,7 @@ class EmbeddingStage:
         return done
 
     def _embed(self, group: Sequence[Prepared], done: Embedded) -> None:
-        """Add what becomes of files to the group."""
+        """Add the results of files to the group."""
         new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
         vectors = self._known(list(new))
         pending = [one for sha256, one in reversed(new.items()) if sha256 not in vectors]
@@ -76,7 +76,7 @@ class EmbeddingStage:
         done.new += len(fresh)
 
     def _known(self, contents: list[str]) -> dict[str, Row]:
-        """What has become known of contents since they were prepared."""
+        """Embeddings that became known since the contents were prepared."""
         stored = self.store.embeddings_of("image", contents)
         known = {sha256: vector.astype(np.float32) for sha256, vector in stored.items()}
         return {sha256: self._last[sha256] for sha256 in contents if sha256 in self._last} | known

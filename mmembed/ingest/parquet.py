@@ -19,11 +19,11 @@ LARGEST_GROUP = 2**30
 MOST_VALUES = 20_000_000
 """Values of one column in a group of rows."""
 FEWEST_REFUSED, ROWS_A_BYTE = 1_000_000, 8
-"""A file of more rows than both is refused: a row that is told again takes next to nothing."""
+"""A file of more rows than both is refused: repeated rows take almost no space."""
 LARGEST_BATCH = 64 * 2**20
 """Bytes of rows that become Python's values together."""
 FURTHER_BYTES = 2**28
-"""Of a group, in the columns that are further fields; those that do not fit are passed over."""
+"""Bytes of a group in the columns that are further fields; columns that do not fit are skipped."""
 VALUE_BYTES = 64
 """Of one value, beside its text."""
 
@@ -31,10 +31,10 @@ VALUE_BYTES = 64
 def parquet_rows(
     file: BinaryIO, columns: Columns
 ) -> Iterator[tuple[int, dict[str, Any] | ManifestError]]:
-    """The columns of each row that are looked for, or why they cannot be read.
+    """The wanted columns of each row, or its error. A broken group of rows is reported once, at its
+    first row.
 
-    A broken group of rows is told of once, at its first row. Raises ManifestError for a file that
-    cannot be read at all.
+    Raises ManifestError for a file that cannot be read at all.
     """
     try:
         opened = _opened(file)
@@ -57,7 +57,7 @@ def parquet_rows(
 
 
 def _opened(file: BinaryIO) -> Any:
-    """The file, whose texts stay in its dictionaries: a text that many rows share is there once."""
+    """The file. Its texts stay in dictionaries, so a text of many rows is in memory once."""
     facts = parquet.read_metadata(file)
     leaves = [facts.schema.column(i) for i in range(facts.num_columns)]
     shared = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
@@ -140,7 +140,7 @@ def _rows(batch: RecordBatch) -> Iterator[dict[str, Any] | ManifestError]:
 
 
 def _expanded(batch: RecordBatch) -> int:
-    """So many bytes are the values of a batch once each text of it is one of its own."""
+    """Bytes of the values of a batch once each row has its own text."""
     return sum(_expanded_column(column) for column in batch.columns)
 
 

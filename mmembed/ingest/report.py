@@ -1,4 +1,4 @@
-"""What an indexing tells of itself."""
+"""Progress and results of an indexing."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from mmembed.ingest.stage_profile import StageTime
 from mmembed.types import Failure
 
 Progress = Callable[[int, int, int], None]
-"""Called with how many files are done, how many there are, and how many have failed."""
+"""Called with the numbers of finished, all and failed files."""
 Phase = Callable[[str, int], None]
-"""Called with what is at work besides the pictures, and with how many it has found so far."""
+"""Called with the work besides the pictures, and the number of items found so far."""
 
 
 @dataclass
 class Report:
-    """What one indexing did."""
+    """The results of one indexing."""
 
     total: int = 0
     embedded: int = 0
     copies: int = 0
-    """Files whose content had been embedded before; they share its vector."""
+    """Files with a content that was embedded before; they share its vector."""
     unchanged: int = 0
     touched: int = 0
     """Files with a new time and the old content."""
@@ -39,7 +39,7 @@ class Report:
     kept_out: int = 0
     """Files and folders that were taken out for good."""
     collections: int = 0
-    """Data folders, whose own files were passed over."""
+    """Data folders, whose own files were skipped."""
     empty: list[str] = field(default_factory=list)
     """The paths below which there was no picture."""
     kept_because_empty: bool = False
@@ -50,7 +50,7 @@ class Report:
     """How long each stage was busy with the files that were new or changed."""
 
     def note(self, plan: Plan) -> None:
-        """Take over what was passed over."""
+        """Add the counts of skipped files."""
         found = plan.scan
         self.hidden, self.linked, self.other = found.hidden, found.linked, found.other
         self.system, self.excluded = found.system, found.excluded

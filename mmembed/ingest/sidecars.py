@@ -20,10 +20,11 @@ def sidecar_of(image_path: str) -> str:
 def read_sidecar(
     path: str, roots: Sequence[str], limits: SaidLimits
 ) -> tuple[list[str], list[ManifestError]]:
-    """The lines of a text file that are not blank, each once, and why others are not taken.
+    """The lines of a text file that are not blank, each once, and the errors of other lines. Empty
+    if there is no such file.
 
-    Empty where there is no such file. Raises ManifestError where it cannot be read, also for a
-    link that leaves the folders that are indexed: it may lead to what is nobody's business.
+    Raises ManifestError if it cannot be read. Also for a link out of the indexed folders: it may
+    lead to a private file.
     """
     try:
         content = _content(path, roots)
@@ -62,7 +63,7 @@ def _content(path: str, roots: Sequence[str]) -> bytes:
 
 
 def check_link(path: str, roots: Sequence[str]) -> None:
-    """Raises ManifestError for a link that leads out of the folders that are indexed."""
+    """Raises ManifestError for a link out of the indexed folders."""
     if not os.path.islink(path):
         return
     target = os.path.realpath(path)

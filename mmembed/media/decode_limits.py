@@ -1,5 +1,5 @@
-"""Limits on passes over a picture and pieces of a file, which make decoding slow whatever the
-number of pixels.
+"""Limits on passes over a picture and pieces of a file, which make decoding slow for any number of
+pixels.
 
 Decoders cannot be stopped. A file of a few kilobytes can keep a decoder busy for minutes. So it has
 to be recognised before decoding, or when the decoder reads the next piece.

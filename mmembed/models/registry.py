@@ -1,4 +1,4 @@
-"""The models that one server answers with: that of the collection, and further ones."""
+"""The models of one server: the collection's, and further ones."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from mmembed.models.text_reading import TextLimits
 from mmembed.types import Encoder
 
 TURN = 2
-"""Images of one request that wait for each thread that decodes; then others have their turn."""
+"""Images of one request that wait for each decoding thread; then others have their turn."""
 DECODED_AT_ONCE = 2
-"""Pictures for each core, whoever asks for them."""
+"""Pictures for each core, from all requests together."""
 Load = Callable[[str], Encoder]
 """A model's id → the model. Raises ModelError."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One model, and what it is asked for."""
+    """One model, with its inputs and classifier."""
 
     embedder: Embedder
     classifier: Classifier
@@ -50,8 +50,8 @@ class ServedModels:
         threads: int,
         load: Load | None = None,
     ) -> None:
-        """content_of: the file's bytes of an image item, which further models embed anew: the
-        vectors of items are the first one's."""
+        """content_of: the file's bytes of an image item. Further models embed them anew, because
+        the vectors of items are the first model's."""
         self._settings = settings
         self._prepares = load is None
         load = load or loader(settings)
@@ -90,14 +90,14 @@ class ServedModels:
 
     @cached_property
     def by_name(self) -> dict[str, ServedModel]:
-        """All models, the collection's first; one that was named twice is served once."""
+        """All models, the collection's first; a model that was named twice is served once."""
         return {one.embedder.name: one for one in (self.first, *self._more)} | {
             self.first.embedder.name: self.first
         }
 
     def find(self, asked: str | None) -> ServedModel:
-        """The model that a request names; None, "", "default" and the owner's aliases stand for
-        the collection's. Raises NotFound, which lists those that are served."""
+        """The model that a request names; None, "", "default" and the owner's aliases stand for the
+        collection's. Raises NotFound, which lists the served models."""
         if asked in (None, "", "default", *self._aliases):
             return self.first
         assert asked is not None
@@ -119,8 +119,7 @@ class ServedModels:
             one.embedder.model.load()
 
     def probe(self) -> None:
-        """Let every model that is in memory, and the collection's, embed something. Raises what
-        a model raises."""
+        """Let every model in memory, and the collection's, embed a text. Raises their errors."""
         for one in self.by_name.values():
             if one is self.first or one.embedder.loaded:
                 one.embedder.probe()
@@ -130,11 +129,11 @@ class ServedModels:
         return any(one.embedder.busy() for one in self.by_name.values())
 
     def wait_s(self) -> float:
-        """Seconds until all that waits now will be done; the models run side by side."""
+        """Seconds until all waiting requests are done; the models run side by side."""
         return max(one.embedder.model.wait_s() for one in self.by_name.values())
 
     def describe(self) -> list[dict[str, object]]:
-        """What each model is; engine and dim are None until it was loaded once."""
+        """The facts of each model; engine and dim are None until it was loaded once."""
         return [
             {
                 "id": name,
@@ -146,7 +145,7 @@ class ServedModels:
         ]
 
     def close(self) -> None:
-        """Let waiting requests finish within `CLOSING_S` seconds, and let go of the models."""
+        """Let waiting requests finish within `CLOSING_S` seconds, and unload the models."""
         until = time.monotonic() + CLOSING_S
         ending = threading.Thread(
             target=self._decoders.shutdown, kwargs={"cancel_futures": True}, daemon=True

@@ -1,4 +1,4 @@
-"""Which items a search or a listing is narrowed to: words and JSON to the tree, and back.
+"""Filters of searches and listings: words and JSON → tree, and back.
 
 words → where_scan → where_words → tree ← where_json ← JSON, by the rules of where_values
 """
@@ -14,7 +14,7 @@ from mmembed.store.where import Test, Where, all_of
 
 def parse_where(given: str | Mapping[str, object]) -> Where:
     """A filter in words, or in JSON as Python holds it. Raises QueryError, which names the place
-    and what is known there."""
+    and the known values there."""
     return where_of_words(given) if isinstance(given, str) else where_of_json(given)
 
 

@@ -1,1 +1,1 @@
-"""What is kept: rows and vectors (`sqlite/`), and the views that search them (`vectors/`)."""
+"""The store: rows and vectors (`sqlite/`), and the views that search them (`vectors/`)."""

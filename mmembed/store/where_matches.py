@@ -1,4 +1,4 @@
-"""What each condition means, in Python: every store answers as `matches` does."""
+"""Defines each condition in Python: every store answers as `matches` does."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def matches(where: Where, item: Item) -> bool:
 
 
 def values_of(item: Item, field: str) -> tuple[Scalar, ...]:
-    """The values that an item has in a field; none where it is not known."""
+    """The values of an item in a field; empty if it is unknown."""
     if field == "tag":
         return item.tags
     if field == "caption":

@@ -26,7 +26,7 @@ class Embedding(BaseModel):
 
 
 class NotEmbedded(BaseModel):
-    """What is wrong with one input; the others are none the worse."""
+    """The error of one input; the others are not affected."""
 
     object: str = "error"
     index: int
@@ -69,7 +69,7 @@ class ModelsAnswer(BaseModel):
 
 
 class ByType(BaseModel):
-    """A list for each type that was asked for; [] or "" in the place of a bad input."""
+    """A list for each requested type; [] or "" in the place of a bad input."""
 
     float: Floats = []
     int8: Bytes = []
@@ -80,7 +80,7 @@ class ByType(BaseModel):
 
 
 class CohereImage(BaseModel):
-    """What an image was."""
+    """Facts of an image."""
 
     width: int
     height: int
@@ -95,7 +95,7 @@ class CohereVersion(BaseModel):
 
 
 class CohereUnits(BaseModel):
-    """What was read."""
+    """The numbers of tokens and images that were read."""
 
     input_tokens: int
     images: int
@@ -110,7 +110,7 @@ class CohereMeta(BaseModel):
 
 
 class CohereFailure(BaseModel):
-    """What is wrong with one input."""
+    """The error of one input."""
 
     index: int
     error: ErrorDetails
@@ -129,7 +129,7 @@ class CohereAnswer(BaseModel):
 
 
 class VoyageUsage(BaseModel):
-    """What was read."""
+    """The numbers of tokens and pixels that were read."""
 
     text_tokens: int
     image_pixels: int

@@ -24,7 +24,7 @@ from mmembed.types import Encoder, Failure
 log = logging.getLogger(__name__)
 
 HEADER = "X-Mmembed-Errors"
-"""`item` for an error in the place of each bad item, where the body has no field for it."""
+"""`item` for an error in the place of each bad item, if the body has no field for it."""
 
 NO_FACTS = ImageFacts(0, 0, "unknown", 0)
 AS_WORDS = (
@@ -37,7 +37,7 @@ ADDRESSES_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a request says of all its inputs."""
+    """Options of a request for all its inputs."""
 
     dimensions: int | None = None
     allow_untrained_dimensions: bool = False
@@ -50,14 +50,14 @@ class Wishes:
     def of(
         cls, request: Request, asked: Wished, *, dimensions: int | None, truncate: Truncate | None
     ) -> Wishes:
-        """Those of a request's body and headers. Raises QueryError."""
+        """The options in a request's body and headers. Raises QueryError."""
         item_errors = _wants_item_errors(request, asked.errors)
         return cls(dimensions, asked.allow_untrained_dimensions, truncate, item_errors)
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """An embedding per input, or why there is none."""
+    """An embedding or an error for each input."""
 
     rows: tuple[Vector | Failure, ...]
     """float32 (dim,), unit-norm."""
@@ -66,22 +66,23 @@ class Embedded:
     images: tuple[bytes, ...]
     """The files of the images that were embedded, in their order."""
     notes: tuple[str, ...]
-    """What the caller should know of the embeddings."""
+    """Notes for the caller about the embeddings."""
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """One part's embedding, or why there is none."""
+    """The embedding or the error of one part."""
 
     row: Vector | Failure
     tokens: int = 0
     """Of a text, start and end tokens included."""
     note: str | None = None
-    """What was averaged from several windows."""
+    """The note on a text that was averaged from several windows."""
 
 
 def _wants_item_errors(request: Request, field: Errors | None) -> bool:
-    """The body's field, or else the header. Raises QueryError for a header that says neither."""
+    """The body's field, or else the header. Raises QueryError for an unknown value of the
+    header."""
     asked = field or request.headers.get(HEADER, "all").lower()
     if asked not in ("all", "item"):
         raise QueryError(f"{HEADER}: expected all or item", param=HEADER)
@@ -93,8 +94,8 @@ def embed(
 ) -> Embedded:
     """All inputs' embeddings; all texts go to the model together, and so do all images.
 
-    Raises LimitError for too many parts, QueryError for dimensions that the model has not,
-    and unless `item_errors` is wished, the error of the first bad input.
+    Raises LimitError for too many parts, and QueryError for dimensions that the model lacks.
+    Without `item_errors`, it also raises the error of the first bad input.
     """
     settings = collection.settings
     check_count("inputs", len(_parts(inputs)), settings.max_items, "max_items")
@@ -127,8 +128,8 @@ def embed(
 
 
 def facts_of(collection: Collection, embedded: Embedded) -> list[ImageFacts]:
-    """Of all images that were embedded, in their order; of one whose header cannot be read,
-    nothing but zeros."""
+    """Facts of all embedded images, in their order; zeros for an image whose header cannot be
+    read."""
     return [_facts(collection, data) for data in embedded.images]
 
 
@@ -141,7 +142,7 @@ def _facts(collection: Collection, data: bytes) -> ImageFacts:
 
 
 def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
-    """Notes of what was asked for against advice. Raises QueryError."""
+    """Notes on options that are not advised. Raises QueryError."""
     asked = wishes.dimensions
     if asked in (None, encoder.dim):
         return []
@@ -162,7 +163,7 @@ def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
 
 
 def _all_prepared(inputs: Sequence[Read], prepare: Callable[[Read], Read]) -> list[Read]:
-    """In threads, where images are waited for; else threads would only cost time."""
+    """In threads if the request waits for images; otherwise threads would only cost time."""
     if sum(_is_address(part) for part in _parts(inputs)) < 2:
         return [prepare(one) for one in inputs]
     with ThreadPoolExecutor(ADDRESSES_AT_ONCE, "fetch") as threads:
@@ -176,7 +177,7 @@ def _is_address(part: Part) -> bool:
 def _prepared(
     one: Read, truncate: Truncate | None, encoder: Encoder, collection: Collection
 ) -> Read:
-    """The input with checked texts and the bytes of its images, or why there is none."""
+    """The input with checked texts and the bytes of its images, or its error."""
     if isinstance(one, Failure):
         return one
     parts = []
@@ -211,8 +212,8 @@ def _image(part: Part, given: str, collection: Collection) -> bytes:
 
 
 def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
-    """The inputs with their long texts cut into windows, or why they cannot be. Raises LimitError
-    as soon as all together have too many."""
+    """The inputs with their long texts cut into windows, or their errors. Raises LimitError as soon
+    as all together have too many windows."""
     found: list[Read] = []
     windows = 0
     for one in inputs:
@@ -282,7 +283,7 @@ def _parts(inputs: Sequence[Read]) -> list[Part]:
 
 
 def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
-    """A part's embedding, or why it has none, and what the model read for it."""
+    """A part's embedding or error, with its tokens and note."""
     if part.text is None or isinstance(row, Failure):
         return _Measured(row)
     try:

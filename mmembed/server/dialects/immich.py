@@ -1,7 +1,7 @@
-"""`/ping` and `/predict`: Immich's machine-learning server, of which smart search is spoken.
+"""`/ping` and `/predict`: the smart search of Immich's machine-learning server.
 
-Shapes: immich_ml/main.py and schemas.py, and what server/src/repositories/
-machine-learning.repository.ts sends and reads.
+Shapes: immich_ml/main.py and schemas.py, and the requests in server/src/repositories/
+machine-learning.repository.ts.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class ImmichEntries(BaseModel):
 
 @router.get("/ping", response_class=PlainTextResponse)
 def ping() -> str:
-    """By which Immich sees that a server is there."""
+    """Shows Immich that the server is there."""
     return "pong"
 
 

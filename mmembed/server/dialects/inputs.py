@@ -1,4 +1,4 @@
-"""What is to be embedded, whatever the dialect: texts, images, or weighted parts of both."""
+"""The inputs to embed, in any dialect: texts, images, or weighted parts of both."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ class Part:
     """A data URI, base64 or an address; or the file's bytes."""
     weight: float = 1.0
     guessed: bool = False
-    """Whether the caller did not say that it is an image."""
+    """Whether the caller left open that it is an image."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """What becomes one embedding: of several parts, the normalised weighted mean of theirs."""
+    """The input of one embedding; several parts give the normalised weighted mean of their
+    embeddings."""
 
     name: str
     parts: tuple[Part, ...]
@@ -54,7 +55,7 @@ def image_input(image: str | bytes, name: str) -> Input:
 
 
 def bare_input(text: str, name: str) -> Input:
-    """A text that does not say what it is: an image where it is a data URI or an address."""
+    """A text of unknown type: an image if it is a data URI or an address."""
     if means_image(text):
         return Input(name, (Part(name, image=text, guessed=True),))
     return text_input(text, name)
@@ -63,8 +64,8 @@ def bare_input(text: str, name: str) -> Input:
 def read_each(
     values: Sequence[Any], field: str, read: Callable[[Any, str], Input], limit: int
 ) -> list[Read]:
-    """An input for every item of a field, or why it is none. Raises LimitError for more items
-    than `limit`, QueryError where there is none."""
+    """An input or an error for every item of a field. Raises LimitError for more items than
+    `limit`, QueryError for an empty field."""
     if not values:
         raise QueryError(f"{field}: there is none", param=field)
     check_count("inputs", len(values), limit, "max_items")

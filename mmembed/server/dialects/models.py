@@ -13,14 +13,14 @@ router = APIRouter(tags=["embeddings"])
 @router.get("/v1/models")
 @router.get("/models")
 def list_models(request: Request) -> ModelsAnswer:
-    """The models that answer, that of the collection first."""
+    """The served models, the collection's first."""
     return ModelsAnswer(data=[ModelAnswer(id=name) for name in collection_of(request).models])
 
 
 @router.get("/v1/models/{model:path}")
 @router.get("/models/{model:path}")
 def get_model(request: Request, model: str) -> ModelAnswer:
-    """One of them; its id may hold slashes."""
+    """A served model; its id may hold slashes."""
     collection = collection_of(request)
     collection.embedder_for(model)
     return ModelAnswer(id=model if model in collection.models else collection.model_name)

@@ -85,12 +85,12 @@ def listed(embedded: Embedded, dtype: Dtype, *, as_base64: bool) -> list[Json]:
 
 
 def noted(embedded: Embedded) -> Json:
-    """`notes`, where there are any: the shapes that clients know have no such field."""
+    """`notes`, if there are any: the shapes that clients know have no such field."""
     return {"notes": embedded.notes} if embedded.notes else {}
 
 
 def _encoding(asked: EmbeddingsRequest) -> tuple[Dtype, bool]:
-    """Clients say base64 beside the type of numbers, or instead of it; what none says is float."""
+    """Clients say base64 beside the type of numbers, or instead of it; the default is float."""
     said = [one for field in ENCODING_FIELDS if (one := getattr(asked, field)) is not None]
     numbers: set[Dtype] = {one for one in said if one not in (BASE64, "float")}
     if len(numbers) > 1:

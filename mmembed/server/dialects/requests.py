@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from mmembed.server.requests import Model
 
 Dtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
-"""What a vector's numbers are written as."""
+"""The number type of a written vector."""
 Truncate: TypeAlias = Literal["NONE", "START", "END"]
 Errors: TypeAlias = Annotated[
     Literal["all", "item"],
@@ -136,7 +136,7 @@ Encoding: TypeAlias = Annotated[
 
 
 class Wished(BaseModel):
-    """What every dialect may say of all its inputs."""
+    """Options of every dialect for all its inputs."""
 
     model: Model = None
     output_dimension: Dimensions = None
@@ -145,7 +145,7 @@ class Wished(BaseModel):
 
 
 class EmbeddingsRequest(Wished):
-    """OpenAI's request with what Infinity, Jina, vLLM and others add to it."""
+    """OpenAI's request with the additions of Infinity, Jina, vLLM and others."""
 
     input: AnyInput = None
     messages: Annotated[

@@ -1,4 +1,4 @@
-"""Texts that are longer than the model reads at once, where a caller wants them cut or refused."""
+"""Cuts or refuses texts longer than the model's context, as the caller wishes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mmembed.server.dialects.requests import Truncate
 from mmembed.types import Encoder
 
 COUNTED_WINDOWS = 8
-"""Of a text that is refused, which are read for the sake of the message."""
+"""Characters of a refused text that are read for its message."""
 
 
 def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
-    """The text, or as much of it as one window of the model holds: without its START or its
-    END. Raises LimitError for NONE, where it would have to be cut."""
+    """The text, or as much of it as one window holds: without its START or its END. Raises
+    LimitError for NONE, if it would have to be cut."""
     if _fits(text, encoder):
         return text
     if truncate == "NONE":
@@ -30,7 +30,7 @@ def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
 
 
 def _counted(text: str, encoder: Encoder) -> str:
-    """How many tokens a text has; of a very long one, its beginning is counted."""
+    """The number of tokens in a text; of a very long text, its beginning is counted."""
     windows = encoder.split(text, COUNTED_WINDOWS + 1)
     counted = encoder.count_tokens(Reading.of(text, windows[:COUNTED_WINDOWS]))
     return f"more than {counted}" if len(windows) > COUNTED_WINDOWS else f"{counted}"
@@ -44,7 +44,7 @@ def _cut(text: str, fits: Callable[[int], bool]) -> str:
     """The longest beginning that fits; between words, unless the first is longer."""
     length, too_long = 1, len(text)
     while too_long - length > 1:
-        # Twice as long until it fits no more: most of a very long text is never looked at.
+        # Twice as long until it fits no more: most of a very long text is never read.
         middle = min(2 * length, (length + too_long) // 2)
         if fits(middle):
             length = middle

@@ -1,7 +1,7 @@
-"""Vectors as dialects write them: cut, quantised, packed.
+"""Cuts, quantises and packs vectors for the dialects.
 
-The formats are Cohere's (docs.cohere.com, embed): binary packs the signs of eight numbers into
-one signed byte, by offset (the unsigned byte less 128); ubinary is the unsigned byte.
+The formats are Cohere's (docs.cohere.com, embed). binary packs the signs of eight numbers into one
+signed byte, by offset (the unsigned byte less 128). ubinary is the unsigned byte.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Vector: TypeAlias = NDArray[np.float32]
 
 INT8_LARGEST = 127
 OFFSET = 128
-"""What uint8 and ubinary are above int8 and binary."""
+"""The offset of uint8 and ubinary from int8 and binary."""
 SMALLEST_NORM = 1e-6
-"""Below it a sum of unit vectors has no direction that means anything."""
+"""Below this length, a sum of unit vectors has no meaningful direction."""
 
 
 def weighted_mean(rows: Sequence[Vector], weights: Sequence[float], name: str) -> Vector:
     """The direction of the weighted mean of unit vectors; float32 (dim,), unit-norm. Raises
-    QueryError where they cancel out."""
+    QueryError if they cancel out."""
     mean = np.average(np.stack(rows).astype(np.float64), axis=0, weights=weights)
     norm = float(np.linalg.norm(mean))
     if norm < SMALLEST_NORM:
@@ -47,9 +47,9 @@ def cut(row: Vector, dimensions: int | None) -> Vector:
 def quantised(row: Vector, dtype: Dtype) -> NDArray[Any]:
     """float32 (dim,) → the numbers that `dtype` asks for: (dim,), for binary (dim / 8,).
 
-    int8 is 127 · x / max|x|, rounded: each vector has a scale of its own, which no cosine
-    notices: of the bundled model's, none is turned by more than a cosine of 0.9999. uint8 is
-    int8 + 128. A dim that is no multiple of 8 is filled with zero bits.
+    int8 is 127 · x / max|x|, rounded. Each vector has a scale of its own, which does not change
+    cosines. The int8 vectors of the bundled model have a cosine of at least 0.9999 to the
+    originals. uint8 is int8 + 128. A dim that is no multiple of 8 is filled with zero bits.
     """
     if dtype == "float":
         return np.ascontiguousarray(row, np.float32)

@@ -1,4 +1,4 @@
-"""`/v1/items`: what is in the collection, and adding, changing and removing."""
+"""`/v1/items`: lists, adds, changes and removes items."""
 
 from __future__ import annotations
 

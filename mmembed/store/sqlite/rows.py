@@ -62,12 +62,12 @@ def to_item(row: tuple[Any, ...]) -> Item:
 
 
 def legible(text: bytes) -> str:
-    """Text as the catalog should hold it, whatever it holds."""
+    """Text of a column, even if it is damaged."""
     return text.decode("utf-8", "backslashreplace")
 
 
 def _text(value: Any) -> str | None:
-    """A column may hold any type, whoever wrote it; one odd row must not spoil its page."""
+    """A column may hold any type; one odd row must not spoil its page."""
     if value is None or type(value) is str:
         return value
     return legible(value) if isinstance(value, bytes) else str(value)

@@ -170,9 +170,9 @@ WHEN old.vector_id <> new.vector_id BEGIN
     AND NOT EXISTS (SELECT 1 FROM content_vectors WHERE vector_id = old.vector_id);
 END;
 """
-"""Layout 2, whole. It does not change any more: what comes goes into LATER."""
+"""Layout 2, whole. It does not change any more: later additions go into LATER."""
 LATER: tuple[str, ...] = ()
-"""What each layout after it adds: SQL, which is run on catalogs that exist and on new ones."""
+"""The additions of each later layout: SQL, which runs on existing and on new catalogs."""
 
 
 def newest() -> int:

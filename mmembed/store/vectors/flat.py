@@ -1,4 +1,4 @@
-"""Vectors in memory by their ids: all that exact search needs, and no graph over them."""
+"""Vectors in memory by their ids, for exact search without a graph."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Vectors = NDArray[np.float16]
 """float16 (n, dim), as in the catalog."""
 
 CAPACITY = 1024
-"""Vectors there is room for at first; doubled as they come."""
+"""Initial capacity in vectors; it doubles when needed."""
 
 
 class Flat:
@@ -42,8 +42,8 @@ class Flat:
         return unit(self._vectors[[self._places[one] for one in ids.tolist()]])
 
     def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
-        """Add n vectors that are not there. Raises StoreError, and adds nothing, where one is
-        of another length, not finite or 0."""
+        """Add n new vectors. Raises StoreError, and adds nothing, if a vector is of another length,
+        not finite or 0."""
         if not len(ids):
             return
         check_sound(len(ids), vectors, self.dim)

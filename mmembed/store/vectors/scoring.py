@@ -27,11 +27,11 @@ def unit(vectors: NDArray[np.float16]) -> Rows:
 def rank(
     ids: Ids, rows_of: Callable[[Ids], Rows], query: NDArray[np.float32], count: int, *, size: int
 ) -> Ranked:
-    """The `count` best of these by falling score, ties by rising id; they were chosen from
-    `size` vectors.
+    """The `count` best of these by falling score, ties by rising id; they were chosen from `size`
+    vectors.
 
-    A matrix product's last bits depend on its shape, so each is scored row by row: the same
-    pair always gets the same score, whatever else is asked for.
+    The last bits of a matrix product depend on its shape. So each vector is scored by itself, and
+    the same pair always gets the same score.
     """
     parts = [_score(rows_of(some), query) for some in chunks(ids, CHUNK)]
     scores = np.concatenate([np.empty(0), *parts])
