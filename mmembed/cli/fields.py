@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mmembed.store.entries import FieldFacts
 
 DESCRIPTION = """\
-List the fields that filters know, with the number of items that have a value. Columns of a
-manifest that hold no file name, caption or tag are fields, too: meta.NAME.
+List the fields of filters, with the number of items that have a value. A manifest's columns other
+than file name, captions and tags are fields, too: meta.NAME.
 
   mmembed fields
   mmembed fields --index meta.author     filters on it no longer read every item

@@ -73,7 +73,7 @@ def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
         bar.close()
     _print(name, [measured])
     compare = command("eval") + f" … --engines torch-float32 {measured.engine}"
-    print(f"use it with --engine {measured.engine}; `{compare}` says what it loses")
+    print(f"use it with --engine {measured.engine}; `{compare}` measures the loss")
     return 0
 
 

@@ -13,8 +13,8 @@ from mmembed.config.settings import Settings, expanded
 from mmembed.ingest import Removed
 
 DESCRIPTION = """\
-Take pictures out of the collection, with their captions: one file, or all below a folder, also
-where the folder is gone. Files are never touched, and uploads stay.
+Take pictures out of the collection, with their captions: one file, or all below a folder, even if
+the folder is gone. Files are never touched, and uploads stay.
 
 The next `mmembed index` of the folder brings them back, unless --keep-out is given.
 
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="later indexings pass over it; `mmembed index --include-removed` takes it back",
     )  # fmt: skip
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be removed, and remove nothing"
+        "--dry-run", action="store_true", help="list the pictures, and remove nothing"
     )
 
 

@@ -9,8 +9,8 @@ from mmembed.collection.collection import Collection, restore
 from mmembed.config.settings import Settings, expanded
 
 DESCRIPTION = """\
-Put a backup of catalog.sqlite3 in place of that of a collection. The backup is checked first, and
-what it replaces is kept in a folder beside it. Stop the server before.
+Put a backup of catalog.sqlite3 in place of a collection's catalog. The backup is checked first, and
+the replaced files are moved into a folder beside it. Stop the server before.
 
   mmembed restore backup.sqlite3
   mmembed restore backup.sqlite3 --data ./my-collection
@@ -32,5 +32,5 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         images, captions = (collection.store.count(kind) for kind in ("image", "caption"))
     print(f"{settings.data}: {images} images, {captions} captions, as in {arguments.backup}")
     if aside is not None:
-        print(f"what was there before is in {aside}; delete it when you are content")
+        print(f"the former files are in {aside}; delete it when you are content")
     return 0

@@ -43,7 +43,7 @@ OPEN = (
     "MMEMBED_API_KEYS asks for a key"
 )
 IN_THE_CLEAR = (
-    "whoever has a key can see and change the collection; over other networks than your own, "
+    "every key can see and change the collection; over other networks than your own, "
     "keys need TLS: put a reverse proxy in front"
 )
 

@@ -52,7 +52,7 @@ class Indexing:
             kept_out = self._kept_out(paths, include_removed)
             passing = Passing(patterns, settings.include_system, frozenset(kept_out))
             found = scan(paths, passing, lambda count: phase("looking for pictures", count))
-            phase("reading what is known and what is said", len(found.files))
+            phase("reading known files, captions and tags", len(found.files))
             known = self._store.known_files()
             limits = SaidLimits(settings.max_text_chars, settings.max_items)
             plan = make_plan(found, known, manifests, Rules(limits, rehash))

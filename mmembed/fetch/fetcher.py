@@ -142,7 +142,7 @@ class Fetcher:
         if target.host in self._allow or all(map(is_public, addresses)):
             return addresses
         raise target.refused(
-            "its host is not on the public internet; whoever runs the server can allow it with "
+            "its host is not on the public internet; the server's owner can allow it with "
             f"{PREFIX}FETCH_ALLOW"
         )
 

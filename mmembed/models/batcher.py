@@ -219,7 +219,7 @@ class Batcher(WrappedEncoder):
     def _hung(self) -> ModelHangs:
         return ModelHangs(
             f"{self.name}: the model has made no progress for {self._timeout:g} s and is given up; "
-            "where that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
+            "if that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
         )
 
     def _give_up(self, reason: Callable[[], MmembedError]) -> None:

@@ -231,8 +231,8 @@ class Resident(WrappedEncoder):
                 raise Overloaded("the model is shutting down")
             if self._known and self._known.fingerprint != batcher.fingerprint:
                 raise ModelError(
-                    f"{batcher.name}: its files are not those that it was first loaded from, and "
-                    "its vectors would not fit those that were given out; start the server again"
+                    f"{batcher.name}: its files have changed since the first load, and "
+                    "its vectors would not fit the earlier ones; start the server again"
                 )
             self._check(batcher)
             self._known = _Facts.of(batcher)

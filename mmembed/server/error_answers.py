@@ -206,7 +206,7 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     if "recursion limit" in first["msg"]:
         message = "the body is nested too deeply"
     elif first["type"] == "json_invalid":
-        message = "the body is not JSON; send JSON, or a form where the route takes one"
+        message = "the body is not JSON; send JSON, or a form if the route takes one"
     else:
         message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"
     return answer(422, message, "QueryError", param=param or None)

@@ -205,7 +205,7 @@ def check_text(name: str, text: str, limit: int) -> None:
     """Raises LimitError for more text than is embedded at once, QueryError for an empty text."""
     if is_data_uri(text):
         raise QueryError(
-            f"{name}: a data URI in the place of words; send an image where the route takes one",
+            f"{name}: a data URI in the place of words; send an image if the route takes one",
             param=name,
         )
     check_count(f"characters in {name}", len(text), limit, "max_text_chars")

@@ -13,7 +13,7 @@ Numbers: TypeAlias = list[float] | str
 Floats: TypeAlias = list[list[float]]
 Bytes: TypeAlias = list[list[int]]
 Notes: TypeAlias = Annotated[
-    list[str], Field(description="what the caller should know; left out where there is nothing")
+    list[str], Field(description="notes for the caller; left out if there are none")
 ]
 
 
@@ -22,7 +22,7 @@ class Embedding(BaseModel):
 
     object: str = "embedding"
     index: int
-    embedding: Annotated[Numbers, Field(description="unit-norm; base64 where asked for")]
+    embedding: Annotated[Numbers, Field(description="unit-norm; base64 if requested")]
 
 
 class NotEmbedded(BaseModel):
@@ -125,7 +125,9 @@ class CohereAnswer(BaseModel):
     texts: list[str]
     images: list[CohereImage]
     meta: CohereMeta
-    errors: Annotated[list[CohereFailure], Field(description="of bad inputs, where asked for")] = []
+    errors: Annotated[
+        list[CohereFailure], Field(description="errors of bad inputs, if requested")
+    ] = []
 
 
 class VoyageUsage(BaseModel):

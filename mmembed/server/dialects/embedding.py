@@ -153,7 +153,7 @@ def _check_dimensions(encoder: Encoder, wishes: Wishes) -> list[str]:
         raise QueryError(
             f"{encoder.name} has {encoder.dim} dimensions and was not trained to be cut to "
             f"{asked}; leave it at {encoder.dim}, or send "
-            '"allow_untrained_dimensions": true and check what you find',
+            '"allow_untrained_dimensions": true and check the results',
             param="dimensions",
         )
     return [

@@ -153,7 +153,7 @@ class EmbeddingsRequest(Wished):
     ] = None
     modality: Annotated[
         Literal["text", "image"] | None,
-        Field(description="what strings are; left out, image data URIs are images"),
+        Field(description="type of all strings; if left out, image data URIs are images"),
     ] = None
     encoding_format: Encoding = None
     encoding_type: Encoding = None

@@ -21,7 +21,7 @@ def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
     if truncate == "NONE":
         raise LimitError(
             f"{name}: {_counted(text, encoder)} tokens, limit {encoder.context_length}; shorten "
-            "it, or allow what the model cannot read at once to be cut or averaged",
+            "it, or allow it to be cut, or averaged over windows",
             param=name,
         )
     if truncate == "END":

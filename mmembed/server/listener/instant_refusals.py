@@ -115,7 +115,7 @@ TOO_SLOW = last_word(
 )
 WASTEFUL = last_word(
     "400 Bad Request",
-    "the chunks of the body are smaller than what is around them; send larger ones",
+    "the chunks of the body are smaller than their framing; send larger ones",
 )
 NO_ROOM = last_word(
     "503 Service Unavailable",

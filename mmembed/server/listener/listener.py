@@ -172,7 +172,7 @@ class Door:
         for *_, least_busy in closed:
             least_busy.cut_off(NO_ROOM)
         log.warning(
-            "%d connections are open, as many as may be; closed %d of those that do least "
+            "%d connections are open, as many as may be; closed %d of the least active ones "
             "(MMEMBED_MAX_CONNECTIONS, and the system's limit of open files)",
             len(self._connections), len(closed),
         )  # fmt: skip

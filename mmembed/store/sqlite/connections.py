@@ -20,7 +20,7 @@ from mmembed.store.sqlite.schema import FILE_NAME
 from mmembed.store.sqlite.troubles import Condition
 
 NOTES = {
-    "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",
+    "moved": "The data folder was moved, deleted or replaced: results are of its earlier state.",
     "damaged": "The catalog is damaged: something may be missing here, or wrong.",
 }
 

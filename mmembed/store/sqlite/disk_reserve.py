@@ -64,7 +64,7 @@ class Reserve:
         """The error for a full disk."""
         return (
             f"{self._path.parent}: the disk is full: fewer than {BYTES >> 20} MB are free beside "
-            "those kept for removing; remove items, or free some space"
+            "the space reserved for removals; remove items, or free some space"
         )
 
     def _make(self) -> bool:

@@ -40,7 +40,7 @@ class Place:
             except OSError as error:
                 found = f"cannot be looked at ({error.strerror})"
             return (
-                f"{path}: {found} while it was open here, and what is written now would be lost; "
+                f"{path}: {found} while it was open here, and further changes would be lost; "
                 "put it back, or stop this process and start it again"
             )
         return None
