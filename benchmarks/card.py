@@ -82,7 +82,7 @@ class Model:
 
     def pixels(self, path: Path) -> NDArray[np.uint8]:
         """As `mmembed index` prepares a file, on the CPU: uint8 (height, width, 3)."""
-        picture = decode(path, side=self.encoder.decode_side)
+        picture = decode(path, side=self.encoder.facts.decode_side)
         return self.encoder.preprocess(picture.image, picture.box)
 
     def by_cpu(self, files: Iterable[Path]) -> Iterator[NDArray[np.float32]]:

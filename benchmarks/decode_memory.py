@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from mmembed.media.decode import Limits, decode
+from mmembed.media.decode import ImageLimits, decode
 from mmembed.memory_budget import MemoryBudget
 
 SIZE = (5000, 4000)
@@ -83,7 +83,7 @@ def _measured(data: bytes) -> tuple[int, int, str]:
     Path("/proc/self/clear_refs").write_text("5")
     before, error = _status("VmRSS"), ""
     try:
-        decode(data, limits=Limits(10**9, 10**9, budget), side=SIDE)
+        decode(data, limits=ImageLimits(10**9, 10**9, budget), side=SIDE)
     except Exception as reason:
         error = str(reason)
     return _status("VmHWM") - before, budget.asked, error

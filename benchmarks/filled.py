@@ -35,8 +35,8 @@ def fill(data: Path, images: int, model: str) -> None:
     """Write the vectors into a folder, in batches, as an indexer does."""
     encoder = load_encoder(model, cache=Settings.from_env().cache)
     catalog = Catalog(data)
-    catalog.claim(Model(encoder.name, encoder.fingerprint, encoder.dim))
-    rows = clustered(images, encoder.dim, seed=1)
+    catalog.claim(Model(encoder.facts.name, encoder.facts.fingerprint, encoder.facts.dim))
+    rows = clustered(images, encoder.facts.dim, seed=1)
     for start in range(0, len(rows), BATCH):
         print(f"{start:,} of {len(rows):,}", file=sys.stderr)
         catalog.write(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from mmembed import Settings, load_encoder
 from mmembed.media.decode import decode
-from mmembed.types import Encoder
+from mmembed.models.encoder import Encoder
 
 TIMES = (1.0, 2.0, 3.0, 4.0)
 SMALLEST = 8_000_000  # pixels, so that every photograph is shrunk at every side
@@ -80,7 +80,8 @@ def main() -> None:
         for times, figures in compare(encoder, photos).items():
             cosines, differences = zip(*figures, strict=True)
             print(
-                f"| {encoder.name} | {times:g}x | {min(cosines):.5f} | {np.median(cosines):.5f} "
+                f"| {encoder.facts.name} | {times:g}x | {min(cosines):.5f} "
+                f"| {np.median(cosines):.5f} "
                 f"| {np.mean(differences):.2f} | {max(differences):.2f} |"
             )
 

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from mmembed.collection.collection import Classified, Collection, ImageInput
     from mmembed.config.settings import Settings
     from mmembed.errors import MmembedError
+    from mmembed.models.encoder import Encoder
     from mmembed.models.open_clip import load_encoder
     from mmembed.search.where import parse_where
     from mmembed.store.where import Where
-    from mmembed.types import Encoder, Hit, Item, Label, SearchPage, Term
+    from mmembed.types import Hit, Item, Label, SearchPage, Term
 
 __all__ = [
     "Classified",
@@ -43,9 +44,10 @@ _HOMES = {
     "config.settings": ("Settings",),
     "models.open_clip": ("load_encoder",),
     "errors": ("MmembedError",),
+    "models.encoder": ("Encoder",),
     "search.where": ("parse_where",),
     "store.where": ("Where",),
-    "types": ("Encoder", "Hit", "Item", "Label", "SearchPage", "Term"),
+    "types": ("Hit", "Item", "Label", "SearchPage", "Term"),
 }
 
 keep_libraries_silent()

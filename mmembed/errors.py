@@ -30,6 +30,7 @@ translated once, in the module that owns the foreign library.
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 LONGEST_WAIT_S = 60
 """Largest Retry-After for refused callers, in seconds."""
@@ -37,6 +38,10 @@ LONGEST_WAIT_S = 60
 
 class MmembedError(Exception):
     """Base of all errors that mmembed raises on purpose."""
+
+    code: ClassVar[str] = "MmembedError"
+    """Stands for the class in answers and in stored failures, and never changes: clients and
+    catalogs have it."""
 
     def __init__(self, message: str = "", *, param: str | None = None) -> None:
         self.param = param
@@ -47,9 +52,13 @@ class MmembedError(Exception):
 class InputError(MmembedError):
     """The caller's input cannot be used."""
 
+    code = "InputError"
+
 
 class ImageError(InputError):
     """A picture cannot be decoded, or is refused; the message starts with its name."""
+
+    code = "ImageError"
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
@@ -60,74 +69,110 @@ class ImageError(InputError):
 class ImageTooLarge(ImageError):
     """A picture is over the limit on bytes or pixels."""
 
+    code = "ImageTooLarge"
+
 
 class UnsupportedFormat(ImageError):
     """A file is not in one of the formats we open."""
+
+    code = "UnsupportedFormat"
 
 
 class LimitError(InputError):
     """More items, labels, characters or bytes than one request may hold."""
 
+    code = "LimitError"
+
 
 class TooMuchText(LimitError):
     """All texts of a request together are over a limit, though each of them may be short."""
+
+    code = "TooMuchText"
 
 
 class EncodedBody(InputError):
     """A request's body is compressed, which is not read here."""
 
+    code = "EncodedBody"
+
 
 class ManifestError(InputError):
     """A caption manifest cannot be read; the message names the file and line."""
+
+    code = "ManifestError"
 
 
 class TokenError(InputError):
     """Token ids of a tokenizer that is not known here, where text was expected."""
 
+    code = "TokenError"
+
 
 class QueryError(InputError):
     """A search or classification request makes no sense as written."""
+
+    code = "QueryError"
 
 
 class ProcessingError(InputError):
     """One item failed in a way that was not foreseen. The others are not affected, and the log has
     the traceback."""
 
+    code = "ProcessingError"
+
 
 class NotFound(MmembedError):
     """No such item, page or file."""
+
+    code = "NotFound"
 
 
 class ModelError(MmembedError):
     """A model is unknown, cannot be reached, or its files are broken."""
 
+    code = "ModelError"
+
 
 class ModelMismatch(ModelError):
     """The data folder was built with another model than the requested one."""
+
+    code = "ModelMismatch"
 
 
 class ModelHangs(ModelError):
     """A model makes no progress on any input."""
 
+    code = "ModelHangs"
+
 
 class StoreError(MmembedError):
     """The data folder cannot be read or written."""
+
+    code = "StoreError"
 
 
 class StoreBusy(StoreError):
     """Another process is writing to the data folder."""
 
+    code = "StoreBusy"
+
 
 class Unstorable(StoreError):
     """One entry cannot be stored as it is, such as a number that no row can hold; others can."""
+
+    code = "Unstorable"
 
 
 class StoreFull(StoreError):
     """There is no room left on the disk of the data folder."""
 
+    code = "StoreFull"
+
 
 class Overloaded(MmembedError):
     """Too many requests are waiting; try again in `retry_after` seconds."""
+
+    code = "Overloaded"
 
     def __init__(self, message: str, wait_s: float = 0) -> None:
         """wait_s: an estimate of the time until the waiting work is done."""
@@ -137,3 +182,18 @@ class Overloaded(MmembedError):
 
 class Abandoned(MmembedError):
     """The caller has left before the answer was there; no caller sees this error."""
+
+    code = "Abandoned"
+
+
+def class_of(code: str) -> type[MmembedError]:
+    """The class that a code stands for; MmembedError for one that this version does not know."""
+    return _BY_CODE.get(code, MmembedError)
+
+
+def all_classes(base: type[MmembedError] = MmembedError) -> list[type[MmembedError]]:
+    """A class of the tree and all below it."""
+    return [base, *(one for below in base.__subclasses__() for one in all_classes(below))]
+
+
+_BY_CODE = {one.code: one for one in all_classes()}

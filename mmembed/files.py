@@ -28,25 +28,42 @@ def is_full(error: BaseException) -> bool:
 
 
 def replace(
-    path: Path, *parts: bytes | bytearray, mode: int = SHARED, durable: bool = False
+    path: Path,
+    *parts: bytes | bytearray,
+    mode: int = SHARED,
+    durable: bool = False,
+    one_writer: bool = False,
 ) -> None:
     """Make a file hold these parts, or leave it as it was. Raises OSError.
 
-    durable: its bytes survive a power cut; for its name, see `sync_folder`.
+    durable: its bytes survive a power cut; for its name, see `sync_folder`. one_writer: the caller
+    holds a lock, so the next write overwrites the temporary file of a killed process.
     """
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(6)}{ASIDE}")
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    unique = "" if one_writer else f".{secrets.token_hex(6)}"
+    aside = path.with_name(f"{path.name}{unique}{ASIDE}")
+    only = os.O_TRUNC if one_writer else os.O_EXCL
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | only | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             for part in parts:
                 file.write(part)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
         os.replace(aside, path)
     except BaseException:  # Ctrl-C too
         aside.unlink(missing_ok=True)  # on a full disk the space is needed
         raise
+
+
+def move(path: Path, to: Path) -> None:
+    """Give a file another name in one step, in place of the file that had it. Raises OSError."""
+    os.replace(path, to)
+
+
+def sync(file: BinaryIO) -> None:
+    """Let the bytes of an open file survive a power cut. Raises OSError."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def make_part(part: Path) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from mmembed.errors import (
     Abandoned,
+    ImageError,
     MmembedError,
     ModelHangs,
     ModelMismatch,
@@ -18,6 +19,7 @@ from mmembed.errors import (
     StoreError,
     TooMuchText,
     Unstorable,
+    class_of,
 )
 from mmembed.types import Failure
 
@@ -67,7 +69,17 @@ def failure_of(name: str, error: BaseException) -> Failure:
     message = told(ours)
     if name not in message:
         message = f"{name}: {message}"
-    return Failure(ours.param or name, type(ours).__name__, message)
+    return Failure(ours.param or name, ours.code, message)
+
+
+def error_from(failure: Failure) -> MmembedError:
+    """A failure as the error that it was made of."""
+    kind = class_of(failure.code)
+    if not issubclass(kind, ImageError):
+        return kind(failure.message, param=failure.name)
+    error = kind(failure.name, failure.message.removeprefix(f"{failure.name}: "))
+    error.param = failure.name
+    return error
 
 
 def told(error: BaseException) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +20,11 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 """uint8 (height, width, 3), sRGB, of the size that the model takes; many: (n, height, width, 3)."""
 
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom; parts of pixels
+
+Progress: TypeAlias = Callable[[int, int, int], None]
+"""Called with how many files are done, how many there are, and how many have failed."""
+Phase: TypeAlias = Callable[[str, int], None]
+"""Called with what is at work besides the pictures, and with how many it has found so far."""
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
@@ -173,140 +178,6 @@ class Failure:
     """An input that could not be processed."""
 
     name: str
-    error: str
-    """Name of the error class: ImageError, UnsupportedFormat …"""
+    code: str
+    """Of the error's class, see `errors.class_of`: ImageError, UnsupportedFormat …"""
     message: str
-
-
-class EncoderFacts(Protocol):
-    """The facts of an encoder."""
-
-    @property
-    def name(self) -> str:
-        """The model's id, as `--model` takes it."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex digest over weights, preprocessing, tokenizer and pooling."""
-
-    @property
-    def dim(self) -> int:
-        """Length of an embedding."""
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor of cosines before softmax or sigmoid (already exponentiated)."""
-
-    @property
-    def logit_bias(self) -> float | None:
-        """Added after scaling by models trained with a sigmoid loss (SigLIP); else None."""
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of one text window, start and end tokens included."""
-
-    @property
-    def engine(self) -> str:
-        """The engine that runs the model; all engines of a model give nearly the same vectors."""
-
-    @property
-    def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep if it is shrunk while decoding."""
-
-
-class Encoder(EncoderFacts, Protocol):
-    """Embeds images and texts in one vector space. Implementations are thread-safe."""
-
-    def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
-        """The model's preprocessing of an upright RGB image, or a box of it: (height, width, 3)."""
-
-    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
-        """uint8 (n, height, width, 3) from `preprocess` → float32 (n, dim), unit-norm."""
-
-    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        """n texts → float32 (n, dim), unit-norm. A text longer than `context_length` is
-        cut into windows at sentence borders, whose embeddings are averaged: nothing is dropped."""
-
-    def split(self, text: str, most: int | None = None) -> Sequence[str]:
-        """The first `most` windows of a text, all of them for None; of an ordinary text itself.
-        Joined they give the text; `embed_texts` takes each as it is."""
-
-    def count_windows(self, text: str) -> int:
-        """How many windows `embed_texts` averages for this text; 1 for an ordinary one."""
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a text, start and end tokens included."""
-
-
-class WrappedEncoder:
-    """An encoder that relays to another; subclasses override parts."""
-
-    _encoder: Encoder
-
-    @property
-    def _facts(self) -> EncoderFacts:
-        return self._encoder
-
-    @property
-    def name(self) -> str:
-        """The model's id, as `--model` takes it."""
-        return self._facts.name
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex digest over weights, preprocessing, tokenizer and pooling."""
-        return self._facts.fingerprint
-
-    @property
-    def dim(self) -> int:
-        """Length of an embedding."""
-        return self._facts.dim
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor of cosines before softmax or sigmoid."""
-        return self._facts.logit_scale
-
-    @property
-    def logit_bias(self) -> float | None:
-        """Added after scaling by models trained with a sigmoid loss; else None."""
-        return self._facts.logit_bias
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of one text window."""
-        return self._facts.context_length
-
-    @property
-    def engine(self) -> str:
-        """The engine that runs the model."""
-        return self._facts.engine
-
-    @property
-    def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep if it is shrunk while decoding."""
-        return self._facts.decode_side
-
-    def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
-        """RGB image → uint8 (height, width, 3), on the calling thread."""
-        return self._encoder.preprocess(image, box)
-
-    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
-        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm."""
-        return self._encoder.embed_preprocessed(pixels)
-
-    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        """n texts → float32 (n, dim), unit-norm."""
-        return self._encoder.embed_texts(texts)
-
-    def split(self, text: str, most: int | None = None) -> Sequence[str]:
-        """The first `most` windows of a text, on the calling thread."""
-        return self._encoder.split(text, most)
-
-    def count_windows(self, text: str) -> int:
-        """How many windows `embed_texts` averages for this text, on the calling thread."""
-        return self._encoder.count_windows(text)
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a text, start and end tokens included, on the calling thread."""
-        return self._encoder.count_tokens(text)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mmembed.models.encoder import EncoderFacts
 from mmembed.types import Box, Embeddings, Pixels
 
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -36,38 +37,27 @@ SIZE = 8  # pixels on a side after preprocessing
 LAYOUT = 4  # brightness left to right, top to bottom, centre to edge, along the diagonal
 DIM = len(COLOURS) + LAYOUT
 
-SAID = (
-    "name",
-    "fingerprint",
-    "dim",
-    "logit_scale",
-    "logit_bias",
-    "context_length",
-    "engine",
-    "decode_side",
-)
-"""What an encoder says of itself, and whatever wraps one must say, too."""
-
 _NAMES = list(COLOURS)
 _PALETTE = np.array(list(COLOURS.values()), np.float32) / 255
 
 
 class FakeEncoder:
-    """Implements `mmembed.types.Encoder`; deterministic, thread-safe, dim 16.
+    """Implements `mmembed.Encoder`; deterministic, thread-safe, dim 16.
 
     `batches` collects the size of every batch of images or texts that was embedded.
     """
 
-    logit_scale = 20.0
-    engine = "fake"
-    decode_side = 2 * SIZE
-    context_length = 77
-    dim = DIM
-
     def __init__(self, name: str = "fake", *, logit_bias: float | None = None) -> None:
-        self.name = name
-        self.logit_bias = logit_bias
-        self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
+        self.facts = EncoderFacts(
+            name=name,
+            fingerprint=hashlib.sha256(name.encode()).hexdigest(),
+            dim=DIM,
+            logit_scale=20.0,
+            logit_bias=logit_bias,
+            context_length=77,
+            engine="fake",
+            decode_side=2 * SIZE,
+        )
         self.batches: list[int] = []
 
     def preprocess(self, image: Image.Image, box: Box | None = None) -> Pixels:
@@ -105,7 +95,7 @@ class FakeEncoder:
 
     def _windows(self, text: str) -> list[list[str]]:
         words = re.findall(r"\w+", text.lower())
-        step = self.context_length - 2
+        step = self.facts.context_length - 2
         return [words[i : i + step] for i in range(0, max(len(words), 1), step)]
 
 

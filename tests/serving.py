@@ -24,9 +24,9 @@ from starlette.testclient import TestClient
 
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
+from mmembed.models.encoder import Encoder
 from mmembed.server.app import create_app
 from mmembed.server.listener.listener import server_of
-from mmembed.types import Encoder
 from tests.fake_encoder import COLOURS, FakeEncoder
 
 ADDRESS = "http://127.0.0.1:8000"

@@ -16,9 +16,10 @@ from mmembed.cancellation import current_caller
 from mmembed.classify import zeroshot
 from mmembed.errors import Abandoned, InputError, Overloaded, QueryError
 from mmembed.item_failures import OF_ALL, each_apart, error_of, failure_of
+from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedder, Embedding, ImageInput
 from mmembed.models.text_reading import read
-from mmembed.types import Embeddings, Encoder, Failure, Label
+from mmembed.types import Embeddings, Failure, Label
 
 LARGE_PROMPTS = 16_384
 """Classifications with more prompts take minutes on a small machine. They are embedded one at a
@@ -62,7 +63,7 @@ class Classifier:
     @property
     def default_mode(self) -> zeroshot.Mode:
         """sigmoid for models that were trained with it and have a bias, else softmax."""
-        return "softmax" if self._embedder.encoder.logit_bias is None else "sigmoid"
+        return "softmax" if self._embedder.facts.logit_bias is None else "sigmoid"
 
     def classify(
         self,
@@ -109,8 +110,8 @@ class Classifier:
         chances = zeroshot.probabilities(
             row[None],
             matrix,
-            logit_scale=encoder.logit_scale,
-            logit_bias=encoder.logit_bias,
+            logit_scale=encoder.facts.logit_scale,
+            logit_bias=encoder.facts.logit_bias,
             mode=mode,
         )
         return zeroshot.top_labels(labels, chances[0], matrix @ row, top)
@@ -154,7 +155,7 @@ class Classifier:
     def _size(self, key: _Key) -> int:
         """Bytes, roughly."""
         labels, templates = key
-        row = 4 * self._embedder.encoder.dim
+        row = 4 * self._embedder.facts.dim
         return len(labels) * row + sum(map(sys.getsizeof, (*labels, *templates)))
 
     def _make_room(self) -> None:
@@ -205,7 +206,7 @@ class Classifier:
             nonlocal windows
             readings = read(encoder, texts, limits)
             windows += sum(len(reading.windows) for reading in readings)
-            limits.check_prompt_windows(windows, encoder.context_length)
+            limits.check_prompt_windows(windows, encoder.facts.context_length)
             return encoder.embed_texts(readings)
 
         return embed

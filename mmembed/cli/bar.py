@@ -9,7 +9,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from mmembed.ingest import Phase, Progress
+from mmembed.types import Phase, Progress
 
 LINE_S = 10.0
 """Seconds between two lines, in the first minutes."""

@@ -50,7 +50,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     if not images:
         raise InputError("no picture was named; give files, or --item ID")
     with model_alone(settings) as collection:
-        results = collection.classifier.classify(
+        results = collection.classify(
             images,
             _labels(arguments.labels),
             templates=arguments.template,
@@ -91,7 +91,7 @@ def _print(results: list[Classified]) -> None:
 
 def _as_json(result: Classified) -> dict[str, object]:
     if result.failure:
-        error = {"message": result.failure.message, "type": result.failure.error}
+        error = {"message": result.failure.message, "type": result.failure.code}
         return {"index": result.index, "name": result.name, "error": error}
     labels = [asdict(label) for label in result.labels]
     return {"index": result.index, "name": result.name, "labels": labels}

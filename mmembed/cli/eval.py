@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from mmembed import files
 from mmembed.cli.bar import Bar
 from mmembed.cli.options import add_collection_options
 from mmembed.cli.reading import check_exists
@@ -282,9 +282,8 @@ def _failures(measured: Measured) -> list[Failure]:
 
 
 def _write(path: Path, answer: object) -> None:
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    text = json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
     try:
-        aside.write_text(json.dumps(answer, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-        os.replace(aside, path)
+        files.replace(path, text.encode())
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error

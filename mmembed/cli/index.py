@@ -9,9 +9,8 @@ from typing import Any
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import counted, plain, table
-from mmembed.collection.collection import Collection
+from mmembed.collection.collection import Collection, Report, check_paths
 from mmembed.config.settings import Settings, expanded
-from mmembed.ingest import Report, check_paths, limit
 
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
@@ -21,8 +20,8 @@ Captions are taken from name.txt beside name.jpg, from files called captions or 
 (.jsonl, .csv, .tsv, .parquet) in the folders, and from --captions FILE. Their columns are
 file_name, caption or captions, and tags.
 
-Passed over are hidden files and folders, bins, thumbnail folders and other parts of systems,
-and what --exclude names. docs/indexing.md has the details.
+Hidden files and folders, bins, thumbnail folders and other system folders are skipped, and
+everything that --exclude names. docs/indexing.md has the details.
 
   mmembed index ~/Pictures
   mmembed index ~/Pictures --exclude private --exclude '*.gif'
@@ -102,7 +101,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
         if asked.profile and report.stages:
             for line in profile(report):
                 print(line)
-        print(f"model: {collection.binding.choice.reason}; folder: {settings.data}")
+        print(f"model: {collection.why_this_model}; folder: {settings.data}")
     if report.interrupted:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -146,8 +145,8 @@ def emptiness(report: Report) -> list[str]:
     lines = [f"no pictures below {plain(path)}" for path in report.empty]
     if report.kept_because_empty:
         lines.append(
-            "no pictures at all were found where some are known, so nothing was removed; "
-            "is a disk missing? `mmembed remove PATH` takes them out"
+            "no pictures at all were found below a path with known pictures, so nothing was "
+            "removed; is a disk missing? `mmembed remove PATH` takes them out"
         )
     elif not report.total:
         lines.append(_hint(report))
@@ -171,7 +170,7 @@ def profile(report: Report) -> list[str]:
         for one in report.stages
         if one.seconds
     ]
-    return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {limit(report.stages)}"]
+    return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {report.limit()}"]
 
 
 def failures(report: Report, limit: int | None) -> list[str]:

@@ -9,7 +9,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from mmembed.cli.bar import Bar
-from mmembed.cli.model_tools import (
+from mmembed.cli.table import table
+from mmembed.collection.model_tools import (
     ENGINES,
     RECOMMENDED,
     Measured,
@@ -17,7 +18,6 @@ from mmembed.cli.model_tools import (
     models_like,
     quantise_with,
 )
-from mmembed.cli.table import table
 from mmembed.config.commands import command
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.settings import Settings, expanded

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import counted, plain
-from mmembed.collection.collection import Collection
+from mmembed.collection.collection import Collection, Removed
 from mmembed.config.settings import Settings, expanded
-from mmembed.ingest import Removed
 
 DESCRIPTION = """\
 Take pictures out of the collection, with their captions: one file, or all below a folder, even if

@@ -22,35 +22,37 @@ if TYPE_CHECKING:
     from mmembed.collection.collection import Collection
 
 DESCRIPTION = """\
-Find what is nearest in meaning.
+Find the items nearest in meaning.
 
   mmembed search "two dogs on a beach"
   mmembed search --image sunset.jpg -k 5
   mmembed search "at night" --image street.jpg
   mmembed search --image mystery.jpg --kind caption
 
---where narrows what is searched:
+--where narrows the search:
 
   mmembed search "two dogs" --where 'date>=2024-05 -tag:private'
   mmembed search "a church" --where 'camera:"Pixel 7" (width>4000 or orientation:portrait)'
   mmembed search "at night" --where 'folder:"/photos/2024" has:caption bytes>5MB'
 
 Fields: kind, tag, folder, path, format, width, height, megapixels, orientation, bytes, date,
-camera, lens, latitude, longitude, added, caption, and meta.NAME for what a manifest says.
+camera, lens, latitude, longitude, added, caption, and meta.NAME for a manifest's fields.
 Operators: : = != < <= > >= ~ (contains) ^ (starts with), a,b (any of) and a..b (between).
 
-While `mmembed serve` runs on the same folder, it answers, at once; else the model is loaded.
+While `mmembed serve` runs on the same folder, it answers at once; otherwise the model is loaded.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("words", nargs="?", metavar='"WORDS"', help="what to look for")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="look for what resembles it")
-    parser.add_argument("--item", type=int, metavar="ID", help="look for what resembles an item")
+    parser.add_argument("words", nargs="?", metavar='"WORDS"', help="words to look for")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="look for similar pictures")
+    parser.add_argument("--item", type=int, metavar="ID", help="look for items similar to this one")
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--kind", choices=KINDS, default="image", help="default: image")
-    parser.add_argument("--where", default="", metavar="FILTER", help="only what passes a filter")
+    parser.add_argument(
+        "--where", default="", metavar="FILTER", help="only items that pass a filter"
+    )
     parser.add_argument("--tag", action="append", default=[], help="only with this tag")
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")

@@ -11,11 +11,11 @@ import json
 import os
 import socket
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmembed import files
 from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.server.access import proof
 
@@ -108,7 +108,7 @@ def announce(
         **_expected(settings),
     }
     try:
-        _write(settings.data / FILE, json.dumps(facts))
+        files.replace(settings.data / FILE, json.dumps(facts).encode(), mode=files.PRIVATE)
     except OSError:
         return None
     return settings.data / FILE
@@ -123,17 +123,6 @@ def _is_taken(settings: Settings) -> bool:
     except FAILURES:
         return False
     return True
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(aside, path)
-    except OSError:
-        os.unlink(aside)
-        raise
 
 
 def withdraw(announced: Path, secret: str) -> None:

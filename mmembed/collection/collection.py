@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier
+from mmembed.collection.answering import Answering
 from mmembed.collection.editing import Items
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
+from mmembed.config.limits import Limits
 from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
-from mmembed.errors import ImageError, MmembedError, QueryError
+from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
-from mmembed.ingest import Phase, Pipeline, Progress, Removed, Report
+from mmembed.ingest import Pipeline, Removed, Report, check_paths
 from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
-from mmembed.models.inputs import Embedder, EmbedderCounts, Embedding, ImageInput
+from mmembed.models.embedder_counts import EmbedderCounts
+from mmembed.models.inputs import Embedding, ImageInput
+from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import check_obtainable
-from mmembed.models.registry import Load, ServedModels
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.paging import next_cursor, place_of
 from mmembed.search.query import query_embedding
@@ -32,27 +35,34 @@ from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
 from mmembed.store.where import EVERYTHING, Where
-from mmembed.types import Hit, ImageFacts, Kind, SearchPage, Term
+from mmembed.types import (
+    Hit,
+    ImageFacts,
+    Item,
+    Kind,
+    Phase,
+    Progress,
+    SearchPage,
+    Term,
+)
 
 __all__ = [
     "Classified",
     "Collection",
-    "Embedder",
     "EmbedderCounts",
     "Embedding",
     "ImageFacts",
     "ImageInput",
+    "Removed",
+    "Report",
     "SearchPage",
     "Trouble",
+    "check_paths",
     "open_store",
     "restore",
 ]
 
 log = logging.getLogger(__name__)
-
-BUNDLED_NOTICE = (
-    "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."
-)
 
 
 def open_store(settings: Settings) -> Store:
@@ -61,7 +71,7 @@ def open_store(settings: Settings) -> Store:
     return EmbeddedStore(settings.data, exact_limit=settings.exact_limit)
 
 
-class Collection(Items):
+class Collection(Answering, Items):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -73,18 +83,18 @@ class Collection(Items):
     ) -> None:
         """load: gives a model by its id. store: the store, which is closed with the collection. By
         default both follow the settings."""
-        threads = settings.decode_threads or os.cpu_count() or 1
         keep_libraries_within(settings.cache)
         self.settings = settings
+        self.limits = Limits.of(settings)
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
         self.binding = Binding(settings.model, self.store)
         self._files = IndexedFiles(self.store.blobs)
         self._renderings = SingleFlight()
-        self.served = ServedModels(settings, self.binding, self._content_of, threads, load)
-        self.embedder = self.served.first.embedder
-        self.classifier = self.served.first.classifier
+        self._models = open_models(settings, self.binding, self._content_of, load)
+        self._classifiers = {one: Classifier(one) for one in self._models.all}
+        self.embedder = self._models.first
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -93,7 +103,7 @@ class Collection(Items):
             load=self._claimed,
             limits=self.embedder.limits,
             batch=settings.batch,
-            threads=threads,
+            threads=decode_threads(settings),
             thumbnails=settings.thumbnails,
         )
         self._indexing = Indexing(self.store, self._pipeline, settings)
@@ -112,56 +122,21 @@ class Collection(Items):
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
-        self.served.close()
+        self._models.close()
         self.store.close()
-
-    @property
-    def model_name(self) -> str:
-        """The id of the collection's model, whose vectors are stored and searched."""
-        return self.embedder.name
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The ids of all served models, the collection's first."""
-        return tuple(self.served.by_name)
-
-    def embedder_for(self, model: str | None) -> Embedder:
-        """The model that a request names; None, "", "default" and the owner's aliases stand for the
-        collection's. Raises NotFound, which lists the served models."""
-        return self.served.find(model).embedder
-
-    def classifier_for(self, model: str | None) -> Classifier:
-        """The classifier with the model that a request names; see `embedder_for`."""
-        return self.served.find(model).classifier
-
-    def check_searchable(self, model: str | None) -> None:
-        """Raises QueryError for a served model that did not make the vectors here, and NotFound for
-        a model that is not served."""
-        if self.embedder_for(model) is not self.embedder:
-            raise QueryError(
-                f"model: the vectors of this collection are of {self.model_name!r}, and those of "
-                f"{model!r} cannot be compared with them; search with {self.model_name!r} or "
-                "'default'",
-                param="model",
-            )
-
-    @property
-    def notice(self) -> str | None:
-        """A note for users about the model that answers, if there is one."""
-        return BUNDLED_NOTICE if self.model_name == "bundled" else None
 
     def describe(self) -> dict[str, object]:
         """Facts and counts of the collection, for people and monitors."""
         return {
             "model": self.model_name,
-            "engine": self.embedder.encoder.engine,
-            "dim": self.embedder.encoder.dim,
+            "engine": self.embedder.facts.engine,
+            "dim": self.embedder.facts.dim,
             "items": self.store.count(),
             "images": self.store.count("image"),
             "captions": self.store.count("caption"),
             "notice": self.notice,
             "collection": self.store.identity,
-            "models": self.served.describe(),
+            "models": self._models.describe(),
         }
 
     def troubles(self) -> list[Trouble]:
@@ -226,6 +201,22 @@ class Collection(Items):
         else:
             log.info("%s: %d leftover files were deleted", self.settings.data, deleted)
 
+    # -- items -----------------------------------------------------------------------
+
+    def item(self, item_id: int) -> Item:
+        """An item with all its captions. Raises NotFound."""
+        return self.store.item(item_id)
+
+    def items(
+        self, *, after: int = 0, limit: int, kind: Kind | None = None, where: Where = EVERYTHING
+    ) -> list[Item]:
+        """Items by rising id, from the first one above `after` on."""
+        return self.store.page(after=after, limit=limit, kind=kind, where=where)
+
+    def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
+        """How many items there are, of one kind or of both."""
+        return self.store.count(kind, where)
+
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -271,7 +262,7 @@ class Collection(Items):
                 with blaming(f"query[{index}]"):
                     windows.append(self.embedder.encoder.count_windows(term.text))
         return tuple(
-            f"The text is longer than the {self.embedder.encoder.context_length} tokens that the "
+            f"The text is longer than the {self.embedder.facts.context_length} tokens that the "
             f"model reads at once: the answer averages its {count} parts."
             for count in windows
             if count > 1

@@ -14,12 +14,13 @@ from mmembed.errors import NotFound, QueryError
 from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.item_failures import blaming
 from mmembed.media.decode import decode, media_type, printable, thumbnail
+from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedder
 from mmembed.models.text_reading import read
 from mmembed.store.entries import CaptionEntry, FieldFacts, ImageEntry
 from mmembed.store.protocol import Store
 from mmembed.store.where import META
-from mmembed.types import Encoder, Item, Picture
+from mmembed.types import Item, Picture
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Items:
     ) -> Item:
         """Keep an uploaded image in the data folder and index it; the same bytes keep their
         id. Raises ImageError."""
-        side = self._claimed().decode_side
+        side = self._claimed().facts.decode_side
         with blaming(name):
             picture = decode(data, name=name, limits=self.embedder.limits, side=side)
         embedding = self.embedder.picture(picture)

@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from mmembed.errors import ModelMismatch
+from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedding
 from mmembed.models.open_clip import ModelChoice, resolve_model
 from mmembed.store.entries import Model
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder
 
 
 class Binding:
@@ -39,7 +39,7 @@ class Binding:
         one."""
         if self._store.model() is not None:
             self._store.claim(_identity(encoder))
-        self._fingerprint = encoder.fingerprint
+        self._fingerprint = encoder.facts.fingerprint
 
     def claim(self, encoder: Encoder) -> None:
         """Bind the folder to the loaded model. Raises ModelMismatch."""
@@ -74,4 +74,4 @@ def chosen_model(asked: str, known: Model | None) -> ModelChoice:
 
 
 def _identity(encoder: Encoder) -> Model:
-    return Model(encoder.name, encoder.fingerprint, encoder.dim)
+    return Model(encoder.facts.name, encoder.facts.fingerprint, encoder.facts.dim)

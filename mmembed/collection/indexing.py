@@ -8,9 +8,7 @@ from pathlib import Path
 from mmembed.config.settings import Settings
 from mmembed.ingest import (
     Passing,
-    Phase,
     Pipeline,
-    Progress,
     Removed,
     Report,
     Rules,
@@ -24,7 +22,7 @@ from mmembed.ingest import (
 )
 from mmembed.store.entries import KeptOut
 from mmembed.store.protocol import Store
-from mmembed.types import Item
+from mmembed.types import Item, Phase, Progress
 
 
 class Indexing:

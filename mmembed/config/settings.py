@@ -10,11 +10,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mmembed.config.batching import Batching
 from mmembed.config.host_names import EVERY, has_port, pattern_of
+from mmembed.config.limits import Limits
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import InputError
-from mmembed.models.text_reading import TextLimits
 
 PREFIX = "MMEMBED_"
+DEFAULT_CACHE = Path("~/.cache/mmembed")
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file that marks a data folder."""
 MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after",
@@ -51,7 +54,7 @@ class Settings:
         "auto", "engine that runs the model; auto is the fastest on this machine, measured once"
     )
     cache: Path = _setting(
-        Path("~/.cache/mmembed"), "folder for measurements and compiled models; may be deleted"
+        DEFAULT_CACHE, "folder for measurements and compiled models; may be deleted"
     )
     host: str = _setting("127.0.0.1", "address to listen on")
     port: int = _setting(8000, "port to listen on")
@@ -71,7 +74,7 @@ class Settings:
     fetch_allow: tuple[str, ...] = _setting(
         (), "hosts, with commas between, that may be fetched from though they are private"
     )
-    batch: int = _setting(16, "images or texts in one forward pass")
+    batch: int = _setting(Batching.batch, "images or texts in one forward pass")
     decode_threads: int = _setting(0, "threads that decode images; 0 is one per core")
     exclude: tuple[str, ...] = _setting(
         (), "patterns, with commas between, of files and folders that `index` passes over"
@@ -82,14 +85,14 @@ class Settings:
     thumbnails: bool = _setting(
         False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
     )
-    max_megapixels: float = _setting(100.0, "largest picture that is decoded")
-    max_image_mb: float = _setting(100.0, "largest image file that is read")
+    max_megapixels: float = _setting(Limits.image_pixels / 1e6, "largest picture that is decoded")
+    max_image_mb: float = _setting(Limits.image_bytes / 1e6, "largest image file that is read")
     decode_mb: float = _setting(
         440.0, "memory for all pictures that are being decoded, in MB; none may need more"
     )
-    max_upload_mb: float = _setting(64.0, "largest request body")
-    max_items: int = _setting(1024, "images or texts in one request")
-    max_labels: int = _setting(2000, "labels in one classification")
+    max_upload_mb: float = _setting(Limits.upload_bytes / 1e6, "largest request body")
+    max_items: int = _setting(Limits.items, "images or texts in one request")
+    max_labels: int = _setting(Limits.labels, "labels in one classification")
     max_text_chars: int = _setting(TextLimits.text_chars, "characters in one text")
     max_all_chars: int = _setting(
         TextLimits.all_chars, "characters in all texts of one request, labels filled into templates"
@@ -104,13 +107,15 @@ class Settings:
         TextLimits.prompts,
         "labels × templates of one classification, counted in windows; a prompt is one at least",
     )
-    max_k: int = _setting(1000, "results in one page")
-    max_queue: int = _setting(512, "requests in progress, and places in the queue of a model")
+    max_k: int = _setting(Limits.page, "results in one page")
+    max_queue: int = _setting(
+        Batching.max_queue, "requests in progress, and places in the queue of a model"
+    )
     max_wait: float = _setting(
-        0.5, "seconds that a request may wait for its turn; beyond, more are refused"
+        Batching.max_wait, "seconds that a request may wait for its turn; beyond, more are refused"
     )
     model_timeout: float = _setting(
-        120.0, "seconds without any progress after which a model is given up; 0: never"
+        Batching.timeout, "seconds without any progress after which a model is given up; 0: never"
     )
     max_connections: int = _setting(
         4096, "connections at a time; fewer where the system allows fewer open files"
@@ -132,7 +137,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Raises InputError for a value, or a further model, that makes no sense."""
         data = expanded(self.data, variable("data"))
-        lost = self.cache == Settings.cache and not has_home()
+        lost = self.cache == DEFAULT_CACHE and not has_home()
         cache = data / "cache" if lost else expanded(self.cache, variable("cache"))
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "cache", cache)

@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from mmembed.classify import zeroshot
 from mmembed.collection.collection import open_store
 from mmembed.collection.folder_model import chosen_model
+from mmembed.config.limits import Limits
 from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped
 from mmembed.item_failures import failure_of, text_of
-from mmembed.media.decode import Limits, decode, read_file
+from mmembed.media.decode import ImageLimits, decode, read_file
 from mmembed.models.batcher import Batcher
 from mmembed.models.decode_turns import ordered
+from mmembed.models.encoder import Encoder
+from mmembed.models.on_demand import Load
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
-from mmembed.models.registry import Load
-from mmembed.models.text_reading import TextLimits
-from mmembed.types import Embeddings, Encoder, Failure, Pixels
+from mmembed.types import Embeddings, Failure, Pixels
 
 FOLDER = "eval"
 """The folder of the vectors, in the data folder."""
@@ -76,10 +77,9 @@ class Bench:
     def model(self, name: str) -> Iterator[MeasuredModel]:
         """The model of this id, loaded. At the end, its new vectors are stored. Raises
         ModelError."""
-        load = self.load or loader(self.settings)
-        with Batcher(
-            lambda: load(name), batch=self.settings.batch, limits=TextLimits.of(self.settings)
-        ) as encoder:
+        load = self.load or loader(self.settings.engine, self.settings.cache)
+        texts = Limits.of(self.settings).texts
+        with Batcher(lambda: load(name), batch=self.settings.batch, limits=texts) as encoder:
             model = MeasuredModel(self, encoder)
             try:
                 yield model
@@ -127,10 +127,13 @@ class MeasuredModel:
         if content not in self._caches:
             encoder = self.encoder
             # A new quantisation changes the vectors, but not the engine's name.
-            cached = self.bench.cached and encoder.engine != INT8
+            cached = self.bench.cached and encoder.facts.engine != INT8
             folder = self.bench.settings.data / FOLDER if cached else None
             self._caches[content] = EmbeddingCache(
-                folder, f"{encoder.fingerprint}-{encoder.engine}", content, encoder.dim
+                folder,
+                f"{encoder.facts.fingerprint}-{encoder.facts.engine}",
+                content,
+                encoder.facts.dim,
             )
             self.counts[content] = Counts()
         return self._caches[content]
@@ -159,8 +162,7 @@ class MeasuredModel:
 
     def _prepare(self, path: str) -> _Prepared | Failure:
         """Read, decode and preprocess one file; runs in a decode thread."""
-        settings = self.bench.settings
-        limits = Limits(int(settings.max_image_mb * 1e6), int(settings.max_megapixels * 1e6))
+        limits = ImageLimits.of(Limits.of(self.bench.settings))
         name = text_of(path)
         try:
             data = read_file(path, name=name, limits=limits)
@@ -169,7 +171,7 @@ class MeasuredModel:
                 return _Prepared(name, key, None)
         except BaseException as error:
             return failure_of(name, error)
-        side = self.encoder.decode_side  # loads the model, for which no picture is to blame
+        side = self.encoder.facts.decode_side  # loads the model, for which no picture is to blame
         try:
             picture = decode(data, name=name, limits=limits, side=side)
             return _Prepared(name, key, self.encoder.preprocess(picture.image, picture.box))
@@ -248,7 +250,9 @@ class MeasuredModel:
         rows = embed_each(texts, self.encoder.embed_texts)
         for text, row in zip(texts, rows, strict=True):
             if isinstance(row, Exception):
-                raise ModelError(f"{self.encoder.name}: cannot embed {text!r}: {row}") from row
+                raise ModelError(
+                    f"{self.encoder.facts.name}: cannot embed {text!r}: {row}"
+                ) from row
         return _stacked([row for row in rows if not isinstance(row, Exception)])
 
     def _tell(self, what: str, done: int, total: int, failed: int) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
 import time
 import zipfile
 from pathlib import Path
@@ -20,6 +19,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mmembed import files
 
 log = logging.getLogger(__name__)
 
@@ -102,14 +103,7 @@ class EmbeddingCache:
 
 def _write(folder: Path, data: bytes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _name(data)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_bytes(data)
-        os.replace(aside, path)
-    except BaseException:  # Ctrl-C too
-        aside.unlink(missing_ok=True)
-        raise
+    files.replace(folder / _name(data), data)
 
 
 def _discard(path: Path) -> None:

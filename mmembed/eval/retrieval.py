@@ -69,9 +69,9 @@ def _measure(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list
 
 def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) -> Embedded:
     return Embedded(
-        name=model.encoder.name,
-        engine=model.encoder.engine,
-        fingerprint=model.encoder.fingerprint,
+        name=model.encoder.facts.name,
+        engine=model.encoder.facts.engine,
+        fingerprint=model.encoder.facts.fingerprint,
         images=model.images(paths),
         texts=model.texts(captions),
         counts=model.counts,

@@ -85,10 +85,10 @@ def _measure(bench: Bench, models: Sequence[str], task: Task) -> list[Counted]:
 
 def _embed(model: MeasuredModel, task: Task) -> Embedded:
     return Embedded(
-        name=model.encoder.name,
-        engine=model.encoder.engine,
-        fingerprint=model.encoder.fingerprint,
-        logit_scale=model.encoder.logit_scale,
+        name=model.encoder.facts.name,
+        engine=model.encoder.facts.engine,
+        fingerprint=model.encoder.facts.fingerprint,
+        logit_scale=model.encoder.facts.logit_scale,
         images=model.images(task.data.paths),
         matrix=label_matrix(model, task.labels, task.templates),
         counts=model.counts,

@@ -14,16 +14,14 @@ from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.pipeline import Pipeline
 from mmembed.ingest.plan import Plan, Rules, make_plan
 from mmembed.ingest.remove import Removed, moved_away, remove_below, those_below
-from mmembed.ingest.report import Phase, Progress, Report
+from mmembed.ingest.report import Report
 from mmembed.ingest.scan import Scan, check_paths, scan
-from mmembed.ingest.stage_profile import StageTime, limit
+from mmembed.ingest.stage_profile import StageTime
 
 __all__ = [
     "Passing",
-    "Phase",
     "Pipeline",
     "Plan",
-    "Progress",
     "Removed",
     "Report",
     "Rules",
@@ -32,7 +30,6 @@ __all__ = [
     "StageTime",
     "check_paths",
     "keep_thumbnail",
-    "limit",
     "make_plan",
     "moved_away",
     "patterns_of",

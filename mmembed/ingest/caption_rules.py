@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mmembed.config.settings import Settings, variable
+from mmembed.config.limits import Limits
+from mmembed.config.settings import variable
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import ManifestError
 from mmembed.ingest.bounded_lines import LONGEST_ROW
 
@@ -20,9 +22,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 class SaidLimits:
     """Limits on the captions and tags of one image."""
 
-    chars: int = Settings.max_text_chars
+    chars: int = TextLimits.text_chars
     """Of one caption or tag."""
-    texts: int = Settings.max_items
+    texts: int = Limits.items
     """Captions, and tags."""
 
     def check(self, what: str, text: str) -> None:

@@ -12,9 +12,10 @@ from mmembed.ingest.flow import Row, each_where_needed, embed_each
 from mmembed.ingest.prepare import Prepared
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import failure_of
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import ImageEntry
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder, Failure
+from mmembed.types import Failure
 
 
 @dataclass

@@ -8,9 +8,9 @@ import numpy as np
 
 from mmembed.errors import InputError
 from mmembed.ingest.flow import Row, embed_each
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder
 
 TEXTS_AT_ONCE = 64
 """Texts for the model at once: a picture may have a thousand captions."""

@@ -35,7 +35,7 @@ class FurtherFields:
 
     def of(self, row: Mapping[str, Any], before: str = "") -> str:
         """The fields of a row as a JSON object, joined with those of earlier rows of the same
-        picture; empty where there are none. A field that cannot be kept is left out."""
+        picture; empty if there are none. A field that cannot be stored is left out."""
         fields = {
             name.strip(): value
             for name, cell in row.items()

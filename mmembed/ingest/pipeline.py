@@ -18,15 +18,16 @@ from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.flow import grouped
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
-from mmembed.ingest.report import Progress, Report
+from mmembed.ingest.report import Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
-from mmembed.media.decode import Limits
+from mmembed.media.decode import ImageLimits
 from mmembed.models.decode_turns import ordered
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, KeptOut, Known
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder, Failure
+from mmembed.types import Failure, Progress
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Pipeline:
     store: Store
     load: Callable[[], Encoder]
     """Gives the model; not called if there is nothing to embed."""
-    limits: Limits
+    limits: ImageLimits
     batch: int
     threads: int
     thumbnails: bool

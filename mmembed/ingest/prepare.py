@@ -13,10 +13,11 @@ from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.plan import Source
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
-from mmembed.media.decode import Limits, decode, read_file
+from mmembed.media.decode import ImageLimits, decode, read_file
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder, Failure, Pixels
+from mmembed.types import Failure, Pixels
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Preparer:
 
     store: Store
     load: Callable[[], Encoder]
-    limits: Limits
+    limits: ImageLimits
     profile: Profile
     thumbnails: bool
     """Whether to make thumbnails of decoded pictures."""
@@ -72,7 +73,7 @@ class Preparer:
         self, source: Source, entry: ImageEntry, data: bytes, encoder: Encoder
     ) -> Prepared:
         with self.profile.stage("decode"):
-            side = encoder.decode_side
+            side = encoder.facts.decode_side
             picture = patiently(
                 lambda: decode(data, name=source.path, limits=self.limits, side=side)
             )

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mmembed.ingest.plan import Plan
-from mmembed.ingest.stage_profile import StageTime
+from mmembed.ingest.stage_profile import StageTime, limit
 from mmembed.types import Failure
-
-Progress = Callable[[int, int, int], None]
-"""Called with the numbers of finished, all and failed files."""
-Phase = Callable[[str, int], None]
-"""Called with the work besides the pictures, and the number of items found so far."""
 
 
 @dataclass
@@ -48,6 +42,10 @@ class Report:
     failures: list[Failure] = field(default_factory=list)
     stages: list[StageTime] = field(default_factory=list)
     """How long each stage was busy with the files that were new or changed."""
+
+    def limit(self) -> str:
+        """The work that sets the pace; see `stage_profile.limit`."""
+        return limit(self.stages)
 
     def note(self, plan: Plan) -> None:
         """Add the counts of skipped files."""

@@ -163,7 +163,7 @@ class _Walk:
             self._found.passed.add(folder)
             said = error.strerror if isinstance(error, OSError) else error
             reason = f"{printable(folder)}: the folder cannot be read: {said}"
-            self._found.failures.append(Failure(printable(folder), type(error).__name__, reason))
+            self._found.failures.append(Failure(printable(folder), InputError.code, reason))
             return []
         names = {entry.name for entry in entries}
         if NO_MEDIA in names and not self._passing.include_system and self._close(folder):

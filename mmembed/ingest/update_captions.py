@@ -11,9 +11,9 @@ from mmembed.ingest.flow import each_where_needed
 from mmembed.ingest.plan import Source
 from mmembed.ingest.report import Report
 from mmembed.item_failures import failure_of
+from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, Reading, same
 from mmembed.store.protocol import Store
-from mmembed.types import Encoder
 
 IMAGES_AT_ONCE = 256
 """Images in one transaction."""

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from PIL import Image, ImageMode, UnidentifiedImageError
 
-from mmembed.config.settings import Settings
+from mmembed.config.limits import Limits
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.media import tiff
 from mmembed.media.bands import shrink_of, shrunk
@@ -39,7 +39,7 @@ from mmembed.types import Box, ImageFacts, Picture
 __all__ = [
     "DEFAULT_LIMITS",
     "THUMBNAIL_SIZE",
-    "Limits",
+    "ImageLimits",
     "decode",
     "image_facts",
     "media_type",
@@ -56,25 +56,30 @@ _QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
 
 
 @dataclass(frozen=True)
-class Limits:
+class ImageLimits:
     """Limits that are checked before a picture is decoded."""
 
-    max_bytes: int = int(Settings.max_image_mb * 1e6)
+    max_bytes: int = Limits.image_bytes
     """Largest file, in bytes."""
-    max_pixels: int = int(Settings.max_megapixels * 1e6)
+    max_pixels: int = Limits.image_pixels
     """Largest picture, width x height, by its header."""
     memory: MemoryBudget | None = field(default=None, compare=False)
     """The budget for the memory of decoding; None: unlimited."""
 
+    @classmethod
+    def of(cls, limits: Limits, memory: MemoryBudget | None = None) -> ImageLimits:
+        """The part of all limits that is about pictures."""
+        return cls(limits.image_bytes, limits.image_pixels, memory)
 
-DEFAULT_LIMITS = Limits()
+
+DEFAULT_LIMITS = ImageLimits()
 
 
 def decode(
     source: bytes | str | os.PathLike[str],
     *,
     name: str | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ImageLimits = DEFAULT_LIMITS,
     side: int | None = None,
 ) -> Picture:
     """An image file, or its bytes → an upright sRGB picture, fully loaded.
@@ -110,7 +115,7 @@ def decode(
 
 
 def read_file(
-    path: str | os.PathLike[str], *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str], *, name: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
 ) -> bytes:
     """The bytes of a regular file; its size is checked before it is read.
 
@@ -122,7 +127,7 @@ def read_file(
 
 @contextmanager
 def opened(
-    path: str | os.PathLike[str], *, name: str | None = None, limits: Limits = DEFAULT_LIMITS
+    path: str | os.PathLike[str], *, name: str | None = None, limits: ImageLimits = DEFAULT_LIMITS
 ) -> Iterator[BinaryIO]:
     """A regular file, open for reading. Raises as `read_file` does, also for errors of the system
     while the block reads."""
@@ -181,7 +186,7 @@ def printable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+def _decode(data: bytes, name: str, limits: ImageLimits, side: int | None) -> Picture:
     layout = layout_of(data)
     if layout is not None and layout.is_odd:
         return _decode_tiff(data, name, limits, layout)
@@ -202,7 +207,7 @@ def _decode(data: bytes, name: str, limits: Limits, side: int | None) -> Picture
         raise
 
 
-def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Picture:
+def _decode_tiff(data: bytes, name: str, limits: ImageLimits, layout: Layout) -> Picture:
     _refuse_pixels(layout, name, limits)
     if layout.segment_bytes > tiff.LARGEST_SEGMENT:
         size = millions(layout.segment_bytes)
@@ -217,7 +222,7 @@ def _decode_tiff(data: bytes, name: str, limits: Limits, layout: Layout) -> Pict
     return holding(picture, held)
 
 
-def _decode_by_pillow(data: bytes, name: str, limits: Limits, side: int | None) -> Picture:
+def _decode_by_pillow(data: bytes, name: str, limits: ImageLimits, side: int | None) -> Picture:
     check_scans(data, name)
     file = BoundedFile(data, name)
     with Image.open(file, formats=FORMATS) as image:
@@ -249,14 +254,14 @@ def _irregular(mode: int) -> str:
     return "a folder, not an image file" if stat.S_ISDIR(mode) else "a pipe or device, not a file"
 
 
-def _refuse_unusable(data: bytes, name: str, limits: Limits) -> None:
+def _refuse_unusable(data: bytes, name: str, limits: ImageLimits) -> None:
     if not data:
         raise ImageError(name, "the file is empty")
     if len(data) > limits.max_bytes:
         raise _too_many_bytes(name, len(data), limits)
 
 
-def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> None:
+def _refuse_pixels(image: Image.Image | Layout, name: str, limits: ImageLimits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
         raise _too_many_pixels(name, pixels, limits)
@@ -264,12 +269,12 @@ def _refuse_pixels(image: Image.Image | Layout, name: str, limits: Limits) -> No
         raise ImageError(name, "the picture has no pixels")
 
 
-def _too_many_bytes(name: str, size: int, limits: Limits) -> ImageTooLarge:
+def _too_many_bytes(name: str, size: int, limits: ImageLimits) -> ImageTooLarge:
     limit = f"limit {limits.max_bytes / 1e6:g}; raise MMEMBED_MAX_IMAGE_MB"
     return ImageTooLarge(name, f"{millions(size)} MB, {limit}")
 
 
-def _too_many_pixels(name: str, pixels: int, limits: Limits) -> ImageTooLarge:
+def _too_many_pixels(name: str, pixels: int, limits: ImageLimits) -> ImageTooLarge:
     limit = f"limit {limits.max_pixels / 1e6:g}; raise MMEMBED_MAX_MEGAPIXELS"
     return ImageTooLarge(name, f"{millions(pixels)} megapixels, {limit}")
 

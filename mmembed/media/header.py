@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from mmembed.media.decode import DEFAULT_LIMITS, Limits, opened
+from mmembed.media.decode import DEFAULT_LIMITS, ImageLimits, opened
 from mmembed.media.exif import facts_of, header_facts
 from mmembed.media.formats import FORMATS
 from mmembed.media.strip_metadata import PNG_SIGNATURE
@@ -22,7 +22,9 @@ _MOST_CHUNKS = 50_000
 """Of a file that are looked at; the longest PNG has 8,192 bytes of pixels in each."""
 
 
-def read_header(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> HeaderFacts:
+def read_header(
+    path: str | os.PathLike[str], *, limits: ImageLimits = DEFAULT_LIMITS
+) -> HeaderFacts:
     """The facts that `decode` finds in a picture's file, in far less time; none if the header is
     broken. Raises ImageTooLarge, and ImageError if the file is gone or cannot be read."""
     with opened(path, limits=limits) as file:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from mmembed.errors import Overloaded
 from mmembed.types import Embeddings, Pixels
 
 Inputs: TypeAlias = "Pixels | Sequence[str]"
@@ -217,6 +218,26 @@ class Turns:
         pace_of_others = self._counts.pace(other)
         as_long = max(before + inputs * pace, self._batch * pace_of_others)
         return before + min(self._lanes[other].left * pace_of_others, as_long)
+
+    def check_places(self, request: Request, most: int) -> None:
+        """Raises Overloaded where a request would take more than `most` places in all."""
+        if self.places + request.places > most:
+            raise Overloaded(
+                f"{len(self)} requests are already waiting for the model, {self.left} images or "
+                "texts in all; try again later, or raise MMEMBED_MAX_QUEUE",
+                self.work_s(),
+            )
+
+    def check_wait(self, request: Request, *, most_s: float, late_s: float) -> None:
+        """Raises Overloaded where a request would wait for longer than `most_s`; see
+        `too_long_s`."""
+        wait_s = self.too_long_s(request.kind, request.left, most_s=most_s, late_s=late_s)
+        if wait_s is not None:
+            raise Overloaded(
+                f"{len(self)} requests are already waiting for the model, and this one would wait "
+                f"{wait_s:.1f} s; try again later, or raise MMEMBED_MAX_WAIT",
+                self.work_s(),
+            )
 
     def too_long_s(
         self, kind: Kind, inputs: int, *, most_s: float, late_s: float = 0.0

@@ -11,7 +11,8 @@ import numpy as np
 
 from mmembed.errors import ModelError
 from mmembed.models.batch_queue import BatchCounts, Piece, Request
-from mmembed.types import Embeddings, Encoder
+from mmembed.models.encoder import Encoder
+from mmembed.types import Embeddings
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,9 @@ class Runs:
         if isinstance(
             error, SystemExit | KeyboardInterrupt | GeneratorExit
         ):  # would end the caller's thread, too
-            log.error("%s: the model failed", self.encoder.name, exc_info=error)
+            log.error("%s: the model failed", self.encoder.facts.name, exc_info=error)
             kind = type(error).__name__
-            error = ModelError(f"{self.encoder.name}: the model failed with {kind}")
+            error = ModelError(f"{self.encoder.facts.name}: the model failed with {kind}")
         request.fail(error)
         self._failed(request)
 
@@ -98,12 +99,14 @@ class Runs:
 
     def _sound(self, rows: Embeddings, count: int) -> Embeddings:
         """The rows of a batch. Raises ModelError if a request would get the rows of another."""
-        expected = (count, self.encoder.dim)
+        expected = (count, self.encoder.facts.dim)
         if np.shape(rows) != expected:
             raise ModelError(
-                f"{self.encoder.name}: the model gave vectors of shape {np.shape(rows)} for "
+                f"{self.encoder.facts.name}: the model gave vectors of shape {np.shape(rows)} for "
                 f"{count} inputs, expected {expected}"
             )
         if not np.isfinite(rows).all():
-            raise ModelError(f"{self.encoder.name}: the model gave a vector that is not finite")
+            raise ModelError(
+                f"{self.encoder.facts.name}: the model gave a vector that is not finite"
+            )
         return rows

@@ -7,16 +7,22 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmembed.cancellation import current_caller
-from mmembed.config.settings import Settings
+from mmembed.config.batching import Batching
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import MmembedError, ModelError, ModelHangs, Overloaded
-from mmembed.models.batch_queue import BatchCounts, Kind, Piece, Request, Turns
+from mmembed.models.batch_queue import BatchCounts, Piece, Request, Turns
 from mmembed.models.batch_runs import Runs
-from mmembed.models.text_reading import TextLimits, read
-from mmembed.types import Embeddings, Encoder, Pixels, WrappedEncoder
+from mmembed.models.encoder import Encoder, EncoderFacts
+from mmembed.models.text_reading import averaged, read
+from mmembed.types import Box, Embeddings, Pixels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["BatchCounts", "Batcher"]
 
@@ -28,7 +34,7 @@ CLOSING_S = 5.0
 """Seconds for waiting requests after the model was told to close."""
 
 
-class Batcher(WrappedEncoder):
+class Batcher:
     """Wraps an Encoder and is one; any thread may call it.
 
     One thread of its own loads the model and runs it, since torch is fastest that way. When the
@@ -50,10 +56,10 @@ class Batcher(WrappedEncoder):
         self,
         load: Callable[[], Encoder],
         *,
-        batch: int = Settings.batch,
-        max_queue: int = Settings.max_queue,
-        max_wait: float = Settings.max_wait,
-        timeout: float = Settings.model_timeout,
+        batch: int = Batching.batch,
+        max_queue: int = Batching.max_queue,
+        max_wait: float = Batching.max_wait,
+        timeout: float = Batching.timeout,
         limits: TextLimits | None = None,
         counts: BatchCounts | None = None,
     ) -> None:
@@ -105,6 +111,27 @@ class Batcher(WrappedEncoder):
         """Seconds until all waiting inputs are done, at the model's recent pace."""
         return self._turns.work_s()
 
+    @property
+    def facts(self) -> EncoderFacts:
+        """Facts about the model."""
+        return self._encoder.facts
+
+    def preprocess(self, image: Image, box: Box | None = None) -> Pixels:
+        """RGB image → uint8 (height, width, 3), on the calling thread."""
+        return self._encoder.preprocess(image, box)
+
+    def split(self, text: str, most: int | None = None) -> Sequence[str]:
+        """The first `most` windows of a text, on the calling thread."""
+        return self._encoder.split(text, most)
+
+    def count_windows(self, text: str) -> int:
+        """How many windows `embed_texts` averages for this text, on the calling thread."""
+        return self._encoder.count_windows(text)
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, start and end tokens included, on the calling thread."""
+        return self._encoder.count_tokens(text)
+
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
         """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm.
 
@@ -122,12 +149,7 @@ class Batcher(WrappedEncoder):
         if len(windows) == len(readings):
             return rows
         counts = [len(reading.windows) for reading in readings]
-        sums = np.add.reduceat(rows, np.cumsum([0, *counts[:-1]]), axis=0)
-        norms = np.linalg.norm(sums, axis=1, keepdims=True)
-        if not norms.all():
-            raise ModelError(f"{self.name}: the windows of a text cancel each other out")
-        averaged: Embeddings = sums / norms
-        return averaged
+        return averaged(rows, counts, self.facts.name)
 
     def close(self, grace_s: float = CLOSING_S) -> None:
         """Answer the waiting requests, then end the thread. Later calls raise Overloaded, and so do
@@ -139,7 +161,7 @@ class Batcher(WrappedEncoder):
             return
         self._thread.join(grace_s)
         if self._thread.is_alive():
-            log.warning("%s: the model did not finish within %g s", self.name, grace_s)
+            log.warning("%s: the model did not finish within %g s", self.facts.name, grace_s)
             self._give_up(_shutting_down)
 
     def __enter__(self) -> Batcher:
@@ -152,7 +174,7 @@ class Batcher(WrappedEncoder):
 
     def _submit(self, request: Request) -> Embeddings:
         if len(request.inputs) == 0:
-            return np.zeros((0, self.dim), np.float32)
+            return np.zeros((0, self.facts.dim), np.float32)
         with self._changed:
             self._admit(request)
             self._turns.add(request)
@@ -175,32 +197,11 @@ class Batcher(WrappedEncoder):
         largest = max(1, self.max_queue // LARGEST_SHARE)
         request.places = min(math.ceil(request.left / self.batch), largest)
         if not caller.admitted:
-            refused = self._refused(request.kind, request.left)
-            if refused is not None:
-                raise refused
+            late_s = self._runs.late_s(self._running)
+            self._turns.check_wait(request, most_s=self._max_wait, late_s=late_s)
         if not caller.admitted or caller.patient:
-            self._check_places(request)
+            self._turns.check_places(request, self.max_queue)
         caller.admitted = True
-
-    def _check_places(self, request: Request) -> None:
-        if self._turns.places + request.places > self.max_queue:
-            raise Overloaded(
-                f"{self.waiting} requests are already waiting for the model, {self._turns.left} "
-                "images or texts in all; try again later, or raise MMEMBED_MAX_QUEUE",
-                self.wait_s(),
-            )
-
-    def _refused(self, kind: Kind, inputs: int) -> Overloaded | None:
-        wait_s = self._turns.too_long_s(
-            kind, inputs, most_s=self._max_wait, late_s=self._runs.late_s(self._running)
-        )
-        if wait_s is None:
-            return None
-        return Overloaded(
-            f"{self.waiting} requests are already waiting for the model, and this one would wait "
-            f"{wait_s:.1f} s; try again later, or raise MMEMBED_MAX_WAIT",
-            self.wait_s(),
-        )
 
     def _patience_s(self, request: Request) -> float | None:
         """Seconds until the model counts as hanging; None: never."""
@@ -218,8 +219,8 @@ class Batcher(WrappedEncoder):
 
     def _hung(self) -> ModelHangs:
         return ModelHangs(
-            f"{self.name}: the model has made no progress for {self._timeout:g} s and is given up; "
-            "if that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
+            f"{self.facts.name}: the model has made no progress for {self._timeout:g} s and is "
+            "given up; if that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
         )
 
     def _give_up(self, reason: Callable[[], MmembedError]) -> None:
@@ -260,10 +261,9 @@ class Batcher(WrappedEncoder):
                 if pieces:
                     self._turns.charge(pieces[0][0].kind, seconds)
         except BaseException as error:
-            log.critical("%s: the queue of the model failed", self.name, exc_info=error)
-            said = (
-                f"{self.name}: the queue failed ({type(error).__name__}); the log has the details"
-            )
+            name, kind = self.facts.name, type(error).__name__
+            log.critical("%s: the queue of the model failed", name, exc_info=error)
+            said = f"{name}: the queue failed ({kind}); the log has the details"
             self._drop_all(lambda: ModelError(said))
             return not self._closed
         return bool(pieces)

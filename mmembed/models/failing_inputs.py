@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.item_failures import each_apart
-from mmembed.types import Encoder, Pixels
+from mmembed.models.encoder import Encoder
+from mmembed.types import Pixels
 
 Row: TypeAlias = NDArray[np.float32]
 """float32 (dim,), unit-norm."""

@@ -13,16 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.cancellation import Caller, current_caller, working_for
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
 from mmembed.item_failures import OF_ALL, blaming, error_of, failure_of
-from mmembed.media.decode import Limits, decode, read_file
+from mmembed.media.decode import ImageLimits, decode, read_file
 from mmembed.models.decode_turns import DecodeTurns
+from mmembed.models.embedder_counts import EmbedderCounts
+from mmembed.models.encoder import Encoder, EncoderFacts
 from mmembed.models.failing_inputs import pixels_apart, texts_apart
 from mmembed.models.image_cache import ImageCache
 from mmembed.models.on_demand import Resident
 from mmembed.models.text_cache import TextCache
-from mmembed.models.text_reading import TextLimits
-from mmembed.types import Embeddings, Encoder, EncoderFacts, Failure, Picture, Pixels
+from mmembed.types import Embeddings, Failure, Picture, Pixels
 
 Embedding = NDArray[np.float32]
 """float32 (dim,), unit-norm."""
@@ -52,44 +54,6 @@ class Decoded:
     """Its key in the cache."""
 
 
-@dataclass(frozen=True)
-class EmbedderCounts:
-    """Totals of one model since the start, and its present queue."""
-
-    text_hits: int
-    text_misses: int
-    text_evictions: int
-    """Counts of the cache of texts; a text that a request holds twice is looked up once."""
-    image_hits: int
-    image_misses: int
-    image_evictions: int
-    texts: int
-    images: int
-    """Inputs that went through the model."""
-    text_seconds: float
-    image_seconds: float
-    """Of the model itself."""
-    batch_sizes: dict[int, int]
-    """Batches by the number of their inputs."""
-    waiting: int
-    """Requests in the queue now."""
-    abandoned: int
-    """Requests that were abandoned before they were embedded."""
-    loads: int
-    """How often the model was loaded."""
-    loaded: bool
-
-    @property
-    def batches(self) -> int:
-        """How often the model ran."""
-        return sum(self.batch_sizes.values())
-
-    @property
-    def model_seconds(self) -> float:
-        """How long the model ran."""
-        return self.text_seconds + self.image_seconds
-
-
 class Embedder:
     """One model, loaded at first need, that embeds the inputs of requests.
 
@@ -102,7 +66,7 @@ class Embedder:
         name: Callable[[], str],
         model: Resident,
         *,
-        limits: Limits,
+        limits: ImageLimits,
         decoders: ThreadPoolExecutor,
         turn: int,
         stored: Stored,
@@ -131,8 +95,13 @@ class Embedder:
         return self._texts
 
     @property
+    def facts(self) -> EncoderFacts:
+        """Facts about the model, which is loaded for the first call. Raises ModelError."""
+        return self.model.facts
+
+    @property
     def known(self) -> EncoderFacts | None:
-        """The model's facts, without loading it; None before the first load."""
+        """The facts about the model without loading it; None before the first time."""
         return self.model.known
 
     @property
@@ -256,7 +225,7 @@ class Embedder:
             if kept is not None:
                 return kept.copy()  # type: ignore[no-any-return]
         encoder = self.encoder
-        side = encoder.decode_side  # loads the model, for which no image is to blame
+        side = encoder.facts.decode_side  # loads the model, for which no image is to blame
         with blaming(image.name):
             picture = decode(data, name=image.name, limits=self.limits, side=side)
             return Decoded(image.name, encoder.preprocess(picture.image, picture.box), key)

@@ -8,20 +8,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from mmembed.config.settings import Settings
+from mmembed.config.batching import Batching
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import ModelError, ModelHangs, Overloaded
 from mmembed.memory_budget import trim
 from mmembed.models.batcher import CLOSING_S, BatchCounts, Batcher
-from mmembed.models.text_reading import TextLimits
-from mmembed.types import Box, Embeddings, Encoder, EncoderFacts, Pixels, WrappedEncoder
+from mmembed.models.encoder import Encoder, EncoderFacts
+from mmembed.types import Box, Embeddings, Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 log = logging.getLogger(__name__)
+
+Load = Callable[[str], Encoder]
+"""A model's id → the model. Raises ModelError."""
 
 MOST_HANGING = 2
 """Hanging models that are replaced at most; each keeps its memory while it hangs."""
@@ -30,47 +33,35 @@ ALIVE_S = 60.0
 hanging."""
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """The facts of a model, also while it is not in memory."""
-
-    name: str
-    fingerprint: str
-    dim: int
-    logit_scale: float
-    logit_bias: float | None
-    context_length: int
-    engine: str
-    decode_side: int
-
-    @classmethod
-    def of(cls, encoder: EncoderFacts) -> _Facts:
-        return cls(**{one.name: getattr(encoder, one.name) for one in fields(cls)})
-
-
-class Resident(WrappedEncoder):
+class Resident:
     """Is an Encoder; any thread may call it.
 
-    The model is loaded for the first call. `settings.unload_after` seconds after the last call it
-    is unloaded (0: never). The next call waits until it is loaded again. While a call runs, the
-    model stays.
+    The model is loaded for the first call. `unload_after` seconds after the last one it is let
+    go of (0: never); the next call waits until it is loaded again. While a call runs the model
+    stays.
     """
 
     def __init__(
         self,
         load: Callable[[], Encoder],
-        settings: Settings,
+        *,
+        batching: Batching | None = None,
+        limits: TextLimits | None = None,
+        unload_after: float = 0.0,
         check: Callable[[Encoder], None] = lambda encoder: None,
     ) -> None:
-        """check: raises if a model that was just loaded must not be used here."""
+        """limits: on the texts of one call. check: raises if a model that was just loaded must not
+        be used here."""
         self.counts = BatchCounts()
         self.loads = 0
         """How often the model was loaded."""
         self._load = load
         self._check = check
-        self._settings = settings
+        self._batching = batching or Batching()
+        self._limits = limits
+        self._unload_after = unload_after
         self._batcher: Batcher | None = None
-        self._known: _Facts | None = None
+        self._known: EncoderFacts | None = None
         self._users = 0
         self._used_at = 0.0
         self._loading = False
@@ -102,8 +93,16 @@ class Resident(WrappedEncoder):
         return self._loading and self._known is None
 
     @property
+    def facts(self) -> EncoderFacts:
+        """Facts about the model, which is loaded for the first call. Raises ModelError."""
+        if self._known is None:
+            self.load()
+        assert self._known is not None
+        return self._known
+
+    @property
     def known(self) -> EncoderFacts | None:
-        """The model's facts, without loading it; None before the first load."""
+        """The facts without loading the model; None before the first time."""
         return self._known
 
     @property
@@ -161,13 +160,6 @@ class Resident(WrappedEncoder):
         with self._used() as batcher:
             return batcher.count_tokens(text)
 
-    @property
-    def _facts(self) -> EncoderFacts:
-        if self._known is None:
-            self.load()
-        assert self._known is not None
-        return self._known
-
     @contextmanager
     def _used(self, *, for_somebody: bool = True) -> Iterator[Batcher]:
         """The model, which stays in memory meanwhile."""
@@ -190,10 +182,10 @@ class Resident(WrappedEncoder):
         self._hanging = [one for one in self._hanging if not one.ended]
         if len(self._hanging) >= MOST_HANGING:
             raise ModelHangs(
-                f"{broken.name}: the model hangs, and so do {len(self._hanging)} that it replaced; "
-                "start the server again"
+                f"{broken.facts.name}: the model hangs, and so do {len(self._hanging)} that it "
+                "replaced; start the server again"
             )
-        log.error("%s: the model hangs; loading it anew", broken.name)
+        log.error("%s: the model hangs; loading it anew", broken.facts.name)
         self._hanging.append(broken)
         self._batcher = None
 
@@ -211,31 +203,32 @@ class Resident(WrappedEncoder):
         self._used_at = time.monotonic()
         if self._end.is_set():  # in this moment
             self._batcher.close()
-        elif self._settings.unload_after:
+        elif self._unload_after:
             threading.Thread(target=self._watch, name="mmembed-idle", daemon=True).start()
         return self._batcher
 
     def _checked(self) -> Batcher:
-        settings = self._settings
+        batching = self._batching
         batcher = Batcher(
             self._load,
-            batch=settings.batch,
-            max_queue=settings.max_queue,
-            max_wait=settings.max_wait,
-            timeout=settings.model_timeout,
-            limits=TextLimits.of(settings),
+            batch=batching.batch,
+            max_queue=batching.max_queue,
+            max_wait=batching.max_wait,
+            timeout=batching.timeout,
+            limits=self._limits,
             counts=self.counts,
         )
         try:
             if self._end.is_set():  # while it was loaded
                 raise Overloaded("the model is shutting down")
-            if self._known and self._known.fingerprint != batcher.fingerprint:
+            facts = batcher.facts
+            if self._known and self._known.fingerprint != facts.fingerprint:
                 raise ModelError(
-                    f"{batcher.name}: its files have changed since the first load, and "
+                    f"{facts.name}: its files have changed since the first load, and "
                     "its vectors would not fit the earlier ones; start the server again"
                 )
             self._check(batcher)
-            self._known = _Facts.of(batcher)
+            self._known = facts
         except BaseException:
             batcher.close()
             raise
@@ -258,7 +251,7 @@ class Resident(WrappedEncoder):
     def _rest_s(self) -> float:
         """Seconds until the model may be unloaded, if it stays unused."""
         idle_s = 0.0 if self._users else time.monotonic() - self._used_at
-        return self._settings.unload_after - idle_s
+        return self._unload_after - idle_s
 
 
 def _give_back_memory() -> None:

@@ -5,13 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.config.text_limits import TextLimits
 from mmembed.models.bounded_cache import CACHE_BYTES, BoundedCache
-from mmembed.models.text_reading import TextLimits, read
-from mmembed.types import Embeddings, Encoder, WrappedEncoder
+from mmembed.models.encoder import Encoder, EncoderFacts
+from mmembed.models.text_reading import read
+from mmembed.types import Box, Embeddings, Pixels
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SPARE_TOKENS = 8
 """More than tokenizers put around a text."""
@@ -26,7 +32,7 @@ class _Kept:
     tokens: int | None = None
 
 
-class TextCache(WrappedEncoder):
+class TextCache:
     """Wraps an Encoder and is one; any thread may call it.
 
     It belongs to one encoder, and so to one fingerprint: vectors of two models never meet. The most
@@ -45,35 +51,48 @@ class TextCache(WrappedEncoder):
         self._limits = limits or TextLimits()
         self.kept: BoundedCache[str, _Kept] = BoundedCache(_size, max_bytes)
 
+    @property
+    def facts(self) -> EncoderFacts:
+        """Facts about the model."""
+        return self._encoder.facts
+
+    def preprocess(self, image: Image, box: Box | None = None) -> Pixels:
+        """RGB image → uint8 (height, width, 3), on the calling thread."""
+        return self._encoder.preprocess(image, box)
+
+    def embed_preprocessed(self, pixels: Pixels) -> Embeddings:
+        """uint8 (n, height, width, 3) → float32 (n, dim), unit-norm; nothing is kept."""
+        return self._encoder.embed_preprocessed(pixels)
+
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm. Each distinct text that is not cached is embedded
         once. Raises LimitError for too many windows, and the encoder's errors; then nothing is
         cached."""
         distinct = list(dict.fromkeys(texts))
-        rows_by_text = {text: kept.row for text, kept in self.kept.find(distinct).items()}
-        missing = [text for text in distinct if text not in rows_by_text]
+        found = {text: kept.row for text, kept in self.kept.find(distinct).items()}
+        missing = [text for text in distinct if text not in found]
         if missing:
             readings = read(self._encoder, missing, self._limits)
             rows = self._encoder.embed_texts(readings)
-            rows_by_text |= zip(missing, rows, strict=True)
+            found |= zip(missing, rows, strict=True)
             # A view would keep the whole batch alive, and a reading its windows.
             self.kept.keep(
-                (str(reading), _Kept(row.copy(), windows=len(reading.windows)))
-                for reading, row in zip(readings, rows, strict=True)
+                (str(one), _Kept(row.copy(), windows=len(one.windows)))
+                for one, row in zip(readings, rows, strict=True)
             )
-        return _stacked([rows_by_text[text] for text in texts], self.dim)
+        return _stacked([found[text] for text in texts], self.facts.dim)
 
     def split(self, text: str, most: int | None = None) -> Sequence[str]:
         """The first `most` windows of a text. A text that is short, or known to fit, is not
         tokenized."""
         kept = self.kept.peek(text)
-        if fits_surely(text, self.context_length) or (kept and kept.windows == 1):
+        if fits_surely(text, self.facts.context_length) or (kept and kept.windows == 1):
             return [text]
         return self._encoder.split(text, most)
 
     def count_windows(self, text: str) -> int:
         """How many windows `embed_texts` averages for this text; a short one is not read."""
-        if fits_surely(text, self.context_length):
+        if fits_surely(text, self.facts.context_length):
             return 1
         kept = self.kept.peek(text)
         if kept is None:

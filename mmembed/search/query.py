@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.errors import ModelError, QueryError
+from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
+from mmembed.search.mixing import mixed
 from mmembed.types import Embeddings, Term
 
 Embedding = NDArray[np.float32]
@@ -31,19 +32,14 @@ def query_embedding(
     check_terms(terms)
     texts = [term.text for term in terms if term.text is not None]
     by_text = dict(zip(texts, embed_texts(texts), strict=True)) if texts else {}
-    # Relative to the largest, so that no weight is too large or too small to be added up.
-    largest = max(abs(term.weight) for term in terms)
-    total = np.float64(0)
+    rows = []
     for index, term in enumerate(terms):
         with blaming(term.name or f"query[{index}]"):
-            part = _part(term, by_text, embed_image, embedding_of)
-            total = total + part * (term.weight / largest)
-    norm = float(np.linalg.norm(total))
-    if not math.isfinite(norm):
-        raise ModelError("the model gave no finite vector for the query")
-    if norm < 1e-6:
+            rows.append(_part(term, by_text, embed_image, embedding_of))
+    query = mixed(rows, [term.weight for term in terms])
+    if query is None:
         raise QueryError("the terms of the query cancel out; change their weights")
-    return np.asarray(total / norm, dtype=np.float32)
+    return query
 
 
 def _part(
@@ -51,13 +47,13 @@ def _part(
     by_text: Mapping[str, Embedding],
     embed_image: Callable[[bytes], Embedding],
     embedding_of: Callable[[int], Embedding],
-) -> NDArray[np.float64]:
+) -> Embedding:
     if term.text is not None:
-        return by_text[term.text].astype(np.float64)
+        return by_text[term.text]
     if term.image is not None:
-        return embed_image(term.image).astype(np.float64)
+        return embed_image(term.image)
     assert term.item is not None
-    return embedding_of(term.item).astype(np.float64)
+    return embedding_of(term.item)
 
 
 def check_terms(terms: Sequence[Term]) -> None:

@@ -72,30 +72,32 @@ def create_app(collection: Collection) -> FastAPI:
         telemetry=SILENT,
     )
     app.state.collection = collection
+    app.state.settings = settings = collection.settings
+    app.state.limits = collection.limits
     app.state.pulse = health.Pulse(collection)
     app.state.secret = new_secret()
-    app.state.access = keys.Access(collection.settings.api_keys)
-    app.state.lanes = Lanes(collection.settings)
+    app.state.access = keys.Access(settings.api_keys)
+    app.state.lanes = Lanes(settings)
     app.state.registry = metrics.registry_of(collection)
     app.state.request_metrics = metrics.RequestMetrics(app.state.registry)
     for module in ROUTES:
         app.include_router(module.router)
     _add_pages(app)
-    openapi.install(app)
+    openapi.install(app, [module.router for module in ROUTES])
     _surround(app)
     return app
 
 
 def _surround(app: FastAPI) -> None:
     """The middleware of every request, from the inside out."""
-    settings = app.state.collection.settings
+    settings, collection = app.state.settings, app.state.collection
     error_answers.install(app)
     app.add_middleware(
         Admission,
         lanes=app.state.lanes,
         clients=Clients(settings.max_per_client),
-        max_bytes=int(settings.max_upload_mb * 1e6),
-        wait_s=app.state.collection.served.wait_s,
+        max_bytes=app.state.limits.upload_bytes,
+        wait_s=collection.wait_s,
     )
     app.add_middleware(Leaving)
     if settings.api_keys:

@@ -63,6 +63,13 @@ SAID: Mapping[str, str] = {
 """Our words for Pydantic's kinds of error, if they are plainer."""
 
 
+OF_STATUS: Mapping[int, str] = {
+    404: errors.NotFound.code,
+    405: "MethodNotAllowed",
+    413: errors.LimitError.code,
+}
+"""Codes of Starlette's own refusals."""
+
 _PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
 
 
@@ -94,31 +101,16 @@ def answer_to(error: errors.MmembedError) -> JSONResponse:
     headers = {}
     if isinstance(error, errors.Overloaded):
         headers["Retry-After"] = str(error.retry_after)
-    kind = type(error)
-    return answer(STATUS[kind], str(error), kind.__name__, param=error.param, headers=headers)
-
-
-def failed(failure: Failure) -> errors.MmembedError:
-    """The error of one input as the error of the whole request."""
-    kind = _kind_of(failure)
-    if not issubclass(kind, errors.ImageError):
-        return kind(failure.message, param=failure.name)
-    error = kind(failure.name, failure.message.removeprefix(f"{failure.name}: "))
-    error.param = failure.name
-    return error
+    status = STATUS[type(error)]
+    return answer(status, str(error), error.code, param=error.param, headers=headers)
 
 
 def item_error(failure: Failure) -> dict[str, Any]:
     """The error of one of many inputs, with the status that it would have alone."""
-    code = STATUS[_kind_of(failure)]
-    said = body(failure.message, kind=failure.error, param=failure.name, code=code)
+    code = STATUS[errors.class_of(failure.code)]
+    said = body(failure.message, kind=failure.code, param=failure.name, code=code)
     error: dict[str, Any] = said["error"]
     return error
-
-
-def _kind_of(failure: Failure) -> type[errors.MmembedError]:
-    kind: type[errors.MmembedError] = getattr(errors, failure.error, errors.MmembedError)
-    return kind
 
 
 def printable(text: str) -> str:
@@ -170,7 +162,7 @@ class LastResort:
 def _unforeseen(error: Exception) -> JSONResponse:
     if is_full(error):
         message = "a disk of the server is full; free some space on it, and try again"
-        return answer(507, message, "StoreFull")
+        return answer(507, message, errors.StoreFull.code)
     message = "something went wrong here; the server's log has it"
     return answer(500, message, "InternalError")
 
@@ -181,7 +173,7 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
         log.error("%s %s: %s", request.method, request.url.path, error)
     if isinstance(error, errors.StoreError | errors.ModelError):
         # These name folders of the server, which callers must not learn.
-        said = scrubbed(str(error), request.app.state.collection.settings)
+        said = scrubbed(str(error), request.app.state.settings)
         error = type(error)(said, param=error.param)
     return answer_to(error)
 
@@ -209,7 +201,7 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
         message = "the body is not JSON; send JSON, or a form if the route takes one"
     else:
         message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"
-    return answer(422, message, "QueryError", param=param or None)
+    return answer(422, message, errors.QueryError.code, param=param or None)
 
 
 def place(location: Sequence[str | int]) -> str:
@@ -220,9 +212,7 @@ def place(location: Sequence[str | int]) -> str:
 
 def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    kind = {404: "NotFound", 405: "MethodNotAllowed", 413: "LimitError"}.get(
-        error.status_code, "InputError"
-    )
+    kind = OF_STATUS.get(error.status_code, errors.InputError.code)
     message = str(error.detail)
     if error.status_code in (404, 405):
         message = f"{request.method} {request.url.path}: {message}; the routes are at /docs"

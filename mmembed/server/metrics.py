@@ -19,6 +19,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from mmembed.collection.collection import Collection, EmbedderCounts
+from mmembed.server.openapi import described
 from mmembed.types import KINDS
 
 router = APIRouter(tags=["operations"])
@@ -93,7 +94,7 @@ class CollectionMetrics(Collector):
             "mmembed_items", "Items of the collection, each with one vector", labels=["kind"]
         )
         for kind in KINDS:
-            items.add_metric([kind], self._collection.store.count(kind))
+            items.add_metric([kind], self._collection.count(kind))
         return items
 
     def _indexes(self) -> Metric:
@@ -113,7 +114,7 @@ class CollectionMetrics(Collector):
         )
         done = ModelMetrics()
         for name in self._collection.models:
-            counts = self._collection.embedder_for(name).counts()
+            counts = self._collection.model_counts(name)
             loaded.add_metric([name], float(counts.loaded))
             waiting.add_metric([name], counts.waiting)
             done.add(name, counts)
@@ -201,6 +202,12 @@ def registry_of(collection: Collection) -> CollectorRegistry:
     "/metrics",
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus's text format"}},
+)
+@described(
+    answer=(
+        'mmembed_requests_total{method="GET",route="/v1/search",status="200"} 12.0\n'
+        'mmembed_items{kind="image"} 140.0\n'
+    )
 )
 def metrics(request: Request) -> Response:
     """Requests, latencies, models, queues, memory, in the text format of Prometheus."""

@@ -3,31 +3,20 @@ the routes parse themselves, every possible status, and examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from mmembed.server import requests as schemas
 from mmembed.server.answer_shapes import ErrorAnswer
-from mmembed.server.api_examples import ANSWERS, ERROR, REQUESTS
-from mmembed.server.dialects import requests as shapes
 
 REFERENCE = "#/components/schemas/{model}"
-BODIES: tuple[type[Any], ...] = (
-    schemas.SearchRequest,
-    schemas.ClassifyRequest,
-    schemas.ImageShape,
-    schemas.ItemRequest,
-    schemas.ItemPatch,
-    schemas.SessionRequest,
-    shapes.EmbeddingsRequest,
-    shapes.ItemShape,
-    shapes.PartShape,
-    shapes.CohereRequest,
-    shapes.VoyageRequest,
-)
+Json: TypeAlias = dict[str, Any]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 FILE = {"type": "string", "format": "binary"}
 JSON = "application/json"
 FORM = "multipart/form-data"
@@ -45,83 +34,143 @@ SAID = {
     503: "The model or the data folder is not available",
     507: "The data folder cannot be read or written",
 }
-ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: dict[int | str, Json] = {
     status: {"model": ErrorAnswer, "description": said} for status, said in SAID.items()
 }
 """Statuses that any route, or the layers around it, may answer."""
+ERROR: Json = {
+    "error": {
+        "message": "k: Input should be greater than or equal to 1",
+        "type": "QueryError",
+        "param": "k",
+        "code": 422,
+    },
+    "detail": "k: Input should be greater than or equal to 1",
+}
+# A PNG of one red pixel.
+PICTURE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMB"
+    "AQDJ/pLvAAAAAElFTkSuQmCC"
+)
 
 
-def takes(shape: type[Any], form: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes a JSON body of a shape, or else a form."""
-    content = {JSON: {"schema": {"$ref": REFERENCE.format(model=shape.__name__)}}}
-    if form is not None:
-        content[FORM] = {"schema": form}
-    return {"requestBody": {"required": True, "content": content}}
+@dataclass(frozen=True)
+class Description:
+    """A route's body, and examples of its request and answer. FastAPI finds out the rest. Tests
+    send the examples and hold them against their shapes."""
+
+    takes: type[BaseModel] | None = None
+    """The shape of its JSON body."""
+    form: Json | None = None
+    """The schema of a multipart form, instead of JSON or beside it."""
+    with_shapes: tuple[type[BaseModel], ...] = ()
+    """Shapes that the body names and that no model holds as a field."""
+    asked: Json | None = None
+    """The example of the body, or else values for the parameters."""
+    answer: Json | str | None = None
+    """The example of the answer of a request that succeeds; files and 204 have none."""
+
+    def body(self) -> Json | None:
+        """The `requestBody` of OpenAPI; None if the route takes no body."""
+        content: Json = {}
+        if self.takes is not None:
+            content[JSON] = {"schema": {"$ref": REFERENCE.format(model=self.takes.__name__)}}
+        if self.form is not None:
+            content[FORM] = {"schema": self.form}
+        if not content:
+            return None
+        next(iter(content.values()))["example"] = self.asked
+        return {"required": True, "content": content}
+
+    def shapes(self) -> tuple[type[BaseModel], ...]:
+        """All shapes that the body needs."""
+        return self.with_shapes if self.takes is None else (self.takes, *self.with_shapes)
 
 
-def takes_form(form: dict[str, Any]) -> dict[str, Any]:
-    """The `openapi_extra` of a route that takes a form alone."""
-    return {"requestBody": {"required": True, "content": {FORM: {"schema": form}}}}
+def described(
+    *,
+    takes: type[BaseModel] | None = None,
+    form: Json | None = None,
+    with_shapes: tuple[type[BaseModel], ...] = (),
+    asked: Json | None = None,
+    answer: Json | str | None = None,
+) -> Callable[[Endpoint], Endpoint]:
+    """Decorates a route's function with its Description."""
+
+    def decorate(endpoint: Endpoint) -> Endpoint:
+        _DESCRIPTIONS[endpoint] = Description(takes, form, with_shapes, asked, answer)
+        return endpoint
+
+    return decorate
 
 
-def form_of(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+_DESCRIPTIONS: dict[Callable[..., Any], Description] = {}
+_NOTHING = Description()
+
+
+def descriptions(routers: Iterable[APIRouter]) -> dict[str, Description]:
+    """The description of each route, by method and path: `GET /v1/items/{item_id}`."""
+    return {
+        f"{method} {route.path_format}": _DESCRIPTIONS.get(route.endpoint, _NOTHING)
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.include_in_schema
+        for method in route.methods or ()
+    }
+
+
+def form_of(properties: Json, required: list[str]) -> Json:
     """The schema of a multipart form."""
     return {"type": "object", "properties": properties, "required": required}
 
 
-def many(what: dict[str, Any]) -> dict[str, Any]:
+def many(what: Json) -> Json:
     """The schema of a repeated field."""
     return {"type": "array", "items": what}
 
 
-def install(app: FastAPI) -> None:
-    """Complete the description of the API at its first request."""
-    fastapi_description = app.openapi
+def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
+    """Complete the description of the API at its first request, from its routers."""
+    plain = app.openapi
 
-    def described() -> dict[str, Any]:
+    def complete() -> Json:
         if app.openapi_schema is None:
-            _complete(fastapi_description())
-        return fastapi_description()
+            _complete(plain(), descriptions(routers))
+        return plain()
 
-    app.openapi = described  # type: ignore[method-assign]
+    app.openapi = complete  # type: ignore[method-assign]
 
 
-def _complete(description: dict[str, Any]) -> None:
+def _complete(schema: Json, routes: Mapping[str, Description]) -> None:
+    shapes = dict.fromkeys(shape for one in routes.values() for shape in one.shapes())
     _, bodies = models_json_schema(
-        [(shape, "validation") for shape in BODIES], ref_template=REFERENCE
+        [(shape, "validation") for shape in shapes], ref_template=REFERENCE
     )
-    components = description["components"]
+    components = schema["components"]
     components["schemas"].update(bodies["$defs"])
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     # The empty alternative: without keys in the settings, none is needed.
-    description["security"] = [{"bearer": []}, {"header": []}, {}]
-    for name, operation in _operations(description):
-        _illustrate(name, operation)
-
-
-def _operations(description: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """`("GET /v1/items", {…})` and so on."""
-    for path, ways in description["paths"].items():
+    schema["security"] = [{"bearer": []}, {"header": []}, {}]
+    for path, ways in schema["paths"].items():
         for method, operation in ways.items():
-            yield f"{method.upper()} {path}", operation
+            _illustrate(operation, routes[f"{method.upper()} {path}"])
 
 
-def _illustrate(name: str, operation: dict[str, Any]) -> None:
-    """Give an operation its examples: the body or the parameters, its answer, its errors."""
-    example = REQUESTS.get(name)
-    if "requestBody" in operation:
-        content = operation["requestBody"]["content"]
-        content.get(JSON, content.get(FORM))["example"] = example
-    elif example is not None:
-        for parameter in operation["parameters"]:
-            if parameter["name"] in example:
-                parameter["example"] = example[parameter["name"]]
+def _illustrate(operation: Json, known: Description) -> None:
+    """Give an operation its body and examples: of the parameters, its answer, its errors."""
+    body = known.body()
+    if body is not None:
+        operation["requestBody"] = body
+    else:
+        for parameter in operation.get("parameters", []):
+            if parameter["name"] in (known.asked or {}):
+                parameter["example"] = (known.asked or {})[parameter["name"]]
     for status, response in operation["responses"].items():
         for kind, content in response.get("content", {}).items():
             if status == "422":
                 content["example"] = ERROR
-            elif status < "300" and name in ANSWERS and kind in (JSON, "text/plain"):
-                content["example"] = ANSWERS[name]
+            elif status < "300" and known.answer is not None and kind in (JSON, "text/plain"):
+                content["example"] = known.answer

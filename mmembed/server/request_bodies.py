@@ -20,9 +20,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from mmembed.collection.collection import Collection
+from mmembed.config.limits import Limits
 from mmembed.config.settings import PREFIX, Settings
 from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
-from mmembed.models.text_reading import TextLimits
 from mmembed.server.error_answers import printable
 from mmembed.server.limits.json_size import OTHER_FIELDS, check_size
 
@@ -69,6 +69,18 @@ def collection_of(request: Request) -> Collection:
     return served
 
 
+def settings_of(request: Request) -> Settings:
+    """The settings of the server."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def limits_of(request: Request) -> Limits:
+    """The limits on requests."""
+    limits: Limits = request.app.state.limits
+    return limits
+
+
 async def _read(request: Request) -> bytes:
     _check_encoding(request)
     return await request.body()
@@ -78,8 +90,8 @@ async def _read_any(request: Request) -> bytes | Form:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         return await _read(request)
     _check_encoding(request)
-    settings = collection_of(request).settings
-    most = {"max_files": settings.max_items + 1, "max_fields": settings.max_labels + OTHER_FIELDS}
+    limits = limits_of(request)
+    most = {"max_files": limits.items + 1, "max_fields": limits.labels + OTHER_FIELDS}
     try:
         async with request.form(**most) as form:
             return await _form(form)
@@ -125,13 +137,13 @@ AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
 """The raw body, or a form."""
 
 
-def parse(raw: bytes, shape: type[AnyShape], settings: Settings) -> AnyShape:
+def parse(raw: bytes, shape: type[AnyShape], limits: Limits) -> AnyShape:
     """A JSON body as a shape. Raises LimitError for more than requests within the limits need,
     RequestValidationError, and QueryError for UTF-16 and -32."""
     encoding = json.detect_encoding(raw[:4])
     if encoding not in ("utf-8", "utf-8-sig"):
         raise QueryError(f"the body is JSON in {encoding.upper()}; send it in UTF-8")
-    check_size(raw, settings)
+    check_size(raw, limits)
     try:
         return shape.model_validate_json(raw.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
@@ -194,11 +206,11 @@ def check_count(what: str, count: int, limit: int, setting: str) -> None:
         raise LimitError(f"{count} {what}, limit {limit}; raise {PREFIX}{setting.upper()}")
 
 
-def check_all_chars(texts: Iterable[str], settings: Settings) -> None:
+def check_all_chars(texts: Iterable[str], limits: Limits) -> None:
     """Raises LimitError for more text than is read for one request; `check_text` refuses a single
     text that is too long."""
-    lengths = [length for text in texts if (length := len(text)) <= settings.max_text_chars]
-    TextLimits.of(settings).check_chars(sum(lengths))
+    lengths = [length for text in texts if (length := len(text)) <= limits.texts.text_chars]
+    limits.texts.check_chars(sum(lengths))
 
 
 def check_text(name: str, text: str, limit: int) -> None:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from mmembed.errors import StoreBusy
-from mmembed.files import ASIDE
+from mmembed.files import ASIDE, move
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.sqlite import Catalog
 
@@ -102,7 +102,7 @@ class Leftovers:
                 elif path.exists() or not self._has_item(path):
                     marked.unlink()
                 else:
-                    marked.replace(path)
+                    move(marked, path)
         except (StoreBusy, OSError):
             return  # another time
 

@@ -105,7 +105,7 @@ def discarding(path: Path) -> Iterator[None]:
     Raises StoreError."""
     gone = path.with_name(path.name + GONE)
     try:
-        os.replace(path, gone)
+        files.move(path, gone)
         files.sync_folder(path.parent)
     except FileNotFoundError:
         pass
@@ -117,7 +117,7 @@ def discarding(path: Path) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(FileNotFoundError):
-            os.replace(gone, path)
+            files.move(gone, path)
         raise
     try:
         gone.unlink(missing_ok=True)

@@ -66,7 +66,7 @@ def test_label_matrix_is_the_normalised_mean_of_the_prompts() -> None:
     templates = ["{}", "a blue {}"]
     matrix = label_matrix(encoder.embed_texts, ["cat", "dog"], templates)
     expected = encoder.embed_texts(["dog", "a blue dog"]).mean(axis=0)
-    assert matrix.shape == (2, encoder.dim)
+    assert matrix.shape == (2, encoder.facts.dim)
     assert matrix.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(matrix, axis=1), 1, atol=1e-6)
     np.testing.assert_allclose(matrix[1], expected / np.linalg.norm(expected), atol=1e-6)
@@ -86,7 +86,7 @@ def test_a_red_picture_is_red() -> None:
     labels = ["blue", "red", "green"]
     images = encoder.embed_preprocessed(pixels[None])
     matrix = label_matrix(encoder.embed_texts, labels)
-    chances = probabilities(images, matrix, logit_scale=encoder.logit_scale)
+    chances = probabilities(images, matrix, logit_scale=encoder.facts.logit_scale)
     top = top_labels(labels, chances[0], (images @ matrix.T)[0], k=2)
     assert (top[0].label, len(top)) == ("red", 2)
     assert top[0].probability > 0.9

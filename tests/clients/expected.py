@@ -41,7 +41,7 @@ class Expected:
     def pictures(self) -> Embeddings:
         """float32 (pictures, dim), unit-norm."""
         encoder = self._encoder
-        decoded = [decode(path, side=encoder.decode_side) for path in self._pictures]
+        decoded = [decode(path, side=encoder.facts.decode_side) for path in self._pictures]
         pixels = [encoder.preprocess(one.image, one.box) for one in decoded]
         return encoder.embed_preprocessed(np.stack(pixels))
 

@@ -30,7 +30,7 @@ TALKATIVE = {
 API = """
 from mmembed import Collection, Settings, Term, load_encoder
 settings = Settings.from_env()
-assert load_encoder("bundled", engine=settings.engine, cache=settings.cache).dim > 1
+assert load_encoder("bundled", engine=settings.engine, cache=settings.cache).facts.dim > 1
 with Collection(settings) as collection:
     print(collection.search([Term(text="a camel")]).hits[0].item.caption)
 """

@@ -246,7 +246,7 @@ def test_failures_last_until_their_path_succeeds(store: Store, entry: Entry) -> 
     failures = [Failure(path, "ImageError", f"{path}: why") for path in ("/b", "/a")]
     store.write([], failures)
     store.write([], [Failure("/b", "LimitError", "/b: another reason")])
-    assert [(one.name, one.error) for one in store.failures()] == [
+    assert [(one.name, one.code) for one in store.failures()] == [
         ("/a", "ImageError"), ("/b", "LimitError"),
     ]  # fmt: skip
     store.write([entry("/a")])

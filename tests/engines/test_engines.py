@@ -56,7 +56,7 @@ def vectors(encoder: Any) -> NDArray[np.float32]:
 def test_every_engine_gives_the_same_vectors(model: str, cache: Path, name: str) -> None:
     reference = vectors(load_encoder(model, engine="torch-float32", cache=cache))
     encoder = load_encoder(model, engine=name, cache=cache)
-    assert encoder.engine == name
+    assert encoder.facts.engine == name
     found = vectors(encoder)
     assert cosines(found, reference).min() >= MIN_COSINE[name.rpartition("-")[2]]
     alone = encoder.embed_texts(TEXTS[:1])
@@ -172,7 +172,7 @@ import sys; from pathlib import Path
 from mmembed import files
 from mmembed.models.open_clip import load_encoder
 encoder = load_encoder(sys.argv[1], engine=sys.argv[2], cache=Path(sys.argv[3]))
-print(encoder.engine, encoder.fingerprint, "torch" in sys.modules)
+print(encoder.facts.engine, encoder.facts.fingerprint, "torch" in sys.modules)
 """
 
 
@@ -185,7 +185,11 @@ def load_in_a_process(model: str, engine: str, cache: Path) -> list[str]:
 def test_what_was_compiled_opens_without_torch(model: str, cache: Path) -> None:
     first = load_encoder(model, engine="openvino-float32", cache=cache)
     engine, fingerprint, with_torch = load_in_a_process(model, "openvino-float32", cache)
-    assert (engine, fingerprint, with_torch) == ("openvino-float32", first.fingerprint, "False")
+    assert (engine, fingerprint, with_torch) == (
+        "openvino-float32",
+        first.facts.fingerprint,
+        "False",
+    )
     again = load_encoder(model, engine="openvino-float32", cache=cache)
     reference = load_encoder(model, engine="torch-float32", cache=cache)
     assert cosines(vectors(again), vectors(reference)).min() >= 0.999999
@@ -194,12 +198,12 @@ def test_what_was_compiled_opens_without_torch(model: str, cache: Path) -> None:
 
 
 def test_auto_is_measured_once(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = load_encoder(model, cache=tmp_path).engine
+    chosen = load_encoder(model, cache=tmp_path).facts.engine
     prepared = Prepared.find(tmp_path, model)
     assert prepared is not None
     assert prepared.fastest == chosen
     monkeypatch.setattr(choice.Trial, "measure", None)
-    assert load_encoder(model, cache=tmp_path).engine == chosen
+    assert load_encoder(model, cache=tmp_path).facts.engine == chosen
 
 
 def test_two_environments_leave_each_other_what_they_prepared(
@@ -235,7 +239,7 @@ def test_other_weights_are_noticed(model: str, tmp_path: Path) -> None:
     assert Prepared.find(tmp_path, name) is None
     load_encoder(name, engine="torch-float32", cache=tmp_path)
     after = load_encoder(name, engine="openvino-float32", cache=tmp_path)
-    assert after.fingerprint != before.fingerprint
+    assert after.facts.fingerprint != before.facts.fingerprint
     assert cosines(vectors(after), vectors(before)).max() < 0.99
 
 
@@ -258,7 +262,7 @@ def test_a_broken_cache_is_made_again(
     else:
         (folder / file).write_bytes(content)
     encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
-    assert encoder.engine == "openvino-float32"
+    assert encoder.facts.engine == "openvino-float32"
     prepared = Prepared.find(tmp_path, name)
     assert prepared is not None
     assert prepared.encoder("openvino-float32") is not None, "it was not mended for the next start"
@@ -301,7 +305,10 @@ def test_noise_in_a_cache_changes_no_vector(model: str, tmp_path: Path) -> None:
     for file in ("prepared.json", "images-float32.blob"):
         (folder / file).write_bytes(with_noise((folder / file).read_bytes(), 1000))
         encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
-        assert (encoder.engine, encoder.fingerprint) == (right.engine, right.fingerprint)
+        assert (encoder.facts.engine, encoder.facts.fingerprint) == (
+            right.facts.engine,
+            right.facts.fingerprint,
+        )
         np.testing.assert_array_equal(vectors(encoder), vectors(right))
         found = Prepared.find(tmp_path, name)
         assert found is not None
@@ -336,14 +343,15 @@ def test_a_prepared_model_that_fails_is_prepared_again(
 
     monkeypatch.setattr(OpenVinoEngine, "encode_texts", fails_once)
     assert (
-        load_encoder(name, engine="openvino-float32", cache=tmp_path).engine == "openvino-float32"
+        load_encoder(name, engine="openvino-float32", cache=tmp_path).facts.engine
+        == "openvino-float32"
     )
     assert len(calls) >= 2
 
 
 def test_a_cache_that_cannot_be_written_only_costs_time(model: str, tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file where a folder should be")
-    assert load_encoder(model, engine="openvino-float32", cache=tmp_path).dim == 32
+    assert load_encoder(model, engine="openvino-float32", cache=tmp_path).facts.dim == 32
 
 
 @pytest.fixture(scope="module", params=["open_clip's", "bundled"])
@@ -390,7 +398,9 @@ def test_what_was_compiled_of_other_weights_is_thrown_away(model: str, tmp_path:
         content = files.read_sealed(path, about=f"{_about(known.facts)} {path.name}")
         other = path.with_name(path.name.replace("float32", "int8"))
         files.write_sealed(other, content, about=f"{_about(known.facts)} {other.name}")
-    assert load_encoder(name, engine="openvino-int8", cache=tmp_path).engine == "openvino-int8"
+    assert (
+        load_encoder(name, engine="openvino-int8", cache=tmp_path).facts.engine == "openvino-int8"
+    )
     save_random(Path(name.removeprefix("local-dir:")), SMALL, OPENAI, seed=1)
     load_encoder(name, engine="openvino-float32", cache=tmp_path)
     with pytest.raises(ModelError, match="make it first: mmembed models --quantize"):

@@ -129,11 +129,11 @@ def test_the_choice_is_kept_until_its_compiler_is_gone(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(choice.Trial, "measure", fastest_is_compiled)
-        assert load_encoder(model, cache=tmp_path).engine == COMPILED
+        assert load_encoder(model, cache=tmp_path).facts.engine == COMPILED
         patched.setattr(choice.Trial, "measure", None)
-        assert load_encoder(model, cache=tmp_path).engine == COMPILED
+        assert load_encoder(model, cache=tmp_path).facts.engine == COMPILED
     monkeypatch.setattr(fixed_batches, "BACKEND", "no such compiler")
-    assert load_encoder(model, cache=tmp_path).engine == "torch-float32"
+    assert load_encoder(model, cache=tmp_path).facts.engine == "torch-float32"
     assert "trying all engines again" in caplog.text
     kept = Prepared.find(tmp_path, model)
     assert kept is not None
@@ -187,7 +187,7 @@ def test_what_was_measured_on_one_device_does_not_count_on_another(
     assert Prepared.find(tmp_path, model, "cuda") is None
     monkeypatch.setattr(open_encoder, "may_have_accelerator", lambda: True)
     monkeypatch.setattr("mmembed.engines.torch_engine.device_of_choice", lambda: "meta")
-    assert load_encoder(model, engine="openvino-float32", cache=tmp_path).dim == 32
+    assert load_encoder(model, engine="openvino-float32", cache=tmp_path).facts.dim == 32
     with pytest.raises(ModelError, match="torch-onednn: cannot be had here; there are torch-f"):
         load_encoder(model, engine="torch-onednn", cache=tmp_path)
 

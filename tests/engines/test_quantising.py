@@ -42,7 +42,7 @@ def test_it_is_near_the_exact_one(model: str, cache: Path) -> None:
 
 
 def test_it_is_never_chosen_by_itself(model: str, cache: Path) -> None:
-    assert load_encoder(model, cache=cache).engine != "openvino-int8"
+    assert load_encoder(model, cache=cache).facts.engine != "openvino-int8"
 
 
 def test_too_few_pictures_are_refused(model: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def bench(tmp_path: Path, encoder: FakeEncoder) -> OpenBench:
     """`bench(encoder)` measures that encoder; its vectors are kept below `tmp_path`."""
 
     def make(*encoders: FakeEncoder, cached: bool = True, **settings: Any) -> Bench:
-        by_name = {one.name: one for one in encoders or [encoder]}
+        by_name = {one.facts.name: one for one in encoders or [encoder]}
         chosen = {"data": tmp_path / "data", "model": "fake", "decode_threads": 2, **settings}
         return Bench(Settings.from_env({}, **chosen), nobody, cached, lambda name: by_name[name])
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,6 @@ OpenBench = Callable[..., Bench]
 class FixedEncoder(FakeEncoder):
     """A picture's red channel says which vector it gets; a text's is looked up."""
 
-    dim = 3
-    logit_scale = float(np.log(4) / 0.2)
-
     def __init__(
         self,
         images: dict[int, Sequence[float]],
@@ -34,6 +32,7 @@ class FixedEncoder(FakeEncoder):
         name: str = "fixed",
     ) -> None:
         super().__init__(name)
+        self.facts = replace(self.facts, dim=3, logit_scale=float(np.log(4) / 0.2))
         self.images, self.texts = images, texts
 
     def embed_preprocessed(self, pixels: Pixels) -> Embeddings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_engines_of_one_model_are_compared_by_their_vectors_too(
     other = compare_retrieval(bench(exact, coarse), ("exact", "coarse"), data)
     assert other.agreement is None
     assert other.as_json()["cosine"] is None
-    coarse.fingerprint, coarse.engine = exact.fingerprint, "coarse"
+    coarse.facts = replace(coarse.facts, fingerprint=exact.facts.fingerprint, engine="coarse")
     same = compare_retrieval(bench(exact, coarse), ("exact", "coarse"), data)
     assert (same.first.engine, same.second.engine) == ("fake", "coarse")
     assert same.agreement is not None

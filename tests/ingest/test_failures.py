@@ -119,7 +119,7 @@ def test_an_entry_that_no_row_can_hold_costs_no_other(
     report = index()
     [failure] = report.failures
     assert failure.name.endswith("2.png")
-    assert failure.error == "Unstorable"
+    assert failure.code == "Unstorable"
     assert (report.embedded, names(collection)) == (4, ["0.png", "1.png", "3.png", "4.png"])
     assert [f.name for f in collection.store.failures()] == [failure.name]
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ManifestError, Overloaded, StoreBusy, StoreError
-from mmembed.ingest import Report, StageTime, flow, limit, pipeline, prepare
-from mmembed.ingest.stage_profile import STAGES, Profile
+from mmembed.ingest import Report, StageTime, flow, pipeline, prepare
+from mmembed.ingest.stage_profile import STAGES, Profile, limit
 from mmembed.media import decode
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Box, Embeddings, Pixels
@@ -695,7 +695,7 @@ class TestFragile:
         report = index()
         assert report.embedded == 1
         assert captions(collection, "red.png") == ("good", "better")
-        assert [f.error for f in report.failures] == ["ModelError", "ProcessingError"]
+        assert [f.code for f in report.failures] == ["ModelError", "ProcessingError"]
         path.with_suffix(".txt").write_text("void\nbest")
         report = index()
         assert captions(collection, "red.png") == ("best",)
@@ -714,7 +714,7 @@ def test_preprocessing_that_fails_costs_one_picture(
     three(picture)
     report = index()
     assert counts(report) == {"embedded": 2, "failures": 1}
-    assert report.failures[0].error == "ProcessingError"
+    assert report.failures[0].code == "ProcessingError"
 
 
 def test_a_busy_model_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

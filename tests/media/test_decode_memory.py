@@ -12,18 +12,18 @@ from PIL import Image, ImageDraw
 from benchmarks import hostile
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.media import bands, jpeg2000
-from mmembed.media.decode import Limits, decode
+from mmembed.media.decode import ImageLimits, decode
 from mmembed.memory_budget import MemoryBudget
 
 
-def limits(megabytes: float = 440) -> Limits:
+def limits(megabytes: float = 440) -> ImageLimits:
     budget = MemoryBudget(
         int(megabytes * 1e6), slots=2, purpose="pictures", setting="MMEMBED_DECODE_MB"
     )
-    return Limits(memory=budget)
+    return ImageLimits(memory=budget)
 
 
-def used(of: Limits) -> int:
+def used(of: ImageLimits) -> int:
     assert of.memory is not None
     return of.memory.used
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from mmembed.errors import ImageError, ImageTooLarge, UnsupportedFormat
-from mmembed.media.decode import Limits, decode, read_file
+from mmembed.media.decode import ImageLimits, decode, read_file
 from tests.pictures import ODD, encoded, png, quarters
 
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile.tar.xz"
@@ -91,12 +91,12 @@ def test_too_many_pixels_are_refused_before_loading(monkeypatch: pytest.MonkeyPa
 def test_limits_can_be_changed() -> None:
     data = encoded(quarters())
     with pytest.raises(ImageTooLarge, match=r"^image: 0\.1 megapixels, limit 0\.001; raise"):
-        decode(data, limits=Limits(max_pixels=1000))
+        decode(data, limits=ImageLimits(max_pixels=1000))
     with pytest.raises(
         ImageTooLarge, match=r"^image: 0\.1 MB, limit 0\.0001; raise MMEMBED_MAX_IM"
     ):
-        decode(data, limits=Limits(max_bytes=100))
-    assert decode(data, limits=Limits(max_bytes=len(data), max_pixels=64 * 48)).frames == 1
+        decode(data, limits=ImageLimits(max_bytes=100))
+    assert decode(data, limits=ImageLimits(max_bytes=len(data), max_pixels=64 * 48)).frames == 1
 
 
 def test_limits_beyond_pillows_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +258,7 @@ def outcome(data: bytes, name: str) -> str:
     """«ok», or the error's class; anything but an ImageError that names the file fails."""
     error = None
     try:
-        picture = decode(data, name=name, limits=Limits(max_pixels=30_000_000))
+        picture = decode(data, name=name, limits=ImageLimits(max_pixels=30_000_000))
     except ImageError as caught:
         error = caught
     if error is None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from mmembed.errors import ImageError, ImageTooLarge
-from mmembed.media.decode import Limits, decode
+from mmembed.media.decode import ImageLimits, decode
 from mmembed.media.header import read_header
 from mmembed.types import HeaderFacts
 from tests.media.exif_blocks import tiff_picture, whole
@@ -71,7 +71,7 @@ def test_a_webp_is_not_read_whole(tmp_path: Path) -> None:
         end = file.seek(0, io.SEEK_END)
         file.write(struct.pack("<4sL", b"EXIF", 2**31))
         os.truncate(path, end + 8 + 2**31)  # takes no room on the disk
-    assert read_header(path, limits=Limits(max_bytes=2**32)) == HeaderFacts()
+    assert read_header(path, limits=ImageLimits(max_bytes=2**32)) == HeaderFacts()
 
 
 def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
@@ -85,4 +85,4 @@ def test_a_file_over_the_limit_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cat.jpg"
     path.write_bytes(FILES["JPEG"])
     with pytest.raises(ImageTooLarge, match="MMEMBED_MAX_IMAGE_MB"):
-        read_header(path, limits=Limits(max_bytes=100))
+        read_header(path, limits=ImageLimits(max_bytes=100))

@@ -37,7 +37,7 @@ def test_vectors_are_those_of_the_whole_picture(
 ) -> None:
     whole, shrunk = [], []
     for data in gallery(6, size):
-        first, second = decode(data), decode(data, side=bundled.decode_side)
+        first, second = decode(data), decode(data, side=bundled.facts.decode_side)
         assert second.image.width <= first.image.width / 2 + 1
         whole.append(bundled.preprocess(first.image, first.box))
         shrunk.append(bundled.preprocess(second.image, second.box))

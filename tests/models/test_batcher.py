@@ -11,17 +11,16 @@ import pytest
 from numpy.typing import NDArray
 
 from mmembed.cancellation import Caller, working_for
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import LONGEST_WAIT_S, Abandoned, LimitError, ModelError, Overloaded
 from mmembed.models.batcher import Batcher
-from mmembed.models.text_reading import TextLimits
 from mmembed.types import Embeddings
-from tests.fake_encoder import SAID, FakeEncoder
+from tests.fake_encoder import FakeEncoder
 from tests.models.gated import GatedEncoder, hold, submit, wait_until
 
 
 def test_it_is_the_encoder_it_wraps(batcher: Batcher, encoder: GatedEncoder) -> None:
-    for name in SAID:
-        assert getattr(batcher, name) == getattr(encoder, name)
+    assert batcher.facts == encoder.facts
     assert batcher.count_windows("x " * 200) == 3
     assert batcher.count_tokens("x") == 3
     texts = ["red", "blue", "a", "b", "c", "d", "e"]
@@ -36,7 +35,7 @@ def test_images_come_back_in_order(batcher: Batcher) -> None:
 
 
 def test_nothing_gives_nothing(batcher: Batcher, encoder: GatedEncoder) -> None:
-    assert batcher.embed_texts([]).shape == (0, encoder.dim)
+    assert batcher.embed_texts([]).shape == (0, encoder.facts.dim)
     assert batcher.embed_preprocessed(np.zeros((0, 8, 8, 3), np.uint8)).shape[0] == 0
 
 
@@ -49,7 +48,7 @@ def test_what_waits_is_joined_up_to_a_batch(
     expected = [FakeEncoder().embed_texts(texts) for texts in (["a"], ["b", "c"], ["d"], ["e"])]
     for future, rows in zip(futures, expected, strict=True):
         np.testing.assert_allclose(future.result(10), rows)
-    assert first.result(10).shape == (1, encoder.dim)
+    assert first.result(10).shape == (1, encoder.facts.dim)
     assert encoder.seen == [["first"], ["a", "b", "c", "d"], ["e"]]
 
 
@@ -80,10 +79,10 @@ def test_an_error_reaches_only_its_caller(
     hold(encoder, batcher, pool)
     good, bad, other = submit(batcher, pool, [["a"], ["bad"], ["b"]])
     encoder.gate.set()
-    assert good.result(10).shape == other.result(10).shape == (1, encoder.dim)
+    assert good.result(10).shape == other.result(10).shape == (1, encoder.facts.dim)
     with pytest.raises(ModelError, match="bad text"):
         bad.result(10)
-    assert batcher.embed_texts(["still here"]).shape == (1, encoder.dim)
+    assert batcher.embed_texts(["still here"]).shape == (1, encoder.facts.dim)
 
 
 def test_an_error_ends_a_large_request_at_once(batcher: Batcher, encoder: GatedEncoder) -> None:
@@ -106,7 +105,7 @@ def test_pictures_of_the_wrong_size_fail_alone(
     encoder.gate.set()
     with pytest.raises(ValueError, match="axes"):  # what FakeEncoder makes of it
         futures[1].result(10)
-    assert futures[0].result(10).shape == futures[2].result(10).shape == (1, encoder.dim)
+    assert futures[0].result(10).shape == futures[2].result(10).shape == (1, encoder.facts.dim)
 
 
 def test_a_full_queue_says_so(
@@ -117,7 +116,7 @@ def test_a_full_queue_says_so(
     with pytest.raises(Overloaded, match=r"^8 requests are already waiting.*MMEMBED_MAX_QUEUE"):
         batcher.embed_texts(["one too many"])
     encoder.gate.set()
-    assert all(future.result(10).shape == (1, encoder.dim) for future in futures)
+    assert all(future.result(10).shape == (1, encoder.facts.dim) for future in futures)
 
 
 def test_close_answers_what_waits_and_refuses_the_rest(
@@ -154,7 +153,7 @@ def test_a_caller_that_gives_up_does_not_wedge_the_others(
     with pytest.raises(KeyboardInterrupt):
         batcher.embed_texts(["abandoned"] * 9)
     encoder.gate.set()
-    assert batcher.embed_texts(["next"]).shape == (1, encoder.dim)
+    assert batcher.embed_texts(["next"]).shape == (1, encoder.facts.dim)
     assert all("abandoned" not in texts for texts in encoder.seen)
 
 
@@ -190,7 +189,7 @@ def test_what_waits_for_somebody_who_leaves_is_not_embedded(
     others = submit(batcher, pool, [["other"]] * 7)
     encoder.gate.set()
     for one in [stays, *others]:
-        assert one.result(10).shape == (1, encoder.dim)
+        assert one.result(10).shape == (1, encoder.facts.dim)
     assert not any(text.startswith("left") for texts in encoder.seen for text in texts)
 
 
@@ -216,7 +215,7 @@ def test_nothing_is_begun_for_somebody_who_has_left(batcher: Batcher, encoder: F
     with pytest.raises(Abandoned):
         ask_for(caller, batcher, ["late"])
     assert batcher.waiting == 0
-    assert batcher.embed_texts(["next"]).shape == (1, encoder.dim)
+    assert batcher.embed_texts(["next"]).shape == (1, encoder.facts.dim)
 
 
 # -- how much may wait -----------------------------------------------------------------
@@ -317,7 +316,7 @@ def test_a_text_of_too_many_windows_is_refused_before_it_waits(encoder: GatedEnc
         with pytest.raises(LimitError, match=r"more than 5 windows .*MMEMBED_MAX_ALL_WINDOWS"):
             batcher.embed_texts([three, three])
         assert encoder.seen == []
-        assert batcher.embed_texts([three, "a", "b"]).shape == (3, encoder.dim)
+        assert batcher.embed_texts([three, "a", "b"]).shape == (3, encoder.facts.dim)
 
 
 # -- a model that hangs -----------------------------------------------------------------

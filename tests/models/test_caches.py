@@ -15,7 +15,7 @@ from mmembed.models.bounded_cache import ENTRY_BYTES
 from mmembed.models.image_cache import ImageCache
 from mmembed.models.text_cache import SPARE_TOKENS, TextCache, fits_surely
 from mmembed.types import Embeddings
-from tests.fake_encoder import SAID, FakeEncoder
+from tests.fake_encoder import FakeEncoder
 
 
 class CountingEncoder(FakeEncoder):
@@ -48,8 +48,7 @@ def encoder() -> CountingEncoder:
 
 def test_it_is_the_encoder_it_wraps(encoder: CountingEncoder) -> None:
     cache = TextCache(encoder)
-    for name in SAID:
-        assert getattr(cache, name) == getattr(encoder, name)
+    assert cache.facts == encoder.facts
     pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
     np.testing.assert_array_equal(
         cache.embed_preprocessed(pixels), encoder.embed_preprocessed(pixels)
@@ -68,7 +67,7 @@ def test_each_text_is_embedded_once(encoder: CountingEncoder) -> None:
 
 
 def test_nothing_gives_nothing(encoder: CountingEncoder) -> None:
-    assert TextCache(encoder).embed_texts([]).shape == (0, encoder.dim)
+    assert TextCache(encoder).embed_texts([]).shape == (0, encoder.facts.dim)
     assert encoder.embedded == []
 
 
@@ -167,12 +166,12 @@ def test_what_may_be_many_tokens_is_counted(text: str) -> None:
 def test_what_fits_surely_fits() -> None:
     """All of ASCII, alone and mixed, with the tokenizer of most CLIP models."""
     model = load_encoder("bundled")
-    most = model.context_length - SPARE_TOKENS
+    most = model.facts.context_length - SPARE_TOKENS
     characters = [chr(code) for code in range(128) if chr(code) != "&"]
     random = np.random.default_rng(0)
     texts = [character * most for character in characters]
     texts += [" ".join(character * most)[:most] for character in characters]
     texts += ["".join(random.choice(characters, most)) for _ in range(200)]
     for text in texts:
-        assert fits_surely(text, model.context_length)
+        assert fits_surely(text, model.facts.context_length)
         assert model.count_windows(text) == 1, text

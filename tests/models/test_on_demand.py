@@ -11,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from mmembed.config.batching import Batching
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, Overloaded
 from mmembed.models.on_demand import MOST_HANGING, Resident
-from tests.fake_encoder import SAID, FakeEncoder
+from tests.fake_encoder import FakeEncoder
 from tests.serving import PATIENCE_S, Gate, eventually
 
 IDLE_S = 0.05
@@ -38,7 +39,7 @@ class Loader:
 
 
 def resident(load: Loader, idle_s: float = IDLE_S) -> Resident:
-    return Resident(load, Settings(unload_after=idle_s))
+    return Resident(load, unload_after=idle_s)
 
 
 @pytest.fixture
@@ -54,15 +55,14 @@ def model(load: Loader) -> Iterator[Resident]:
 
 
 def test_it_is_the_encoder_it_loads(model: Resident) -> None:
-    for name in SAID:
-        assert getattr(model, name) == getattr(FakeEncoder(), name)
+    assert model.facts == FakeEncoder().facts
     assert model.count_tokens("a red bus") == 5
     np.testing.assert_array_equal(model.embed_texts(["red"]), FakeEncoder().embed_texts(["red"]))
 
 
 def test_it_is_loaded_at_first_need(model: Resident, load: Loader) -> None:
     assert (model.loaded, model.known, model.waiting, model.wait_s()) == (False, None, 0, 0)
-    assert model.dim == 16
+    assert model.facts.dim == 16
     assert (model.loaded, model.loads, len(load.made)) == (True, 1, 1)
 
 
@@ -70,7 +70,7 @@ def test_idle_it_leaves_the_memory_and_comes_back(model: Resident, load: Loader)
     before = model.embed_texts(["red"])
     eventually(lambda: not model.loaded)
     eventually(lambda: load.alive() == 0)
-    assert (model.dim, model.loads) == (16, 1)  # what is known of it needs no loading
+    assert (model.facts.dim, model.loads) == (16, 1)  # what is known of it needs no loading
     np.testing.assert_array_equal(model.embed_texts(["red"]), before)
     assert model.loads == 2
     assert model.counts.inputs["text"] == 2  # goes on counting
@@ -164,7 +164,7 @@ def hanging(model: Resident, gate: Gate) -> None:
 def test_a_model_that_hangs_is_replaced() -> None:
     gates = [Gate(), Gate(), Gate(), Gate()]
     waiting = iter(gates)
-    model = Resident(lambda: next(waiting), Settings(model_timeout=0.2))
+    model = Resident(lambda: next(waiting), batching=Batching(timeout=0.2))
     for gate in gates[:MOST_HANGING]:
         model.load()
         hanging(model, gate)
@@ -186,7 +186,7 @@ def test_a_model_that_hangs_is_replaced() -> None:
 def test_nothing_watches_over_a_model_that_is_gone() -> None:
     gates = [Gate(), Gate()]
     waiting = iter(gates)
-    model = Resident(lambda: next(waiting), Settings(model_timeout=0.2, unload_after=0.5))
+    model = Resident(lambda: next(waiting), batching=Batching(timeout=0.2), unload_after=0.5)
     model.load()
     hanging(model, gates[0])
     assert model.embed_texts(["red"]).shape == (1, 16)  # watched twice now
@@ -198,7 +198,7 @@ def test_nothing_watches_over_a_model_that_is_gone() -> None:
 
 def test_closing_waits_for_no_model_that_hangs() -> None:
     gate = Gate()
-    model = Resident(lambda: gate, Settings())
+    model = Resident(lambda: gate)
     model.load()
     gate.close()
     with ThreadPoolExecutor(1) as pool:

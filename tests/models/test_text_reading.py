@@ -7,17 +7,19 @@ import tracemalloc
 import pytest
 
 from mmembed.classify.zeroshot import TEMPLATES
+from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
+from mmembed.config.text_limits import TextLimits
 from mmembed.errors import LimitError
-from mmembed.models.text_reading import Reading, TextLimits, read
+from mmembed.models.text_reading import Reading, read
 from tests.fake_encoder import FakeEncoder
 
 LIMITS = TextLimits(text_chars=100, all_chars=1000, text_windows=2, all_windows=20, prompts=20)
 
 
 def test_the_settings_are_the_limits() -> None:
-    assert TextLimits.of(Settings()) == TextLimits()
-    assert TextLimits.of(Settings(max_text_windows=7)).text_windows == 7
+    assert Limits.of(Settings()) == Limits()
+    assert Limits.of(Settings(max_text_windows=7)).texts.text_windows == 7
 
 
 def test_all_default_labels_and_templates_are_within_the_limits() -> None:

@@ -1,4 +1,5 @@
-"""entry points → collection → stages → errors, types; one owner for each foreign library."""
+"""ground ← media, fetch, engines, store ← models | search, ingest ← classify, explore ← collection
+← eval, server, cli; one owner for each foreign library."""
 
 from __future__ import annotations
 
@@ -9,86 +10,80 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mmembed"
-FOUNDATION = {
-    *("errors", "types", "config", "cancellation", "commands", "failing", "files", "memory"),
-    *("reading", "hosts", "privacy", "proof"),
+GROUND = {
+    *("errors", "types", "config", "cancellation", "files", "item_failures", "memory_budget"),
 }
-STAGES = {
-    "batcher",
-    "caches",
-    "catalog",
-    "decode",
-    "encoder",
-    "engines",
-    "fetch",
-    "index",
-    "originals",
-    "paging",
-    "query",
-    "running",
-    "single_flight",
-    "thumbnails",
-    "turns",
-    "zeroshot",
+FACE_OF_STORE = {"store.protocol", "store.entries", "store.where"}
+"""What is seen of a store by all who are not to know which one it is."""
+CONDITIONS = {"search.where", "store.where"}
+"""The conditions of a search as data and as text: what callers write, entry points read."""
+BELOW: dict[str, set[str]] = {
+    "media": set(),
+    "fetch": set(),
+    "engines": set(),
+    "store": set(),
+    "models": {"media", "engines"},
+    "search": FACE_OF_STORE,
+    "ingest": {"media", "models", *FACE_OF_STORE},
+    "classify": {"models"},
+    "explore": {"models", "search", *FACE_OF_STORE},
+    "collection": {
+        *("media", "fetch", "engines", "store", "models", "search", "ingest", "classify"),
+        "explore",
+    },
+    "eval": {
+        *("collection", "classify", "models", "media", "ingest", "engines"),
+        *FACE_OF_STORE,
+    },
+    "server": {"collection", *CONDITIONS},
+    "cli": {"collection", "eval", "server", *CONDITIONS},
 }
-COMPOSITION = [
-    "indexed",
-    "leftovers",
-    "ingest",
-    "models",
-    "views",
-    "resident",
-    "guilty",
-    "embedder",
-    "binding",
-    "classifier",
-    "served",
-    "items",
-    "indexing",
-    "collection",
-    "eval",
-]
-"""Each may use those before it, and every stage."""
-ENTRY_POINTS = {"cli", "server"}
-FROM_ENTRY_POINTS = FOUNDATION | {"collection", "ingest"}
+"""What each package may import besides the ground and itself."""
+ENTRY_POINTS = ("server", "cli")
+TAKES_SETTINGS = {"config", "collection", "eval", *ENTRY_POINTS}
 
 OWNERS = {
-    "PIL": {"decode"},
-    "pillow_heif": {"decode"},
-    "torch": {"encoder", "engines"},
-    "openvino": {"engines"},
-    "nncf": {"engines"},
-    "tokenizers": {"encoder"},
-    "ftfy": {"encoder"},
-    "regex": {"encoder"},
-    "torchvision": {"encoder"},
-    "open_clip": {"encoder"},
-    "timm": {"encoder"},
-    "huggingface_hub": {"encoder"},
-    "safetensors": {"encoder"},
-    "sqlite3": {"catalog"},
-    "fcntl": {"catalog"},
-    "usearch": {"index"},
-    "numkong": {"index"},
-    "pyarrow": {"ingest"},
-    "anyio": {"server"},
-    "fastapi": {"server"},
-    "starlette": {"server"},
-    "pydantic": {"server"},
-    "orjson": {"server"},
-    "prometheus_client": {"server"},
-    "ssl": {"fetch"},
-    "uvicorn": {"server"},
-    "h11": {"server"},
-    "tqdm": {"cli"},
-    "argparse": {"cli"},
+    "PIL": ("media",),
+    "pillow_heif": ("media",),
+    "torch": ("models/open_clip", "engines"),
+    "openvino": ("engines",),
+    "nncf": ("engines",),
+    "tokenizers": ("models/open_clip",),
+    "ftfy": ("models/open_clip",),
+    "regex": ("models/open_clip",),
+    "torchvision": ("models/open_clip",),
+    "open_clip": ("models/open_clip",),
+    "timm": ("models/open_clip",),
+    "huggingface_hub": ("models/open_clip",),
+    "safetensors": ("models/open_clip",),
+    "sqlite3": ("store/sqlite",),
+    "fcntl": ("store",),
+    "usearch": ("store/vectors",),
+    "numkong": ("store/vectors",),
+    "pyarrow": ("ingest",),
+    "anyio": ("server",),
+    "fastapi": ("server",),
+    "starlette": ("server",),
+    "pydantic": ("server",),
+    "orjson": ("server",),
+    "prometheus_client": ("server",),
+    "ssl": ("fetch",),
+    "uvicorn": ("server",),
+    "h11": ("server",),
+    "tqdm": ("cli",),
+    "argparse": ("cli",),
 }
+"""The folders that alone import a library, and translate its errors."""
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
+def named(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
 def part_of(path: Path) -> str:
-    """`mmembed/decode/colour.py` → `decode`."""
+    """`mmembed/media/colour.py` → `media`."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -111,53 +106,95 @@ def imports(path: Path) -> Iterator[str]:
         pending.extend(ast.iter_child_nodes(node))
 
 
-def allowed_for(part: str) -> set[str]:
-    if part in FOUNDATION:
-        more = {
-            "config": {"config", "hosts", "reading"},
-            "commands": {"config"},
-            "memory": {"cancellation"},
-        }
-        return {"errors", "types"} | more.get(part, set())
-    if part == "encoder":
-        return FOUNDATION | {"engines"}
-    if part == "running":
-        return FOUNDATION | {"turns"}
-    if part == "batcher":
-        return FOUNDATION | {"turns", "running"}
-    if part in STAGES:
-        return FOUNDATION
-    if part in COMPOSITION:
-        return FOUNDATION | STAGES | set(COMPOSITION[: COMPOSITION.index(part)])
-    if part == "cli":
-        return FROM_ENTRY_POINTS | {"eval", "models", "server"}
-    if part == "server":
-        return FROM_ENTRY_POINTS
-    assert part in {"__init__", "__main__"}, f"{part}: where in the way of the data is it?"
-    return FOUNDATION | STAGES | ENTRY_POINTS | set(COMPOSITION)
+def may_import(part: str, target: str) -> bool:
+    """part: a package or module of `mmembed`. target: a module, without `mmembed.`"""
+    if part in ("__init__", "__main__"):
+        return True
+    assert part in GROUND or part in BELOW, f"{part}: where in the way of the data is it?"
+    known = GROUND | ({part, *BELOW[part]} if part in BELOW else set())
+    return any(target == one or target.startswith(f"{one}.") for one in known)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_go_one_way(path: Path) -> None:
+def forbidden_imports(path: Path) -> set[str]:
     part = part_of(path)
-    for module in imports(path):
-        if module.startswith("mmembed."):
-            target = module.split(".")[1]
-            assert target == part or target in allowed_for(part), f"{part} imports {target}"
+    ours = (module.split(".", 1) for module in imports(path) if module.startswith("mmembed."))
+    return {target for _, target in ours if not may_import(part, target)}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_imports_go_one_way(path: Path) -> None:
+    forbidden = sorted(forbidden_imports(path))
+    assert not forbidden, f"{part_of(path)} imports {forbidden}"
+
+
+def test_the_rule_itself_goes_one_way() -> None:
+    order = list(BELOW)
+    for part, allowed in BELOW.items():
+        for one in allowed:
+            assert order.index(one.split(".")[0]) < order.index(part), f"{part} → {one}"
+    assert {part_of(path) for path in FILES} <= GROUND | {*BELOW, "__init__", "__main__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
 def test_foreign_libraries_have_one_owner(path: Path) -> None:
     for module in imports(path):
         owners = OWNERS.get(module.split(".")[0])
-        assert owners is None or part_of(path) in owners, f"{module} belongs to {owners}"
+        assert owners is None or named(path).startswith(tuple(f"{one}/" for one in owners)), (
+            f"{module} belongs to {owners}"
+        )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def is_collection(node: ast.expr) -> bool:
+    """`collection`, `self._collection`, `app.state.collection`, `collection_of(request)`."""
+    shown = ast.unparse(node.func) if isinstance(node, ast.Call) else ast.unparse(node)
+    last = shown.split(".")[-1].lstrip("_")
+    return last == ("collection_of" if isinstance(node, ast.Call) else "collection")
+
+
+def reaching_through(tree: ast.AST) -> Iterator[str]:
+    """Attributes of parts of a collection; to import the part would be no worse."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Attribute)
+            and is_collection(node.value.value)
+        ):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if part_of(p) in ENTRY_POINTS], ids=named)
+def test_entry_points_call_methods_of_the_collection(path: Path) -> None:
+    assert not [*reaching_through(ast.parse(path.read_text()))]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "collection.catalog.count()",
+        "self._collection.served.busy()",
+        "app.state.collection.settings.data",
+        "collection_of(request).embedder.name",
+    ],
+)
+def test_reaching_through_is_seen(line: str) -> None:
+    assert [*reaching_through(ast.parse(line))]
+    assert not [*reaching_through(ast.parse("collection.item(1).path; collection.name"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_below_collection_nothing_takes_settings(path: Path) -> None:
+    if part_of(path) in TAKES_SETTINGS or part_of(path) in ("__init__", "__main__"):
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "mmembed.config.settings":
+            assert "Settings" not in [one.name for one in node.names], "plain arguments, please"
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
 def test_only_config_reads_the_environment_and_only_cli_prints(path: Path) -> None:
     part = part_of(path)
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv"}:
-            assert part in {"config", "privacy"}, f"{path}:{node.lineno} reads the environment"
+            assert part == "config", f"{path}:{node.lineno} reads the environment"
         if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "sys.exit", "exit"}:
             assert part in {"cli", "__main__"}, f"{path}:{node.lineno} prints or exits"

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from mmembed.server import answer_shapes
-from mmembed.server.dialects import answers as dialects
+from mmembed.server.dialects import cohere, models, openai, voyage
 from tests.serving import data_uri, picture
 
 
@@ -75,18 +75,18 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
         ("GET", "/v1/items/2", None, answer_shapes.WholeItem),
         ("PATCH", "/v1/items/1", {"tags": ["a"]}, answer_shapes.WholeItem),
         ("POST", "/v1/items", {"caption": "a lone caption"}, answer_shapes.WholeItem),
-        ("POST", "/v1/embeddings", {"input": ["a", "b"]}, dialects.EmbeddingsAnswer),
+        ("POST", "/v1/embeddings", {"input": ["a", "b"]}, openai.EmbeddingsAnswer),
         (
             "POST",
             "/v1/embeddings",
             {"input": ["a", " "], "encoding_format": "base64", "errors": "item"},
-            dialects.EmbeddingsAnswer,
+            openai.EmbeddingsAnswer,
         ),
         (
             "POST",
             "/v1/embeddings",
             {"input": "a", "dimensions": 8, "allow_untrained_dimensions": True},
-            dialects.EmbeddingsAnswer,
+            openai.EmbeddingsAnswer,
         ),
         (
             "POST",
@@ -96,17 +96,17 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
                 "embedding_types": ["float", "int8", "uint8", "binary", "ubinary", "base64"],
                 "errors": "item",
             },
-            dialects.CohereAnswer,
+            cohere.CohereAnswer,
         ),
-        ("POST", "/v1/multimodalembeddings", {"inputs": ["a"]}, dialects.VoyageAnswer),
+        ("POST", "/v1/multimodalembeddings", {"inputs": ["a"]}, voyage.VoyageAnswer),
         (
             "POST",
             "/v1/classify",
             {"images": [{"item": 1}, "no image"], "labels": ["red", "blue"]},
             answer_shapes.ClassifyAnswer,
         ),
-        ("GET", "/v1/models", None, dialects.ModelsAnswer),
-        ("GET", "/v1/models/fake", None, dialects.ModelAnswer),
+        ("GET", "/v1/models", None, models.ModelsAnswer),
+        ("GET", "/v1/models/fake", None, models.ModelAnswer),
         ("GET", "/health", None, answer_shapes.HealthAnswer),
     ],
 )

@@ -359,7 +359,9 @@ def test_the_command_line(
 ) -> None:  # fmt: skip
     from mmembed import cli
 
-    monkeypatch.setattr("mmembed.models.registry.loader", lambda settings: lambda name: encoder)
+    monkeypatch.setattr(
+        "mmembed.collection.open_models.loader", lambda engine, cache: lambda name: encoder
+    )
     for colour in ("red", BAD):
         (tmp_path / f"{colour}.png").write_bytes(picture(colour))
     files = [str(tmp_path / f"{one}.png") for one in ("red", BAD)]
@@ -383,7 +385,9 @@ def test_a_text_on_the_command_line(
 ) -> None:  # fmt: skip
     from mmembed import cli
 
-    monkeypatch.setattr("mmembed.models.registry.loader", lambda settings: lambda name: encoder)
+    monkeypatch.setattr(
+        "mmembed.collection.open_models.loader", lambda engine, cache: lambda name: encoder
+    )
     encoder.fault = "embed_texts"
     common = ["--data", str(tmp_path / "data"), "--model", "bundled"]
     assert cli.main(["embed", "--text", "red", "--text", BAD, "--text", "blue", *common]) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,9 @@ OTHER = "architecture/other"
 class Mirrored(FakeEncoder):
     """Another model: the same vectors with the opposite sign."""
 
-    logit_scale = 1.0
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.facts = replace(self.facts, logit_scale=1.0)
 
     def embed_preprocessed(self, pixels: Any) -> Embeddings:
         return -super().embed_preprocessed(pixels)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from starlette.testclient import TestClient
 
-from mmembed.server.api_examples import ANSWERS, REQUESTS
+from mmembed.server.app import ROUTES
+from mmembed.server.openapi import Description, descriptions
 from tests.serving import add, serving
 
 WHY = "schemathesis is not installed; it needs Python 3.11"
@@ -58,6 +59,11 @@ def described(client: TestClient) -> JSON:
     return found
 
 
+@pytest.fixture(scope="module")
+def routes() -> dict[str, Description]:
+    return descriptions(module.router for module in ROUTES)
+
+
 def operations(described: JSON) -> Iterator[tuple[str, str, JSON]]:
     for path, ways in described["paths"].items():
         for method, operation in ways.items():
@@ -74,23 +80,26 @@ def answer_of(operation: JSON) -> JSON | None:
     return None
 
 
-def test_every_operation_has_examples_that_hold(described: JSON) -> None:
+def test_every_operation_has_examples_that_hold(
+    described: JSON, routes: dict[str, Description]
+) -> None:
     for method, path, operation in operations(described):
         name = f"{method} {path}"
         if "requestBody" in operation or operation.get("parameters"):
-            assert REQUESTS.get(name), f"{name}: add an example to server/examples.py"
+            assert routes[name].asked, f"{name}: add an example of a request to @described"
         answer = answer_of(operation)
         if answer is not None:
-            assert "example" in answer, f"{name}: add an answer to server/examples.py"
+            assert "example" in answer, f"{name}: add an answer to @described"
             shape = {**answer["schema"], "components": described["components"]}
             jsonschema_rs.validate(shape, answer["example"])
-    known = {f"{method} {path}" for method, path, _ in operations(described)}
-    assert {*REQUESTS, *ANSWERS} <= known
+    assert {f"{method} {path}" for method, path, _ in operations(described)} == {*routes}
 
 
-def test_examples_are_answered(client: TestClient, described: JSON) -> None:
+def test_examples_are_answered(
+    client: TestClient, described: JSON, routes: dict[str, Description]
+) -> None:
     for method, path, operation in operations(described):
-        asked = REQUESTS.get(f"{method} {path}", {})
+        asked = routes[f"{method} {path}"].asked or {}
         if method == "DELETE":
             continue  # the others ask for the same item
         if path == "/predict":

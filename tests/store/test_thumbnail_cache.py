@@ -86,7 +86,7 @@ def test_a_picture_that_was_shrunk_too_far_gives_no_thumbnail(
 ) -> None:
     collection = open_collection(thumbnails=True)
     data = photograph((640, 480))
-    assert max(decode(data, side=encoder.decode_side).image.size) < 320
+    assert max(decode(data, side=encoder.facts.decode_side).image.size) < 320
     item = collection.add_image(data, name="a")
     assert not kept(collection.settings.data)
     with Image.open(io.BytesIO(collection.thumbnail(item.id, 320)[0])) as image:

@@ -27,7 +27,7 @@ from mmembed import files
 from mmembed.engines import AUTO, INT8, OPENVINO, Measured
 from mmembed.engines.openvino_engine import OpenVinoEngine, opened
 from mmembed.models.open_clip.bpe import BpeTables, BpeTokenizer
-from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.facts import OpenClipFacts
 from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Prepared:
     """The record of one model."""
 
     folder: Path
-    facts: ModelFacts
+    facts: OpenClipFacts
     measured: tuple[Measured, ...]
     """The figures of each engine's trial; empty if there was none."""
 
@@ -57,8 +57,8 @@ class Prepared:
             kept = json.loads(files.read_sealed(folder / _RECORD, about=folder.name))
             if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
                 return None
-            measured = tuple(Measured(**trial) for trial in kept["measured"])
-            return cls(folder, ModelFacts(**kept["facts"]), measured)
+            measured = tuple(Measured(**one) for one in kept["measured"])
+            return cls(folder, OpenClipFacts(**kept["facts"]), measured)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError) as error:
@@ -68,12 +68,12 @@ class Prepared:
     @property
     def fastest(self) -> str | None:
         """The engine that `auto` stands for; None if nothing was measured."""
-        fit = [trial for trial in self.measured if trial.exact_enough and trial.engine != INT8]
-        return max(fit, key=lambda trial: trial.worth).engine if fit else None
+        fit = [one for one in self.measured if one.exact_enough and one.engine != INT8]
+        return max(fit, key=lambda one: one.worth).engine if fit else None
 
-    def encoder(self, wished: str) -> OpenClipEncoder | None:
+    def encoder(self, asked: str) -> OpenClipEncoder | None:
         """The model, opened without torch; None if the stored files do not suffice."""
-        name = self.fastest if wished == AUTO else wished
+        name = self.fastest if asked == AUTO else asked
         if name is None or not name.startswith(OPENVINO):
             return None
         about = _about(self.facts)
@@ -90,7 +90,7 @@ class Prepared:
 
 def keep(
     folder: Path,
-    facts: ModelFacts,
+    facts: OpenClipFacts,
     measured: Sequence[Measured],
     sources: Sequence[Path],
     tables: BpeTables | None,
@@ -102,7 +102,7 @@ def keep(
         "machine": _machine(),
         "sources": [_stamp(path) for path in sources],
         "facts": asdict(facts),
-        "measured": [asdict(trial) for trial in measured],
+        "measured": [asdict(one) for one in measured],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def folder_of(cache_folder: Path, name: str, device: str) -> Path:
     return cache_folder / "models" / hashlib.sha256(told.encode()).hexdigest()[:24]
 
 
-def _about(facts: ModelFacts) -> str:
+def _about(facts: OpenClipFacts) -> str:
     """The identity of the files beside a record. Files of another model or machine are not opened,
     even if two processes wrote there at once."""
     return " ".join([facts.fingerprint, *_machine()])

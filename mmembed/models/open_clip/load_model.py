@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mmembed.errors import ModelError
 from mmembed.models.open_clip import hub
 from mmembed.models.open_clip.bpe import BpeTables
-from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.facts import OpenClipFacts
 from mmembed.models.open_clip.fingerprint import model_fingerprint, tower_config
 from mmembed.models.open_clip.import_open_clip import import_open_clip
 from mmembed.models.open_clip.model_names import CONFIG_FILE, ModelFiles, locate
@@ -33,7 +33,7 @@ _NEEDS_TRANSFORMERS = "needs the transformers package: pip install 'mmembed[hf]'
 class LoadedModel:
     """A model in memory, with its preprocessing and tokenizer."""
 
-    facts: ModelFacts
+    facts: OpenClipFacts
     towers: Towers
     tokenizer: Tokenizer
     tables: BpeTables | None
@@ -85,13 +85,13 @@ def _facts(
     model: Any,
     tokenizer: Any,
     short: Any,
-) -> ModelFacts:
+) -> OpenClipFacts:
     context_length = getattr(tokenizer, "context_length", None) or _context_length(config)
     pixels = dict(model.visual.preprocess_cfg)
     pixels["size"] = _height_width(pixels["size"])
     towers = tower_config(open_clip, config, files.quick_gelu)
     bias = getattr(model, "logit_bias", None)
-    return ModelFacts(
+    return OpenClipFacts(
         name=name,
         fingerprint=model_fingerprint(
             model.state_dict(), pixels, towers, tokenizer, context_length

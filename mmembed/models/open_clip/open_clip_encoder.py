@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmembed.engines import Engine
 from mmembed.errors import ModelError
-from mmembed.models.open_clip.facts import ModelFacts
+from mmembed.models.open_clip.facts import OpenClipFacts
 from mmembed.models.open_clip.preprocessing import Preprocessing
 from mmembed.models.open_clip.windows import Tokenizer, Window, Windows
 from mmembed.types import Box, Embeddings
@@ -25,59 +25,20 @@ more for smaller models."""
 
 
 class OpenClipEncoder:
-    """Implements `mmembed.types.Encoder`; made by `load_encoder`.
+    """Implements `mmembed.Encoder`; made by `load_encoder`.
 
     Embeddings equal open_clip's own encode_image and encode_text, normalised, within the engine's
     precision. The engine runs on the thread that calls, one call at a time; torch is fastest on the
     thread that loaded it.
     """
 
-    def __init__(self, facts: ModelFacts, tokenizer: Tokenizer, engine: Engine) -> None:
-        self.facts = facts
+    def __init__(self, facts: OpenClipFacts, tokenizer: Tokenizer, engine: Engine) -> None:
+        self.model = facts
         self.windows = Windows(tokenizer, facts.context_length)
         self._engine = engine
         self._preprocessing = Preprocessing.of(facts.pixels)
+        self.facts = facts.run_by(engine.name, self._preprocessing.decode_side)
         self._lock = threading.Lock()
-
-    @property
-    def name(self) -> str:
-        """The model's id, as `--model` takes it."""
-        return self.facts.name
-
-    @property
-    def fingerprint(self) -> str:
-        """Hex digest over weights, preprocessing, tokenizer and pooling."""
-        return self.facts.fingerprint
-
-    @property
-    def dim(self) -> int:
-        """Length of an embedding."""
-        return self.facts.dim
-
-    @property
-    def context_length(self) -> int:
-        """Tokens of one text window, start and end tokens included."""
-        return self.facts.context_length
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor of cosines before softmax or sigmoid (already exponentiated)."""
-        return self.facts.logit_scale
-
-    @property
-    def logit_bias(self) -> float | None:
-        """Added after scaling by models trained with a sigmoid loss (SigLIP); else None."""
-        return self.facts.logit_bias
-
-    @property
-    def engine(self) -> str:
-        """The engine that runs the towers: one of `mmembed.engines.ENGINES`."""
-        return self._engine.name
-
-    @property
-    def decode_side(self) -> int:
-        """Pixels that a picture's shorter side should keep if it is shrunk while decoding."""
-        return self._preprocessing.decode_side
 
     def preprocess(self, image: Image.Image, box: Box | None = None) -> NDArray[np.uint8]:
         """The model's own preprocessing of an upright RGB image, or of a box of it: uint8
@@ -98,11 +59,11 @@ class OpenClipEncoder:
         if len(flat) == len(texts):
             return rows
         starts = np.cumsum([0, *(len(windows) for windows in split[:-1])])
-        return _unit(np.add.reduceat(rows, starts, axis=0), self.name)
+        return _unit(np.add.reduceat(rows, starts, axis=0), self.facts.name)
 
     def blank_pixels(self) -> NDArray[np.uint8]:
         """uint8 (1, height, width, 3) of zeros, in the image tower's size."""
-        return np.zeros((1, *self.facts.pixels["size"], 3), np.uint8)
+        return np.zeros((1, *self.model.pixels["size"], 3), np.uint8)
 
     def split(self, text: str, most: int | None = None) -> Sequence[str]:
         """The first `most` windows of a text, all of them for None; the text itself if it is
@@ -120,18 +81,18 @@ class OpenClipEncoder:
 
     def _embed_windows(self, windows: list[Window]) -> Embeddings:
         if not windows:
-            return np.zeros((0, self.dim), np.float32)
+            return np.zeros((0, self.facts.dim), np.float32)
         tokens = np.stack([window.tokens for window in windows])
-        if not self.facts.cut:
+        if not self.model.cut:
             return self._embed(self._batches(tokens), self._engine.encode_texts)
         # Texts of like length together, cut behind the longest, so that little padding is read.
-        lengths = self.facts.ends(tokens) + 1
+        lengths = self.model.ends(tokens) + 1
         order = np.argsort(lengths, kind="stable")
         alike = self._alike(order, lengths) if self._engine.device == "cpu" else [order]
         short = [
             tokens[some, : lengths[some].max()] for part in alike for some in self._batches(part)
         ]
-        rows = np.empty((len(windows), self.dim), np.float32)
+        rows = np.empty((len(windows), self.facts.dim), np.float32)
         rows[order] = self._embed(short, self._engine.encode_texts)
         return rows
 
@@ -158,8 +119,8 @@ class OpenClipEncoder:
     ) -> Embeddings:
         with self._lock:
             rows = [encode(batch) for batch in batches]
-        none = np.zeros((0, self.dim), np.float32)
-        return _unit(np.concatenate([none, *rows]), self.name)
+        none = np.zeros((0, self.facts.dim), np.float32)
+        return _unit(np.concatenate([none, *rows]), self.facts.name)
 
 
 def _unit(features: NDArray[np.float32], name: str) -> Embeddings:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.config.library_privacy import keep_libraries_within
-from mmembed.config.settings import Settings, expanded
+from mmembed.config.settings import DEFAULT_CACHE, expanded
 from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
 from mmembed.errors import ModelError
 from mmembed.models.open_clip import hub
@@ -35,7 +35,7 @@ def load_encoder(
     engine: str = AUTO,
     device: str | None = None,
     tokenizer: Any = None,
-    cache: Path = Settings.cache,
+    cache: Path = DEFAULT_CACHE,
 ) -> OpenClipEncoder:
     """Load a model by its id: `architecture/pretrained`, `hf-hub:org/name`, `local-dir:/path`,
     `bundled` or `auto`. Runs it once, so that the first request does not wait for that.
@@ -72,10 +72,9 @@ def _tried(encoder: OpenClipEncoder) -> OpenClipEncoder:
     return encoder
 
 
-def loader(settings: Settings) -> Callable[[str], OpenClipEncoder]:
-    """`load_encoder` with the engine and the cache of the settings. Raises InputError for an
-    unknown engine."""
-    return partial(load_encoder, engine=check_name(settings.engine), cache=settings.cache)
+def loader(engine: str, cache: Path) -> Callable[[str], OpenClipEncoder]:
+    """`load_encoder` with an engine and a cache. Raises InputError for an unknown engine."""
+    return partial(load_encoder, engine=check_name(engine), cache=cache)
 
 
 def check_obtainable(name: str, cache: Path) -> None:

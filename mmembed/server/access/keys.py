@@ -21,8 +21,8 @@ from mmembed.server.access.key_guessing import Guesses, digest
 from mmembed.server.access.proof import PATH as PROOF
 from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
 from mmembed.server.error_answers import answer, answer_to
-from mmembed.server.openapi import takes
-from mmembed.server.request_bodies import JsonBody, collection_of, parse
+from mmembed.server.openapi import described
+from mmembed.server.request_bodies import JsonBody, limits_of, parse
 from mmembed.server.requests import SessionRequest
 
 router = APIRouter(tags=["operations"])
@@ -88,20 +88,21 @@ def access_of(request: Request) -> Access:
     return access
 
 
-@router.post(SESSION, status_code=204, openapi_extra=takes(SessionRequest))
+@router.post(SESSION, status_code=204)
+@described(takes=SessionRequest, asked={"key": "one of MMEMBED_API_KEYS"})
 async def open_session(request: Request, body: JsonBody) -> Response:
     """Change a key for a cookie, as the page does: browsers send it along with pictures."""
-    access, settings = access_of(request), collection_of(request).settings
-    login = await run_in_threadpool(parse, body, SessionRequest, settings)
+    access = access_of(request)
+    asked = await run_in_threadpool(parse, body, SessionRequest, limits_of(request))
     response = Response(status_code=204)
     if not access.keys:
         return response
-    refusal = await access.refusal(request.scope, login.key)
+    refusal = await access.refusal(request.scope, asked.key)
     if refusal is not None:
         return refusal
     response.set_cookie(
         COOKIE,
-        access.sessions.open(login.key),
+        access.sessions.open(asked.key),
         max_age=LONGEST_S,
         httponly=True,
         samesite="strict",
@@ -127,7 +128,7 @@ def is_among(given: str, known: Iterable[str]) -> bool:
     """Whether a secret is known, in a time that reveals nothing of the known secrets. All are
     compared, as digests of the same length."""
     sought = digest(given)
-    equal = [hmac.compare_digest(sought, digest(secret)) for secret in known]
+    equal = [hmac.compare_digest(sought, digest(one)) for one in known]
     return any(equal)
 
 
@@ -145,10 +146,10 @@ def _key_in(headers: Headers) -> str | None:
 def session_in(headers: Headers) -> str | None:
     """The session's cookie."""
     try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return None
-    return None if cookie is None else cookie.value
+    return None if found is None else found.value
 
 
 def _refusal(message: str) -> Response:

@@ -13,15 +13,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from mmembed.collection.collection import Collection, Embedder
-from mmembed.config.settings import Settings
+from mmembed.collection.collection import Collection
+from mmembed.collection.embed_inputs import Input, Wishes
+from mmembed.config.limits import Limits
 from mmembed.errors import NotFound, QueryError
-from mmembed.server.dialects.answers import ImmichAnswer
-from mmembed.server.dialects.embedding import Wishes, embed, facts_of
-from mmembed.server.dialects.inputs import Input, image_input, text_input
-from mmembed.server.json_answers import JsonAnswer
-from mmembed.server.openapi import FILE, form_of, takes_form
-from mmembed.server.request_bodies import AnyBody, Form, collection_of, parse
+from mmembed.server.dialects.embedding import embed, facts_of
+from mmembed.server.dialects.inputs import image_input, text_input
+from mmembed.server.json_answers import Json, JsonAnswer
+from mmembed.server.openapi import FILE, described, form_of
+from mmembed.server.request_bodies import AnyBody, Form, collection_of, limits_of, parse
 from mmembed.types import Failure
 
 router = APIRouter(tags=["embeddings"])
@@ -60,24 +60,41 @@ class ImmichEntries(BaseModel):
     clip: ImmichClip | None = None
 
 
+class ImmichAnswer(BaseModel):
+    """The answer of Immich's machine-learning server to a clip entry."""
+
+    clip: Annotated[str, Field(description="the embedding as JSON in a string")]
+    imageHeight: Annotated[int, Field(description="pixels; of an image only")] = 0
+    imageWidth: Annotated[int, Field(description="pixels; of an image only")] = 0
+
+
+_ASKED: Json = {
+    "entries": '{"clip": {"textual": {"modelName": "default"}}}',
+    "text": "a boat at sunset",
+}
+_ANSWER: Json = {"clip": "[0.6,0.8]", "imageHeight": 0, "imageWidth": 0}
+
+
 @router.get("/ping", response_class=PlainTextResponse)
+@described(answer="pong")
 def ping() -> str:
     """Shows Immich that the server is there."""
     return "pong"
 
 
-@router.post("/predict", response_model=ImmichAnswer, openapi_extra=takes_form(FORM))
+@router.post("/predict", response_model=ImmichAnswer)
+@described(form=FORM, asked=_ASKED, answer=_ANSWER)
 def predict(request: Request, body: AnyBody) -> JsonAnswer:
     """The embedding of one image or one text, for Immich's smart search."""
     collection = collection_of(request)
     if not isinstance(body, Form):
         raise QueryError("expected a multipart form with entries, and image or text")
-    clip = _clip(body, collection.settings)
+    clip = _clip(body, limits_of(request))
     read = _text(body) if clip.visual is None else _image(body)
     asked = clip.visual or clip.textual
     assert asked is not None
-    embedder = _embedder(collection, asked.modelName)
-    embedded = embed(collection, embedder, [read], Wishes())
+    model = _model(collection, asked.modelName)
+    embedded = embed(collection, model, [read], Wishes())
     row = embedded.rows[0]
     assert not isinstance(row, Failure)
     sizes = [
@@ -88,8 +105,8 @@ def predict(request: Request, body: AnyBody) -> JsonAnswer:
     return JsonAnswer({"clip": written, **(sizes[0] if sizes else {})})
 
 
-def _clip(form: Form, settings: Settings) -> ImmichClip:
-    entries = parse((form.text("entries") or "").encode(), ImmichEntries, settings)
+def _clip(form: Form, limits: Limits) -> ImmichClip:
+    entries = parse((form.text("entries") or "").encode(), ImmichEntries, limits)
     others = sorted(set(entries.model_extra or {}))
     if others:
         raise QueryError(
@@ -116,12 +133,12 @@ def _text(form: Form) -> Input:
     return text_input(text, "text")
 
 
-def _embedder(collection: Collection, asked: str) -> Embedder:
-    """The model that Immich names in its own way. Raises NotFound, which says how to name it:
-    vectors of another model would spoil what Immich has stored."""
+def _model(collection: Collection, asked: str) -> str:
+    """The id of the model that Immich names in its own way. Raises NotFound, which says how to name
+    it: vectors of another model would spoil Immich's stored ones."""
     served = {_named(name): name for name in collection.models}
     try:
-        return collection.embedder_for(served.get(asked.rpartition("/")[2], asked))
+        return collection.model_for(served.get(asked.rpartition("/")[2], asked))
     except NotFound:
         names = " or ".join(map(repr, served))
         raise NotFound(

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from pydantic import ValidationError
 
+from mmembed.collection.embed_inputs import Input, Part, Read
 from mmembed.errors import MmembedError, QueryError
 from mmembed.item_failures import failure_of
-from mmembed.server.dialects.requests import ItemShape, MessageShape, PartShape
+from mmembed.server.dialects.input_shapes import ItemShape, MessageShape, PartShape
 from mmembed.server.error_answers import SAID, place
 from mmembed.server.request_bodies import check_count, means_image
 from mmembed.types import Failure
 
 IMAGE_FIELDS = ("image", "image_url", "image_base64", "url", "bytes")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Exactly one of a text and an image."""
-
-    name: str
-    """As the caller knows it: `input[3]`, `inputs[2].content[1]`."""
-    text: str | None = None
-    image: str | bytes | None = None
-    """A data URI, base64 or an address; or the file's bytes."""
-    weight: float = 1.0
-    guessed: bool = False
-    """Whether the caller left open that it is an image."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """The input of one embedding; several parts give the normalised weighted mean of their
-    embeddings."""
-
-    name: str
-    parts: tuple[Part, ...]
-
-
-Read: TypeAlias = Input | Failure
 
 
 def text_input(text: str, name: str) -> Input:
@@ -103,7 +77,7 @@ def _tried(value: Any, name: str, read: Callable[[Any, str], Input]) -> Read:
     try:
         return read(value, name)
     except MmembedError as error:
-        return Failure(error.param or name, type(error).__name__, str(error))
+        return Failure(error.param or name, error.code, str(error))
     except BaseException as error:
         return failure_of(name, error)
 

@@ -5,17 +5,33 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal, TypeAlias
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from mmembed.config.settings import Settings
+from mmembed.collection.embed_inputs import Input, Read
+from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
-from mmembed.server.dialects.answers import EmbeddingsAnswer
-from mmembed.server.dialects.embedding import Embedded, Wishes, embed
+from mmembed.server.dialects.embedding import embed, wishes_of
+from mmembed.server.dialects.embedding_lists import (
+    Embedding,
+    NotEmbedded,
+    Notes,
+    listed,
+    noted,
+)
+from mmembed.server.dialects.input_shapes import (
+    ITEM,
+    STRING,
+    Dtype,
+    ItemShape,
+    MessageShape,
+    PartShape,
+    Wished,
+)
 from mmembed.server.dialects.inputs import (
-    Input,
-    Read,
     bare_input,
     image_input,
     read_each,
@@ -23,14 +39,17 @@ from mmembed.server.dialects.inputs import (
     read_messages,
     text_input,
 )
-from mmembed.server.dialects.requests import Dtype, EmbeddingsRequest
 from mmembed.server.dialects.token_ids import text_of
-from mmembed.server.dialects.vectors import written
-from mmembed.server.error_answers import item_error
 from mmembed.server.json_answers import Json, JsonAnswer
-from mmembed.server.openapi import takes
-from mmembed.server.request_bodies import JsonBody, check_count, collection_of, parse
-from mmembed.types import Failure
+from mmembed.server.openapi import PICTURE, described
+from mmembed.server.request_bodies import (
+    JsonBody,
+    check_count,
+    collection_of,
+    limits_of,
+    parse,
+    settings_of,
+)
 
 router = APIRouter(tags=["embeddings"])
 
@@ -40,22 +59,111 @@ READERS = {None: bare_input, "image": image_input, "text": text_input}
 """By the modality that a request names."""
 
 
-@router.post(
-    "/v1/embeddings", response_model=EmbeddingsAnswer, openapi_extra=takes(EmbeddingsRequest)
+_TOKENS = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+AnyInput: TypeAlias = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "description": "texts, images (data URIs), objects of both, or token ids",
+            "anyOf": [
+                STRING,
+                ITEM,
+                {"type": "array", "items": {"anyOf": [STRING, ITEM, _TOKENS]}},
+                _TOKENS,
+            ],
+        }
+    ),
+]
+
+
+def _only(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+Encoding: TypeAlias = Annotated[
+    Literal["float", "base64", "int8", "uint8", "binary", "ubinary"] | None,
+    BeforeValidator(_only),
+    Field(description="base64: of little-endian float32; default: float"),
+]
+
+
+class EmbeddingsRequest(Wished):
+    """OpenAI's request with the additions of Infinity, Jina, vLLM and others."""
+
+    input: AnyInput = None
+    messages: Annotated[
+        list[MessageShape] | None, Field(description="instead of input: one embedding of them all")
+    ] = None
+    modality: Annotated[
+        Literal["text", "image"] | None,
+        Field(description="type of all strings; if left out, image data URIs are images"),
+    ] = None
+    encoding_format: Encoding = None
+    encoding_type: Encoding = None
+    embedding_type: Encoding = None
+    output_dtype: Encoding = None
+    dimensions: Annotated[
+        int | None, Field(ge=0, description="as output_dimension; 0, Infinity's default, is all")
+    ] = None
+    truncation: Annotated[
+        bool | None, Field(description="false: a text longer than the model reads is an error")
+    ] = None
+
+
+class Usage(BaseModel):
+    """Tokens that were read."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsAnswer(BaseModel):
+    """OpenAI's answer, with the `id` and `created` of Infinity's."""
+
+    object: str = "list"
+    id: str
+    created: Annotated[int, Field(description="seconds since 1970")]
+    data: list[Embedding | NotEmbedded]
+    model: str
+    usage: Usage
+    notes: Notes = []
+
+
+_ASKED: Json = {
+    "model": "default",
+    "input": ["a red bicycle", {"text": "a boat at sunset"}, {"image": PICTURE}],
+}
+_ANSWER: Json = {
+    "object": "list",
+    "id": "embd-5f0c1d3c8f5a4b0e9a7d2c6b8e4f1a3d",
+    "created": 1767225600,
+    "data": [
+        {"object": "embedding", "index": 0, "embedding": [0.6, -0.8]},
+        {"object": "embedding", "index": 1, "embedding": [0.8, 0.6]},
+        {"object": "embedding", "index": 2, "embedding": [0.0, 1.0]},
+    ],
+    "model": "bundled",
+    "usage": {"prompt_tokens": 11, "total_tokens": 11},
+}
+
+
+@router.post("/v1/embeddings", response_model=EmbeddingsAnswer)
+@router.post("/embeddings", response_model=EmbeddingsAnswer)
+@described(
+    takes=EmbeddingsRequest, with_shapes=(ItemShape, PartShape), asked=_ASKED, answer=_ANSWER
 )
-@router.post("/embeddings", response_model=EmbeddingsAnswer, openapi_extra=takes(EmbeddingsRequest))
 def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, and both."""
     collection = collection_of(request)
-    asked = parse(body, EmbeddingsRequest, collection.settings)
-    embedder = collection.embedder_for(asked.model)
-    wishes = Wishes.of(
-        request,
-        asked,
+    asked = parse(body, EmbeddingsRequest, limits_of(request))
+    model = collection.model_for(asked.model)
+    wishes = replace(
+        wishes_of(request, asked),
         dimensions=asked.dimensions or asked.output_dimension,
         truncate="NONE" if asked.truncation is False else None,
     )
-    embedded = embed(collection, embedder, _inputs(asked, collection.settings), wishes)
+    inputs = _inputs(asked, limits_of(request), settings_of(request).token_vocabulary)
+    embedded = embed(collection, model, inputs, wishes)
     dtype, as_base64 = _encoding(asked)
     return JsonAnswer(
         {
@@ -63,30 +171,11 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
             "id": f"embd-{uuid.uuid4().hex}",
             "created": int(time.time()),
             "data": listed(embedded, dtype, as_base64=as_base64),
-            "model": embedder.name,
+            "model": model,
             "usage": {"prompt_tokens": embedded.tokens, "total_tokens": embedded.tokens},
             **noted(embedded),
         }
     )
-
-
-def listed(embedded: Embedded, dtype: Dtype, *, as_base64: bool) -> list[Json]:
-    """An embedding or an error for every input, as OpenAI's clients read a list."""
-    return [
-        {"object": "error", "index": index, "error": item_error(row)}
-        if isinstance(row, Failure)
-        else {
-            "object": "embedding",
-            "index": index,
-            "embedding": written(row, dtype, as_base64=as_base64),
-        }
-        for index, row in enumerate(embedded.rows)
-    ]
-
-
-def noted(embedded: Embedded) -> Json:
-    """`notes`, if there are any: the shapes that clients know have no such field."""
-    return {"notes": embedded.notes} if embedded.notes else {}
 
 
 def _encoding(asked: EmbeddingsRequest) -> tuple[Dtype, bool]:
@@ -98,7 +187,7 @@ def _encoding(asked: EmbeddingsRequest) -> tuple[Dtype, bool]:
     return next(iter(numbers), "float"), BASE64 in said
 
 
-def _inputs(asked: EmbeddingsRequest, settings: Settings) -> Sequence[Read]:
+def _inputs(asked: EmbeddingsRequest, limits: Limits, vocabulary: str) -> Sequence[Read]:
     if (asked.input is None) == (asked.messages is None):
         missing = "is missing" if asked.input is None else "expected no messages beside it"
         raise QueryError(f"input: {missing}", param="input")
@@ -108,16 +197,17 @@ def _inputs(asked: EmbeddingsRequest, settings: Settings) -> Sequence[Read]:
     if not isinstance(whole, str | list | Mapping):
         raise QueryError("input: expected a text, an object or a list of them", param="input")
     values = whole if isinstance(whole, list) and not _are_ids(whole) else [whole]
-    reader = _Reader(asked.modality, settings)
-    return read_each(values, "input", reader, settings.max_items)
+    reader = _Reader(asked.modality, limits, vocabulary)
+    return read_each(values, "input", reader, limits.items)
 
 
 class _Reader:
     """Reads one item of `input`."""
 
-    def __init__(self, modality: str | None, settings: Settings) -> None:
+    def __init__(self, modality: str | None, limits: Limits, vocabulary: str) -> None:
         self.modality = modality
-        self.settings = settings
+        self.limits = limits
+        self.vocabulary = vocabulary
 
     def __call__(self, value: Any, name: str) -> Input:
         """Raises QueryError, TokenError, LimitError."""
@@ -125,9 +215,9 @@ class _Reader:
             return READERS[self.modality](value, name)
         if _are_ids(value):
             # A token stands for one byte at least, some for a hundred.
-            most = self.settings.max_text_chars
+            most = self.limits.texts.text_chars
             check_count(f"token ids in {name}", len(value), most, "max_text_chars")
-            return text_input(text_of(value, name, self.settings.token_vocabulary), name)
+            return text_input(text_of(value, name, self.vocabulary), name)
         return read_item(value, name)
 
 

@@ -3,7 +3,8 @@ object of 13 bytes takes a kilobyte of memory."""
 
 from __future__ import annotations
 
-from mmembed.config.settings import PREFIX, Settings
+from mmembed.config.limits import Limits
+from mmembed.config.settings import PREFIX
 from mmembed.errors import LimitError
 
 PARTS_OF_AN_INPUT = 16
@@ -14,11 +15,11 @@ OTHER_FIELDS = 100
 """Besides images and labels: templates, mode …"""
 
 
-def check_size(raw: bytes, settings: Settings) -> None:
+def check_size(raw: bytes, limits: Limits) -> None:
     """Raises LimitError if a JSON body holds more values than requests within the limits need."""
-    inputs = settings.max_items + settings.max_labels + OTHER_FIELDS
+    inputs = limits.items + limits.labels + OTHER_FIELDS
     most_parts = PARTS_OF_AN_INPUT * inputs
-    most_numbers = NUMBERS_OF_AN_INPUT * settings.max_items
+    most_numbers = NUMBERS_OF_AN_INPUT * limits.items
     if len(raw) <= most_parts:  # each takes a byte at least
         return
     plain = _without_escapes(raw)

@@ -190,7 +190,7 @@ def server_of(app: FastAPI, **uvicorns: Any) -> Server:
     """A server of an app of `create_app`, which runs with sockets that listen.
 
     uvicorns: further parameters of uvicorn.Config."""
-    settings: Settings = app.state.collection.settings
+    settings: Settings = app.state.settings
     config = uvicorn.Config(
         app,
         http=Connection,

@@ -6,15 +6,23 @@ from fastapi import APIRouter, Request
 
 from mmembed.config.commands import PICTURES, command, own_version
 from mmembed.server.answer_shapes import AboutAnswer
-from mmembed.server.request_bodies import collection_of
+from mmembed.server.openapi import described
+from mmembed.server.request_bodies import settings_of
 
 router = APIRouter(tags=["operations"])
 
 
 @router.get("/v1/about")
+@described(
+    answer={
+        "version": "0.1.0",
+        "program": "mmembed",
+        "index": "mmembed index ~/Pictures --data ~/photos",
+    }
+)
 def about(request: Request) -> AboutAnswer:
     """The commands that the page shows, ready to be copied."""
-    folder = collection_of(request).settings.data
+    folder = settings_of(request).data
     return AboutAnswer(
         version=own_version(),
         program=command(anywhere=True),

@@ -8,8 +8,8 @@ from mmembed import errors
 from mmembed.collection.collection import Collection, ImageInput
 from mmembed.item_failures import failure_of
 from mmembed.server.answer_shapes import ClassifyAnswer
-from mmembed.server.json_answers import JsonAnswer, classified_json
-from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.json_answers import Json, JsonAnswer, classified_json
+from mmembed.server.openapi import FILE, PICTURE, described, form_of, many
 from mmembed.server.request_bodies import (
     AnyBody,
     Form,
@@ -18,6 +18,7 @@ from mmembed.server.request_bodies import (
     check_text,
     collection_of,
     image_bytes,
+    limits_of,
     parse,
 )
 from mmembed.server.requests import ClassifyRequest, ImageShape
@@ -48,30 +49,70 @@ LISTS = ("labels", "templates")
 OPTIONS = ("mode", "top_k", "model")
 
 
-@router.post(
-    "/v1/classify", response_model=ClassifyAnswer, openapi_extra=takes(ClassifyRequest, FORM)
+_ASKED: Json = {
+    "images": [PICTURE, {"item": 1}],
+    "labels": ["cat", "dog"],
+    "templates": ["a photo of a {}"],
+}
+_ANSWER: Json = {
+    "results": [
+        {
+            "index": 0,
+            "name": "images[0]",
+            "labels": [
+                {"label": "cat", "probability": 0.93, "score": 0.281},
+                {"label": "dog", "probability": 0.07, "score": 0.255},
+            ],
+        },
+        {
+            "index": 1,
+            "name": "images[1]",
+            "error": {
+                "message": "item 1: there is no such item",
+                "type": "NotFound",
+                "param": None,
+                "code": 404,
+            },
+        },
+    ],
+    "model": "bundled",
+    "mode": "softmax",
+}
+
+
+@router.post("/v1/classify", response_model=ClassifyAnswer)
+@described(
+    takes=ClassifyRequest,
+    form=FORM,
+    with_shapes=(ImageShape,),
+    asked=_ASKED,
+    answer=_ANSWER,
 )
 def classify(request: Request, body: AnyBody) -> JsonAnswer:
     """Probabilities of labels for every image; a bad image has an error of its own."""
     collection = collection_of(request)
     inputs: list[ImageInput | Failure]
     if isinstance(body, Form):
-        task = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
+        asked = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
         inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
-        _check(collection, task, len(inputs))
+        _check(collection, asked, len(inputs))
     else:
-        task = parse(body, ClassifyRequest, collection.settings)
-        _check(collection, task, len(task.images))
-        inputs = [_input(collection, *image) for image in enumerate(task.images)]
-    classifier = collection.classifier_for(task.model)
-    results = classifier.classify(
-        inputs, task.labels, templates=task.templates or None, mode=task.mode, top=task.top_k
+        asked = parse(body, ClassifyRequest, limits_of(request))
+        _check(collection, asked, len(asked.images))
+        inputs = [_input(collection, *one) for one in enumerate(asked.images)]
+    results = collection.classify(
+        inputs,
+        asked.labels,
+        templates=asked.templates or None,
+        mode=asked.mode,
+        top=asked.top_k,
+        model=asked.model,
     )
     return JsonAnswer(
         {
             "results": [classified_json(result) for result in results],
-            "model": collection.embedder_for(task.model).name,
-            "mode": task.mode or classifier.default_mode,
+            "model": collection.model_for(asked.model),
+            "mode": asked.mode or collection.default_mode(asked.model),
         }
     )
 
@@ -101,25 +142,25 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return failure_of(name, error)
 
 
-def _check(collection: Collection, task: ClassifyRequest, count: int) -> None:
-    settings = collection.settings
-    collection.embedder_for(task.model)
+def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
+    limits = collection.limits
+    collection.model_for(asked.model)
     if count == 0:
         raise errors.QueryError("images: there are none; send files, data URIs or item ids")
-    check_count("images", count, settings.max_items, "max_items")
-    check_count("labels", len(task.labels), settings.max_labels, "max_labels")
-    templates = task.templates or []
+    check_count("images", count, limits.items, "max_items")
+    check_count("labels", len(asked.labels), limits.labels, "max_labels")
+    templates = asked.templates or []
     if len(templates) > MAX_TEMPLATES:
         raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
-    for name, texts in (("labels", task.labels), ("templates", templates)):
+    for name, texts in (("labels", asked.labels), ("templates", templates)):
         for index, text in enumerate(texts):
-            check_text(f"{name}[{index}]", text, settings.max_text_chars)
-    _check_answer(count, task)
+            check_text(f"{name}[{index}]", text, limits.texts.text_chars)
+    _check_answer(count, asked)
 
 
-def _check_answer(count: int, task: ClassifyRequest) -> None:
+def _check_answer(count: int, asked: ClassifyRequest) -> None:
     """Raises LimitError for an answer that is too large, as if the longest labels were the best."""
-    longest = sorted(map(len, task.labels), reverse=True)[: task.top_k]
+    longest = sorted(map(len, asked.labels), reverse=True)[: asked.top_k]
     size = count * sum(LABEL_BYTES + length for length in longest)
     if size > LARGEST_ANSWER:
         raise errors.LimitError(

@@ -19,6 +19,8 @@ from mmembed.config.commands import own_version
 from mmembed.errors import MmembedError, StoreError
 from mmembed.server.answer_shapes import HealthAnswer
 from mmembed.server.error_answers import body, scrubbed, without_paths
+from mmembed.server.openapi import described
+from mmembed.server.request_bodies import settings_of
 
 log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
@@ -60,7 +62,7 @@ class Pulse:
         self._store.close()
 
     def _beat(self) -> Json:
-        self.collection.served.probe()
+        self.collection.probe()
         try:
             return self.collection.describe()
         except StoreError:  # the check of the folder reports it
@@ -88,8 +90,25 @@ class Shared(Generic[T]):
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
+_HEALTH: Json = {
+    "status": "ok",
+    "reasons": [],
+    "version": "0.1.0",
+    "unix": 1767225600.0,
+    "model": "bundled",
+    "engine": "openvino",
+    "dim": 256,
+    "items": 280,
+    "images": 140,
+    "captions": 140,
+    "notice": None,
+    "collection": "9f86d081884c7d659a2feaa0c55ad015",
+}
+
+
 @router.get("/v1/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
 @router.get("/health", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
+@described(answer=_HEALTH)
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers and the data folder is sound and has room. A real embedding is
     made, unless the model is busy with other requests."""
@@ -97,6 +116,7 @@ async def health(request: Request) -> JSONResponse:
 
 
 @router.get("/ready", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
+@described(answer=_HEALTH)
 async def ready(request: Request) -> JSONResponse:
     """Whether requests can be answered now, changes of the collection included. For load
     balancers."""
@@ -106,17 +126,14 @@ async def ready(request: Request) -> JSONResponse:
 async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
     """borne: codes of faults in spite of which the answer is 200."""
     pulse: Pulse = request.app.state.pulse
-    if pulse.collection.embedder.loading:
+    if pulse.collection.loading:
         return _said({"status": "loading"}, 503)
     (state, model), store = await asyncio.gather(_of_model(pulse), _of_store(pulse))
     if state == "loading":
         return _said({"status": state}, 503)
-    settings = pulse.collection.settings
-    reasons = [
-        {"code": reason.code, "message": scrubbed(reason.message, settings)}
-        for reason in (*model.pop("reasons", ()), *store)
-        if reason.code not in borne
-    ]
+    settings = settings_of(request)
+    reasons = [{"code": one.code, "message": scrubbed(one.message, settings)}
+               for one in (*model.pop("reasons", ()), *store) if one.code not in borne]  # fmt: skip
     if settings.api_keys:  # callers without a key ask, too
         model = _without_paths(model)
     if not reasons:
@@ -154,9 +171,9 @@ async def _of_store(pulse: Pulse) -> list[Trouble]:
 
 
 def _late(collection: Collection) -> tuple[str, Json]:
-    if collection.served.busy():
+    if collection.busy():
         return "ok", {"model": collection.model_name}
-    if not collection.embedder.loaded:
+    if not collection.loaded:
         return "loading", {}
     message = f"the model has not answered for {PATIENCE_S:g} s"
     return "failing", {"reasons": [Trouble("model_late", message)]}
@@ -167,7 +184,7 @@ def _without_paths(model: Json) -> Json:
     shown: Json = {}
     for name, value in model.items():
         if name == "models":
-            shown[name] = [_without_paths(reason) for reason in value]
+            shown[name] = [_without_paths(one) for one in value]
         else:
             shown[name] = without_paths(value) if isinstance(value, str) else value
     return shown

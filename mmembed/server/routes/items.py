@@ -8,12 +8,14 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Path, Query, Request
 
 from mmembed.collection.collection import Collection
+from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
 from mmembed.search.where import parse_where, with_all
 from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
+from mmembed.server.api_examples import ITEM, WHOLE
 from mmembed.server.json_answers import JsonAnswer, each_json, item_json, whole_item_json
-from mmembed.server.openapi import FILE, form_of, many, takes
+from mmembed.server.openapi import FILE, PICTURE, described, form_of, many
 from mmembed.server.request_bodies import (
     AnyBody,
     Form,
@@ -23,6 +25,7 @@ from mmembed.server.request_bodies import (
     check_text,
     collection_of,
     image_bytes,
+    limits_of,
     parse,
 )
 from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
@@ -43,17 +46,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @router.get("", response_model=ItemsAnswer)
+@described(
+    asked={"kind": "image", "limit": 50},
+    answer={"items": [ITEM], "next_cursor": None, "total": 1},
+)
 def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
     """Items by rising id."""
-    collection = collection_of(request)
+    collection, limits = collection_of(request), limits_of(request)
     limit = asked.limit
-    check_count("items asked for with limit", limit, collection.settings.max_k, "max_k")
+    check_count("items asked for with limit", limit, limits.page, "max_k")
     if asked.cursor is not None and not _CURSOR.fullmatch(asked.cursor):
         raise QueryError("cursor: not a next_cursor of an earlier answer")
     for tag in asked.tag:
-        check_text("tag", tag, collection.settings.max_text_chars)
+        check_text("tag", tag, limits.texts.text_chars)
     where = with_all(parse_where(asked.where), asked.tag)
-    page = collection.store.page(
+    page = collection.items(
         after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, where=where
     )
     more = len(page) > limit
@@ -61,16 +68,17 @@ def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonA
         {
             "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
-            "total": collection.store.count(asked.kind, where),
+            "total": collection.count(asked.kind, where),
         }
     )
 
 
-@router.post(
-    "",
-    status_code=201,
-    response_model=WholeItem,
-    openapi_extra=takes(ItemRequest, FORM),
+@router.post("", status_code=201, response_model=WholeItem)
+@described(
+    takes=ItemRequest,
+    form=FORM,
+    asked={"image": PICTURE, "name": "red.png", "caption": "red", "tags": ["colours"]},
+    answer=WHOLE,
 )
 def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     """Add an image with captions and tags, or a caption alone."""
@@ -78,7 +86,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     if isinstance(body, Form):
         asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        asked = parse(body, ItemRequest, collection.settings)
+        asked = parse(body, ItemRequest, limits_of(request))
         name = asked.name or "image"
         with blaming(name):
             data = None if asked.image is None else image_bytes(asked.image, name, collection)
@@ -96,7 +104,7 @@ def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
 
 def _add(collection: Collection, name: str, data: bytes | None, asked: ItemRequest) -> Item:
     captions = [*([asked.caption] if asked.caption is not None else []), *asked.captions]
-    _check_texts(collection, captions, asked.tags)
+    _check_texts(collection.limits, captions, asked.tags)
     if data is not None:
         return collection.add_image(data, name=name, captions=captions, tags=asked.tags)
     if len(captions) != 1:
@@ -105,22 +113,29 @@ def _add(collection: Collection, name: str, data: bytes | None, asked: ItemReque
 
 
 @router.get("/{item_id}", response_model=WholeItem)
+@described(asked={"item_id": 1}, answer=WHOLE)
 def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
     """One item with all its captions."""
-    return JsonAnswer(whole_item_json(collection_of(request).store.item(item_id)))
+    return JsonAnswer(whole_item_json(collection_of(request).item(item_id)))
 
 
-@router.patch("/{item_id}", response_model=WholeItem, openapi_extra=takes(ItemPatch))
+@router.patch("/{item_id}", response_model=WholeItem)
+@described(
+    takes=ItemPatch,
+    asked={"tags": ["holiday", "2026"]},
+    answer={**WHOLE, "tags": ["2026", "holiday"]},
+)
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    asked = parse(body, ItemPatch, collection.settings)
-    _check_texts(collection, asked.captions or [], asked.tags or [])
+    asked = parse(body, ItemPatch, limits_of(request))
+    _check_texts(limits_of(request), asked.captions or [], asked.tags or [])
     changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
     return JsonAnswer(whole_item_json(changed))
 
 
 @router.delete("/{item_id}", status_code=204)
+@described(asked={"item_id": 1})
 def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) -> None:
     """Take an item out of the collection. Indexed files stay where they are."""
     collection = collection_of(request)
@@ -129,13 +144,12 @@ def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) ->
     collection.remove(item_id)
 
 
-def _check_texts(collection: Collection, captions: list[str], tags: list[str]) -> None:
-    settings = collection.settings
-    check_count("captions", len(captions), settings.max_items, "max_items")
-    check_count("tags", len(tags), settings.max_items, "max_items")
-    check_all_chars([*captions, *tags], settings)
+def _check_texts(limits: Limits, captions: list[str], tags: list[str]) -> None:
+    check_count("captions", len(captions), limits.items, "max_items")
+    check_count("tags", len(tags), limits.items, "max_items")
+    check_all_chars([*captions, *tags], limits)
     for text in [*captions, *tags]:
-        check_text("a caption or tag", text, settings.max_text_chars)
+        check_text("a caption or tag", text, limits.texts.text_chars)
         if not text.strip():
             raise QueryError("a caption or tag is blank")
     for tag in tags:

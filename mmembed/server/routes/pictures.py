@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from mmembed.server.error_answers import printable
 from mmembed.server.json_answers import version_of
+from mmembed.server.openapi import described
 from mmembed.server.request_bodies import collection_of
 from mmembed.server.routes.items import ItemId
 from mmembed.types import Item
@@ -49,6 +50,7 @@ ThumbnailSize = Annotated[Literal[320, 1280], BeforeValidator(_number)]
         304: {"description": "What the caller has is current"},
     },
 )
+@described(asked={"item_id": 1})
 def get_image(request: Request, item_id: ItemId, v: str | None = None) -> Response:
     """The original file, whole or by ranges."""
     original = collection_of(request).original(item_id)
@@ -99,6 +101,7 @@ class OpenFileResponse(FileResponse):
         304: {"description": "What the caller has is current"},
     },
 )
+@described(asked={"item_id": 1, "size": 320})
 def get_thumbnail(
     request: Request, item_id: ItemId, size: ThumbnailSize = 320, v: str | None = None
 ) -> Response:

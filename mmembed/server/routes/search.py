@@ -13,8 +13,9 @@ from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
 from mmembed.search.where import parse_where, with_all
 from mmembed.server.answer_shapes import SearchAnswer
-from mmembed.server.json_answers import JsonAnswer, each_json, hit_json
-from mmembed.server.openapi import takes
+from mmembed.server.api_examples import ITEM
+from mmembed.server.json_answers import Json, JsonAnswer, each_json, hit_json
+from mmembed.server.openapi import described
 from mmembed.server.request_bodies import (
     JsonBody,
     check_all_chars,
@@ -22,6 +23,7 @@ from mmembed.server.request_bodies import (
     check_text,
     collection_of,
     image_bytes,
+    limits_of,
     parse,
 )
 from mmembed.server.requests import FilterShape, SearchRequest, TermShape, WordsQuery
@@ -30,7 +32,17 @@ from mmembed.types import Term
 router = APIRouter(tags=["search"])
 
 
+_HITS: Json = {
+    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724}],
+    "next_cursor": None,
+    "model": "bundled",
+    "notes": [],
+    "took_ms": 2.1,
+}
+
+
 @router.get("/v1/search", response_model=SearchAnswer)
+@described(asked={"q": "a boat at sunset", "k": 3}, answer=_HITS)
 def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to the words."""
     return _answer(
@@ -47,11 +59,16 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
     )
 
 
-@router.post("/v1/search", response_model=SearchAnswer, openapi_extra=takes(SearchRequest))
+@router.post("/v1/search", response_model=SearchAnswer)
+@described(
+    takes=SearchRequest,
+    asked={"query": [{"text": "at night"}, {"item": 1, "weight": 0.5}], "k": 3},
+    answer=_HITS,
+)
 def search(request: Request, body: JsonBody) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to weighted words, images and items."""
     collection = collection_of(request)
-    return _answer(collection, parse(body, SearchRequest, collection.settings))
+    return _answer(collection, parse(body, SearchRequest, limits_of(request)))
 
 
 def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
@@ -88,12 +105,12 @@ def _term(collection: Collection, index: int, term: TermShape) -> Term:
 
 
 def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) -> None:
-    settings = collection.settings
-    check_count("results asked for with k", asked.k, settings.max_k, "max_k")
-    check_count("terms in query", len(terms), settings.max_items, "max_items")
+    limits = collection.limits
+    check_count("results asked for with k", asked.k, limits.page, "max_k")
+    check_count("terms in query", len(terms), limits.items, "max_items")
     texts = [("the query", term.text) for term in terms if term.text is not None]
     texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
     texts += [("the filter's folder", asked.filter.folder or "")]
-    check_all_chars((text for _, text in texts), settings)
+    check_all_chars((text for _, text in texts), limits)
     for name, text in texts:
-        check_text(name, text, settings.max_text_chars)
+        check_text(name, text, limits.texts.text_chars)

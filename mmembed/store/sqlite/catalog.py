@@ -108,7 +108,7 @@ class Catalog(Transactions):
             db.executemany("DELETE FROM failures WHERE path = ?", [(e.path,) for e in entries])
             db.executemany(
                 "INSERT OR REPLACE INTO failures (path, error, message) VALUES (?, ?, ?)",
-                [(f.name, f.error, f.message) for f in failures],
+                [(f.name, f.code, f.message) for f in failures],
             )
         return ids
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmembed.errors import StoreFull
-from mmembed.files import is_full
+from mmembed.files import is_full, sync
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,7 @@ class Reserve:
             # Random bytes: some file systems compress, and claim room that they lack.
             for _ in range(BYTES >> 16):
                 file.write(os.urandom(1 << 16))
-            file.flush()
-            os.fsync(file.fileno())
+            sync(file)
 
 
 def _free(path: Path) -> int:

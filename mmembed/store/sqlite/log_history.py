@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from mmembed.files import sync_folder
+from mmembed import files
 from mmembed.store.sqlite.file_identity import LOG
 from mmembed.store.sqlite.wal_file import LogFile, LogIndex
 
@@ -79,7 +79,7 @@ class History:
 
     def _sync(self) -> None:
         with suppress(OSError):
-            sync_folder(self._catalog.parent)
+            files.sync_folder(self._catalog.parent)
 
     def note(self) -> bool:
         """Note the state of the catalog that the just written log continues. Returns whether
@@ -120,7 +120,8 @@ class History:
 
     def _put(self, stamp: Stamp) -> bool:
         try:
-            write_durably(self._file, json.dumps(asdict(stamp), indent=1).encode())
+            stamped = json.dumps(asdict(stamp), indent=1).encode()
+            files.replace(self._file, stamped, durable=True, one_writer=True)
         except OSError as error:
             self._lost(error)
             return False
@@ -233,17 +234,3 @@ def boot() -> str:
     with suppress(OSError):
         return BOOT.read_text().strip()
     return ""
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Put a small file in place, whole or not at all. Raises OSError."""
-    aside = path.with_name(path.name + ".new")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import time
@@ -10,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from mmembed.errors import InputError, StoreError
-from mmembed.files import sync_folder
+from mmembed.files import move, sync, sync_folder
 from mmembed.store.sqlite.file_identity import LOG
 from mmembed.store.sqlite.integrity import faults
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
@@ -61,7 +60,7 @@ def _copy(backup: Path, folder: Path) -> Path:
             target.execute("PRAGMA journal_mode = DELETE")
             _check(target, backup)
         with copy.open("rb") as file:
-            os.fsync(file.fileno())
+            sync(file)
     except sqlite3.Error as error:
         copy.unlink(missing_ok=True)
         raise InputError(f"{backup}: is not a backup that can be restored: {error}") from error
@@ -106,10 +105,10 @@ def _exchange(copy: Path, folder: Path) -> Path | None:
             aside = folder / f"{aside.name.partition('.')[0]}.{number}"
         aside.mkdir(mode=0o700)
         for path in there:
-            path.rename(aside / path.name)
+            move(path, aside / path.name)
         sync_folder(aside)
     for name in VIEWS:
         (folder / name).unlink(missing_ok=True)
-    copy.rename(folder / FILE_NAME)
+    move(copy, folder / FILE_NAME)
     sync_folder(folder)
     return aside

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from mmembed.files import is_full
+from mmembed.files import is_full, sync
 from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import Place
@@ -75,8 +75,7 @@ class Condition:
         try:
             with path.open("wb") as file:
                 file.write(os.urandom(PROBE_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
+                sync(file)
         except OSError as error:
             if is_full(error):
                 return self._reserve.shortage()

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from mmembed.files import sync_folder
+from mmembed import files
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +81,10 @@ def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
     """Publish a snapshot and its stamp. A reader sees the old pair, the new pair, or a pair that
     does not match, which it ignores. Raises OSError."""
     full = stamp.sealed(content)
-    _replace(path, content)
-    _replace(sidecar(path), json.dumps(asdict(full), indent=1).encode())
-    sync_folder(path.parent)
+    stamped = json.dumps(asdict(full), indent=1).encode()
+    files.replace(path, content, durable=True, one_writer=True)
+    files.replace(sidecar(path), stamped, durable=True, one_writer=True)
+    files.sync_folder(path.parent)
 
 
 def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
@@ -144,16 +145,3 @@ def _read(file: BinaryIO, into: mmap.mmap, digest: Digest) -> None:
                 hashed.result()
             hashed = hasher.submit(digest.update, whole[done : done + count])
             done += count
-
-
-def _replace(path: Path, content: bytes | bytearray) -> None:
-    aside = path.with_name(path.name + ".new")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:  # Ctrl-C too
-        aside.unlink(missing_ok=True)  # on a full disk the space is needed
-        raise

@@ -88,7 +88,7 @@ def pair(request: pytest.FixtureRequest, folder: Path) -> tuple[OpenClipEncoder,
 
 def normalised(encoder: OpenClipEncoder, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """What the image tower makes of pixels first: float32 (3, height, width)."""
-    mean, std = (np.asarray(encoder.facts.pixels[name], np.float32) for name in ("mean", "std"))
+    mean, std = (np.asarray(encoder.model.pixels[name], np.float32) for name in ("mean", "std"))
     planes: NDArray[np.float32] = ((pixels.astype(np.float32) / 255 - mean) / std).transpose(
         2, 0, 1
     )
@@ -118,7 +118,7 @@ def test_image_vectors_are_open_clips(pair: tuple[OpenClipEncoder, Any, Any, Any
     with torch.no_grad():
         expected = model.encode_image(torch.stack([transform(i) for i in images])).numpy()
     vectors = encoder.embed_preprocessed(np.stack([encoder.preprocess(i) for i in images]))
-    assert vectors.shape == (3, encoder.dim)
+    assert vectors.shape == (3, encoder.facts.dim)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert cosines(vectors, expected).min() >= 0.99999
@@ -137,10 +137,10 @@ def test_text_vectors_are_open_clips(pair: tuple[OpenClipEncoder, Any, Any, Any]
 
 def test_scale_and_bias_are_kept(pair: tuple[OpenClipEncoder, Any, Any, Any]) -> None:
     encoder, model, _, tokenizer = pair
-    assert encoder.logit_scale == pytest.approx(float(model.logit_scale.exp()))
+    assert encoder.facts.logit_scale == pytest.approx(float(model.logit_scale.exp()))
     bias = model.logit_bias
-    assert encoder.logit_bias == (None if bias is None else pytest.approx(float(bias)))
-    assert encoder.context_length == tokenizer.context_length
+    assert encoder.facts.logit_bias == (None if bias is None else pytest.approx(float(bias)))
+    assert encoder.facts.context_length == tokenizer.context_length
 
 
 def test_vectors_do_not_depend_on_the_batch(pair: tuple[OpenClipEncoder, Any, Any, Any]) -> None:
@@ -156,8 +156,8 @@ def test_vectors_do_not_depend_on_the_batch(pair: tuple[OpenClipEncoder, Any, An
 def test_padding_is_cut_where_that_is_exact(pair: tuple[OpenClipEncoder, Any, Any, Any]) -> None:
     encoder, model, _, tokenizer = pair
     tower: Any = encoder._engine._texts  # type: ignore[attr-defined]
-    assert encoder.facts.cut == (encoder.logit_bias is None)  # SigLIP reads its padding
-    if not encoder.facts.cut:
+    assert encoder.model.cut == (encoder.facts.logit_bias is None)  # SigLIP reads its padding
+    if not encoder.model.cut:
         assert type(tower) is WholeTextTower
         return
     tokens = tokenizer(TEXTS)
@@ -179,8 +179,8 @@ def test_eos_pooling_is_cut_too(folder: Path) -> None:
     encoder, plain = load_encoder(name, engine="torch-float32"), OPEN_CLIP.create_model(name)
     with torch.no_grad():
         expected = plain.eval().encode_text(OPEN_CLIP.get_tokenizer(name)(TEXTS[:2])).numpy()
-    assert encoder.facts.cut
-    assert encoder.facts.eos_id == 49407
+    assert encoder.model.cut
+    assert encoder.model.eos_id == 49407
     assert cosines(encoder.embed_texts(TEXTS[:2]), expected).min() >= 0.99999
 
 
@@ -238,11 +238,11 @@ def test_any_long_text_is_kept_whole(small: OpenClipEncoder, text: str) -> None:
     windows = small.windows.split(text)
     assert "".join(windows) == text
     assert all(len(small.windows.split(window)) == 1 for window in windows)
-    assert small.embed_texts([text]).shape == (1, small.dim)
+    assert small.embed_texts([text]).shape == (1, small.facts.dim)
 
 
 def test_a_text_that_just_fits_is_one_window(small: OpenClipEncoder) -> None:
-    room = small.context_length - 2
+    room = small.facts.context_length - 2
     assert small.count_windows("dog " * room) == 1
     assert small.count_windows("dog " * (room + 1)) == 2
 
@@ -253,8 +253,8 @@ def test_tokens_are_counted_without_padding(small: OpenClipEncoder) -> None:
 
 
 def test_nothing_gives_nothing(small: OpenClipEncoder) -> None:
-    assert small.embed_texts([]).shape == (0, small.dim)
-    assert small.embed_preprocessed(small.blank_pixels()[:0]).shape == (0, small.dim)
+    assert small.embed_texts([]).shape == (0, small.facts.dim)
+    assert small.embed_preprocessed(small.blank_pixels()[:0]).shape == (0, small.facts.dim)
 
 
 def test_a_tokenizer_can_be_given(small: OpenClipEncoder) -> None:
@@ -266,16 +266,16 @@ def test_a_tokenizer_can_be_given(small: OpenClipEncoder) -> None:
             padded = [row + [0] * (context_length - len(row)) for row in rows]
             return torch.tensor(padded)
 
-    encoder = load_encoder(small.name, tokenizer=Letters(), engine="torch-float32")
+    encoder = load_encoder(small.facts.name, tokenizer=Letters(), engine="torch-float32")
     assert encoder.count_windows("x" * 18) == 1
     assert encoder.count_windows("x" * 19) == 2
-    assert encoder.fingerprint != small.fingerprint
+    assert encoder.facts.fingerprint != small.facts.fingerprint
 
 
 def test_vectors_that_are_not_numbers_are_refused(
     small: OpenClipEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nothing = np.full((1, small.dim), np.nan, np.float32)
+    nothing = np.full((1, small.facts.dim), np.nan, np.float32)
     monkeypatch.setattr(small._engine, "encode_images", lambda pixels: nothing)
     with pytest.raises(ModelError, match="not finite"):
         small.embed_preprocessed(small.blank_pixels())

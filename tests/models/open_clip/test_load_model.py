@@ -54,13 +54,13 @@ def small(folder: Path) -> OpenClipEncoder:
 def test_fingerprint_is_the_same_for_the_same_files(small: OpenClipEncoder, folder: Path) -> None:
     copy = folder / "copy"
     shutil.copytree(folder / "small", copy, dirs_exist_ok=True)
-    assert load(f"local-dir:{copy}").fingerprint == small.fingerprint
-    assert len(small.fingerprint) == 64
+    assert load(f"local-dir:{copy}").facts.fingerprint == small.facts.fingerprint
+    assert len(small.facts.fingerprint) == 64
     load_it = "e.load_encoder(sys.argv[1], engine='torch-float32')"
-    code = f"import sys, mmembed.models.open_clip as e; print({load_it}.fingerprint)"
-    command = [sys.executable, "-c", code, small.name]
+    code = f"import sys, mmembed.models.open_clip as e; print({load_it}.facts.fingerprint)"
+    command = [sys.executable, "-c", code, small.facts.name]
     other = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert other.stdout.strip() == small.fingerprint
+    assert other.stdout.strip() == small.facts.fingerprint
 
 
 @pytest.mark.parametrize("change", ["weights", "pixels", "tokenizer", "activation", "length"])
@@ -77,7 +77,7 @@ def test_fingerprint_notices(small: OpenClipEncoder, folder: Path, change: str) 
     else:
         config["text_cfg"]["context_length"] = 24
     changed = load(save_random(folder / change, config, pixels, seed))
-    assert changed.fingerprint != small.fingerprint
+    assert changed.facts.fingerprint != small.facts.fingerprint
 
 
 def test_vocabulary_is_found_beside_its_config(folder: Path) -> None:
@@ -227,7 +227,7 @@ def test_the_hub_is_not_asked_for_what_is_downloaded(
         raise socket.gaierror("no network in tests")
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
-    assert load("hf-hub:org/small").fingerprint == small.fingerprint
+    assert load("hf-hub:org/small").facts.fingerprint == small.facts.fingerprint
     assert asked == []
 
 

@@ -7,11 +7,9 @@ import struct
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from mmembed.errors import QueryError
-from mmembed.server.dialects.requests import Dtype
-from mmembed.server.dialects.vectors import cut, packed, quantised, weighted_mean, written
+from mmembed.server.dialects.input_shapes import Dtype
+from mmembed.server.dialects.vectors import packed, quantised, written
 
 ROW = np.array([0.5, -0.25, 0.125, 0.0, -0.5, 0.375, 0.25, -0.125, 0.125], np.float32)
 
@@ -42,24 +40,3 @@ def test_packed_is_little_endian() -> None:
     assert base64.b64decode(packed(numbers)) == struct.pack("<2f", 1.0, -2.5)
     assert base64.b64decode(packed(numbers.astype(">f4"))) == struct.pack("<2f", 1.0, -2.5)
     assert written(ROW, "binary", as_base64=True) == base64.b64encode(bytes([38, 0])).decode()
-
-
-def test_cut_is_normalised_again() -> None:
-    np.testing.assert_allclose(cut(np.array([0.6, 0.0, 0.8], np.float32), 2), [1, 0])
-    assert cut(ROW, None) is ROW
-    assert cut(ROW, len(ROW)) is ROW
-
-
-def unit(*numbers: float) -> NDArray[np.float32]:
-    return np.asarray(np.array(numbers) / np.linalg.norm(numbers), np.float32)
-
-
-def test_weighted_mean() -> None:
-    mean = weighted_mean([unit(1, 0), unit(0, 1)], [3, 4], "x")
-    np.testing.assert_allclose(mean, [0.6, 0.8], atol=1e-7)
-    assert mean.dtype == np.float32
-
-
-def test_parts_that_cancel_out() -> None:
-    with pytest.raises(QueryError, match=r"input\[0\]: its parts cancel out"):
-        weighted_mean([unit(1, 1), unit(-1, -1)], [1, 1], "input[0]")

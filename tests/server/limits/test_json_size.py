@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from mmembed.config.settings import Settings
+from mmembed.config.limits import Limits
 from mmembed.errors import LimitError
 from mmembed.server.limits.json_size import check_size
 
-SETTINGS = Settings(max_items=10, max_labels=10)
+LIMITS = Limits(items=10, labels=10)
 MOST_PARTS = 16 * 120
 
 
@@ -28,17 +28,17 @@ MOST_PARTS = 16 * 120
 )
 def test_more_than_requests_need_is_refused(value: object) -> None:
     with pytest.raises(LimitError, match=r"the body holds \d+ .*limit \d+.*MMEMBED_MAX_ITEMS"):
-        check_size(json.dumps(value).encode(), SETTINGS)
+        check_size(json.dumps(value).encode(), LIMITS)
 
 
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(LimitError):
-        check_size(b"[" * 10_000, SETTINGS)
+        check_size(b"[" * 10_000, LIMITS)
 
 
 def is_let_in(value: object) -> bool:
     try:
-        check_size(json.dumps(value, ensure_ascii=False).encode(), SETTINGS)
+        check_size(json.dumps(value, ensure_ascii=False).encode(), LIMITS)
     except LimitError:
         return False
     return True
@@ -47,7 +47,7 @@ def is_let_in(value: object) -> bool:
 @pytest.mark.parametrize("text", ["[{," * 5000, '"' * 5000, "\\" * 5000, '\\"[' * 5000, "é" * 9000])
 def test_what_is_inside_a_text_counts_for_nothing(text: str) -> None:
     for escaped in (json.dumps(text), json.dumps(text, ensure_ascii=False)):
-        check_size(b'{"q":' + escaped.encode() + b"}", SETTINGS)
+        check_size(b'{"q":' + escaped.encode() + b"}", LIMITS)
     assert is_let_in([text, text + "\\"])
     assert not is_let_in([text, [[]] * MOST_PARTS]), "what is beside it counts"
 
@@ -55,5 +55,5 @@ def test_what_is_inside_a_text_counts_for_nothing(text: str) -> None:
 def test_what_requests_need_is_let_in() -> None:
     part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 5000}}
     for value, more in (([{"content": [part]}], 100), ([[12345] * 1000], 20)):
-        assert is_let_in({"input": value * SETTINGS.max_items})
-        assert not is_let_in({"input": value * SETTINGS.max_items * more})
+        assert is_let_in({"input": value * LIMITS.items})
+        assert not is_let_in({"input": value * LIMITS.items * more})

@@ -161,7 +161,7 @@ def test_who_has_no_key_learns_no_path(tmp_path: Path, path: str) -> None:
     model, key = f"local-dir:{tmp_path}/models/mine", "k" * 40
     encoder = FakeEncoder(model)
     with serving(tmp_path / "data", encoder, api_keys=(key,)) as (client, collection):
-        collection.served.__dict__.pop("by_name", None)
+        collection._models.__dict__.pop("by_name", None)
         collection.binding.__dict__["choice"] = ModelChoice(model, "asked for")
         client.headers["Authorization"] = f"Bearer {key}"
         add(client, "red")

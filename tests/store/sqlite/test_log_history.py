@@ -221,11 +221,11 @@ def test_a_full_disk_while_folding_leaves_no_wrong_note(
     crash(data, 0, 10)
     assert read_stamp(data / CATALOG) is not None
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, *content: bytes, **how: object) -> None:
         raise OSError(28, "No space left on device")
 
     catalog = Catalog(data)
-    monkeypatch.setattr("mmembed.store.sqlite.log_history.write_durably", full)
+    monkeypatch.setattr("mmembed.store.sqlite.log_history.files.replace", full)
     with closing(sqlite3.connect(data / CATALOG)) as reader:  # the log stays, partly folded
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM items").fetchone()

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
 from mmembed.engines import ENGINES, Measured
 from mmembed.errors import ImageError, InputError
 from mmembed.ingest import scan
-from mmembed.media.decode import Limits, decode
+from mmembed.media.decode import ImageLimits, decode
 from mmembed.models.open_clip import (
     RECOMMENDED,
     list_models,
@@ -60,11 +61,11 @@ def _pixels(
     encoder = load_encoder(name, engine="torch-float32", cache=settings.cache)
     files = sorted(scan(paths).files)
     order = np.random.default_rng(0).permutation(len(files))[: CALIBRATION + TRIAL]
-    limits = Limits(int(settings.max_image_mb * 1e6), int(settings.max_megapixels * 1e6))
+    limits = ImageLimits.of(Limits.of(settings))
     rows: list[NDArray[np.uint8]] = []
     for done, index in enumerate(order, start=1):
         try:
-            picture = decode(files[index], limits=limits, side=encoder.decode_side)
+            picture = decode(files[index], limits=limits, side=encoder.facts.decode_side)
         except ImageError:
             continue
         finally:

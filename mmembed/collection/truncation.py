@@ -1,27 +1,30 @@
-"""Cuts or refuses texts longer than the model's context, as the caller wishes."""
+"""Texts that are longer than the model reads at once, where a caller wants them cut or refused."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 from mmembed.errors import LimitError
+from mmembed.models.encoder import Encoder
 from mmembed.models.text_reading import Reading
-from mmembed.server.dialects.requests import Truncate
-from mmembed.types import Encoder
+
+Truncate: TypeAlias = Literal["NONE", "START", "END"]
+"""The part that may be cut off a long text; NONE refuses it."""
 
 COUNTED_WINDOWS = 8
-"""Characters of a refused text that are read for its message."""
+"""Of a text that is refused, which are read for the sake of the message."""
 
 
 def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
-    """The text, or as much of it as one window holds: without its START or its END. Raises
-    LimitError for NONE, if it would have to be cut."""
+    """The text, or as much of it as one window of the model holds: without its START or its
+    END. Raises LimitError for NONE, where it would have to be cut."""
     if _fits(text, encoder):
         return text
     if truncate == "NONE":
         raise LimitError(
-            f"{name}: {_counted(text, encoder)} tokens, limit {encoder.context_length}; shorten "
-            "it, or allow it to be cut, or averaged over windows",
+            f"{name}: {_counted(text, encoder)} tokens, limit {encoder.facts.context_length}; "
+            "shorten it, or allow it to be cut, or averaged over windows",
             param=name,
         )
     if truncate == "END":
@@ -30,7 +33,7 @@ def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
 
 
 def _counted(text: str, encoder: Encoder) -> str:
-    """The number of tokens in a text; of a very long text, its beginning is counted."""
+    """How many tokens a text has; of a very long one, its beginning is counted."""
     windows = encoder.split(text, COUNTED_WINDOWS + 1)
     counted = encoder.count_tokens(Reading.of(text, windows[:COUNTED_WINDOWS]))
     return f"more than {counted}" if len(windows) > COUNTED_WINDOWS else f"{counted}"
@@ -44,7 +47,7 @@ def _cut(text: str, fits: Callable[[int], bool]) -> str:
     """The longest beginning that fits; between words, unless the first is longer."""
     length, too_long = 1, len(text)
     while too_long - length > 1:
-        # Twice as long until it fits no more: most of a very long text is never read.
+        # Twice as long until it fits no more: most of a very long text is never looked at.
         middle = min(2 * length, (length + too_long) // 2)
         if fits(middle):
             length = middle
