@@ -12,7 +12,8 @@ from typing import Any
 
 from PIL import Image
 
-from mmembed.media.decode import ImageLimits, decode
+from mmembed.media.decode import decode
+from mmembed.media.image_limits import ImageLimits
 from mmembed.memory_budget import MemoryBudget
 
 SIZE = (5000, 4000)

@@ -30,6 +30,7 @@ from mmembed.models.open_clip import check_obtainable
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.paging import next_cursor, place_of
 from mmembed.search.query import query_embedding
+from mmembed.search.where import notes_on_empty
 from mmembed.store.embedded import EmbeddedStore
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
@@ -232,11 +233,12 @@ class Collection(Answering, Items):
         page's cursor. Raises QueryError, ImageError, NotFound."""
         after = place_of(cursor) if cursor else None
         query = self._query_embedding(terms)
-        notes = (*self._notes(terms), *self.store.notes())
+        notes = self._notes(terms) + self.store.notes()
         self.binding.check_folder()
         found = self.store.search(query, k, where, kind=kind, after=after)
         usual = background(query, self.store.sample(kind, BACKGROUND_SIZE))
         hits = tuple(Hit(item, score, usual.relevance(score)) for item, score in found.hits)
+        notes += notes_on_empty(where, found, self.store)
         return SearchPage(hits, next_cursor(found, after), notes)
 
     def _query_embedding(self, terms: Sequence[Term]) -> Embedding:

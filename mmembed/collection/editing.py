@@ -150,10 +150,8 @@ class Items:
         return found, item
 
     def _new_thumbnail(self, item: Item, size: int) -> bytes:
-        known = self.store.blobs.thumbnail(
-            item.sha256, size
-        )  # rendered by an earlier request a moment ago
-        if known is not None:
+        known = self.store.blobs.thumbnail(item.sha256, size)
+        if known is not None:  # another request rendered it a moment ago
             return known
         with blaming(f"item {item.id}"):
             picture = self._decoded(item, size)

@@ -13,7 +13,8 @@ from mmembed.config.settings import Settings
 from mmembed.engines import ENGINES, Measured
 from mmembed.errors import ImageError, InputError
 from mmembed.ingest import scan
-from mmembed.media.decode import ImageLimits, decode
+from mmembed.media.decode import decode
+from mmembed.media.image_limits import ImageLimits
 from mmembed.models.open_clip import (
     RECOMMENDED,
     list_models,

@@ -11,7 +11,7 @@ from mmembed.collection.folder_model import Binding
 from mmembed.config.batching import Batching
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings, variable
-from mmembed.media.decode import ImageLimits
+from mmembed.media.image_limits import ImageLimits
 from mmembed.memory_budget import MemoryBudget
 from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedder, Stored

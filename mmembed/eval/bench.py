@@ -23,7 +23,8 @@ from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
 from mmembed.ingest.flow import embed_each, grouped
 from mmembed.item_failures import failure_of, text_of
-from mmembed.media.decode import ImageLimits, decode, read_file
+from mmembed.media.decode import decode, read_file
+from mmembed.media.image_limits import ImageLimits
 from mmembed.models.batcher import Batcher
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
@@ -125,15 +126,12 @@ class MeasuredModel:
 
     def _cache(self, content: Content) -> EmbeddingCache:
         if content not in self._caches:
-            encoder = self.encoder
+            facts = self.encoder.facts
             # A new quantisation changes the vectors, but not the engine's name.
-            cached = self.bench.cached and encoder.facts.engine != INT8
+            cached = self.bench.cached and facts.engine != INT8
             folder = self.bench.settings.data / FOLDER if cached else None
             self._caches[content] = EmbeddingCache(
-                folder,
-                f"{encoder.facts.fingerprint}-{encoder.facts.engine}",
-                content,
-                encoder.facts.dim,
+                folder, f"{facts.fingerprint}-{facts.engine}", content, facts.dim
             )
             self.counts[content] = Counts()
         return self._caches[content]

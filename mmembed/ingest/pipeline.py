@@ -22,7 +22,7 @@ from mmembed.ingest.report import Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
-from mmembed.media.decode import ImageLimits
+from mmembed.media.image_limits import ImageLimits
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, KeptOut, Known

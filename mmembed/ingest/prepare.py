@@ -13,7 +13,8 @@ from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.plan import Source
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
-from mmembed.media.decode import ImageLimits, decode, read_file
+from mmembed.media.decode import decode, read_file
+from mmembed.media.image_limits import ImageLimits
 from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.protocol import Store

@@ -15,13 +15,11 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO
 
 from PIL import Image, ImageMode, UnidentifiedImageError
 
-from mmembed.config.limits import Limits
 from mmembed.errors import Abandoned, ImageError, ImageTooLarge, Overloaded
 from mmembed.media import tiff
 from mmembed.media.bands import shrink_of, shrunk
@@ -30,16 +28,14 @@ from mmembed.media.decode_cost import planned, planned_tiff
 from mmembed.media.decode_limits import BoundedFile, bound_tags, check_scans
 from mmembed.media.exif import facts_of, header_facts
 from mmembed.media.formats import FORMATS, media_type, unidentified, unread_variant
+from mmembed.media.image_limits import DEFAULT_LIMITS, ImageLimits
 from mmembed.media.memory_hold import holding, millions, reserved
 from mmembed.media.strip_metadata import stripped
 from mmembed.media.tiff_layout import XMP, Layout, layout_of
-from mmembed.memory_budget import MemoryBudget
 from mmembed.types import Box, ImageFacts, Picture
 
 __all__ = [
-    "DEFAULT_LIMITS",
     "THUMBNAIL_SIZE",
-    "ImageLimits",
     "decode",
     "image_facts",
     "media_type",
@@ -53,26 +49,6 @@ THUMBNAIL_SIZE = 320  # pixels on the longer side
 THUMBNAIL_QUALITY = 80  # WebP, of 100
 THUMBNAIL_EFFORT = 2  # WebP's method, 0 to 6; 4 takes twice the time for files 3 % smaller
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\.|pillow_heif"), 0)
-
-
-@dataclass(frozen=True)
-class ImageLimits:
-    """Limits that are checked before a picture is decoded."""
-
-    max_bytes: int = Limits.image_bytes
-    """Largest file, in bytes."""
-    max_pixels: int = Limits.image_pixels
-    """Largest picture, width x height, by its header."""
-    memory: MemoryBudget | None = field(default=None, compare=False)
-    """The budget for the memory of decoding; None: unlimited."""
-
-    @classmethod
-    def of(cls, limits: Limits, memory: MemoryBudget | None = None) -> ImageLimits:
-        """The part of all limits that is about pictures."""
-        return cls(limits.image_bytes, limits.image_pixels, memory)
-
-
-DEFAULT_LIMITS = ImageLimits()
 
 
 def decode(
@@ -109,7 +85,7 @@ def decode(
         raise unread_variant(data, name) or unidentified(data, name) from None
     except Image.DecompressionBombError as error:
         count = re.search(r"\d+", str(error))
-        raise _too_many_pixels(name, int(count[0]) if count else 0, limits) from None
+        raise limits.too_many_pixels(name, int(count[0]) if count else 0) from None
     except Exception as error:  # Pillow and its plugins raise nearly everything on bad input
         raise unread_variant(data, name) or ImageError(name, _reason(error)) from None
 
@@ -140,7 +116,7 @@ def opened(
             if not stat.S_ISREG(status.st_mode):
                 raise ImageError(name, _irregular(status.st_mode))
             if status.st_size > limits.max_bytes:
-                raise _too_many_bytes(name, status.st_size, limits)
+                raise limits.too_many_bytes(name, status.st_size)
             with open(fd, "rb", closefd=False) as file:
                 yield file
         finally:
@@ -258,25 +234,15 @@ def _refuse_unusable(data: bytes, name: str, limits: ImageLimits) -> None:
     if not data:
         raise ImageError(name, "the file is empty")
     if len(data) > limits.max_bytes:
-        raise _too_many_bytes(name, len(data), limits)
+        raise limits.too_many_bytes(name, len(data))
 
 
 def _refuse_pixels(image: Image.Image | Layout, name: str, limits: ImageLimits) -> None:
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
-        raise _too_many_pixels(name, pixels, limits)
+        raise limits.too_many_pixels(name, pixels)
     if pixels == 0:
         raise ImageError(name, "the picture has no pixels")
-
-
-def _too_many_bytes(name: str, size: int, limits: ImageLimits) -> ImageTooLarge:
-    limit = f"limit {limits.max_bytes / 1e6:g}; raise MMEMBED_MAX_IMAGE_MB"
-    return ImageTooLarge(name, f"{millions(size)} MB, {limit}")
-
-
-def _too_many_pixels(name: str, pixels: int, limits: ImageLimits) -> ImageTooLarge:
-    limit = f"limit {limits.max_pixels / 1e6:g}; raise MMEMBED_MAX_MEGAPIXELS"
-    return ImageTooLarge(name, f"{millions(pixels)} megapixels, {limit}")
 
 
 def _allow_pixels(max_pixels: int) -> None:

@@ -10,9 +10,10 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from mmembed.media.decode import DEFAULT_LIMITS, ImageLimits, opened
+from mmembed.media.decode import opened
 from mmembed.media.exif import facts_of, header_facts
 from mmembed.media.formats import FORMATS
+from mmembed.media.image_limits import DEFAULT_LIMITS, ImageLimits
 from mmembed.media.strip_metadata import PNG_SIGNATURE
 from mmembed.types import HeaderFacts
 

@@ -16,7 +16,8 @@ from mmembed.cancellation import Caller, current_caller, working_for
 from mmembed.config.text_limits import TextLimits
 from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
 from mmembed.item_failures import OF_ALL, blaming, error_of, failure_of
-from mmembed.media.decode import ImageLimits, decode, read_file
+from mmembed.media.decode import decode, read_file
+from mmembed.media.image_limits import ImageLimits
 from mmembed.models.decode_turns import DecodeTurns
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.encoder import Encoder, EncoderFacts

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Found, Known, Place, Trouble
-from mmembed.store.index_sync import Views
+from mmembed.store.index_sync import IndexSync
 from mmembed.store.rank_items import rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
@@ -27,7 +27,7 @@ class EmbeddedStore(Catalog):
         StoreError if the folder cannot be used, StoreBusy while it is being restored."""
         super().__init__(folder)
         self._exact_limit = exact_limit
-        self._views = Views(self, exact_limit=exact_limit)
+        self._views = IndexSync(self, exact_limit=exact_limit)
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ class EmbeddedStore(Catalog):
 
     def index(self, kind: Kind) -> MeasuredIndex | None:
         """See Search.index."""
-        view = Views(self, exact_limit=self._exact_limit).view(kind)  # nobody else's
+        view = IndexSync(self, exact_limit=self._exact_limit).view(kind)  # nobody else's
         if view is None or not len(view):
             return None
         return MeasuredIndex(view, lambda: self.all_embeddings(kind))

@@ -1,4 +1,4 @@
-"""Keeps the views up to date with the catalog, also with writes of other processes."""
+"""Keeps the views abreast of the catalog, whichever process writes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TRIES = 5
 NO_VECTORS = np.empty((0, 0), dtype=np.float16)
 
 
-class Views:
+class IndexSync:
     """One view per kind, loaded at first use and brought up to the catalog at each. All are of
     the model that serves.
 
@@ -99,7 +99,7 @@ class Views:
             return None if model is None else self._current(kind, model, build=build)
 
     def _serving(self) -> Model | None:
-        """The model that serves. Views of another model are dropped; the lock is held."""
+        """The model that serves. IndexSync of another one are let go; the lock is held."""
         model = self._catalog.model()
         if self._model is not None and (model is None or not _same(model, self._model)):
             log.info("%s: another model serves now", self._catalog.folder)
@@ -182,7 +182,7 @@ class Views:
             log.warning("%s: is of another history of the catalog; not used", view.path)
             return False
         if not self._complete(view, model):
-            log.warning("%s: differs from the catalog; not used", view.path)
+            log.warning("%s: does not hold what the catalog holds; not used", view.path)
             return False
         return True
 

@@ -1,6 +1,7 @@
 """The interface of every store; the program reaches stored data through it alone.
 
-    Store = Items + Fields + ItemWriter + Files + Vectors + Search, with the Blobs beside them
+    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search,
+            with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
 that raises has changed nothing. Every method may be called from any thread, and by several
@@ -19,27 +20,14 @@ cosine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from mmembed.store.entries import (
-    CaptionEntry,
-    FieldFacts,
-    Found,
-    ImageEntry,
-    KeptOut,
-    Known,
-    Mark,
-    Model,
-    Place,
-    Reading,
-    Trouble,
-    Upload,
-    Words,
-)
+from mmembed.store.entries import Found, Model, Place, Trouble, Upload
+from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
 from mmembed.store.where import EVERYTHING, Where
-from mmembed.types import Embeddings, Failure, Item, Kind, Ranked
+from mmembed.types import Embeddings, Item, Kind, Ranked
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,120 +36,6 @@ if TYPE_CHECKING:
 Purpose: TypeAlias = Literal["indexing", "publishing", "uploading"]
 """A purpose that only one process has at a time: bring files in or take them out; save graphs;
 write or delete an upload."""
-
-
-class Items(Protocol):
-    """Reading items: images and captions."""
-
-    def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
-        """The number of items that pass, of one kind or of all."""
-
-    def item(self, item_id: int) -> Item:
-        """One item with all its captions. Raises NotFound."""
-
-    def page(
-        self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
-    ) -> list[Item]:
-        """Up to `limit` items that pass, with an id above `after`, by rising id."""
-
-    def content(self, kind: Kind, sha256: str) -> Item | None:
-        """Some item with this content, which therefore has a vector already; or None."""
-
-    def contents_among(self, contents: Sequence[str]) -> set[str]:
-        """The given sha256 that an image has."""
-
-    def paths_among(self, paths: Sequence[str]) -> set[str]:
-        """The given paths at which an image lies."""
-
-    def images_below(self, path: str) -> dict[int, str]:
-        """Paths by id of the images below a folder, and of the image at that very path."""
-
-    def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
-        """The captions of images by image id, in the order of entry; images without any are left
-        out."""
-
-    def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
-        """Captions and tags of images, by id, each with the sources that say it."""
-
-    def described_by_files(self) -> set[int]:
-        """Ids of the images with a caption or tag from a file."""
-
-    def tags(self) -> dict[str, int]:
-        """Every tag with the number of items that carry it, by tag."""
-
-
-class Fields(Protocol):
-    """The fields by which items can be filtered."""
-
-    def fields(self) -> list[FieldFacts]:
-        """Every field with the number of items that have a value: first the built-in fields, then
-        the manifests' by name."""
-
-    def index_field(self, name: str) -> None:
-        """Index a field of manifests, named without `meta.`: conditions on it then need not read
-        every item. An index that is there stays. Raises LimitError for one too many."""
-
-    def drop_field_index(self, name: str) -> None:
-        """Drop the index of a field of manifests. Raises NotFound where it has none."""
-
-
-class ItemWriter(Protocol):
-    """Changing items. Each call is one transaction."""
-
-    def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
-        """Add images, or replace the items at their paths; returns their ids.
-
-        Failures of the same batch are stored; a path that succeeds loses its old failure. Raises
-        Unstorable for a vector that is not finite, is zero or has another length than the model's.
-        Also for an entry without a vector whose content has none.
-        """
-
-    def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
-        """Add a caption that belongs to no image; the same text keeps its id. Raises Unstorable."""
-
-    def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
-        """Make these the image's captions, by hand; captions that stay keep their ids. Raises
-        NotFound, Unstorable."""
-
-    def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
-        """Make these the item's tags, by hand. Raises NotFound."""
-
-    def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
-        """Update the captions and tags of images from their files; new captions need entries. Texts
-        that were set by hand stay. An image that is gone is skipped."""
-
-    def remove(self, item_ids: Sequence[int]) -> int:
-        """Remove items, with the captions of removed images; returns how many were there. A full
-        disk does not hinder it."""
-
-
-class Files(Protocol):
-    """Facts about files that indexing stores besides their items."""
-
-    def known_files(self) -> dict[str, Known]:
-        """Every indexed image file by path; uploads are not among them."""
-
-    def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
-        """Set the path, the modification time in nanoseconds and the mark of images, by id; the
-        content stays."""
-
-    def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
-        """Set the marks of images' files, by id."""
-
-    def failures(self) -> list[Failure]:
-        """The failures of the last indexing of each path, by path."""
-
-    def forget_failures(self, gone: Callable[[str], bool]) -> None:
-        """Delete the failures of paths for which `gone` is true."""
-
-    def kept_out(self) -> dict[str, KeptOut]:
-        """Files and folders that stay out of the collection, by path."""
-
-    def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
-        """Have later indexings skip files and folders, by path."""
-
-    def let_in(self, paths: Sequence[str]) -> None:
-        """Let later indexings take these files and folders again."""
 
 
 class Vectors(Protocol):
@@ -195,8 +69,9 @@ class Vectors(Protocol):
         """Add vectors of a model, float32 (dim,), by sha256; contents without an item are skipped.
         The model need not serve. Raises Unstorable."""
 
-    def contents_without(self, kind: Kind, model: Model, limit: int) -> list[str]:
-        """Up to `limit` contents of items, by rising sha256, that have no vector of a model."""
+    def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
+        """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
+        a model."""
 
     def serve(self, model: Model) -> None:
         """Have a model serve from now on. Raises ModelMismatch if an item has no vector of it."""
@@ -207,14 +82,16 @@ class Vectors(Protocol):
     def last_change(self) -> int:
         """Number of the newest change of any vector, which rises with each; 0 at the beginning."""
 
-    def changes(self, kind: Kind, after: int, until: int) -> tuple[list[int], list[int]]:
+    def changes(
+        self, kind: Kind, after: int, until: int, model: Model | None = None
+    ) -> tuple[list[int], list[int]]:
         """Ids of the added and of the removed vectors in (after, until], net of each other."""
 
     def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The ids that are still there, and their vectors: float16 (n, dim)."""
 
     def all_embeddings(
-        self, kind: Kind, chunk: int = 10_000
+        self, kind: Kind, chunk: int = 10_000, model: Model | None = None
     ) -> Iterator[tuple[list[int], NDArray[np.float16]]]:
         """Ids and float16 (n, dim) vectors of one kind by rising id, `chunk` at a time."""
 
@@ -264,8 +141,10 @@ class Search(Protocol):
         """The `count` items of a kind that pass and are nearest to the query, after a place.
 
         query: float32 (dim,), unit-norm, of the model that serves. The order does not depend on
-        `count`, so consecutive pages neither overlap nor leave out an item. The answer includes the
-        last change of any process. Raises QueryError if count is not positive.
+        `count`, so that pages which begin where the last one ended neither overlap nor leave
+        out an item. Cosines are rounded to 6 decimals, so that equal vectors tie in every store.
+        The answer is as of the last change of any process. Raises QueryError where count is not
+        positive.
         """
 
     def sample(self, kind: Kind, count: int) -> Embeddings:

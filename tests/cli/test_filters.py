@@ -41,6 +41,8 @@ def test_a_filter_narrows_a_search(data: Path) -> None:
     none = fake("search", "red", "--where", "width>99999", "--data", data)
     assert (none.returncode, none.stdout) == (0, "")
     assert "holds no images that pass width>99999" in none.stderr
+    slip = fake("search", "red", "--where", "meta.autor=Ann", "--data", data)
+    assert "No item has the field meta.autor; manifests brought meta.author." in slip.stderr
 
 
 def test_a_filter_that_cannot_be_read_is_wrong_use_and_shows_the_place(data: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmembed.collection.collection import Collection
-from mmembed.store.index_sync import Views
+from mmembed.store.index_sync import IndexSync
 from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import VectorView
 from mmembed.types import KINDS, Term
@@ -57,7 +57,7 @@ import numpy as np
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import snapshot
-from mmembed.store.index_sync import Views
+from mmembed.store.index_sync import IndexSync
 from tests.collection.test_kill import check_views
 
 folder, rounds, chance = Path(sys.argv[1]), int(sys.argv[2]), random.Random(20)
@@ -79,7 +79,7 @@ def die_at(step):
 def work(number, step):
     catalog = Catalog(folder)
     catalog.claim(Model("four", "f", 4))
-    views, random = Views(catalog, exact_limit=5), np.random.default_rng(number)
+    views, random = IndexSync(catalog, exact_limit=5), np.random.default_rng(number)
     if step is not None:
         die_at(step)
     with open(folder / "acknowledged", "a") as acknowledged:
@@ -140,7 +140,7 @@ def check_views(catalog: Catalog) -> list[bool]:
         path = catalog.folder / f"{kind}s.usearch"
         trial = VectorView(path, kind=kind, dim=model.dim, exact_limit=10**6)
         taken.append(trial.load(catalog.identity, model.fingerprint))
-        found = Views(catalog, exact_limit=5).view(kind)
+        found = IndexSync(catalog, exact_limit=5).view(kind)
         assert found is not None
         found.exact_limit = 10**6  # a graph that is built anew may find others
         built = VectorView(path, kind=kind, dim=model.dim, exact_limit=10**6)

@@ -204,14 +204,19 @@ def pages(store: Store, query: NDArray[np.float32], count: int, where: Where) ->
 
 
 def filled(store: Store, entry: Entry, count: int = 60) -> NDArray[np.float32]:
-    """Images in three folders, every fifth a copy of the one before; returns their vectors."""
+    """Images in three folders; returns their vectors. Some have equal vectors, and more have
+    vectors of one direction, so that much ties. The first image has such a vector that came
+    last."""
     rows = np.random.default_rng(3).normal(size=(count, 4)).astype(np.float32)
     rows[4::5] = rows[3::5]
+    rows[9:15] = rows[8] * 2.0 ** np.arange(1, 7)[:, None]
     entries = [
         entry(f"/{n % 3}/{n}", row, tags=("even",) if n % 2 == 0 else ())
         for n, row in enumerate(rows)
     ]
     store.write(entries)
+    rows[0] = 128 * rows[8]
+    store.write([entry("/0/0", rows[0], sha256="new")])
     store.publish()
     return rows
 

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 from benchmarks import hostile
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.media import bands, jpeg2000
-from mmembed.media.decode import ImageLimits, decode
+from mmembed.media.decode import decode
+from mmembed.media.image_limits import ImageLimits
 from mmembed.memory_budget import MemoryBudget
 
 

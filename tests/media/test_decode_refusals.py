@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from mmembed.errors import ImageError, ImageTooLarge, UnsupportedFormat
-from mmembed.media.decode import ImageLimits, decode, read_file
+from mmembed.media.decode import decode, read_file
+from mmembed.media.image_limits import ImageLimits
 from tests.pictures import ODD, encoded, png, quarters
 
 HOSTILE = Path(__file__).parents[3] / "shared" / "data" / "hostile.tar.xz"

@@ -11,8 +11,9 @@ import pytest
 from PIL import Image, ImageFile
 
 from mmembed.errors import ImageError, ImageTooLarge
-from mmembed.media.decode import ImageLimits, decode
+from mmembed.media.decode import decode
 from mmembed.media.header import read_header
+from mmembed.media.image_limits import ImageLimits
 from mmembed.types import HeaderFacts
 from tests.media.exif_blocks import tiff_picture, whole
 from tests.media.test_exif import EXPECTED, png_with_late_exif, with_xmp

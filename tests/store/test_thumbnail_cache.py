@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_indexing_goes_on_where_thumbnails_cannot_be_kept(
 def test_an_upload_has_its_thumbnail_at_once(
     collection: Collection, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoder, "decode_side", 448, raising=False)
+    monkeypatch.setattr(encoder, "facts", replace(encoder.facts, decode_side=448))
     item = collection.add_image(photograph((1600, 1200)), name="a")
     content = kept(collection.settings.data)[item.sha256]
     monkeypatch.setattr(

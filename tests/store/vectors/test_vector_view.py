@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from mmembed.errors import StoreError
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.store.entries import ImageEntry, Model
-from mmembed.store.index_sync import Views
+from mmembed.store.index_sync import IndexSync
 from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import VectorView, snapshot
 from mmembed.store.vectors.graph import EXPANSION_SEARCH, Graph
@@ -656,20 +656,20 @@ def fill(catalog: Catalog, entry: Entry, first: int, count: int) -> None:
     catalog.write([entry(f"/{first + i}", random.normal(size=4)) for i in range(count)])
 
 
-def images(views: Views) -> VectorView:
+def images(views: IndexSync) -> VectorView:
     view = views.view("image")
     assert view is not None
     return view
 
 
-def answers(views: Views) -> list[list[int]]:
+def answers(views: IndexSync) -> list[list[int]]:
     view = images(views)
     return [view.search(query, 50).ids.tolist() for query in clustered(5, seed=1, dim=4)]
 
 
-def fresh(catalog: Catalog, exact_limit: int = 10) -> Views:
+def fresh(catalog: Catalog, exact_limit: int = 10) -> IndexSync:
     """As after a start; what the tests hold is more than is searched without a graph."""
-    return Views(catalog, exact_limit=exact_limit)
+    return IndexSync(catalog, exact_limit=exact_limit)
 
 
 def published(catalog: Catalog, entry: Entry) -> list[list[int]]:
