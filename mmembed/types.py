@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -37,6 +37,7 @@ class HeaderFacts:
     """Local time, ISO 8601: `2024-05-01T10:00:00`, or `2024-05-01T10:00:00.250`."""
     taken_offset: int | None = None
     """Minutes of that time east of UTC."""
+    camera: str | None = None
     lens: str | None = None
     latitude: float | None = None
     longitude: float | None = None
@@ -79,8 +80,8 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One row of the catalog: an image, or a caption."""
+class Item(HeaderFacts):
+    """One row of the catalog: an image with what its header says, or a caption."""
 
     id: int
     kind: Kind
@@ -100,8 +101,29 @@ class Item:
     format: str | None = None
     mtime_ns: int | None = None
     """The file's modification time when it was indexed, in nanoseconds since 1970."""
+    date: str | None = None
+    """When it was taken, else when its file was changed: local time, ISO 8601, whole seconds."""
+    added: int | None = None
+    """When it came into the collection, in seconds since 1970."""
+    meta: Mapping[str, object] | None = None
+    """Further fields that a manifest gives it."""
     captions: tuple[str, ...] = ()
     """All captions of an image; filled where one item is read, not in lists."""
+
+    @property
+    def moment(self) -> str | None:
+        """`date` with parts of seconds and the offset from UTC, where they are known."""
+        if self.taken is None or self.taken_offset is None:
+            return self.taken or self.date
+        hours, minutes = divmod(abs(self.taken_offset), 60)
+        return f"{self.taken}{'-' if self.taken_offset < 0 else '+'}{hours:02}:{minutes:02}"
+
+    @property
+    def location(self) -> dict[str, float] | None:
+        """Latitude and longitude in degrees by name, where they are known."""
+        if self.latitude is None or self.longitude is None:
+            return None
+        return {"latitude": self.latitude, "longitude": self.longitude}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import counted, plain, table
+from mmembed.cli.upgrade import upgraded
 from mmembed.collection.collection import Collection, Report, check_paths
 from mmembed.config.settings import Settings, expanded
 
@@ -84,6 +85,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
     """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
     paths = [expanded(path, "PATH") for path in asked.paths]
     check_paths(paths)  # before a folder is made
+    upgraded(settings)
     with Collection(settings) as collection, Bar() as bar:
         report = collection.index(
             paths,
@@ -122,6 +124,7 @@ def summary(report: Report) -> list[str]:
         (report.moved, "moved"),
         (report.removed, "gone or passed over, and removed from the collection"),
         (report.recaptioned, "with other captions than before"),
+        (report.headers, "with dates and cameras that were read now"),
         (len(report.failures), "failed"),
     ]
     lines += [f"{count:>8} {what}" for count, what in counts if count]

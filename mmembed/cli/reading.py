@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmembed.cli.upgrade import upgraded
 from mmembed.config.commands import PICTURES, command
 from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.errors import InputError
@@ -31,6 +32,7 @@ def model_alone(settings: Settings) -> Iterator[Collection]:
     from mmembed.collection.collection import Collection  # takes a while
 
     if _exists(settings):
+        upgraded(settings)
         with Collection(settings) as collection:
             yield collection
         return

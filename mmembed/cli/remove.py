@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import counted, plain
+from mmembed.cli.upgrade import upgraded
 from mmembed.collection.collection import Collection, Removed
 from mmembed.config.settings import Settings, expanded
 
@@ -41,6 +42,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Remove; 1 if there was nothing below some path."""
     check_exists(settings)
     missed = 0
+    upgraded(settings)
     with Collection(settings) as collection:
         for path in arguments.paths:
             wanted = expanded(path, "PATH")

@@ -7,12 +7,14 @@ import base64
 import os
 import sys
 from dataclasses import asdict, fields
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.cli import service
 from mmembed.cli.reading import check_exists
 from mmembed.cli.table import print_json, table
+from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.search.where import parse_where, with_all
@@ -88,6 +90,7 @@ def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPag
     )
 
     where = with_all(parse_where(asked.where), asked.tag)
+    upgraded(settings)
     with Collection(settings) as collection:
         page = collection.search(
             _terms(collection, asked),
@@ -140,7 +143,11 @@ def _sent_terms(asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _hit(sent: dict[str, Any]) -> Hit:
     known = {one.name: sent[one.name] for one in fields(Item) if one.name in sent}
-    return Hit(Item(**{**known, "tags": tuple(sent["tags"])}), sent["score"], sent["relevance"])
+    known |= sent.get("location") or {}
+    known["tags"] = tuple(sent["tags"])
+    if known.get("added"):
+        known["added"] = int(datetime.fromisoformat(known["added"]).timestamp())
+    return Hit(Item(**known), sent["score"], sent["relevance"])
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
@@ -156,7 +163,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
 
 def _as_json(page: SearchPage, model: str) -> dict[str, object]:
     hits = [
-        {**asdict(hit.item), "score": hit.score, "relevance": round(hit.relevance, 4)}
+        {**_item_json(hit.item), "score": hit.score, "relevance": round(hit.relevance, 4)}
         for hit in page.hits
     ]
     return {
@@ -165,6 +172,15 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
         "model": model,
         "notes": list(page.notes),
     }
+
+
+def _item_json(item: Item) -> dict[str, object]:
+    """The item's fields; times and places as the server answers them."""
+    added = item.added and datetime.fromtimestamp(item.added, timezone.utc).isoformat()
+    known = {"id": item.id, **asdict(item)}
+    for part in ("taken", "taken_offset", "latitude", "longitude"):
+        del known[part]
+    return {**known, "date": item.moment, "location": item.location, "added": added}
 
 
 def _shown(path: str | None) -> str:

@@ -23,6 +23,7 @@ from mmembed.fetch.fetcher import Fetcher
 from mmembed.ingest import Pipeline, Removed, Report, check_paths
 from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
+from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import Embedding, ImageInput
 from mmembed.models.on_demand import Load
@@ -90,6 +91,8 @@ class Collection(Answering, Items):
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
+        if not settings.location:
+            self.store.forget_places()
         self.binding = Binding(settings.model, self.store)
         self._files = IndexedFiles(self.store.blobs)
         self._renderings = SingleFlight()
@@ -102,7 +105,7 @@ class Collection(Answering, Items):
         self._pipeline = Pipeline(
             store=self.store,
             load=self._claimed,
-            limits=self.embedder.limits,
+            headers=HeaderReader(self.embedder.limits, places=settings.location),
             batch=settings.batch,
             threads=decode_threads(settings),
             thumbnails=settings.thumbnails,

@@ -83,6 +83,8 @@ class Items:
                 bytes=len(data),
                 format=picture.format,
                 mtime_ns=upload.mtime_ns,
+                header=self._pipeline.headers.wanted(picture.header),
+                header_read=self._pipeline.headers.version,
                 captions=described,
                 tags=tuple(tags),
             )

@@ -13,6 +13,7 @@ from mmembed.ingest import (
     Report,
     Rules,
     SaidLimits,
+    Scan,
     make_plan,
     moved_away,
     patterns_of,
@@ -20,7 +21,7 @@ from mmembed.ingest import (
     scan,
     those_below,
 )
-from mmembed.store.entries import KeptOut
+from mmembed.store.entries import KeptOut, Unread
 from mmembed.store.protocol import Store
 from mmembed.types import Item, Phase, Progress
 
@@ -56,10 +57,28 @@ class Indexing:
             plan = make_plan(found, known, manifests, Rules(limits, rehash))
             plan.kept_out = moved_away(kept_out)
             report = self._pipeline.run(plan, known, progress)
+            self._read_headers(found, report, phase)
             phase("saving the index", 0)
             self._store.publish()
         report.note(plan)
         return report
+
+    def _read_headers(self, found: Scan, report: Report, phase: Phase) -> None:
+        """Of files that were met, and are unchanged, and of uploads."""
+
+        def wanted(image: Unread) -> bool:
+            path = self._store.blobs.local_path(image.path, image.sha256)
+            return image.path in found.files or self._store.blobs.is_upload(path)
+
+        def heed(count: int) -> None:
+            report.headers = count
+            phase("reading dates and cameras", count)
+
+        if not report.interrupted:
+            try:
+                self._pipeline.read_headers(wanted, heed)
+            except KeyboardInterrupt:
+                report.interrupted = True
 
     def keep_out(self, item: Item) -> None:
         """Have later indexings skip the file of an item; an upload or a caption has none."""

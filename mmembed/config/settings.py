@@ -85,6 +85,9 @@ class Settings:
     thumbnails: bool = _setting(
         False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
     )
+    location: bool = _setting(
+        True, "off: where pictures were taken is neither kept nor answered; what was kept is erased"
+    )
     max_megapixels: float = _setting(Limits.image_pixels / 1e6, "largest picture that is decoded")
     max_image_mb: float = _setting(Limits.image_bytes / 1e6, "largest image file that is read")
     decode_mb: float = _setting(

@@ -18,14 +18,15 @@ from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.flow import grouped
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
+from mmembed.ingest.read_headers import HeaderPass
 from mmembed.ingest.report import Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
 from mmembed.item_failures import error_of
-from mmembed.media.image_limits import ImageLimits
+from mmembed.media.header import HeaderReader
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
-from mmembed.store.entries import CaptionEntry, KeptOut, Known
+from mmembed.store.entries import CaptionEntry, KeptOut, Known, Unread
 from mmembed.store.protocol import Store
 from mmembed.types import Failure, Progress
 
@@ -45,7 +46,7 @@ class Pipeline:
     store: Store
     load: Callable[[], Encoder]
     """Gives the model; not called if there is nothing to embed."""
-    limits: ImageLimits
+    headers: HeaderReader
     batch: int
     threads: int
     thumbnails: bool
@@ -87,7 +88,7 @@ class Pipeline:
         done = len(plan.unchanged)
         progress(done, report.total, 0)
         profile = Profile(self.threads)
-        prepare = Preparer(self.store, self.load, self.limits, profile, self.thumbnails)
+        prepare = Preparer(self.store, self.load, self.headers, profile, self.thumbnails)
         embed = EmbeddingStage(self.store, self.load, self.batch, profile)
         committing = Committing(self.store)
         decoders = ThreadPoolExecutor(self.threads, "decode")
@@ -136,6 +137,10 @@ class Pipeline:
                 others.append(one)
         failures += Committing(self.store).move(moves)
         return others, failures, len(group)
+
+    def read_headers(self, wanted: Callable[[Unread], bool], heed: Callable[[int], None]) -> int:
+        """Fill in the header facts of files that were indexed without them; see HeaderPass.run."""
+        return HeaderPass(self.store, self.headers, self.threads).run(wanted, heed)
 
     # -- captions --------------------------------------------------------------------
 

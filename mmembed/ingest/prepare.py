@@ -14,7 +14,7 @@ from mmembed.ingest.plan import Source
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
 from mmembed.media.decode import decode, read_file
-from mmembed.media.image_limits import ImageLimits
+from mmembed.media.header import HeaderReader
 from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.protocol import Store
@@ -37,7 +37,7 @@ class Preparer:
 
     store: Store
     load: Callable[[], Encoder]
-    limits: ImageLimits
+    headers: HeaderReader
     profile: Profile
     thumbnails: bool
     """Whether to make thumbnails of decoded pictures."""
@@ -65,9 +65,9 @@ class Preparer:
     def _read(self, source: Source) -> tuple[ImageEntry, bytes | None]:
         """The entry, and the file's bytes if its content is new."""
         with self.profile.stage("read"):
-            data = read_file(source.path, limits=self.limits)
+            data = read_file(source.path, limits=self.headers.limits)
             entry = _entry(source, hashlib.sha256(data).hexdigest())
-            copy = self._copy(entry)
+            copy = self._copy(entry, data)
         return (entry, data) if copy is None else (copy, None)
 
     def _decoded(
@@ -76,9 +76,16 @@ class Preparer:
         with self.profile.stage("decode"):
             side = encoder.facts.decode_side
             picture = patiently(
-                lambda: decode(data, name=source.path, limits=self.limits, side=side)
+                lambda: decode(data, name=source.path, limits=self.headers.limits, side=side)
             )
-        entry = replace(entry, width=picture.width, height=picture.height, format=picture.format)
+        entry = replace(
+            entry,
+            width=picture.width,
+            height=picture.height,
+            format=picture.format,
+            header=self.headers.wanted(picture.header),
+            header_read=self.headers.version,
+        )
         with self.profile.stage("preprocess"):
             pixels = encoder.preprocess(picture.image, picture.box)
         if self.thumbnails:
@@ -86,7 +93,7 @@ class Preparer:
                 keep_thumbnail(self.store.blobs, entry.sha256, picture)
         return Prepared(source, entry, pixels)
 
-    def _copy(self, entry: ImageEntry) -> ImageEntry | None:
+    def _copy(self, entry: ImageEntry, data: bytes) -> ImageEntry | None:
         """The entry with the known facts of its content; None if the content is new."""
         twin = self.store.content("image", entry.sha256)
         vector = self.store.embeddings_of("image", [entry.sha256]).get(entry.sha256)
@@ -98,6 +105,8 @@ class Preparer:
             width=twin.width or 0,
             height=twin.height or 0,
             format=twin.format or "",
+            header=self.headers.of_bytes(data),
+            header_read=self.headers.version,
         )
 
 

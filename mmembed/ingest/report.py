@@ -23,6 +23,8 @@ class Report:
     moved: int = 0
     removed: int = 0
     recaptioned: int = 0
+    headers: int = 0
+    """Files that were indexed before, of which only the header was read."""
     hidden: int = 0
     linked: int = 0
     other: int = 0

@@ -14,8 +14,7 @@ from typing import BinaryIO, TypeAlias
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from mmembed.media import exif_tags
-from mmembed.media.exif_tags import Tags, Value
+from mmembed.media.exif_tags import Tags, Value, read_tags
 from mmembed.types import HeaderFacts
 
 VERSION = 1
@@ -23,10 +22,21 @@ VERSION = 1
 EARLIEST_YEAR, LATEST_YEAR = 1826, 2099
 """The oldest photograph, and years of clocks that are merely set wrong."""
 
+DATE_TIME, ORIGINAL, DIGITIZED = 0x0132, 0x9003, 0x9004
+OFFSET, OFFSET_ORIGINAL, OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
+SUBSEC, SUBSEC_ORIGINAL, SUBSEC_DIGITIZED = 0x9290, 0x9291, 0x9292
+MAKE, MODEL, LENS_MODEL = 0x010F, 0x0110, 0xA434
+GPS_LATITUDE_REF, GPS_LATITUDE, GPS_LONGITUDE_REF, GPS_LONGITUDE = 1, 2, 3, 4
+GPS_TIME, GPS_DATE = 7, 29
+_ORIGINAL = ORIGINAL, SUBSEC_ORIGINAL, OFFSET_ORIGINAL
+_DIGITIZED = DIGITIZED, SUBSEC_DIGITIZED, OFFSET_DIGITIZED
+_CHANGED = DATE_TIME, SUBSEC, OFFSET
+_TAGS = frozenset((*_ORIGINAL, *_DIGITIZED, *_CHANGED, MAKE, MODEL, LENS_MODEL))
+_GPS_TAGS = frozenset(
+    (GPS_LATITUDE_REF, GPS_LATITUDE, GPS_LONGITUDE_REF, GPS_LONGITUDE, GPS_TIME, GPS_DATE)
+)
+
 Moment: TypeAlias = tuple[str, int | None]
-_ORIGINAL = exif_tags.ORIGINAL, exif_tags.SUBSEC_ORIGINAL, exif_tags.OFFSET_ORIGINAL
-_DIGITIZED = exif_tags.DIGITIZED, exif_tags.SUBSEC_DIGITIZED, exif_tags.OFFSET_DIGITIZED
-_CHANGED = exif_tags.DATE_TIME, exif_tags.SUBSEC, exif_tags.OFFSET
 _EXIF_DATE = re.compile(
     r"(\d{4})[:/.-](\d\d)[:/.-](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?", re.ASCII
 )
@@ -38,6 +48,13 @@ _XMP_DATE = re.compile(
     rb"\b(?:exif:DateTimeOriginal|photoshop:DateCreated)(?:\s*=\s*[\"']|>)"
     rb"\s*(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(:\d\d)?(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?)?\s*[\"'<]"
 )
+
+_CORPORATE = {
+    *("co", "company", "corp", "corporation", "inc", "ltd", "ag", "gmbh", "ind", "industries"),
+    *("camera", "cameras", "computer", "digital", "electric", "electronics", "imaging", "optical"),
+    *("techwin", "technologies", "communications", "mobile"),
+}
+"""Words at the end of a make that are not part of the brand."""
 
 
 def header_facts(image: Image.Image, file: BinaryIO) -> HeaderFacts:
@@ -52,13 +69,14 @@ def header_facts(image: Image.Image, file: BinaryIO) -> HeaderFacts:
 def facts_of(block: BinaryIO, xmp: object = None) -> HeaderFacts:
     """The facts in an EXIF block, or a file in TIFF form, and in an XMP packet. Raises OSError
     where the file cannot be read."""
-    tags, gps = exif_tags.read_tags(block)
+    tags, gps = read_tags(block, _TAGS, _GPS_TAGS)
     taken, offset = _taken(tags, gps, xmp if isinstance(xmp, bytes) else b"")
     latitude, longitude = _place(gps)
     return HeaderFacts(
         taken=taken,
         taken_offset=offset,
-        lens=_name(tags.get(exif_tags.LENS_MODEL)),
+        camera=camera_name(_name(tags.get(MAKE)), _name(tags.get(MODEL))),
+        lens=_name(tags.get(LENS_MODEL)),
         latitude=latitude,
         longitude=longitude,
     )
@@ -133,7 +151,7 @@ def _xmp_moment(packet: bytes) -> Moment | None:
 
 def _gps_moment(gps: Tags) -> Moment | None:
     """GPS times are UTC."""
-    day, clock = gps.get(exif_tags.GPS_DATE), gps.get(exif_tags.GPS_TIME)
+    day, clock = gps.get(GPS_DATE), gps.get(GPS_TIME)
     if not isinstance(day, str) or not isinstance(clock, tuple) or len(clock) != 3:
         return None
     if not all(0 <= part < 60 for part in clock):  # false for NaN, too
@@ -160,8 +178,8 @@ def _iso(moment: list[int], digits: str) -> str | None:
 
 def _place(gps: Tags) -> tuple[float | None, float | None]:
     """Latitude and longitude in degrees, both or none."""
-    latitude = _degrees(gps, exif_tags.GPS_LATITUDE, exif_tags.GPS_LATITUDE_REF, "NS", 90)
-    longitude = _degrees(gps, exif_tags.GPS_LONGITUDE, exif_tags.GPS_LONGITUDE_REF, "EW", 180)
+    latitude = _degrees(gps, GPS_LATITUDE, GPS_LATITUDE_REF, "NS", 90)
+    longitude = _degrees(gps, GPS_LONGITUDE, GPS_LONGITUDE_REF, "EW", 180)
     if latitude is None or longitude is None or latitude == longitude == 0:
         return None, None  # devices write zeros where they know no place
     return latitude, longitude
@@ -182,6 +200,31 @@ def _degrees(gps: Tags, at: int, towards: int, directions: str, most: int) -> fl
 
 
 # -- with what -----------------------------------------------------------------------
+
+
+def camera_name(make: str | None, model: str | None) -> str | None:
+    """A camera's name without its make twice: `Canon`, `Canon EOS 5D` → `Canon EOS 5D`;
+    `NIKON CORPORATION`, `NIKON D90` → `Nikon D90`; `SONY`, `DSC-RX100` → `Sony DSC-RX100`.
+
+    Where the model begins with a word of the make, the model alone is the name; else the brand,
+    which is the make without `CORPORATION` and the like, comes before it. A word of
+    the brand in capitals or small letters alone gets one capital if it has four letters or more.
+    """
+    words = re.split(r"[\s,.]+", make.strip(" ,.")) if make else []
+    brand = list(words)
+    while len(brand) > 1 and brand[-1].lower() in _CORPORATE:
+        brand.pop()
+    if model is None:
+        return " ".join(map(_branded, brand)) or None
+    first, *rest = model.split()
+    if first.lower() in {word.lower() for word in words}:
+        return " ".join([_branded(first), *rest])
+    return " ".join([*map(_branded, brand), model])
+
+
+def _branded(word: str) -> str:
+    is_plain = word.isalpha() and (word.isupper() or word.islower())
+    return word.capitalize() if is_plain and len(word) > 3 else word
 
 
 def _name(said: Value | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Reads the few EXIF tags that hold date, place, camera and lens of a picture.
+"""Reads chosen EXIF tags: short texts and numbers.
 
 Pillow reads every value of a directory, and a hostile block may point to the same megabytes from
 thousands of entries. Here only the wanted entries are read, and only short values.
@@ -15,22 +15,7 @@ Value: TypeAlias = str | tuple[float, ...]
 """A text, or numbers; a fraction is one number."""
 Tags: TypeAlias = dict[int, Value]
 
-DATE_TIME = 0x0132
-ORIGINAL, DIGITIZED = 0x9003, 0x9004
-OFFSET, OFFSET_ORIGINAL, OFFSET_DIGITIZED = 0x9010, 0x9011, 0x9012
-SUBSEC, SUBSEC_ORIGINAL, SUBSEC_DIGITIZED = 0x9290, 0x9291, 0x9292
-LENS_MODEL = 0xA434
-GPS_LATITUDE_REF, GPS_LATITUDE, GPS_LONGITUDE_REF, GPS_LONGITUDE = 1, 2, 3, 4
-GPS_TIME, GPS_DATE = 7, 29
-
 _EXIF, _GPS = 0x8769, 0x8825
-_PICTURE_TAGS = frozenset({
-    DATE_TIME, ORIGINAL, DIGITIZED, OFFSET, OFFSET_ORIGINAL, OFFSET_DIGITIZED,
-    SUBSEC, SUBSEC_ORIGINAL, SUBSEC_DIGITIZED, LENS_MODEL,
-})  # fmt: skip
-_GPS_TAGS = frozenset({
-    GPS_LATITUDE_REF, GPS_LATITUDE, GPS_LONGITUDE_REF, GPS_LONGITUDE, GPS_TIME, GPS_DATE
-})  # fmt: skip
 _PREFIX = b"Exif\0\0"
 _ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _MOST_ENTRIES = 1000
@@ -45,16 +30,18 @@ _NUMBERS = {
 _FRACTIONS = {5, 10}
 
 
-def read_tags(file: BinaryIO) -> tuple[Tags, Tags]:
+def read_tags(
+    file: BinaryIO, wanted: Collection[int], wanted_gps: Collection[int]
+) -> tuple[Tags, Tags]:
     """The wanted tags of a picture and of its GPS directory, from a file or block in TIFF form.
     Broken values are left out. Raises OSError where the file cannot be read."""
     block = _Block(file)
     if not block.order:
         return {}, {}
-    main = block.directory(block.first, _PICTURE_TAGS | {_EXIF, _GPS})
+    main = block.directory(block.first, {*wanted, _EXIF, _GPS})
     # Some programs put the tags of the EXIF directory into the first.
-    main |= block.directory(_pointer(main.pop(_EXIF, ())), _PICTURE_TAGS)
-    return main, block.directory(_pointer(main.pop(_GPS, ())), _GPS_TAGS)
+    main |= block.directory(_pointer(main.pop(_EXIF, ())), wanted)
+    return main, block.directory(_pointer(main.pop(_GPS, ())), wanted_gps)
 
 
 def _pointer(value: Value) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, Field
 
@@ -36,7 +36,21 @@ class Links(BaseModel):
     image: str
 
 
-class ItemAnswer(BaseModel):
+class HeaderAnswer(BaseModel):
+    """Copies of an item's fields of the same names. Each field has an example."""
+
+    camera: Annotated[str | None, Field(examples=["Nikon D90"])]
+    lens: Annotated[str | None, Field(examples=["AF-S DX 18-105mm f/3.5-5.6G"])]
+
+
+class Location(BaseModel):
+    """Where a picture was taken."""
+
+    latitude: Annotated[float, Field(description="degrees north, in [-90, 90]")]
+    longitude: Annotated[float, Field(description="degrees east, in [-180, 180]")]
+
+
+class ItemAnswer(HeaderAnswer):
     """An image or a caption."""
 
     id: int
@@ -52,6 +66,18 @@ class ItemAnswer(BaseModel):
     image_id: Annotated[int | None, Field(description="of a caption, the image it describes")]
     modified: Annotated[str | None, Field(description="when the file was changed; ISO 8601")]
     mtime_ns: Annotated[int | None, Field(description="the same, in nanoseconds since 1970")]
+    date: Annotated[
+        str | None,
+        Field(
+            description="when it was taken, else when its file was changed; ISO 8601 in local "
+            "time, with its offset from UTC where the file says it"
+        ),
+    ]
+    location: Annotated[Location | None, Field(description="null with MMEMBED_LOCATION=off")]
+    added: Annotated[str | None, Field(description="when it came into the collection; ISO 8601")]
+    meta: Annotated[
+        dict[str, Any] | None, Field(description="further fields that a manifest gives it")
+    ]
     shown_by_browsers: bool
     links: Links | None
 

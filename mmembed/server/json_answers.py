@@ -12,6 +12,7 @@ import orjson
 from starlette.responses import Response
 
 from mmembed.collection.collection import Classified
+from mmembed.server.answer_shapes import HeaderAnswer
 from mmembed.server.error_answers import item_error
 from mmembed.types import Hit, Item
 
@@ -72,8 +73,13 @@ def item_json(item: Item) -> Json:
         "format": item.format,
         "sha256": item.sha256,
         "image_id": item.image_id,
-        "modified": _iso(item.mtime_ns),
+        "modified": None if item.mtime_ns is None else _iso(item.mtime_ns / 1e9),
         "mtime_ns": item.mtime_ns,
+        "date": item.moment,
+        "location": item.location,
+        "added": None if item.added is None else _iso(item.added),
+        "meta": item.meta,
+        **{name: getattr(item, name) for name in HeaderAnswer.model_fields},
         "shown_by_browsers": item.format in BROWSER_FORMATS,
         "links": links(item),
     }
@@ -117,11 +123,9 @@ def classified_json(result: Classified) -> Json:
     return {**known, "labels": labels}
 
 
-def _iso(mtime_ns: int | None) -> str | None:
-    if mtime_ns is None:
-        return None
+def _iso(seconds: float) -> str | None:
     try:
-        moment = datetime.fromtimestamp(mtime_ns / 1e9, timezone.utc)
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
     except (OverflowError, ValueError, OSError):  # a file may claim any time
         return None
     return moment.isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from mmembed.types import Item
+from mmembed.types import HeaderFacts, Item
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,6 +139,10 @@ class ImageEntry:
     bytes: int
     format: str
     mtime_ns: int
+    header: HeaderFacts | None = None
+    """None where it was not read."""
+    header_read: int = 0
+    """The version of the header's reader, which differs if it leaves places out."""
     captions: tuple[CaptionEntry, ...] = ()
     tags: tuple[str, ...] = ()
     reading: Reading | None = None
@@ -188,6 +192,14 @@ class Known:
     mtime_ns: int
     mark: Mark | None = None
     """The state of the file; None if it was not noted."""
+
+
+class Unread(NamedTuple):
+    """An image whose header is to be read."""
+
+    item_id: int
+    path: str
+    sha256: str
 
 
 class KeptOut(NamedTuple):

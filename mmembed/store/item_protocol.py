@@ -17,10 +17,11 @@ from mmembed.store.entries import (
     Known,
     Mark,
     Reading,
+    Unread,
     Words,
 )
 from mmembed.store.where import EVERYTHING, Where
-from mmembed.types import Failure, Item, Kind
+from mmembed.types import Failure, HeaderFacts, Item, Kind
 
 
 class Items(Protocol):
@@ -120,6 +121,17 @@ class Files(Protocol):
 
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
         """Set the marks of images' files, by id."""
+
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+        """Up to `limit` images with an id above `after`, by rising id, whose `header_read` is not
+        this version."""
+
+    def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
+        """Write the facts in the headers of images' files, by id, and the version of the reader.
+        Images that are gone are passed over."""
+
+    def forget_places(self) -> None:
+        """Erase the latitude and longitude of every item."""
 
     def failures(self) -> list[Failure]:
         """The failures of the last indexing of each path, by path."""

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Literal, TypeAlias
+
+from mmembed.types import HeaderFacts
 
 Operator: TypeAlias = Literal[
     "=", "!=", "<", "<=", ">", ">=", "in", "between", "exists", "startswith", "contains"
@@ -24,6 +26,14 @@ Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
 META = "meta."
 """Prefix of the fields that manifests bring: `meta.author`."""
+
+
+def _of_headers() -> dict[str, FieldType]:
+    """The facts of headers, by the types of Python; `date` stands for the time."""
+    types: Mapping[str, FieldType] = {"str | None": "text", "float | None": "number"}
+    facts = {fact.name: types.get(str(fact.type)) for fact in fields(HeaderFacts)}
+    return {name: of for name, of in facts.items() if of is not None and name != "taken"}
+
 
 FIELDS: Mapping[str, FieldType] = {
     "kind": "text",
@@ -37,10 +47,7 @@ FIELDS: Mapping[str, FieldType] = {
     "orientation": "text",
     "bytes": "number",
     "date": "date",
-    "camera": "text",
-    "lens": "text",
-    "latitude": "number",
-    "longitude": "number",
+    **_of_headers(),
     "added": "date",
     "caption": "text",
 }

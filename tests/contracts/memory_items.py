@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
 
 from mmembed.errors import NotFound, Unstorable
 from mmembed.store.entries import (
@@ -15,12 +18,13 @@ from mmembed.store.entries import (
     Known,
     Mark,
     Reading,
+    Unread,
     Words,
     by_hand,
 )
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.store.where_matches import matches
-from mmembed.types import Failure, Item, Kind
+from mmembed.types import Failure, HeaderFacts, Item, Kind
 from tests.contracts.memory_state import State
 from tests.contracts.memory_vectors import MemoryVectors
 
@@ -99,10 +103,12 @@ class MemoryItems(MemoryVectors):
     def _write_image(self, state: State, entry: ImageEntry) -> int:
         self._keep(state, "image", entry.sha256, entry.embedding)
         values = {name: getattr(entry, name) for name in COPIED}
+        values |= _dated(entry.header or HeaderFacts(), entry.mtime_ns)
         known = next((item for item in state.images() if item.path == entry.path), None)
         item_id = known.id if known else self._new_id()
-        empty = Item(id=item_id, kind="image", sha256=entry.sha256)
+        empty = Item(id=item_id, kind="image", sha256=entry.sha256, added=int(time.time()))
         state.items[item_id] = replace(known or empty, **values)
+        state.headers[item_id] = entry.header_read
         words = state.words.setdefault(item_id, Words())
         if entry.mark is not None:
             state.marks[item_id] = entry.mark
@@ -144,7 +150,8 @@ class MemoryItems(MemoryVectors):
     def _new_caption(self, state: State, entry: CaptionEntry, image: Item | None) -> int:
         self._keep(state, "caption", entry.sha256, entry.embedding)
         item_id = self._new_id()
-        item = Item(item_id, "caption", entry.sha256, caption=entry.text)
+        now = int(time.time())
+        item = Item(item_id, "caption", entry.sha256, caption=entry.text, added=now)
         if image is not None:
             item = replace(item, path=image.path, image_id=image.id)
         state.items[item_id] = item
@@ -209,7 +216,8 @@ class MemoryItems(MemoryVectors):
                     continue
                 if any(item.path == path and item.id != item_id for item in state.images()):
                     raise Unstorable(f"{path}: another image lies there")
-                state.items[item_id] = replace(state.items[item_id], path=path, mtime_ns=mtime_ns)
+                item = replace(state.items[item_id], path=path, mtime_ns=mtime_ns)
+                state.items[item_id] = replace(item, date=_dated(item, mtime_ns)["date"])
                 state.marks[item_id] = mark
                 for caption in _captions(state, item_id):
                     state.items[caption.id] = replace(caption, path=path)
@@ -217,6 +225,27 @@ class MemoryItems(MemoryVectors):
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
         with self._change() as state:
             state.marks |= {item_id: mark for item_id, mark in marks if item_id in state.items}
+
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+        headers = self._state.headers
+        return [
+            Unread(item.id, item.path or "", item.sha256)
+            for item in self._state.images()
+            if item.id > after and headers.get(item.id) != version
+        ][:limit]
+
+    def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
+        with self._change() as state:
+            for item_id, facts in headers.items():
+                item = state.items.get(item_id)
+                if item is not None and item.kind == "image":
+                    state.items[item_id] = replace(item, **_dated(facts, item.mtime_ns or 0))
+                    state.headers[item_id] = version
+
+    def forget_places(self) -> None:
+        with self._change() as state:
+            for item in state.images():
+                state.items[item.id] = replace(item, latitude=None, longitude=None)
 
     def failures(self) -> list[Failure]:
         return [self._state.failures[path] for path in sorted(self._state.failures)]
@@ -240,6 +269,13 @@ class MemoryItems(MemoryVectors):
         with self._change() as state:
             for path in paths:
                 state.kept_out.pop(path, None)
+
+
+def _dated(facts: HeaderFacts, mtime_ns: int) -> dict[str, Any]:
+    """The facts by name, and the date that follows from them."""
+    known = {fact.name: getattr(facts, fact.name) for fact in fields(HeaderFacts)}
+    changed = datetime.fromtimestamp(mtime_ns // 10**9).isoformat()
+    return {**known, "date": facts.taken[:19] if facts.taken else changed}
 
 
 def _item(state: State, item_id: int) -> Item:

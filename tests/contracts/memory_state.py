@@ -45,6 +45,8 @@ class State:
     """Images with all their captions, and captions."""
     words: dict[int, Words] = field(default_factory=dict)
     """Captions and tags of an item, with their sources; of a caption, its tags."""
+    headers: dict[int, int] = field(default_factory=dict)
+    """Which version of the reader read the header of an image."""
     indexed: dict[str, None] = field(default_factory=dict)
     """Fields of manifests that have an index."""
     marks: dict[int, Mark] = field(default_factory=dict)

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from mmembed.media import exif_tags as tag
+from mmembed.media import exif as tag
 
 Entry: TypeAlias = tuple[int, int, bytes]
 """Type, count and content of a value, big-endian."""

@@ -13,13 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import PngImagePlugin
 
-from mmembed.media import exif_tags as tag
+from mmembed.media import exif as tag
 from mmembed.media.decode import decode
 from mmembed.media.exif import exif_time, facts_of, offset_minutes
+from mmembed.media.exif_tags import Value
 from mmembed.types import HeaderFacts
 from tests.media.exif_blocks import (
     CAMERA,
     DATES,
+    MAKE,
+    MODEL,
     PLACE,
     Entries,
     Entry,
@@ -37,6 +40,7 @@ from tests.pictures import encoded, png, quarters
 EXPECTED = HeaderFacts(
     taken="2019-05-03T10:11:12",
     taken_offset=330,
+    camera="Nikon D90",
     lens="AF-S 50mm f/1.8",
     latitude=52.5043056,
     longitude=-13.3666667,
@@ -144,7 +148,7 @@ def test_no_date_is_none(garbage: str) -> None:
         (None, None), ((2.0,), None),
     ],
 )  # fmt: skip
-def test_offsets(said: tag.Value | None, minutes: int | None) -> None:
+def test_offsets(said: Value | None, minutes: int | None) -> None:
     assert offset_minutes(said) == minutes
 
 
@@ -265,11 +269,43 @@ def test_names(said: Entry, lens: str | None) -> None:
     assert read(exif={tag.LENS_MODEL: said}).lens == lens
 
 
+@pytest.mark.parametrize(
+    ("make", "model", "camera"),
+    [
+        ("Canon", "Canon EOS 5D", "Canon EOS 5D"),
+        ("Canon", "EOS R5", "Canon EOS R5"),
+        ("NIKON CORPORATION", "NIKON D90", "Nikon D90"),
+        ("SONY", "DSC-RX100", "Sony DSC-RX100"),
+        ("OLYMPUS IMAGING CORP.  ", "E-M5            ", "Olympus E-M5"),
+        ("EASTMAN KODAK COMPANY", "KODAK DX4900 ZOOM", "Kodak DX4900 ZOOM"),
+        ("CASIO COMPUTER CO.,LTD.", "EX-Z75", "Casio EX-Z75"),
+        ("Konica Minolta Camera, Inc.", "DiMAGE A2", "Konica Minolta DiMAGE A2"),
+        ("LEICA CAMERA AG", "LEICA Q2", "Leica Q2"),
+        ("samsung", "SM-G991B", "Samsung SM-G991B"),
+        ("Google", "Pixel 7", "Google Pixel 7"),
+        ("Apple", "iPhone 12", "Apple iPhone 12"),
+        ("DJI", "FC3170", "DJI FC3170"),
+        ("", "FinePix 40i", "FinePix 40i"),
+        ("FUJIFILM", "", "Fujifilm"),
+        ("Camera", "Camera", "Camera"),
+        ("...", "----", None),
+        ("", "", None),
+    ],
+)  # fmt: skip
+def test_a_camera_has_its_make_once(make: str, model: str, camera: str | None) -> None:
+    assert read({MAKE: text(make), MODEL: text(model)}).camera == camera
+
+
+@pytest.mark.parametrize("make", [text(b"Cam\xe9ra"), longs(1), text("\x01\x02"), text("x" * 999)])
+def test_a_make_that_is_no_text_leaves_the_model(make: Entry) -> None:
+    assert read({MAKE: make, MODEL: text("D90")}).camera == "D90"
+
+
 # -- hostile blocks ------------------------------------------------------------------
 
 
 def test_directories_that_point_at_themselves_end() -> None:
-    data = bytearray(block(CAMERA, DATES))
+    data = bytearray(block({}, DATES))
     for number in (b"\x87\x69\0\4", b"\x88\x25\0\4"):
         place = data.index(number) + 8
         data[place : place + 4] = struct.pack(">L", 8)

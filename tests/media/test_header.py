@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ from PIL import Image, ImageFile
 
 from mmembed.errors import ImageError, ImageTooLarge
 from mmembed.media.decode import decode
-from mmembed.media.header import read_header
+from mmembed.media.header import HeaderReader
 from mmembed.media.image_limits import ImageLimits
 from mmembed.types import HeaderFacts
 from tests.media.exif_blocks import tiff_picture, whole
 from tests.media.test_exif import EXPECTED, png_with_late_exif, with_xmp
 from tests.pictures import encoded, quarters
 
+READER = HeaderReader()
 KINDS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF")
 FILES = {
     **{kind: encoded(quarters(), kind, exif=whole()) for kind in KINDS},
@@ -34,9 +36,10 @@ FILES = {
 def test_a_header_says_what_decoding_would(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "cat"
     path.write_bytes(FILES[kind])
-    assert read_header(path) == decode(FILES[kind]).header
+    assert READER.of_file(path) == decode(FILES[kind]).header
+    assert READER.of_bytes(FILES[kind]) == decode(FILES[kind]).header
     if "XMP" not in kind and "plain" not in kind:
-        assert read_header(path) == EXPECTED
+        assert READER.of_file(path) == EXPECTED
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -49,20 +52,20 @@ def test_no_pixel_is_decoded(kind: str, tmp_path: Path, monkeypatch: pytest.Monk
     expected = decode(FILES[kind]).header
     monkeypatch.setattr(ImageFile.ImageFile, "load", refuse)
     monkeypatch.setattr(Image.Image, "load", refuse)
-    assert read_header(path) == expected
+    assert READER.of_file(path) == expected
 
 
 @pytest.mark.parametrize("garbage", [b"", b"no picture", b"RIFF\0\0\0\0WEBP", FILES["PNG"][:40]])
 def test_a_broken_header_says_nothing(garbage: bytes, tmp_path: Path) -> None:
     path = tmp_path / "cat"
     path.write_bytes(garbage)
-    assert read_header(path) == HeaderFacts()
+    assert READER.of_file(path) == HeaderFacts()
 
 
 def test_a_png_of_endless_chunks_ends(tmp_path: Path) -> None:
     path = tmp_path / "cat.png"
     path.write_bytes(encoded(quarters())[:-12] + struct.pack(">L4sL", 0, b"teSt", 0) * 300_000)
-    assert read_header(path) == HeaderFacts()
+    assert READER.of_file(path) == HeaderFacts()
 
 
 def test_a_webp_is_not_read_whole(tmp_path: Path) -> None:
@@ -72,18 +75,25 @@ def test_a_webp_is_not_read_whole(tmp_path: Path) -> None:
         end = file.seek(0, io.SEEK_END)
         file.write(struct.pack("<4sL", b"EXIF", 2**31))
         os.truncate(path, end + 8 + 2**31)  # takes no room on the disk
-    assert read_header(path, limits=ImageLimits(max_bytes=2**32)) == HeaderFacts()
+    assert HeaderReader(ImageLimits(max_bytes=2**32)).of_file(path) == HeaderFacts()
 
 
 def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="cannot be read"):
-        read_header(tmp_path / "cat.jpg")
+        READER.of_file(tmp_path / "cat.jpg")
     with pytest.raises(ImageError, match="a folder"):
-        read_header(tmp_path)
+        READER.of_file(tmp_path)
 
 
 def test_a_file_over_the_limit_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "cat.jpg"
     path.write_bytes(FILES["JPEG"])
     with pytest.raises(ImageTooLarge, match="MMEMBED_MAX_IMAGE_MB"):
-        read_header(path, limits=ImageLimits(max_bytes=100))
+        HeaderReader(ImageLimits(max_bytes=100)).of_file(path)
+
+
+def test_places_may_be_left_out() -> None:
+    without = HeaderReader(places=False)
+    expected = replace(EXPECTED, latitude=None, longitude=None)
+    assert without.of_bytes(FILES["JPEG"]) == without.wanted(EXPECTED) == expected
+    assert len({0, without.version, READER.version}) == 3

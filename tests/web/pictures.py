@@ -71,8 +71,11 @@ class Row:
         }
 
     def full(self) -> dict[str, object]:
-        more = {"captions": list(self.captions), "metadata": {"camera": "none"}}
-        return {**self.brief(), **more, "modified": "2023-11-14T22:13:20+00:00"}
+        more = {"captions": list(self.captions), "meta": {"author": "nobody"}}
+        where = {"latitude": 52.5043056, "longitude": -13.3666667}
+        taken = {"date": "2019-05-03T10:11:12+05:30", "lens": "50mm f/1.8", "location": where}
+        taken["camera"] = "Nikon D90"
+        return {**self.brief(), **more, **taken, "modified": "2023-11-14T22:13:20+00:00"}
 
     def data(self) -> bytes:
         return self.file.read_bytes() if self.file else drawn(self.size, self.colours)

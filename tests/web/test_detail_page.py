@@ -63,11 +63,18 @@ def test_the_detail_says_all_that_is_known(page: Page) -> None:
     page.goto("/?q=red&item=1")
     dialog = page.get_by_role("dialog", name="a red hill under a pale sky")
     expect(dialog.get_by_role("heading")).to_have_text("a red hill under a pale sky")
-    for text in ("red hill", "480 × 320 · 48 kB", "JPEG", "hill", "relevance 1.00 · cosine 0.400"):
+    place = "52.50431° N, 13.36667° W"
+    shot = ("May 3, 2019 at 10:11 AM", "Nikon D90", "50mm f/1.8", place, "nobody")
+    facts = ("480 × 320 · 48 kB", "JPEG", "hill", "relevance 1.00 · cosine 0.400")
+    for text in ("red hill", *facts, *shot):
         expect(dialog.get_by_text(text, exact=True).first).to_be_visible()
     expect(dialog.locator(".frame img")).to_have_attribute("src", "/v1/items/1/image")
     dialog.get_by_role("button", name="Copy the path").click()
     assert page.evaluate("navigator.clipboard.readText()") == "/pictures/hills/red-1.jpg"
+    link = dialog.get_by_role("link", name=place)
+    expect(link).to_have_attribute("href", "geo:52.5043056,-13.3666667")
+    dialog.get_by_role("button", name="Copy the place").click()
+    assert page.evaluate("navigator.clipboard.readText()") == "geo:52.5043056,-13.3666667"
     dialog.get_by_role("button", name="Classify").click()
     expect(page).to_have_url(re.compile(r"tab=classify.*of=1"))
     expect(page.locator(".card-name")).to_have_text("red-1.jpg")

@@ -34,6 +34,24 @@ test('a moment is read from seconds, nanoseconds and text', () => {
   assert.equal(words.date('yesterday-ish'), '');
 });
 
+test('a date is told by the clock of the camera, wherever that was', () => {
+  const said = ['2019-05-03T10:11:12', '2019-05-03T10:11:12.250+05:30', '2019-05-03T10:11:12-11:00'].map(words.moment);
+  assert.equal(new Set(said).size, 1);
+  assert.match(said[0], /May 3, 2019.*10:11/);
+  assert.deepEqual([null, undefined, 'never', ''].map(words.moment), ['', '', '', '']);
+});
+
+test('the same second is known in any form', () => {
+  assert.ok(words.sameMoment('2019-05-03T10:11:12.250+02:00', '2019-05-03T08:11:12+00:00'));
+  assert.ok(!words.sameMoment('2019-05-03T10:11:12+00:00', '2019-05-03T10:11:13+00:00'));
+  assert.ok(!words.sameMoment(null, null));
+});
+
+test('a place has its directions', () => {
+  assert.equal(words.coordinates(52.5043056, -13.3666667), '52.50431° N, 13.36667° W');
+  assert.equal(words.coordinates(-0.5, 180), '0.50000° S, 180.00000° E');
+});
+
 test('the summary says what was asked', () => {
   const state = initial();
   const results = { ...state.results, hits: [{ id: 1 }, { id: 2 }], total: 300 };

@@ -33,6 +33,24 @@ export function date(moment) {
   return Number.isNaN(time.getTime()) ? '' : time.toLocaleDateString('en', { dateStyle: 'long' });
 }
 
+/** A date with its time of day by the camera's clock; an offset is not applied. */
+export function moment(text) {
+  const time = new Date((text ?? '').slice(0, 19));
+  const styles = { dateStyle: 'long', timeStyle: 'short' };
+  return Number.isNaN(time.getTime()) ? '' : time.toLocaleString('en', styles);
+}
+
+/** Whether two ISO 8601 texts mean the same second. */
+export const sameMoment = (one, other) =>
+  Math.floor(Date.parse(one) / 1000) === Math.floor(Date.parse(other) / 1000);
+
+/** 52.50431, -13.36667 → '52.50431° N, 13.36667° W': to a metre. */
+export function coordinates(latitude, longitude) {
+  const one = (degrees, [positive, negative]) =>
+    `${Math.abs(degrees).toFixed(5)}° ${degrees < 0 ? negative : positive}`;
+  return `${one(latitude, 'NS')}, ${one(longitude, 'EW')}`;
+}
+
 /** 'relevance 0.83 · cosine 0.312' for a result; '' for an item without a search. */
 export function match(hit) {
   if (typeof hit?.score !== 'number') return '';

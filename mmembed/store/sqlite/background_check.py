@@ -12,7 +12,7 @@ from pathlib import Path
 from mmembed.errors import StoreError
 from mmembed.store.sqlite.file_identity import LOG
 from mmembed.store.sqlite.integrity import faults
-from mmembed.store.sqlite.open_catalog import remedy
+from mmembed.store.sqlite.schema import remedy
 from mmembed.store.sqlite.troubles import Condition
 
 log = logging.getLogger(__name__)

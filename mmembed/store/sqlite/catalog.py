@@ -26,14 +26,15 @@ from mmembed.store.entries import (
 )
 from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
+from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.transactions import Transactions
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
-    local_time,
     mark_file,
+    note_header,
 )
 from mmembed.store.sqlite.write_vectors import keep_vector, space_of
-from mmembed.types import Failure, Kind
+from mmembed.types import Failure, HeaderFacts, Kind
 
 LACKING_SQL = """
 SELECT count(*) FROM items WHERE NOT EXISTS (
@@ -165,8 +166,8 @@ class Catalog(Transactions):
         with self._transaction() as db:
             for item_id, path, mtime_ns, mark in moves:
                 changed = db.execute(
-                    "UPDATE items SET path = ?, mtime_ns = ?, date = coalesce(taken, ?) "
-                    "WHERE id = ?",
+                    "UPDATE items SET path = ?, mtime_ns = ?, "
+                    "date = coalesce(substr(taken, 1, 19), ?) WHERE id = ?",
                     (path, storable(mtime_ns), local_time(mtime_ns), item_id),
                 )
                 if changed.rowcount:  # else removed meanwhile
@@ -181,6 +182,20 @@ class Catalog(Transactions):
                 "INSERT OR REPLACE INTO file_marks SELECT id, ?, ?, ? FROM items WHERE id = ?",
                 [(*mark, item_id) for item_id, mark in marks],
             )
+
+    def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
+        """The facts in the headers of images' files, by id, as a version of their reader read
+        them."""
+        with self._transaction() as db:
+            for item_id, facts in headers.items():
+                note_header(db, item_id, facts, version)
+
+    def forget_places(self) -> None:
+        """Erase where pictures were taken."""
+        if self._number("SELECT EXISTS (SELECT 1 FROM items WHERE latitude IS NOT NULL)"):
+            with self._transaction(adds=False) as db:
+                db.execute("PRAGMA secure_delete = ON")
+                db.execute("UPDATE items SET latitude = NULL, longitude = NULL")
 
     def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
         """Have later indexings skip files and folders. The device of an indexed file need not be

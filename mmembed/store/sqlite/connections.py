@@ -13,10 +13,11 @@ from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.background_check import Checking, is_damage
 from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import LOG, Place, keep_for_ever
-from mmembed.store.sqlite.open_catalog import connect, reading_connection, remedy
+from mmembed.store.sqlite.migrations import Progress
+from mmembed.store.sqlite.open_catalog import connect, reading_connection
 from mmembed.store.sqlite.reader_pool import Readers
 from mmembed.store.sqlite.rows import legible
-from mmembed.store.sqlite.schema import FILE_NAME
+from mmembed.store.sqlite.schema import FILE_NAME, remedy
 from mmembed.store.sqlite.troubles import Condition
 
 NOTES = {
@@ -31,10 +32,11 @@ class Connections:
     Readers do not wait for writers, here or in another process.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, migrating: Progress | None = None) -> None:
+        """migrating: told how far a catalog of an earlier layout is brought to today's."""
         self.folder = folder
         path = folder / FILE_NAME
-        opened = connect(folder)
+        opened = connect(folder, migrating)
         self._presence = opened.presence
         self._connection = opened.connection
         self._place = Place(path)

@@ -71,8 +71,15 @@ class Presence:
             self.alone = False
             self._descriptor = _acquire(path, fcntl.LOCK_SH, deadline)
 
+    def say(self, purpose: str) -> None:
+        """The message to waiting processes, while this process is alone."""
+        if self.alone:
+            _name_holder(self._descriptor, purpose)
+
     def share(self) -> None:
         """Let others open the catalog, too."""
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)  # the announced work is done
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         self.alone = False
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.sqlite.file_identity import LOG, Place
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
 from mmembed.store.sqlite.log_history import lost_log, strangers
-from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, statements, version
+from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
+from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
 from mmembed.store.sqlite.wal_file import read_index, read_log
 
 BUSY_TIMEOUT_S = 30
 INDEX = "-shm"
 REMAINS = ("originals", "images.usearch", "captions.usearch", "thumbnails", HISTORY_FILE)
 """Files that lie in a data folder only after an indexing."""
+
+Older: TypeAlias = Callable[[sqlite3.Connection], None]
+"""The migration of a catalog of an earlier layout."""
 
 REPLACED = "replaced-"
 """Prefix of the folders into which restoring moves the former files."""
@@ -36,13 +43,14 @@ class Opened:
     presence: Presence | None
 
 
-def connect(folder: Path) -> Opened:
-    """Open the catalog of a data folder; missing ones are made.
+def connect(folder: Path, migrating: Progress | None = None) -> Opened:
+    """Open the catalog of a data folder; missing ones are made. A catalog of an earlier layout is
+    migrated first; migrating: called with the progress.
 
     Autocommit mode: transactions are begun explicitly. A folder that cannot be written, on a
     read-only disk for example, can still be read. Then other processes cannot see that it is open.
     Raises StoreError if the folder cannot be used or the file is no sound catalog of this version.
-    Raises StoreBusy while it is being restored.
+    Raises StoreBusy while it is being restored or migrated, StoreFull if that needs more space.
     """
     path = folder / FILE_NAME
     presence = None
@@ -52,7 +60,7 @@ def connect(folder: Path) -> Opened:
         _refuse_what_is_lost(path)
         if presence is not None and presence.alone:
             examine(path)
-        connection, options = _connection(path)
+        connection, options = _connection(path, partial(_migrate, path, presence, migrating))
         if presence is not None:
             presence.share()
         return Opened(connection, options, presence)
@@ -64,14 +72,6 @@ def connect(folder: Path) -> Opened:
         if isinstance(error, OSError):
             raise StoreError(f"{path}: cannot be opened as a catalog: {error}") from error
         raise
-
-
-def remedy(folder: Path) -> str:
-    """The remedy for a catalog that cannot be used any more."""
-    return (
-        f"put a backup in its place with `mmembed restore BACKUP --data {folder}`, or index "
-        "again into another folder with --data"
-    )
 
 
 def examine(path: Path) -> None:
@@ -96,7 +96,8 @@ def _refuse_what_is_lost(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         return
     remains = [name for name in REMAINS if (path.parent / name).exists()]
-    remains += sorted(kept.name for kept in path.parent.glob(f"{REPLACED}*"))
+    for kept in (f"{REPLACED}*", copies_of(path)):
+        remains += sorted(found.name for found in path.parent.glob(kept))
     if remains:
         raise StoreError(
             f"{path}: is {'empty' if path.exists() else 'missing'}, but its folder holds "
@@ -113,18 +114,22 @@ def _presence(folder: Path) -> Presence | None:
         return None
 
 
-def _connection(path: Path) -> tuple[sqlite3.Connection, str]:
+def _connection(path: Path, older: Older) -> tuple[sqlite3.Connection, str]:
     try:
-        return _open(path, "mode=rwc"), "mode=rw"
+        return _open(path, "mode=rwc", older), "mode=rw"
     except sqlite3.OperationalError:
         if not path.is_file() or _writable(path.parent):
             raise
-        return _open_unwritable(path), "immutable=1"
+        return _open_unwritable(path, older), "immutable=1"
 
 
-def _open(path: Path, options: str) -> sqlite3.Connection:
+def _open(path: Path, options: str, older: Older) -> sqlite3.Connection:
     connection = raw_connection(path, options)
     try:
+        if 0 < version(connection) < newest():
+            older(connection)
+            connection.close()
+            connection = raw_connection(path, options)
         _prepare(connection, path)
     except BaseException:
         connection.close()
@@ -170,15 +175,15 @@ def _check(place: Place) -> None:
         raise sqlite3.OperationalError(trouble)
 
 
-def _open_unwritable(path: Path) -> sqlite3.Connection:
+def _open_unwritable(path: Path, older: Older) -> sqlite3.Connection:
     """SQLite needs a log beside a catalog even to read it, unless nothing can change it."""
     log = Path(f"{path}{LOG}")
     if log.exists() and log.stat().st_size:
         raise StoreError(
             f"{path}: its last changes lie in {log.name}, and the folder cannot be written; "
-            "open it once where writing works, or copy it"
+            "open it once where it can, or copy it"
         )
-    return _open(path, "immutable=1")
+    return _open(path, "immutable=1", older)
 
 
 def _writable(path: Path) -> bool:
@@ -201,14 +206,29 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("SELECT count(*) FROM meta").fetchone()
 
 
+def _migrate(
+    path: Path, presence: Presence | None, progress: Progress | None, connection: sqlite3.Connection
+) -> None:
+    layout = version(connection)
+    if presence is None:
+        raise StoreError(
+            f"{path}: has layout {layout}, this version of mmembed reads {newest()}, and the "
+            "folder may not be written; open it once where it may, or copy it"
+        )
+    presence.say(f"bringing the catalog from layout {layout} to {newest()}")
+    migrate(connection, path, alone=presence.alone, progress=progress)
+
+
 def check_layout(connection: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError if a database is no catalog of this version; sqlite3.Error."""
     found = version(connection)
     if found not in (0, newest()):
+        copy = copy_of(path, newest())
+        before = f"`mmembed restore {copy} --data {path.parent}`" if copy.exists() else "a backup"
         raise StoreError(
-            f"{path}: written by another version of mmembed (layout {found}, this "
-            f"one reads {newest()}); use that version, or index into a new folder with "
-            "--data"
+            f"{path}: written by another version of mmembed (layout {found}, this one reads "
+            f"{newest()}); use that version, go back to {before}, or index into a new folder "
+            "with --data"
         )
     fault = lacking(connection)
     if fault is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mmembed.errors import NotFound
-from mmembed.store.entries import KeptOut, Known, Words
+from mmembed.store.entries import KeptOut, Known, Unread, Words
 from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, FIELDS_SQL, TAGS_SQL, gathered
 from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
@@ -145,6 +145,17 @@ class CatalogReader(VectorReader, FieldReader):
             "WHERE kind = 'image' AND path IS NOT NULL"
         )
         return {str(row[0]): _known(row) for row in self._rows(sql)}
+
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+        """Up to `limit` images with an id above `after`, by rising id, whose headers were not read
+        by this version of their reader."""
+        # Walking by id: an index by kind would have all of them sorted for every page.
+        sql = (
+            "SELECT id, path, sha256 FROM items NOT INDEXED WHERE id > ? AND kind = 'image' "
+            "AND path IS NOT NULL AND header_read IS NOT ? ORDER BY id LIMIT ?"
+        )
+        rows = self._rows(sql, (after, version, limit))
+        return [Unread(int(row[0]), str(row[1]), str(row[2])) for row in rows]
 
     def kept_out(self) -> dict[str, KeptOut]:
         """Files and folders that stay out of the collection, by path."""

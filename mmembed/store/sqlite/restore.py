@@ -14,6 +14,7 @@ from mmembed.store.sqlite.file_identity import LOG
 from mmembed.store.sqlite.integrity import faults
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
+from mmembed.store.sqlite.migrations import connect, progress_in_log, upgrade
 from mmembed.store.sqlite.open_catalog import INDEX, REPLACED, check_layout
 from mmembed.store.sqlite.schema import FILE_NAME, newest, version
 
@@ -56,8 +57,10 @@ def _copy(backup: Path, folder: Path) -> Path:
     try:
         with closing(_opened(backup, folder)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-        with closing(sqlite3.connect(copy, isolation_level=None)) as target:
+        with closing(connect(copy)) as target:
             target.execute("PRAGMA journal_mode = DELETE")
+        upgrade(copy, progress_in_log(copy))
+        with closing(connect(copy)) as target:
             _check(target, backup)
         with copy.open("rb") as file:
             sync(file)

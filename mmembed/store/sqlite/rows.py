@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from datetime import datetime
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.types import Item
+from mmembed.store.entries import storable
+from mmembed.types import HeaderFacts, Item
 
 T = TypeVar("T")
 
+HEADER = tuple(field.name for field in fields(HeaderFacts))
+"""Columns for the facts in a picture's header; each has the fact's name."""
 COLUMNS = (
     "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
     "items.width, items.height, items.bytes, items.format, items.mtime_ns, "
-    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id)"
+    "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), "
+    f"items.date, items.added, items.meta, {', '.join(f'items.{name}' for name in HEADER)}"
 )
 SERVING = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'serving_model')"
 """SQL for the id of the model that serves; NULL where there is none."""
@@ -44,7 +52,8 @@ def stack(blobs: Sequence[bytes]) -> NDArray[np.float16]:
 
 def to_item(row: tuple[Any, ...]) -> Item:
     """The item of a row of COLUMNS."""
-    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, tags = row
+    item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, *more = row
+    tags, date, added, meta, *header = more
     return Item(
         id=item_id,
         kind=kind,
@@ -58,7 +67,16 @@ def to_item(row: tuple[Any, ...]) -> Item:
         bytes=_number(size),
         format=_text(form),
         mtime_ns=_number(mtime),
+        date=_text(date),
+        added=_number(added),
+        meta=None if meta is None else _object(meta),
+        **{name: convert(value) for (name, convert), value in zip(_FACTS, header, strict=True)},
     )
+
+
+def local_time(mtime_ns: int) -> str:
+    """Nanoseconds since 1970 as local time: YYYY-MM-DDTHH:MM:SS."""
+    return datetime.fromtimestamp(storable(mtime_ns) // 10**9).isoformat()
 
 
 def legible(text: bytes) -> str:
@@ -75,3 +93,23 @@ def _text(value: Any) -> str | None:
 
 def _number(value: Any) -> int | None:
     return value if type(value) is int else None
+
+
+def _real(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+
+
+def _object(text: Any) -> dict[str, object] | None:
+    try:
+        value = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "str | None": _text,
+    "int | None": _number,
+    "float | None": _real,
+}
+_FACTS = tuple((field.name, _CONVERSIONS[str(field.type)]) for field in fields(HeaderFacts))

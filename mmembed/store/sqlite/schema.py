@@ -6,6 +6,7 @@ import re
 import sqlite3
 from contextlib import closing
 from functools import cache
+from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
 
@@ -33,9 +34,9 @@ CREATE TABLE vectors (
   model_id INTEGER NOT NULL REFERENCES models (id),
   kind TEXT NOT NULL CHECK (kind IN ('image', 'caption')),
   embedding BLOB NOT NULL,  -- float16, little-endian
-  digest BLOB NOT NULL,     -- of `embedding`
-  UNIQUE (model_id, kind, digest)
+  digest BLOB NOT NULL      -- of `embedding`
 );
+CREATE UNIQUE INDEX vectors_digest ON vectors (model_id, kind, digest);
 
 -- The vector of a content by each model. Many contents may share one vector.
 CREATE TABLE content_vectors (
@@ -60,16 +61,16 @@ CREATE TABLE items (
   format TEXT,
   mtime_ns INTEGER,
   position INTEGER NOT NULL DEFAULT 0,  -- of a caption among those of its image
-  taken TEXT,            -- when the picture was taken: local time, YYYY-MM-DDTHH:MM:SS
+  taken TEXT,            -- when the picture was taken: local time, YYYY-MM-DDTHH:MM:SS[.mmm]
   taken_offset INTEGER,  -- minutes east of UTC, where the file says it
-  date TEXT,             -- `taken`, else `mtime_ns` in local time; the same form
+  date TEXT,             -- `taken`, else `mtime_ns` in local time; YYYY-MM-DDTHH:MM:SS
   camera TEXT,
   lens TEXT,
   latitude REAL,         -- degrees north
   longitude REAL,        -- degrees east
   added INTEGER,         -- when the row was made: seconds since 1970, UTC
   meta TEXT,             -- further fields of a manifest: a JSON object
-  header_read INTEGER NOT NULL DEFAULT 0  -- version of the reader of headers; 0 before the first
+  header_read INTEGER NOT NULL DEFAULT 0  -- what read the header: a version, or 0
 );
 CREATE UNIQUE INDEX items_path ON items (path) WHERE kind = 'image';
 CREATE INDEX items_content ON items (kind, sha256);
@@ -183,6 +184,27 @@ def newest() -> int:
 def statements() -> str:
     """SQL that makes the tables of the newest layout in an empty file."""
     return "".join((BASE, *LATER))
+
+
+def statements_of(sql: str) -> dict[str, list[str]]:
+    """The statements of a script, in order, by their object: TABLE, INDEX, TRIGGER."""
+    found: dict[str, list[str]] = {}
+    statement = ""
+    for part in sql.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            words = re.sub(r"--[^\n]*", "", statement).replace("UNIQUE", "").split()
+            found.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
+            statement = ""
+    return found
+
+
+def remedy(folder: Path) -> str:
+    """The remedy for a catalog that cannot be used any more."""
+    return (
+        f"put a backup in its place with `mmembed restore BACKUP --data {folder}`, or index "
+        "again into another folder with --data"
+    )
 
 
 def version(connection: sqlite3.Connection) -> int:

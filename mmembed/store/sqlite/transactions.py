@@ -23,9 +23,10 @@ from mmembed.store.sqlite.lock_files import (
     upload_lock,
 )
 from mmembed.store.sqlite.log_history import History
-from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S, remedy
+from mmembed.store.sqlite.migrations import Progress
+from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S
 from mmembed.store.sqlite.queries import CatalogReader
-from mmembed.store.sqlite.schema import FILE_NAME
+from mmembed.store.sqlite.schema import FILE_NAME, remedy
 from mmembed.store.sqlite.troubles import WRITE_FAILED
 
 log = logging.getLogger(__name__)
@@ -41,11 +42,11 @@ rest."""
 class Transactions(CatalogReader):
     """A catalog that can be changed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, migrating: Progress | None = None) -> None:
         self._writing = threading.Lock()
         self._wal = Path(f"{folder / FILE_NAME}{LOG}")
         self._history = History(folder / FILE_NAME)
-        super().__init__(folder)
+        super().__init__(folder, migrating)
 
     def close(self) -> None:
         """Close all connections. The last one of all processes runs a checkpoint."""

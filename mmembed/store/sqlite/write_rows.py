@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import asdict
 from functools import cached_property
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, by_hand, storable
@@ -16,7 +16,23 @@ from mmembed.store.sqlite.captions_and_tags import (
     set_tags,
     words_of,
 )
+from mmembed.store.sqlite.rows import HEADER, local_time
 from mmembed.store.sqlite.write_vectors import Space, keep_vector, serving_space
+from mmembed.types import HeaderFacts
+
+_FILE = ("sha256", "width", "height", "bytes", "format", "mtime_ns", "date", "header_read", *HEADER)
+INSERT_IMAGE_SQL = (
+    f"INSERT INTO items (kind, path, added, {', '.join(_FILE)}) "
+    f"VALUES ('image', :path, :added, {', '.join(f':{name}' for name in _FILE)})"
+)
+UPDATE_IMAGE_SQL = (
+    f"UPDATE items SET {', '.join(f'{name} = :{name}' for name in _FILE)} WHERE id = :id"
+)
+NOTE_HEADER_SQL = (
+    f"UPDATE items SET {', '.join(f'{name} = :{name}' for name in HEADER)}, "
+    "header_read = :header_read, date = coalesce(:date, strftime('%Y-%m-%dT%H:%M:%S', "
+    "mtime_ns / 1000000000, 'unixepoch', 'localtime')) WHERE id = :id AND kind = 'image'"
+)
 
 
 class RowWriter:
@@ -48,24 +64,26 @@ class RowWriter:
 
     def _image_row(self, entry: ImageEntry) -> tuple[int, bool]:
         """The id of the row, which now holds this, and whether it is new."""
-        values = (
-            entry.sha256, entry.width, entry.height, storable(entry.bytes), entry.format,
-            storable(entry.mtime_ns), local_time(entry.mtime_ns),
-        )  # fmt: skip
+        facts = entry.header or HeaderFacts()
+        values: dict[str, object] = {
+            "path": entry.path,
+            "sha256": entry.sha256,
+            "width": entry.width,
+            "height": entry.height,
+            "bytes": storable(entry.bytes),
+            "format": entry.format,
+            "mtime_ns": storable(entry.mtime_ns),
+            **asdict(facts),
+            "date": day_taken(facts) or local_time(entry.mtime_ns),
+            "header_read": entry.header_read,
+            "added": self._now,
+        }
         row = self._db.execute(
             "SELECT id FROM items WHERE kind = 'image' AND path = ?", (entry.path,)
         ).fetchone()
         if row is None:
-            return self._insert(
-                "INSERT INTO items (kind, path, sha256, width, height, bytes, format, mtime_ns, "
-                "date, added) VALUES ('image', ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (entry.path, *values, self._now),
-            ), True
-        self._db.execute(
-            "UPDATE items SET sha256 = ?, width = ?, height = ?, bytes = ?, format = ?, "
-            "mtime_ns = ?, date = ? WHERE id = ?",
-            (*values, row[0]),
-        )
+            return self._insert(INSERT_IMAGE_SQL, values), True
+        self._db.execute(UPDATE_IMAGE_SQL, {**values, "id": row[0]})
         return int(row[0]), False
 
     def describe(
@@ -118,7 +136,7 @@ class RowWriter:
             (path, entry.sha256, entry.text, image_id, position, self._now),
         )
 
-    def _insert(self, sql: str, values: Sequence[object]) -> int:
+    def _insert(self, sql: str, values: Sequence[object] | Mapping[str, object]) -> int:
         row_id = self._db.execute(sql, values).lastrowid
         assert row_id is not None
         return row_id
@@ -129,6 +147,12 @@ def mark_file(db: sqlite3.Connection, item_id: int, mark: Mark) -> None:
     db.execute("INSERT OR REPLACE INTO file_marks VALUES (?, ?, ?, ?)", (item_id, *mark))
 
 
-def local_time(mtime_ns: int) -> str:
-    """Nanoseconds since 1970 as local time: YYYY-MM-DDTHH:MM:SS."""
-    return datetime.fromtimestamp(storable(mtime_ns) // 10**9).isoformat()
+def note_header(db: sqlite3.Connection, item_id: int, facts: HeaderFacts, version: int) -> None:
+    """Write what the header of an image's file says; nothing for an image that is gone."""
+    values = {"id": item_id, "header_read": version, "date": day_taken(facts), **asdict(facts)}
+    db.execute(NOTE_HEADER_SQL, values)
+
+
+def day_taken(facts: HeaderFacts) -> str | None:
+    """The moment without parts of seconds, in the form of the column `date`."""
+    return facts.taken and facts.taken[: len("2024-05-01T10:00:00")]

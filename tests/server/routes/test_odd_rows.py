@@ -20,6 +20,15 @@ ODD_ROWS = {
     "a width that is text": ("width", "wide"),
     "a format of bytes": ("format", sqlite3.Binary(b"\0\xff")),
     "a size that is a fraction": ("bytes", 1.5),
+    "a date of bytes": ("taken", sqlite3.Binary(b"\0\xff")),
+    "a date that is a number": ("date", 5),
+    "an offset past all zones": ("taken_offset", 2**62),
+    "a place that is text": ("latitude", "north"),
+    "an infinite place": ("longitude", 9e999),
+    "a row made past all years": ("added", 2**62),
+    "a field that is no JSON": ("meta", "{"),
+    "a field without a name": ("meta", "[1]"),
+    "a field without end": ("meta", "[" * 100_000),
 }
 
 

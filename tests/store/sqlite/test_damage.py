@@ -146,7 +146,10 @@ def test_rows_that_cannot_be_are_refused(filled: Path, harm: str, found: str) ->
         Catalog(filled)
 
 
-@pytest.mark.parametrize("left", ["originals", "thumbnails", "images.usearch", "catalog.history"])
+@pytest.mark.parametrize(
+    "left",
+    ["originals", "thumbnails", "images.usearch", "catalog.history", "catalog.layout-1.sqlite3"],
+)
 @pytest.mark.parametrize("empty", [True, False])
 def test_what_is_left_of_a_collection_gets_no_new_catalog(
     tmp_path: Path, left: str, empty: bool

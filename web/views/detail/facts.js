@@ -2,7 +2,7 @@
 
 import { CopyButton } from '../../ui/copy.js';
 import { h, icon } from '../../ui/dom.js';
-import { date, fileName, match, size } from '../../ui/words.js';
+import { coordinates, date, fileName, match, moment, sameMoment, size } from '../../ui/words.js';
 
 export function Facts(item, hit, send) {
   return [...Words(item), Actions(item, send), List(item, hit)];
@@ -41,9 +41,12 @@ function List(item, hit) {
     ['Match', match(hit)],
     ['Size', measures(item)],
     ['Format', item.format],
-    ['Changed', date(item.modified ?? item.mtime)],
+    ['Date', moment(item.date)],
+    ['Changed', sameMoment(item.date, item.modified) ? '' : date(item.modified)],
+    ['Place', item.location ? Place(item.location) : ''],
+    ...Object.entries(item).filter(isFurther).map(([name, value]) => [named(name), said(value)]),
     ['Tags', item.tags?.length ? Tags(item.tags) : ''],
-    ...Object.entries(item.metadata ?? {}).map(([name, value]) => [name, said(value)]),
+    ...Object.entries(item.meta ?? {}).map(([name, value]) => [name, said(value)]),
     ['Path', item.path ? Path(item.path) : ''],
   ];
   const given = rows.filter(([, value]) => value);
@@ -57,9 +60,26 @@ function measures({ width, height, bytes }) {
 
 const said = (value) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
+/** What has a row of its own, or is of no interest to people: any other field is shown by its name. */
+const KNOWN = new Set(
+  `id kind path caption captions tags width height bytes format sha256 image_id modified mtime_ns date location added
+   meta shown_by_browsers links score relevance`.split(/\s+/),
+);
+
+const isFurther = ([name, value]) => !KNOWN.has(name) && ['string', 'number'].includes(typeof value);
+
+const named = (field) => field.charAt(0).toUpperCase() + field.slice(1).replaceAll('_', ' ');
+
 const Tags = (tags) => h('span', { class: 'tags' }, ...tags.map((tag) => h('span', {}, tag)));
 
 function Path(path) {
   const text = h('span', { class: 'path' }, path);
   return h('span', { class: 'copied' }, text, CopyButton(path, 'Copy the path', text));
+}
+
+/** A link that the programs of this machine open: nothing is asked of a map on the net. */
+function Place({ latitude, longitude }) {
+  const address = `geo:${latitude},${longitude}`;
+  const link = h('a', { href: address }, coordinates(latitude, longitude));
+  return h('span', { class: 'copied' }, link, CopyButton(address, 'Copy the place', link));
 }

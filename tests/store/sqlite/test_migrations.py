@@ -1,0 +1,491 @@
+"""Catalogs of earlier layouts open, and keep everything; whatever interrupts leaves the old one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, astuple
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
+from mmembed.errors import InputError, StoreBusy, StoreError, StoreFull
+from mmembed.store.entries import ImageEntry, Model
+from mmembed.store.sqlite import Catalog, migrations, restore, schema
+from mmembed.store.sqlite.lock_files import Presence
+from mmembed.store.where import EVERYTHING, All, Where
+from mmembed.store.where import Test as Condition
+from mmembed.types import Term
+from tests.fake_encoder import FakeEncoder
+
+ROOT = Path(__file__).parents[3]
+LAYOUT_1 = ROOT / "fixtures" / "layout-1"
+EXPECTED: dict[str, Any] = json.loads((LAYOUT_1 / "expected.json").read_text())
+NAME, KEPT = "catalog.sqlite3", "catalog.layout-1.sqlite3"
+FORMS = ("last", "first")
+
+Entry = Callable[..., ImageEntry]
+MakeFolder = Callable[..., Path]
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> MakeFolder:
+    """`old("first")`: a data folder of layout 1."""
+
+    def make(form: str = "last", name: str = "data") -> Path:
+        shutil.copytree(LAYOUT_1 / form, tmp_path / name)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Path], Catalog]]:
+    """Opens the catalog of a folder; all are closed at the end."""
+    catalogs: list[Catalog] = []
+
+    def open_one(folder: Path) -> Catalog:
+        catalogs.append(Catalog(folder))
+        return catalogs[-1]
+
+    yield open_one
+    for catalog in catalogs:
+        catalog.close()
+
+
+def rows(folder: Path, sql: str, name: str = NAME) -> list[list[Any]]:
+    with closing(sqlite3.connect(folder / name)) as db:
+        return [list(row) for row in db.execute(sql)]
+
+
+def layout_of(folder: Path) -> int:
+    return int(rows(folder, "PRAGMA user_version")[0][0])
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def items_of(catalog: Catalog) -> list[dict[str, Any]]:
+    """Every item with its vector, as in the fixture."""
+    found = []
+    for listed in catalog.page(after=0, limit=1000, kind=None):
+        item = asdict(catalog.item(listed.id))
+        vector = catalog.vector_of(listed.id).astype("<f2").tobytes()
+        item |= {"tags": list(item["tags"]), "captions": list(item["captions"])}
+        item["vector"] = base64.b64encode(vector).decode()
+        found.append({key: item[key] for key in EXPECTED["items"][0]})
+    return found
+
+
+# -- everything is kept ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_catalog_of_layout_1_keeps_its_rows(
+    old: MakeFolder, opened: Callable[[Path], Catalog], form: str
+) -> None:
+    folder = old(form)
+    catalog = opened(folder)
+    assert layout_of(folder) == schema.newest()
+    assert catalog.check() == []
+    assert items_of(catalog) == EXPECTED["items"]
+    assert catalog.identity == EXPECTED["collection"]
+    model = catalog.model()
+    assert model is not None
+    assert asdict(model) == EXPECTED["model"]
+    assert catalog.models() == [model]
+    assert catalog.tags() == EXPECTED["tags"]
+    failures = [tuple(failure.values()) for failure in EXPECTED["failures"]]
+    assert list(map(astuple, catalog.failures())) == failures
+    assert catalog.last_change() == EXPECTED["last_change"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_ids_of_vectors_and_changes_stay_what_they_were(old: MakeFolder, form: str) -> None:
+    folder = old(form)
+    Catalog(folder).close()
+    assert rows(folder, "SELECT id, kind FROM vectors ORDER BY id") == EXPECTED["vectors"]
+    changes = "SELECT seq, kind, vector_id, op, hex(mark) FROM changes ORDER BY seq"
+    assert rows(folder, changes) == EXPECTED["changes"]
+    of_items = (
+        "SELECT id, vector_id FROM items JOIN content_vectors USING (kind, sha256) ORDER BY 1"
+    )
+    assert rows(folder, of_items) == EXPECTED["vector_of_item"]
+
+
+def test_words_marks_and_what_is_kept_out_stay(
+    old: MakeFolder, opened: Callable[[Path], Catalog]
+) -> None:
+    catalog = opened(old())
+    images = [item["id"] for item in EXPECTED["items"] if item["kind"] == "image"]
+    words = {
+        str(image_id): {
+            "captions": {text: sorted(sources) for text, sources in said.captions.items()},
+            "tags": {text: sorted(sources) for text, sources in said.tags.items()},
+        }
+        for image_id, said in catalog.words_of(images).items()
+    }
+    assert words == EXPECTED["words"]
+    assert {
+        path: list(known.mark) if known.mark else None
+        for path, known in catalog.known_files().items()
+    } == EXPECTED["marks"]
+    kept_out = {path: kept.sha256 for path, kept in catalog.kept_out().items()}
+    assert kept_out == EXPECTED["kept_out"]
+
+
+def test_devices_of_what_is_kept_out_stay(
+    old: MakeFolder, opened: Callable[[Path], Catalog]
+) -> None:
+    """The last version before layout 2 kept them in a table of their own."""
+    folder = old()
+    with closing(sqlite3.connect(folder / NAME)) as db, db:
+        db.execute("CREATE TABLE kept_out_devices (path TEXT PRIMARY KEY, device INTEGER NOT NULL)")
+        db.execute("INSERT INTO kept_out_devices VALUES ('/mnt/photos/things/out.png', 77)")
+    kept = opened(folder).kept_out()
+    assert kept["/mnt/photos/things/out.png"].device == 77
+    assert kept["/mnt/photos/private"].device is None
+
+
+def test_an_image_gets_the_date_of_its_file(
+    old: MakeFolder, opened: Callable[[Path], Catalog]
+) -> None:
+    folder = old()
+    opened(folder)
+    for mtime_ns, date, kind in rows(folder, "SELECT mtime_ns, date, kind FROM items"):
+        if kind == "caption":
+            assert date is None
+        else:
+            assert date == datetime.fromtimestamp(mtime_ns // 10**9).isoformat()
+    assert rows(folder, "SELECT DISTINCT added, taken, header_read FROM items") == [[None, None, 0]]
+
+
+def test_a_folder_that_knows_no_model_yet_can_be_claimed(
+    old: MakeFolder, opened: Callable[[Path], Catalog]
+) -> None:
+    folder = old()
+    with closing(sqlite3.connect(folder / NAME)) as db, db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("DELETE FROM meta WHERE key LIKE 'model_%'")
+        of_items = ("tags", "tag_sources", "caption_sources", "file_marks")
+        for table in (*of_items, "items", "vectors", "changes"):
+            db.execute(f"DELETE FROM {table}")
+    catalog = opened(folder)
+    assert (catalog.model(), catalog.models()) == (None, [])
+    catalog.claim(Model("two", "fingerprint-of-two", 2))
+    assert catalog.models() == [Model("two", "fingerprint-of-two", 2)]
+
+
+def test_ids_that_were_given_are_never_given_again(
+    old: MakeFolder, opened: Callable[[Path], Catalog], entry: Entry
+) -> None:
+    folder = old()
+    catalog = opened(folder)
+    [item_id] = catalog.write([entry("/new.jpg", [*range(1, 17)])])
+    assert item_id == EXPECTED["last_ids"]["items"] + 1
+    [[vector_id]] = rows(folder, "SELECT max(id) FROM vectors")
+    assert vector_id == EXPECTED["last_ids"]["vectors"] + 1
+    assert catalog.last_change() == EXPECTED["last_ids"]["changes"] + 1
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_searches_answer_what_they_answered(old: MakeFolder, form: str) -> None:
+    settings = Settings.from_env({}, data=old(form), model="fake", thumbnails=False)
+    with Collection(settings, load=lambda name: FakeEncoder()) as collection:
+        for answer in EXPECTED["answers"]:
+            page = collection.search(
+                [Term(text=answer.get("text"), item=answer.get("item"))],
+                k=answer.get("k", 100),
+                kind=answer["kind"],
+                where=where_of(answer),
+            )
+            hits = [[hit.item.id, hit.score, round(hit.relevance, 5)] for hit in page.hits]
+            assert hits == answer["hits"], answer
+
+
+def where_of(answer: dict[str, Any]) -> Where:
+    tests = [Condition("tag", "=", tag) for tag in answer.get("tags", [])]
+    if "folder" in answer:
+        tests.append(Condition("folder", "=", answer["folder"]))
+    return All(tuple(tests)) if tests else EVERYTHING
+
+
+def test_uploads_are_found_where_the_folder_lies_now(old: MakeFolder) -> None:
+    settings = Settings.from_env({}, data=old(), model="fake", thumbnails=False)
+    uploads = [item for item in EXPECTED["items"] if "/originals/" in (item["path"] or "")]
+    images = [item for item in uploads if item["kind"] == "image"]
+    with Collection(settings, load=lambda name: FakeEncoder()) as collection:
+        for item in images:
+            with collection.original(item["id"]).file as file:
+                assert hashlib.sha256(file.read()).hexdigest() == item["sha256"]
+    assert len(images) == 2
+
+
+# -- the old one stays -----------------------------------------------------------------
+
+
+def test_the_old_catalog_stays_beside_byte_for_byte(old: MakeFolder) -> None:
+    folder = old()
+    with closing(sqlite3.connect(folder / NAME)) as db:
+        db.execute("PRAGMA journal_mode = DELETE")  # as it is folded then
+    before = digest(folder / NAME)
+    reports: list[tuple[int, int]] = []
+    Catalog(folder, lambda done, total: reports.append((done, total))).close()
+    assert digest(folder / KEPT) == before
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert all(done <= total for done, total in reports)
+    assert reports[-1][0] > 0.8 * reports[-1][1]
+
+
+def test_opening_again_changes_nothing(old: MakeFolder) -> None:
+    folder = old()
+    Catalog(folder).close()
+    kept = os.stat(folder / KEPT)
+    identity = os.stat(folder / NAME).st_ino
+    Catalog(folder, lambda done, total: pytest.fail("migrated again")).close()
+    assert os.stat(folder / KEPT) == kept
+    assert os.stat(folder / NAME).st_ino == identity
+    assert migrations.pending(folder) is None
+
+
+def test_what_is_in_the_log_is_kept(old: MakeFolder, opened: Callable[[Path], Catalog]) -> None:
+    """As after a crash: the last changes lie in the log alone."""
+    folder, crashed = old(), old(name="crashed")
+    with closing(sqlite3.connect(folder / NAME, isolation_level=None)) as db:
+        db.execute("INSERT INTO tags VALUES (1, 'in the log')")
+        for path in folder.glob(f"{NAME}*"):
+            shutil.copy(path, crashed / path.name)
+    assert (crashed / f"{NAME}-wal").stat().st_size > 0
+    catalog = opened(crashed)
+    assert "in the log" in catalog.item(1).tags
+    assert catalog.check() == []
+
+
+def test_a_backup_of_layout_1_is_restored(
+    tmp_path: Path, old: MakeFolder, opened: Callable[[Path], Catalog]
+) -> None:
+    folder = old()
+    Catalog(folder).close()
+    backup = folder / KEPT
+    before = digest(backup)
+    restore(backup, folder)
+    assert items_of(opened(folder)) == EXPECTED["items"]
+    restore(backup, tmp_path / "elsewhere")
+    assert items_of(opened(tmp_path / "elsewhere")) == EXPECTED["items"]
+    assert digest(backup) == before
+    assert not list(folder.glob("restoring*"))
+
+
+def test_a_damaged_backup_of_layout_1_is_refused(tmp_path: Path, old: MakeFolder) -> None:
+    backup = old() / NAME
+    content = backup.read_bytes()
+    backup.write_bytes(content.replace(b"red roses", b"red rises"))
+    with pytest.raises(InputError, match=r"is damaged.*fails its checksum"):
+        restore(backup, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere" / NAME).exists()
+
+
+# -- interruptions ---------------------------------------------------------------------
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from mmembed.store.sqlite import Catalog, layout_1, migrations
+
+folder, moment = Path(sys.argv[1]), sys.argv[2]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def before(module, name):
+    setattr(module, name, die)
+
+def after(module, name):
+    real = getattr(module, name)
+    def call(*arguments, **named):
+        real(*arguments, **named)
+        die()
+    setattr(module, name, call)
+
+layout_1.ROWS = 5
+reports = []
+def progress(done, total):
+    reports.append(done)
+    if moment.isdigit() and len(reports) > int(moment):
+        die()
+
+match moment:
+    case "after the log is folded":
+        after(migrations, "_fold")
+    case "before the exchange":
+        before(migrations, "_exchange")
+    case "with both names":
+        after(migrations.os, "link")
+    case "after the exchange":
+        after(migrations, "_exchange")
+Catalog(folder, progress)
+"""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0", "2", "9", "30", "after the log is folded", "before the exchange", "with both names",
+     "after the exchange"],
+)  # fmt: skip
+def test_a_killed_migration_leaves_the_old_layout_or_the_new(
+    old: MakeFolder, opened: Callable[[Path], Catalog], moment: str
+) -> None:
+    folder = old()
+    ended = subprocess.run(
+        [sys.executable, "-c", DYING, str(folder), moment], cwd=ROOT, check=False
+    )
+    assert ended.returncode == -9
+    assert layout_of(folder) == (2 if moment == "after the exchange" else 1)
+    if layout_of(folder) == 1:
+        assert (
+            rows(folder, "SELECT id, vector_id FROM items ORDER BY id")
+            == (EXPECTED["vector_of_item"])
+        )
+    catalog = opened(folder)
+    assert items_of(catalog) == EXPECTED["items"]
+    assert catalog.check() == []
+    assert rows(folder, "SELECT count(*) FROM items", KEPT) == [[len(EXPECTED["items"])]]
+    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [KEPT, NAME]
+
+
+def test_an_interrupt_leaves_the_old_layout(old: MakeFolder) -> None:
+    folder = old()
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Catalog(folder, interrupt)
+    assert layout_of(folder) == 1
+    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
+    Catalog(folder).close()
+    assert layout_of(folder) == 2
+
+
+# -- refusals --------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_before_anything_is_written(
+    old: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = old()
+    before = digest(folder / NAME)
+    free = os.statvfs_result((4096, 4096, 10, 10, 10, 9, 9, 9, 0, 255))
+    monkeypatch.setattr("os.statvfs", lambda path: free)
+    with pytest.raises(StoreFull, match=r"from layout 1 to 2, 17 MB have to be free.*and 1 MB are"):
+        Catalog(folder)
+    assert digest(folder / NAME) == before
+    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
+
+
+def test_a_catalog_that_another_process_has_open_is_left_alone(old: MakeFolder) -> None:
+    folder = old()
+    other = Presence(folder)
+    other.share()
+    try:
+        with pytest.raises(StoreBusy, match=r"another process has it open; stop the server"):
+            Catalog(folder)
+    finally:
+        other.leave()
+    assert layout_of(folder) == 1
+
+
+def test_a_newer_layout_is_refused_with_a_way_back(old: MakeFolder) -> None:
+    folder = old()
+    Catalog(folder).close()
+    shutil.copy(folder / NAME, folder / "catalog.layout-2.sqlite3")
+    with closing(sqlite3.connect(folder / NAME)) as db:
+        db.execute("PRAGMA user_version = 3")
+    before = digest(folder / NAME)
+    message = r"layout 3, this one reads 2\); use that version.*mmembed restore .*layout-2\.sqlite3"
+    with pytest.raises(StoreError, match=message):
+        Catalog(folder)
+    assert digest(folder / NAME) == before
+
+
+def test_a_folder_that_may_not_be_written_is_named(
+    old: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = old()
+
+    def locked(folder: Path) -> None:
+        raise StoreError(f"{folder}: cannot be locked")
+
+    monkeypatch.setattr("mmembed.store.sqlite.open_catalog.Presence", locked)
+    with pytest.raises(StoreError, match=r"has layout 1.*reads 2.*open it once where it may"):
+        Catalog(folder)
+    assert layout_of(folder) == 1
+
+
+def test_a_catalog_without_a_table_is_refused(old: MakeFolder) -> None:
+    folder = old()
+    with closing(sqlite3.connect(folder / NAME)) as db:
+        db.execute("DROP TABLE tags")
+    with pytest.raises(StoreError, match=r"lacks table tags; .*mmembed restore"):
+        Catalog(folder)
+    assert layout_of(folder) == 1
+
+
+# -- layouts after the second ----------------------------------------------------------
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """`later(sql)`: as in a version with one more layout."""
+
+    def add(sql: str) -> None:
+        monkeypatch.setattr(schema, "LATER", (sql,))
+        schema._ours.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    schema._ours.cache_clear()
+
+
+@pytest.mark.parametrize("layout", [1, 2])
+def test_a_later_step_gives_what_a_new_catalog_has(
+    tmp_path: Path, old: MakeFolder, later: Callable[[str], None], layout: int
+) -> None:
+    folder = old()
+    if layout == 2:
+        Catalog(folder).close()
+    later("ALTER TABLE items ADD COLUMN flavour TEXT; CREATE INDEX items_f ON items (flavour);")
+    for place in (folder, tmp_path / "new"):
+        catalog = Catalog(place)
+        assert catalog.check() == []
+        catalog.close()
+        assert layout_of(place) == 3
+        assert rows(place, "SELECT flavour FROM items WHERE flavour IS NOT NULL") == []
+    assert (folder / f"catalog.layout-{layout}.sqlite3").exists()
+    assert len(rows(folder, "SELECT id FROM items")) == len(EXPECTED["items"])
+
+
+def test_a_later_step_that_fails_leaves_the_layout_before(
+    old: MakeFolder, later: Callable[[str], None], opened: Callable[[Path], Catalog]
+) -> None:
+    folder = old()
+    Catalog(folder).close()
+    later("ALTER TABLE items ADD COLUMN flavour TEXT; INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(StoreError, match=r"from layout 2 to 3: no such table: nowhere"):
+        Catalog(folder)
+    assert layout_of(folder) == 2
+    later("ALTER TABLE items ADD COLUMN flavour TEXT;")
+    assert [astuple(item)[0] for item in opened(folder).page(after=0, limit=3, kind=None)]
