@@ -25,6 +25,7 @@ from mmembed.store.entries import (
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.store.where_matches import matches
 from mmembed.types import Failure, HeaderFacts, Item, Kind
+from tests.contracts.memory_fields import meta_of
 from tests.contracts.memory_state import State
 from tests.contracts.memory_vectors import MemoryVectors
 
@@ -145,7 +146,7 @@ class MemoryItems(MemoryVectors):
         state.words[item_id] = replace(words, captions=captions)
         if item.kind == "image":
             item = replace(item, captions=texts, caption=texts[0] if texts else None)
-        state.items[item_id] = replace(item, tags=tags)
+        state.items[item_id] = replace(item, tags=tags, meta=meta_of(words) or None)
 
     def _new_caption(self, state: State, entry: CaptionEntry, image: Item | None) -> int:
         self._keep(state, "caption", entry.sha256, entry.embedding)
