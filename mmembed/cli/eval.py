@@ -37,7 +37,7 @@ from mmembed.eval import (
 from mmembed.types import Failure
 
 DESCRIPTION = """\
-Measure how well a model knows your pictures, and what the index loses.
+Measure how well a model knows your pictures, and the recall of the index.
 
   mmembed eval zero-shot pictures/             a folder per class
   mmembed eval retrieval captions.jsonl        pictures and their captions
@@ -45,7 +45,7 @@ Measure how well a model knows your pictures, and what the index loses.
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
   mmembed eval zero-shot pictures/ --engines torch-float32 openvino-int8
 
-Each has a --help of its own. Vectors are kept in DIR/eval, but those of openvino-int8: a
+Each has a --help of its own. Vectors are stored in DIR/eval, except with openvino-int8, so a
 second run takes seconds.
 """
 ZERO_SHOT = """\
@@ -57,7 +57,7 @@ Say which label fits each picture, and count how often that is right.
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
 
 DATA is a folder with a folder per class, or a manifest (.jsonl, .csv, .tsv, .parquet) with the
-columns file_name and label. --labels FILE says what the classes are called, and may hold more
+columns file_name and label. --labels FILE gives the names of the classes, and may hold more
 labels than the data: all compete. It has lines such as `n01443537 goldfish, Carassius auratus`,
 or is JSON: {"n01443537": "goldfish"}, {"n01443537": ["goldfish", "gold fish"]}, or a list.
 """
@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         type=Path,
         metavar="FILE",
-        help="what the classes are called (default: as their folders)",
+        help="names of the classes (default: as their folders)",
     )
     zero_shot.add_argument(
         "--templates", default="short", metavar="short|full|FILE",
@@ -135,7 +135,12 @@ def _kind(kinds: Any, name: str, what: str, description: str) -> argparse.Argume
 def _add_data(parser: argparse.ArgumentParser) -> None:
     take = parser.add_argument
     take("dataset", type=Path, metavar="DATA", help="folder or manifest")
-    take("--images", type=Path, metavar="DIR", help="where a manifest's file names begin")
+    take(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder that a manifest's file names are relative to",
+    )
     two = parser.add_mutually_exclusive_group().add_argument
     two(
         "--compare", nargs=2, metavar=("A", "B"), help="two models side by side, instead of --model"

@@ -182,7 +182,7 @@ class IndexSync:
             log.warning("%s: is of another history of the catalog; not used", view.path)
             return False
         if not self._complete(view, model):
-            log.warning("%s: does not hold what the catalog holds; not used", view.path)
+            log.warning("%s: differs from the catalog; not used", view.path)
             return False
         return True
 

@@ -181,7 +181,7 @@ def _open_unwritable(path: Path, older: Older) -> sqlite3.Connection:
     if log.exists() and log.stat().st_size:
         raise StoreError(
             f"{path}: its last changes lie in {log.name}, and the folder cannot be written; "
-            "open it once where it can, or copy it"
+            "open it once where writing works, or copy it"
         )
     return _open(path, "immutable=1", older)
 
