@@ -33,16 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Change an index where that is asked for, and list the fields."""
     check_exists(settings)
     with Collection(settings) as collection:
-        if asked.index is not None:
-            collection.index_field(asked.index)
-        if asked.drop_index is not None:
-            collection.drop_field_index(asked.drop_index)
+        if arguments.index is not None:
+            collection.index_field(arguments.index)
+        if arguments.drop_index is not None:
+            collection.drop_field_index(arguments.drop_index)
         fields = collection.fields()
-    if asked.json:
+    if arguments.json:
         print_json({"fields": [asdict(field) for field in fields]})
         return 0
     for line in table(("field", "type", "items", "index", "examples"), map(_row, fields)):
@@ -51,7 +51,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _row(field: FieldFacts) -> tuple[str, ...]:
-    examples = (f"{one[:EXAMPLE_CHARS]}…" if len(one) > EXAMPLE_CHARS else one
-                for one in field.examples)  # fmt: skip
+    examples = (f"{example[:EXAMPLE_CHARS]}…" if len(example) > EXAMPLE_CHARS else example
+                for example in field.examples)  # fmt: skip
     indexed = "yes" if field.indexed else ""
     return field.name, field.type, str(field.items), indexed, ", ".join(examples)

@@ -81,26 +81,26 @@ def _settings(parsed: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
-    paths = [expanded(path, "PATH") for path in asked.paths]
+    paths = [expanded(path, "PATH") for path in arguments.paths]
     check_paths(paths)  # before a folder is made
     upgraded(settings)
     with Collection(settings) as collection, Bar() as bar:
         report = collection.index(
             paths,
-            manifests=asked.captions,
+            manifests=arguments.captions,
             progress=bar.update,
             phase=bar.phase,
-            rehash=asked.rehash,
-            include_removed=asked.include_removed,
+            rehash=arguments.rehash,
+            include_removed=arguments.include_removed,
         )
         bar.close()
         for line in summary(report):
             print(line)
-        for line in failures(report, None if asked.all_failures else SHOWN_FAILURES):
+        for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
             print(line, file=sys.stderr)
-        if asked.profile and report.stages:
+        if arguments.profile and report.stages:
             for line in profile(report):
                 print(line)
         print(f"model: {collection.why_this_model}; folder: {settings.data}")
@@ -169,9 +169,9 @@ def profile(report: Report) -> list[str]:
     """How busy each stage was. A stage of several threads is busy if all of them are."""
     files = max(1, report.total - report.unchanged)
     rows = [
-        (one.stage, f"{one.busy:.0%}", f"{one.seconds / files * 1000:.2f}")
-        for one in report.stages
-        if one.seconds
+        (stage.stage, f"{stage.busy:.0%}", f"{stage.seconds / files * 1000:.2f}")
+        for stage in report.stages
+        if stage.seconds
     ]
     return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {report.limit()}"]
 

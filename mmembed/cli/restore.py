@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("backup", type=Path, metavar="BACKUP", help="copy of a catalog.sqlite3")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Restore, and print the state of the collection."""
-    aside = restore(expanded(asked.backup, "BACKUP"), settings.data)
+    aside = restore(expanded(arguments.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.count(kind) for kind in ("image", "caption"))
-    print(f"{settings.data}: {images} images, {captions} captions, as in {asked.backup}")
+    print(f"{settings.data}: {images} images, {captions} captions, as in {arguments.backup}")
     if aside is not None:
         print(f"the former files are in {aside}; delete it when you are content")
     return 0

@@ -34,7 +34,7 @@ class Committing:
         )
         group.failures += refused
         each_where_needed(
-            lambda some: self.store.write([], some), group.failures, lambda one: one.name
+            lambda some: self.store.write([], some), group.failures, lambda entry: entry.name
         )
 
     def move(self, moves: list[tuple[int, str, int, Mark]]) -> list[Failure]:

@@ -47,16 +47,20 @@ class EmbeddingStage:
         done = Embedded(files, [], failures, 0)
         with self.profile.stage("embed"):
             _, failed = each_where_needed(
-                lambda some: self._embed(some, done), group, lambda one: one.source.path
+                lambda some: self._embed(some, done), group, lambda prepared: prepared.source.path
             )
         done.failures += failed
         return done
 
     def _embed(self, group: Sequence[Prepared], done: Embedded) -> None:
         """Add the results of files to the group."""
-        new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
+        new = {
+            prepared.entry.sha256: prepared
+            for prepared in reversed(group)
+            if prepared.pixels is not None
+        }
         vectors = self._known(list(new))
-        pending = [one for sha256, one in reversed(new.items()) if sha256 not in vectors]
+        pending = [prepared for sha256, prepared in reversed(new.items()) if sha256 not in vectors]
         errors: dict[str, Exception] = {}
         fresh: dict[str, Row] = {}
         for one, row in zip(pending, self._rows(pending), strict=True):
@@ -66,9 +70,12 @@ class EmbeddingStage:
                 fresh[one.entry.sha256] = row
         vectors |= fresh
         entries = [
-            replace(one.entry, embedding=vectors.get(one.entry.sha256, one.entry.embedding))
-            for one in group
-            if one.entry.sha256 not in errors
+            replace(
+                prepared.entry,
+                embedding=vectors.get(prepared.entry.sha256, prepared.entry.embedding),
+            )
+            for prepared in group
+            if prepared.entry.sha256 not in errors
         ]
         described, unsaid = self._with_captions(entries)
         self._last = fresh
@@ -85,7 +92,8 @@ class EmbeddingStage:
     def _rows(self, pending: Sequence[Prepared]) -> list[Row | Exception]:
         if not pending:
             return []
-        encoder, pixels = self.load(), [one.pixels for one in pending if one.pixels is not None]
+        encoder = self.load()
+        pixels = [prepared.pixels for prepared in pending if prepared.pixels is not None]
         rows: list[Row | Exception] = []
         for start in range(0, len(pixels), self.batch):
             rows += embed_each(
@@ -117,7 +125,7 @@ class EmbeddingStage:
 
 def _failures(group: Sequence[Prepared], errors: dict[str, Exception]) -> list[Failure]:
     return [
-        failure_of(one.source.path, errors[one.entry.sha256])
-        for one in group
-        if one.entry.sha256 in errors
+        failure_of(prepared.source.path, errors[prepared.entry.sha256])
+        for prepared in group
+        if prepared.entry.sha256 in errors
     ]

@@ -64,7 +64,7 @@ class Passing:
 
     def excludes(self, path: str, root: str, *, folder: bool) -> bool:
         """Whether a pattern matches."""
-        return any(one.matches(path, root, folder=folder) for one in self.patterns)
+        return any(pattern.matches(path, root, folder=folder) for pattern in self.patterns)
 
     def is_system(self, path: str) -> bool:
         """Whether a folder belongs to a system or a program."""

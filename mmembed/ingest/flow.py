@@ -49,7 +49,7 @@ def embed_each(
             raise
         if len(inputs) == 1:
             return [error if isinstance(error, Exception) else _panic(error)]
-        return [result for one in inputs for result in embed_each([one], embed)]
+        return [result for item in inputs for result in embed_each([item], embed)]
     return [row if _sound(row) else ModelError("the model gave no finite vector") for row in rows]
 
 
@@ -75,8 +75,8 @@ def each_where_needed(
             raise
         if len(batch) == 1:
             return [], [failure_of(name_of(batch[0]), error)]
-    parts = [each_where_needed(work, [one], name_of) for one in batch]
-    return [one for done, _ in parts for one in done], [one for _, bad in parts for one in bad]
+    parts = [each_where_needed(work, [item], name_of) for item in batch]
+    return [item for done, _ in parts for item in done], [item for _, bad in parts for item in bad]
 
 
 def patiently(work: Callable[[], Out]) -> Out:

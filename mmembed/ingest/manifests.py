@@ -77,9 +77,11 @@ def read_manifest(
 def read_labels(path: Path, folder: Path | None = None) -> dict[str, str]:
     """The label of each image by absolute path; file names are relative to `folder`, else to
     the manifest's. Raises ManifestError, also for an image with two different labels."""
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for number, name, row in named_rows(path):
-        value = next((row[one] for one in LABEL_COLUMNS if row.get(one) not in (None, "")), None)
+        value = next(
+            (row[column] for column in LABEL_COLUMNS if row.get(column) not in (None, "")), None
+        )
         label = str(value).strip() if isinstance(value, str | int) else ""
         label = label.encode("utf-8", "replace").decode()
         if not label:
@@ -88,9 +90,9 @@ def read_labels(path: Path, folder: Path | None = None) -> dict[str, str]:
                 f"(or {', '.join(LABEL_COLUMNS[1:])})"
             )
         image = os.path.abspath((folder or path.parent) / name)
-        if found.setdefault(image, label) != label:
-            raise ManifestError(f"{path}:{number}: {name} is labelled {found[image]!r} before")
-    return found
+        if labels.setdefault(image, label) != label:
+            raise ManifestError(f"{path}:{number}: {name} is labelled {labels[image]!r} before")
+    return labels
 
 
 def named_rows(path: Path) -> Iterator[tuple[int, str, Row]]:

@@ -74,13 +74,13 @@ def _group_rows(
 ) -> Iterator[tuple[int, dict[str, Any] | ManifestError]]:
     facts = opened.metadata.row_group(group)
     sizes = [facts.column(i) for i in range(facts.num_columns)]
-    sizes = [one for one in sizes if _top(one.path_in_schema) in wanted]
-    most = max(one.num_values for one in sizes)
+    sizes = [chunk for chunk in sizes if _top(chunk.path_in_schema) in wanted]
+    most = max(chunk.num_values for chunk in sizes)
     if most > MOST_VALUES:
         raise ManifestError(
             f"{most:,} values in one group of rows, limit {MOST_VALUES:,}; write smaller ones"
         )
-    size = sum(one.total_uncompressed_size for one in sizes)
+    size = sum(chunk.total_uncompressed_size for chunk in sizes)
     if size > LARGEST_GROUP:
         raise ManifestError(
             f"{size >> 20} MB in one group of rows, limit {LARGEST_GROUP >> 20}; write smaller ones"
@@ -103,9 +103,9 @@ def _further(opened: Any, wanted: list[str]) -> list[str]:
         size, values = 0, 0
         for group in map(facts.row_group, range(facts.num_row_groups)):
             some = [group.column(i) for i in range(facts.num_columns)]
-            some = [one for one in some if _top(one.path_in_schema) == name]
-            size = max(size, sum(one.total_uncompressed_size for one in some))
-            values = max(values, *(one.num_values for one in some))
+            some = [chunk for chunk in some if _top(chunk.path_in_schema) == name]
+            size = max(size, sum(chunk.total_uncompressed_size for chunk in some))
+            values = max(values, *(chunk.num_values for chunk in some))
         if size <= room and values <= MOST_VALUES and len(further) < MAX_FIELDS:
             room -= size
             further.append(name)

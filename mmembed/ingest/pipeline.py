@@ -122,8 +122,8 @@ class Pipeline:
         report: Report,
     ) -> tuple[list[Prepared], list[Failure], int]:
         """The entries of a group to embed, its failures, and its number of files."""
-        failures = [one for one in group if isinstance(one, Failure)]
-        ready = [one for one in group if isinstance(one, Prepared)]
+        failures = [item for item in group if isinstance(item, Failure)]
+        ready = [item for item in group if isinstance(item, Prepared)]
         others, moves = [], []
         for one in ready:
             path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
@@ -154,10 +154,10 @@ class Pipeline:
 
 
 def _known_before(
-    one: Prepared, plan: Plan, known: dict[str, Known], report: Report
+    item: Prepared, plan: Plan, known: dict[str, Known], report: Report
 ) -> Known | None:
     """Note a file with a known content and only a new time or path; None for another file."""
-    path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
+    path, stat, sha256 = item.source.path, item.source.stat, item.entry.sha256
     same = known.get(path)
     if same is not None:
         if same.sha256 != sha256:

@@ -33,15 +33,17 @@ def remove_below(store: Store, path: Path, *, keep_out: bool, dry_run: bool) -> 
     uploads: the folder whose images stay. keep_out: later indexings skip them.
     """
     wanted = os.path.abspath(path)
-    found = store.images_below(wanted)
-    going = {one: where for one, where in found.items() if not store.blobs.is_upload(where)}
+    paths = store.images_below(wanted)
+    going = {item_id: where for item_id, where in paths.items() if not store.blobs.is_upload(where)}
     captions = sum(map(len, store.captions_of(list(going)).values()))
-    done = Removed(len(going), captions, len(found) - len(going))
+    done = Removed(len(going), captions, len(paths) - len(going))
     if dry_run:
         return done
     if keep_out:
         # Kept out first: an indexing between the two steps must not bring them back.
-        sha256 = next((store.item(one).sha256 for one in going if going[one] == wanted), None)
+        sha256 = next(
+            (store.item(item_id).sha256 for item_id in going if going[item_id] == wanted), None
+        )
         store.keep_out({wanted: KeptOut(sha256)})
     ids = list(going)
     for start in range(0, len(ids), AT_ONCE):
@@ -52,7 +54,7 @@ def remove_below(store: Store, path: Path, *, keep_out: bool, dry_run: bool) -> 
 
 def moved_away(kept_out: Mapping[str, KeptOut]) -> dict[str, str]:
     """Paths by content of files that are kept out and no longer at any of these paths."""
-    still = {one.sha256 for path, one in kept_out.items() if _may_be_there(path, one.device)}
+    still = {kept.sha256 for path, kept in kept_out.items() if _may_be_there(path, kept.device)}
     return {
         one.sha256: path
         for path, one in kept_out.items()
@@ -69,7 +71,7 @@ def _may_be_there(path: str, device: int | None) -> bool:
     with suppress(OSError):
         if device is None or os.listdir(folder):
             return False  # its neighbours are there; devices are renumbered at times
-    above = next((one for one in ancestors(folder) if os.path.isdir(one)), os.sep)
+    above = next((ancestor for ancestor in ancestors(folder) if os.path.isdir(ancestor)), os.sep)
     return device is not None and signed(os.stat(above).st_dev) != device
 
 

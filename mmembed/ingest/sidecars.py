@@ -33,21 +33,21 @@ def read_sidecar(
         return [], []
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    found: dict[str, None] = {}
+    texts: dict[str, None] = {}
     faults = []
     for number, line in enumerate(lines, 1):
         text = line.strip()
         try:
             limits.check("caption", text)
-            limits.check_count("caption", len(found) + (text not in found))
+            limits.check_count("caption", len(texts) + (text not in texts))
         except ManifestError as error:
             faults.append(ManifestError(f"{path}:{number}: {error}"))
-            if len(found) >= limits.texts:
+            if len(texts) >= limits.texts:
                 break
             continue
         if text:
-            found[text] = None
-    return list(found), faults
+            texts[text] = None
+    return list(texts), faults
 
 
 def _content(path: str, roots: Sequence[str]) -> bytes:

@@ -55,7 +55,7 @@ class Profile:
 
 def limit(times: list[StageTime]) -> str:
     """The work that sets the pace: reading and decoding together, embedding, or committing."""
-    decoding = sum(one.busy for one in times if one.stage in IN_THREADS)
-    shares = {one.stage: one.busy for one in times if one.stage not in IN_THREADS}
+    decoding = sum(spent.busy for spent in times if spent.stage in IN_THREADS)
+    shares = {spent.stage: spent.busy for spent in times if spent.stage not in IN_THREADS}
     shares["reading and decoding"] = decoding
     return max(shares, key=lambda name: shares[name])

@@ -44,54 +44,54 @@ class ServedModels:
     @cached_property
     def by_name(self) -> dict[str, Embedder]:
         """All models, the collection's first; a model that was named twice is served once."""
-        return {one.name: one for one in self.all} | {self.first.name: self.first}
+        return {model.name: model for model in self.all} | {self.first.name: self.first}
 
-    def find(self, asked: str | None) -> Embedder:
+    def find(self, name: str | None) -> Embedder:
         """The model that a request names; None, "", "default" and the owner's aliases stand for the
         collection's. Raises NotFound, which lists the served models."""
-        if asked in (None, "", "default", *self._aliases):
+        if name in (None, "", "default", *self._aliases):
             return self.first
-        assert asked is not None
-        if asked not in self.by_name:
+        assert name is not None
+        if name not in self.by_name:
             served = " or ".join(map(repr, (*self.by_name, "default")))
             raise NotFound(
-                f"model {asked!r} is not served here; use {served}, or let the server know the "
+                f"model {name!r} is not served here; use {served}, or let the server know the "
                 f"name with {variable('aliases')}",
                 param="model",
             )
-        return self.by_name[asked]
+        return self.by_name[name]
 
     def load(self, ended: Callable[[], bool] = lambda: False) -> None:
         """Bring all models into memory, one after the other. ended: whether they are no longer
         wanted. Raises ModelError."""
-        for name, one in self.by_name.items():
+        for name, model in self.by_name.items():
             self._prepare(name, ended)
-            one.model.load()
+            model.model.load()
 
     def probe(self) -> None:
         """Let every model in memory, and the collection's, embed a text. Raises their errors."""
-        for one in self.by_name.values():
-            if one is self.first or one.loaded:
-                one.probe()
+        for model in self.by_name.values():
+            if model is self.first or model.loaded:
+                model.probe()
 
     def busy(self) -> bool:
         """Whether a model has others waiting, and answered a moment ago."""
-        return any(one.busy() for one in self.by_name.values())
+        return any(model.busy() for model in self.by_name.values())
 
     def wait_s(self) -> float:
         """Seconds until all waiting requests are done; the models run side by side."""
-        return max(one.model.wait_s() for one in self.by_name.values())
+        return max(model.model.wait_s() for model in self.by_name.values())
 
     def describe(self) -> list[dict[str, object]]:
         """The facts of each model; engine and dim are None until it was loaded once."""
         return [
             {
                 "id": name,
-                "loaded": one.loaded,
-                "engine": one.known and one.known.engine,
-                "dim": one.known and one.known.dim,
+                "loaded": model.loaded,
+                "engine": model.known and model.known.engine,
+                "dim": model.known and model.known.dim,
             }
-            for name, one in self.by_name.items()
+            for name, model in self.by_name.items()
         ]
 
     def close(self) -> None:
@@ -101,6 +101,6 @@ class ServedModels:
             target=self._decoders.shutdown, kwargs={"cancel_futures": True}, daemon=True
         )
         ending.start()
-        for one in self.all:
-            one.model.close(max(0.0, until - time.monotonic()))
+        for model in self.all:
+            model.model.close(max(0.0, until - time.monotonic()))
         ending.join(max(0.0, until - time.monotonic()))

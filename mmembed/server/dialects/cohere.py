@@ -143,18 +143,19 @@ _ANSWER: Json = {
 def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, or inputs of both, in one or more formats."""
     collection = collection_of(request)
-    asked = parse(body, CohereRequest, limits_of(request))
-    model = collection.model_for(asked.model)
-    wishes = replace(wishes_of(request, asked), truncate=asked.truncate)
-    embedded = embed(collection, model, _inputs(asked, limits_of(request).items), wishes)
+    embed_request = parse(body, CohereRequest, limits_of(request))
+    model = collection.model_for(embed_request.model)
+    wishes = replace(wishes_of(request, embed_request), truncate=embed_request.truncate)
+    embedded = embed(collection, model, _inputs(embed_request, limits_of(request).items), wishes)
     return JsonAnswer(
         {
             "id": str(uuid.uuid4()),
             "response_type": "embeddings_by_type",
             "embeddings": {
-                kind: _written(embedded, kind) for kind in asked.embedding_types or ["float"]
+                kind: _written(embedded, kind)
+                for kind in embed_request.embedding_types or ["float"]
             },
-            "texts": asked.texts or [],
+            "texts": embed_request.texts or [],
             "images": [asdict(facts) for facts in facts_of(collection, embedded)],
             "meta": _meta(embedded),
             **_errors(embedded),
@@ -162,11 +163,11 @@ def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
     )
 
 
-def _inputs(asked: CohereRequest, limit: int) -> Sequence[Read]:
-    given = [field for field in READERS if getattr(asked, field) is not None]
+def _inputs(embed_request: CohereRequest, limit: int) -> Sequence[Read]:
+    given = [field for field in READERS if getattr(embed_request, field) is not None]
     if len(given) != 1:
         raise QueryError("expected exactly one of texts, images and inputs")
-    return read_each(getattr(asked, given[0]), given[0], READERS[given[0]], limit)
+    return read_each(getattr(embed_request, given[0]), given[0], READERS[given[0]], limit)
 
 
 def _written(embedded: Embedded, kind: Dtype | Literal["base64"]) -> list[Any]:

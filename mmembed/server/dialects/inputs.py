@@ -93,19 +93,19 @@ def _shaped(value: Any, name: str) -> ItemShape:
 
 
 def _content(parts: Iterable[PartShape], name: str) -> list[Part]:
-    found = []
+    inputs = []
     for index, shape in enumerate(parts):
         called = f"{name}.content[{index}]"
         read = _parts(shape, called)
         if not read:
             raise _unknown(called, shape)
-        found += read
-    return found
+        inputs += read
+    return inputs
 
 
 def _parts(shape: PartShape, name: str) -> list[Part]:
     images = [getattr(shape, field) for field in IMAGE_FIELDS]
-    parts = [Part(name, image=one, weight=shape.weight) for one in images if one is not None]
+    parts = [Part(name, image=image, weight=shape.weight) for image in images if image is not None]
     if shape.text is not None:
         parts.insert(0, Part(name, text=shape.text, weight=shape.weight))
     return parts

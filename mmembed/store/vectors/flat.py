@@ -35,11 +35,11 @@ class Flat:
 
     def contains(self, ids: Sequence[int]) -> NDArray[np.bool_]:
         """bool (n,): whether there are vectors of these ids."""
-        return np.array([int(one) in self._places for one in ids], dtype=bool)
+        return np.array([int(vector_id) in self._places for vector_id in ids], dtype=bool)
 
     def rows(self, ids: Ids) -> Rows:
         """The vectors of n ids that are all there: float32 (n, dim), unit-norm."""
-        return unit(self._vectors[[self._places[one] for one in ids.tolist()]])
+        return unit(self._vectors[[self._places[vector_id] for vector_id in ids.tolist()]])
 
     def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
         """Add n new vectors. Raises StoreError, and adds nothing, if a vector is of another length,
@@ -63,8 +63,8 @@ class Flat:
 
     def remove(self, ids: Ids) -> None:
         """Remove vectors that are there; the last ones take their places."""
-        for one in ids.tolist():
-            place, last = self._places.pop(one), len(self)
+        for vector_id in ids.tolist():
+            place, last = self._places.pop(vector_id), len(self)
             if place != last:
                 self._vectors[place] = self._vectors[last]
                 self._ids[place] = self._ids[last]

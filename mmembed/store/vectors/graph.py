@@ -105,8 +105,8 @@ class Graph:
 
     def pool(self, query: NDArray[np.float32]) -> Ids:
         """The 64 vectors, or all, that HNSW finds nearest to a float32 (dim,) query."""
-        found = self._index.search(query, min(POOL, len(self._index)))
-        return np.asarray(found.keys).astype(np.int64)
+        matches = self._index.search(query, min(POOL, len(self._index)))
+        return np.asarray(matches.keys).astype(np.int64)
 
     def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
         """Add n new vectors. Raises StoreError, and adds nothing, if a vector is of another length,

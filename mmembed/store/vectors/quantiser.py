@@ -97,10 +97,10 @@ def about_each(asked: Sequence[Asked], codes: Codes, steps: NDArray[np.float32])
     """The values of `Asked.about` for m queries of one plane: float64 (m, n). Codes are read
     once."""
     if len(asked) < PACKED:
-        return np.stack([one.about(codes, steps) for one in asked])
-    packed = numkong.dots_pack(np.stack([one.planes[0][0] for one in asked]))
+        return np.stack([query.about(codes, steps) for query in asked])
+    packed = numkong.dots_pack(np.stack([query.planes[0][0] for query in asked]))
     sums: Any = numkong.dots_packed(codes, packed)
-    worths = np.array([one.planes[0][1] for one in asked])
+    worths = np.array([query.planes[0][1] for query in asked])
     found: Scores = np.ascontiguousarray(np.asarray(sums).T) * worths[:, None] * steps
     return found
 
