@@ -67,7 +67,7 @@ export function Results(section, send, { more, moreAgain, again, current }) {
   };
 }
 
-/** Asks when the filter is whole: what is half written would be answered with complaints. */
+/** Requests results once the filter is complete: an incomplete filter would be an error. */
 function Filter(form, send) {
   const input = form.querySelector('input');
   const ask = () => send({ type: 'went', to: { where: input.value } });
