@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any
 
-from mmembed.cli import bar, ending, main, serve
+from mmembed.cli import bar, main, serve, shutdown
 from mmembed.collection.collection import Collection
 from mmembed.eval import Bench
 from mmembed.models import registry
@@ -44,7 +44,7 @@ if __name__ == "__main__":
     bar.LINE_S = float(os.environ.get("LINE_S", bar.LINE_S))
     if "GRACE_S" in os.environ:
         serve.GRACE_S = int(os.environ["GRACE_S"])
-        ending.LAST_S = float(os.environ["LAST_S"])
+        shutdown.LAST_S = float(os.environ["LAST_S"])
         registry.CLOSING_S = 1.0  # type: ignore[attr-defined]
     Collection.__init__.__defaults__ = (load, None)  # of its parameters `load` and `store`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`

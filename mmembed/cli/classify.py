@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mmembed.cli.reading import model_alone
+from mmembed.cli.open_to_read import model_alone
 from mmembed.cli.table import plain, print_json, table
 from mmembed.collection.collection import Classified, ImageInput
 from mmembed.config.settings import Settings

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmembed.cli.reading import model_alone
+from mmembed.cli.open_to_read import model_alone
 from mmembed.cli.table import plain, print_json
 from mmembed.collection.collection import Embedding, ImageInput
 from mmembed.config.settings import Settings

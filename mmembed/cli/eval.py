@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 from mmembed import files
 from mmembed.cli.bar import Bar
+from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import add_collection_options
-from mmembed.cli.reading import check_exists
 from mmembed.cli.table import plain, print_json, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings

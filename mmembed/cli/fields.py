@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from mmembed.cli.reading import check_exists
+from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.table import print_json, table
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings

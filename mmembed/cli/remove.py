@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mmembed.cli.reading import check_exists
+from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.table import counted, plain
 from mmembed.cli.upgrade import upgraded
 from mmembed.collection.collection import Collection, Removed

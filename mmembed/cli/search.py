@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.cli import service
-from mmembed.cli.reading import check_exists
+from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.table import print_json, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmembed.cli import ending, service
+from mmembed.cli import service, shutdown
 from mmembed.config.commands import PICTURES, command
 from mmembed.config.settings import Settings, describe
 from mmembed.errors import InputError
@@ -84,7 +84,7 @@ def _serve(collection: Collection, listener: socket.socket) -> None:
 
     app = create_app(collection)
     server = server_of(app, timeout_graceful_shutdown=GRACE_S)
-    ending.watch(server.told_to_end, GRACE_S)
+    shutdown.watch(server.told_to_end, GRACE_S)
     opening = Opening(collection, listener, server, app.state.secret)
     opening.start()
     try:

@@ -19,7 +19,7 @@ from mmembed.errors import MmembedError
 from mmembed.server import error_answers, metrics, openapi
 from mmembed.server.access import keys, proof_route
 from mmembed.server.access.proof import new_secret
-from mmembed.server.dialects import cohere, immich, models, openai, voyage
+from mmembed.server.dialects import cohere, immich, list_models, openai, voyage
 from mmembed.server.limits.lanes import Lanes
 from mmembed.server.limits.per_client import Clients
 from mmembed.server.middleware.admission import Admission
@@ -33,7 +33,7 @@ from mmembed.server.routes import about, classify, health, items, pictures, sear
 log = logging.getLogger(__name__)
 ROUTES = (
     *(search, classify, items, pictures),
-    *(openai, models, cohere, voyage, immich),
+    *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, proof_route),
 )
 SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}

@@ -58,8 +58,7 @@ def values_of(item: Item, field: str) -> tuple[Scalar, ...]:
 
 
 def _said(item: Item, field: str) -> object:
-    meta: Mapping[str, object] = getattr(item, "meta", None) or {}
-    return meta.get(field.removeprefix(META))
+    return (item.meta or {}).get(field.removeprefix(META))
 
 
 def _megapixels(item: Item) -> float | None:

@@ -40,7 +40,8 @@ class MemoryFields(Memory):
 
     def _said(self, name: str, values: list[Any]) -> FieldFacts:
         types = ", ".join(dict.fromkeys(TYPES[type(value)] for value in values))
-        examples = tuple(dict.fromkeys((str(min(values)), str(max(values)))))
+        texts = [str(value) for value in values]
+        examples = tuple(dict.fromkeys((min(texts), max(texts))))
         indexed = name in self._state.indexed
         return FieldFacts(META + name, types, len(values), examples, indexed)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from mmembed.server import answer_shapes
-from mmembed.server.dialects import cohere, models, openai, voyage
+from mmembed.server.dialects import cohere, list_models, openai, voyage
 from tests.serving import data_uri, picture
 
 
@@ -105,8 +105,8 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
             {"images": [{"item": 1}, "no image"], "labels": ["red", "blue"]},
             answer_shapes.ClassifyAnswer,
         ),
-        ("GET", "/v1/models", None, models.ModelsAnswer),
-        ("GET", "/v1/models/fake", None, models.ModelAnswer),
+        ("GET", "/v1/models", None, list_models.ModelsAnswer),
+        ("GET", "/v1/models/fake", None, list_models.ModelAnswer),
         ("GET", "/health", None, answer_shapes.HealthAnswer),
     ],
 )

@@ -42,7 +42,9 @@ _HITS: Json = {
 
 
 @router.get("/v1/search", response_model=SearchAnswer)
-@described(asked={"q": "a boat at sunset", "k": 3}, answer=_HITS)
+@described(
+    asked={"q": "a boat at sunset", "k": 3, "where": "date>=2020 -tag:private"}, answer=_HITS
+)
 def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to the words."""
     return _answer(
@@ -62,7 +64,11 @@ def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> 
 @router.post("/v1/search", response_model=SearchAnswer)
 @described(
     takes=SearchRequest,
-    asked={"query": [{"text": "at night"}, {"item": 1, "weight": 0.5}], "k": 3},
+    asked={
+        "query": [{"text": "at night"}, {"item": 1, "weight": 0.5}],
+        "k": 3,
+        "where": {"not": {"field": "tag", "op": "in", "value": ["private", "draft"]}},
+    },
     answer=_HITS,
 )
 def search(request: Request, body: JsonBody) -> JsonAnswer:

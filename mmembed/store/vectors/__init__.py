@@ -4,7 +4,7 @@ snapshot (a verified file) → graph (vectors and HNSW) ┐
 grid (a vector in int8) → scan (an int8 copy of all)  ┴ scoring (an order) → view (search)
 """
 
-from mmembed.store.vectors.scoring import unit
+from mmembed.store.vectors.rescoring import unit
 from mmembed.store.vectors.vector_view import VectorView
 
 __all__ = ["VectorView", "unit"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError
-from mmembed.store.vectors.scoring import Ids, Rows, unit
+from mmembed.store.vectors.rescoring import Ids, Rows, unit
 
 Vectors = NDArray[np.float16]
 """float16 (n, dim), as in the catalog."""

@@ -25,14 +25,11 @@ from usearch.index import Index
 
 from mmembed.errors import StoreError
 from mmembed.store.vectors.flat import Vectors, check_sound
-from mmembed.store.vectors.scoring import Ids, Rows, unit
+from mmembed.store.vectors.rescoring import POOL, Ids, Rows, unit
 
 CONNECTIVITY = 16
 EXPANSION_ADD = 128
 EXPANSION_SEARCH = 512
-POOL = 64
-"""Candidates that HNSW returns for every k: the order must not depend on k. EXPANSION_SEARCH is the
-number of visited vectors."""
 SINGLE_THREAD_BELOW = 10_000
 """Vectors below which one thread builds: several threads lose recall on small graphs."""
 REBUILD_TOMBSTONES = 0.3
@@ -105,8 +102,8 @@ class Graph:
 
     def pool(self, query: NDArray[np.float32]) -> Ids:
         """The 64 vectors, or all, that HNSW finds nearest to a float32 (dim,) query."""
-        matches = self._index.search(query, min(POOL, len(self._index)))
-        return np.asarray(matches.keys).astype(np.int64)
+        found = self._index.search(query, min(POOL, len(self._index)))
+        return np.asarray(found.keys).astype(np.int64)
 
     def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
         """Add n new vectors. Raises StoreError, and adds nothing, if a vector is of another length,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.store.vectors.quantiser import Asked, Codes, Columns, Grid, Scores, about_each
-from mmembed.store.vectors.scoring import Ids, Rows, chunks
+from mmembed.store.vectors.rescoring import Ids, Rows, chunks
 
 BLOCK = 16_384
 """Vectors in one array of codes; new vectors are appended to a copy of the last array."""

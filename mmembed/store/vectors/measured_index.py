@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.store.vectors.flat import Vectors
-from mmembed.store.vectors.scoring import Ids
+from mmembed.store.vectors.rescoring import Ids
 from mmembed.store.vectors.vector_view import VectorView
 from mmembed.types import Kind, Ranked
 

@@ -10,7 +10,7 @@ import numkong
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.scoring import Rows
+from mmembed.store.vectors.rescoring import Rows
 
 LEVELS = 127
 ROUNDING = 2e-6

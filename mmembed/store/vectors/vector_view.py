@@ -16,19 +16,12 @@ from mmembed.store.vectors.coalesce import Together
 from mmembed.store.vectors.flat import Flat, Vectors
 from mmembed.store.vectors.graph import Graph
 from mmembed.store.vectors.int8_scan import Scan, Wanted
-from mmembed.store.vectors.scoring import Ids, Rows, rank, unit
+from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, Ids, Rows, rank, unit
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.types import Kind, Ranked
 
 log = logging.getLogger(__name__)
 
-MARGIN = 32
-"""Candidates beyond twice the wanted ones, if exact search continues HNSW's results."""
-HEAD = 50
-"""Results from HNSW, with a recall of 98 % or better even for dense vectors. Further down it misses
-more, so exact search finds the later results."""
-FEW = 256
-"""Vectors that are scored one by one: no copy of all is made to find the best of them."""
 TOGETHER = 8
 """Queries that share one read of the scan; with more, nothing is saved and the first waits."""
 
@@ -69,9 +62,10 @@ class VectorView:
     # -- following the catalog -------------------------------------------------------
 
     def load(self, collection: str, fingerprint: str) -> bool:
-        """Load the snapshot if it is valid; returns whether it was.
+        """Take the snapshot if it can be trusted; False where there is none such.
 
-        `mark` is then the snapshot's: the caller must compare it with the catalog's.
+        `mark` is then that of the snapshot: it is for the caller to compare it with the
+        catalog's.
         """
         found = snapshot.read(self.path, self._stamp(collection, fingerprint, "", 0))
         if found is None:

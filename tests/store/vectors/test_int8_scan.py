@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mmembed.store.vectors import int8_scan, quantiser
 from mmembed.store.vectors.int8_scan import Scan, Wanted, reached
 from mmembed.store.vectors.quantiser import Grid
-from mmembed.store.vectors.scoring import rank, unit
+from mmembed.store.vectors.rescoring import rank, unit
 
 Vectors = NDArray[np.float32]
 DIM = 96

@@ -1,12 +1,8 @@
 /** Pictures in justified rows. Every box is known before its picture arrives: nothing jumps. */
 
-import { Thumbnail } from '../../ui/chip.js';
-import { h, icon } from '../../ui/dom.js';
 import { justify, neighbour, rowHeight } from './justified-rows.js';
-import { Meter } from './meter.js';
+import { ResultCard } from './result-card.js';
 import { Roving } from '../../ui/roving-focus.js';
-import { serialise } from '../../state/route.js';
-import { fileName, title } from '../../ui/words.js';
 
 const GAP = 6;
 
@@ -54,7 +50,7 @@ export function Grid(list, send) {
     const known = results.hits[0] === hits[0] ? tiles : [];
     hits = results.hits;
     ended = nowEnded;
-    tiles = hits.map((hit, index) => known[index] ?? Tile(hit, route));
+    tiles = hits.map((hit, index) => known[index] ?? ResultCard(hit, route));
     const focused = !known.length && list.contains(document.activeElement);
     if (known.length) list.append(...tiles.slice(known.length));
     else list.replaceChildren(...tiles);
@@ -78,21 +74,3 @@ function settle(tile, box) {
   tile.style.inlineSize = `${box.width}px`;
   tile.style.blockSize = `${box.height}px`;
 }
-
-function Tile(hit, route) {
-  const name = title(hit);
-  const link = h(
-    'a',
-    { href: `/${serialise({ ...route, item: String(hit.id) })}`, 'data-opens': hit.id, tabindex: -1 },
-    Thumbnail(hit.links?.thumbnail ?? '', { alt: name, loading: 'lazy', draggable: 'false' }),
-    h('span', { class: 'tile-text', 'aria-hidden': 'true' }, hit.caption || fileName(hit.path)),
-  );
-  return h('li', { class: 'tile', 'data-id': hit.id }, link, Meter(hit), LikeButton(name));
-}
-
-const LikeButton = (name) =>
-  h(
-    'button',
-    { class: 'like', type: 'button', tabindex: -1, 'aria-label': `More like ${name}`, title: 'More like this' },
-    icon('like'),
-  );
