@@ -2,6 +2,9 @@
 
     python -m benchmarks.two_versions --before OLD/.venv/bin/mmembed --after .venv/bin/mmembed
 
+Each program lies in the `.venv` of its own checkout, whose benchmarks fill the collection that it
+searches: versions may differ in the layout of their catalogs.
+
 Each figure is measured in turns, A B A B …, and compared turn by turn, so that what slows the
 machine for a while slows both. Indexing counts the pictures of the longer of two runs that the
 shorter has not: neither start-up nor the loading of the model.
@@ -11,12 +14,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import http_load, pictures
-from benchmarks.filled import fill
 from benchmarks.measurement import Repeated, steady_rate, table
 from benchmarks.over_http import served
 from benchmarks.processes import run
@@ -72,11 +75,23 @@ def _seconds(program: Path, source: Path, data: Path, model: str) -> float:
     return run([program, "index", source, "--data", data, "--model", model]).seconds
 
 
+def _fill(program: Path, folder: Path, asked: argparse.Namespace) -> None:
+    subprocess.run(
+        [
+            *(program.with_name("python"), "-m", "benchmarks.filled"),
+            *("--data", folder, "--images", str(asked.vectors), "--model", asked.model),
+        ],
+        cwd=program.parents[2],
+        check=True,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def _over_http(programs: Sequence[Path], work: Path, asked: argparse.Namespace) -> list[list[str]]:
-    """A collection for each, since the newer may change what the older cannot read."""
+    """A collection for each, filled by its own version."""
     folders = [work / name for name in NAMES]
-    fill(folders[0], asked.vectors, asked.model)
-    shutil.copytree(folders[0], folders[1])
+    for program, folder in zip(programs, folders, strict=True):
+        _fill(program, folder, asked)
     commands = [
         [str(program), "serve", "--data", str(folder), "--model", asked.model]
         for program, folder in zip(programs, folders, strict=True)
