@@ -488,8 +488,7 @@ def test_a_full_disk_leaves_the_old_snapshot_and_no_rest(
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    owner: Any = os if step == "fsync" else Path
-    monkeypatch.setattr(owner, step, full)
+    monkeypatch.setattr(os, step, full)
     with pytest.raises(StoreError, match=r"images\.usearch: cannot be written: No space left"):
         newer.save("collection", "fingerprint", "mark")
     monkeypatch.undo()
