@@ -1,6 +1,6 @@
 # make run                      try it on the pictures that come with it
 # make run PHOTOS=~/Pictures    search your own
-# make test                     run all tests
+# make test                     run all tests; FAST=1 those that take seconds, before each commit
 # make test-clients             the packages that clients use, against a server; see below
 # make check                    ruff, mypy, dependency rule
 # make bench                    mmembed beside other projects; BENCH=--quick to see that it works
@@ -42,7 +42,7 @@ endif
 install: $(VENV)/.installed
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(if $(FAST),-m "not slow and not network and not clients")
 
 # All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
 test-clients: $(VENV)/.test
@@ -57,7 +57,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_dependency_rule.py
+	$(BIN)/python -m pytest -q tests/project/test_dependency_rule.py
 
 # Options of `python -m benchmarks`, such as --engines, --photos and --cache.
 bench: $(VENV)/.installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,38 @@ pytest_plugins = ("tests.network_audit.plugin",)
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]
 Index = Callable[..., Report]
+
+
+SLOW_AS_A_WHOLE = "\npytestmark = pytest.mark.slow\n"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of slow tests are not even imported where those are left out: most of them load torch,
+    which takes seconds."""
+    if collection_path.suffix != ".py" or "not slow" not in str(config.getoption("markexpr")):
+        return None
+    return SLOW_AS_A_WHOLE in collection_path.read_text("utf-8") or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Nothing that is imported or collected becomes garbage: the search for some took seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _heap_at_rest() -> None:
+    """The garbage collector passes over what was there before this module.
+
+    Otherwise it walks through half a million objects of imports and collected tests, again and
+    again: most of a short test's time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -25,6 +25,8 @@ from benchmarks.search_ways import all_ways
 from benchmarks.ways import Group
 from mmembed.models.open_clip.preprocessing import Preprocessing
 
+pytestmark = pytest.mark.slow
+
 
 def test_ratios_are_of_the_same_round() -> None:
     """A machine that is twice as slow in the second round changes no ratio."""

@@ -57,7 +57,7 @@ def real_data(photos: Path, model: str, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
     """Runs a command here, over the fake encoder: exit code, standard output and error."""
-    monkeypatch.setattr(Collection.__init__, "__defaults__", (lambda name: FakeEncoder(),))
+    monkeypatch.setattr(Collection.__init__, "__defaults__", (lambda name: FakeEncoder(), None))
     monkeypatch.setattr("signal.signal", lambda *_: None)
 
     def run_here(*arguments: str, **variables: str) -> tuple[int, str, str]:

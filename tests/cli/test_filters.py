@@ -11,6 +11,8 @@ import pytest
 
 from tests.serving import PATIENCE_S, environment, write_pictures
 
+pytestmark = pytest.mark.slow
+
 
 def fake(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.fake_mmembed", *map(str, arguments)]

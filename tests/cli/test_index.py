@@ -19,6 +19,8 @@ from tests.cli.processes import FAKE, HEEDFUL, fake, real
 from tests.pictures import ODD
 from tests.serving import PATIENCE_S, complaints, environment, eventually
 
+pytestmark = pytest.mark.slow
+
 
 def test_indexing_again_has_nothing_to_do(real_data: Path, photos: Path) -> None:
     finished = real("index", photos, "--data", real_data)

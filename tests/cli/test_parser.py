@@ -12,6 +12,8 @@ import pytest
 from tests.cli.processes import fake, real
 from tests.serving import PATIENCE_S, complaints, environment
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("index", "remove", "search", "classify", "embed", "eval", "models", "serve")
 
 

@@ -14,6 +14,8 @@ import pytest
 from tests.cli.processes import FAKE, HOSTILE, fake, real
 from tests.serving import PATIENCE_S, complaints, environment, picture
 
+pytestmark = pytest.mark.slow
+
 
 def test_search_prints_a_table(real_data: Path) -> None:
     finished = real("search", "a red field", "-k", "5", "--data", real_data)

@@ -13,6 +13,8 @@ import pytest
 from tests.cli.processes import FAKE, HEEDFUL, fake, real
 from tests.serving import PATIENCE_S, Process, data_uri, eventually, picture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def held() -> Iterator[socket.socket]:

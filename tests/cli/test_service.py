@@ -17,6 +17,8 @@ from mmembed.config.settings import Settings
 from tests.cli.services import FAKE, SECRET, Ask, fake, leave, run, settings_of
 from tests.serving import Process, complaints, picture, write_pictures
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_MODEL = """
 import sys
 from mmembed.cli import main

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from mmembed.collection.collection import Collection
 from mmembed.store.index_sync import IndexSync
 from mmembed.store.sqlite import Catalog
@@ -19,6 +21,8 @@ from mmembed.store.vectors import VectorView
 from mmembed.types import KINDS, Term
 from tests.embedded import embedded
 from tests.fake_encoder import COLOURS
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 PICTURES = 150

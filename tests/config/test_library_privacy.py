@@ -20,6 +20,8 @@ import pytest
 from tests.pictures import GALLERY
 from tests.serving import PATIENCE_S, PYTHONPATH
 
+pytestmark = pytest.mark.slow
+
 COMMAND = (sys.executable, "-m", "mmembed")
 TALKATIVE = {
     "HF_HUB_DISABLE_TELEMETRY": "0",

@@ -12,6 +12,8 @@ import pytest
 from mmembed.config.settings import Settings
 from tests.serving import PATIENCE_S, complaints, environment, write_pictures
 
+pytestmark = pytest.mark.slow
+
 NOBODY = """
 import pwd, sys
 def unknown(name): raise KeyError(name)

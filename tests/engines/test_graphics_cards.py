@@ -24,6 +24,8 @@ from mmembed.models.open_clip.engine_record import Prepared
 from mmembed.models.open_clip.load_model import load_model
 from tests.random_models import OPENAI, SIGLIP, SIGLIP_PIXELS, SMALL, cosines, save_random
 
+pytestmark = pytest.mark.slow
+
 CPU_NAMES = [COMPILED, "torch-float32"]
 
 

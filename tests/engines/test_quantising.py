@@ -12,6 +12,8 @@ from tests.cli.processes import real
 from tests.pictures import GALLERY
 from tests.random_models import OPENAI, SMALL, cosines, picture, save_random
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> str:

@@ -7,10 +7,14 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Index, MakePicture
 from tests.eval.encoders import command, fake
 from tests.pictures import GALLERY
 from tests.serving import complaints
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

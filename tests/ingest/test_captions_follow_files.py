@@ -11,8 +11,7 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
-from tests.ingest.test_changes import forget_origins
-from tests.ingest.test_ingest import captions, counts, ids, tags
+from tests.ingest.outcomes import captions, counts, forget_origins, ids, tags
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

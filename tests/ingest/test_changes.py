@@ -13,9 +13,8 @@ from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
 from mmembed.ingest.plan import is_changed
 from mmembed.ingest.scan import stat_of
-from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
-from tests.ingest.test_ingest import counts, ids
+from tests.ingest.outcomes import counts, forget_origins, ids
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]
@@ -77,13 +76,6 @@ def test_files_without_marks_are_known_by_size_and_time(
     assert counts(index()) == {"unchanged": 1}
     assert collection.store.known_files()[str(path)].mark == stat_of(os.stat(path)).mark
     assert counts(index()) == {"unchanged": 1}
-
-
-def forget_origins(collection: Collection) -> None:
-    """As in a folder that the first version of layout 1 has written."""
-    with embedded(collection)._transaction() as db:
-        for table in ("caption_sources", "tag_sources", "file_marks"):
-            db.execute(f"DELETE FROM {table}")
 
 
 def test_inodes_tell_only_on_the_same_device(collection: Collection, index: Index,

@@ -12,7 +12,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.errors import InputError
 from mmembed.ingest import Passing, Report, patterns_of, scan
-from tests.ingest.test_ingest import counts, ids
+from tests.ingest.outcomes import counts, ids
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

@@ -17,8 +17,7 @@ from mmembed.store.sqlite.rows import local_time
 from mmembed.types import HeaderFacts, Item
 from tests.conftest import Index, OpenCollection
 from tests.fake_encoder import FakeEncoder
-from tests.media.exif_blocks import whole
-from tests.media.test_exif import EXPECTED
+from tests.media.exif_blocks import EXPECTED, whole
 from tests.pictures import encoded, quarters
 
 NOWHERE = replace(EXPECTED, latitude=None, longitude=None)

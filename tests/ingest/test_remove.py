@@ -12,7 +12,7 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import StoreBusy
 from mmembed.ingest import Removed, Report
 from tests.embedded import embedded
-from tests.ingest.test_ingest import counts, ids
+from tests.ingest.outcomes import counts, ids
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+from PIL import PngImagePlugin
 
 from mmembed.media import exif as tag
+from mmembed.types import HeaderFacts
+from tests.pictures import encoded, quarters
 
 Entry: TypeAlias = tuple[int, int, bytes]
 """Type, count and content of a value, big-endian."""
@@ -91,3 +96,34 @@ def tiff_picture(size: tuple[int, int] = (8, 8), bits: Sequence[int] = (8, 8, 8)
     }  # fmt: skip
     main[273] = longs(len(block(main, DATES, PLACE)))
     return block(main, DATES, PLACE) + content
+
+
+EXPECTED = HeaderFacts(
+    taken="2019-05-03T10:11:12",
+    taken_offset=330,
+    camera="Nikon D90",
+    lens="AF-S 50mm f/1.8",
+    latitude=52.5043056,
+    longitude=-13.3666667,
+)
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description '
+    b'photoshop:DateCreated="1987-06-05T04:03:02.5+02:00"/></x:xmpmeta>'
+)
+
+
+def png_with_late_exif() -> bytes:
+    data, content = encoded(quarters()), whole()[6:]
+    length, checksum = struct.pack(">L", len(content)), zlib.crc32(b"eXIf" + content)
+    chunk = length + b"eXIf" + content + struct.pack(">L", checksum)
+    return data[:-12] + chunk + data[-12:]
+
+
+def with_xmp(kind: str) -> bytes:
+    said = PngImagePlugin.PngInfo()
+    said.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    options: dict[str, dict[str, Any]] = {
+        "TIFF": {"tiffinfo": {700: XMP}},
+        "PNG": {"pnginfo": said},
+    }
+    return encoded(quarters(), kind, **options.get(kind, {"xmp": XMP}))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import math
 import struct
-import zlib
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,35 +19,27 @@ from mmembed.types import HeaderFacts
 from tests.media.exif_blocks import (
     CAMERA,
     DATES,
+    EXPECTED,
     MAKE,
     MODEL,
     PLACE,
+    XMP,
     Entries,
     Entry,
     block,
     doubles,
     fractions,
     longs,
+    png_with_late_exif,
     shorts,
     text,
     tiff_picture,
     whole,
+    with_xmp,
 )
 from tests.pictures import encoded, png, quarters
 
-EXPECTED = HeaderFacts(
-    taken="2019-05-03T10:11:12",
-    taken_offset=330,
-    camera="Nikon D90",
-    lens="AF-S 50mm f/1.8",
-    latitude=52.5043056,
-    longitude=-13.3666667,
-)
 NONE: Entries = {}
-XMP = (
-    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description '
-    b'photoshop:DateCreated="1987-06-05T04:03:02.5+02:00"/></x:xmpmeta>'
-)
 
 
 def read(main: Entries = NONE, exif: Entries = NONE, gps: Entries = NONE) -> HeaderFacts:
@@ -70,13 +60,6 @@ def test_a_tiff_says_it_in_its_own_directory() -> None:
 
 def test_a_tiff_that_pillow_does_not_read_says_it() -> None:
     assert decode(tiff_picture((8, 8), (12, 12, 12))).header == EXPECTED
-
-
-def png_with_late_exif() -> bytes:
-    data, content = encoded(quarters()), whole()[6:]
-    length, checksum = struct.pack(">L", len(content)), zlib.crc32(b"eXIf" + content)
-    chunk = length + b"eXIf" + content + struct.pack(">L", checksum)
-    return data[:-12] + chunk + data[-12:]
 
 
 def test_a_png_says_it_behind_its_pixels() -> None:
@@ -184,16 +167,6 @@ def test_xmp_says_when_exif_does_not(packet: bytes, taken: str, offset: int | No
     facts = facts_of(io.BytesIO(), packet)
     assert (facts.taken, facts.taken_offset) == (taken, offset)
     assert facts_of(io.BytesIO(whole()), packet) == EXPECTED
-
-
-def with_xmp(kind: str) -> bytes:
-    said = PngImagePlugin.PngInfo()
-    said.add_itxt("XML:com.adobe.xmp", XMP.decode())
-    options: dict[str, dict[str, Any]] = {
-        "TIFF": {"tiffinfo": {700: XMP}},
-        "PNG": {"pnginfo": said},
-    }
-    return encoded(quarters(), kind, **options.get(kind, {"xmp": XMP}))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])

@@ -16,8 +16,7 @@ from mmembed.media.decode import decode
 from mmembed.media.header import HeaderReader
 from mmembed.media.image_limits import ImageLimits
 from mmembed.types import HeaderFacts
-from tests.media.exif_blocks import tiff_picture, whole
-from tests.media.test_exif import EXPECTED, png_with_late_exif, with_xmp
+from tests.media.exif_blocks import EXPECTED, png_with_late_exif, tiff_picture, whole, with_xmp
 from tests.pictures import encoded, quarters
 
 READER = HeaderReader()

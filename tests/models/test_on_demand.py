@@ -99,6 +99,7 @@ def test_it_stays_while_it_works() -> None:
     model.close()
 
 
+@pytest.mark.slow
 def test_many_threads_never_lose_an_answer_to_its_going(load: Loader) -> None:
     model = resident(load, 0.0005)
     expected = FakeEncoder().embed_texts(["red"])

@@ -19,6 +19,8 @@ from tests.pictures import GALLERY
 from tests.serving import PATIENCE_S, Process, complaints, environment
 from tests.web.chromium import ARGUMENTS, find_chromium
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_MS = PATIENCE_S * 1000 / 2
 COMMAND = [sys.executable, "-m", "mmembed"]
 SOUGHT = {

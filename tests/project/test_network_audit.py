@@ -12,6 +12,8 @@ import pytest
 from tests.network_audit import sitecustomize
 from tests.serving import PATIENCE_S, ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 LOOK_UP = "import socket\ntry: socket.getaddrinfo('unknown.invalid', 80)\nexcept OSError: pass\n"
 CONNECT = (
     "import socket\ns = socket.socket()\ns.settimeout(0)\n"

@@ -35,6 +35,7 @@ def test_a_cursor_survives_its_way(score: float, item_id: int, seen: int) -> Non
     assert place_of(cursor_of(place)) == place
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=40))
 def test_any_text_is_a_cursor_or_refused(text: str) -> None:
     try:

@@ -16,6 +16,8 @@ from mmembed.server.app import ROUTES
 from mmembed.server.openapi import Description, descriptions
 from tests.serving import add, serving
 
+pytestmark = pytest.mark.slow
+
 WHY = "schemathesis is not installed; it needs Python 3.11"
 schemathesis = pytest.importorskip("schemathesis", reason=WHY)
 jsonschema_rs = pytest.importorskip("jsonschema_rs", reason=WHY)

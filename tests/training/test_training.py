@@ -17,6 +17,8 @@ from training.model import EMBEDDING, new_model
 from training.photographs import Photographs
 from training.schedule import rate
 
+pytestmark = pytest.mark.slow
+
 UNIT = torch.eye(4)
 
 

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.web.gestures import RED_PICTURE, bring
 from tests.web.pictures import HILLS, drawn
 
+pytestmark = pytest.mark.slow
+
 GREEN_PICTURE = drawn((300, 200), (HILLS["green"], HILLS["green"]))
 
 

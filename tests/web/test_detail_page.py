@@ -10,6 +10,8 @@ from playwright.sync_api import Page, Route, expect
 from tests.web.gestures import bring, tiles
 from tests.web.pictures import HOSTILE, HOSTILE_NAME
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.browser
 def test_the_keyboard_walks_opens_and_closes(page: Page) -> None:

@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.web.gestures import HERE
 from tests.web.standin import StandIn
 
+pytestmark = pytest.mark.slow
+
 TEXTS = ("text", "muted", "accent", "danger")
 GROUNDS = ("bg", "surface", "sunken")
 MIN_CONTRAST = 4.5

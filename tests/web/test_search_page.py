@@ -12,6 +12,8 @@ from tests.web.gestures import RED_PICTURE, Watch, bring, tiles
 from tests.web.pictures import Collection
 from tests.web.standin import INDEX_COMMAND, PROGRAM, StandIn
 
+pytestmark = pytest.mark.slow
+
 
 def names(page: Page, count: int) -> list[str]:
     images = tiles(page).locator("img")

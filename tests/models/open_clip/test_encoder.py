@@ -30,6 +30,8 @@ from tests.random_models import (
     save_random,
 )
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parents[2] / "golden"
 SHARED_GOLDEN = Path(__file__).parents[4] / "shared" / "data" / "clip_golden"
 

@@ -28,6 +28,8 @@ from mmembed.models.open_clip import (
 )
 from tests.random_models import OPEN_CLIP, OPENAI, SMALL, save_random
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 load = partial(load_encoder, engine="torch-float32")

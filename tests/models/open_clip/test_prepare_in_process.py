@@ -15,6 +15,8 @@ from mmembed.models.open_clip.engine_record import Prepared
 from tests.random_models import OPENAI, SMALL, save_random
 from tests.serving import PATIENCE_S, ROOT, environment
 
+pytestmark = pytest.mark.slow
+
 SERVED = """
 import sys
 from pathlib import Path

@@ -17,6 +17,8 @@ from mmembed.models.open_clip.bpe import _clean, _fixed
 from mmembed.models.open_clip.windows import _BORDERS, Windows
 from mmembed.models.text_reading import Reading
 
+pytestmark = pytest.mark.slow
+
 WORDS = ["a", "dog", "cat,", "jumps", "under.", "Yes!", "no?", "&amp;", "é", "日本。", "😀", "x\n"]
 TEXTS = [
     "a quick brown fox jumps over the lazy dog. " * 60,

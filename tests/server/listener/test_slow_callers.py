@@ -28,6 +28,8 @@ from tests.serving import (
     picture,
 )
 
+pytestmark = pytest.mark.slow
+
 POST = b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 SEARCH = b"GET /v1/search?q=red HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SLOW_S = 1.0

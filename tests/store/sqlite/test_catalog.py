@@ -1,32 +1,21 @@
-"""What is written is there whole or not at all, whoever writes and whatever fails."""
+"""What is written is there whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import subprocess
-import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mmembed.errors import ModelMismatch, NotFound, StoreBusy, StoreError
+from mmembed.errors import ModelMismatch, NotFound, StoreError
 from mmembed.search.where import with_all
-from mmembed.store import sqlite as catalog_module
-from mmembed.store.entries import CaptionEntry, ImageEntry, Model
-from mmembed.store.sqlite import Catalog, transactions
-from mmembed.store.sqlite.lock_files import exclusive
+from mmembed.store.entries import CaptionEntry, Model
+from mmembed.store.sqlite import Catalog
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Failure
+from tests.store.sqlite.soundness import Entry, is_sound
 
-Entry = Callable[..., ImageEntry]
-OpenCatalog = Callable[[], Catalog]
 NASTY = [
     "it's.jpg",
     'say "hi".jpg',
@@ -45,21 +34,6 @@ def caption(text: str, vector: Any = (0, 1, 0, 0)) -> CaptionEntry:
 
 def vectors(catalog: Catalog, kind: str) -> int:
     return catalog.extent("image" if kind == "image" else "caption")[1]
-
-
-def is_sound(catalog: Catalog) -> bool:
-    """Integrity, and that every vector has an item and the changes add up to the vectors."""
-    with sqlite3.connect(catalog.folder / "catalog.sqlite3") as db:
-        orphans = db.execute(
-            "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM content_vectors)"
-        ).fetchone()[0]
-        net = db.execute(
-            "SELECT count(*) FROM (SELECT vector_id FROM changes GROUP BY vector_id "
-            "HAVING sum(op) = 1 EXCEPT SELECT id FROM vectors)"
-        ).fetchone()[0]
-        broken = db.execute("PRAGMA foreign_key_check").fetchall()
-    db.close()
-    return catalog.check() == [] and orphans == 0 and net == 0 and not broken
 
 
 # -- items and their vectors -----------------------------------------------------------
@@ -225,11 +199,11 @@ def test_half_a_character_is_refused_as_a_whole(catalog: Catalog, entry: Entry) 
     assert _matching(catalog, with_all(EVERYTHING, ["\udcff"])) == []
 
 
-# -- filters and lists -----------------------------------------------------------------
-
-
 def _matching(catalog: Catalog, where: Where) -> list[Any]:
     return catalog.page(after=0, limit=100, kind="image", where=where)
+
+
+# -- filters and lists -----------------------------------------------------------------
 
 
 def test_a_folder_filter_is_exact(catalog: Catalog, entry: Entry) -> None:
@@ -314,290 +288,3 @@ def test_nothing_is_written_before_a_model_has_claimed_the_folder(
     with pytest.raises(StoreError, match="no model yet"):
         catalog.write([entry("/a.jpg")])
     catalog.close()
-
-
-# -- other processes, threads and interruptions ----------------------------------------
-
-
-def test_a_writer_of_another_process_is_named(
-    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transactions, "WRITE_WAIT_S", 0.05)
-    holder = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys\nfrom pathlib import Path\n"
-            "from mmembed.store.sqlite.lock_files import exclusive\n"
-            "with exclusive(Path(sys.argv[1]), purpose='testing', wait_s=0):\n"
-            "    print('held', flush=True)\n    sys.stdin.read()",
-            str(catalog.folder / "catalog.lock"),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert holder.stdin
-    assert holder.stdout
-    try:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StoreBusy, match=rf"process {holder.pid}, testing"):
-            catalog.write([entry("/a.jpg")])
-        assert catalog.count() == 0
-    finally:
-        holder.kill()
-        holder.communicate()
-    catalog.write([entry("/a.jpg")])  # the dead hold nothing
-
-
-def test_two_indexings_at_once_are_refused(catalog: Catalog, open_catalog: OpenCatalog) -> None:
-    with (
-        catalog.exclusive("indexing"),
-        pytest.raises(StoreBusy, match="indexing"),
-        open_catalog().exclusive("indexing"),
-    ):
-        pass
-    with catalog.exclusive("indexing"):
-        pass
-
-
-def test_waiting_for_another_writer_keeps_no_reader_waiting(catalog: Catalog, entry: Entry) -> None:
-    with exclusive(catalog.folder / "catalog.lock", purpose="testing", wait_s=0):
-        writer = threading.Thread(target=catalog.write, args=([entry("/a.jpg")],))
-        writer.start()
-        with ThreadPoolExecutor(1) as reader:
-            assert reader.submit(catalog.count).result(timeout=10) == 0
-        assert writer.is_alive()
-    writer.join(10)
-    assert catalog.count() == 1
-
-
-def test_threads_and_connections_write_side_by_side(
-    catalog: Catalog, open_catalog: OpenCatalog, entry: Entry
-) -> None:
-    both = [catalog, open_catalog()]
-
-    def write(number: int) -> list[int]:
-        vector = (1, number / 64, number % 7 / 8, 0)
-        both[number % 2].count()
-        return both[number % 2].write([entry(f"/{number}.jpg", vector)])
-
-    with ThreadPoolExecutor(8) as pool:
-        ids = [item_id for written in pool.map(write, range(64)) for item_id in written]
-    assert len(set(ids)) == 64
-    assert [c.count() for c in both] == [64, 64]
-    assert is_sound(catalog)
-
-
-@pytest.mark.parametrize("moment", ["BEGIN IMMEDIATE", "INSERT INTO items", "COMMIT"])
-def test_an_interrupt_leaves_no_transaction_open(
-    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    class Interrupted:
-        """The connection, but Ctrl-C arrives just before or after a statement."""
-
-        def __init__(self, real: sqlite3.Connection) -> None:
-            self.real = real
-
-        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            if moment.startswith("BEGIN") and sql == moment:
-                self.real.execute(sql, *values)
-                raise KeyboardInterrupt
-            if sql.startswith(moment):
-                raise KeyboardInterrupt
-            return self.real.execute(sql, *values)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.real, name)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(catalog, "_connection", Interrupted(catalog._connection))
-        with pytest.raises(KeyboardInterrupt):
-            catalog.write([entry("/a.jpg")])
-    assert catalog.count() == 0
-    assert catalog.last_change() == 0
-    catalog.write([entry("/a.jpg")])
-    assert is_sound(catalog)
-
-
-def test_a_process_that_dies_in_a_transaction_leaves_nothing(
-    catalog: Catalog, entry: Entry, open_catalog: OpenCatalog
-) -> None:
-    dying = (
-        "import os, signal, sys\nfrom pathlib import Path\n"
-        "from mmembed.store.sqlite import Catalog\n"
-        "with Catalog(Path(sys.argv[1]))._transaction() as db:\n"
-        "    db.execute('DELETE FROM meta')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    ended = subprocess.run([sys.executable, "-c", dying, str(catalog.folder)], check=False)
-    assert ended.returncode == -9
-    assert open_catalog().model() is not None
-    catalog.write([entry("/a.jpg")])
-
-
-def test_a_full_disk_loses_nothing_that_was_kept(catalog: Catalog, entry: Entry) -> None:
-    catalog.write([entry("/kept.jpg")])
-    pages = catalog._connection.execute("PRAGMA page_count").fetchone()[0]
-    catalog._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(StoreError, match="full"):
-        catalog.write([entry(f"/{'x' * 200}{i}.jpg", (1, i, 0, 0)) for i in range(500)])
-    assert [item.path for item in catalog.page(after=0, limit=9, kind=None)] == ["/kept.jpg"]
-    catalog._connection.execute("PRAGMA max_page_count = 100000")
-    catalog.write([entry("/b.jpg")])
-    assert is_sound(catalog)
-
-
-def test_a_change_is_kept_though_its_checkpoint_fails(
-    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transactions, "CHECKPOINT_BYTES", 0)
-    reader = sqlite3.connect(catalog.folder / "catalog.sqlite3", isolation_level=None)
-    reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM items").fetchall()
-    catalog.write([entry("/a.jpg")])
-    catalog.write([entry("/b.jpg")])
-    assert catalog.count() == 2
-    wal = catalog.folder / "catalog.sqlite3-wal"
-    assert wal.stat().st_size > 0
-    reader.execute("COMMIT")
-    reader.close()
-    catalog.write([entry("/c.jpg")])
-    assert wal.stat().st_size == 0
-
-
-def test_the_log_does_not_grow_without_end(
-    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transactions, "CHECKPOINT_BYTES", 200_000)
-    for number in range(40):
-        catalog.write([entry(f"/{number}-{i}.jpg", (1, number, i, 1)) for i in range(20)])
-        assert (catalog.folder / "catalog.sqlite3-wal").stat().st_size <= 200_000
-
-
-# -- opening ---------------------------------------------------------------------------
-
-
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "catalog.sqlite3").write_bytes(b"these are not the bytes you are looking for" * 99)
-    with pytest.raises(StoreError, match=r"catalog\.sqlite3: cannot be opened as a catalog"):
-        Catalog(tmp_path)
-    assert (tmp_path / "catalog.sqlite3").read_bytes().startswith(b"these are not")
-
-
-def test_a_newer_layout_is_refused(tmp_path: Path, catalog: Catalog) -> None:
-    catalog.close()
-    db = sqlite3.connect(catalog.folder / "catalog.sqlite3")
-    db.execute("PRAGMA user_version = 99")
-    db.close()
-    with pytest.raises(StoreError, match=r"another version of mmembed \(layout 99.*--data"):
-        Catalog(catalog.folder)
-
-
-def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
-    db = sqlite3.connect(tmp_path / "catalog.sqlite3")
-    db.execute("CREATE TABLE theirs (x)")
-    db.close()
-    before = (tmp_path / "catalog.sqlite3").read_bytes()
-    with pytest.raises(StoreError, match="another program"):
-        Catalog(tmp_path)
-    assert (tmp_path / "catalog.sqlite3").read_bytes() == before
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match=r"file/data/catalog\.sqlite3"):
-        Catalog(tmp_path / "file" / "data")
-
-
-@pytest.mark.parametrize("name", ["a?mode=ro#b%20c", 'it\'s "mine"; é 🦄', " ", "two\nlines"])
-def test_a_folder_may_have_any_name(tmp_path: Path, entry: Entry, name: str) -> None:
-    catalog = Catalog(tmp_path / name)
-    catalog.claim(Model("four", "f", 4))
-    catalog.write([entry("/a.jpg")])
-    catalog.close()
-    assert (tmp_path / name / "catalog.sqlite3").exists()
-    again = Catalog(tmp_path / name)
-    assert again.count() == 1
-    again.close()
-
-
-def test_many_may_make_the_same_catalog_at_once(tmp_path: Path) -> None:
-    def make(_: int) -> str:
-        catalog = Catalog(tmp_path / "data")
-        catalog.claim(Model("m", "f", 4))
-        identity = catalog.identity
-        catalog.close()
-        return identity
-
-    with ThreadPoolExecutor(8) as pool:
-        assert len(set(pool.map(make, range(16)))) == 1
-
-
-def test_a_backup_made_with_vacuum_into_opens(
-    tmp_path: Path, catalog: Catalog, entry: Entry
-) -> None:
-    catalog.write([entry("/a.jpg")])
-    (tmp_path / "copy").mkdir()
-    copy = tmp_path / "copy" / "catalog.sqlite3"
-    catalog._connection.execute("VACUUM INTO ?", (str(copy),))
-    restored = Catalog(copy.parent)
-    assert restored.count() == 1
-    assert restored._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    restored.write([entry("/b.jpg")])
-    restored.close()
-
-
-@pytest.fixture
-def as_nobody() -> Iterator[Callable[[], None]]:
-    """Makes this process one that may not write what others own, until the test ends."""
-    if not hasattr(os, "seteuid"):
-        pytest.skip("no users here")
-    mine = os.geteuid()
-
-    def become() -> None:
-        if mine == 0:
-            os.seteuid(65534)
-
-    yield become
-    os.seteuid(mine)
-
-
-def test_a_folder_that_may_not_be_written_can_be_read(
-    entry: Entry, as_nobody: Callable[[], None]
-) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        catalog = Catalog(folder)
-        catalog.claim(Model("four", "f", 4))
-        catalog.write([entry("/a.jpg")])
-        catalog.close()
-        (folder / "catalog.sqlite3").chmod(0o444)
-        folder.chmod(0o555)
-        as_nobody()
-        try:
-            reader = Catalog(folder)
-            assert reader.count() == 1
-            with pytest.raises(StoreError, match=r"catalog\.lock: cannot be locked"):
-                reader.write([entry("/b.jpg")])
-            reader.close()
-        finally:
-            if os.getuid() == 0:
-                os.seteuid(0)
-            folder.chmod(0o755)
-
-
-def test_a_folder_that_may_not_be_written_says_so_at_once(as_nobody: Callable[[], None]) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o555)
-        as_nobody()
-        try:
-            with pytest.raises(StoreError, match=name):
-                Catalog(Path(name) / "data")
-        finally:
-            if os.getuid() == 0:
-                os.seteuid(0)
-            Path(name).chmod(0o755)
-
-
-def test_the_package_exports_what_others_need() -> None:
-    assert set(catalog_module.__all__) == {"Catalog", "restore"}

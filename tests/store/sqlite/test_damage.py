@@ -19,6 +19,8 @@ from mmembed.store.sqlite import Catalog, background_check
 from tests.embedded import embedded
 from tests.serving import add, eventually, open_collection, serving
 
+pytestmark = pytest.mark.slow
+
 Entry = Callable[..., ImageEntry]
 CATALOG = "catalog.sqlite3"
 FLIPS = 100

@@ -21,6 +21,8 @@ from mmembed.store.sqlite import Catalog, disk_reserve
 from tests.embedded import embedded
 from tests.serving import add, data_uri, error_of, picture, serving
 
+pytestmark = pytest.mark.slow
+
 Entry = Callable[..., ImageEntry]
 DISK_BYTES = 6 * 2**20
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, astuple
@@ -21,73 +17,26 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
-from mmembed.errors import InputError, StoreBusy, StoreError, StoreFull
+from mmembed.errors import InputError, StoreError
 from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog, migrations, restore, schema
-from mmembed.store.sqlite.lock_files import Presence
 from mmembed.store.where import EVERYTHING, All, Where
 from mmembed.store.where import Test as Condition
 from mmembed.types import Term
 from tests.fake_encoder import FakeEncoder
+from tests.store.sqlite.old_layouts import (
+    EXPECTED,
+    KEPT,
+    NAME,
+    MakeFolder,
+    digest,
+    items_of,
+    layout_of,
+    rows,
+)
 
-ROOT = Path(__file__).parents[3]
-LAYOUT_1 = ROOT / "fixtures" / "layout-1"
-EXPECTED: dict[str, Any] = json.loads((LAYOUT_1 / "expected.json").read_text())
-NAME, KEPT = "catalog.sqlite3", "catalog.layout-1.sqlite3"
 FORMS = ("last", "first")
-
 Entry = Callable[..., ImageEntry]
-MakeFolder = Callable[..., Path]
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> MakeFolder:
-    """`old("first")`: a data folder of layout 1."""
-
-    def make(form: str = "last", name: str = "data") -> Path:
-        shutil.copytree(LAYOUT_1 / form, tmp_path / name)
-        return tmp_path / name
-
-    return make
-
-
-@pytest.fixture
-def opened() -> Iterator[Callable[[Path], Catalog]]:
-    """Opens the catalog of a folder; all are closed at the end."""
-    catalogs: list[Catalog] = []
-
-    def open_one(folder: Path) -> Catalog:
-        catalogs.append(Catalog(folder))
-        return catalogs[-1]
-
-    yield open_one
-    for catalog in catalogs:
-        catalog.close()
-
-
-def rows(folder: Path, sql: str, name: str = NAME) -> list[list[Any]]:
-    with closing(sqlite3.connect(folder / name)) as db:
-        return [list(row) for row in db.execute(sql)]
-
-
-def layout_of(folder: Path) -> int:
-    return int(rows(folder, "PRAGMA user_version")[0][0])
-
-
-def digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def items_of(catalog: Catalog) -> list[dict[str, Any]]:
-    """Every item with its vector, as in the fixture."""
-    found = []
-    for listed in catalog.page(after=0, limit=1000, kind=None):
-        item = asdict(catalog.item(listed.id))
-        vector = catalog.vector_of(listed.id).astype("<f2").tobytes()
-        item |= {"tags": list(item["tags"]), "captions": list(item["captions"])}
-        item["vector"] = base64.b64encode(vector).decode()
-        found.append({key: item[key] for key in EXPECTED["items"][0]})
-    return found
 
 
 # -- everything is kept ----------------------------------------------------------------
@@ -298,155 +247,6 @@ def test_a_damaged_backup_of_layout_1_is_refused(tmp_path: Path, old: MakeFolder
     assert not (tmp_path / "elsewhere" / NAME).exists()
 
 
-# -- interruptions ---------------------------------------------------------------------
-
-DYING = """
-import os, signal, sys
-from pathlib import Path
-from mmembed.store.sqlite import Catalog, layout_1, migrations
-
-folder, moment = Path(sys.argv[1]), sys.argv[2]
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def before(module, name):
-    setattr(module, name, die)
-
-def after(module, name):
-    real = getattr(module, name)
-    def call(*arguments, **named):
-        real(*arguments, **named)
-        die()
-    setattr(module, name, call)
-
-layout_1.ROWS = 5
-reports = []
-def progress(done, total):
-    reports.append(done)
-    if moment.isdigit() and len(reports) > int(moment):
-        die()
-
-match moment:
-    case "after the log is folded":
-        after(migrations, "_fold")
-    case "before the exchange":
-        before(migrations, "_exchange")
-    case "with both names":
-        after(migrations.os, "link")
-    case "after the exchange":
-        after(migrations, "_exchange")
-Catalog(folder, progress)
-"""
-
-
-@pytest.mark.parametrize(
-    "moment",
-    ["0", "2", "9", "30", "after the log is folded", "before the exchange", "with both names",
-     "after the exchange"],
-)  # fmt: skip
-def test_a_killed_migration_leaves_the_old_layout_or_the_new(
-    old: MakeFolder, opened: Callable[[Path], Catalog], moment: str
-) -> None:
-    folder = old()
-    ended = subprocess.run(
-        [sys.executable, "-c", DYING, str(folder), moment], cwd=ROOT, check=False
-    )
-    assert ended.returncode == -9
-    assert layout_of(folder) == (2 if moment == "after the exchange" else 1)
-    if layout_of(folder) == 1:
-        assert (
-            rows(folder, "SELECT id, vector_id FROM items ORDER BY id")
-            == (EXPECTED["vector_of_item"])
-        )
-    catalog = opened(folder)
-    assert items_of(catalog) == EXPECTED["items"]
-    assert catalog.check() == []
-    assert rows(folder, "SELECT count(*) FROM items", KEPT) == [[len(EXPECTED["items"])]]
-    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [KEPT, NAME]
-
-
-def test_an_interrupt_leaves_the_old_layout(old: MakeFolder) -> None:
-    folder = old()
-
-    def interrupt(done: int, total: int) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        Catalog(folder, interrupt)
-    assert layout_of(folder) == 1
-    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
-    Catalog(folder).close()
-    assert layout_of(folder) == 2
-
-
-# -- refusals --------------------------------------------------------------------------
-
-
-def test_a_full_disk_is_told_before_anything_is_written(
-    old: MakeFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = old()
-    before = digest(folder / NAME)
-    free = os.statvfs_result((4096, 4096, 10, 10, 10, 9, 9, 9, 0, 255))
-    monkeypatch.setattr("os.statvfs", lambda path: free)
-    with pytest.raises(StoreFull, match=r"from layout 1 to 2, 17 MB have to be free.*and 1 MB are"):
-        Catalog(folder)
-    assert digest(folder / NAME) == before
-    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
-
-
-def test_a_catalog_that_another_process_has_open_is_left_alone(old: MakeFolder) -> None:
-    folder = old()
-    other = Presence(folder)
-    other.share()
-    try:
-        with pytest.raises(StoreBusy, match=r"another process has it open; stop the server"):
-            Catalog(folder)
-    finally:
-        other.leave()
-    assert layout_of(folder) == 1
-
-
-def test_a_newer_layout_is_refused_with_a_way_back(old: MakeFolder) -> None:
-    folder = old()
-    Catalog(folder).close()
-    shutil.copy(folder / NAME, folder / "catalog.layout-2.sqlite3")
-    with closing(sqlite3.connect(folder / NAME)) as db:
-        db.execute("PRAGMA user_version = 3")
-    before = digest(folder / NAME)
-    message = r"layout 3, this one reads 2\); use that version.*mmembed restore .*layout-2\.sqlite3"
-    with pytest.raises(StoreError, match=message):
-        Catalog(folder)
-    assert digest(folder / NAME) == before
-
-
-def test_a_folder_that_may_not_be_written_is_named(
-    old: MakeFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = old()
-
-    def locked(folder: Path) -> None:
-        raise StoreError(f"{folder}: cannot be locked")
-
-    monkeypatch.setattr("mmembed.store.sqlite.open_catalog.Presence", locked)
-    with pytest.raises(StoreError, match=r"has layout 1.*reads 2.*open it once where it may"):
-        Catalog(folder)
-    assert layout_of(folder) == 1
-
-
-def test_a_catalog_without_a_table_is_refused(old: MakeFolder) -> None:
-    folder = old()
-    with closing(sqlite3.connect(folder / NAME)) as db:
-        db.execute("DROP TABLE tags")
-    with pytest.raises(StoreError, match=r"lacks table tags; .*mmembed restore"):
-        Catalog(folder)
-    assert layout_of(folder) == 1
-
-
-# -- layouts after the second ----------------------------------------------------------
-
-
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """`later(sql)`: as in a version with one more layout."""
@@ -458,6 +258,9 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     yield add
     monkeypatch.undo()
     schema._ours.cache_clear()
+
+
+# -- layouts after the second ----------------------------------------------------------
 
 
 @pytest.mark.parametrize("layout", [1, 2])

@@ -21,6 +21,8 @@ from mmembed.store.sqlite.file_identity import Place
 from mmembed.store.sqlite.lock_files import exclusive
 from tests.serving import add, data_uri, error_of, picture, serving
 
+pytestmark = pytest.mark.slow
+
 Entry = Callable[..., ImageEntry]
 
 

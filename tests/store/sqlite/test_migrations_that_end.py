@@ -1,0 +1,175 @@
+"""A migration that is interrupted or refused leaves the old layout or the new one, whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mmembed.errors import StoreBusy, StoreError, StoreFull
+from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite.lock_files import Presence
+from tests.store.sqlite.old_layouts import (
+    EXPECTED,
+    KEPT,
+    NAME,
+    ROOT,
+    MakeFolder,
+    digest,
+    items_of,
+    layout_of,
+    rows,
+)
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from mmembed.store.sqlite import Catalog, layout_1, migrations
+
+folder, moment = Path(sys.argv[1]), sys.argv[2]
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def before(module, name):
+    setattr(module, name, die)
+
+def after(module, name):
+    real = getattr(module, name)
+    def call(*arguments, **named):
+        real(*arguments, **named)
+        die()
+    setattr(module, name, call)
+
+layout_1.ROWS = 5
+reports = []
+def progress(done, total):
+    reports.append(done)
+    if moment.isdigit() and len(reports) > int(moment):
+        die()
+
+match moment:
+    case "after the log is folded":
+        after(migrations, "_fold")
+    case "before the exchange":
+        before(migrations, "_exchange")
+    case "with both names":
+        after(migrations.os, "link")
+    case "after the exchange":
+        after(migrations, "_exchange")
+Catalog(folder, progress)
+"""
+
+
+# -- interruptions ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0", "2", "9", "30", "after the log is folded", "before the exchange", "with both names",
+     "after the exchange"],
+)  # fmt: skip
+def test_a_killed_migration_leaves_the_old_layout_or_the_new(
+    old: MakeFolder, opened: Callable[[Path], Catalog], moment: str
+) -> None:
+    folder = old()
+    ended = subprocess.run(
+        [sys.executable, "-c", DYING, str(folder), moment], cwd=ROOT, check=False
+    )
+    assert ended.returncode == -9
+    assert layout_of(folder) == (2 if moment == "after the exchange" else 1)
+    if layout_of(folder) == 1:
+        assert (
+            rows(folder, "SELECT id, vector_id FROM items ORDER BY id")
+            == (EXPECTED["vector_of_item"])
+        )
+    catalog = opened(folder)
+    assert items_of(catalog) == EXPECTED["items"]
+    assert catalog.check() == []
+    assert rows(folder, "SELECT count(*) FROM items", KEPT) == [[len(EXPECTED["items"])]]
+    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [KEPT, NAME]
+
+
+def test_an_interrupt_leaves_the_old_layout(old: MakeFolder) -> None:
+    folder = old()
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Catalog(folder, interrupt)
+    assert layout_of(folder) == 1
+    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
+    Catalog(folder).close()
+    assert layout_of(folder) == 2
+
+
+# -- refusals --------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_before_anything_is_written(
+    old: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = old()
+    before = digest(folder / NAME)
+    free = os.statvfs_result((4096, 4096, 10, 10, 10, 9, 9, 9, 0, 255))
+    monkeypatch.setattr("os.statvfs", lambda path: free)
+    with pytest.raises(StoreFull, match=r"from layout 1 to 2, 17 MB have to be free.*and 1 MB are"):
+        Catalog(folder)
+    assert digest(folder / NAME) == before
+    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
+
+
+def test_a_catalog_that_another_process_has_open_is_left_alone(old: MakeFolder) -> None:
+    folder = old()
+    other = Presence(folder)
+    other.share()
+    try:
+        with pytest.raises(StoreBusy, match=r"another process has it open; stop the server"):
+            Catalog(folder)
+    finally:
+        other.leave()
+    assert layout_of(folder) == 1
+
+
+def test_a_newer_layout_is_refused_with_a_way_back(old: MakeFolder) -> None:
+    folder = old()
+    Catalog(folder).close()
+    shutil.copy(folder / NAME, folder / "catalog.layout-2.sqlite3")
+    with closing(sqlite3.connect(folder / NAME)) as db:
+        db.execute("PRAGMA user_version = 3")
+    before = digest(folder / NAME)
+    message = r"layout 3, this one reads 2\); use that version.*mmembed restore .*layout-2\.sqlite3"
+    with pytest.raises(StoreError, match=message):
+        Catalog(folder)
+    assert digest(folder / NAME) == before
+
+
+def test_a_folder_that_may_not_be_written_is_named(
+    old: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = old()
+
+    def locked(folder: Path) -> None:
+        raise StoreError(f"{folder}: cannot be locked")
+
+    monkeypatch.setattr("mmembed.store.sqlite.open_catalog.Presence", locked)
+    with pytest.raises(StoreError, match=r"has layout 1.*reads 2.*open it once where it may"):
+        Catalog(folder)
+    assert layout_of(folder) == 1
+
+
+def test_a_catalog_without_a_table_is_refused(old: MakeFolder) -> None:
+    folder = old()
+    with closing(sqlite3.connect(folder / NAME)) as db:
+        db.execute("DROP TABLE tags")
+    with pytest.raises(StoreError, match=r"lacks table tags; .*mmembed restore"):
+        Catalog(folder)
+    assert layout_of(folder) == 1

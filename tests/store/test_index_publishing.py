@@ -1,0 +1,136 @@
+"""When graphs are built and saved, and who takes them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmembed.store.sqlite import Catalog
+from mmembed.store.vectors import snapshot
+from tests.store.folder_views import answers, fill, fresh, images, published
+from tests.store.vectors.clustered import Entry
+
+
+def test_a_view_that_cannot_be_saved_is_no_failure(
+    catalog: Catalog,
+    entry: Entry,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fill(catalog, entry, 0, 40)
+    views = fresh(catalog)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(snapshot, "write", full)
+    views.publish()
+    assert "No space left" in caplog.text
+    monkeypatch.undo()
+    views.publish()
+    assert (catalog.folder / "images.usearch").exists()
+
+
+def test_a_view_is_saved_once_for_each_change(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(catalog, entry, 0, 40)
+    views, written = fresh(catalog), []
+    real = snapshot.write
+
+    def write(path: Path, *rest: Any) -> None:
+        written.append(path.name)
+        real(path, *rest)
+
+    monkeypatch.setattr(snapshot, "write", write)
+    views.publish()
+    views.publish()
+    assert written == ["images.usearch"]
+
+
+def test_few_vectors_are_searched_without_a_graph_and_leave_no_snapshot(
+    catalog: Catalog, entry: Entry
+) -> None:
+    before = published(catalog, entry)
+    views = fresh(catalog, exact_limit=40)
+    views.publish()
+    assert list(catalog.folder.glob("*.usearch*")) == []
+    view = images(views)
+    assert not view.has_graph
+    assert answers(views) == before
+
+
+def test_what_outgrows_its_limit_is_searched_exactly_until_it_is_published(
+    catalog: Catalog, entry: Entry, rebuilt: list[str]
+) -> None:
+    fill(catalog, entry, 0, 8)
+    views = fresh(catalog)
+    answers(views)
+    fill(catalog, entry, 8, 32)
+    rebuilt.clear()
+    exact = answers(views)
+    view = images(views)
+    assert (rebuilt, view.has_graph, view.wants_graph) == ([], False, True)
+    views.publish()
+    assert (rebuilt, view.has_graph, view.wants_graph) == (["image"], True, False)
+    assert answers(views) == answers(fresh(catalog)) == exact
+
+
+def test_a_graph_that_another_process_published_is_taken(
+    catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry, rebuilt: list[str]
+) -> None:
+    fill(catalog, entry, 0, 40)
+    running = fresh(catalog)
+    exact = answers(running)
+    assert not images(running).has_graph
+    fresh(open_catalog()).publish()
+    rebuilt.clear()
+    assert answers(running) == exact
+    assert images(running).has_graph
+    running.publish()
+    assert rebuilt == []
+
+
+def test_a_damaged_graph_of_another_process_is_not_taken(
+    catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry
+) -> None:
+    fill(catalog, entry, 0, 40)
+    running = fresh(catalog)
+    exact = answers(running)
+    fresh(open_catalog()).publish()
+    (catalog.folder / "images.usearch").write_bytes(b"usearch")
+    assert answers(running) == exact
+    assert not images(running).has_graph
+
+
+def test_publishing_without_building_builds_nothing(
+    catalog: Catalog, entry: Entry, rebuilt: list[str]
+) -> None:
+    fill(catalog, entry, 0, 40)
+    views = fresh(catalog)
+    answers(views)
+    rebuilt.clear()
+    views.publish(build=False)
+    assert rebuilt == []
+    assert list(catalog.folder.glob("*.usearch*")) == []
+
+
+def test_a_snapshot_that_cannot_be_deleted_is_no_failure(
+    catalog: Catalog,
+    entry: Entry,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    published(catalog, entry)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(snapshot, "discard", refuse)
+    fresh(catalog, exact_limit=40).publish()
+    assert "cannot be deleted: Permission denied" in caplog.text
