@@ -22,9 +22,9 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom; parts of pixels
 
 Progress: TypeAlias = Callable[[int, int, int], None]
-"""Called with how many files are done, how many there are, and how many have failed."""
+"""Called with the numbers of finished, all and failed files."""
 Phase: TypeAlias = Callable[[str, int], None]
-"""Called with what is at work besides the pictures, and with how many it has found so far."""
+"""Called with the work besides the pictures, and the number of items found so far."""
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
@@ -81,7 +81,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Item(HeaderFacts):
-    """One row of the catalog: an image with what its header says, or a caption."""
+    """One row of the catalog: an image with its header's facts, or a caption."""
 
     id: int
     kind: Kind

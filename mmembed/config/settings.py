@@ -86,7 +86,7 @@ class Settings:
         False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
     )
     location: bool = _setting(
-        True, "off: where pictures were taken is neither kept nor answered; what was kept is erased"
+        True, "off: the places of pictures are neither stored nor answered; stored ones are erased"
     )
     max_megapixels: float = _setting(Limits.image_pixels / 1e6, "largest picture that is decoded")
     max_image_mb: float = _setting(Limits.image_bytes / 1e6, "largest image file that is read")

@@ -148,7 +148,7 @@ def mark_file(db: sqlite3.Connection, item_id: int, mark: Mark) -> None:
 
 
 def note_header(db: sqlite3.Connection, item_id: int, facts: HeaderFacts, version: int) -> None:
-    """Write what the header of an image's file says; nothing for an image that is gone."""
+    """Write the facts in the header of an image's file; nothing for an image that is gone."""
     values = {"id": item_id, "header_read": version, "date": day_taken(facts), **asdict(facts)}
     db.execute(NOTE_HEADER_SQL, values)
 
