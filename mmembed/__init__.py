@@ -3,7 +3,7 @@
     file | bytes → decode → encoder (through batcher) → catalog → index → search / zeroshot
                                                                         → server | cli → web
 
-`Collection` is the whole of it; the other names are what goes in and comes out.
+`Collection` is the entry point; the other names are its inputs and outputs.
 """
 
 from __future__ import annotations

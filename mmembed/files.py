@@ -36,8 +36,8 @@ def replace(
 ) -> None:
     """Make a file hold these parts, or leave it as it was. Raises OSError.
 
-    durable: its bytes survive a power cut; for its name, see `sync_folder`. one_writer: the
-    caller holds a lock, so that what a killed process left aside is overwritten the next time.
+    durable: its bytes survive a power cut; for its name, see `sync_folder`. one_writer: the caller
+    holds a lock, so the next write overwrites the temporary file of a killed process.
     """
     unique = "" if one_writer else f".{secrets.token_hex(6)}"
     aside = path.with_name(f"{path.name}{unique}{ASIDE}")

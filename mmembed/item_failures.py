@@ -115,10 +115,10 @@ def each_apart(
     if not inputs:
         return []
     try:
-        found = list(work(inputs))
-        if len(found) != len(inputs):
-            raise RuntimeError(f"{len(found)} results of {len(inputs)} inputs")
-        return [*found]
+        results = list(work(inputs))
+        if len(results) != len(inputs):
+            raise RuntimeError(f"{len(results)} results of {len(inputs)} inputs")
+        return [*results]
     except OF_ALL:
         raise
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""A budget of memory that many threads share: whoever finds it spent waits for their turn."""
+"""A budget of memory that many threads share: if it is spent, callers wait for their turn."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mmembed.cancellation import Caller, current_caller
 from mmembed.errors import Overloaded
 
 PATIENCE_S = 30.0
-"""How long a request waits for memory before it is refused."""
+"""Seconds that a request waits for memory before it is refused."""
 LARGE_BYTES = 32_000_000
-"""From here on, what was let go of goes back to the system at once: glibc would keep it."""
+"""Bytes from which freed memory goes back to the system at once: glibc would keep it."""
 OWN_MAPPING_BYTES = 4_000_000
-"""From here on, a block is mapped for itself and unmapped with its end, so that no small block
-keeps the memory around it."""
+"""Bytes from which a block has its own mapping, so that no small block keeps the memory around
+it."""
 ARENAS = 4
-"""Heaps of glibc; each keeps what was freed in it from the others."""
+"""Heaps of glibc; each keeps its freed memory from the others."""
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
 
 
@@ -49,7 +49,7 @@ class Hold:
             self._budget.give_back(less, slot)
 
     def end(self) -> None:
-        """Give everything back."""
+        """Give all bytes and the slot back."""
         self.shrink(0)
 
     def __del__(self) -> None:
@@ -57,10 +57,10 @@ class Hold:
 
 
 class MemoryBudget:
-    """At most `limit` bytes, and `slots` works, at once, in the order in which they were asked
-    for. Any thread may call it.
+    """At most `limit` bytes, and `slots` jobs, at once, in the order of the requests. Any thread
+    may call it.
 
-    It counts what its callers say that they will use; it allocates nothing.
+    It counts its callers' estimates, and allocates nothing.
     """
 
     def __init__(
@@ -72,8 +72,8 @@ class MemoryBudget:
         setting: str,
         patience_s: float | None = PATIENCE_S,
     ) -> None:
-        """purpose, setting: for errors, what the memory is for and the variable that raises it.
-        patience_s: how long a request waits before it is refused; None: until it comes."""
+        """purpose, setting: for errors, the purpose of the memory and the variable that raises it.
+        patience_s: seconds that a request waits before it is refused; None: without limit."""
         self.patience_s = patience_s
         self.limit = limit
         self.purpose = purpose
@@ -93,13 +93,13 @@ class MemoryBudget:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of waiting threads."""
         return len(self._queue)
 
     def reserve(self, size: int, *, slot: bool = True) -> Hold:
         """Wait until `size` bytes, not more than the limit, and a slot are free, and take them.
 
-        Raises Overloaded where that takes too long, and Abandoned where the caller leaves.
+        Raises Overloaded if that takes too long, and Abandoned if the caller leaves.
         """
         turn = _Turn(size, slot)
         with self._lock:
@@ -111,8 +111,8 @@ class MemoryBudget:
         return Hold(self, size, slot)
 
     def reserve_at_once(self, size: int) -> Hold | None:
-        """Take `size` bytes, or None where they are not free now or others wait: for what holds
-        some already, and would wait for ever beside another that does."""
+        """Take `size` bytes, or None if they are not free now or others wait. For callers that hold
+        some already: two such callers would wait for each other for ever."""
         with self._lock:
             fits = not self._queue and size <= self._free
             if fits:
@@ -121,7 +121,7 @@ class MemoryBudget:
         return Hold(self, size, False) if fits else None
 
     def give_back(self, size: int, slot: bool) -> None:
-        """Bytes, and a slot, that were taken are free again."""
+        """Free taken bytes, and a slot."""
         if size >= LARGE_BYTES:
             trim()
         self._returned.append((size, slot))
@@ -142,7 +142,7 @@ class MemoryBudget:
             )
 
     def _withdrawn(self, turn: _Turn) -> bool:
-        """Take a turn out of the queue; False where it has come."""
+        """Take a turn out of the queue; False if it has come."""
         with self._lock:
             if not turn.granted:
                 self._queue.remove(turn)
@@ -151,7 +151,7 @@ class MemoryBudget:
         return not turn.granted
 
     def _count_returned(self) -> None:
-        """Called after every use of the lock; whoever has it counts for the others."""
+        """Called after every use of the lock; the holder counts for the others."""
         while self._returned and self._lock.acquire(blocking=False):
             try:
                 while self._returned:
@@ -163,7 +163,7 @@ class MemoryBudget:
                 self._lock.release()
 
     def _grant(self) -> None:
-        """Called with the lock: whose turn it is, and who finds room, goes on."""
+        """Called with the lock: lets waiting threads continue, in order, while there is room."""
         while self._queue:
             turn = self._queue[0]
             if turn.size > self._free or (turn.slot and self._slots < 1):
@@ -176,14 +176,14 @@ class MemoryBudget:
 
 
 def trim() -> None:
-    """Give what was freed back to the system. Does something with glibc only."""
+    """Give freed memory back to the system. Has an effect with glibc only."""
     function = getattr(_libc(), "malloc_trim", None)
     if function is not None:
         function(0)
 
 
 def keep_little() -> None:
-    """Let glibc keep little of what was freed, in this process and from now on."""
+    """Let glibc keep little freed memory, in this process and from now on."""
     function = getattr(_libc(), "mallopt", None)
     if function is not None:
         function(_M_ARENA_MAX, ARENAS)

@@ -22,16 +22,16 @@ Pixels: TypeAlias = "NDArray[np.uint8]"
 Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom; parts of pixels
 
 Progress: TypeAlias = Callable[[int, int, int], None]
-"""Called with how many files are done, how many there are, and how many have failed."""
+"""Called with the numbers of finished, all and failed files."""
 Phase: TypeAlias = Callable[[str, int], None]
-"""Called with what is at work besides the pictures, and with how many it has found so far."""
+"""Called with the work besides the pictures, and the number of items found so far."""
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderFacts:
-    """What the header of an image file says of how it was taken; None where it does not."""
+    """Facts about the taking of a picture from its header; None if unknown."""
 
     taken: str | None = None
     """Local time, ISO 8601: `2024-05-01T10:00:00`, or `2024-05-01T10:00:00.250`."""
@@ -51,7 +51,7 @@ class Picture:
     image: Image.Image
     """mode RGB, EXIF orientation already applied."""
     name: str
-    """What errors call it: a path, an upload's file name, `images[3]`."""
+    """Its name in errors: a path, an upload's file name, `images[3]`."""
     format: str
     """The file's real format, as Pillow names it: JPEG, PNG, HEIF …"""
     frames: int
@@ -60,15 +60,15 @@ class Picture:
     height: int
     """Pixels of the file's picture, upright; `image` may have been shrunk while decoding."""
     box: Box
-    """Where in `image` the picture is: what was shrunk may end within its last pixels."""
+    """The box of the picture in `image`: after shrinking it may end within the last pixels."""
     header: HeaderFacts = HeaderFacts()
     held: object = field(default=None, repr=False, compare=False)
-    """What the picture takes of a budget of memory, for as long as it is there."""
+    """The picture's share of a budget of memory, for as long as it lives."""
 
 
 @dataclass(frozen=True)
 class ImageFacts:
-    """What an image file's header says."""
+    """Facts in an image file's header."""
 
     width: int
     height: int
@@ -81,7 +81,7 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Item(HeaderFacts):
-    """One row of the catalog: an image with what its header says, or a caption."""
+    """One row of the catalog: an image with its header's facts, or a caption."""
 
     id: int
     kind: Kind
@@ -134,7 +134,7 @@ class Hit:
     score: float
     """Cosine similarity of query and item, in [-1, 1]."""
     relevance: float
-    """0 to 1: how far the score stands above the query's background; see Background."""
+    """0 to 1: the score's distance from the query's background; see Background."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ class SearchPage:
     hits: tuple[Hit, ...]
     next_cursor: str | None
     notes: tuple[str, ...]
-    """What the asker should know, such as a query that was longer than the model reads."""
+    """Notes for the caller, such as on a query longer than the model's context."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Background:
-    """The mean and spread of a query's scores over the collection, by which a hit's
-    relevance is judged: cosines of different models and modalities are not comparable."""
+    """The mean and spread of a query's scores over the collection. They define a hit's relevance,
+    because cosines of different models and modalities are not comparable."""
 
     mean: float
     deviation: float
@@ -192,12 +192,12 @@ class Term:
     item: int | None = None
     weight: float = 1.0
     name: str | None = None
-    """What errors call it instead of `query[i]`."""
+    """Its name in errors instead of `query[i]`."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Something that was asked for and could not be done."""
+    """An input that could not be processed."""
 
     name: str
     code: str

@@ -1,4 +1,5 @@
-/** The composition: one state, one `send`, and every part of the page told of each change. */
+/** The composition: one state, one `send`, and an update of every part of the page after each
+ * change. */
 
 import * as api from './load/api.js';
 import { Classifier } from './load/classes.js';
@@ -54,7 +55,8 @@ function send(action) {
   update();
 }
 
-/** An update may itself send: the ones after it then see the newer state, twice and harmlessly. */
+/** An update may itself send: the later updates then see the newer state twice, which is harmless.
+ * */
 function update() {
   for (const show of updates) show(state);
 }
@@ -64,7 +66,7 @@ async function checkHealth() {
   try {
     send({ type: 'healthy', health: await api.health() });
   } catch {
-    send({ type: 'healthy', health: null }); // the results say it in a sentence
+    send({ type: 'healthy', health: null }); // the results show the error
   }
 }
 

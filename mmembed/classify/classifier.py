@@ -88,8 +88,8 @@ class Classifier:
         for index, (image, row) in enumerate(zip(images, rows, strict=True)):
             if not isinstance(row, Failure):
                 try:
-                    found = self._labels(row, clean, matrix, mode or self.default_mode, top)
-                    results.append(Classified(index, image.name, found))
+                    labels_of_row = self._labels(row, clean, matrix, mode or self.default_mode, top)
+                    results.append(Classified(index, image.name, labels_of_row))
                     continue
                 except InputError:
                     raise
@@ -159,7 +159,7 @@ class Classifier:
         return len(labels) * row + sum(map(sys.getsizeof, (*labels, *templates)))
 
     def _make_room(self) -> None:
-        size = sum(one.bytes for one in self._matrices.values())
+        size = sum(matrix.bytes for matrix in self._matrices.values())
         while len(self._matrices) > LABEL_MATRICES_KEPT or (
             size > LABEL_BYTES_KEPT and len(self._matrices) > 1
         ):
@@ -192,7 +192,9 @@ class Classifier:
         for index, (label, row) in enumerate(zip(labels, rows, strict=True)):
             if isinstance(row, BaseException):  # once more, because the model itself may fail
                 names = [f"labels[{index}]"] * len(templates)
-                self._embedder.all_texts(names, [zeroshot.fill(one, label) for one in templates])
+                self._embedder.all_texts(
+                    names, [zeroshot.fill(template, label) for template in templates]
+                )
                 raise error_of(names[0], row)
         return np.stack([row for row in rows if not isinstance(row, BaseException)])
 

@@ -21,9 +21,9 @@ from mmembed.errors import InputError, MmembedError, ModelMismatch
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "index": "embed pictures and captions into the collection",
-    "remove": "take pictures out of the collection, also where their folder is gone",
+    "remove": "take pictures out of the collection, even if their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
-    "fields": "list the fields that filters know, and index those of manifests",
+    "fields": "list the fields of filters, and index the manifests' fields",
     "classify": "say which of your labels fits a picture",
     "embed": "print embeddings of pictures and texts",
     "eval": "measure how good a model and the index are on your pictures",
@@ -70,12 +70,15 @@ def program() -> NoReturn:
     os._exit(code)
 
 
-def _run(asked: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     try:
         settings = Settings.from_env(
-            data=asked.data, model=asked.model, engine=asked.engine, **asked.settings_of(asked)
+            data=arguments.data,
+            model=arguments.model,
+            engine=arguments.engine,
+            **arguments.settings_of(arguments),
         )
-        return int(asked.run(settings, asked))
+        return int(arguments.run(settings, arguments))
     except KeyboardInterrupt:
         return INTERRUPTED
     except MmembedError as error:

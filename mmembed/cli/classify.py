@@ -43,22 +43,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     take("--json", action="store_true", help="print JSON instead of a table")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Classify and print; 1 if some images failed."""
-    images = [ImageInput(str(path), path=path) for path in asked.images]
-    images += [ImageInput(f"item {item}", item=item) for item in asked.item]
+    images = [ImageInput(str(path), path=path) for path in arguments.images]
+    images += [ImageInput(f"item {item}", item=item) for item in arguments.item]
     if not images:
         raise InputError("no picture was named; give files, or --item ID")
     with model_alone(settings) as collection:
         results = collection.classify(
             images,
-            _labels(asked.labels),
-            templates=asked.template,
-            mode=asked.mode,
-            top=asked.top,
+            _labels(arguments.labels),
+            templates=arguments.template,
+            mode=arguments.mode,
+            top=arguments.top,
         )
         model = collection.model_name
-    if asked.json:
+    if arguments.json:
         answer = {"results": [_as_json(result) for result in results], "model": model}
         print_json(answer)
     else:
@@ -78,9 +78,9 @@ def _labels(text: str) -> list[str]:
 
 def _print(results: list[Classified]) -> None:
     rows = [
-        (result.name if place == 0 else "", f"{one.probability:7.1%}", one.label)
+        (result.name if place == 0 else "", f"{label.probability:7.1%}", label.label)
         for result in results
-        for place, one in enumerate(result.labels)
+        for place, label in enumerate(result.labels)
     ]
     for line in table(("picture", "      %", "label"), rows):
         print(line)

@@ -28,17 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", action="append", default=[], help="a text; may be repeated")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Embed and print; 1 if some failed."""
-    if not asked.images and not asked.text:
+    if not arguments.images and not arguments.text:
         raise InputError("nothing to embed; give picture files, or --text")
     failed = 0
     with model_alone(settings) as collection:
-        images = [ImageInput(str(path), path=path) for path in asked.images]
+        images = [ImageInput(str(path), path=path) for path in arguments.images]
         rows = collection.embed_images(images)
         failed += _print("image", [image.name for image in images], rows)
-        names = [f"--text {text!r}" for text in asked.text]
-        failed += _print("text", asked.text, collection.embed_texts(names, asked.text))
+        names = [f"--text {text!r}" for text in arguments.text]
+        failed += _print("text", arguments.text, collection.embed_texts(names, arguments.text))
     return 1 if failed else 0
 
 

@@ -37,7 +37,7 @@ from mmembed.eval import (
 from mmembed.types import Failure
 
 DESCRIPTION = """\
-Measure how well a model knows your pictures, and what the index loses.
+Measure how well a model knows your pictures, and the recall of the index.
 
   mmembed eval zero-shot pictures/             a folder per class
   mmembed eval retrieval captions.jsonl        pictures and their captions
@@ -45,7 +45,7 @@ Measure how well a model knows your pictures, and what the index loses.
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
   mmembed eval zero-shot pictures/ --engines torch-float32 openvino-int8
 
-Each has a --help of its own. Vectors are kept in DIR/eval, but those of openvino-int8: a
+Each has a --help of its own. Vectors are stored in DIR/eval, except with openvino-int8, so a
 second run takes seconds.
 """
 ZERO_SHOT = """\
@@ -57,7 +57,7 @@ Say which label fits each picture, and count how often that is right.
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
 
 DATA is a folder with a folder per class, or a manifest (.jsonl, .csv, .tsv, .parquet) with the
-columns file_name and label. --labels FILE says what the classes are called, and may hold more
+columns file_name and label. --labels FILE gives the names of the classes, and may hold more
 labels than the data: all compete. It has lines such as `n01443537 goldfish, Carassius auratus`,
 or is JSON: {"n01443537": "goldfish"}, {"n01443537": ["goldfish", "gold fish"]}, or a list.
 """
@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels",
         type=Path,
         metavar="FILE",
-        help="what the classes are called (default: as their folders)",
+        help="names of the classes (default: as their folders)",
     )
     zero_shot.add_argument(
         "--templates", default="short", metavar="short|full|FILE",
@@ -135,7 +135,12 @@ def _kind(kinds: Any, name: str, what: str, description: str) -> argparse.Argume
 def _add_data(parser: argparse.ArgumentParser) -> None:
     take = parser.add_argument
     take("dataset", type=Path, metavar="DATA", help="folder or manifest")
-    take("--images", type=Path, metavar="DIR", help="where a manifest's file names begin")
+    take(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="folder that a manifest's file names are relative to",
+    )
     two = parser.add_mutually_exclusive_group().add_argument
     two(
         "--compare", nargs=2, metavar=("A", "B"), help="two models side by side, instead of --model"
@@ -145,57 +150,60 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     take("--no-cache", action="store_true", help="embed everything, and keep nothing")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Measure and print; 1 if some images were skipped."""
     upgraded(settings)
-    found: Measured = asked.measure(settings, asked)
-    return _tell(found, asked)
+    measured: Measured = arguments.measure(settings, arguments)
+    return _tell(measured, arguments)
 
 
-def _settings(asked: argparse.Namespace) -> dict[str, Any]:
-    return {"batch": asked.batch_size}
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"batch": arguments.batch_size}
 
 
-def _zero_shot(settings: Settings, asked: argparse.Namespace) -> Measured:
-    data = read_labelled(asked.dataset, asked.images)
+def _zero_shot(settings: Settings, arguments: argparse.Namespace) -> Measured:
+    data = read_labelled(arguments.dataset, arguments.images)
     labels = read_labels(
-        data.classes, asked.labels, limit=settings.max_labels, only_present=asked.only_present
+        data.classes,
+        arguments.labels,
+        limit=settings.max_labels,
+        only_present=arguments.only_present,
     )
-    task = Task(data, labels, read_templates(asked.templates))
-    with _bench(settings, asked) as bench:
-        if asked.compare or asked.engines:
-            return compare_zero_shot(*_two(bench, asked), task)
+    task = Task(data, labels, read_templates(arguments.templates))
+    with _bench(settings, arguments) as bench:
+        if arguments.compare or arguments.engines:
+            return compare_zero_shot(*_two(bench, arguments), task)
         return measure_zero_shot(bench, [bench.choice().name], task)[0]
 
 
-def _retrieval(settings: Settings, asked: argparse.Namespace) -> Measured:
-    data = read_captioned(asked.dataset, asked.images, asked.only)
-    with _bench(settings, asked) as bench:
-        if asked.compare or asked.engines:
-            return compare_retrieval(*_two(bench, asked), data)
+def _retrieval(settings: Settings, arguments: argparse.Namespace) -> Measured:
+    data = read_captioned(arguments.dataset, arguments.images, arguments.only)
+    with _bench(settings, arguments) as bench:
+        if arguments.compare or arguments.engines:
+            return compare_retrieval(*_two(bench, arguments), data)
         return measure_retrieval(bench, [bench.choice().name], data)[0]
 
 
-def _index(settings: Settings, asked: argparse.Namespace) -> Measured:
+def _index(settings: Settings, arguments: argparse.Namespace) -> Measured:
     check_exists(settings)
-    return measure_index(settings, k=asked.k, queries=asked.queries)
+    return measure_index(settings, k=arguments.k, queries=arguments.queries)
 
 
-def _two(bench: Bench, asked: argparse.Namespace) -> tuple[Bench, tuple[str, str]]:
+def _two(bench: Bench, arguments: argparse.Namespace) -> tuple[Bench, tuple[str, str]]:
     """The bench for two models or engines, and their names."""
-    option, names, one = "--compare", asked.compare, asked.model
+    option, names, single = "--compare", arguments.compare, arguments.model
     what = "model"
-    if asked.engines:
-        option, names, one, what = "--engines", asked.engines, asked.engine, "engine"
+    if arguments.engines:
+        option, names, single, what = "--engines", arguments.engines, arguments.engine, "engine"
         bench = bench.of_engines()
-    if one:
-        raise InputError(f"--{what} {one}: {option} names both {what}s; leave --{what} out")
+    if single:
+        raise InputError(f"--{what} {single}: {option} names both {what}s; leave --{what} out")
     first, second = names
     return bench, (first, second)
 
 
 @contextlib.contextmanager
-def _bench(settings: Settings, asked: argparse.Namespace) -> Iterator[Bench]:
+def _bench(settings: Settings, arguments: argparse.Namespace) -> Iterator[Bench]:
     bars: dict[str, Bar] = {}
 
     def update(what: str, done: int, total: int, failed: int) -> None:
@@ -205,20 +213,20 @@ def _bench(settings: Settings, asked: argparse.Namespace) -> Iterator[Bench]:
             bars.pop(what).close()
 
     try:
-        yield Bench(settings, update, cached=not asked.no_cache)
+        yield Bench(settings, update, cached=not arguments.no_cache)
     finally:
         for bar in bars.values():
             bar.close()
 
 
-def _tell(found: Measured, asked: argparse.Namespace) -> int:
-    if asked.json not in (None, "-"):
-        _write(Path(asked.json), found.as_json())
-    if asked.json == "-":
-        print_json(found.as_json())
+def _tell(measured: Measured, arguments: argparse.Namespace) -> int:
+    if arguments.json not in (None, "-"):
+        _write(Path(arguments.json), measured.as_json())
+    if arguments.json == "-":
+        print_json(measured.as_json())
     else:
-        _print(found)
-    failures = _failures(found)
+        _print(measured)
+    failures = _failures(measured)
     for failure in failures[:SHOWN_SKIPPED]:
         print(f"skipped: {plain(failure.message)}", file=sys.stderr)
     if len(failures) > SHOWN_SKIPPED:
@@ -227,36 +235,38 @@ def _tell(found: Measured, asked: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _print(found: Measured) -> None:
-    for heading in _headings(found):
+def _print(measured: Measured) -> None:
+    for heading in _headings(measured):
         print(plain(heading))
-    for heads, rows in found.tables():
+    for heads, rows in measured.tables():
         print()
         for line in table(heads, rows):
             print(line)
-    notes = found.notes if not isinstance(found, Comparison) else found.first.notes
+    notes = measured.notes if not isinstance(measured, Comparison) else measured.first.notes
     for note in notes:
         print(f"note: {plain(note)}", file=sys.stderr)
 
 
-def _headings(found: Measured) -> Sequence[str]:
-    if isinstance(found, Comparison):
-        first, second = found.first, found.second
+def _headings(measured: Measured) -> Sequence[str]:
+    if isinstance(measured, Comparison):
+        first, second = measured.first, measured.second
         return (
             f"A: {first.model}, {first.engine}; {first.origin()}",
             f"B: {second.model}, {second.engine}; {second.origin()}",
-            _over(first, len(_failures(found))),
-            *_agreement(found),
+            _over(first, len(_failures(measured))),
+            *_agreement(measured),
         )
-    if isinstance(found, Report):
-        return (f"{found.model}; {found.origin()}", _over(found, len(found.failures)))
-    return (f"{found.folder}: searched exactly up to {found.exact_limit} vectors, then by HNSW",)
+    if isinstance(measured, Report):
+        return (f"{measured.model}; {measured.origin()}", _over(measured, len(measured.failures)))
+    return (
+        f"{measured.folder}: searched exactly up to {measured.exact_limit} vectors, then by HNSW",
+    )
 
 
-def _agreement(found: Comparison) -> Sequence[str]:
-    if found.agreement is None:
+def _agreement(comparison: Comparison) -> Sequence[str]:
+    if comparison.agreement is None:
         return ()
-    mean, lowest = found.agreement.mean, found.agreement.lowest
+    mean, lowest = comparison.agreement.mean, comparison.agreement.lowest
     return (f"cosine between A's and B's vectors of an image: {mean:.5f} on average, "
             f"{lowest:.5f} at least",)  # fmt: skip
 
@@ -265,12 +275,12 @@ def _over(report: Report, skipped: int) -> str:
     return f"over {report.over}" + (f"; {skipped} skipped" if skipped else "")
 
 
-def _failures(found: Measured) -> list[Failure]:
-    if isinstance(found, IndexReport):
+def _failures(measured: Measured) -> list[Failure]:
+    if isinstance(measured, IndexReport):
         return []
-    if isinstance(found, Comparison):
-        return list(dict.fromkeys((*found.first.failures, *found.second.failures)))
-    return list(found.failures)
+    if isinstance(measured, Comparison):
+        return list(dict.fromkeys((*measured.first.failures, *measured.second.failures)))
+    return list(measured.failures)
 
 
 def _write(path: Path, answer: object) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mmembed.store.entries import FieldFacts
 
 DESCRIPTION = """\
-List the fields that filters know, with the number of items that have a value. Columns of a
-manifest that hold no file name, caption or tag are fields, too: meta.NAME.
+List the fields of filters, with the number of items that have a value. A manifest's columns other
+than file name, captions and tags are fields, too: meta.NAME.
 
   mmembed fields
   mmembed fields --index meta.author     filters on it no longer read every item
@@ -33,16 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Change an index where that is asked for, and list the fields."""
     check_exists(settings)
     with Collection(settings) as collection:
-        if asked.index is not None:
-            collection.index_field(asked.index)
-        if asked.drop_index is not None:
-            collection.drop_field_index(asked.drop_index)
+        if arguments.index is not None:
+            collection.index_field(arguments.index)
+        if arguments.drop_index is not None:
+            collection.drop_field_index(arguments.drop_index)
         fields = collection.fields()
-    if asked.json:
+    if arguments.json:
         print_json({"fields": [asdict(field) for field in fields]})
         return 0
     for line in table(("field", "type", "items", "index", "examples"), map(_row, fields)):
@@ -51,7 +51,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def _row(field: FieldFacts) -> tuple[str, ...]:
-    examples = (f"{one[:EXAMPLE_CHARS]}…" if len(one) > EXAMPLE_CHARS else one
-                for one in field.examples)  # fmt: skip
+    examples = (f"{example[:EXAMPLE_CHARS]}…" if len(example) > EXAMPLE_CHARS else example
+                for example in field.examples)  # fmt: skip
     indexed = "yes" if field.indexed else ""
     return field.name, field.type, str(field.items), indexed, ", ".join(examples)

@@ -21,8 +21,8 @@ Captions are taken from name.txt beside name.jpg, from files called captions or 
 (.jsonl, .csv, .tsv, .parquet) in the folders, and from --captions FILE. Their columns are
 file_name, caption or captions, and tags.
 
-Passed over are hidden files and folders, bins, thumbnail folders and other parts of systems,
-and what --exclude names. docs/indexing.md has the details.
+Hidden files and folders, bins, thumbnail folders and other system folders are skipped, and
+everything that --exclude names. docs/indexing.md has the details.
 
   mmembed index ~/Pictures
   mmembed index ~/Pictures --exclude private --exclude '*.gif'
@@ -34,7 +34,7 @@ SHOWN_FAILURES = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
+    """Adds the command's arguments."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or picture")
     parser.add_argument(
         "--captions", action="append", default=[], type=Path, metavar="FILE",
@@ -81,26 +81,26 @@ def _settings(parsed: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
-    paths = [expanded(path, "PATH") for path in asked.paths]
+    paths = [expanded(path, "PATH") for path in arguments.paths]
     check_paths(paths)  # before a folder is made
     upgraded(settings)
     with Collection(settings) as collection, Bar() as bar:
         report = collection.index(
             paths,
-            manifests=asked.captions,
+            manifests=arguments.captions,
             progress=bar.update,
             phase=bar.phase,
-            rehash=asked.rehash,
-            include_removed=asked.include_removed,
+            rehash=arguments.rehash,
+            include_removed=arguments.include_removed,
         )
         bar.close()
         for line in summary(report):
             print(line)
-        for line in failures(report, None if asked.all_failures else SHOWN_FAILURES):
+        for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
             print(line, file=sys.stderr)
-        if asked.profile and report.stages:
+        if arguments.profile and report.stages:
             for line in profile(report):
                 print(line)
         print(f"model: {collection.why_this_model}; folder: {settings.data}")
@@ -113,7 +113,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 
 def summary(report: Report) -> list[str]:
-    """What was done, in a few lines; what did not happen is not mentioned."""
+    """The result in a few lines; counts of zero are left out."""
     rate = f", {report.embedded / report.seconds:.1f} a second" if report.embedded else ""
     lines = [f"{counted(report.total, 'picture')} in {report.seconds:.1f} s"]
     counts = [
@@ -144,12 +144,12 @@ def summary(report: Report) -> list[str]:
 
 
 def emptiness(report: Report) -> list[str]:
-    """Where no picture was found though somebody asked for them."""
+    """The named paths without a picture."""
     lines = [f"no pictures below {plain(path)}" for path in report.empty]
     if report.kept_because_empty:
         lines.append(
-            "no pictures at all were found where some are known, so nothing was removed; "
-            "is a disk missing? `mmembed remove PATH` takes them out"
+            "no pictures at all were found below a path with known pictures, so nothing was "
+            "removed; is a disk missing? `mmembed remove PATH` takes them out"
         )
     elif not report.total:
         lines.append(_hint(report))
@@ -166,18 +166,18 @@ def _hint(report: Report) -> str:
 
 
 def profile(report: Report) -> list[str]:
-    """How busy each stage was. Stages that several threads work on are busy where all are."""
+    """How busy each stage was. A stage of several threads is busy if all of them are."""
     files = max(1, report.total - report.unchanged)
     rows = [
-        (one.stage, f"{one.busy:.0%}", f"{one.seconds / files * 1000:.2f}")
-        for one in report.stages
-        if one.seconds
+        (stage.stage, f"{stage.busy:.0%}", f"{stage.seconds / files * 1000:.2f}")
+        for stage in report.stages
+        if stage.seconds
     ]
     return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {report.limit()}"]
 
 
 def failures(report: Report, limit: int | None) -> list[str]:
-    """What failed and why, a line each."""
+    """The failures with their reasons, a line each."""
     shown = report.failures[:limit]
     lines = [f"failed: {plain(failure.message)}" for failure in shown]
     if len(shown) < len(report.failures):

@@ -46,16 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Print; 1 if no model has such a name. Raises InputError for words beside a trial."""
     keep_libraries_within(settings.cache)  # even the list is open_clip's, which imports torch
-    if asked.words and (asked.quantize or asked.measure):
-        raise InputError(f"{asked.words[0]}: name the one model to try with --model")
-    if asked.quantize:
-        return _quantise(settings, [expanded(path, "--quantize") for path in asked.quantize])
-    if asked.measure:
+    if arguments.words and (arguments.quantize or arguments.measure):
+        raise InputError(f"{arguments.words[0]}: name the one model to try with --model")
+    if arguments.quantize:
+        return _quantise(settings, [expanded(path, "--quantize") for path in arguments.quantize])
+    if arguments.measure:
         return _measure(settings)
-    names = models_like(asked.words)
+    names = models_like(arguments.words)
     for name in names:
         print(f"{name}  (recommended)" if name == RECOMMENDED else name)
     return 0 if names else 1
@@ -63,7 +63,7 @@ def run(settings: Settings, asked: argparse.Namespace) -> int:
 
 def _measure(settings: Settings) -> int:
     name, measured = engines_of(settings)
-    _print(name, sorted(measured, key=lambda one: -one.images_per_second))
+    _print(name, sorted(measured, key=lambda trial: -trial.images_per_second))
     return 0
 
 
@@ -73,7 +73,7 @@ def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
         bar.close()
     _print(name, [measured])
     compare = command("eval") + f" … --engines torch-float32 {measured.engine}"
-    print(f"use it with --engine {measured.engine}; `{compare}` says what it loses")
+    print(f"use it with --engine {measured.engine}; `{compare}` measures the loss")
     return 0
 
 
@@ -81,13 +81,13 @@ def _print(name: str, measured: Sequence[Measured]) -> None:
     print(f"{name}:")
     rows = [
         (
-            one.engine,
-            f"{one.images_per_second:.1f}",
-            f"{one.text_ms:.1f}",
-            f"{one.cosine:.5f}",
-            ENGINES[one.engine],
+            trial.engine,
+            f"{trial.images_per_second:.1f}",
+            f"{trial.text_ms:.1f}",
+            f"{trial.cosine:.5f}",
+            ENGINES[trial.engine],
         )
-        for one in measured
+        for trial in measured
     ]
     for line in table(("engine", "images/s", "text, ms", "cosine", "what it is"), rows):
         print(line)

@@ -41,5 +41,5 @@ def add_collection_options(
     )  # fmt: skip
     parser.add_argument(
         "--engine", metavar="NAME", default=default,
-        help="what runs the model (default: the fastest here; see `mmembed models --help`)",
+        help="engine that runs the model (default: the fastest here; see `mmembed models --help`)",
     )  # fmt: skip

@@ -50,7 +50,7 @@ def _quoted_search(rest: Sequence[str], dashed: Sequence[str]) -> str:
     """How to write a search by several words, or by words that begin with a dash."""
     leading = list(takewhile(lambda word: not word.startswith("-") or word in dashed, rest))
     words = leading or dashed
-    options = [one for one in rest if one not in words and one != "--"]
+    options = [argument for argument in rest if argument not in words and argument != "--"]
     if words[0].startswith("-"):
         options, words = [*options, "--"], [" ".join(words)]
         return f"Words that begin with - go last, after --: {command('search', *options, *words)}"

@@ -13,8 +13,8 @@ from mmembed.collection.collection import Collection, Removed
 from mmembed.config.settings import Settings, expanded
 
 DESCRIPTION = """\
-Take pictures out of the collection, with their captions: one file, or all below a folder, also
-where the folder is gone. Files are never touched, and uploads stay.
+Take pictures out of the collection, with their captions: one file, or all below a folder, even if
+the folder is gone. Files are never touched, and uploads stay.
 
 The next `mmembed index` of the folder brings them back, unless --keep-out is given.
 
@@ -34,32 +34,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="later indexings pass over it; `mmembed index --include-removed` takes it back",
     )  # fmt: skip
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be removed, and remove nothing"
+        "--dry-run", action="store_true", help="list the pictures, and remove nothing"
     )
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Remove; 1 if there was nothing below some path."""
     check_exists(settings)
     missed = 0
     upgraded(settings)
     with Collection(settings) as collection:
-        for path in asked.paths:
+        for path in arguments.paths:
             wanted = expanded(path, "PATH")
-            removed = collection.remove_path(wanted, keep_out=asked.keep_out, dry_run=asked.dry_run)
-            found = bool(removed.images) or (asked.keep_out and not asked.dry_run)
-            missed += not found
-            print(_said(wanted, removed, asked), file=sys.stdout if found else sys.stderr)
+            removed = collection.remove_path(
+                wanted, keep_out=arguments.keep_out, dry_run=arguments.dry_run
+            )
+            has_effect = bool(removed.images) or (arguments.keep_out and not arguments.dry_run)
+            missed += not has_effect
+            print(_said(wanted, removed, arguments), file=sys.stdout if has_effect else sys.stderr)
     return 1 if missed else 0
 
 
-def _said(path: Path, removed: Removed, asked: argparse.Namespace) -> str:
+def _said(path: Path, removed: Removed, arguments: argparse.Namespace) -> str:
     name = plain(str(path))
     uploads = f"; {removed.uploads} uploads stay" if removed.uploads else ""
     if not removed.images:
-        kept_out = "; it is kept out from now on" if asked.keep_out and not asked.dry_run else ""
+        kept_out = (
+            "; it is kept out from now on" if arguments.keep_out and not arguments.dry_run else ""
+        )
         return f"{name}: nothing of it is in the collection{uploads}{kept_out}"
-    verb = "would be removed" if asked.dry_run else "removed"
-    kept_out = ", and kept out" if asked.keep_out else ""
+    verb = "would be removed" if arguments.dry_run else "removed"
+    kept_out = ", and kept out" if arguments.keep_out else ""
     counts = f"{counted(removed.images, 'picture')} and {counted(removed.captions, 'caption')}"
     return f"{name}: {counts} {verb}{kept_out}{uploads}"

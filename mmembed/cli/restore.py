@@ -9,8 +9,8 @@ from mmembed.collection.collection import Collection, restore
 from mmembed.config.settings import Settings, expanded
 
 DESCRIPTION = """\
-Put a backup of catalog.sqlite3 in place of that of a collection. The backup is checked first, and
-what it replaces is kept in a folder beside it. Stop the server before.
+Put a backup of catalog.sqlite3 in place of a collection's catalog. The backup is checked first, and
+the replaced files are moved into a folder beside it. Stop the server before.
 
   mmembed restore backup.sqlite3
   mmembed restore backup.sqlite3 --data ./my-collection
@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("backup", type=Path, metavar="BACKUP", help="copy of a catalog.sqlite3")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Restore, and print the state of the collection."""
-    aside = restore(expanded(asked.backup, "BACKUP"), settings.data)
+    aside = restore(expanded(arguments.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.count(kind) for kind in ("image", "caption"))
-    print(f"{settings.data}: {images} images, {captions} captions, as in {asked.backup}")
+    print(f"{settings.data}: {images} images, {captions} captions, as in {arguments.backup}")
     if aside is not None:
-        print(f"what was there before is in {aside}; delete it when you are content")
+        print(f"the former files are in {aside}; delete it when you are content")
     return 0

@@ -24,100 +24,103 @@ if TYPE_CHECKING:
     from mmembed.collection.collection import Collection
 
 DESCRIPTION = """\
-Find what is nearest in meaning.
+Find the items nearest in meaning.
 
   mmembed search "two dogs on a beach"
   mmembed search --image sunset.jpg -k 5
   mmembed search "at night" --image street.jpg
   mmembed search --image mystery.jpg --kind caption
 
---where narrows what is searched:
+--where narrows the search:
 
   mmembed search "two dogs" --where 'date>=2024-05 -tag:private'
   mmembed search "a church" --where 'camera:"Pixel 7" (width>4000 or orientation:portrait)'
   mmembed search "at night" --where 'folder:"/photos/2024" has:caption bytes>5MB'
 
 Fields: kind, tag, folder, path, format, width, height, megapixels, orientation, bytes, date,
-camera, lens, latitude, longitude, added, caption, and meta.NAME for what a manifest says.
+camera, lens, latitude, longitude, added, caption, and meta.NAME for a manifest's fields.
 Operators: : = != < <= > >= ~ (contains) ^ (starts with), a,b (any of) and a..b (between).
 
-While `mmembed serve` runs on the same folder, it answers, at once; else the model is loaded.
+While `mmembed serve` runs on the same folder, it answers at once; otherwise the model is loaded.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("words", nargs="?", metavar='"WORDS"', help="what to look for")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="look for what resembles it")
-    parser.add_argument("--item", type=int, metavar="ID", help="look for what resembles an item")
+    """Adds the command's arguments."""
+    parser.add_argument("words", nargs="?", metavar='"WORDS"', help="words to look for")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="look for similar pictures")
+    parser.add_argument("--item", type=int, metavar="ID", help="look for items similar to this one")
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--kind", choices=KINDS, default="image", help="default: image")
-    parser.add_argument("--where", default="", metavar="FILTER", help="only what passes a filter")
+    parser.add_argument(
+        "--where", default="", metavar="FILTER", help="only items that pass a filter"
+    )
     parser.add_argument("--tag", action="append", default=[], help="only with this tag")
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
-    """Search and print; 0 also where nothing was found."""
-    if asked.k < 1 or asked.k > settings.max_k:
-        raise QueryError(f"-k {asked.k}: expected 1 to {settings.max_k}")
-    parse_where(asked.where)
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Search and print; 0 also if nothing was found."""
+    if arguments.k < 1 or arguments.k > settings.max_k:
+        raise QueryError(f"-k {arguments.k}: expected 1 to {settings.max_k}")
+    parse_where(arguments.where)
     check_exists(settings)
-    page, model = _of_service(settings, asked) or _of_folder(settings, asked)
-    if asked.json:
+    page, model = _of_service(settings, arguments) or _of_folder(settings, arguments)
+    if arguments.json:
         print_json(_as_json(page, model))
         return 0
     for note in page.notes:
         print(note, file=sys.stderr)
     if not page.hits:
-        tagged = "".join(f" with the tag {tag}" for tag in asked.tag)
-        tagged += f" that pass {asked.where}" if asked.where else ""
-        more = " after that cursor" if asked.cursor else ""
+        tagged = "".join(f" with the tag {tag}" for tag in arguments.tag)
+        tagged += f" that pass {arguments.where}" if arguments.where else ""
+        more = " after that cursor" if arguments.cursor else ""
         print(
-            f"nothing found: {settings.data} holds no {asked.kind}s{tagged}{more}", file=sys.stderr
+            f"nothing found: {settings.data} holds no {arguments.kind}s{tagged}{more}",
+            file=sys.stderr,
         )
     for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):
         print(line)
     return 0
 
 
-def _of_folder(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPage, str]:
+def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str]:
     from mmembed.collection.collection import (
         Collection,  # takes longer than asking a running server
     )
 
-    where = with_all(parse_where(asked.where), asked.tag)
+    where = with_all(parse_where(arguments.where), arguments.tag)
     upgraded(settings)
     with Collection(settings) as collection:
         page = collection.search(
-            _terms(collection, asked),
-            k=asked.k,
-            kind=asked.kind,
-            cursor=asked.cursor,
+            _terms(collection, arguments),
+            k=arguments.k,
+            kind=arguments.kind,
+            cursor=arguments.cursor,
             where=where,
         )
         return page, collection.model_name
 
 
-def _terms(collection: Collection, asked: argparse.Namespace) -> list[Term]:
-    terms = [Term(text=asked.words)] if asked.words is not None else []
-    if asked.image is not None:
-        terms.append(Term(image=collection.read_image(asked.image), name=str(asked.image)))
-    if asked.item is not None:
-        terms.append(Term(item=asked.item))
+def _terms(collection: Collection, arguments: argparse.Namespace) -> list[Term]:
+    terms = [Term(text=arguments.words)] if arguments.words is not None else []
+    if arguments.image is not None:
+        terms.append(Term(image=collection.read_image(arguments.image), name=str(arguments.image)))
+    if arguments.item is not None:
+        terms.append(Term(item=arguments.item))
     return terms
 
 
-def _of_service(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPage, str] | None:
-    """What a running server of the folder answers. None where none does: what is wrong with a
-    question is then found out, and said, as without it."""
-    query: dict[str, Any] = {"k": asked.k, "kind": asked.kind, "cursor": asked.cursor}
-    query["filter"] = {"tags": asked.tag}
-    if asked.where:
-        query["where"] = asked.where
+def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str] | None:
+    """The answer of a running server of the folder. None if there is none: faults of a query are
+    then reported as without a server."""
+    query: dict[str, Any] = {"k": arguments.k, "kind": arguments.kind, "cursor": arguments.cursor}
+    query["filter"] = {"tags": arguments.tag}
+    if arguments.where:
+        query["where"] = arguments.where
     try:
-        query["query"] = _sent_terms(asked)
+        query["query"] = _sent_terms(arguments)
     except OSError:
         return None
     running = service.find(settings)
@@ -128,19 +131,19 @@ def _of_service(settings: Settings, asked: argparse.Namespace) -> tuple[SearchPa
     return SearchPage(hits, answer["next_cursor"], tuple(answer["notes"])), answer["model"]
 
 
-def _sent_terms(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    terms: list[dict[str, Any]] = [{"text": asked.words}] if asked.words is not None else []
-    if asked.image is not None:
-        if not asked.image.is_file():
-            raise FileNotFoundError(asked.image)
-        terms.append({"image": base64.b64encode(asked.image.read_bytes()).decode()})
-    if asked.item is not None:
-        terms.append({"item": asked.item})
+def _sent_terms(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    terms: list[dict[str, Any]] = [{"text": arguments.words}] if arguments.words is not None else []
+    if arguments.image is not None:
+        if not arguments.image.is_file():
+            raise FileNotFoundError(arguments.image)
+        terms.append({"image": base64.b64encode(arguments.image.read_bytes()).decode()})
+    if arguments.item is not None:
+        terms.append({"item": arguments.item})
     return terms
 
 
 def _hit(sent: dict[str, Any]) -> Hit:
-    known = {one.name: sent[one.name] for one in fields(Item) if one.name in sent}
+    known = {field.name: sent[field.name] for field in fields(Item) if field.name in sent}
     known |= sent.get("location") or {}
     known["tags"] = tuple(sent["tags"])
     if known.get("added"):
@@ -182,6 +185,6 @@ def _item_json(item: Item) -> dict[str, object]:
 
 
 def _shown(path: str | None) -> str:
-    """Files below the current folder are named from there."""
+    """Files below the current folder get relative paths."""
     here = os.path.join(os.getcwd(), "")
     return (path or "").removeprefix(here)

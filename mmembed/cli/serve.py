@@ -43,7 +43,7 @@ OPEN = (
     "MMEMBED_API_KEYS asks for a key"
 )
 IN_THE_CLEAR = (
-    "whoever has a key can see and change the collection; over other networks than your own, "
+    "every key can see and change the collection; over other networks than your own, "
     "keys need TLS: put a reverse proxy in front"
 )
 
@@ -55,11 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(settings_of=_settings, more_models=None)
 
 
-def _settings(asked: argparse.Namespace) -> dict[str, Any]:
-    return {"host": asked.host, "port": asked.port, "more_models": asked.more_models}
+def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"host": arguments.host, "port": arguments.port, "more_models": arguments.more_models}
 
 
-def run(settings: Settings, asked: argparse.Namespace) -> int:
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serve until interrupted; requests in progress are answered first."""
     listener = _listen(settings)
     try:
@@ -165,8 +165,8 @@ def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
     settings = collection.settings
     address = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"mmembed   http://{address}:{port}")
-    for one in collection.model_states():
-        print(f"model     {one['id']}, {one['dim']} dimensions")
+    for model in collection.model_states():
+        print(f"model     {model['id']}, {model['dim']} dimensions")
     print(f"data      {settings.data}: {known['images']} images, {known['captions']} captions")
     print(f"add more  {command('index', PICTURES, folder=settings.data)}", flush=True)
     if collection.notice:

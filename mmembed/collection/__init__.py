@@ -1,1 +1,1 @@
-"""The one composition of all rooms below: a request is one call into a Collection."""
+"""Composes all packages below: a request is one call into a Collection."""

@@ -40,12 +40,12 @@ class Answering:
 
     @property
     def notice(self) -> str | None:
-        """What a user should know of the model that answers, if anything."""
+        """A note for users about the model that answers, if there is one."""
         return BUNDLED_NOTICE if self.model_name == "bundled" else None
 
     def model_for(self, model: str | None) -> str:
         """The id of the model that a request names; None, "", "default" and the owner's aliases
-        stand for the collection's. Raises NotFound, which lists those that are served."""
+        stand for the collection's. Raises NotFound, which lists the served models."""
         return self._models.find(model).name
 
     def model_counts(self, model: str) -> EmbedderCounts:
@@ -53,7 +53,7 @@ class Answering:
         return self._models.find(model).counts()
 
     def model_states(self) -> list[dict[str, object]]:
-        """What each model is; engine and dim are None until it was loaded once."""
+        """The facts of each model; engine and dim are None until it was loaded once."""
         return self._models.describe()
 
     def load_models(self, ended: Callable[[], bool] = lambda: False) -> None:
@@ -62,8 +62,7 @@ class Answering:
         self._models.load(ended)
 
     def probe(self) -> None:
-        """Let every model that is in memory, and the collection's, embed something. Raises what
-        a model raises."""
+        """Let every model in memory, and the collection's, embed a text. Raises their errors."""
         self._models.probe()
 
     @property

@@ -1,4 +1,4 @@
-"""The one composition of all stages: a request is one call into a Collection."""
+"""Composes all stages: a request is one call into a Collection."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ log = logging.getLogger(__name__)
 
 
 def open_store(settings: Settings) -> Store:
-    """The store in the data folder, which is made where there is none. Raises StoreError where
-    the folder cannot be used."""
+    """The store in the data folder, which is made if there is none. Raises StoreError if the folder
+    cannot be used."""
     return EmbeddedStore(settings.data, exact_limit=settings.exact_limit)
 
 
 class Collection(Answering, Items):
-    """Images and captions in one data folder, and the model that embeds them; further models
-    answer for what requests bring.
+    """Images and captions in one data folder, and the model that embeds them. Further models embed
+    inputs of requests.
 
     Methods may be called from any thread. A model is loaded at first need.
     """
@@ -83,13 +83,13 @@ class Collection(Answering, Items):
     def __init__(
         self, settings: Settings, load: Load | None = None, store: Store | None = None
     ) -> None:
-        """load: gives a model by its id; store: what keeps the collection, which is closed with
-        it. By default both are as the settings say."""
+        """load: gives a model by its id. store: the store, which is closed with the collection. By
+        default both follow the settings."""
         keep_libraries_within(settings.cache)
         self.settings = settings
         self.limits = Limits.of(settings)
         if load is None and not (settings.data / CATALOG_FILE).exists():
-            check_obtainable(settings.model, settings.cache)  # else an empty folder would stay
+            check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
         if not settings.location:
             self.store.forget_places()
@@ -130,7 +130,7 @@ class Collection(Answering, Items):
         self.store.close()
 
     def describe(self) -> dict[str, object]:
-        """What the collection is and holds, for people and monitors."""
+        """Facts and counts of the collection, for people and monitors."""
         return {
             "model": self.model_name,
             "engine": self.embedder.facts.engine,
@@ -144,7 +144,7 @@ class Collection(Answering, Items):
         }
 
     def troubles(self) -> list[Trouble]:
-        """Look whether the collection can be searched and changed: all that is wrong."""
+        """Check that the collection can be searched and changed. Returns all faults."""
         return self.store.troubles()
 
     # -- indexing --------------------------------------------------------------------
@@ -159,13 +159,13 @@ class Collection(Answering, Items):
         rehash: bool = False,
         include_removed: bool = False,
     ) -> Report:
-        """Bring the collection up to these folders and files, and publish the views.
+        """Update the collection from these folders and files, and publish the views.
 
-        phase: told what is at work besides the pictures, and how many it has found. rehash: read
-        all files, also those that seem unchanged. include_removed: take files that were removed
-        for good. One indexing at a time: raises StoreBusy beside another. Raises InputError for
-        paths that do not exist and for patterns in `exclude` that are none, ManifestError for
-        manifests that were asked for and cannot be read at all.
+        phase: called with the work besides the pictures, and the number of items it has found.
+        rehash: read all files, also those that seem unchanged. include_removed: take files that
+        were removed for good. One indexing at a time: raises StoreBusy beside another. Raises
+        InputError for paths that do not exist and for invalid patterns in `exclude`. Raises
+        ManifestError for named manifests that cannot be read at all.
         """
         report = self._indexing.run(
             paths, manifests, progress, phase, rehash=rehash, include_removed=include_removed
@@ -174,16 +174,16 @@ class Collection(Answering, Items):
         return report
 
     def keep_out(self, item_id: int) -> None:
-        """Have later indexings pass over the file of an item that is about to be removed; an upload
-        or a caption has none. Raises NotFound."""
+        """Have later indexings skip the file of an item that is about to be removed; an upload or a
+        caption has none. Raises NotFound."""
         self._indexing.keep_out(self.store.item(item_id))
 
     def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
-        """Take a file, or everything below a folder, out of the collection, also where it is gone.
+        """Take a file, or everything below a folder, out of the collection, even if it is gone.
         Files are never touched, and uploads stay.
 
-        keep_out: later indexings pass over them. dry_run: say what would go. Raises StoreBusy
-        beside an indexing.
+        keep_out: later indexings skip them. dry_run: only list them. Raises StoreBusy beside an
+        indexing.
         """
         return self._indexing.remove_below(path, keep_out=keep_out, dry_run=dry_run)
 
@@ -192,12 +192,12 @@ class Collection(Answering, Items):
         self.store.rebuild()
 
     def publish(self) -> None:
-        """Save the graphs that there are, so that the next start need not follow what this one
-        did; none is built."""
+        """Save the existing graphs, so that the next start need not repeat this run's changes; none
+        is built."""
         self.store.publish(build=False)
 
     def collect_leftovers(self) -> None:
-        """Delete files of ours that nothing points to; where that fails, it is logged."""
+        """Delete files of ours that nothing points to; a failure is logged."""
         try:
             deleted = self.store.blobs.collect()
         except (MmembedError, OSError) as error:
@@ -274,11 +274,11 @@ class Collection(Answering, Items):
         )
 
     def image_facts(self, data: bytes) -> ImageFacts:
-        """What the header of an image file says that was embedded before."""
+        """The facts in the header of an image file that was embedded before."""
         return image_facts(data)
 
     def fetch_image(self, url: str, name: str) -> bytes:
-        """The bytes at an address, where fetching is allowed. Raises ImageError."""
+        """The bytes at an address, if fetching is allowed. Raises ImageError."""
         if not self.settings.fetch_urls:
             raise ImageError(
                 name,

@@ -1,4 +1,4 @@
-"""What a collection is made of: images and captions are added, read, changed and removed."""
+"""Adds, reads, changes and removes single items: images and captions."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from mmembed.types import Item, Picture
 
 @dataclass(frozen=True)
 class Original:
-    """The file of an image, which holds what was indexed."""
+    """The file of an image, with the indexed content."""
 
     item: Item
     file: BinaryIO
-    """Open and at its beginning; whoever asked for it closes it."""
+    """Open and at its beginning; the caller closes it."""
     media_type: str
 
 
@@ -44,8 +44,8 @@ class Items:
     _renderings: SingleFlight[tuple[int, int], bytes]
 
     def fields(self) -> list[FieldFacts]:
-        """The fields that filters know, with the number of items that have a value: those of
-        every collection, then those of manifests by name."""
+        """The fields of filters, with the number of items that have a value: first the built-in
+        fields, then the manifests' by name."""
         return self.store.fields()
 
     def index_field(self, field: str) -> None:
@@ -130,7 +130,7 @@ class Items:
             self.store.blobs.forget_thumbnails(sha256)
 
     def original(self, item_id: int) -> Original:
-        """The file of an image. Raises NotFound, also where it holds something else by now."""
+        """The file of an image. Raises NotFound, also if its content has changed."""
         item = self._image(item_id)
         return Original(item, self._files.open(item), media_type(item.format or ""))
 
@@ -146,8 +146,8 @@ class Items:
         item = self._image(item_id)
         self._files.check(item)
         found = self.store.blobs.thumbnail(item.sha256, size)
-        if found is None:  # many may ask at once: one renders for all
-            key = item.id, size  # not by content: what fails is told of one item
+        if found is None:  # of simultaneous requests, one renders for all
+            key = item.id, size  # not by content: an error names one item
             found = self._renderings.run(key, lambda: self._new_thumbnail(item, size))
         return found, item
 
@@ -172,8 +172,8 @@ class Items:
         return tuple(self._pipeline.embed_captions(captions))
 
     def _claimed(self) -> Encoder:
-        """The model, with the folder bound to it: for what writes vectors, and embeds each text
-        but once. Raises ModelError, ModelMismatch."""
+        """The model, with the folder bound to it: for callers that write vectors, and embed each
+        text only once. Raises ModelError, ModelMismatch."""
         self.binding.claim(self.embedder.model)
         return self.embedder.model
 

@@ -87,13 +87,13 @@ class _Measured:
 def embed_inputs(embedder: Embedder, inputs: Sequence[Read], wishes: Wishes) -> Embedded:
     """All inputs' embeddings; all texts go to the model together, and so do all images.
 
-    The images of the inputs are bytes. Raises LimitError for too much text, QueryError for
-    dimensions that the model has not, and unless `item_errors` is wished, the error of the first
+    The images of the inputs are bytes. Raises LimitError for too much text, and QueryError for
+    dimensions that the model lacks. Without `item_errors`, it also raises the error of the first
     bad input.
     """
     notes = _check_dimensions(embedder.facts, wishes)
     encoder = embedder.encoder
-    ready = [_fitted(one, wishes.truncate, encoder) for one in inputs]
+    ready = [_fitted(item, wishes.truncate, encoder) for item in inputs]
     _check_failures(ready, wishes)
     ready = _all_read(ready, embedder)
     _check_failures(ready, wishes)
@@ -104,23 +104,23 @@ def embed_inputs(embedder: Embedder, inputs: Sequence[Read], wishes: Wishes) -> 
     ]
     unused = iter(measured)
     rows = [
-        one
-        if isinstance(one, Failure)
-        else _combined(one, [next(unused).row for _ in one.parts], wishes.dimensions)
-        for one in ready
+        item
+        if isinstance(item, Failure)
+        else _combined(item, [next(unused).row for _ in item.parts], wishes.dimensions)
+        for item in ready
     ]
     _check_failures(rows, wishes)
     return Embedded(
         tuple(rows),
-        tokens=sum(one.tokens for one in measured),
+        tokens=sum(part.tokens for part in measured),
         images=_files(ready, rows),
-        notes=(*notes, *(one.note for one in measured if one.note)),
+        notes=(*notes, *(part.note for part in measured if part.note)),
     )
 
 
 def parts_of(inputs: Sequence[Read]) -> list[Part]:
     """The parts of all inputs that could be read, in their order."""
-    return [part for one in inputs if isinstance(one, Input) for part in one.parts]
+    return [part for item in inputs if isinstance(item, Input) for part in item.parts]
 
 
 def cut(row: Vector, dimensions: int | None) -> Vector:
@@ -132,39 +132,39 @@ def cut(row: Vector, dimensions: int | None) -> Vector:
 
 
 def _check_dimensions(facts: EncoderFacts, wishes: Wishes) -> list[str]:
-    """Notes of what was asked for against advice. Raises QueryError."""
-    asked = wishes.dimensions
-    if asked in (None, facts.dim):
+    """Notes on options that are not advised. Raises QueryError."""
+    wished = wishes.dimensions
+    if wished in (None, facts.dim):
         return []
-    if asked > facts.dim:
-        message = f"{asked} dimensions were asked for, {facts.name} has {facts.dim}"
+    if wished > facts.dim:
+        message = f"{wished} dimensions were asked for, {facts.name} has {facts.dim}"
         raise QueryError(message, param="dimensions")
     if not wishes.allow_untrained_dimensions:
         raise QueryError(
             f"{facts.name} has {facts.dim} dimensions and was not trained to be cut to "
-            f"{asked}; leave it at {facts.dim}, or send "
-            '"allow_untrained_dimensions": true and check what you find',
+            f"{wished}; leave it at {facts.dim}, or send "
+            '"allow_untrained_dimensions": true and check the results',
             param="dimensions",
         )
     return [
-        f"Vectors are the first {asked} of {facts.dim} numbers of {facts.name}, which was not "
+        f"Vectors are the first {wished} of {facts.dim} numbers of {facts.name}, which was not "
         "trained for that: they tell things apart less well."
     ]
 
 
-def _fitted(one: Read, truncate: Truncate | None, encoder: Encoder) -> Read:
+def _fitted(item: Read, truncate: Truncate | None, encoder: Encoder) -> Read:
     """The input with texts that one window holds, where the request wants them cut."""
-    if isinstance(one, Failure) or truncate is None:
-        return one
+    if isinstance(item, Failure) or truncate is None:
+        return item
     parts = []
-    for part in one.parts:
+    for part in item.parts:
         try:
             if part.text is not None:
                 part = replace(part, text=fitted(part.text, part.name, truncate, encoder))
         except BaseException as error:
             return failure_of(part.name, error)
         parts.append(part)
-    return replace(one, parts=tuple(parts))
+    return replace(item, parts=tuple(parts))
 
 
 def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
@@ -172,8 +172,8 @@ def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
     as soon as all together have too many."""
     ready: list[Read] = []
     windows = 0
-    for one in inputs:
-        read_one = _with_windows(one, embedder)
+    for item in inputs:
+        read_one = _with_windows(item, embedder)
         ready.append(read_one)
         texts = [part.text for part in parts_of([read_one])]
         windows += sum(len(text.windows) for text in texts if isinstance(text, Reading))
@@ -181,11 +181,11 @@ def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
     return ready
 
 
-def _with_windows(one: Read, embedder: Embedder) -> Read:
-    if isinstance(one, Failure):
-        return one
+def _with_windows(item: Read, embedder: Embedder) -> Read:
+    if isinstance(item, Failure):
+        return item
     parts = []
-    for part in one.parts:
+    for part in item.parts:
         try:
             texts = [] if part.text is None else [part.text]
             readings = read(embedder.encoder, texts, embedder.text_limits)
@@ -193,7 +193,7 @@ def _with_windows(one: Read, embedder: Embedder) -> Read:
             return Failure(part.name, error.code, f"{part.name}: {error}")
         long = [text for text in readings if len(text.windows) > 1]
         parts.append(replace(part, text=long[0]) if long else part)
-    return replace(one, parts=tuple(parts))
+    return replace(item, parts=tuple(parts))
 
 
 def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
@@ -207,7 +207,7 @@ def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Fai
 
 
 def _combined(
-    one: Input, rows: Sequence[Vector | Failure], dimensions: int | None
+    item: Input, rows: Sequence[Vector | Failure], dimensions: int | None
 ) -> Vector | Failure:
     good = [row for row in rows if not isinstance(row, Failure)]
     if len(good) < len(rows):
@@ -215,30 +215,30 @@ def _combined(
     try:
         if len(good) == 1:
             return cut(good[0], dimensions)
-        mean = mixed(good, [part.weight for part in one.parts])
+        mean = mixed(good, [part.weight for part in item.parts])
         if mean is None:
-            message = f"{one.name}: its parts cancel out; change their weights"
-            raise QueryError(message, param=one.name)
+            message = f"{item.name}: its parts cancel out; change their weights"
+            raise QueryError(message, param=item.name)
         return cut(mean, dimensions)
     except BaseException as error:
-        return failure_of(one.name, error)
+        return failure_of(item.name, error)
 
 
 def _check_failures(rows: Sequence[object], wishes: Wishes) -> None:
     """Raises the first failure, unless each is to stand in its place."""
-    first = next((one for one in rows if isinstance(one, Failure)), None)
+    first = next((row for row in rows if isinstance(row, Failure)), None)
     if first is not None and not wishes.item_errors:
         raise error_from(first)
 
 
 def _files(inputs: Sequence[Read], rows: Sequence[Vector | Failure]) -> tuple[bytes, ...]:
     pairs = zip(inputs, rows, strict=True)
-    embedded = [one for one, row in pairs if not isinstance(row, Failure)]
+    embedded = [item for item, row in pairs if not isinstance(row, Failure)]
     return tuple(part.image for part in parts_of(embedded) if isinstance(part.image, bytes))
 
 
 def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
-    """A part's embedding, or why it has none, and what the model read for it."""
+    """A part's embedding or error, with its tokens and note."""
     if part.text is None or isinstance(row, Failure):
         return _Measured(row)
     try:

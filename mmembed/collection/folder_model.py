@@ -1,4 +1,4 @@
-"""A data folder and the one model that its vectors are of."""
+"""Binds a data folder to the model of its vectors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mmembed.store.protocol import Store
 
 
 class Binding:
-    """Which model a data folder is bound to.
+    """The model that a data folder is bound to.
 
-    It is bound when the first vector is about to be written: whoever only reads or classifies
-    leaves an empty folder as it is.
+    It is bound when the first vector is about to be written. Reading and classifying leave an empty
+    folder as it is.
     """
 
     def __init__(self, asked: str, store: Store) -> None:
@@ -30,13 +30,13 @@ class Binding:
 
     @cached_property
     def choice(self) -> ModelChoice:
-        """The model that answers, without loading it, and why: `auto` is what the folder was
-        built with, and for a new folder what can be had."""
+        """The model that answers, without loading it, and why. `auto` is the folder's model, and
+        for a new folder an available one."""
         return chosen_model(self._asked, self._store.model())
 
     def check(self, encoder: Encoder) -> None:
-        """Raises ModelMismatch where the folder holds vectors of another model than this one,
-        which was just loaded."""
+        """Raises ModelMismatch if the folder holds vectors of another model than this loaded
+        one."""
         if self._store.model() is not None:
             self._store.claim(_identity(encoder))
         self._fingerprint = encoder.facts.fingerprint
@@ -48,8 +48,8 @@ class Binding:
             self._claimed = True
 
     def check_folder(self) -> None:
-        """Raises ModelMismatch where the folder holds vectors of another model, which another
-        process may have begun to write since this one started."""
+        """Raises ModelMismatch if the folder holds vectors of another model. Another process may
+        have begun to write them since this one started."""
         known = self._store.model()
         if self._fingerprint and known and known.fingerprint != self._fingerprint:
             raise ModelMismatch(
@@ -66,8 +66,8 @@ class Binding:
 
 
 def chosen_model(asked: str, known: Model | None) -> ModelChoice:
-    """The model that an id means beside a folder that was built with the known one, or with
-    none yet: `auto` is what it was built with, and for a new folder what can be had."""
+    """The model of an id, for a folder that was built with the known model, or with none yet.
+    `auto` is the folder's model, and for a new folder an available one."""
     if asked == "auto" and known is not None:
         return ModelChoice(known.name, f"{known.name} is what the folder was built with")
     return resolve_model(asked)

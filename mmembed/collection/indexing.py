@@ -27,7 +27,7 @@ from mmembed.types import Item, Phase, Progress
 
 
 class Indexing:
-    """What brings files into one collection, and takes them out; one at a time of all processes."""
+    """Indexes files into one collection, and takes them out; one process at a time."""
 
     def __init__(self, store: Store, pipeline: Pipeline, settings: Settings) -> None:
         self._store = store
@@ -51,7 +51,7 @@ class Indexing:
             kept_out = self._kept_out(paths, include_removed)
             passing = Passing(patterns, settings.include_system, frozenset(kept_out))
             found = scan(paths, passing, lambda count: phase("looking for pictures", count))
-            phase("reading what is known and what is said", len(found.files))
+            phase("reading known files, captions and tags", len(found.files))
             known = self._store.known_files()
             limits = SaidLimits(settings.max_text_chars, settings.max_items)
             plan = make_plan(found, known, manifests, Rules(limits, rehash))
@@ -81,7 +81,7 @@ class Indexing:
                 report.interrupted = True
 
     def keep_out(self, item: Item) -> None:
-        """Have later indexings pass over the file of an item; an upload or a caption has none."""
+        """Have later indexings skip the file of an item; an upload or a caption has none."""
         if item.kind == "image" and item.path and not self._store.blobs.is_upload(item.path):
             self._store.keep_out({item.path: KeptOut(item.sha256)})
 
@@ -91,7 +91,7 @@ class Indexing:
             return remove_below(self._store, path, keep_out=keep_out, dry_run=dry_run)
 
     def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, KeptOut]:
-        """What is to stay out, and what is known of it, after what is to come back came in."""
+        """The files and folders that stay out, after the returning ones were let in."""
         kept_out = self._store.kept_out()
         if include_removed:
             self._store.let_in(those_below(kept_out, paths))

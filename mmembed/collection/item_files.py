@@ -1,8 +1,8 @@
-"""The file behind an item, as long as it holds what was indexed.
+"""Opens the file behind an item, as long as its content is the indexed one.
 
-Files lie in folders that others may write to: a picture may have become another one, a web page,
-or a link to what is nobody's business. So a file is opened once, and what was opened is compared
-with the catalog by its content's hash.
+Files lie in folders that others may write to. A picture may have become another one, a web page, or
+a link to a private file. So a file is opened once, and the opened file is compared with the catalog
+by its content's hash.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from mmembed.store.protocol import Blobs
 from mmembed.types import Item
 
 SETTLED_NS = 2 * 10**9
-"""How old a change of a file must be before the file is known by its times: clocks of file
-systems tick slowly, and two changes within one tick look like one."""
+"""Age of a file's last change before its times identify it. Clocks of file systems tick slowly, and
+two changes within one tick look like one."""
 KNOWN_BYTES = 2_000_000
-"""What is kept of the files whose hash is known: some 5,000."""
+"""Bytes of the cache of files with known hashes: some 5,000 files."""
 
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO)
 
 _Identity = tuple[int, int, int, int, int]
-"""Device, inode, size, and the times of change of the content and of the inode; nobody can set
+"""Device, inode, size, and the times of change of the content and of the inode; programs cannot set
 the last one back."""
 
 
@@ -38,13 +38,13 @@ class IndexedFiles:
     """Opens the files of image items; any thread may call it."""
 
     def __init__(self, blobs: Blobs) -> None:
-        """blobs: where uploads lie, which have a remedy of their own."""
+        """blobs: tells uploads, which have a remedy of their own."""
         self._blobs = blobs
         self._hashes: BoundedCache[_Identity, str] = BoundedCache(lambda *_: 100, KNOWN_BYTES)
 
     def open(self, item: Item) -> BinaryIO:
-        """The file of an image, open and at its beginning. Raises NotFound where it is gone, may
-        not be read, or holds something else than what was indexed."""
+        """The file of an image, open and at its beginning. Raises NotFound if it is gone,
+        unreadable, or has another content than the indexed one."""
         file = self._opened(item)
         try:
             self._compare(file, item)
@@ -55,14 +55,14 @@ class IndexedFiles:
         return file
 
     def check(self, item: Item) -> None:
-        """`open` for what was made of a file before: its hash is not asked for while its size and
-        time are as they were. Raises NotFound."""
+        """`open` for derived data of a file: its hash is not computed while its size and time are
+        unchanged. Raises NotFound."""
         with self._opened(item) as file:
             if os.fstat(file.fileno()).st_mtime_ns != item.mtime_ns:
                 self._compare(file, item)
 
     def read(self, item: Item) -> bytes:
-        """The bytes of an image that were indexed. Raises NotFound; see `open`."""
+        """The indexed bytes of an image. Raises NotFound; see `open`."""
         with self._opened(item) as file:
             try:
                 data = file.read(-1 if item.bytes is None else item.bytes)
@@ -74,7 +74,7 @@ class IndexedFiles:
         return data
 
     def _opened(self, item: Item) -> BinaryIO:
-        """A regular file of the size that was indexed."""
+        """A regular file of the indexed size."""
         assert item.path is not None
         try:
             path = self._blobs.local_path(item.path, item.sha256)
@@ -83,14 +83,14 @@ class IndexedFiles:
             raise self._unopened(item, error) from error
         status = os.fstat(descriptor)
         same = stat.S_ISREG(status.st_mode) and item.bytes in (None, status.st_size)
-        # A link that was indexed leads to a file of that time; one that came later need not.
+        # An indexed link leads to a file of that time; a later link need not.
         if not same or (linked and storable(status.st_mtime_ns) != item.mtime_ns):
             os.close(descriptor)
             raise self._changed(item)
         return os.fdopen(descriptor, "rb")
 
     def _unopened(self, item: Item, error: OSError | ValueError) -> MmembedError:
-        """What it means that a file cannot be opened."""
+        """The error for a file that cannot be opened."""
         number = getattr(error, "errno", None)
         if number in (errno.EMFILE, errno.ENFILE):
             return Overloaded("too many files are open here; try again later")
@@ -130,7 +130,7 @@ class IndexedFiles:
 
 def _open(path: str) -> tuple[int, bool]:
     """A descriptor, and whether its path is a link."""
-    # Without O_NONBLOCK, opening a pipe that nobody writes to would never return.
+    # Without O_NONBLOCK, opening a pipe that no process writes to would never return.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     try:
         return os.open(path, flags | os.O_NOFOLLOW), False

@@ -1,4 +1,4 @@
-"""What several ask for at the same time is done once, and all get what it gave."""
+"""Runs the same work of simultaneous callers once, and gives all of them the result."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class SingleFlight(Generic[K, V]):
         self._lock = threading.Lock()
 
     def run(self, key: K, work: Callable[[], V]) -> V:
-        """What `work` gives or raises, in this thread or in the one that was first with the key.
+        """The result or error of `work`, in this thread or in the first thread with the key.
 
-        Where the first one's caller leaves, the next one does it.
+        If the caller of the first one leaves, the next one does the work.
         """
         while True:
             with self._lock:
@@ -49,6 +49,6 @@ class SingleFlight(Generic[K, V]):
         return result
 
     def _end(self, key: K) -> None:
-        """Whoever asks from now on does it anew."""
+        """Later callers do the work anew."""
         with self._lock:
             del self._running[key]

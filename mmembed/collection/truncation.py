@@ -10,7 +10,7 @@ from mmembed.models.encoder import Encoder
 from mmembed.models.text_reading import Reading
 
 Truncate: TypeAlias = Literal["NONE", "START", "END"]
-"""What may be cut off a long text; NONE refuses it."""
+"""The part that may be cut off a long text; NONE refuses it."""
 
 COUNTED_WINDOWS = 8
 """Of a text that is refused, which are read for the sake of the message."""
@@ -24,7 +24,7 @@ def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
     if truncate == "NONE":
         raise LimitError(
             f"{name}: {_counted(text, encoder)} tokens, limit {encoder.facts.context_length}; "
-            "shorten it, or allow what the model cannot read at once to be cut or averaged",
+            "shorten it, or allow it to be cut, or averaged over windows",
             param=name,
         )
     if truncate == "END":

@@ -9,8 +9,9 @@ from mmembed.store.sqlite.migrations import Progress, pending
 
 
 def upgrade(folder: Path, progress: Progress) -> None:
-    """Bring the catalog of a data folder that is not open here to today's layout. What opens it
-    does the same, but can only log how far it is. Raises StoreError, StoreBusy, StoreFull."""
+    """Bring the catalog of a data folder that is not open here to today's layout. Opening a
+    collection does the same, but can only log the progress. Raises StoreError, StoreBusy,
+    StoreFull."""
     Catalog(folder, progress).close()
 
 

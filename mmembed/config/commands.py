@@ -32,7 +32,7 @@ def command(*words: str, folder: Path | None = None, anywhere: bool = False) -> 
     """
     added = () if folder is None or _is_default(folder) else ("--data", str(folder))
     # The shell expands ~ only outside of quotes.
-    quoted = [one if one.startswith("~/") else shlex.quote(one) for one in (*words, *added)]
+    quoted = [word if word.startswith("~/") else shlex.quote(word) for word in (*words, *added)]
     return " ".join([_program(anywhere), *quoted])
 
 
@@ -41,16 +41,16 @@ def _program(anywhere: bool) -> str:
     started = Path(sys.argv[0] or NAME)
     if started.name == "__main__.py":
         return f"{shlex.quote(sys.executable)} -m {NAME}"
-    found = shutil.which(NAME)
-    if started.name != NAME or (found and _same(Path(found), started)):
+    program = shutil.which(NAME)
+    if started.name != NAME or (program and _same(Path(program), started)):
         return NAME
     whole = os.path.abspath(started)
     return shlex.quote(whole if anywhere else whole.removeprefix(os.path.join(os.getcwd(), "")))
 
 
-def _same(one: Path, other: Path) -> bool:
+def _same(path: Path, other: Path) -> bool:
     try:
-        return one.samefile(other)
+        return path.samefile(other)
     except OSError:
         return False
 

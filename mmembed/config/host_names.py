@@ -18,7 +18,7 @@ class Hosts:
     or every name (`*`)."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        known = {name for one in patterns if (name := pattern_of(one))}
+        known = {name for text in patterns if (name := pattern_of(text))}
         self._every = EVERY in known
         self._names = {name for name in known if EVERY not in name and not is_address(name)}
         self._domains = tuple(name.removeprefix(EVERY) for name in known if name.startswith("*."))

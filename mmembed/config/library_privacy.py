@@ -57,7 +57,7 @@ def keep_libraries_within(cache: Path) -> None:
 
 
 def _can_be_written(folder: Path) -> bool:
-    nearest = next(one for one in (folder, *folder.parents) if os.path.exists(one))
+    nearest = next(parent for parent in (folder, *folder.parents) if os.path.exists(parent))
     return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
 
 

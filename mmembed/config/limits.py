@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """All limits on what callers send."""
+    """All limits on requests."""
 
     items: int = 1024
     """Images or texts in one request."""

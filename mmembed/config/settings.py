@@ -86,7 +86,7 @@ class Settings:
         False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
     )
     location: bool = _setting(
-        True, "off: where pictures were taken is neither kept nor answered; what was kept is erased"
+        True, "off: the places of pictures are neither stored nor answered; stored ones are erased"
     )
     max_megapixels: float = _setting(Limits.image_pixels / 1e6, "largest picture that is decoded")
     max_image_mb: float = _setting(Limits.image_bytes / 1e6, "largest image file that is read")
@@ -190,7 +190,7 @@ def expanded(path: Path, named: str) -> Path:
 
 def names() -> list[str]:
     """The names of all settings."""
-    return [one.name for one in fields(Settings)]
+    return [setting.name for setting in fields(Settings)]
 
 
 def variable(name: str) -> str:

@@ -31,27 +31,30 @@ def usable(device: str) -> list[str]:
     return [*(openvino_engines() if device == "cpu" else []), *torch_engines(device)]
 
 
-def choose(asked: str, towers: Towers, device: str) -> tuple[Engine, list[Measured]]:
+def choose(wished: str, towers: Towers, device: str) -> tuple[Engine, list[Measured]]:
     """The named engine, or the fastest one whose vectors are exact enough; and the figures of the
     trial. Raises ModelError if the named engine is not available or cannot be built."""
     names = usable(device)
     build = _Builder(towers, device)
-    if asked == INT8:
+    if wished == INT8:
         raise ModelError(f"engine {INT8}: make it first: mmembed models --quantize FOLDER")
-    if asked != AUTO:
-        if asked not in names:
-            raise ModelError(f"engine {asked}: cannot be had here; there are {', '.join(names)}")
+    if wished != AUTO:
+        if wished not in names:
+            raise ModelError(f"engine {wished}: cannot be had here; there are {', '.join(names)}")
         try:
-            return build(asked), []
+            return build(wished), []
         except Exception as error:  # compilers raise anything
-            raise ModelError(f"engine {asked}: cannot be used here: {_line(error)}") from error
+            raise ModelError(f"engine {wished}: cannot be used here: {_line(error)}") from error
     if names == [REFERENCE]:
         return build(REFERENCE), []
     trial = Trial.of(towers, build(REFERENCE))
     measured = [trial.measure(name, build) for name in names]
-    for one in measured:
+    for candidate in measured:
         log.info(
-            "%s: %.1f images/s, %.1f ms a text", one.engine, one.images_per_second, one.text_ms
+            "%s: %.1f images/s, %.1f ms a text",
+            candidate.engine,
+            candidate.images_per_second,
+            candidate.text_ms,
         )
     return _fastest(trial, measured, build), measured
 
@@ -60,7 +63,9 @@ def _fastest(trial: Trial, measured: list[Measured], build: Callable[[str], Engi
     """The best engine. An engine that comes near it is tried again beside it, in turns, and both
     keep the better of their figures. Another program may have run during one of the first
     trials."""
-    best, *others = sorted((one for one in measured if one.exact_enough), key=_worth, reverse=True)
+    best, *others = sorted(
+        (trial for trial in measured if trial.exact_enough), key=_worth, reverse=True
+    )
     engines = {best.engine: build(best.engine)}
     for rival in others[:1]:
         if rival.worth > RIVAL * best.worth:
@@ -70,13 +75,13 @@ def _fastest(trial: Trial, measured: list[Measured], build: Callable[[str], Engi
             except Exception as error:  # the two may not fit into memory together
                 log.warning("engine %s is not tried again: %s", rival.engine, _line(error))
                 break
-            measured[:] = [one.at_best(again.get(one.engine, 0.0)) for one in measured]
-            best = max((one for one in measured if one.engine in engines), key=_worth)
+            measured[:] = [trial.at_best(again.get(trial.engine, 0.0)) for trial in measured]
+            best = max((trial for trial in measured if trial.engine in engines), key=_worth)
     return engines[best.engine]
 
 
-def _worth(one: Measured) -> float:
-    return one.worth
+def _worth(trial: Measured) -> float:
+    return trial.worth
 
 
 class _Builder:

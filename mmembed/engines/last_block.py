@@ -34,23 +34,23 @@ class ReadAtOne(nn.Module):
         normal = block.ln_1(x)
         allowed = None if mask is None else mask[at].to(x.dtype)[:, None, None]
         attended = _attention(block.attn, normal[rows, at], normal, allowed)
-        found = x[rows, at] + block.ls_1(attended)
-        said: Tensor = found + block.ls_2(block.mlp(block.ln_2(found)))
+        output = x[rows, at] + block.ls_1(attended)
+        said: Tensor = output + block.ls_2(block.mlp(block.ln_2(output)))
         return said
 
 
-def _attention(attn: Any, one: Tensor, every: Tensor, allowed: Tensor | None) -> Tensor:
+def _attention(attn: Any, row: Tensor, every: Tensor, allowed: Tensor | None) -> Tensor:
     """(n, width) asks (n, length, width) → (n, width)."""
-    n, width = one.shape
+    n, width = row.shape
     weight, bias = attn.in_proj_weight, attn.in_proj_bias
-    query = functional.linear(one, weight[:width], bias[:width])
+    query = functional.linear(row, weight[:width], bias[:width])
     both = functional.linear(every, weight[width:], bias[width:])
     both = both.view(n, -1, 2, attn.num_heads, attn.head_dim).permute(2, 0, 3, 1, 4)
     query = query.view(n, attn.num_heads, 1, attn.head_dim) * attn.head_dim**-0.5
     scores = query @ both[0].transpose(-1, -2)
     shares = (scores if allowed is None else scores + allowed).softmax(dim=-1)
-    found: Tensor = attn.out_proj((shares @ both[1]).reshape(n, width))
-    return found
+    output: Tensor = attn.out_proj((shares @ both[1]).reshape(n, width))
+    return output
 
 
 def can_read(open_clip: Any, transformer: Any) -> bool:

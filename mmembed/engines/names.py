@@ -16,7 +16,7 @@ COMPILED = "torch-compiled"
 ENGINES = {
     "torch-float32": "open_clip's own towers as they are; the reference for all others",
     "torch-onednn": "the same, with oneDNN's matrix products: about twice as fast on AMD",
-    "torch-bfloat16": "weights with 8 bits of precision, where the processor computes with them",
+    "torch-bfloat16": "weights with 8 bits of precision, if the processor computes with them",
     "torch-float16": "for graphics cards",
     COMPILED: "the same, its image tower compiled at each start; for NVIDIA's graphics cards",
     "openvino-float32": "towers compiled by OpenVINO; as exact as torch-float32",

@@ -73,7 +73,7 @@ def opened(name: str, folder: Path, about: str) -> OpenVinoEngine | None:
         with ThreadPoolExecutor(len(_TOWERS)) as readers:  # a hash takes half as long so
             contents = list(readers.map(partial(_content, folder, name, about), _TOWERS))
         options = _options(name)  # not kept with the towers: the default would be bfloat16
-        towers = (_core().import_model(one, "CPU", options) for one in contents)
+        towers = (_core().import_model(content, "CPU", options) for content in contents)
         return OpenVinoEngine(name, *towers)
     except FileNotFoundError:
         return None

@@ -61,8 +61,8 @@ class ClassTokenTower(nn.Module):
         x = self.visual._embeds(images)
         class_token = torch.zeros(x.shape[0], dtype=torch.int64, device=x.device)
         pooled = self.visual.ln_post(self.transformer(x, class_token))
-        found: Tensor = pooled if self.visual.proj is None else pooled @ self.visual.proj
-        return found
+        rows: Tensor = pooled if self.visual.proj is None else pooled @ self.visual.proj
+        return rows
 
 
 class WholeTextTower(nn.Module):

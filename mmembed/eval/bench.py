@@ -179,25 +179,29 @@ class MeasuredModel:
     def _embed(self, group: Sequence[_Prepared | Failure]) -> list[Row | Failure]:
         """Vectors in the order of the group; a content that comes twice is embedded once."""
         cache, counts = self._cache("images"), self.counts["images"]
-        ready = [one for one in group if isinstance(one, _Prepared)]
-        counts.from_cache += sum(one.pixels is None and one.key not in self._fresh for one in ready)
+        ready = [image for image in group if isinstance(image, _Prepared)]
+        counts.from_cache += sum(
+            image.pixels is None and image.key not in self._fresh for image in ready
+        )
         new = {
-            one.key: one.pixels
-            for one in ready
-            if one.pixels is not None and cache.get(one.key) is None
+            image.key: image.pixels
+            for image in ready
+            if image.pixels is not None and cache.get(image.key) is None
         }
-        found = embed_each(
+        new_rows = embed_each(
             list(new.values()), lambda some: self.encoder.embed_preprocessed(np.stack(some))
         )
         errors: dict[bytes, Exception] = {}
-        for key, row in zip(new, found, strict=True):
+        for key, row in zip(new, new_rows, strict=True):
             if isinstance(row, Exception):
                 errors[key] = row
             else:
                 cache.add(key, row)
                 self._fresh.add(key)
                 counts.embedded += 1
-        return [one if isinstance(one, Failure) else _row(one, cache, errors) for one in group]
+        return [
+            image if isinstance(image, Failure) else _row(image, cache, errors) for image in group
+        ]
 
     # -- texts -----------------------------------------------------------------------
 
@@ -268,11 +272,11 @@ def embed_with_each(
 ) -> tuple[list[Kept], NDArray[np.bool_]]:
     """The result of `embed` for each model, one loaded after the other; and the images that all of
     them could embed: bool (n_asked,). Raises ModelError."""
-    found = []
+    results = []
     for name in models:
         with bench.model(name) as model:
-            found.append(embed(model))
-    return found, np.logical_and.reduce([one.images.kept for one in found])
+            results.append(embed(model))
+    return results, np.logical_and.reduce([result.images.kept for result in results])
 
 
 def _embedded(rows: Sequence[Row | Failure]) -> EmbeddedImages:
@@ -287,9 +291,9 @@ def _embedded(rows: Sequence[Row | Failure]) -> EmbeddedImages:
     )
 
 
-def _row(one: _Prepared, cache: EmbeddingCache, errors: dict[bytes, Exception]) -> Row | Failure:
-    row = cache.get(one.key)
-    return failure_of(one.name, errors[one.key]) if row is None else row
+def _row(image: _Prepared, cache: EmbeddingCache, errors: dict[bytes, Exception]) -> Row | Failure:
+    row = cache.get(image.key)
+    return failure_of(image.name, errors[image.key]) if row is None else row
 
 
 def _stacked(rows: Sequence[Row | None]) -> Embeddings:

@@ -85,8 +85,8 @@ def compare(
     the difficulty of an image cancels out."""
     paired = {name: _minus(ours[name], theirs[name]) for name in ours if name in theirs}
     return {
-        name: Difference(one.value, one.low or 0.0, one.high or 0.0)
-        for name, one in bootstrap(paired, n, seed=seed).items()
+        name: Difference(figure.value, figure.low or 0.0, figure.high or 0.0)
+        for name, figure in bootstrap(paired, n, seed=seed).items()
     }
 
 

@@ -44,8 +44,8 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """Both reports, and the first's figures minus the second's."""
         differences = {
-            name: {**asdict(one), "excludes_zero": one.excludes_zero}
-            for name, one in self.differences.items()
+            name: {**asdict(difference), "excludes_zero": difference.excludes_zero}
+            for name, difference in self.differences.items()
         }
         return {
             "task": self.first.task,
@@ -66,12 +66,12 @@ class Comparison:
 
 def compared(first: Counted, second: Counted) -> Comparison:
     """Side by side: both are over the same images."""
-    one, other = first.report, second.report
-    same = one.fingerprint == other.fingerprint
+    ours, other = first.report, second.report
+    same = ours.fingerprint == other.fingerprint
     return Comparison(
-        one,
+        ours,
         other,
-        compare(first.statistics, second.statistics, one.images),
+        compare(first.statistics, second.statistics, ours.images),
         agreement(first.images, second.images) if same else None,
     )
 
@@ -82,11 +82,11 @@ def agreement(ours: Embeddings, theirs: Embeddings) -> Agreement:
     return Agreement(float(cosines.mean()), float(cosines.min()))
 
 
-def _difference(name: str, found: Difference | None) -> tuple[str, str, str]:
-    if found is None:
+def _difference(name: str, difference: Difference | None) -> tuple[str, str, str]:
+    if difference is None:
         return "", "", ""
-    value, interval = shown(name, Figure(found.value, found.low, found.high))
-    if not found.excludes_zero:
+    value, interval = shown(name, Figure(difference.value, difference.low, difference.high))
+    if not difference.excludes_zero:
         return value, interval, "no difference shown: the interval contains 0"
-    better = "higher" if found.value > 0 else "lower"
+    better = "higher" if difference.value > 0 else "lower"
     return value, interval, f"A is {better}: the interval excludes 0"

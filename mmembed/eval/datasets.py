@@ -45,10 +45,10 @@ def read_labelled(data: Path, images: Path | None = None) -> LabelledImages:
         return _class_folders(data)
     if not data.exists():
         raise InputError(f"{data}: no such file or folder")
-    found = manifests.read_labels(data, images)
-    if not found:
+    labels = manifests.read_labels(data, images)
+    if not labels:
         raise ManifestError(f"{data}: names no images")
-    return LabelledImages(tuple(found), tuple(found.values()))
+    return LabelledImages(tuple(labels), tuple(labels.values()))
 
 
 def _check_images(data: Path, images: Path | None) -> None:
@@ -61,9 +61,9 @@ def _check_images(data: Path, images: Path | None) -> None:
 
 
 def _class_folders(data: Path) -> LabelledImages:
-    found = scan([data])
+    files = scan([data])
     root = os.path.abspath(data)
-    classes = {path: os.path.relpath(path, root).split(os.sep)[:-1] for path in found.files}
+    classes = {path: os.path.relpath(path, root).split(os.sep)[:-1] for path in files.files}
     loose = [path for path, folders in classes.items() if not folders]
     if len(loose) == len(classes):
         what = f"{len(loose)} images, but none in a folder" if loose else "no images"
@@ -76,8 +76,8 @@ def _class_folders(data: Path) -> LabelledImages:
     return LabelledImages(
         paths=tuple(path for path, folders in classes.items() if folders),
         classes=tuple(folders[0] for folders in classes.values() if folders),
-        failures=(*found.failures, *skipped),
-        notes=_notes(found),
+        failures=(*files.failures, *skipped),
+        notes=_notes(files),
     )
 
 
@@ -92,49 +92,51 @@ def read_captioned(
     """
     _check_images(data, images)
     if data.is_dir():
-        found = _folder(data)
+        images_of_data = _folder(data)
     elif data.exists():
-        found = _manifest(data, images)
+        images_of_data = _manifest(data, images)
     else:
         raise InputError(f"{data}: no such file or folder")
     if only is not None:
-        found = _narrowed(found, only, data)
-    return _with_captions(found, data)
+        images_of_data = _narrowed(images_of_data, only, data)
+    return _with_captions(images_of_data, data)
 
 
 def _folder(data: Path) -> CaptionedImages:
-    found = scan([data])
-    if not found.files:
+    files = scan([data])
+    if not files.files:
         raise InputError(f"{data}: holds no images")
-    plan = make_plan(found, {}, ())
+    plan = make_plan(files, {}, ())
     return CaptionedImages(
         tuple(source.path for source in plan.work),
         tuple(source.captions for source in plan.work),
         tuple(plan.failures),
-        _notes(found),
+        _notes(files),
     )
 
 
 def _manifest(data: Path, images: Path | None) -> CaptionedImages:
-    found = manifests.read_manifest(data, images)
-    if not found:
+    by_path = manifests.read_manifest(data, images)
+    if not by_path:
         raise ManifestError(f"{data}: names no images")
-    return CaptionedImages(tuple(found), tuple(tuple(words.captions) for words in found.values()))
+    return CaptionedImages(
+        tuple(by_path), tuple(tuple(words.captions) for words in by_path.values())
+    )
 
 
-def _narrowed(found: CaptionedImages, only: Path, data: Path) -> CaptionedImages:
+def _narrowed(captioned: CaptionedImages, only: Path, data: Path) -> CaptionedImages:
     wanted = set(read_lines(only))
-    names = [_name_in(wanted, path) for path in found.paths]
+    names = [_name_in(wanted, path) for path in captioned.paths]
     taken = [i for i, name in enumerate(names) if name is not None]
     if not taken:
         raise InputError(f"{only}: none of its {len(wanted)} names is an image of {data}")
     lost = len(wanted.difference(name for name in names if name is not None))
     note = f"{only}: {lost} of its {len(wanted)} names are not in {data}"
     return replace(
-        found,
-        paths=tuple(found.paths[i] for i in taken),
-        captions=tuple(found.captions[i] for i in taken),
-        notes=(*found.notes, note) if lost else found.notes,
+        captioned,
+        paths=tuple(captioned.paths[i] for i in taken),
+        captions=tuple(captioned.captions[i] for i in taken),
+        notes=(*captioned.notes, note) if lost else captioned.notes,
     )
 
 
@@ -145,25 +147,27 @@ def _name_in(wanted: set[str], path: str) -> str | None:
     return next((tail for tail in tails if tail in wanted), None)
 
 
-def _with_captions(found: CaptionedImages, data: Path) -> CaptionedImages:
-    kept = [i for i, captions in enumerate(found.captions) if captions]
+def _with_captions(captioned: CaptionedImages, data: Path) -> CaptionedImages:
+    kept = [i for i, captions in enumerate(captioned.captions) if captions]
     if not kept:
         raise ManifestError(
-            f"{data}: none of {len(found.paths)} images has a caption; expected a column named "
+            f"{data}: none of {len(captioned.paths)} images has a caption; expected a column named "
             f"{manifests.CAPTION_COLUMNS[1]} (or {manifests.CAPTION_COLUMNS[0]}), or name.txt "
             "beside name.jpg"
         )
     bare = [
-        path for path, captions in zip(found.paths, found.captions, strict=True) if not captions
+        path
+        for path, captions in zip(captioned.paths, captioned.captions, strict=True)
+        if not captions
     ]
     skipped = [
         Failure(path, "ManifestError", f"{path}: has no caption") for path in map(text_of, bare)
     ]
     return replace(
-        found,
-        paths=tuple(found.paths[i] for i in kept),
-        captions=tuple(found.captions[i] for i in kept),
-        failures=(*found.failures, *skipped),
+        captioned,
+        paths=tuple(captioned.paths[i] for i in kept),
+        captions=tuple(captioned.captions[i] for i in kept),
+        failures=(*captioned.failures, *skipped),
     )
 
 
@@ -179,6 +183,6 @@ def read_lines(path: Path) -> list[str]:
     return clean
 
 
-def _notes(found: Scan) -> tuple[str, ...]:
-    passed = [(found.linked, "linked folders"), (found.hidden, "hidden files or folders")]
+def _notes(files: Scan) -> tuple[str, ...]:
+    passed = [(files.linked, "linked folders"), (files.hidden, "hidden files or folders")]
     return tuple(f"{count} {what} were not looked into" for count, what in passed if count)

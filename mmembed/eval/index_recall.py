@@ -69,7 +69,7 @@ class IndexReport:
             "searched", "vectors", "queries", "recall", "95 % interval",
             "exact p50", "p95 ms", "HNSW p50", "p95 ms", "in use",
         )  # fmt: skip
-        return [(heads, [_row(one) for one in self.results])]
+        return [(heads, [_row(result) for result in self.results])]
 
 
 def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> IndexReport:
@@ -87,9 +87,9 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
         indexes = {kind: index for kind in KINDS if (index := store.index(kind)) is not None}
         samples = {kind: _sample(store, index, queries) for kind, index in indexes.items()}
         results = [
-            _measure(index, asked, samples[asked], k)
+            _measure(index, query_kind, samples[query_kind], k)
             for index in indexes.values()
-            for asked in samples
+            for query_kind in samples
             if len(index) > k
         ]
     if not results:
@@ -115,16 +115,16 @@ def _sample(store: Store, index: Index, count: int) -> Sample:
     return np.asarray(ids, dtype=np.int64), rows
 
 
-def _measure(index: Index, asked: Kind, sample: Sample, k: int) -> IndexResult:
+def _measure(index: Index, query_kind: Kind, sample: Sample, k: int) -> IndexResult:
     ids, rows = sample
     # A query that is in the index itself would always find itself, so it is left out.
-    itself = ids if asked == index.kind else np.full(len(ids), -1)
+    itself = ids if query_kind == index.kind else np.full(len(ids), -1)
     truth, exact = _search(index.exact, rows, itself, k)
     graph, hnsw = _search(index.approximate, rows, itself, k)
     recalls = np.array([overlap(a, b) for a, b in zip(graph, truth, strict=True)])
     recall = bootstrap({"recall": partial(_mean, recalls)}, len(recalls))["recall"]
     return IndexResult(
-        index.kind, len(index), asked, len(ids), k, recall, exact, hnsw, index.in_use
+        index.kind, len(index), query_kind, len(ids), k, recall, exact, hnsw, index.in_use
     )
 
 
@@ -133,14 +133,14 @@ def _search(
 ) -> tuple[list[NDArray[np.float64]], Latency]:
     """The scores of the k nearest to each query, without itself, and how long it took."""
     search(rows[0], k + 1)  # warm up: the first use reads files
-    found, seconds = [], []
+    scores, seconds = [], []
     for row, own in zip(rows, itself, strict=True):
         started = time.perf_counter()
         ranked = search(row, k + 1)
         seconds.append(time.perf_counter() - started)
-        found.append(_scores(ranked, int(own), k))
+        scores.append(_scores(ranked, int(own), k))
     p50, p95 = np.percentile(np.array(seconds) * 1000, (50, 95))
-    return found, Latency(float(p50), float(p95))
+    return scores, Latency(float(p50), float(p95))
 
 
 def _scores(ranked: Ranked, own: int, k: int) -> NDArray[np.float64]:
@@ -148,24 +148,24 @@ def _scores(ranked: Ranked, own: int, k: int) -> NDArray[np.float64]:
     return scores
 
 
-def overlap(found: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+def overlap(scores: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
     """Recall@k by score, as in ann-benchmarks: the share of results that are no farther than the
     k-th of exact search. So equally near vectors are equally good. float64 (≤ k,) and (k,),
     falling."""
-    return float((found >= truth[-1] - metrics.TIE).sum()) / len(truth)
+    return float((scores >= truth[-1] - metrics.TIE).sum()) / len(truth)
 
 
 def _mean(recalls: NDArray[np.float64], weights: metrics.Weights) -> float:
     return float(np.average(recalls, weights=weights))
 
 
-def _row(one: IndexResult) -> tuple[str, ...]:
-    times = (one.exact.p50_ms, one.exact.p95_ms, one.hnsw.p50_ms, one.hnsw.p95_ms)
+def _row(result: IndexResult) -> tuple[str, ...]:
+    times = (result.exact.p50_ms, result.exact.p95_ms, result.hnsw.p50_ms, result.hnsw.p95_ms)
     return (
-        f"{one.searched}s",
-        str(one.vectors),
-        f"{one.queries} {one.queries_are} vectors",
-        *shown(f"recall_at_{one.k}", one.recall),
+        f"{result.searched}s",
+        str(result.vectors),
+        f"{result.queries} {result.queries_are} vectors",
+        *shown(f"recall_at_{result.k}", result.recall),
         *(f"{time:.2f}" for time in times),
-        one.in_use,
+        result.in_use,
     )

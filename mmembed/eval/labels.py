@@ -41,13 +41,13 @@ class Labels:
         return self.names[label][0]
 
 
-def read_templates(asked: str) -> Templates:
+def read_templates(name: str) -> Templates:
     """`short`, `full`, or a file with one template a line. Raises InputError."""
     known = {"short": zeroshot.SHORT_TEMPLATES, "full": zeroshot.TEMPLATES}
-    prompts = known.get(asked) or tuple(read_lines(Path(asked)))
+    prompts = known.get(name) or tuple(read_lines(Path(name)))
     for prompt in prompts:
         zeroshot.fill(prompt, "label")
-    return Templates(asked, prompts)
+    return Templates(name, prompts)
 
 
 def read_labels(
@@ -70,7 +70,7 @@ def read_labels(
     competing = {name: table[name] for name in present} if only_present else table
     names = tuple(dict.fromkeys(competing.values()))
     _check(names, path, limit)
-    place = {one: position for position, one in enumerate(names)}
+    place = {label: position for position, label in enumerate(names)}
     return Labels(names, {name: place[table[name]] for name in present})
 
 
@@ -131,9 +131,9 @@ def _from_list(path: Path, listed: Sequence[Names], present: Sequence[str]) -> d
     by_name = _by_name(path, listed, present)
     # Names without a class compete, too; no class has a name like these keys.
     others = {f"{position}\0": names for position, names in enumerate(listed)}
-    if all(_words(one).casefold() in by_name for one in present):
-        return others | {one: by_name[_words(one).casefold()] for one in present}
-    if all(one.isdecimal() for one in present):
+    if all(_words(name).casefold() in by_name for name in present):
+        return others | {name: by_name[_words(name).casefold()] for name in present}
+    if all(name.isdecimal() for name in present):
         return {str(position): names for position, names in enumerate(listed)}
     if len(listed) == len(present):
         return dict(zip(present, listed, strict=True))
@@ -145,20 +145,21 @@ def _from_list(path: Path, listed: Sequence[Names], present: Sequence[str]) -> d
 
 
 def _by_name(path: Path, listed: Sequence[Names], present: Sequence[str]) -> dict[str, Names]:
-    wanted = {_words(one).casefold() for one in present}
-    found: dict[str, Names] = {}
+    wanted = {_words(name).casefold() for name in present}
+    names_by_class: dict[str, Names] = {}
     for names in listed:
         for name in wanted.intersection(name.casefold() for name in names):
-            if found.setdefault(name, names) != names:
+            if names_by_class.setdefault(name, names) != names:
                 raise InputError(
-                    f"{path}: {name!r} is {found[name]} and {names}; write lines of class and label"
+                    f"{path}: {name!r} is {names_by_class[name]} and {names}; "
+                    "write lines of class and label"
                 )
-    return found
+    return names_by_class
 
 
 def _names(path: Path, value: Any) -> Names:
     values = [value] if isinstance(value, str) else value
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise InputError(f"{path}: {value!r} is no label; expected text or a list of texts")
     # JSON can spell halves of characters, which no model can read.
     texts = [name.strip().encode("utf-8", "replace").decode() for name in values]

@@ -75,15 +75,15 @@ class Report:
             "vectors": {what: asdict(counts) for what, counts in self.counts.items()},
         }
         if self.classes:
-            answer["classes"] = [asdict(one) for one in self.classes]
-            answer["confusions"] = [asdict(one) for one in self.confusions]
+            answer["classes"] = [asdict(result) for result in self.classes]
+            answer["confusions"] = [asdict(confusion) for confusion in self.confusions]
         return answer
 
     def tables(self) -> list[Table]:
         """The head lines for people."""
         rows = [(spoken(name), *shown(name, figure)) for name, figure in self.figures.items()]
         tables: list[Table] = [(("figure", "value", "95 % interval"), rows)]
-        worst = [one for one in self.classes[:WORST] if one.accuracy < 1]
+        worst = [result for result in self.classes[:WORST] if result.accuracy < 1]
         if worst:
             heads = ("worst classes", "images", "accuracy", "label")
             tables.append(

@@ -50,7 +50,7 @@ class Found:
 def measure_retrieval(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list[Report]:
     """A report per model, all over the images that every model could embed. Raises InputError
     where there is none, ModelError."""
-    return [one.report for one in _measure(bench, models, data)]
+    return [measured.report for measured in _measure(bench, models, data)]
 
 
 def compare_retrieval(bench: Bench, models: tuple[str, str], data: CaptionedImages) -> Comparison:
@@ -61,10 +61,10 @@ def compare_retrieval(bench: Bench, models: tuple[str, str], data: CaptionedImag
 
 def _measure(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list[Counted]:
     captions = [text for texts in data.captions for text in texts]
-    found, common = embed_with_each(
+    embedded, common = embed_with_each(
         bench, models, lambda model: _embed(model, data.paths, captions)
     )
-    return [_report(one, common, data) for one in found]
+    return [_report(images, common, data) for images in embedded]
 
 
 def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) -> Embedded:
@@ -98,28 +98,28 @@ def _slices(rows: int, columns: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
-def statistics(found: Found) -> dict[str, Statistic]:
+def statistics(ranks: Found) -> dict[str, Statistic]:
     """The figures, given the weight of each image and its captions. Recall@k is left out if k is
     the number of candidates, because it is always 1."""
-    n_images, n_texts = len(found.of_images), len(found.of_texts)
+    n_images, n_texts = len(ranks.of_images), len(ranks.of_texts)
 
     def of_texts(measure: Statistic, weights: metrics.Weights) -> float:
-        return measure(weights[found.owners])
+        return measure(weights[ranks.owners])
 
     figures: dict[str, Statistic] = {}
     for k in CUTOFFS:
         if k < n_images:
-            recall = partial(metrics.recall_at_k, found.of_texts, k)
+            recall = partial(metrics.recall_at_k, ranks.of_texts, k)
             figures[f"text_to_image_recall_at_{k}"] = partial(of_texts, recall)
     figures["text_to_image_median_rank"] = partial(
-        of_texts, partial(metrics.median_rank, found.of_texts)
+        of_texts, partial(metrics.median_rank, ranks.of_texts)
     )
     for k in CUTOFFS:
         if k < n_texts:
             figures[f"image_to_text_recall_at_{k}"] = partial(
-                metrics.recall_at_k, found.of_images, k
+                metrics.recall_at_k, ranks.of_images, k
             )
-    figures["image_to_text_median_rank"] = partial(metrics.median_rank, found.of_images)
+    figures["image_to_text_median_rank"] = partial(metrics.median_rank, ranks.of_images)
     return figures
 
 
@@ -128,13 +128,13 @@ def _report(embedded: Embedded, common: NDArray[np.bool_], data: CaptionedImages
     kept = common[owners]
     place = np.cumsum(common) - 1
     rows = embedded.images.rows[common[embedded.images.kept]]
-    found = find(
+    ranks = find(
         rows,
         embedded.texts[kept],
         place[owners[kept]],
     )
-    counted = statistics(found)
-    n_images, n_texts = len(found.of_images), len(found.of_texts)
+    counted = statistics(ranks)
+    n_images, n_texts = len(ranks.of_images), len(ranks.of_texts)
     report = Report(
         task="retrieval",
         model=embedded.name,

@@ -69,7 +69,7 @@ class Task:
 def measure_zero_shot(bench: Bench, models: Sequence[str], task: Task) -> list[Report]:
     """A report per model, all over the images that every model could embed. Raises InputError
     where there is none, ModelError, QueryError."""
-    return [one.report for one in _measure(bench, models, task)]
+    return [measured.report for measured in _measure(bench, models, task)]
 
 
 def compare_zero_shot(bench: Bench, models: tuple[str, str], task: Task) -> Comparison:
@@ -79,8 +79,8 @@ def compare_zero_shot(bench: Bench, models: tuple[str, str], task: Task) -> Comp
 
 
 def _measure(bench: Bench, models: Sequence[str], task: Task) -> list[Counted]:
-    found, common = embed_with_each(bench, models, lambda model: _embed(model, task))
-    return [_report(one, common, task) for one in found]
+    embedded, common = embed_with_each(bench, models, lambda model: _embed(model, task))
+    return [_report(images, common, task) for images in embedded]
 
 
 def _embed(model: MeasuredModel, task: Task) -> Embedded:
@@ -101,7 +101,7 @@ def label_matrix(model: MeasuredModel, labels: Labels, templates: Templates) -> 
     names = list(dict.fromkeys(name for names in labels.names for name in names))
     rows = model.labels(names, templates.prompts)
     place = {name: position for position, name in enumerate(names)}
-    return np.stack([_mean(rows[[place[name] for name in one]]) for one in labels.names])
+    return np.stack([_mean(rows[[place[name] for name in synonyms]]) for synonyms in labels.names])
 
 
 def _mean(rows: Embeddings) -> NDArray[np.float32]:
@@ -127,16 +127,16 @@ def answers(
     return Answers(truth, np.concatenate(ranks), np.concatenate(rivals), np.concatenate(confidence))
 
 
-def statistics(found: Answers, classes: NDArray[np.int64], n_labels: int) -> dict[str, Statistic]:
+def statistics(given: Answers, classes: NDArray[np.int64], n_labels: int) -> dict[str, Statistic]:
     """The figures that have an interval. classes: int64 (n,), the class of each image. Top 5 of
     five labels or fewer would always be right, and is left out."""
     statistics: dict[str, Statistic] = {
-        "accuracy_top_1": partial(metrics.recall_at_k, found.ranks, 1)
+        "accuracy_top_1": partial(metrics.recall_at_k, given.ranks, 1)
     }
     if n_labels > 5:
-        statistics["accuracy_top_5"] = partial(metrics.recall_at_k, found.ranks, 5)
+        statistics["accuracy_top_5"] = partial(metrics.recall_at_k, given.ranks, 5)
     statistics["mean_accuracy_per_class"] = partial(
-        metrics.mean_class_accuracy, found.correct, classes
+        metrics.mean_class_accuracy, given.correct, classes
     )
     return statistics
 
@@ -148,15 +148,15 @@ def _report(embedded: Embedded, common: NDArray[np.bool_], task: Task) -> Counte
     order = {name: position for position, name in enumerate(labels.of_class)}
     truth = np.array([labels.of_class[name] for name in names])
     rows = embedded.images.rows[common[embedded.images.kept]]
-    found = answers(
+    given = answers(
         rows,
         embedded.matrix,
         truth,
         embedded.logit_scale,
     )
     classes = np.array([order[name] for name in names])
-    counted = statistics(found, classes, len(labels.names))
-    ece = metrics.expected_calibration_error(found.confidence, found.correct)
+    counted = statistics(given, classes, len(labels.names))
+    ece = metrics.expected_calibration_error(given.confidence, given.correct)
     report = Report(
         task="zero-shot",
         model=embedded.name,
@@ -172,8 +172,8 @@ def _report(embedded: Embedded, common: NDArray[np.bool_], task: Task) -> Counte
         notes=task.data.notes,
         counts=embedded.counts,
         details=_details(task),
-        classes=_classes(found, names, labels),
-        confusions=_confusions(found, labels),
+        classes=_classes(given, names, labels),
+        confusions=_confusions(given, labels),
     )
     return Counted(report, counted, rows)
 
@@ -185,20 +185,20 @@ def _details(task: Task) -> dict[str, object]:
     }
 
 
-def _classes(found: Answers, names: Sequence[str], labels: Labels) -> tuple[ClassResult, ...]:
+def _classes(given: Answers, names: Sequence[str], labels: Labels) -> tuple[ClassResult, ...]:
     sizes = Counter(names)
-    hits = Counter(name for name, right in zip(names, found.correct, strict=True) if right)
+    hits = Counter(name for name, right in zip(names, given.correct, strict=True) if right)
     results = [
         ClassResult(name, labels.shown(labels.of_class[name]), size, hits[name] / size)
         for name, size in sizes.items()
     ]
-    return tuple(sorted(results, key=lambda one: (one.accuracy, -one.images, one.name)))
+    return tuple(sorted(results, key=lambda result: (result.accuracy, -result.images, result.name)))
 
 
-def _confusions(found: Answers, labels: Labels) -> tuple[Confusion, ...]:
-    wrong = ~found.correct
-    pairs = Counter(zip(found.truth[wrong].tolist(), found.rivals[wrong].tolist(), strict=True))
+def _confusions(given: Answers, labels: Labels) -> tuple[Confusion, ...]:
+    wrong = ~given.correct
+    pairs = Counter(zip(given.truth[wrong].tolist(), given.rivals[wrong].tolist(), strict=True))
     return tuple(
         Confusion(labels.shown(true), labels.shown(taken), count)
-        for (true, taken), count in sorted(pairs.items(), key=lambda one: (-one[1], one[0]))
+        for (true, taken), count in sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))
     )

@@ -32,8 +32,8 @@ https://www.iana.org/assignments/iana-ipv6-special-registry"""
 
 def resolve(host: str, port: int) -> list[str]:
     """The addresses of a host, as the system gives them. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(where[4][0]) for where in found))
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(where[4][0]) for where in entries))
 
 
 def is_public(text: str) -> bool:

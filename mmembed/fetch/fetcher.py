@@ -1,10 +1,10 @@
 """Addresses of images → bytes, for requests that name an image by its address.
 
-A caller that lets a server fetch reaches every host that the server can reach: its own machine, the
-network behind it, the metadata service of a cloud. So the host is resolved here, and all its
-addresses must be public. The connection goes to the very address that was checked. A name that
-points elsewhere a moment later (DNS rebinding) changes nothing. Each redirect is checked in the
-same way.
+A caller that lets a server fetch reaches every host that the server can reach. Examples are its own
+machine, the network behind it, and the metadata service of a cloud. So the host is resolved here,
+and all its addresses must be public. The connection goes to the very address that was checked. A
+name that points elsewhere a moment later (DNS rebinding) changes nothing. Each redirect is checked
+in the same way.
 """
 
 from __future__ import annotations
@@ -135,14 +135,14 @@ class Fetcher:
     def _addresses(self, target: Target, clock: Clock) -> Sequence[str]:
         looked_up = self._resolvers.submit(self._resolve, target.host, target.port)
         try:
-            found = looked_up.result(clock.left())
+            addresses = looked_up.result(clock.left())
         except Late:  # the system's resolver cannot be interrupted
             looked_up.cancel()
             raise TimeoutError from None
-        if target.host in self._allow or all(map(is_public, found)):
-            return found
+        if target.host in self._allow or all(map(is_public, addresses)):
+            return addresses
         raise target.refused(
-            "its host is not on the public internet; whoever runs the server can allow it with "
+            "its host is not on the public internet; the server's owner can allow it with "
             f"{PREFIX}FETCH_ALLOW"
         )
 

@@ -1,11 +1,11 @@
-"""Folders of images → the catalog; resumable at any moment.
+"""Indexes folders of images into the store; resumable at any moment.
 
-passing → scan → (lines → rows → manifests, sidecars → saying) → plan
-                → pipeline (preparing → embedding → committing, describing)
+    exclusions → scan → (bounded_lines → manifest_rows → manifests, sidecars → image_texts) → plan
+               → pipeline (prepare → embed → commit, update_captions)
 
-flow carries inputs through threads and model, and has one bad input fail alone; captions embeds
-texts; thumbnailing keeps thumbnails; profile tells which stage is the limit. removing takes
-pictures out by path.
+flow passes inputs through threads and the model, so that one bad input fails alone.
+embed_captions embeds texts, and make_thumbnails makes thumbnails. stage_profile names the slowest
+stage. remove takes pictures out by path.
 """
 
 from mmembed.ingest.caption_rules import SaidLimits

@@ -1,4 +1,4 @@
-"""Lines of files that may be anything: none is read whole that is longer than a row may be."""
+"""Reads lines of untrusted files; a line longer than a row may be is never read whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OTHER_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, c
 
 
 def lines_of(file: BinaryIO) -> Iterator[bytes | ManifestError]:
-    """Each line with its end, or why it is not read, without a mark of UTF-8 at the beginning.
+    """Each line with its end, or its error; a UTF-8 byte order mark at the beginning is removed.
 
     Raises ManifestError for a file in another encoding.
     """

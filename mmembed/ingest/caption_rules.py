@@ -1,4 +1,4 @@
-"""Captions and tags as rows and text files spell them, by the same rules as over HTTP."""
+"""Parses captions and tags of rows and text files, by the same rules as over HTTP."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class SaidLimits:
-    """What one image may have said of it."""
+    """Limits on the captions and tags of one image."""
 
     chars: int = TextLimits.text_chars
     """Of one caption or tag."""
@@ -86,7 +86,7 @@ def _check_length(value: str, what: str) -> None:
 
 
 def _text(value: Any, what: str) -> str:
-    """A number is taken as it is written: years are tags. What is missing is no text."""
+    """A number becomes a text: years are tags. A missing value is no text."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str):

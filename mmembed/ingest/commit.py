@@ -1,4 +1,4 @@
-"""The third stage: groups into the catalog, whole where they can be, else file by file."""
+"""The third stage: writes groups into the catalog, whole if possible, else file by file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARKS_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class Committing:
-    """Writes what the stages before it made; raises StoreError where the disk refuses."""
+    """Writes the results of the earlier stages. Raises StoreError if the disk refuses."""
 
     store: Store
 
@@ -34,14 +34,14 @@ class Committing:
         )
         group.failures += refused
         each_where_needed(
-            lambda some: self.store.write([], some), group.failures, lambda one: one.name
+            lambda some: self.store.write([], some), group.failures, lambda entry: entry.name
         )
 
     def move(self, moves: list[tuple[int, str, int, Mark]]) -> list[Failure]:
-        """Note new places, times and marks of files; returns why not of some."""
+        """Write new paths, times and marks of files; returns the failures."""
         return each_where_needed(self.store.move, moves, lambda move: move[1])[1]
 
     def mark(self, marks: list[tuple[int, Mark]]) -> None:
-        """Note new marks of files that are unchanged; each costs a file's reading if it is lost."""
+        """Write new marks of unchanged files; a lost mark costs reading the file once more."""
         for start in range(0, len(marks), MARKS_AT_ONCE):
             self.store.mark_files(marks[start : start + MARKS_AT_ONCE])

@@ -1,4 +1,4 @@
-"""The second stage: entries get their embeddings, on a thread that does nothing else."""
+"""The second stage: embeds entries, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Embedded:
     """A group of files on its way into the catalog."""
 
     files: int
-    """How many it began with."""
+    """The number of files that it began with."""
     entries: list[ImageEntry]
     failures: list[Failure]
     new: int
-    """How many contents were embedded for it."""
+    """The number of contents that were embedded for it."""
 
 
 @dataclass
@@ -39,24 +39,28 @@ class EmbeddingStage:
     batch: int
     profile: Profile
     _last: dict[str, Row] = field(default_factory=dict)
-    """By content, what the last group gave: it may not be in the catalog yet."""
+    """The last group's embeddings by content: they may not be in the catalog yet."""
 
     def __call__(self, group: Sequence[Prepared], failures: list[Failure], files: int) -> Embedded:
-        """Entries with their embeddings; a content that comes twice is embedded once. Where a
-        group as a whole will not do, each file is embedded alone."""
+        """Entries with their embeddings; a content that comes twice is embedded once. If a group
+        fails as a whole, each file is embedded alone."""
         done = Embedded(files, [], failures, 0)
         with self.profile.stage("embed"):
             _, failed = each_where_needed(
-                lambda some: self._embed(some, done), group, lambda one: one.source.path
+                lambda some: self._embed(some, done), group, lambda prepared: prepared.source.path
             )
         done.failures += failed
         return done
 
     def _embed(self, group: Sequence[Prepared], done: Embedded) -> None:
-        """Add what becomes of files to the group."""
-        new = {one.entry.sha256: one for one in reversed(group) if one.pixels is not None}
+        """Add the results of files to the group."""
+        new = {
+            prepared.entry.sha256: prepared
+            for prepared in reversed(group)
+            if prepared.pixels is not None
+        }
         vectors = self._known(list(new))
-        pending = [one for sha256, one in reversed(new.items()) if sha256 not in vectors]
+        pending = [prepared for sha256, prepared in reversed(new.items()) if sha256 not in vectors]
         errors: dict[str, Exception] = {}
         fresh: dict[str, Row] = {}
         for one, row in zip(pending, self._rows(pending), strict=True):
@@ -66,9 +70,12 @@ class EmbeddingStage:
                 fresh[one.entry.sha256] = row
         vectors |= fresh
         entries = [
-            replace(one.entry, embedding=vectors.get(one.entry.sha256, one.entry.embedding))
-            for one in group
-            if one.entry.sha256 not in errors
+            replace(
+                prepared.entry,
+                embedding=vectors.get(prepared.entry.sha256, prepared.entry.embedding),
+            )
+            for prepared in group
+            if prepared.entry.sha256 not in errors
         ]
         described, unsaid = self._with_captions(entries)
         self._last = fresh
@@ -77,7 +84,7 @@ class EmbeddingStage:
         done.new += len(fresh)
 
     def _known(self, contents: list[str]) -> dict[str, Row]:
-        """What has become known of contents since they were prepared."""
+        """Embeddings that became known since the contents were prepared."""
         stored = self.store.embeddings_of("image", contents)
         known = {sha256: vector.astype(np.float32) for sha256, vector in stored.items()}
         return {sha256: self._last[sha256] for sha256 in contents if sha256 in self._last} | known
@@ -85,7 +92,8 @@ class EmbeddingStage:
     def _rows(self, pending: Sequence[Prepared]) -> list[Row | Exception]:
         if not pending:
             return []
-        encoder, pixels = self.load(), [one.pixels for one in pending if one.pixels is not None]
+        encoder = self.load()
+        pixels = [prepared.pixels for prepared in pending if prepared.pixels is not None]
         rows: list[Row | Exception] = []
         for start in range(0, len(pixels), self.batch):
             rows += embed_each(
@@ -117,7 +125,7 @@ class EmbeddingStage:
 
 def _failures(group: Sequence[Prepared], errors: dict[str, Exception]) -> list[Failure]:
     return [
-        failure_of(one.source.path, errors[one.entry.sha256])
-        for one in group
-        if one.entry.sha256 in errors
+        failure_of(prepared.source.path, errors[prepared.entry.sha256])
+        for prepared in group
+        if prepared.entry.sha256 in errors
     ]

@@ -1,4 +1,4 @@
-"""Captions → entries of the catalog; the same text is embedded once."""
+"""Embeds captions as entries of the catalog; the same text is embedded once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mmembed.store.entries import CaptionEntry
 from mmembed.store.protocol import Store
 
 TEXTS_AT_ONCE = 64
-"""What the model gets in one go: a picture may have a thousand captions."""
+"""Texts for the model at once: a picture may have a thousand captions."""
 
 
 def embed_captions(
     store: Store, load: Callable[[], Encoder], texts: Sequence[str]
 ) -> tuple[dict[str, CaptionEntry], dict[str, Exception]]:
-    """Captions by text in the order given, the known ones with the vectors they have; and
-    why others have none. `load` gives the model, and is called only for new texts."""
+    """Captions by text in the given order, the known ones with their vectors; and the failures.
+    `load` gives the model, and is called only for new texts."""
     errors: dict[str, Exception] = {text: _not_text() for text in texts if not _is_text(text)}
     entries = {text: CaptionEntry(text, None) for text in texts if text not in errors}
     hashes = {text: entry.sha256 for text, entry in entries.items()}

@@ -1,4 +1,4 @@
-"""What a scan passes over unless it is asked for: parts of systems and programs, and patterns."""
+"""Decides which files and folders a scan skips: system folders, and patterns."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mmembed.errors import InputError
 
 SYSTEM_FOLDERS = frozenset(
     {
-        # storage devices: thumbnails, bins, snapshots and what programs keep
+        # storage devices: thumbnails, bins, snapshots and files of programs
         "@eadir", "@recycle", "@recently-snapshot", "@tmp", "@apphome", "@appstore", "@database",
         "#recycle", "#snapshot", "~snapshot",
-        # Windows, macOS, Linux: bins, and what is no file of anybody
+        # Windows, macOS, Linux: bins, and files without an owner
         "$recycle.bin", "recycler", "recycled", "system volume information", "found.000",
         "__macosx", "lost+found", "network trash folder", "temporary items",
         # parts of programs
@@ -29,18 +29,18 @@ LIBRARIES = {
     ".photolibrary": frozenset({"masters", "originals"}),
     ".aplibrary": frozenset({"masters"}),
 }
-"""Endings of folders in which a program keeps pictures, and where in them the originals are."""
+"""Endings of folders in which a program keeps pictures, and the path of the originals in them."""
 NO_MEDIA = ".nomedia"
-"""A file with this name keeps a folder, and those below, out of every gallery."""
+"""A file with this name keeps a folder, and all folders below, out of every gallery."""
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """One pattern of what to exclude."""
+    """One pattern of files or folders to exclude."""
 
     regex: re.Pattern[str]
     of: str
-    """What it is held against: the name, the path below the scanned folder, or the whole path."""
+    """The compared text: the name, the path below the scanned folder, or the whole path."""
     folders_only: bool
 
     def matches(self, path: str, root: str, *, folder: bool) -> bool:
@@ -55,7 +55,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Passing:
-    """What a scan passes over."""
+    """The exclusions of a scan."""
 
     patterns: tuple[Pattern, ...] = ()
     include_system: bool = False
@@ -63,11 +63,11 @@ class Passing:
     """Absolute paths of files and folders that were taken out for good."""
 
     def excludes(self, path: str, root: str, *, folder: bool) -> bool:
-        """Whether a pattern is met."""
-        return any(one.matches(path, root, folder=folder) for one in self.patterns)
+        """Whether a pattern matches."""
+        return any(pattern.matches(path, root, folder=folder) for pattern in self.patterns)
 
     def is_system(self, path: str) -> bool:
-        """Whether a folder is a part of a system or a program."""
+        """Whether a folder belongs to a system or a program."""
         if self.include_system:
             return False
         above, name = os.path.split(path.casefold())
@@ -80,9 +80,9 @@ class Passing:
 def patterns_of(texts: Sequence[str]) -> tuple[Pattern, ...]:
     """Patterns as people write them: `*` and `?` stand for parts of a name, `**` for any folders.
 
-    One without a slash is held against names, one with a slash against the path below the
-    scanned folder, and one that begins with `/` or `~` against the whole path. With a slash at
-    its end it means folders alone. Raises InputError.
+    A pattern without a slash is compared with names. A pattern with a slash is compared with the
+    path below the scanned folder. If it begins with `/` or `~`, it is compared with the whole path.
+    With a slash at its end it means folders alone. Raises InputError.
     """
     return tuple(_pattern(text) for text in texts)
 

@@ -1,4 +1,4 @@
-"""How inputs flow through threads and the model, in order, with one bad input failing alone."""
+"""Passes inputs through threads and the model, in order; one bad input fails alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mmembed.item_failures import ends_all, failure_of
 from mmembed.types import Embeddings, Failure
 
 PATIENCE = 120
-"""How often an indexing asks again where the model is busy with others' requests."""
+"""Retries of an indexing if the model is busy with other requests."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -24,7 +24,7 @@ Row = NDArray[np.float32]
 
 
 def grouped(results: Iterable[In], size: int, seconds: float) -> Iterator[list[In]]:
-    """Groups of up to `size` results, smaller ones where they come slowly."""
+    """Groups of up to `size` results, smaller ones if they come slowly."""
     group: list[In] = []
     started = time.monotonic()
     for result in results:
@@ -39,7 +39,7 @@ def grouped(results: Iterable[In], size: int, seconds: float) -> Iterator[list[I
 def embed_each(
     inputs: Sequence[In], embed: Callable[[Sequence[In]], Embeddings]
 ) -> list[Row | Exception]:
-    """A row per input, or why there is none. Raises what is no fault of an input."""
+    """A row or an error for each input. Raises errors that are not an input's own."""
     if not inputs:
         return []
     try:
@@ -49,7 +49,7 @@ def embed_each(
             raise
         if len(inputs) == 1:
             return [error if isinstance(error, Exception) else _panic(error)]
-        return [result for one in inputs for result in embed_each([one], embed)]
+        return [result for item in inputs for result in embed_each([item], embed)]
     return [row if _sound(row) else ModelError("the model gave no finite vector") for row in rows]
 
 
@@ -63,9 +63,8 @@ def _panic(error: BaseException) -> Exception:
 def each_where_needed(
     work: Callable[[Sequence[In]], object], batch: Sequence[In], name_of: Callable[[In], str]
 ) -> tuple[list[In], list[Failure]]:
-    """Do some work with a batch, or with each of it where the batch as a whole will not do;
-    returns those that it was done with, and why not with the others. Raises what is no fault
-    of one of them."""
+    """Do work with a batch, or with each item alone if the batch fails. Returns the successful
+    items, and the errors of the others. Raises errors that are not an item's own."""
     if not batch:
         return [], []
     try:
@@ -76,18 +75,17 @@ def each_where_needed(
             raise
         if len(batch) == 1:
             return [], [failure_of(name_of(batch[0]), error)]
-    parts = [each_where_needed(work, [one], name_of) for one in batch]
-    return [one for done, _ in parts for one in done], [one for _, bad in parts for one in bad]
+    parts = [each_where_needed(work, [item], name_of) for item in batch]
+    return [item for done, _ in parts for item in done], [item for _, bad in parts for item in bad]
 
 
 def patiently(work: Callable[[], Out]) -> Out:
-    """What some work gives, which is tried again as long as others are in its way. Raises
-    Overloaded."""
+    """The result of some work, which is retried while the model is busy. Raises Overloaded."""
     for _ in range(PATIENCE):
         try:
             return work()
         except Overloaded as error:
-            if not current_caller().patient:  # somebody waits for the answer, and may ask again
+            if not current_caller().patient:  # a caller waits for the answer, and may retry
                 raise
             time.sleep(error.retry_after)
     return work()

@@ -23,11 +23,11 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
 
 
 class FurtherFields:
-    """Takes the fields from the rows of one manifest; notes once what is wrong with a field."""
+    """Takes the fields from the rows of one manifest; notes each faulty field once."""
 
     def __init__(self, others: Set[str], *, typed: bool) -> None:
-        """others: columns that are no such fields. typed: whether the file tells numbers from
-        texts; else what looks like a number is one."""
+        """others: columns that are no such fields. typed: whether the file distinguishes numbers
+        from texts; otherwise a text that looks like a number is one."""
         self._others = others
         self._typed = typed
         self._unfit: set[str] = set()
@@ -35,7 +35,7 @@ class FurtherFields:
 
     def of(self, row: Mapping[str, Any], before: str = "") -> str:
         """The fields of a row as a JSON object, joined with those of earlier rows of the same
-        picture; empty where there are none. A field that cannot be kept is left out."""
+        picture; empty if there are none. A field that cannot be stored is left out."""
         fields = {
             name.strip(): value
             for name, cell in row.items()
@@ -50,7 +50,7 @@ class FurtherFields:
         return json.dumps(joined, ensure_ascii=False)
 
     def faults(self) -> Iterator[ManifestError]:
-        """What was noted since the last call."""
+        """The faults since the last call."""
         while self._faults:
             yield self._faults.pop(0)
 
@@ -96,7 +96,7 @@ def _of_text(cell: Any) -> str | int | float | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it; None for what is missing. Raises ManifestError for bytes."""
+    """A value as JSON holds it; None if it is missing. Raises ManifestError for bytes."""
     if isinstance(value, str):
         return _clean(value) or None
     if value is None or isinstance(value, bool | int):

@@ -1,4 +1,5 @@
-"""What all text files and manifests of an indexing say of each image, and which of them said it."""
+"""The captions and tags of each image in all text files and manifests of an indexing, with their
+sources."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ _Said: TypeAlias = dict[str, frozenset[str]]
 
 
 class Sayings:
-    """Reads every manifest at once, and text files when their image is asked for."""
+    """Reads every manifest at once, and a text file when its image is requested."""
 
     def __init__(
         self,
@@ -32,8 +33,8 @@ class Sayings:
         limits: SaidLimits,
         failures: list[Failure],
     ) -> None:
-        """Raises ManifestError for one of `manifests` that cannot be read at all; what else goes
-        wrong is noted in `failures`."""
+        """Raises ManifestError if one of `manifests` cannot be read at all; other errors are noted
+        in `failures`."""
         self._scan = scan
         self._limits = limits
         self._failures = failures
@@ -42,7 +43,7 @@ class Sayings:
         self._met: set[str] = set()
         self._gone: dict[str, bool] = {}
         self._words: dict[str, tuple[_Said, _Said, dict[str, str]]] = {}
-        """Captions, tags and fields of images that were not asked for yet."""
+        """Captions, tags and fields of images that were not requested yet."""
         self._where: dict[str, str] = {}
         asked = {os.path.abspath(path) for path in manifests}
         for path in manifests:
@@ -54,10 +55,10 @@ class Sayings:
             except Exception as error:
                 self._note(str(path), error)
         self.nothing = Reading(Words(), self._current)
-        """Of an image of which nothing is said."""
+        """The texts of an image without captions and tags."""
 
     def of(self, image: str) -> Reading:
-        """What is said of an image. Raises whatever its text file does."""
+        """The captions and tags of an image. Raises the errors of reading its text file."""
         words = self._words.pop(image, None)
         current: Callable[[str], bool] = self._current
         beside = sidecar_of(image) if self._scan.texts else ""
@@ -74,7 +75,7 @@ class Sayings:
         return Reading(Words(*words), current)
 
     def left(self) -> Iterator[tuple[str, str]]:
-        """Images that were not asked for, and which line named them."""
+        """Images that were not requested, with the lines that named them."""
         return ((path, self._where[path]) for path in self._words)
 
     def _beside(self, image: str, path: str) -> tuple[list[str], bool]:
@@ -88,7 +89,7 @@ class Sayings:
         return lines, not faults
 
     def _take(self, path: Path) -> None:
-        # Without `..`: a source is known again from whatever folder it was named.
+        # Without `..`, so that a source is recognised from any current folder.
         source = text_of(os.path.abspath(path))
         only = frozenset({source})
         self._met.add(source)
@@ -116,8 +117,8 @@ class Sayings:
         return source == beside or self._current(source)
 
     def _current(self, source: str) -> bool:
-        """Whether what a source no longer says is to go. One that was not read this time, or not
-        whole, may still say it."""
+        """Whether texts that a source no longer has are removed. A source that was not read this
+        time, or not whole, may still have them."""
         if source in self._met:
             return source in self._read
         if source not in self._gone:

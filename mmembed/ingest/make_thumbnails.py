@@ -1,4 +1,4 @@
-"""Thumbnails of pictures that were decoded for the model anyway."""
+"""Makes thumbnails of pictures that were decoded for the model anyway."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 def keep_thumbnail(blobs: Blobs, sha256: str, picture: Picture) -> None:
     """Put the small thumbnail of a content into the store's cache, if it is not there.
 
-    A picture that was shrunk below a thumbnail's size is passed over, and failing is no error:
-    the thumbnail is then made when it is asked for.
+    A picture that was shrunk below a thumbnail's size is skipped, and a failure is no error. The
+    thumbnail is then made at its first request.
     """
     left, top, right, bottom = picture.box
     if max(right - left, bottom - top) >= min(THUMBNAIL_SIZE, max(picture.width, picture.height)):

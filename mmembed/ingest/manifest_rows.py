@@ -1,4 +1,4 @@
-"""Rows of JSONL, CSV, TSV and Parquet files: a bad one is told apart from a bad file.
+"""Reads rows of JSONL, CSV, TSV and Parquet files; a bad row does not spoil its file.
 
 lines → rows → manifests
 """
@@ -21,19 +21,19 @@ from mmembed.ingest.bounded_lines import LONGEST_ROW, lines_of
 
 Row: TypeAlias = Mapping[str, Any]
 Numbered: TypeAlias = tuple[int, Row | ManifestError]
-"""The line, or the number of the row, and what is in it or why that cannot be read."""
+"""The line, or the number of the row, and its values or its error."""
 
 REREAD_BYTES = 16 * 2**20
-"""How much of a file is read again after rows whose quotation marks do not end."""
+"""Bytes of a file that are read again after rows whose quotation marks do not end."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What is looked for in a file."""
+    """The wanted columns of a file."""
 
     names: Sequence[str]
     needed: Sequence[str]
-    """One of these has to be there."""
+    """At least one of these columns has to be there."""
     further: bool = False
     """Whether the columns of other names are looked for, too."""
 
@@ -50,7 +50,7 @@ class Columns:
 
 
 def rows_of(path: Path, columns: Columns) -> Iterator[Numbered]:
-    """The rows of a file by its ending; of Parquet, the columns alone that are looked for.
+    """The rows of a file by its ending; of Parquet, only the wanted columns.
 
     Raises ManifestError for a file that cannot be read at all.
     """
@@ -74,8 +74,8 @@ def rows_of(path: Path, columns: Columns) -> Iterator[Numbered]:
 
 
 def open_regular(path: str | Path) -> BinaryIO:
-    """A file, opened without waiting for a writer where it is a pipe. Raises ManifestError for
-    what is no regular file, and OSError."""
+    """A file, opened without waiting for a pipe's writer. Raises ManifestError if it is no regular
+    file, and OSError."""
     file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (the caller's to close)
     if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return file
@@ -119,7 +119,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class CsvRows:
     """The rows of a CSV file, in which a row may span lines.
 
-    Where the quotation marks of a row do not end, the row fails and reading goes on in the line
+    If the quotation marks of a row do not end, the row fails, and reading continues in the line
     after its first.
     """
 
@@ -138,7 +138,7 @@ class CsvRows:
         self._columns = columns
 
     def read(self) -> Iterator[Numbered]:
-        """Raises ManifestError where the first line names no column that is looked for."""
+        """Raises ManifestError if the first line names no wanted column."""
         head: list[str] | None = None
         while True:
             self._record, self._bytes = [], 0
@@ -168,7 +168,7 @@ class CsvRows:
             try:
                 cell.encode()
             except UnicodeEncodeError:
-                self._record = []  # the row ended where it should: nothing is to be read again
+                self._record = []  # the row ended normally: nothing is to be read again
                 raise ManifestError("not UTF-8") from None
         return row
 
@@ -182,7 +182,7 @@ class CsvRows:
         return next(csv.reader(texts, delimiter=self._delimiter))
 
     def _texts(self) -> Iterator[str]:
-        """Lines for the reader; it asks for another in the middle of a row only where a quotation
+        """Lines for the reader. It takes another line in the middle of a row only if a quotation
         mark is open."""
         while True:
             line = self._again.popleft() if self._again else next(self._lines, None)
@@ -205,7 +205,7 @@ class CsvRows:
             self._again.extendleft(reversed(rest))
             self._taken -= len(rest)
         self._ended = False
-        # What raised cannot be asked for more, and a reader may be in the middle of a row.
+        # An iterator that raised cannot continue, and a reader may be in the middle of a row.
         self._reader = csv.reader(self._texts(), delimiter=self._delimiter, strict=True)
 
 

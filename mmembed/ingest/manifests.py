@@ -1,4 +1,4 @@
-"""What files say of images: rows of JSONL, CSV, TSV or Parquet files, by image."""
+"""Reads captions, tags and labels of images from JSONL, CSV, TSV or Parquet files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = Columns(FILE_COLUMNS + CAPTION_COLUMNS + TAG_COLUMNS + LABEL_COLUMNS, 
 LONGEST_NAME = 4096
 """Characters of a file name."""
 NAMED_FAULTS = 1000
-"""Rows of one file that are told of one by one."""
+"""Rows of one file that are reported one by one."""
 DEFAULT = SaidLimits()
 
 
@@ -47,9 +47,9 @@ def read_manifest(
 ) -> dict[str, Words]:
     """Words by absolute image path; rows that name the same file add up.
 
-    Relative file names are relative to `folder`, else to the manifest's. Rows that cannot be
-    used are left out and noted in `faults`, with file and line; the first one is raised where
-    that is None. Raises ManifestError where the manifest cannot be read at all.
+    Relative file names are relative to `folder`, else to the manifest's. Bad rows are left out and
+    noted in `faults`, with file and line; without `faults` the first one is raised. Raises
+    ManifestError if the manifest cannot be read at all.
     """
     found: dict[str, Words] = {}
     noted, home = Faults(path, faults), folder or path.parent
@@ -66,7 +66,7 @@ def read_manifest(
             _add(words, captions, tags, limits)
             found[image] = words
             words.fields = further.of(row, words.fields)
-        except Exception as error:  # whatever one row holds, the others are read
+        except Exception as error:  # any error of one row: the others are read
             noted.add(number, error)
         for fault in further.faults():
             noted.add(number, fault)
@@ -77,9 +77,11 @@ def read_manifest(
 def read_labels(path: Path, folder: Path | None = None) -> dict[str, str]:
     """The label of each image by absolute path; file names are relative to `folder`, else to
     the manifest's. Raises ManifestError, also for an image with two different labels."""
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for number, name, row in named_rows(path):
-        value = next((row[one] for one in LABEL_COLUMNS if row.get(one) not in (None, "")), None)
+        value = next(
+            (row[column] for column in LABEL_COLUMNS if row.get(column) not in (None, "")), None
+        )
         label = str(value).strip() if isinstance(value, str | int) else ""
         label = label.encode("utf-8", "replace").decode()
         if not label:
@@ -88,9 +90,9 @@ def read_labels(path: Path, folder: Path | None = None) -> dict[str, str]:
                 f"(or {', '.join(LABEL_COLUMNS[1:])})"
             )
         image = os.path.abspath((folder or path.parent) / name)
-        if found.setdefault(image, label) != label:
-            raise ManifestError(f"{path}:{number}: {name} is labelled {found[image]!r} before")
-    return found
+        if labels.setdefault(image, label) != label:
+            raise ManifestError(f"{path}:{number}: {name} is labelled {labels[image]!r} before")
+    return labels
 
 
 def named_rows(path: Path) -> Iterator[tuple[int, str, Row]]:
@@ -105,7 +107,7 @@ def named_rows(path: Path) -> Iterator[tuple[int, str, Row]]:
 
 
 class Faults:
-    """Rows of one file that cannot be used: raised, or noted up to a number and then counted."""
+    """Bad rows of one file: raised, or noted up to a number and then counted."""
 
     def __init__(self, path: Path, noted: list[ManifestError] | None) -> None:
         self._path = path
@@ -113,7 +115,7 @@ class Faults:
         self._count = 0
 
     def add(self, number: int, error: Exception) -> None:
-        """Raises ManifestError where faults are not to be noted."""
+        """Raises ManifestError if faults are not to be noted."""
         if not isinstance(error, ManifestError):
             error = ManifestError(f"cannot be used: {type(error).__name__}: {error}")
         named = ManifestError(f"{self._path}:{number}: {error}")
@@ -124,7 +126,7 @@ class Faults:
             self._noted.append(named)
 
     def end(self) -> None:
-        """Note how many more there were."""
+        """Note the number of further faults."""
         if self._noted is not None and self._count > NAMED_FAULTS:
             more = self._count - NAMED_FAULTS
             self._noted.append(ManifestError(f"{self._path}: {more} more rows cannot be used"))

@@ -19,11 +19,11 @@ LARGEST_GROUP = 2**30
 MOST_VALUES = 20_000_000
 """Values of one column in a group of rows."""
 FEWEST_REFUSED, ROWS_A_BYTE = 1_000_000, 8
-"""A file of more rows than both is refused: a row that is told again takes next to nothing."""
+"""A file of more rows than both is refused: repeated rows take almost no space."""
 LARGEST_BATCH = 64 * 2**20
 """Bytes of rows that become Python's values together."""
 FURTHER_BYTES = 2**28
-"""Of a group, in the columns that are further fields; those that do not fit are passed over."""
+"""Bytes of a group in the columns that are further fields; columns that do not fit are skipped."""
 VALUE_BYTES = 64
 """Of one value, beside its text."""
 
@@ -31,10 +31,10 @@ VALUE_BYTES = 64
 def parquet_rows(
     file: BinaryIO, columns: Columns
 ) -> Iterator[tuple[int, dict[str, Any] | ManifestError]]:
-    """The columns of each row that are looked for, or why they cannot be read.
+    """The wanted columns of each row, or its error. A broken group of rows is reported once, at its
+    first row.
 
-    A broken group of rows is told of once, at its first row. Raises ManifestError for a file that
-    cannot be read at all.
+    Raises ManifestError for a file that cannot be read at all.
     """
     try:
         opened = _opened(file)
@@ -57,7 +57,7 @@ def parquet_rows(
 
 
 def _opened(file: BinaryIO) -> Any:
-    """The file, whose texts stay in its dictionaries: a text that many rows share is there once."""
+    """The file. Its texts stay in dictionaries, so a text of many rows is in memory once."""
     facts = parquet.read_metadata(file)
     leaves = [facts.schema.column(i) for i in range(facts.num_columns)]
     shared = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
@@ -74,13 +74,13 @@ def _group_rows(
 ) -> Iterator[tuple[int, dict[str, Any] | ManifestError]]:
     facts = opened.metadata.row_group(group)
     sizes = [facts.column(i) for i in range(facts.num_columns)]
-    sizes = [one for one in sizes if _top(one.path_in_schema) in wanted]
-    most = max(one.num_values for one in sizes)
+    sizes = [chunk for chunk in sizes if _top(chunk.path_in_schema) in wanted]
+    most = max(chunk.num_values for chunk in sizes)
     if most > MOST_VALUES:
         raise ManifestError(
             f"{most:,} values in one group of rows, limit {MOST_VALUES:,}; write smaller ones"
         )
-    size = sum(one.total_uncompressed_size for one in sizes)
+    size = sum(chunk.total_uncompressed_size for chunk in sizes)
     if size > LARGEST_GROUP:
         raise ManifestError(
             f"{size >> 20} MB in one group of rows, limit {LARGEST_GROUP >> 20}; write smaller ones"
@@ -103,9 +103,9 @@ def _further(opened: Any, wanted: list[str]) -> list[str]:
         size, values = 0, 0
         for group in map(facts.row_group, range(facts.num_row_groups)):
             some = [group.column(i) for i in range(facts.num_columns)]
-            some = [one for one in some if _top(one.path_in_schema) == name]
-            size = max(size, sum(one.total_uncompressed_size for one in some))
-            values = max(values, *(one.num_values for one in some))
+            some = [chunk for chunk in some if _top(chunk.path_in_schema) == name]
+            size = max(size, sum(chunk.total_uncompressed_size for chunk in some))
+            values = max(values, *(chunk.num_values for chunk in some))
         if size <= room and values <= MOST_VALUES and len(further) < MAX_FIELDS:
             room -= size
             further.append(name)
@@ -140,7 +140,7 @@ def _rows(batch: RecordBatch) -> Iterator[dict[str, Any] | ManifestError]:
 
 
 def _expanded(batch: RecordBatch) -> int:
-    """So many bytes are the values of a batch once each text of it is one of its own."""
+    """Bytes of the values of a batch once each row has its own text."""
     return sum(_expanded_column(column) for column in batch.columns)
 
 

@@ -1,7 +1,7 @@
-"""decode → embed → commit, all at once, with little between them; groups are committed whole.
+"""Runs decode → embed → commit at the same time, with short queues; groups are committed whole.
 
-Whatever moment the process dies at, the catalog holds the batches before it, and the next
-run goes on from there.
+If the process dies at any moment, the catalog holds the earlier batches, and the next run continues
+from there.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ log = logging.getLogger(__name__)
 COMMIT_IMAGES = 64
 """Images in one transaction at the most."""
 AHEAD = 2
-"""Groups that may be embedded and not yet committed: what a kill loses, at the most."""
+"""Groups that may be embedded and not yet committed: a kill loses no more."""
 COMMIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The stages that an indexing runs through."""
+    """The stages of an indexing."""
 
     store: Store
     load: Callable[[], Encoder]
-    """Gives the model; not called where there is nothing to embed."""
+    """Gives the model; not called if there is nothing to embed."""
     headers: HeaderReader
     batch: int
     threads: int
     thumbnails: bool
-    """Whether to keep thumbnails of what is decoded."""
+    """Whether to make thumbnails of decoded pictures."""
 
     def run(self, plan: Plan, known: dict[str, Known], progress: Progress) -> Report:
-        """Bring the catalog up to the plan. An interrupt ends it early with what was
-        committed. Raises StoreError where the catalog cannot be written."""
+        """Carry out the plan. An interrupt ends it early with the committed part. Raises StoreError
+        if the catalog cannot be written."""
         started = time.monotonic()
         report = Report(
             total=len(plan.work) + len(plan.unchanged),
@@ -83,8 +83,8 @@ class Pipeline:
     def _index(
         self, plan: Plan, known: dict[str, Known], report: Report, progress: Progress
     ) -> None:
-        """Three stages at once, each some way ahead of the next: threads decode, one embeds, and
-        this one commits."""
+        """Three stages at once, each ahead of the next: several threads decode, one thread embeds,
+        and this thread commits."""
         done = len(plan.unchanged)
         progress(done, report.total, 0)
         profile = Profile(self.threads)
@@ -121,9 +121,9 @@ class Pipeline:
         known: dict[str, Known],
         report: Report,
     ) -> tuple[list[Prepared], list[Failure], int]:
-        """What of a group is to be embedded, what failed, and how many files it holds."""
-        failures = [one for one in group if isinstance(one, Failure)]
-        ready = [one for one in group if isinstance(one, Prepared)]
+        """The entries of a group to embed, its failures, and its number of files."""
+        failures = [item for item in group if isinstance(item, Failure)]
+        ready = [item for item in group if isinstance(item, Prepared)]
         others, moves = [], []
         for one in ready:
             path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
@@ -139,14 +139,14 @@ class Pipeline:
         return others, failures, len(group)
 
     def read_headers(self, wanted: Callable[[Unread], bool], heed: Callable[[int], None]) -> int:
-        """Fill in what the headers of files say that were indexed without; see HeaderPass.run."""
+        """Fill in the header facts of files that were indexed without them; see HeaderPass.run."""
         return HeaderPass(self.store, self.headers, self.threads).run(wanted, heed)
 
     # -- captions --------------------------------------------------------------------
 
     def embed_captions(self, texts: Sequence[str]) -> list[CaptionEntry]:
-        """Distinct captions with their embeddings. Raises InputError for what is no text, and
-        what the model raises."""
+        """Distinct captions with their embeddings. Raises InputError for an invalid text, and the
+        model's errors."""
         embedded, errors = embed_captions(self.store, self.load, texts)
         for text, error in errors.items():
             raise error_of(f"captions[{list(texts).index(text)}]", error)
@@ -154,11 +154,10 @@ class Pipeline:
 
 
 def _known_before(
-    one: Prepared, plan: Plan, known: dict[str, Known], report: Report
+    item: Prepared, plan: Plan, known: dict[str, Known], report: Report
 ) -> Known | None:
-    """Take note of a file whose content is known and only whose time or place is new; None for
-    another."""
-    path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
+    """Note a file with a known content and only a new time or path; None for another file."""
+    path, stat, sha256 = item.source.path, item.source.stat, item.entry.sha256
     same = known.get(path)
     if same is not None:
         if same.sha256 != sha256:
@@ -173,7 +172,7 @@ def _known_before(
 
 
 def _unfailing(progress: Progress) -> Progress:
-    """Progress that is told as long as telling it works: an indexing does not end for it."""
+    """Calls `progress` until it fails: indexing does not stop for that."""
     broken = False
 
     def tell(done: int, total: int, failed: int) -> None:

@@ -1,4 +1,4 @@
-"""A scan against the catalog: what is new or changed, what is gone, what stays."""
+"""Compares a scan with the catalog: new, changed, missing and unchanged files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmembed.types import Failure
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image file on its way into the catalog, with what is said of it."""
+    """An image file on its way into the catalog, with its captions and tags."""
 
     path: str
     stat: FileStat
@@ -25,35 +25,35 @@ class Source:
 
     @property
     def captions(self) -> tuple[str, ...]:
-        """What files say of it."""
+        """Its captions and tags in files."""
         return tuple(self.reading.words.captions)
 
 
 @dataclass
 class Plan:
-    """What one indexing has to do."""
+    """The work of one indexing."""
 
     scan: Scan
     work: list[Source] = field(default_factory=list)
-    """Files that are new, or that changed, or that are to be read again."""
+    """Files that are new, changed, or to be read again."""
     unchanged: list[Source] = field(default_factory=list)
-    """Files as they are known; only what is said of them may differ."""
+    """Unchanged files; only their captions and tags may differ."""
     marks: list[tuple[int, Mark]] = field(default_factory=list)
-    """What is new of files that are unchanged, by id of the image."""
+    """New marks of unchanged files, by id of the image."""
     gone: dict[str, Known] = field(default_factory=dict)
-    """Known files that the scan should have met and did not."""
+    """Known files that the scan should have found and did not."""
     failures: list[Failure] = field(default_factory=list)
     kept_because_empty: bool = False
-    """Nothing at all was found below some path where images are known: an unmounted disk,
+    """Whether nothing at all was found below a path with known images: an unmounted disk,
     perhaps."""
     kept_out: dict[str, str] = field(default_factory=dict)
-    """Paths by content of files that were taken out for good and are no longer where they were."""
+    """Paths by content of files that were taken out for good and are no longer at these paths."""
     moved_out: dict[str, KeptOut] = field(default_factory=dict)
-    """Those of them that were found elsewhere, by the path where they are now."""
+    """Such files that were found elsewhere, by their present path."""
     _gone_contents: dict[str, list[str]] | None = None
 
     def take_gone(self, sha256: str) -> Known | None:
-        """A known file that is gone and had this content; it counts as gone no longer."""
+        """A missing known file of this content; it does not count as missing any more."""
         if self._gone_contents is None:
             self._gone_contents = {}
             for path, known in self.gone.items():
@@ -64,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Rules:
-    """How files are compared with the catalog."""
+    """Compares files with the catalog."""
 
     limits: SaidLimits = field(default_factory=SaidLimits)
     rehash: bool = False
@@ -79,15 +79,15 @@ def make_plan(
 ) -> Plan:
     """Compare files with the catalog by size, modification time and mark.
 
-    Raises ManifestError for a manifest that was asked for and cannot be read at all; one that
-    the scan came across is a failure among others, and so is a row that cannot be used.
+    Raises ManifestError for a named manifest that cannot be read at all. A manifest that the scan
+    found is a failure among others, and so is a bad row.
     """
     plan = Plan(scan, failures=list(scan.failures))
     sayings = Sayings(scan, manifests, rules.limits, plan.failures)
     for path, stat in scan.files.items():
         try:
             reading = sayings.of(path)
-        except Exception as error:  # whatever lies beside a picture, it is indexed
+        except Exception as error:  # a bad text file does not stop its picture
             plan.failures.append(failure_of(path, error))
             reading = sayings.nothing
         source = Source(path, stat, reading)
@@ -102,7 +102,7 @@ def make_plan(
     plan.gone = {path: known[path] for path in gone}
     closed = set(scan.closed)
     for path, where in sayings.left():
-        # One that is passed over, or exists elsewhere, is merely not of this indexing.
+        # An image that is skipped, or lies elsewhere, is merely not part of this indexing.
         if not closed.isdisjoint(ancestors(path)):
             continue
         if scan.covers(path) or not os.path.lexists(path):
@@ -115,8 +115,8 @@ def make_plan(
 def is_changed(known: Known, stat: FileStat) -> bool:
     """Whether a file may have another content than when it was indexed.
 
-    Programs can set the modification time, but not the time of the last change of a file's
-    state. Its inode tells where the device is the same: network disks number files anew.
+    Programs can set the modification time, but not the time of the last change of a file's state.
+    The inode is compared on the same device alone: network disks number files anew.
     """
     if (known.bytes, known.mtime_ns) != (stat.bytes, stat.mtime_ns):
         return True

@@ -1,4 +1,4 @@
-"""The first stage: one file → its entry and the model's pixels, or why there are none."""
+"""The first stage: one file → its entry and the model's pixels, or an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mmembed.types import Failure, Pixels
 
 @dataclass(frozen=True)
 class Prepared:
-    """A file as a decode thread leaves it; without pixels where its content is known."""
+    """The result of a decode thread; without pixels if the content is known."""
 
     source: Source
     entry: ImageEntry
@@ -40,11 +40,11 @@ class Preparer:
     headers: HeaderReader
     profile: Profile
     thumbnails: bool
-    """Whether to keep thumbnails of what is decoded."""
+    """Whether to make thumbnails of decoded pictures."""
 
     def __call__(self, source: Source) -> Prepared | Failure:
-        """Read, hash, decode and preprocess one file. Raises what is no fault of the file: that
-        the catalog cannot be read, or the model not be loaded."""
+        """Read, hash, decode and preprocess one file. Raises errors that are not the file's own: an
+        unreadable catalog, or a model that cannot be loaded."""
         try:
             entry, data = self._read(source)
         except BaseException as error:
@@ -63,7 +63,7 @@ class Preparer:
         return failure_of(source.path, error)
 
     def _read(self, source: Source) -> tuple[ImageEntry, bytes | None]:
-        """The entry, and the file's bytes where its content is new."""
+        """The entry, and the file's bytes if its content is new."""
         with self.profile.stage("read"):
             data = read_file(source.path, limits=self.headers.limits)
             entry = _entry(source, hashlib.sha256(data).hexdigest())
@@ -94,7 +94,7 @@ class Preparer:
         return Prepared(source, entry, pixels)
 
     def _copy(self, entry: ImageEntry, data: bytes) -> ImageEntry | None:
-        """The entry with what is known of its content; None where that is new."""
+        """The entry with the known facts of its content; None if the content is new."""
         twin = self.store.content("image", entry.sha256)
         vector = self.store.embeddings_of("image", [entry.sha256]).get(entry.sha256)
         if twin is None or vector is None:

@@ -22,7 +22,7 @@ AT_ONCE = 2_000
 
 @dataclass(frozen=True)
 class HeaderPass:
-    """Fills in what the headers of files say."""
+    """Fills in the facts in the headers of files."""
 
     store: Store
     reader: HeaderReader

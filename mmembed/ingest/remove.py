@@ -1,4 +1,4 @@
-"""Pictures leave the collection by their path, also where their folder is gone."""
+"""Removes pictures from the collection by path, even if their folder is gone."""
 
 from __future__ import annotations
 
@@ -18,31 +18,32 @@ AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Removed:
-    """What left the collection, or would."""
+    """The removed images, or the ones that would be removed."""
 
     images: int
     captions: int
-    """Of those images."""
+    """Captions of those images."""
     uploads: int
     """Images that stay: their only file is in the data folder."""
 
 
 def remove_below(store: Store, path: Path, *, keep_out: bool, dry_run: bool) -> Removed:
-    """Take a file, or all below a folder, out of the collection; files are never touched,
-    and uploads stay.
+    """Take a file, or all below a folder, out of the collection; files are never touched.
 
-    keep_out: later indexings pass over them.
+    uploads: the folder whose images stay. keep_out: later indexings skip them.
     """
     wanted = os.path.abspath(path)
-    found = store.images_below(wanted)
-    going = {one: where for one, where in found.items() if not store.blobs.is_upload(where)}
+    paths = store.images_below(wanted)
+    going = {item_id: where for item_id, where in paths.items() if not store.blobs.is_upload(where)}
     captions = sum(map(len, store.captions_of(list(going)).values()))
-    done = Removed(len(going), captions, len(found) - len(going))
+    done = Removed(len(going), captions, len(paths) - len(going))
     if dry_run:
         return done
     if keep_out:
-        # First: an indexing that comes between the two must not bring them back.
-        sha256 = next((store.item(one).sha256 for one in going if going[one] == wanted), None)
+        # Kept out first: an indexing between the two steps must not bring them back.
+        sha256 = next(
+            (store.item(item_id).sha256 for item_id in going if going[item_id] == wanted), None
+        )
         store.keep_out({wanted: KeptOut(sha256)})
     ids = list(going)
     for start in range(0, len(ids), AT_ONCE):
@@ -52,8 +53,8 @@ def remove_below(store: Store, path: Path, *, keep_out: bool, dry_run: bool) -> 
 
 
 def moved_away(kept_out: Mapping[str, KeptOut]) -> dict[str, str]:
-    """Paths by content of files that are kept out and no longer at any place where they were."""
-    still = {one.sha256 for path, one in kept_out.items() if _may_be_there(path, one.device)}
+    """Paths by content of files that are kept out and no longer at any of these paths."""
+    still = {kept.sha256 for path, kept in kept_out.items() if _may_be_there(path, kept.device)}
     return {
         one.sha256: path
         for path, one in kept_out.items()
@@ -62,20 +63,20 @@ def moved_away(kept_out: Mapping[str, KeptOut]) -> dict[str, str]:
 
 
 def _may_be_there(path: str, device: int | None) -> bool:
-    """Whether a file is there, or would be were its disk mounted: then what is left of its path
-    is on another device."""
+    """Whether a file is there, or its disk is not mounted: then the rest of its path is on another
+    device."""
     if os.path.lexists(path):
         return True
     folder = os.path.dirname(path)
     with suppress(OSError):
         if device is None or os.listdir(folder):
-            return False  # what was beside it is there; disks are numbered anew at times
-    above = next((one for one in ancestors(folder) if os.path.isdir(one)), os.sep)
+            return False  # its neighbours are there; devices are renumbered at times
+    above = next((ancestor for ancestor in ancestors(folder) if os.path.isdir(ancestor)), os.sep)
     return device is not None and signed(os.stat(above).st_dev) != device
 
 
 def those_below(kept_out: Iterable[str], paths: Sequence[Path]) -> list[str]:
-    """What of the paths kept out lies below these folders, is one of them, or holds one."""
+    """The kept-out paths that lie below these folders, equal one of them, or contain one."""
     roots = [os.path.abspath(path) for path in paths]
     return [
         one

@@ -1,4 +1,4 @@
-"""What an indexing tells of itself."""
+"""Progress and results of an indexing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mmembed.types import Failure
 
 @dataclass
 class Report:
-    """What one indexing did."""
+    """The results of one indexing."""
 
     total: int = 0
     embedded: int = 0
     copies: int = 0
-    """Files whose content had been embedded before; they share its vector."""
+    """Files with a content that was embedded before; they share its vector."""
     unchanged: int = 0
     touched: int = 0
     """Files with a new time and the old content."""
@@ -35,7 +35,7 @@ class Report:
     kept_out: int = 0
     """Files and folders that were taken out for good."""
     collections: int = 0
-    """Data folders, whose own files were passed over."""
+    """Data folders, whose own files were skipped."""
     empty: list[str] = field(default_factory=list)
     """The paths below which there was no picture."""
     kept_because_empty: bool = False
@@ -50,7 +50,7 @@ class Report:
         return limit(self.stages)
 
     def note(self, plan: Plan) -> None:
-        """Take over what was passed over."""
+        """Add the counts of skipped files."""
         found = plan.scan
         self.hidden, self.linked, self.other = found.hidden, found.linked, found.other
         self.system, self.excluded = found.system, found.excluded

@@ -1,4 +1,4 @@
-"""Folders → image files, and an honest count of what was passed over."""
+"""Scans folders for image files, and counts everything that is skipped."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SUFFIXES = frozenset(
     for ending in endings.split()
 )
 SIDECAR = ".txt"
-"""Files of this ending are taken for captions; those beside no image are passed over."""
+"""Files of this ending are taken for captions; files without an image beside them are skipped."""
 MANIFESTS = frozenset(
     f"{stem}{suffix}"
     for stem in ("captions", "metadata")
     for suffix in (".jsonl", ".csv", ".tsv", ".parquet")
 )
-"""Files that are taken for caption manifests wherever a scan meets them."""
+"""Files that are taken for caption manifests in every folder."""
 
 OWN_PARTS = frozenset({"thumbnails", "originals"})
 """Folders of a collection that hold pictures in folders of two hexadecimal digits."""
@@ -41,7 +41,7 @@ _TWO_DIGITS = re.compile("[0-9a-f]{2}")
 
 
 class FileStat(NamedTuple):
-    """What tells a changed file from one that is as it was."""
+    """Facts that tell a changed file from an unchanged one."""
 
     bytes: int
     mtime_ns: int
@@ -50,7 +50,7 @@ class FileStat(NamedTuple):
 
 @dataclass
 class Scan:
-    """What lies under the scanned paths."""
+    """The files below the scanned paths."""
 
     roots: list[str] = field(default_factory=list)
     files: dict[str, FileStat] = field(default_factory=dict)
@@ -60,10 +60,10 @@ class Scan:
     manifests: list[Path] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
-    """What was not looked into: unreadable, hidden and linked folders, parts of collections,
-    unreadable files. What is known of them from another time is kept."""
+    """Paths that were not read: unreadable, hidden and linked folders, parts of collections,
+    unreadable files. Items of these paths from another time stay."""
     closed: list[str] = field(default_factory=list)
-    """What was passed over on purpose. What is known of it leaves the collection."""
+    """Paths that were skipped on purpose. Items of these paths leave the collection."""
     hidden: int = 0
     linked: int = 0
     other: int = 0
@@ -73,20 +73,20 @@ class Scan:
     collections: int = 0
 
     def covers(self, path: str) -> bool:
-        """Whether the scan would have met this file, were it still there."""
+        """Whether the scan would have found this file if it still existed."""
         return _under(path, self.roots) and self.passed.isdisjoint(ancestors(path))
 
     def missing(self, known: Iterable[str]) -> tuple[list[str], bool]:
-        """The known files that the scan should have met and did not; and whether some root
-        is empty where files are known: it may be a disk that is not mounted, so they count
-        as missing no more than files of another root."""
+        """The known files that the scan should have found and did not; and whether a root with
+        known files is empty. Such a root may be an unmounted disk, so its files do not count as
+        missing."""
         gone = [path for path in known if path not in self.files and self.covers(path)]
         empty = self.empty()
         kept = [path for path in gone if not _under(path, empty)]
         return kept, len(kept) < len(gone)
 
     def empty(self) -> list[str]:
-        """The roots below which no picture was found, nor anything that may hold some."""
+        """The roots below which no picture was found, nor a folder that may hold some."""
         met = [*self.files, *self.closed]
         return [root for root in self.roots if not any(_under(path, [root]) for path in met)]
 
@@ -105,9 +105,9 @@ def scan(
 ) -> Scan:
     """Walk folders and take files.
 
-    Hidden files and folders (leading dot), parts of systems and programs, and what is excluded are
-    counted, not entered; linked folders are counted, not followed. The paths themselves are always
-    entered. `heed` is told now and then how many pictures were found. Raises InputError for a path
+    Hidden files and folders (leading dot), system folders and excluded ones are counted, not
+    entered. Linked folders are counted, not followed. The paths themselves are always entered.
+    `heed` is called now and then with the number of found pictures. Raises InputError for a path
     that does not exist, before anything is done.
     """
     check_paths(paths)
@@ -152,7 +152,7 @@ class _Walk:
             self._heed(len(self._found.files))
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
-        """What in a folder is to be looked at."""
+        """The entries of a folder to examine."""
         if _is_own_part(folder, self._found.roots):
             self._found.passed.add(folder)
             return []
@@ -177,10 +177,10 @@ class _Walk:
         return entries
 
     def _enters(self, entry: os.DirEntry[str]) -> bool:
-        """Put an entry where it belongs; True for a folder to enter."""
+        """Sort an entry into the result; True for a folder to enter."""
         try:
             return self._sort(entry)
-        except Exception as error:  # whatever is wrong with one, the others are indexed
+        except Exception as error:  # an error of one entry does not stop the others
             _pass_over(entry.path, self._found)
             self._found.failures.append(failure_of(printable(entry.path), error))
             return False
@@ -207,7 +207,8 @@ class _Walk:
         return False
 
     def _close(self, path: str) -> int:
-        """Pass over something, unless it was asked for by its own path; returns how many."""
+        """Skip an entry, unless it was named by its own path; returns the number of skipped
+        ones."""
         if path in self._found.roots:
             return 0
         self._found.closed.append(path)
@@ -226,8 +227,8 @@ def _sort_file(entry: os.DirEntry[str], found: Scan) -> None:
 
 
 def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
-    """Whether a folder holds thumbnails or uploads of a collection: those are no new pictures,
-    unless uploads are asked for, because a restored catalog lacks them."""
+    """Whether a folder holds thumbnails or uploads of a collection: these are no new pictures.
+    Uploads are, if they are named because a restored catalog lacks them."""
     above, name = os.path.split(folder)
     home, kind = os.path.split(above)
     if kind not in OWN_PARTS or (kind == "originals" and above in roots):
@@ -236,7 +237,7 @@ def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
 
 
 def _may_be_a_users(entry: os.DirEntry[str]) -> bool:
-    """Of what lies in the folder of a collection: its own files are not worth counting."""
+    """For files in the folder of a collection: its own files are not worth counting."""
     suffix = os.path.splitext(entry.name)[1].lower()
     return (
         _is_folder(entry, follow=True) or entry.name in MANIFESTS or suffix in {*SUFFIXES, SIDECAR}
@@ -275,7 +276,7 @@ def _take(path: str, found: Scan) -> None:
 
 
 def stat_of(status: os.stat_result) -> FileStat:
-    """What the catalog remembers of a file; a file system may claim any time."""
+    """The state of a file for the catalog; a file system may claim any time."""
     mark = signed(status.st_dev), signed(status.st_ino), storable(status.st_ctime_ns)
     return FileStat(storable(status.st_size), storable(status.st_mtime_ns), mark)
 

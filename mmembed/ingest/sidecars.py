@@ -20,10 +20,11 @@ def sidecar_of(image_path: str) -> str:
 def read_sidecar(
     path: str, roots: Sequence[str], limits: SaidLimits
 ) -> tuple[list[str], list[ManifestError]]:
-    """The lines of a text file that are not blank, each once, and why others are not taken.
+    """The lines of a text file that are not blank, each once, and the errors of other lines. Empty
+    if there is no such file.
 
-    Empty where there is no such file. Raises ManifestError where it cannot be read, also for a
-    link that leaves the folders that are indexed: it may lead to what is nobody's business.
+    Raises ManifestError if it cannot be read. Also for a link out of the indexed folders: it may
+    lead to a private file.
     """
     try:
         content = _content(path, roots)
@@ -32,21 +33,21 @@ def read_sidecar(
         return [], []
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    found: dict[str, None] = {}
+    texts: dict[str, None] = {}
     faults = []
     for number, line in enumerate(lines, 1):
         text = line.strip()
         try:
             limits.check("caption", text)
-            limits.check_count("caption", len(found) + (text not in found))
+            limits.check_count("caption", len(texts) + (text not in texts))
         except ManifestError as error:
             faults.append(ManifestError(f"{path}:{number}: {error}"))
-            if len(found) >= limits.texts:
+            if len(texts) >= limits.texts:
                 break
             continue
         if text:
-            found[text] = None
-    return list(found), faults
+            texts[text] = None
+    return list(texts), faults
 
 
 def _content(path: str, roots: Sequence[str]) -> bytes:
@@ -62,7 +63,7 @@ def _content(path: str, roots: Sequence[str]) -> bytes:
 
 
 def check_link(path: str, roots: Sequence[str]) -> None:
-    """Raises ManifestError for a link that leads out of the folders that are indexed."""
+    """Raises ManifestError for a link out of the indexed folders."""
     if not os.path.islink(path):
         return
     target = os.path.realpath(path)

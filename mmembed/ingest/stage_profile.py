@@ -1,4 +1,4 @@
-"""How long each stage of an indexing was busy, and which one the others waited for."""
+"""Measures how long each stage of an indexing was busy, and which one limits the others."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 STAGES = ("read", "decode", "preprocess", "thumbnail", "embed", "commit")
 IN_THREADS = frozenset({"read", "decode", "preprocess", "thumbnail"})
-"""The stages that several threads work on at once; of the others, each has one thread."""
+"""Stages of several threads; each other stage has one thread."""
 
 
 @dataclass(frozen=True)
 class StageTime:
-    """What one stage took."""
+    """The time of one stage."""
 
     stage: str
     seconds: float
@@ -28,7 +28,7 @@ class Profile:
     """Adds up the time of each stage; any thread may call."""
 
     def __init__(self, threads: int) -> None:
-        """`threads`: how many read and decode."""
+        """`threads`: the number of threads that read and decode."""
         self._threads = threads
         self._seconds = dict.fromkeys(STAGES, 0.0)
         self._lock = threading.Lock()
@@ -45,7 +45,7 @@ class Profile:
                 self._seconds[name] += taken
 
     def times(self, elapsed: float) -> list[StageTime]:
-        """What each stage took of `elapsed` seconds."""
+        """The share of each stage in `elapsed` seconds."""
         elapsed = max(elapsed, 1e-9)
         return [
             StageTime(name, taken, taken / elapsed / (self._threads if name in IN_THREADS else 1))
@@ -55,7 +55,7 @@ class Profile:
 
 def limit(times: list[StageTime]) -> str:
     """The work that sets the pace: reading and decoding together, embedding, or committing."""
-    decoding = sum(one.busy for one in times if one.stage in IN_THREADS)
-    shares = {one.stage: one.busy for one in times if one.stage not in IN_THREADS}
+    decoding = sum(spent.busy for spent in times if spent.stage in IN_THREADS)
+    shares = {spent.stage: spent.busy for spent in times if spent.stage not in IN_THREADS}
     shares["reading and decoding"] = decoding
     return max(shares, key=lambda name: shares[name])

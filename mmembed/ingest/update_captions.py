@@ -1,4 +1,4 @@
-"""Captions and tags of images that are as they were: brought up to what files say of them now."""
+"""Updates captions and tags of unchanged images from their files."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Described: TypeAlias = tuple[int, Reading, Sequence[CaptionEntry]]
 
 @dataclass(frozen=True)
 class Describing:
-    """Compares what is said with what the catalog holds; writes where they differ."""
+    """Compares the texts in files with the catalog, and writes the differences."""
 
     store: Store
     load: Callable[[], Encoder]
 
     def run(self, sources: Sequence[Source], ids: Mapping[str, int], report: Report) -> None:
-        """Describe images anew; ids: of images by path."""
+        """Update the texts of images; ids: of images by path."""
         described = self.store.described_by_files()
         said = [
             (item_id, source)

@@ -91,8 +91,8 @@ def _orientation(image: Image.Image) -> int:
 def _is_meant(image: Image.Image) -> bool:
     """False if Pillow took the first digit of a longer XMP orientation for the whole."""
     xmp = image.info.get("xmp") or b""
-    found = _XMP_ORIENTATION.search(xmp) if isinstance(xmp, bytes) else None
-    return found is None or len(found[1]) == 1 or _in_exif(image)
+    match = _XMP_ORIENTATION.search(xmp) if isinstance(xmp, bytes) else None
+    return match is None or len(match[1]) == 1 or _in_exif(image)
 
 
 def _in_exif(image: Image.Image) -> bool:

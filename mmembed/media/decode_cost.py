@@ -143,10 +143,10 @@ def _of_decoder(image: Image.Image, data: bytes, size: tuple[int, int]) -> int:
 def _of_jpeg(image: Image.Image, data: bytes) -> int:
     """The coefficients of the whole picture, unless one scan holds it all."""
     layers = getattr(image, "layer", None) or [(1, 1, 1, 0)] * 4
-    across, down = max(one[1] for one in layers), max(one[2] for one in layers)
+    across, down = max(layer[1] for layer in layers), max(layer[2] for layer in layers)
     if _in_one_scan(image, data, len(layers)):
         return 0
-    share = sum(one[1] * one[2] for one in layers) / max(1, across * down)
+    share = sum(layer[1] * layer[2] for layer in layers) / max(1, across * down)
     return int((image.width + 64) * (image.height + 64) * share * COEFFICIENT_BYTES * 1.05)
 
 
@@ -193,4 +193,4 @@ def _number(tags: Mapping[int, object], tag: int, default: int) -> int:
     """The largest number of a tag; a value that is no number counts as the default."""
     value = tags.get(tag)
     numbers = value if isinstance(value, tuple) else (value,)
-    return max((int(one) for one in numbers if isinstance(one, int)), default=default)
+    return max((int(number) for number in numbers if isinstance(number, int)), default=default)

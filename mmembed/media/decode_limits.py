@@ -1,5 +1,5 @@
-"""Limits on passes over a picture and pieces of a file, which make decoding slow whatever the
-number of pixels.
+"""Limits on passes over a picture and pieces of a file, which make decoding slow for any number of
+pixels.
 
 Decoders cannot be stopped. A file of a few kilobytes can keep a decoder busy for minutes. So it has
 to be recognised before decoding, or when the decoder reads the next piece.
@@ -87,13 +87,13 @@ def check_scans(data: bytes, name: str) -> None:
 
 def _scans(data: bytes) -> int:
     """The scans of the first picture, counted up to one more than the limit."""
-    start, found = 2, 0
-    while found <= MOST_SCANS and (next_one := _NEXT_MARKER.search(data, start)):
+    start, scans = 2, 0
+    while scans <= MOST_SCANS and (next_one := _NEXT_MARKER.search(data, start)):
         start, marker = next_one.end(), data[next_one.end() - 1]
         if marker == _EOI:
             break
         if marker in _ALONE:
             continue
-        found += marker == _SOS[1]
+        scans += marker == _SOS[1]
         start += int.from_bytes(data[start : start + 2], "big")
-    return found
+    return scans

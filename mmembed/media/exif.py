@@ -116,10 +116,10 @@ def _exif_moment(tags: Tags, at: int, fraction: int, offset: int) -> Moment | No
 
 def exif_time(said: Value | None, fraction: Value | None = None) -> str | None:
     """`2024:05:01 10:00:00`, `25` → `2024-05-01T10:00:00.250`; None for other texts."""
-    found = _EXIF_DATE.fullmatch(said) if isinstance(said, str) else None
-    if found is None:
+    match = _EXIF_DATE.fullmatch(said) if isinstance(said, str) else None
+    if match is None:
         return None
-    *moment, inside = found.groups()
+    *moment, inside = match.groups()
     digits = inside or (fraction if isinstance(fraction, str) else "")
     return _iso([int(number) for number in moment], digits)
 
@@ -128,10 +128,10 @@ def offset_minutes(said: Value | str | None) -> int | None:
     """`+05:30` → 330 minutes east of UTC; None for other texts."""
     if said == "Z":
         return 0
-    found = _OFFSET.fullmatch(said) if isinstance(said, str) else None
-    if found is None:
+    match = _OFFSET.fullmatch(said) if isinstance(said, str) else None
+    if match is None:
         return None
-    sign, hours, minutes = found.groups()
+    sign, hours, minutes = match.groups()
     offset = int(hours) * 60 + int(minutes)
     if offset > _MOST_OFFSET or int(minutes) > 59:
         return None
@@ -139,11 +139,11 @@ def offset_minutes(said: Value | str | None) -> int | None:
 
 
 def _xmp_moment(packet: bytes) -> Moment | None:
-    found = _XMP_DATE.search(packet[:_XMP_BYTES])
-    if found is None:
+    match = _XMP_DATE.search(packet[:_XMP_BYTES])
+    if match is None:
         return None
     day, minute, second, fraction, offset = (
-        part.decode() if part is not None else None for part in found.groups()
+        part.decode() if part is not None else None for part in match.groups()
     )
     taken = exif_time(f"{day} {minute or '00:00'}{second or ':00'}", fraction)
     return None if taken is None else (taken, offset_minutes(offset))

@@ -65,13 +65,13 @@ class _Block:
 
     def directory(self, where: int, wanted: Collection[int]) -> Tags:
         """The wanted tags of a directory; none for one that is not there."""
-        found: Tags = {}
+        tags: Tags = {}
         for tag, kind, count, inline in self._entries(where):
-            if tag in wanted and tag not in found:
+            if tag in wanted and tag not in tags:
                 value = self._value(kind, count, inline)
                 if value is not None:
-                    found[tag] = value
-        return found
+                    tags[tag] = value
+        return tags
 
     def _entries(self, where: int) -> Iterator[tuple[int, int, int, bytes]]:
         count = self._read(where, 2) if where >= 8 else b""

@@ -84,16 +84,16 @@ def _facts_by_kind(file: BinaryIO) -> HeaderFacts:
 
 
 def _webp_metadata(file: BinaryIO) -> dict[bytes, bytes]:
-    found, place = {}, 12
+    chunks, place = {}, 12
     for _ in range(_MOST_CHUNKS):
         head = _read(file, place, 8)
         if len(head) < 8:
             break
         kind, length = struct.unpack("<4sL", head)
         if kind in (b"EXIF", b"XMP "):
-            found[kind] = file.read(min(length, _MOST_METADATA))
+            chunks[kind] = file.read(min(length, _MOST_METADATA))
         place += 8 + length + length % 2
-    return found
+    return chunks
 
 
 def _png_metadata(file: BinaryIO) -> dict[str, bytes]:

@@ -47,18 +47,18 @@ def cost(data: bytes, size: tuple[int, int], shrunk: int) -> int:
     sizes = list(islice(_sizes(data), MOST_SIZES + 1)) or [
         _Size(size[0] * size[1], size[0] * size[1], 1, 4)
     ]
-    blocks = min((one.block_area for one in _codings(data)), default=16)
-    return max(_cost(one, blocks, shrunk) for one in sizes)
+    blocks = min((coding.block_area for coding in _codings(data)), default=16)
+    return max(_cost(size, blocks, shrunk) for size in sizes)
 
 
 def levels(data: bytes) -> int:
     """How often every part of the picture can be halved while it is decoded."""
-    return min((one.levels for one in _codings(data)), default=0)
+    return min((coding.levels for coding in _codings(data)), default=0)
 
 
 def area(data: bytes) -> int:
     """Pixels of the largest picture that the codestream says it holds."""
-    return max((one.area for one in islice(_sizes(data), MOST_SIZES + 1)), default=0)
+    return max((size.area for size in islice(_sizes(data), MOST_SIZES + 1)), default=0)
 
 
 def _cost(size: _Size, block_area: int, shrunk: int) -> int:
@@ -85,9 +85,9 @@ def _sizes(data: bytes) -> Iterator[_Size]:
 def _codings(data: bytes) -> Iterator[_Coding]:
     for marker in CODING:
         for place in _places(data, marker):
-            found = _coding(data[place + 2 : place + 52], marker)
-            if found is not None:
-                yield found
+            coding = _coding(data[place + 2 : place + 52], marker)
+            if coding is not None:
+                yield coding
 
 
 def _coding(part: bytes, marker: bytes) -> _Coding | None:
@@ -102,8 +102,8 @@ def _coding(part: bytes, marker: bytes) -> _Coding | None:
     if length not in (expected, expected + 1) or halvings > 32 or max(across, down) > 8:
         return None
     wide, high = across + 2, down + 2
-    for one in part[start + 5 : expected] if uses_precincts else b"":
-        wide, high = min(wide, max(0, (one & 15) - 1)), min(high, max(0, (one >> 4) - 1))
+    for precinct in part[start + 5 : expected] if uses_precincts else b"":
+        wide, high = min(wide, max(0, (precinct & 15) - 1)), min(high, max(0, (precinct >> 4) - 1))
     return _Coding(halvings, 1 << (wide + high))
 
 

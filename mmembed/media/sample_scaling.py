@@ -52,8 +52,8 @@ def black_and_white(extent: Extent, whites: Sequence[int] = USUAL_WHITES) -> tup
 def scaled(values: NDArray[Any], black: float, white: float) -> NDArray[np.uint8]:
     """Numbers as bytes: 0 up to black, 255 from white on."""
     steps = (_finite(values) - black) * (255 / max(white - black, 1e-12))
-    found: NDArray[np.uint8] = np.rint(np.clip(steps, 0, 255)).astype(np.uint8)
-    return found
+    scaled_bytes: NDArray[np.uint8] = np.rint(np.clip(steps, 0, 255)).astype(np.uint8)
+    return scaled_bytes
 
 
 def _finite(values: NDArray[Any]) -> NDArray[np.float32]:

@@ -61,13 +61,13 @@ def load(data: bytes, layout: Layout) -> Image.Image:
 def _read(data: bytes, layout: Layout) -> NDArray[np.uint8]:
     """All samples as bytes, white at 255: (height, width, samples)."""
     to_byte = _scaling(data, layout)
-    found = np.zeros((layout.height, layout.width, layout.samples), np.uint8)
+    samples = np.zeros((layout.height, layout.width, layout.samples), np.uint8)
     for left, top, sample, part in parts(data, layout):
         high, wide, count = part.shape
         for index in range(count):
-            target = found[top : top + high, left : left + wide, sample + index]
+            target = samples[top : top + high, left : left + wide, sample + index]
             target[:] = to_byte(part[..., index], sample + index)
-    return found
+    return samples
 
 
 def _scaling(data: bytes, layout: Layout) -> Callable[[NDArray[Any], int], NDArray[np.uint8]]:
@@ -102,11 +102,11 @@ def _ranges(data: bytes, layout: Layout) -> list[tuple[float, float]]:
     ]
 
 
-def _colour(found: NDArray[np.uint8], layout: Layout) -> Image.Image:
+def _colour(samples: NDArray[np.uint8], layout: Layout) -> Image.Image:
     if layout.photometric == 0:
-        found = 255 - found
-    mode = _MODES[found.shape[-1]]
-    return Image.frombytes(mode, (layout.width, layout.height), found.tobytes())
+        samples = 255 - samples
+    mode = _MODES[samples.shape[-1]]
+    return Image.frombytes(mode, (layout.width, layout.height), samples.tobytes())
 
 
 def _unmultiplied(image: Image.Image, alpha: NDArray[np.uint8]) -> Image.Image:

@@ -87,10 +87,10 @@ def layout_of(data: bytes) -> Layout | None:
     if not data.startswith(_PREFIXES):
         return None
     try:
-        found = _layout(tags_of(data), data[:2] == b"MM")
+        layout = _layout(tags_of(data), data[:2] == b"MM")
     except Exception:  # broken tags: Pillow reports the fault
         return None
-    return found if _is_known(found) else None
+    return layout if _is_known(layout) else None
 
 
 def tags_of(data: bytes) -> Any:

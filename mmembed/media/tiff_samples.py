@@ -62,10 +62,10 @@ def _segment(data: bytes, layout: Layout, index: int, rows: int, samples: int) -
         stored = _unpacked(stored, layout.compression, size // rows, rows)
     if len(stored) < size:
         raise ValueError("a strip or tile is cut short")
-    found = np.frombuffer(stored, np.uint8, size).reshape(rows, -1)
+    rows_of_bytes = np.frombuffer(stored, np.uint8, size).reshape(rows, -1)
     if layout.reversed_bits and layout.compression in RAW:
-        found = np.packbits(np.unpackbits(found, axis=1, bitorder="little"), axis=1)
-    return found
+        rows_of_bytes = np.packbits(np.unpackbits(rows_of_bytes, axis=1, bitorder="little"), axis=1)
+    return rows_of_bytes
 
 
 def _unpacked(stored: bytes, compression: int, wide: int, high: int) -> bytes:
@@ -105,11 +105,11 @@ def _samples(rows: NDArray[np.uint8], layout: Layout, high: int, samples: int) -
 def _of_bits(rows: NDArray[np.uint8], bits: int, shape: tuple[int, int, int]) -> NDArray[np.uint32]:
     """Samples of any number of bits, the most significant first; rows start at whole bytes."""
     count = shape[1] * shape[2]
-    found = np.empty((shape[0], count), np.uint32)
+    numbers = np.empty((shape[0], count), np.uint32)
     weights = (1 << np.arange(bits - 1, -1, -1, dtype=np.uint64)).astype(np.uint64)
     for index, row in enumerate(rows):  # bits take eight times the room
-        found[index] = np.unpackbits(row)[: count * bits].reshape(count, bits) @ weights
-    return found.reshape(shape)
+        numbers[index] = np.unpackbits(row)[: count * bits].reshape(count, bits) @ weights
+    return numbers.reshape(shape)
 
 
 def _float_predicted(

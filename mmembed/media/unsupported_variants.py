@@ -98,7 +98,7 @@ def _tiff(data: bytes) -> str | None:
     bits, kinds, photometric = tags.get(258, (1,)), tags.get(339, (1,)), tags.get(262, 0)
     compression = tags.get(259, 1)
     key = (tags.prefix, photometric, tuple(sorted(set(kinds))), tags.get(266, 1), tuple(bits))
-    is_known = key in {one[:5] for one in TiffImagePlugin.OPEN_INFO}
+    is_known = key in {entry[:5] for entry in TiffImagePlugin.OPEN_INFO}
     is_read = compression in _PLAIN_COMPRESSIONS or (compression == 7 and max(bits) == 8)
     if is_known and is_read:
         return None
@@ -122,6 +122,6 @@ def _jpeg_2000(data: bytes) -> str | None:
 def _heif(data: bytes) -> str | None:
     end = data.find(b"mdat")
     head = data if end < 0 else data[:end]
-    found = [kind for kind in _HEIF_CODECS if b"\0\0" + kind in head and b"infe" in head]
-    names = [_HEIF_CODECS[kind] for kind in found]
+    kinds = [kind for kind in _HEIF_CODECS if b"\0\0" + kind in head and b"infe" in head]
+    names = [_HEIF_CODECS[kind] for kind in kinds]
     return f"a HEIF picture stored as {names[0]}" if names and all(names) else None

@@ -186,7 +186,7 @@ class Turns:
         waiting = [lane for lane in self._lanes.values() if len(lane)]
         if not waiting:
             return []
-        lane = min(waiting, key=lambda one: one.used_s)
+        lane = min(waiting, key=lambda candidate: candidate.used_s)
         self._clock = lane.used_s
         pieces = lane.take(self._batch)
         self.places -= sum(request.places for request, _ in pieces if not request.left)

@@ -220,7 +220,7 @@ class Batcher:
     def _hung(self) -> ModelHangs:
         return ModelHangs(
             f"{self.facts.name}: the model has made no progress for {self._timeout:g} s and is "
-            "given up; where that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
+            "given up; if that is too short for this machine, raise MMEMBED_MODEL_TIMEOUT"
         )
 
     def _give_up(self, reason: Callable[[], MmembedError]) -> None:

@@ -36,14 +36,14 @@ class BoundedCache(Generic[K, V]):
 
     def find(self, keys: Iterable[K]) -> dict[K, V]:
         """The cached values of distinct keys."""
-        asked = list(keys)
+        wanted = list(keys)
         with self._lock:
-            found = {key: self._kept[key] for key in asked if key in self._kept}
-            for key in found:
+            kept = {key: self._kept[key] for key in wanted if key in self._kept}
+            for key in kept:
                 self._kept.move_to_end(key)
-            self.hits += len(found)
-            self.misses += len(asked) - len(found)
-        return found
+            self.hits += len(kept)
+            self.misses += len(wanted) - len(kept)
+        return kept
 
     def peek(self, key: K) -> V | None:
         """The cached value or None; does not mark it recently used."""

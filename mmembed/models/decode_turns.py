@@ -56,10 +56,10 @@ def ordered(
     waiting: deque[Future[Out]] = deque()
     source = iter(inputs)
     try:
-        waiting.extend(pool.submit(work, one) for one in islice(source, window))
+        waiting.extend(pool.submit(work, item) for item in islice(source, window))
         while waiting:
             yield waiting.popleft().result()
-            waiting.extend(pool.submit(work, one) for one in islice(source, 1))
+            waiting.extend(pool.submit(work, item) for item in islice(source, 1))
     finally:
         for future in waiting:
             future.cancel()

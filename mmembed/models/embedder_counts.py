@@ -27,7 +27,7 @@ class EmbedderCounts:
     waiting: int
     """Requests in the queue now."""
     abandoned: int
-    """Requests whose callers left before they were embedded."""
+    """Requests that were abandoned before they were embedded."""
     loads: int
     """How often the model was loaded."""
     loaded: bool

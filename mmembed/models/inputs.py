@@ -52,14 +52,14 @@ class Decoded:
     name: str
     pixels: Pixels
     key: bytes
-    """What the cache knows it by."""
+    """Its key in the cache."""
 
 
 class Embedder:
-    """One model, loaded at first need, and what it makes of the inputs of requests.
+    """One model, loaded at first need, that embeds the inputs of requests.
 
-    Texts and images that were asked for last are remembered: they take neither decoding nor
-    the model. Methods may be called from any thread.
+    The embeddings of recent texts and images are cached: they take neither decoding nor the model.
+    Methods may be called from any thread.
     """
 
     def __init__(
@@ -73,8 +73,8 @@ class Embedder:
         stored: Stored,
         texts: TextLimits | None = None,
     ) -> None:
-        """name: the model's id, asked for when it is needed. decoders: threads that decode. turn:
-        images of one request that wait for those at a time. texts: how long they may be."""
+        """name: gives the model's id when it is needed. decoders: threads that decode. turn: images
+        of one request that wait for these threads at a time. texts: limits on their length."""
         self.limits = limits
         self.model = model
         self._name = name
@@ -91,8 +91,8 @@ class Embedder:
 
     @property
     def encoder(self) -> Encoder:
-        """The model, which remembers the texts of requests; it is loaded for the first call.
-        Its methods raise ModelError."""
+        """The model with the cache of texts; it is loaded for the first call. Its methods raise
+        ModelError."""
         return self._texts
 
     @property
@@ -121,17 +121,17 @@ class Embedder:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for the model."""
+        """The number of requests that wait for the model."""
         return self.model.waiting
 
     def probe(self) -> None:
-        """Embed a text for the sake of it; a busy model proves that it lives by the answers it
-        gives, and a probe would queue behind them. Raises what the model raises."""
+        """Embed a text as a health check. A busy model shows by its answers that it lives, and a
+        probe would queue behind them. Raises the model's errors."""
         if not self.busy():
             self.model.probe()
 
     def counts(self) -> EmbedderCounts:
-        """Plain numbers, for those who watch over it."""
+        """Plain numbers, for monitoring."""
         texts, images, done = self._texts.kept, self._images, self.model.counts
         return EmbedderCounts(
             text_hits=texts.hits,
@@ -167,7 +167,7 @@ class Embedder:
         return row
 
     def images(self, images: Sequence[ImageInput | Failure]) -> list[Embedding | Failure]:
-        """An embedding per image, or why there is none: a bad image fails alone."""
+        """An embedding or an error for each image: a bad image fails alone."""
         results: list[Embedding | Failure] = []
         work = partial(self._read, current_caller())
         with closing(self._turns.parts(work, images)) as parts:
@@ -177,12 +177,13 @@ class Embedder:
         return results
 
     def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
-        """An embedding per text, or why there is none, in which it has its name: a bad text fails
-        alone. Raises what the model raises where that fails whatever it gets."""
+        """An embedding or an error with the text's name for each text: a bad text fails alone.
+        Raises the model's error if it fails on every input."""
         return _with_failures(names, texts_apart(self.encoder, texts, self.model))
 
     def all_texts(self, names: Sequence[str], texts: Sequence[str]) -> Embeddings:
-        """n texts → float32 (n, dim), unit-norm. Raises the error of the first that has none."""
+        """n texts → float32 (n, dim), unit-norm. Raises the error of the first text without an
+        embedding."""
         try:
             return self.encoder.embed_texts(texts)
         except OF_ALL:
@@ -202,7 +203,7 @@ class Embedder:
         return row
 
     def _read(self, caller: Caller, image: ImageInput | Failure) -> Decoded | Embedding | Failure:
-        """What the model needs of one image; runs in a decode thread. Raises Abandoned."""
+        """The model's input of one image; runs in a decode thread. Raises Abandoned."""
         caller.check()
         if isinstance(image, Failure):
             return image
@@ -215,7 +216,7 @@ class Embedder:
             return failure_of(image.name, error)
 
     def _prepared(self, image: ImageInput) -> Decoded | Embedding:
-        """What is known of an image, else what the model needs of it. Raises errors of ours."""
+        """The cached embedding of an image, else the model's input of it. Raises errors of ours."""
         with blaming(image.name):
             data = self._data(image)
             if not isinstance(data, bytes):
@@ -240,7 +241,7 @@ class Embedder:
         return read_file(image.path, name=image.name, limits=self.limits)
 
     def _rows(self, images: Sequence[Decoded]) -> list[Embedding | Failure]:
-        """The embeddings of images, or why there are none."""
+        """The embeddings of images, or their errors."""
         if not images:
             return []
         rows = pixels_apart(self.encoder, [image.pixels for image in images])

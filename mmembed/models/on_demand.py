@@ -1,4 +1,4 @@
-"""A model that is in memory while it is needed."""
+"""Keeps a model in memory while it is needed."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ Load = Callable[[str], Encoder]
 """A model's id → the model. Raises ModelError."""
 
 MOST_HANGING = 2
-"""So many models that hang are replaced; each keeps its memory for as long as it hangs."""
+"""Hanging models that are replaced at most; each keeps its memory while it hangs."""
 ALIVE_S = 60.0
-"""A model that answered within this time, and has others waiting, is busy rather than stuck."""
+"""A model that answered within these seconds, and has waiting requests, is busy rather than
+hanging."""
 
 
 class Resident:
@@ -49,8 +50,8 @@ class Resident:
         unload_after: float = 0.0,
         check: Callable[[Encoder], None] = lambda encoder: None,
     ) -> None:
-        """limits: on the texts of one call. check: raises where a model that was just loaded must
-        not be used here."""
+        """limits: on the texts of one call. check: raises if a model that was just loaded must not
+        be used here."""
         self.counts = BatchCounts()
         self.loads = 0
         """How often the model was loaded."""
@@ -69,9 +70,8 @@ class Resident:
         self._end = threading.Event()
 
     def close(self, grace_s: float = CLOSING_S) -> None:
-        """Let what is being embedded finish within so many seconds, and let go of the model. One
-        that still loads is not waited for: whoever loads it lets go of it. Later calls raise
-        Overloaded."""
+        """Let running requests finish within so many seconds, and unload the model. A model that
+        still loads is not waited for: its loader drops it. Later calls raise Overloaded."""
         self._end.set()
         batcher = self._batcher  # without the lock, which is held while the model loads
         if batcher is not None:
@@ -107,12 +107,12 @@ class Resident:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for the model."""
+        """The number of requests that wait for the model."""
         batcher = self._batcher
         return batcher.waiting if batcher else 0
 
     def wait_s(self) -> float:
-        """Seconds until all that waits will be done, at the pace that the model had so far."""
+        """Seconds until all waiting inputs are done, at the model's recent pace."""
         batcher = self._batcher
         return batcher.wait_s() if batcher else 0.0
 
@@ -124,8 +124,8 @@ class Resident:
         return time.monotonic() - batcher.answered_at < ALIVE_S
 
     def probe(self) -> None:
-        """Embed a text for the sake of it. That is no use that would keep the model in memory,
-        and one that was let go of may rest. Raises what the model raises."""
+        """Embed a text as a health check. It does not keep the model in memory, and does not load
+        an unloaded one. Raises the model's errors."""
         if self._known is None or self.loaded:
             with self._used(for_somebody=False) as batcher:
                 batcher.embed_texts(["health"])
@@ -177,8 +177,8 @@ class Resident:
                     self._used_at = time.monotonic()
 
     def _replace(self, broken: Batcher) -> None:
-        """Let go of a model that hangs; its thread cannot be ended. Raises ModelError where that
-        helped too often."""
+        """Drop a model that hangs; its thread cannot be ended. Raises ModelError if too many models
+        hang."""
         self._hanging = [one for one in self._hanging if not one.ended]
         if len(self._hanging) >= MOST_HANGING:
             raise ModelHangs(
@@ -190,7 +190,7 @@ class Resident:
         self._batcher = None
 
     def _open(self) -> Batcher:
-        """Load the model; called with the lock, which whoever else wants it waits for."""
+        """Load the model; called with the lock, so other callers wait."""
         if self._end.is_set():
             raise Overloaded("the model is shutting down")
         self._loading = True
@@ -224,8 +224,8 @@ class Resident:
             facts = batcher.facts
             if self._known and self._known.fingerprint != facts.fingerprint:
                 raise ModelError(
-                    f"{facts.name}: its files are not those that it was first loaded from, and "
-                    "its vectors would not fit those that were given out; start the server again"
+                    f"{facts.name}: its files have changed since the first load, and "
+                    "its vectors would not fit the earlier ones; start the server again"
                 )
             self._check(batcher)
             self._known = facts
@@ -235,11 +235,11 @@ class Resident:
         return batcher
 
     def _watch(self) -> None:
-        """The thread: let go of the model when nobody has used it for long enough."""
+        """The thread: unload the model when it has been unused for long enough."""
         while not self._end.wait(self._rest_s()):
             with self._lock:
                 if self._batcher is None:
-                    return  # by another such thread, where a model that hung was replaced
+                    return  # by another such thread, if a hanging model was replaced
                 if self._rest_s() > 0:
                     continue
                 batcher, self._batcher = self._batcher, None
@@ -249,12 +249,13 @@ class Resident:
             return
 
     def _rest_s(self) -> float:
-        """Seconds until the model may go, if nobody uses it."""
+        """Seconds until the model may be unloaded, if it stays unused."""
         idle_s = 0.0 if self._users else time.monotonic() - self._used_at
         return self._unload_after - idle_s
 
 
 def _give_back_memory() -> None:
-    """What was let go of goes back to the system: models are full of cycles."""
+    """Returns the memory of an unloaded model to the system: models are full of reference
+    cycles."""
     gc.collect()
     trim()

@@ -1,4 +1,4 @@
-"""The models that one server answers with: that of the collection, and further ones."""
+"""The models of one server: the collection's, and further ones."""
 
 from __future__ import annotations
 
@@ -43,65 +43,64 @@ class ServedModels:
 
     @cached_property
     def by_name(self) -> dict[str, Embedder]:
-        """All models, the collection's first; one that was named twice is served once."""
-        return {one.name: one for one in self.all} | {self.first.name: self.first}
+        """All models, the collection's first; a model that was named twice is served once."""
+        return {model.name: model for model in self.all} | {self.first.name: self.first}
 
-    def find(self, asked: str | None) -> Embedder:
-        """The model that a request names; None, "", "default" and the owner's aliases stand for
-        the collection's. Raises NotFound, which lists those that are served."""
-        if asked in (None, "", "default", *self._aliases):
+    def find(self, name: str | None) -> Embedder:
+        """The model that a request names; None, "", "default" and the owner's aliases stand for the
+        collection's. Raises NotFound, which lists the served models."""
+        if name in (None, "", "default", *self._aliases):
             return self.first
-        assert asked is not None
-        if asked not in self.by_name:
+        assert name is not None
+        if name not in self.by_name:
             served = " or ".join(map(repr, (*self.by_name, "default")))
             raise NotFound(
-                f"model {asked!r} is not served here; use {served}, or let the server know the "
+                f"model {name!r} is not served here; use {served}, or let the server know the "
                 f"name with {variable('aliases')}",
                 param="model",
             )
-        return self.by_name[asked]
+        return self.by_name[name]
 
     def load(self, ended: Callable[[], bool] = lambda: False) -> None:
         """Bring all models into memory, one after the other. ended: whether they are no longer
         wanted. Raises ModelError."""
-        for name, one in self.by_name.items():
+        for name, model in self.by_name.items():
             self._prepare(name, ended)
-            one.model.load()
+            model.model.load()
 
     def probe(self) -> None:
-        """Let every model that is in memory, and the collection's, embed something. Raises what
-        a model raises."""
-        for one in self.by_name.values():
-            if one is self.first or one.loaded:
-                one.probe()
+        """Let every model in memory, and the collection's, embed a text. Raises their errors."""
+        for model in self.by_name.values():
+            if model is self.first or model.loaded:
+                model.probe()
 
     def busy(self) -> bool:
         """Whether a model has others waiting, and answered a moment ago."""
-        return any(one.busy() for one in self.by_name.values())
+        return any(model.busy() for model in self.by_name.values())
 
     def wait_s(self) -> float:
-        """Seconds until all that waits now will be done; the models run side by side."""
-        return max(one.model.wait_s() for one in self.by_name.values())
+        """Seconds until all waiting requests are done; the models run side by side."""
+        return max(model.model.wait_s() for model in self.by_name.values())
 
     def describe(self) -> list[dict[str, object]]:
-        """What each model is; engine and dim are None until it was loaded once."""
+        """The facts of each model; engine and dim are None until it was loaded once."""
         return [
             {
                 "id": name,
-                "loaded": one.loaded,
-                "engine": one.known and one.known.engine,
-                "dim": one.known and one.known.dim,
+                "loaded": model.loaded,
+                "engine": model.known and model.known.engine,
+                "dim": model.known and model.known.dim,
             }
-            for name, one in self.by_name.items()
+            for name, model in self.by_name.items()
         ]
 
     def close(self) -> None:
-        """Let waiting requests finish within `CLOSING_S` seconds, and let go of the models."""
+        """Let waiting requests finish within `CLOSING_S` seconds, and unload the models."""
         until = time.monotonic() + CLOSING_S
         ending = threading.Thread(
             target=self._decoders.shutdown, kwargs={"cancel_futures": True}, daemon=True
         )
         ending.start()
-        for one in self.all:
-            one.model.close(max(0.0, until - time.monotonic()))
+        for model in self.all:
+            model.model.close(max(0.0, until - time.monotonic()))
         ending.join(max(0.0, until - time.monotonic()))

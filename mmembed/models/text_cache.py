@@ -69,18 +69,18 @@ class TextCache:
         once. Raises LimitError for too many windows, and the encoder's errors; then nothing is
         cached."""
         distinct = list(dict.fromkeys(texts))
-        found = {text: kept.row for text, kept in self.kept.find(distinct).items()}
-        missing = [text for text in distinct if text not in found]
+        rows_by_text = {text: kept.row for text, kept in self.kept.find(distinct).items()}
+        missing = [text for text in distinct if text not in rows_by_text]
         if missing:
             readings = read(self._encoder, missing, self._limits)
             rows = self._encoder.embed_texts(readings)
-            found |= zip(missing, rows, strict=True)
+            rows_by_text |= zip(missing, rows, strict=True)
             # A view would keep the whole batch alive, and a reading its windows.
             self.kept.keep(
-                (str(one), _Kept(row.copy(), windows=len(one.windows)))
-                for one, row in zip(readings, rows, strict=True)
+                (str(reading), _Kept(row.copy(), windows=len(reading.windows)))
+                for reading, row in zip(readings, rows, strict=True)
             )
-        return _stacked([found[text] for text in texts], self.facts.dim)
+        return _stacked([rows_by_text[text] for text in texts], self.facts.dim)
 
     def split(self, text: str, most: int | None = None) -> Sequence[str]:
         """The first `most` windows of a text. A text that is short, or known to fit, is not

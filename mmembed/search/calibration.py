@@ -1,4 +1,4 @@
-"""How far a score stands above what any query gives in a collection."""
+"""Calibrates scores by the usual scores of a query in the collection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mmembed.types import Background, Embeddings
 
 BACKGROUND_SIZE = 1024
-"""Vectors that a query is compared with to know what is usual."""
+"""Vectors of the sample that gives a query's usual scores."""
 
 
 def background(query: NDArray[np.float32], sample: Embeddings) -> Background:

@@ -20,7 +20,7 @@ def cursor_of(place: Place) -> str:
 
 
 def place_of(cursor: str) -> Place:
-    """The place that a cursor means. Raises QueryError where the text is not one of ours."""
+    """The place of a cursor. Raises QueryError if the text is no cursor of ours."""
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = Place(*_CURSOR.unpack(base64.b64decode(padded, b"-_", validate=True)))
@@ -32,7 +32,7 @@ def place_of(cursor: str) -> Place:
 
 
 def next_cursor(found: Found, after: Place | None) -> str | None:
-    """Where the page after this one starts; None where nothing comes after it."""
+    """The cursor of the next page; None if nothing comes after this one."""
     if found.complete:
         return None
     item, score = found.hits[-1]

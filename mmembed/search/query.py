@@ -25,10 +25,9 @@ def query_embedding(
 ) -> Embedding:
     """The unit-norm sum of the terms' unit embeddings times their weights: float32 (dim,).
 
-    A negative weight leads away from a term. Raises QueryError where there is no term, a
-    term is not exactly one thing, a weight is not a finite number other than 0, or the terms
-    cancel out, ProcessingError where the work of a term fails, and ModelError where a vector is
-    not finite.
+    A negative weight leads away from a term. Raises QueryError if there is no term, or a term is
+    not exactly one thing. Also if a weight is 0 or not finite, or the terms cancel out. Raises
+    ProcessingError if the work of a term fails, and ModelError if a vector is not finite.
     """
     check_terms(terms)
     texts = [term.text for term in terms if term.text is not None]
@@ -58,7 +57,7 @@ def _part(
 
 
 def check_terms(terms: Sequence[Term]) -> None:
-    """Raises QueryError where the terms make no query."""
+    """Raises QueryError if the terms make no query."""
     if not terms:
         raise QueryError("the query is empty; give words, an image or an item")
     for index, term in enumerate(terms):

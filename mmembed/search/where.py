@@ -1,4 +1,4 @@
-"""Which items a search or a listing is narrowed to: words and JSON to the tree, and back.
+"""Filters of searches and listings: words and JSON → tree, and back.
 
 words → where_scan → where_words → tree ← where_json ← JSON, by the rules of where_values
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def parse_where(given: str | Mapping[str, object]) -> Where:
     """A filter in words, or in JSON as Python holds it. Raises QueryError, which names the place
-    and what is known there."""
+    and the known values there."""
     return where_of_words(given) if isinstance(given, str) else where_of_json(given)
 
 
@@ -32,8 +32,8 @@ def with_all(where: Where, tags: Sequence[str] = (), folder: str | None = None) 
 
 
 def notes_on_empty(where: Where, found: Found, store: Store) -> tuple[str, ...]:
-    """A sentence on each field of the filter that no item has, where nothing was found: manifests
-    name their fields freely, so an error would be wrong, and silence hides a slip."""
+    """A sentence on each field of the filter that no item has, if nothing was found. Manifests name
+    their fields freely: an error would be wrong, and silence would hide a misspelling."""
     if found.hits or where == EVERYTHING:
         return ()
     asked = sorted(field for field in _fields_of(where) if field.startswith(META))

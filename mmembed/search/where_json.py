@@ -59,7 +59,7 @@ def json_of_where(where: Where) -> dict[str, object]:
 
 
 class _Reader:
-    """Counts what it reads against the limits."""
+    """Counts the parsed conditions against the limits."""
 
     def __init__(self) -> None:
         self._counter = Counter()

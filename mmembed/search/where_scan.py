@@ -14,7 +14,7 @@ from mmembed.store.where import Scalar
 T = TypeVar("T")
 
 NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
-"""What is a number as the value of a manifest's field; in quotes it is a text."""
+"""A number as the value of a manifest's field; in quotes it is a text."""
 BARE = re.compile(r'[^\s()",“”]+')
 """A value without quotes."""
 BARE_END = re.compile(r'(?:(?!\.\.)[^\s()",“”])+')
@@ -72,7 +72,7 @@ class Scanner:
         return taken
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Move past what a pattern matches at the place."""
+        """Move past the match of a pattern at the place."""
         match = pattern.match(self.words, self.at)
         self.at = match.end() if match else self.at
         return match
@@ -104,7 +104,7 @@ class Scanner:
         return WrittenValue(word[0], False, start)
 
     def checked(self, make: Callable[[], T], at: int) -> T:
-        """What `make` returns. Raises QueryError at a place where it raises Fault."""
+        """The result of `make`. Its Fault becomes a QueryError at a place."""
         try:
             return make()
         except Fault as fault:

@@ -13,7 +13,7 @@ _SIGNS = {operator: sign for sign, operator in SYMBOLS.items()}
 
 
 def words_of_where(where: Where) -> str:
-    """A filter in words; empty where everything passes."""
+    """A filter in words; empty if everything passes."""
     if isinstance(where, Test):
         return _condition(where)
     if isinstance(where, Not):

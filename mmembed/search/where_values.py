@@ -1,4 +1,4 @@
-"""Which fields, operators and values make a condition, in words and in JSON alike."""
+"""The rules for fields, operators and values of conditions, in words and in JSON alike."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_DEPTH = 20
 """Parentheses, `not` and `and` / `or` objects within each other."""
 MAX_CONDITIONS = 100
 MAX_VALUES = 200
-"""Values of all conditions together, those of lists included."""
+"""Values of all conditions together, including values in lists."""
 MAX_VALUE_CHARS = 1000
 MAX_NAME_CHARS = 100
 """Characters of a manifest field's name."""
@@ -57,7 +57,7 @@ _UNFIT_NAME = re.compile(r'["\\\x00-\x1f\x7f]')
 
 
 class Fault(Exception):
-    """Something about a filter; whoever reads it adds the place."""
+    """A fault of a filter; the caller adds the place."""
 
 
 def known_fields() -> str:
@@ -86,7 +86,8 @@ def check_meta_name(name: str) -> None:
 
 
 def default_operator(field: str) -> Operator:
-    """What `field:value` means: contains for captions, cameras, lenses and paths, else equals."""
+    """The operator of `field:value`: contains for captions, cameras, lenses and paths, else
+    equals."""
     return "contains" if field in _CONTAINS else "="
 
 
@@ -221,7 +222,7 @@ def _kind(value: object) -> str:
 
 
 class Counter:
-    """Counts what a filter holds against the limits."""
+    """Counts the conditions and values of a filter against the limits."""
 
     def __init__(self) -> None:
         self._conditions = 0

@@ -109,7 +109,7 @@ class SearchAnswer(BaseModel):
     hits: list[HitAnswer]
     next_cursor: Annotated[str | None, Field(description="null on the last page")]
     model: str
-    notes: Annotated[list[str], Field(description="what the asker should know of the query")]
+    notes: Annotated[list[str], Field(description="notes on the query for the caller")]
     took_ms: float
 
 
@@ -188,7 +188,7 @@ class HealthAnswer(BaseModel):
     items: int | None = None
     images: int | None = None
     captions: int | None = None
-    notice: Annotated[str | None, Field(description="what users should know of the model")] = None
+    notice: Annotated[str | None, Field(description="a note about the model for users")] = None
     collection: Annotated[str | None, Field(description="random id of the data folder")] = None
     models: Annotated[
         list[ModelState] | None, Field(description="all that are served, the collection's first")

@@ -68,7 +68,7 @@ OF_STATUS: Mapping[int, str] = {
     405: "MethodNotAllowed",
     413: errors.LimitError.code,
 }
-"""Codes of what Starlette refuses by itself."""
+"""Codes of Starlette's own refusals."""
 
 _PATH = re.compile(r"(?<![\w./…])((?:/[^\s/:;,'\"`()]+)+)/([^\s/:;,'\"`()]+)")
 
@@ -188,7 +188,7 @@ def scrubbed(message: str, settings: Settings) -> str:
 
 def without_paths(text: str) -> str:
     """Absolute paths cut down to their last part."""
-    return _PATH.sub(lambda found: f"…/{found[2]}", text)
+    return _PATH.sub(lambda match: f"…/{match[2]}", text)
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:
@@ -198,7 +198,7 @@ def _invalid(request: Request, error: Exception) -> JSONResponse:
     if "recursion limit" in first["msg"]:
         message = "the body is nested too deeply"
     elif first["type"] == "json_invalid":
-        message = "the body is not JSON; send JSON, or a form where the route takes one"
+        message = "the body is not JSON; send JSON, or a form if the route takes one"
     else:
         message = f"{param or 'the body'}: {SAID.get(first['type'], first['msg'])}"
     return answer(422, message, errors.QueryError.code, param=param or None)

@@ -117,8 +117,8 @@ def classified_json(result: Classified) -> Json:
     if result.failure is not None:
         return {**known, "error": item_error(result.failure)}
     labels = [
-        {"label": one.label, "probability": one.probability, "score": round(one.score, 6)}
-        for one in result.labels
+        {"label": label.label, "probability": label.probability, "score": round(label.score, 6)}
+        for label in result.labels
     ]
     return {**known, "labels": labels}
 

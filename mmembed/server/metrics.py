@@ -127,7 +127,7 @@ class ModelMetrics:
     def __init__(self) -> None:
         self._asked = CounterMetricFamily(
             "mmembed_cache_requests",
-            "Inputs that were looked up among those embedded before",
+            "Inputs that were looked up in the cache of embeddings",
             labels=["model", "kind", "found"],
         )
         self._evicted = CounterMetricFamily(

@@ -160,7 +160,9 @@ def check(values: dict[str, Any], shape: type[AnyShape]) -> AnyShape:
 
 def _invalid(error: ValidationError) -> RequestValidationError:
     details = error.errors(include_url=False, include_input=False, include_context=False)
-    return RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in details])
+    return RequestValidationError(
+        [{**detail, "loc": ("body", *detail["loc"])} for detail in details]
+    )
 
 
 def image_bytes(text: str, name: str, collection: Collection) -> bytes:
@@ -215,7 +217,7 @@ def check_text(name: str, text: str, limit: int) -> None:
     """Raises LimitError for more text than is embedded at once, QueryError for an empty text."""
     if is_data_uri(text):
         raise QueryError(
-            f"{name}: a data URI in the place of words; send an image where the route takes one",
+            f"{name}: a data URI in the place of words; send an image if the route takes one",
             param=name,
         )
     check_count(f"characters in {name}", len(text), limit, "max_text_chars")

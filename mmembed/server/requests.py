@@ -15,7 +15,7 @@ Model: TypeAlias = Annotated[
 ]
 Encoded: TypeAlias = Annotated[
     str | None,
-    Field(description="an image file: a data URI, base64, or an address where fetching is on"),
+    Field(description="an image file: a data URI, base64, or an address if fetching is on"),
 ]
 Tags: TypeAlias = Annotated[
     list[str],
@@ -87,7 +87,7 @@ class ImageShape(Shape):
 
     image: Encoded = None
     item: ItemId | None = None
-    name: Annotated[str | None, Field(description="what the answer calls it")] = None
+    name: Annotated[str | None, Field(description="its name in the answer")] = None
 
 
 def _image_of_text(value: Any) -> Any:
@@ -138,7 +138,7 @@ class ItemRequest(Shape):
     """An image with captions and tags, or a caption alone."""
 
     image: Encoded = None
-    name: Annotated[str | None, Field(description="what errors call the image")] = None
+    name: Annotated[str | None, Field(description="the image's name in errors")] = None
     caption: str | None = None
     captions: Text = []
     tags: Text = []

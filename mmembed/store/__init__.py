@@ -1,6 +1,6 @@
-"""What is kept, and how it is found again.
+"""Stores and searches items and vectors.
 
-protocol, item_protocol, entries, where: what every store does, and in which terms
-embedded: the store in one folder = sqlite/ (rows and vectors) + index_sync and vectors/
-          (views that search them) + blobs (uploads, thumbnail_cache, leftovers)
+protocol, item_protocol, entries, where: the interface of every store, and its terms.
+embedded: the store in one folder, composed of sqlite/ (rows and vectors), index_sync and vectors/
+(views that search them), and blobs (uploads, thumbnail_cache, leftovers).
 """

@@ -1,4 +1,4 @@
-"""The files of a data folder that are its own: uploads, thumbnails, and what is left of them."""
+"""The data folder's own files: uploads, thumbnails, and leftovers of both."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class FolderBlobs:
         except StoreFull:  # even the lock needs room, the first time
             self._catalog.make_room()
         with self._catalog.exclusive("uploading", part=item.sha256, wait_s=WRITE_WAIT_S):
-            # Gone meanwhile, and uploaded again: the file is that of another item now.
+            # The item is gone, and the picture was uploaded again: the file belongs to another item
+            # now.
             self._catalog.item(item.id)
             with uploads.discarding(Path(item.path)):
                 yield

@@ -20,11 +20,11 @@ from mmembed.types import Embeddings, Kind
 
 
 class EmbeddedStore(Catalog):
-    """A catalog with what searches it and with the files that are its own; see Store."""
+    """A catalog with the views that search it and its own files; see Store."""
 
     def __init__(self, folder: Path, *, exact_limit: int) -> None:
         """exact_limit: up to so many vectors of a kind are searched without an HNSW graph. Raises
-        StoreError where the folder cannot be used, StoreBusy while it is being restored."""
+        StoreError if the folder cannot be used, StoreBusy while it is being restored."""
         super().__init__(folder)
         self._exact_limit = exact_limit
         self._views = IndexSync(self, exact_limit=exact_limit)

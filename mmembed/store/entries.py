@@ -1,4 +1,4 @@
-"""What goes into a store and comes out of it, as plain data that no store owns."""
+"""The plain data that goes into a store and comes out of it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ that was not noted."""
 
 @dataclass(frozen=True)
 class Words:
-    """What is said of one image."""
+    """The captions and tags of one image."""
 
     captions: Said = field(default_factory=dict)
     tags: Said = field(default_factory=dict)
@@ -59,14 +59,14 @@ class Words:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the files that were read say of an image now."""
+    """The captions and tags of an image in the files that were read."""
 
     words: Words
     current: Callable[[str], bool]
-    """Whether a source was read whole, or is gone: what it no longer says goes."""
+    """Whether a source was read whole, or is gone: texts that it no longer has are removed."""
 
     def after(self, before: Words) -> Words:
-        """What is said of an image that had these words."""
+        """The words of an image that had these words before."""
         return Words(
             self._after(before.captions, self.words.captions),
             self._after(before.tags, self.words.tags),
@@ -78,7 +78,7 @@ class Reading:
         return {**stay, **self.words.fields}
 
     def _after(self, before: Said, now: Said) -> Said:
-        """What is said now comes first, unless nothing of it is new: then the order stays."""
+        """The present texts come first, unless none of them is new: then the order stays."""
         said: dict[str, AbstractSet[str]] = {
             text: sources | self._stay(before.get(text, set())) for text, sources in now.items()
         }
@@ -142,13 +142,13 @@ class ImageEntry:
     header: HeaderFacts | None = None
     """None where it was not read."""
     header_read: int = 0
-    """What read the header: a version of the reader, which differs where it leaves places out."""
+    """The version of the header's reader, which differs if it leaves places out."""
     captions: tuple[CaptionEntry, ...] = ()
     tags: tuple[str, ...] = ()
     reading: Reading | None = None
-    """Which files said the captions and tags; None for those that were given by hand."""
+    """The files of the captions and tags; None for captions and tags that were set by hand."""
     mark: Mark | None = None
-    """None for a file of our own."""
+    """The mark of the file; None for a file of our own."""
 
 
 # -- what is read ----------------------------------------------------------------------
@@ -160,14 +160,14 @@ class Model:
 
     name: str
     fingerprint: str
-    """Hex digest over weights, preprocessing, tokenizer and pooling; what tells models apart."""
+    """Hex digest over weights, preprocessing, tokenizer and pooling; it identifies the model."""
     dim: int
     """Length of its vectors."""
 
 
 @dataclass(frozen=True)
 class FieldFacts:
-    """What is known of one field by which items can be filtered."""
+    """Facts of a field by which items can be filtered."""
 
     name: str
     """As filters spell it: `camera`, `meta.author`."""
@@ -184,14 +184,14 @@ class FieldFacts:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a store remembers of an image file, to tell whether it changed."""
+    """The facts of an image file by which a store tells whether it changed."""
 
     id: int
     sha256: str
     bytes: int
     mtime_ns: int
     mark: Mark | None = None
-    """None where it was not noted."""
+    """The state of the file; None if it was not noted."""
 
 
 class Unread(NamedTuple):
@@ -203,7 +203,7 @@ class Unread(NamedTuple):
 
 
 class KeptOut(NamedTuple):
-    """What is known of a file or folder that stays out of the collection."""
+    """A file or folder that stays out of the collection."""
 
     sha256: str | None
     """Of a file."""
@@ -220,7 +220,7 @@ class Place:
     item_id: int
     """The page's last item."""
     seen: int
-    """How many items came up to here; a hint, which may save the store work."""
+    """The number of items up to here; a hint, which may save the store work."""
 
     def precedes(self, score: float, item_id: int) -> bool:
         """Whether an item comes after this place in the order of results."""
@@ -238,10 +238,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture whose only file is the store's."""
+    """An uploaded picture, whose only file is the store's."""
 
     path: str
-    """What its item has as a path."""
+    """The path of its item."""
     mtime_ns: int
     """When its file was written, in nanoseconds since 1970."""
 

@@ -18,9 +18,9 @@ from mmembed.types import KINDS, Kind
 log = logging.getLogger(__name__)
 
 FOLLOW_AT_ONCE = 10_000
-"""Vectors that are read from the catalog in one go."""
+"""Vectors that are read from the catalog at once."""
 TRIES = 5
-"""How often a view may find that the catalog has changed while it was compared with it."""
+"""Attempts to compare a view with a catalog that changes meanwhile."""
 NO_VECTORS = np.empty((0, 0), dtype=np.float16)
 
 
@@ -28,9 +28,9 @@ class IndexSync:
     """One view per kind, loaded at first use and brought up to the catalog at each. All are of
     the model that serves.
 
-    Few vectors are read from the catalog. Where there are more than `exact_limit`, publishing
-    builds a graph over them and saves it, and who finds it there takes it; until then they are
-    searched exactly, however many there are: no start waits for a graph.
+    Few vectors are read from the catalog. With more than `exact_limit`, publishing builds a graph
+    over them and saves it, and other processes load it. Until then search is exact, for any number
+    of vectors: no start waits for a graph.
 
     The only locks that are held together are the publishing lock, this one's, a view's
     and the catalog's, taken in that order.
@@ -40,13 +40,13 @@ class IndexSync:
         self._catalog = catalog
         self._exact_limit = exact_limit
         self._model: Model | None = None
-        """Whose vectors the views hold."""
+        """The model whose vectors the views hold."""
         self._views: dict[Kind, VectorView] = {}
         self._sizes: dict[Kind, int] = {}
         self._seen: dict[Kind, int | None] = {}
-        """When the snapshot was published that was looked at last."""
+        """When the last examined snapshot was published."""
         self.failed: str | None = None
-        """Why the last search found no view, if it did not."""
+        """Why the last search found no view; None if it did."""
         self._lock = threading.Lock()
 
     def view(self, kind: Kind) -> VectorView | None:
@@ -62,7 +62,7 @@ class IndexSync:
             return view
 
     def last_view(self, kind: Kind) -> VectorView | None:
-        """`view` without a look at the catalog, where it was asked for before."""
+        """`view`, without comparing with the catalog if it is loaded."""
         return self._views.get(kind) or self.view(kind)
 
     def sizes(self) -> dict[Kind, int]:
@@ -70,16 +70,16 @@ class IndexSync:
         return dict(self._sizes)  # asking the views would wait while one is rebuilt
 
     def publish(self, *, build: bool = True) -> None:
-        """Save the graphs that are newer than their snapshots; first build those that are missing,
+        """Save the graphs that are newer than their snapshots. Missing graphs are built first,
         unless they are not wanted now.
 
-        Where they cannot be saved, on a full disk for example, that is logged and nothing is
-        lost but time: the next start searches exactly. Raises StoreBusy.
+        If they cannot be saved, on a full disk for example, that is logged and costs only time: the
+        next start searches exactly. Raises StoreBusy.
         """
         if self._catalog.model() is None:
             return
         kinds = KINDS if build else tuple(self._views)
-        for kind in kinds:  # what takes long is done before anybody has to wait
+        for kind in kinds:  # the slow part is done before other threads have to wait
             self._large(kind, build)
         with self._catalog.exclusive("publishing", wait_s=WRITE_WAIT_S):
             for kind in kinds:
@@ -90,7 +90,7 @@ class IndexSync:
                     self._save(view)
 
     def _large(self, kind: Kind, build: bool) -> VectorView | None:
-        """The view of a kind; None where there are too few for a graph."""
+        """The view of a kind; None if there are too few vectors for a graph."""
         model = self._catalog.model()
         if model is None or not self._is_large(kind, model):
             return None
@@ -126,7 +126,7 @@ class IndexSync:
             log.warning("%s: cannot be deleted: %s", self._path(kind), error.strerror)
 
     def _save(self, view: VectorView) -> None:
-        # Nobody follows meanwhile, so that the mark is that of the view's last change.
+        # No thread updates the view meanwhile, so the mark is that of its last change.
         with self._lock:
             if not view.has_graph or view.saved_seq == view.seq:
                 return
@@ -142,8 +142,8 @@ class IndexSync:
         return self._catalog.folder / f"{kind}s.usearch"
 
     def _current(self, kind: Kind, model: Model, *, build: bool = False) -> VectorView:
-        """The view of a kind as of the catalog's last change, with a graph where one was
-        published, or is to be built."""
+        """The view of a kind as of the catalog's last change. It has a graph if one was published,
+        or is to be built."""
         view = self._views.get(kind)
         if view is None or view.wants_graph:
             view = self._published(kind, model) or view
@@ -158,8 +158,8 @@ class IndexSync:
         return view
 
     def _published(self, kind: Kind, model: Model) -> VectorView | None:
-        """The view in the snapshot, if there is one that can be trusted, that was not looked at
-        before, and that is needed."""
+        """The view in the snapshot, if there is a valid snapshot that was not examined before, and
+        that is needed."""
         published_at = snapshot.published_at(self._path(kind))
         if published_at == self._seen.get(kind) or not self._is_large(kind, model):
             return None
@@ -175,19 +175,19 @@ class IndexSync:
         return VectorView(self._path(kind), kind=kind, dim=model.dim, exact_limit=limit)
 
     def _load(self, view: VectorView, model: Model) -> bool:
-        """Take the snapshot, if there is one that can be trusted."""
+        """Load the snapshot, if there is a valid one."""
         if not view.load(self._catalog.identity, model.fingerprint):
             return False
         if self._catalog.mark(view.seq) != view.mark:
             log.warning("%s: is of another history of the catalog; not used", view.path)
             return False
         if not self._complete(view, model):
-            log.warning("%s: does not hold what the catalog holds; not used", view.path)
+            log.warning("%s: differs from the catalog; not used", view.path)
             return False
         return True
 
     def _complete(self, view: VectorView, model: Model) -> bool:
-        """Whether the view, brought up to the catalog, holds as many vectors as it."""
+        """Whether the updated view holds as many vectors as the catalog."""
         for _ in range(TRIES):
             seq, count = self._catalog.extent(view.kind, model)
             self._follow(view, model, seq)

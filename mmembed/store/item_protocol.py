@@ -1,4 +1,4 @@
-"""What every store does with items and with what is remembered of their files.
+"""The protocols for items, and for the facts about their files.
 
 The rules of `store.protocol` hold here, too: a change is durable when its method returns, and a
 method that raises has changed nothing.
@@ -28,7 +28,7 @@ class Items(Protocol):
     """Reading items: images and captions."""
 
     def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
-        """How many items pass, of one kind or of all."""
+        """The number of items that pass, of one kind or of all."""
 
     def item(self, item_id: int) -> Item:
         """One item with all its captions. Raises NotFound."""
@@ -42,23 +42,23 @@ class Items(Protocol):
         """Some item with this content, which therefore has a vector already; or None."""
 
     def contents_among(self, contents: Sequence[str]) -> set[str]:
-        """The sha256 of these that some image has."""
+        """The given sha256 that an image has."""
 
     def paths_among(self, paths: Sequence[str]) -> set[str]:
-        """The paths of these at which some image lies."""
+        """The given paths at which an image lies."""
 
     def images_below(self, path: str) -> dict[int, str]:
         """Paths by id of the images below a folder, and of the image at that very path."""
 
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
-        """The captions of images by image id, in the order they were given; images without
-        any are left out."""
+        """The captions of images by image id, in the order of entry; images without any are left
+        out."""
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """Captions and tags of images, by id, each with the sources that say it."""
 
     def described_by_files(self) -> set[int]:
-        """Ids of the images of which some file says a caption or tag."""
+        """Ids of the images with a caption or tag from a file."""
 
     def tags(self) -> dict[str, int]:
         """Every tag with the number of items that carry it, by tag."""
@@ -68,8 +68,8 @@ class Fields(Protocol):
     """The fields by which items can be filtered."""
 
     def fields(self) -> list[FieldFacts]:
-        """Every field with the number of items that have a value: those of every collection,
-        then those of manifests by name."""
+        """Every field with the number of items that have a value: first the built-in fields, then
+        the manifests' by name."""
 
     def index_field(self, name: str) -> None:
         """Index a field of manifests, named without `meta.`: conditions on it then need not read
@@ -83,11 +83,11 @@ class ItemWriter(Protocol):
     """Changing items. Each call is one transaction."""
 
     def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
-        """Add images, or replace what was known under their paths; returns their ids.
+        """Add images, or replace the items at their paths; returns their ids.
 
-        Failures of the same batch are noted; a path that succeeds loses its old failure. Raises
-        Unstorable for a vector that is not finite, is zero or has another length than the
-        model's, and for an entry without one whose content has none.
+        Failures of the same batch are stored; a path that succeeds loses its old failure. Raises
+        Unstorable for a vector that is not finite, is zero or has another length than the model's.
+        Also for an entry without a vector whose content has none.
         """
 
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
@@ -101,9 +101,8 @@ class ItemWriter(Protocol):
         """Make these the item's tags, by hand. Raises NotFound."""
 
     def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
-        """Bring the captions and tags of images up to what files say of them; entries are needed
-        for the captions that are new. What was set by hand stays. An image that is gone is passed
-        over."""
+        """Update the captions and tags of images from their files; new captions need entries. Texts
+        that were set by hand stay. An image that is gone is skipped."""
 
     def remove(self, item_ids: Sequence[int]) -> int:
         """Remove items, with the captions of removed images; returns how many were there. A full
@@ -111,17 +110,17 @@ class ItemWriter(Protocol):
 
 
 class Files(Protocol):
-    """What an indexing remembers of files, besides their items."""
+    """Facts about files that indexing stores besides their items."""
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path; uploads are not among them."""
 
     def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
-        """Images, by id, whose file lies at another path, or has another modification time in
-        nanoseconds or another mark; the content stays."""
+        """Set the path, the modification time in nanoseconds and the mark of images, by id; the
+        content stays."""
 
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
-        """Remember the marks of images' files, by id, where nothing else of them is new."""
+        """Set the marks of images' files, by id."""
 
     def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
         """Up to `limit` images with an id above `after`, by rising id, whose `header_read` is not
@@ -135,16 +134,16 @@ class Files(Protocol):
         """Erase the latitude and longitude of every item."""
 
     def failures(self) -> list[Failure]:
-        """What failed in the last indexing of each path, by path."""
+        """The failures of the last indexing of each path, by path."""
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
-        """Drop the noted failures of paths for which `gone` is true."""
+        """Delete the failures of paths for which `gone` is true."""
 
     def kept_out(self) -> dict[str, KeptOut]:
         """Files and folders that stay out of the collection, by path."""
 
     def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
-        """Have later indexings pass over files and folders, by path."""
+        """Have later indexings skip files and folders, by path."""
 
     def let_in(self, paths: Sequence[str]) -> None:
         """Let later indexings take these files and folders again."""

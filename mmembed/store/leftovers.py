@@ -1,5 +1,5 @@
-"""Files of the data folder that nothing points to: what a process left that died at the wrong
-moment, and thumbnails of pictures that are in the collection no more."""
+"""Collects files of the data folder that nothing points to. A process that died left them, or they
+are thumbnails of removed pictures."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from mmembed.store.sqlite import Catalog
 log = logging.getLogger(__name__)
 
 ASIDE_S = 3600.0
-"""How old a file must be that is not whole, or a thumbnail: others may be at work on it."""
+"""Age of an incomplete file or a thumbnail before it is collected: another process may be writing
+it."""
 UNCLAIMED = ".unclaimed"
-"""What is put behind the name of an upload that no item points to, when that is first seen."""
+"""Suffix of an upload that no item points to, from the first time that this is seen."""
 UNCLAIMED_S = 7 * 24 * 3600.0
-"""How long such an upload stays then: where the catalog has lost items, it is the last copy."""
+"""Seconds that such an upload stays: if the catalog has lost items, it is the last copy."""
 SECONDS = 2.0
-"""How long it takes at the most for each kind of file; the next time it begins elsewhere."""
+"""Longest time for each kind of file; the next collection begins elsewhere."""
 
 _UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
 
@@ -39,16 +40,16 @@ class Leftovers:
         self._now = time.time()
 
     def collect(self) -> int:
-        """Delete what nothing points to, and finish removals that were interrupted; returns how
-        many files were deleted. Raises StoreError where the catalog cannot be read, or is not to
-        be trusted: what nothing points to may be all that is left."""
+        """Delete files that nothing points to, and finish interrupted removals. Returns the number
+        of deleted files. Raises StoreError if the catalog cannot be read or trusted: such files may
+        then be the last copies."""
         self._catalog.check_place()
         cache = thumbnail_cache.folder_in(self._catalog.folder)
         deleted = sum(map(self._thumbnails, self._parts(cache)))
         return deleted + self._uploads(self._catalog.folder / uploads.FOLDER)
 
     def _parts(self, folder: Path) -> Iterator[Path]:
-        """The folders in a folder, from another one on each time, while there is time."""
+        """The folders in a folder, beginning with another one each time, while there is time."""
         parts = sorted(
             path for path in _entries(folder) if len(path.name) == 2 and os.path.isdir(path)
         )
@@ -92,7 +93,7 @@ class Leftovers:
         return deleted
 
     def _finish(self, marked: Path) -> None:
-        """End what began with `uploads.keeping` or `discarding`, unless it is in progress."""
+        """End an interrupted `uploads.keeping` or `discarding`."""
         path = marked.with_suffix("")
         try:
             with self._holding(path):
@@ -134,15 +135,15 @@ class Leftovers:
             return 0
 
     def _has_item(self, path: Path) -> bool:
-        """By its content, not its path: that is another one where the data folder was moved, or
-        is mounted elsewhere."""
+        """By its content, not its path: the path changes if the data folder is moved, or mounted
+        elsewhere."""
         return bool(self._catalog.contents_among([path.name.partition(".")[0]]))
 
     def _holding(self, path: Path) -> AbstractContextManager[None]:
         return self._catalog.exclusive("uploading", part=path.name)
 
     def _age(self, path: Path) -> float:
-        """Seconds since a file changed; 0 where it is gone."""
+        """Seconds since a file changed; 0 if it is gone."""
         try:
             return self._now - path.lstat().st_mtime
         except OSError:

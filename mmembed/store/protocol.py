@@ -1,4 +1,4 @@
-"""What every store does: the one interface through which the program reaches what is kept.
+"""The interface of every store; the program reaches stored data through it alone.
 
     Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search,
             with the Blobs beside them
@@ -7,13 +7,13 @@ Rows and their vectors are the truth. A change is durable when its method return
 that raises has changed nothing. Every method may be called from any thread, and by several
 processes that have the same store open.
 
-Any method raises StoreError where the store cannot be read or written; a method that writes raises
-StoreBusy where another process has been writing for too long, StoreFull where there is no room,
-and Unstorable where one entry is to blame and others could be stored. Further errors are named
-where they are raised.
+Any method raises StoreError if the store cannot be read or written. A method that writes raises
+StoreBusy if another process has been writing for too long, and StoreFull if there is no room. It
+raises Unstorable if a single entry cannot be stored, although others can. Further errors are named
+at their methods.
 
-Ids of items and of vectors are positive integers that are never given again. A sha256 is the hash
-of an image file's bytes or of a caption's UTF-8 text, in hex. A stored vector is float16 (dim,),
+Ids of items and of vectors are positive integers that are never reused. A sha256 is the hash of an
+image file's bytes or of a caption's UTF-8 text, in hex. A stored vector is float16 (dim,),
 little-endian, finite and not zero, but of any length: `embeddings` of a model are compared by
 cosine.
 """
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Purpose: TypeAlias = Literal["indexing", "publishing", "uploading"]
-"""What only one process does at a time: bring files in or take them out; save what speeds up
-searches; write or delete an upload."""
+"""A purpose that only one process has at a time: bring files in or take them out; save graphs;
+write or delete an upload."""
 
 
 class Vectors(Protocol):
-    """The vectors, by content and model. One model serves: it answers searches, and the vectors
-    of entries are its own. Others may have vectors of the same contents beside it.
+    """The vectors, by content and model. One model serves: it answers searches, and the vectors of
+    entries are its own. Other models may have vectors of the same contents.
 
-    Equal vectors of a model and kind are one vector, with one id. Except where a model is named,
-    the vectors are those of the model that serves.
+    Equal vectors of a model and kind are one vector, with one id. If no model is named, the serving
+    model is meant.
     """
 
     def model(self) -> Model | None:
         """The model that serves; None while the store is bound to none."""
 
     def models(self) -> list[Model]:
-        """Every model that the store knows, in the order in which they came."""
+        """Every model of the store, in the order of entry."""
 
     def claim(self, model: Model) -> None:
         """Bind an empty store to a model, or make sure that this one serves.
 
-        Raises ModelMismatch, with the remedy, where another does.
+        Raises ModelMismatch, with the remedy, if another model serves.
         """
 
     def embeddings_of(
@@ -66,16 +66,15 @@ class Vectors(Protocol):
     def add_embeddings(
         self, kind: Kind, embeddings: Mapping[str, NDArray[np.float32]], model: Model
     ) -> None:
-        """Vectors of a model, float32 (dim,), by the sha256 of contents that items have; the
-        others are passed over. The model need not serve. Raises Unstorable."""
+        """Add vectors of a model, float32 (dim,), by sha256; contents without an item are skipped.
+        The model need not serve. Raises Unstorable."""
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
         a model."""
 
     def serve(self, model: Model) -> None:
-        """Have a model serve from now on. Raises ModelMismatch where some item has no vector
-        of it."""
+        """Have a model serve from now on. Raises ModelMismatch if an item has no vector of it."""
 
     def vector_of(self, item_id: int) -> NDArray[np.float16]:
         """The item's vector, float16 (dim,). Raises NotFound."""
@@ -86,10 +85,10 @@ class Vectors(Protocol):
     def changes(
         self, kind: Kind, after: int, until: int, model: Model | None = None
     ) -> tuple[list[int], list[int]]:
-        """Ids of the vectors added and of those removed in (after, until], net of each other."""
+        """Ids of the added and of the removed vectors in (after, until], net of each other."""
 
     def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
-        """The ids of these that are still there, and their vectors: float16 (n, dim)."""
+        """The ids that are still there, and their vectors: float16 (n, dim)."""
 
     def all_embeddings(
         self, kind: Kind, chunk: int = 10_000, model: Model | None = None
@@ -104,7 +103,7 @@ class Vectors(Protocol):
 
 
 class Index(Protocol):
-    """The vectors of a kind as they are searched, for measuring how well."""
+    """The searched vectors of a kind, for measuring recall and speed."""
 
     @property
     def kind(self) -> Kind:
@@ -118,13 +117,13 @@ class Index(Protocol):
         """How many vectors there are."""
 
     def ids(self) -> NDArray[np.int64]:
-        """Ids of all of them, rising."""
+        """Ids of all vectors, rising."""
 
     def exact(self, query: NDArray[np.float32], count: int) -> Ranked:
         """The `count` nearest to a unit-norm float32 (dim,) query among all."""
 
     def approximate(self, query: NDArray[np.float32], count: int) -> Ranked:
-        """The same by the structure that answers where there are too many to compare with all."""
+        """The same by the structure that answers if there are too many vectors for exact search."""
 
 
 class Search(Protocol):
@@ -153,62 +152,62 @@ class Search(Protocol):
         same ones until a vector changes."""
 
     def index(self, kind: Kind) -> Index | None:
-        """How vectors of a kind are searched, to be measured; what is missing of it is built in
-        memory. None where there is no vector."""
+        """The index of a kind, to be measured; missing parts are built in memory. None if there is
+        no vector."""
 
     def index_sizes(self) -> dict[Kind, int]:
-        """Vectors in each index that is loaded, as of when it was last used."""
+        """Vectors in each loaded index, as of its last use."""
 
     def publish(self, *, build: bool = True) -> None:
-        """Save what speeds up searches and later starts; build first what is missing of it,
-        unless that is not wanted now. No answer depends on it."""
+        """Save the graphs, which speed up searches and later starts. build: first build missing
+        graphs. No answer depends on them."""
 
     def rebuild(self) -> None:
-        """Make all of that anew from the vectors, and save it."""
+        """Build all graphs anew from the vectors, and save them."""
 
 
 class Blobs(Protocol):
-    """Files that are the store's own: uploaded pictures, and a cache of small ones."""
+    """The store's own files: uploaded pictures, and a cache of thumbnails."""
 
     def keeping(self, sha256: str, suffix: str, data: bytes) -> AbstractContextManager[Upload]:
-        """Keep an uploaded file durably, and let the block write its item: then both are there, or
+        """Store an uploaded file durably, and let the block write its item: then both are there, or
         neither. suffix: `.png`. Raises StoreError."""
 
     def discarding(self, item: Item) -> AbstractContextManager[None]:
-        """Delete the file of an upload with its item, which the block removes; where that fails,
-        it stays. Raises NotFound where the item is gone, StoreError."""
+        """Delete the file of an upload with its item, which the block removes. If the block fails,
+        the file stays. Raises NotFound if the item is gone, StoreError."""
 
     def is_upload(self, path: str | None) -> bool:
-        """Whether an item's path is that of an upload in this store."""
+        """Whether an item's path is an upload in this store."""
 
     def local_path(self, path: str, sha256: str) -> str:
-        """Where the file of an image item can be opened now: an upload may lie elsewhere than
-        when it was written."""
+        """The present path of an image item's file: an upload may lie elsewhere than when it was
+        written."""
 
     def thumbnail(self, sha256: str, size: int) -> bytes | None:
-        """The WebP file of a content, `size` pixels on its longer side; None where it is not
-        there, or damaged."""
+        """The WebP file of a content, `size` pixels on its longer side; None if it is missing or
+        damaged."""
 
     def has_thumbnail(self, sha256: str, size: int) -> bool:
-        """Whether it is there, without a look into it."""
+        """Whether the thumbnail exists; its content is not checked."""
 
     def keep_thumbnail(self, sha256: str, size: int, content: bytes) -> None:
-        """Put a WebP file into the cache. Where it cannot be written, nothing happens."""
+        """Put a WebP file into the cache. If it cannot be written, nothing happens."""
 
     def forget_thumbnails(self, sha256: str) -> None:
-        """Delete the WebP files of a content. Where that fails, nothing happens."""
+        """Delete the WebP files of a content. If that fails, nothing happens."""
 
     def collect(self) -> int:
-        """Delete what nothing points to, and finish what was interrupted; returns how many files
-        were deleted. Raises StoreError."""
+        """Delete files that nothing points to, and finish interrupted changes. Returns the number
+        of deleted files. Raises StoreError."""
 
 
 class Store(Items, Fields, ItemWriter, Files, Vectors, Search, Protocol):
-    """One collection, as it is kept."""
+    """The storage of one collection."""
 
     @property
     def name(self) -> str:
-        """What errors call the store: its folder, or its address."""
+        """The store's name in errors: its folder, or its address."""
 
     @property
     def identity(self) -> str:
@@ -221,21 +220,21 @@ class Store(Items, Fields, ItemWriter, Files, Vectors, Search, Protocol):
     def exclusive(
         self, purpose: Purpose, *, part: str = "", wait_s: float = 0
     ) -> AbstractContextManager[None]:
-        """Be the only one with this purpose, of all threads and processes that have the store
-        open, for the length of the block; free again when the process dies, however it dies.
+        """Hold this purpose alone for the block, among all threads and processes that have the
+        store open. It is free again when the process dies, however it dies.
 
         part: narrows the purpose; holders of different parts need not wait for each other.
         Raises StoreBusy, which names the holder, after `wait_s` seconds.
         """
 
     def check(self) -> list[str]:
-        """Whether all is there and sound: an empty list, or what is wrong."""
+        """Check that the store is complete and sound. Returns the faults."""
 
     def troubles(self) -> list[Trouble]:
-        """Look whether the store can be read and written: all that is wrong."""
+        """Check that the store can be read and written. Returns all faults."""
 
     def notes(self) -> tuple[str, ...]:
-        """What a user who searches should know of the store, without a new look."""
+        """The known faults that matter to searches, without a new check."""
 
     def close(self) -> None:
-        """Let go of all that is open; waits for a write in progress."""
+        """Close everything; waits for a write in progress."""

@@ -1,4 +1,4 @@
-"""Ranked vectors → ranked items, in an order that does not depend on how many are asked for."""
+"""Ranked vectors → ranked items, in an order that does not depend on the number of wanted items."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmembed.store.entries import Found, Place
 from mmembed.types import Item, Ranked
 
 GROWTH = 4
-"""How many times as many vectors are ranked where too few items came of them."""
+"""Factor for the next number of ranked vectors if they gave too few items."""
 
 
 def rank_items(
@@ -22,12 +22,12 @@ def rank_items(
     """The next `count` items after a place, by falling score, ties by rising id.
 
     `nearest(n)` ranks the n best vectors; `items_of` joins them with items: one vector may stand
-    for several, or for none. Raises QueryError where count is not positive.
+    for several, or for none. Raises QueryError if count is not positive.
     """
     if count < 1:
         raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
     seen = after.seen if after else 0
-    beyond = count + 2  # one to know that there is more, and one because the last tie is cut off
+    beyond = count + 2  # one shows that there is more; the last tie is cut off
     while True:
         ranked = nearest(seen + beyond)
         hits = _join(ranked, items_of, after)

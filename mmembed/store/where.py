@@ -1,10 +1,10 @@
-"""Which items are meant: a small tree of conditions that every store compiles for itself.
+"""Filters of items: a small tree of conditions that every store compiles for itself.
 
     Where = All | Any | Not | Test(field, operator, value)
 
 The tree is made from words or from JSON by `mmembed.search.where`. Field names and types of values
-are checked there, so a store meets known fields alone. `where_matches` says in Python what each
-condition means; every store must answer as it does.
+are checked there, so a store meets known fields alone. `where_matches` defines each condition in
+Python; every store must give the same answers.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def any_of(*parts: Where) -> Where:
 
 
 def negated(part: Where) -> Where:
-    """The part does not hold; what was negated already is given back."""
+    """The part does not hold; a double negation is removed."""
     return part.of if isinstance(part, Not) else Not(part)
 
 

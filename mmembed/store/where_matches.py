@@ -1,4 +1,4 @@
-"""What each condition means, in Python: every store answers as `matches` does."""
+"""Defines each condition in Python: every store answers as `matches` does."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def matches(where: Where, item: Item) -> bool:
     if where.operator == "exists":
         return bool(values)
     if where.operator == "!=":
-        return not any(_passes(Test(where.field, "=", where.value), one) for one in values)
-    return any(_passes(where, one) for one in values)
+        return not any(_passes(Test(where.field, "=", where.value), value) for value in values)
+    return any(_passes(where, value) for value in values)
 
 
 def values_of(item: Item, field: str) -> tuple[Scalar, ...]:
-    """The values that an item has in a field; none where it is not known."""
+    """The values of an item in a field; empty if it is unknown."""
     if field == "tag":
         return item.tags
     if field == "caption":
-        return tuple(one for one in (item.caption, *item.captions) if one is not None)
+        return tuple(caption for caption in (item.caption, *item.captions) if caption is not None)
     if field.startswith(META):
         return _scalars(_said(item, field))
     value = _DERIVED[field](item) if field in _DERIVED else getattr(item, field)
@@ -85,7 +85,7 @@ _DERIVED: Mapping[str, Callable[[Item], Scalar | None]] = {
 def _scalars(value: object) -> tuple[Scalar, ...]:
     """A list has the value of each of its elements; an object has none that can be compared."""
     many = value if isinstance(value, list) else [value]
-    return tuple(one for one in many if isinstance(one, str | int | float))
+    return tuple(value for value in many if isinstance(value, str | int | float))
 
 
 def _passes(test: Test, value: Scalar) -> bool:

@@ -1,4 +1,4 @@
-/** The one place that talks to the server. */
+/** All requests to the server. */
 
 import { askForKey } from '../views/key/key.js';
 import { noteSession } from './session.js';
@@ -16,17 +16,17 @@ let sessions = 0;
 const UNREACHABLE = 'The server does not answer. Is “mmembed serve” still running?';
 
 /** The JSON of an answer. Raises ApiError with a sentence to show; AbortError passes through.
- * A server that wants a key gets it from the person first. */
+ * If the server needs a key, the page asks the person for it first. */
 async function request(path, options = {}) {
   const before = sessions;
   const response = await ask(path, options);
   if (response.status !== NO_KEY) return answerOf(response);
-  // Another request may have been given the key since this one left.
+  // Another request may have received the key since this request was sent.
   if (before === sessions && !(await askForKey(openSession))) return answerOf(response);
   return answerOf(await ask(path, options));
 }
 
-/** Changes the key for a cookie: pictures are asked for without headers of ours. */
+/** Changes the key for a cookie: requests for pictures have no headers of ours. */
 async function openSession(key) {
   const response = await ask('/v1/session', { json: { key } });
   if (!response.ok) await answerOf(response);
@@ -34,7 +34,7 @@ async function openSession(key) {
   noteSession(true);
 }
 
-/** Ends what the key opened; the next request asks for it again. */
+/** Ends the session; the next request asks for the key again. */
 export async function endSession() {
   const response = await ask('/v1/session', { method: 'DELETE' });
   if (!response.ok) await answerOf(response);
@@ -73,7 +73,7 @@ export const health = () => request('/health');
 /** Commands for a shell, as they work on the server's machine. */
 export const about = () => request('/v1/about');
 
-/** The API's description of itself, in OpenAPI's words. */
+/** The API's OpenAPI description. */
 export const description = () => request('/openapi.json');
 
 export const item = (id) => request(`/v1/items/${encodeURIComponent(id)}`);
@@ -81,7 +81,7 @@ export const item = (id) => request(`/v1/items/${encodeURIComponent(id)}`);
 export const items = ({ kind, where, limit, cursor = null }, signal) =>
   request(`/v1/items?${query({ kind, where, limit, cursor })}`, { signal });
 
-/** `terms`: [{text | image | item}]; words alone go as a plain link that a person could share. */
+/** `terms`: [{text | image | item}]; a query of words alone is a plain link. */
 export function search({ terms, kind, where, limit, cursor = null }, signal) {
   if (terms.length === 1 && terms[0].text) {
     const words = query({ q: terms[0].text, k: limit, kind, where, cursor });

@@ -1,4 +1,4 @@
-/** Classifies what has no answer yet, a few pictures at a time so that bars appear early. */
+/** Classifies the pictures without an answer, a few at a time so that bars appear early. */
 
 import * as api from './api.js';
 import { debounce } from '../ui/dom.js';
@@ -44,7 +44,7 @@ export function Classifier(send, current) {
   };
 }
 
-/** Files travel as they are, items by their id: one request holds only one sort of them. */
+/** Files are sent whole, items by their id: one request holds only one of the two. */
 function nextBatch(state) {
   const waiting = unanswered(state);
   const files = waiting.filter((subject) => subject.file);

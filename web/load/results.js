@@ -1,4 +1,4 @@
-/** Asks for results whenever the question changes; only the newest question is answered. */
+/** Requests results whenever the query changes; only the answer to the newest query counts. */
 
 import * as api from './api.js';
 import { queryKey, terms } from '../state/selectors.js';

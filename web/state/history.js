@@ -4,7 +4,7 @@ import { parse, serialise } from './route.js';
 
 const ALWAYS_REPLACE = new Set(['labelsAdded', 'labelRemoved', 'subjectRemoved']);
 
-/** Calls `send` on back and forward; returns what to call after each transition. */
+/** Calls `send` on back and forward; returns the function to call after each transition. */
 export function History(send) {
   addEventListener('popstate', () => send({ type: 'arrived', route: parse(location.search) }));
 
@@ -22,12 +22,12 @@ export function History(send) {
   };
 }
 
-/** Each letter typed and each step in the detail view is not a place to come back to. */
+/** A typed letter or a step in the detail view adds no history entry. */
 function replaces(before, route, action) {
   if (action.replace || ALWAYS_REPLACE.has(action.type)) return true;
   if (action.type === 'typed') return history.state?.typed === true;
   return action.type === 'closed' || (before.item !== '' && route.item !== '');
 }
 
-/** A replaced entry stays what it was: only one that was pushed open can be gone back from. */
+/** A replaced entry keeps its kind: only a pushed entry can go back. */
 const kept = ({ typed }) => ({ typed });

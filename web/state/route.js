@@ -1,4 +1,4 @@
-/** What the address bar says: everything that can be reloaded, shared and gone back to. */
+/** The route in the address bar: everything that can be reloaded, shared and gone back to. */
 
 /**
  * @typedef {{
@@ -38,7 +38,7 @@ const CHOICES = {
   mode: ['softmax', 'sigmoid'],
 };
 
-/** A route from `location.search`; what it does not understand falls back to HOME's. */
+/** A route from `location.search`; unknown values fall back to HOME's. */
 export function parse(query) {
   const given = new URLSearchParams(query);
   const route = { ...HOME };
@@ -51,7 +51,7 @@ export function parse(query) {
   return route;
 }
 
-/** '' for HOME, else '?name=value…' with only what differs from HOME. */
+/** '' for HOME, else '?name=value…' with only the differences from HOME. */
 export function serialise(route) {
   const said = new URLSearchParams();
   for (const name of Object.keys(HOME)) {

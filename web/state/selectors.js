@@ -1,4 +1,4 @@
-/** What the state means: what to ask the server, and what follows from its answers. Pure. */
+/** Values derived from the state: queries for the server, and views of its answers. Pure. */
 
 /** Ids travel as strings in the URL and as numbers to the server. */
 export const idOf = (text) => (/^\d+$/.test(text) ? Number(text) : text);
@@ -14,11 +14,11 @@ export function terms({ route, picture }) {
   return query;
 }
 
-/** Changes exactly when the results have to be asked for again. */
+/** Changes exactly when the results have to be requested again. */
 export const queryKey = ({ route, picture }) =>
   JSON.stringify([route.kind, route.q.trim(), route.where.trim(), route.like, picture?.url ?? '']);
 
-/** False while what is shown answers an older question. */
+/** False while the shown results answer an older query. */
 export const isAnswered = (state) =>
   state.results.status !== 'loading' && state.results.key === queryKey(state);
 
@@ -26,7 +26,7 @@ export const isAnswered = (state) =>
 export const settingsKey = ({ route }) =>
   JSON.stringify([route.labels, route.template.trim(), route.mode]);
 
-/** What opening a hit shows: the picture that a caption describes, if there is one. */
+/** The item that opening a hit shows: the picture that a caption describes, if there is one. */
 export const shownBy = (hit) => String(hit.image_id ?? hit.id);
 
 /** The ids that the arrow keys walk through in the detail view, each once. */
@@ -39,7 +39,7 @@ export function beside(state, step) {
   return at < 0 ? undefined : ids[at + step];
 }
 
-/** Items that the page shows and has not yet been told about. */
+/** Items that the page shows and has not loaded yet. */
 export function unknown({ route, known }) {
   const wanted = [route.item, route.like, ...(route.tab === 'classify' ? route.of : [])];
   return [...new Set(wanted)].filter((id) => id && !(id in known));
@@ -53,10 +53,10 @@ export const subjects = ({ route, known, files }) => [
 
 const isCurrent = (state) => state.answers.settings === settingsKey(state);
 
-/** Why the pictures could not be classified as asked now; null where nothing went wrong. */
+/** Why the pictures could not be classified with the present settings; null without an error. */
 export const classifyError = (state) => (isCurrent(state) ? state.answers.error : null);
 
-/** Those of the subjects that have no answer yet for these labels. */
+/** The pictures that have no answer yet for these labels. */
 export function unanswered(state) {
   if (!state.route.labels.length || classifyError(state)) return [];
   const done = isCurrent(state) ? state.answers.byKey : {};

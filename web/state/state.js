@@ -58,7 +58,7 @@ const without = (record, key) => {
 };
 
 const transitions = {
-  // where the person goes
+  // navigation
   arrived: (state, { route }) => ({ ...state, complaint: '', route }),
   went: (state, { to }) => goTo(state, to),
   typed: (state, { q }) => goTo(state, { q, tab: 'search' }),
@@ -73,7 +73,7 @@ const transitions = {
   cleared: (state) => goTo({ ...state, picture: null }, { q: '', like: '', item: '' }),
   complained: (state, { message }) => ({ ...state, complaint: message }),
 
-  // what the server answers
+  // answers of the server
   healthy: (state, { health }) => ({ ...state, health }),
   told: (state, { commands }) => ({ ...state, commands }),
   asked: (state, { key }) => ({
@@ -93,7 +93,7 @@ const transitions = {
   }),
   forgotten: (state, { id }) => ({ ...state, known: without(state.known, id) }),
 
-  // what is classified, and as what
+  // pictures to classify, and labels
   subjectsAdded: (state, { files }) => ({
     ...goTo(state, { tab: 'classify', item: '' }),
     files: [...state.files, ...files],
@@ -123,7 +123,7 @@ export function reduce(state, action) {
   return transition(state, action);
 }
 
-/** `/v1/search` and `/v1/items` answer alike but for two names; here they become one shape. */
+/** The answers of `/v1/search` and `/v1/items` differ in two names; here they become one shape. */
 function page(answer) {
   return {
     status: 'idle',

@@ -4,7 +4,7 @@ const NAMES = /\.(jpe?g|png|webp|gif|bmp|tiff?|avif|jp2|j2k|heic|heif)$/i;
 
 const isPicture = (file) => file.type.startsWith('image/') || NAMES.test(file.name);
 
-/** What the search box keeps of a picture; raises where the file cannot be read. */
+/** The state of a picture in the search box; raises if the file cannot be read. */
 async function readPicture(file) {
   return { name: file.name, url: URL.createObjectURL(file), data: await dataUri(file) };
 }
@@ -20,7 +20,7 @@ function dataUri(file) {
 
 let made = 0;
 
-/** What the classify tab keeps of a file. */
+/** The state of a file on the classify tab. */
 const subjectOf = (file) => ({
   key: `file:${(made += 1)}`,
   name: file.name,
@@ -28,7 +28,7 @@ const subjectOf = (file) => ({
   file,
 });
 
-/** Where files go: to be classified on that tab, to be searched by everywhere else. */
+/** Routes files: the classify tab classifies them, and everywhere else they are searched by. */
 export async function receive(files, tab, send) {
   const pictures = [...files].filter(isPicture);
   if (!pictures.length) {

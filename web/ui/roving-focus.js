@@ -4,7 +4,7 @@ const KEYS = new Set(['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home',
 
 /**
  * @param {HTMLElement} list whose links carry `data-opens`
- * @param {(index: number, key: string) => number} next where a key leads from a link
+ * @param {(index: number, key: string) => number} next the index that a key leads to from a link
  * @returns {() => void} to call when the list's links have changed
  */
 export function Roving(list, next) {

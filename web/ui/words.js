@@ -1,4 +1,4 @@
-/** Numbers, files and results said as a person would say them. */
+/** Numbers, files and results as text for people. */
 
 const NUMBER = new Intl.NumberFormat('en');
 
@@ -22,7 +22,7 @@ export function size(bytes) {
 /** The last part of a path, whichever way its slashes lean. */
 export const fileName = (path) => (path ?? '').split(/[\\/]/).pop();
 
-/** What a picture is called where it cannot be seen. */
+/** The text that replaces a picture that cannot be seen. */
 export const title = (item) => item.caption || fileName(item.path) || `picture ${item.id}`;
 
 /** A moment from seconds or nanoseconds since 1970, or from ISO text; '' when there is none. */
@@ -33,14 +33,14 @@ export function date(moment) {
   return Number.isNaN(time.getTime()) ? '' : time.toLocaleDateString('en', { dateStyle: 'long' });
 }
 
-/** A date with its time of day as the camera's clock said it, wherever that was: an offset is not applied. */
+/** A date with its time of day by the camera's clock; an offset is not applied. */
 export function moment(text) {
   const time = new Date((text ?? '').slice(0, 19));
   const styles = { dateStyle: 'long', timeStyle: 'short' };
   return Number.isNaN(time.getTime()) ? '' : time.toLocaleString('en', styles);
 }
 
-/** Whether two texts in ISO 8601 mean the same second. */
+/** Whether two ISO 8601 texts mean the same second. */
 export const sameMoment = (one, other) =>
   Math.floor(Date.parse(one) / 1000) === Math.floor(Date.parse(other) / 1000);
 
@@ -51,14 +51,14 @@ export function coordinates(latitude, longitude) {
   return `${one(latitude, 'NS')}, ${one(longitude, 'EW')}`;
 }
 
-/** 'relevance 0.83 · cosine 0.312' for a result; '' for an item that nobody searched for. */
+/** 'relevance 0.83 · cosine 0.312' for a result; '' for an item without a search. */
 export function match(hit) {
   if (typeof hit?.score !== 'number') return '';
   const cosine = `cosine ${hit.score.toFixed(3)}`;
   return typeof hit.relevance === 'number' ? `relevance ${hit.relevance.toFixed(2)} · ${cosine}` : cosine;
 }
 
-/** What was asked, in words: “a red kite” and this picture. */
+/** The query in words: “a red kite” and this picture. */
 export function question(route, picture) {
   const parts = [];
   if (route.q.trim()) parts.push(`“${route.q.trim()}”`);
@@ -66,11 +66,11 @@ export function question(route, picture) {
   return parts.join(' and ');
 }
 
-/** What the server says of a question, without the name that the picture has in the request. */
+/** The server's note on a query, without the picture's name in the request. */
 export const complaint = (message) =>
   message.replace(/^query\[\d+\]\.image, the query image: /, 'The picture cannot be searched by: ');
 
-/** One line on what is shown; screen readers announce it. */
+/** One line about the shown results; screen readers announce it. */
 export function summary({ route, picture, results }) {
   const noun = route.kind === 'caption' ? 'caption' : 'picture';
   const shown = results.hits.length;
@@ -89,10 +89,10 @@ export function suggestions(hits, wanted = 4) {
   return fit.filter((_, index) => index % step === 0).slice(0, wanted);
 }
 
-/** What is shown until the server has said how it is called. */
+/** The command that is shown until the server has named its own. */
 export const COMMANDS = { program: 'mmembed', index: 'mmembed index ~/Pictures' };
 
-/** The server's own sentence about its model, or ours where only the name tells. */
+/** The server's own sentence about its model, or ours if there is only a name. */
 export function modelNotice(health) {
   if (health?.notice) return health.notice;
   if (!/^bundled/.test(health?.model ?? '')) return '';

@@ -57,7 +57,7 @@ class Prepared:
             kept = json.loads(files.read_sealed(folder / _RECORD, about=folder.name))
             if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
                 return None
-            measured = tuple(Measured(**one) for one in kept["measured"])
+            measured = tuple(Measured(**trial) for trial in kept["measured"])
             return cls(folder, OpenClipFacts(**kept["facts"]), measured)
         except FileNotFoundError:
             return None
@@ -68,12 +68,12 @@ class Prepared:
     @property
     def fastest(self) -> str | None:
         """The engine that `auto` stands for; None if nothing was measured."""
-        fit = [one for one in self.measured if one.exact_enough and one.engine != INT8]
-        return max(fit, key=lambda one: one.worth).engine if fit else None
+        fit = [trial for trial in self.measured if trial.exact_enough and trial.engine != INT8]
+        return max(fit, key=lambda trial: trial.worth).engine if fit else None
 
-    def encoder(self, asked: str) -> OpenClipEncoder | None:
+    def encoder(self, wished: str) -> OpenClipEncoder | None:
         """The model, opened without torch; None if the stored files do not suffice."""
-        name = self.fastest if asked == AUTO else asked
+        name = self.fastest if wished == AUTO else wished
         if name is None or not name.startswith(OPENVINO):
             return None
         about = _about(self.facts)
@@ -102,7 +102,7 @@ def keep(
         "machine": _machine(),
         "sources": [_stamp(path) for path in sources],
         "facts": asdict(facts),
-        "measured": [asdict(one) for one in measured],
+        "measured": [asdict(trial) for trial in measured],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ class OpenClipFacts(ModelFacts):
 
     def run_by(self, engine: str, decode_side: int) -> EncoderFacts:
         """The facts of the encoder that an engine makes of the model."""
-        known = {one.name: getattr(self, one.name) for one in fields(ModelFacts)}
+        known = {fact.name: getattr(self, fact.name) for fact in fields(ModelFacts)}
         return EncoderFacts(**known, engine=engine, decode_side=decode_side)
 
     def ends(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:

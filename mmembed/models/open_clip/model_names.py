@@ -114,9 +114,9 @@ def _unknown(name: str, known: list[tuple[str, str]]) -> str:
     if name and Path(os.path.expanduser(name)).is_dir():
         return f"{name}: a folder is written local-dir:{name}"
     full = {f"{a}/{t}".lower(): f"{a}/{t}" for a, t in known}
-    asked = name.lower()
-    close = [key for key in full if key.startswith(f"{asked}/")][:4]
-    close = close or difflib.get_close_matches(asked, full, n=4, cutoff=0.5)
+    lowered = name.lower()
+    close = [key for key in full if key.startswith(f"{lowered}/")][:4]
+    close = close or difflib.get_close_matches(lowered, full, n=4, cutoff=0.5)
     meant = f"did you mean {', '.join(full[key] for key in close)}? " if close else ""
     written = f"a model on the hub is written hf-hub:{name}; " if name.count("/") == 1 else ""
     return f"{name}: unknown model; {meant}{written}{_SEE_LIST}"

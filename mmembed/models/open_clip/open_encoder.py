@@ -109,7 +109,7 @@ def quantise(
     loaded = load_model(name)
     engine, measured = quantised(loaded.towers, calibration, trial)
     known = Prepared.find(cache, name)
-    others = [one for one in (known.measured if known else ()) if one.engine != engine.name]
+    others = [trial for trial in (known.measured if known else ()) if trial.engine != engine.name]
     _keep(folder_of(cache, name, engine.device), loaded, engine, [*others, measured])
     return measured
 
@@ -124,13 +124,13 @@ def _device_for(engine: str) -> str:
     return device_of_choice()
 
 
-def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> OpenClipEncoder:
+def _loaded(name: str, wished: str, device: str, tokenizer: Any, cache: Path) -> OpenClipEncoder:
     from mmembed.models.open_clip.load_model import load_model
 
     loaded = load_model(name, tokenizer)
     known = Prepared.find(cache, name, device) if tokenizer is None else None
-    fastest = known.fastest if known and asked == AUTO else None
-    engine, measured = _chosen(asked, fastest, loaded.towers, device)
+    fastest = known.fastest if known and wished == AUTO else None
+    engine, measured = _chosen(wished, fastest, loaded.towers, device)
     if tokenizer is None:
         folder = folder_of(cache, name, device)
         _keep(folder, loaded, engine, measured or (known.measured if known else ()))
@@ -140,7 +140,7 @@ def _loaded(name: str, asked: str, device: str, tokenizer: Any, cache: Path) -> 
 
 
 def _chosen(
-    asked: str, fastest: str | None, towers: Towers, device: str
+    name: str, fastest: str | None, towers: Towers, device: str
 ) -> tuple[Engine, list[Measured]]:
     """The engine that was the fastest in the trial, if it is still available; see `choose`."""
     from mmembed.engines.choice import choose
@@ -150,7 +150,7 @@ def _chosen(
             return choose(fastest, towers, device)
         except ModelError as error:
             log.warning("%s; trying all engines again", error)
-    return choose(asked, towers, device)
+    return choose(name, towers, device)
 
 
 def _keep(folder: Path, loaded: LoadedModel, engine: Engine, measured: Sequence[Measured]) -> None:

@@ -102,11 +102,11 @@ class Windows:
         too_many = len(pieces) - start + 1
         while too_many - fitting > 1:
             count = (fitting + too_many) // 2 if failed else min(2 * fitting or 1, too_many - 1)
-            found = self._fits(before + "".join(pieces[start : start + count]))
-            if found is None:
+            fitted = self._fits(before + "".join(pieces[start : start + count]))
+            if fitted is None:
                 too_many, failed = count, True
             else:
-                fitting, window = count, found
+                fitting, window = count, fitted
         return fitting, window
 
     def _halves(self, word: str) -> Iterator[Window]:

@@ -93,16 +93,16 @@ def access_of(request: Request) -> Access:
 async def open_session(request: Request, body: JsonBody) -> Response:
     """Change a key for a cookie, as the page does: browsers send it along with pictures."""
     access = access_of(request)
-    asked = await run_in_threadpool(parse, body, SessionRequest, limits_of(request))
+    login = await run_in_threadpool(parse, body, SessionRequest, limits_of(request))
     response = Response(status_code=204)
     if not access.keys:
         return response
-    refusal = await access.refusal(request.scope, asked.key)
+    refusal = await access.refusal(request.scope, login.key)
     if refusal is not None:
         return refusal
     response.set_cookie(
         COOKIE,
-        access.sessions.open(asked.key),
+        access.sessions.open(login.key),
         max_age=LONGEST_S,
         httponly=True,
         samesite="strict",
@@ -128,7 +128,7 @@ def is_among(given: str, known: Iterable[str]) -> bool:
     """Whether a secret is known, in a time that reveals nothing of the known secrets. All are
     compared, as digests of the same length."""
     sought = digest(given)
-    equal = [hmac.compare_digest(sought, digest(one)) for one in known]
+    equal = [hmac.compare_digest(sought, digest(secret)) for secret in known]
     return any(equal)
 
 
@@ -146,10 +146,10 @@ def _key_in(headers: Headers) -> str | None:
 def session_in(headers: Headers) -> str | None:
     """The session's cookie."""
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
         return None
-    return None if found is None else found.value
+    return None if cookie is None else cookie.value
 
 
 def _refusal(message: str) -> Response:

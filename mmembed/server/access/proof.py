@@ -1,4 +1,4 @@
-"""Proves that a server is the one whose address lies in the data folder.
+"""Proves that a server wrote the address in the data folder.
 
     secret in `serving.json` → nonce of the client that read it → HMAC over nonce and port
 

@@ -5,6 +5,6 @@
     Voyage ───────────────────────┤
     Immich ───────────────────────┘
 
-A dialect's module only translates shapes, so that the same input gives the same vector
-whichever door it came through.
+A dialect's module only translates shapes, so the same input gives the same vector through every
+dialect.
 """

@@ -63,7 +63,7 @@ class ByType(BaseModel):
 
 
 class CohereImage(BaseModel):
-    """What an image was."""
+    """Facts of an image."""
 
     width: int
     height: int
@@ -78,7 +78,7 @@ class CohereVersion(BaseModel):
 
 
 class CohereUnits(BaseModel):
-    """What was read."""
+    """The numbers of tokens and images that were read."""
 
     input_tokens: int
     images: int
@@ -93,7 +93,7 @@ class CohereMeta(BaseModel):
 
 
 class CohereFailure(BaseModel):
-    """What is wrong with one input."""
+    """The error of one input."""
 
     index: int
     error: ErrorDetails
@@ -108,7 +108,9 @@ class CohereAnswer(BaseModel):
     texts: list[str]
     images: list[CohereImage]
     meta: CohereMeta
-    errors: Annotated[list[CohereFailure], Field(description="of bad inputs, where asked for")] = []
+    errors: Annotated[
+        list[CohereFailure], Field(description="errors of bad inputs, if requested")
+    ] = []
 
 
 _ASKED: Json = {
@@ -141,18 +143,19 @@ _ANSWER: Json = {
 def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, or inputs of both, in one or more formats."""
     collection = collection_of(request)
-    asked = parse(body, CohereRequest, limits_of(request))
-    model = collection.model_for(asked.model)
-    wishes = replace(wishes_of(request, asked), truncate=asked.truncate)
-    embedded = embed(collection, model, _inputs(asked, limits_of(request).items), wishes)
+    embed_request = parse(body, CohereRequest, limits_of(request))
+    model = collection.model_for(embed_request.model)
+    wishes = replace(wishes_of(request, embed_request), truncate=embed_request.truncate)
+    embedded = embed(collection, model, _inputs(embed_request, limits_of(request).items), wishes)
     return JsonAnswer(
         {
             "id": str(uuid.uuid4()),
             "response_type": "embeddings_by_type",
             "embeddings": {
-                kind: _written(embedded, kind) for kind in asked.embedding_types or ["float"]
+                kind: _written(embedded, kind)
+                for kind in embed_request.embedding_types or ["float"]
             },
-            "texts": asked.texts or [],
+            "texts": embed_request.texts or [],
             "images": [asdict(facts) for facts in facts_of(collection, embedded)],
             "meta": _meta(embedded),
             **_errors(embedded),
@@ -160,11 +163,11 @@ def embed_by_type(request: Request, body: JsonBody) -> JsonAnswer:
     )
 
 
-def _inputs(asked: CohereRequest, limit: int) -> Sequence[Read]:
-    given = [field for field in READERS if getattr(asked, field) is not None]
+def _inputs(embed_request: CohereRequest, limit: int) -> Sequence[Read]:
+    given = [field for field in READERS if getattr(embed_request, field) is not None]
     if len(given) != 1:
         raise QueryError("expected exactly one of texts, images and inputs")
-    return read_each(getattr(asked, given[0]), given[0], READERS[given[0]], limit)
+    return read_each(getattr(embed_request, given[0]), given[0], READERS[given[0]], limit)
 
 
 def _written(embedded: Embedded, kind: Dtype | Literal["base64"]) -> list[Any]:

@@ -20,7 +20,7 @@ from mmembed.types import Failure
 log = logging.getLogger(__name__)
 
 HEADER = "X-Mmembed-Errors"
-"""`item` for an error in the place of each bad item, where the body has no field for it."""
+"""`item` for an error in the place of each bad item, if the body has no field for it."""
 
 NO_FACTS = ImageFacts(0, 0, "unknown", 0)
 AS_WORDS = (
@@ -31,14 +31,14 @@ ADDRESSES_AT_ONCE = 8
 """Addresses of one request that are waited for together."""
 
 
-def wishes_of(request: Request, asked: Wished) -> Wishes:
+def wishes_of(request: Request, fields: Wished) -> Wishes:
     """The options of a request's body and headers. Raises QueryError for an unknown value of the
     header for errors."""
-    errors = asked.errors or request.headers.get(HEADER, "all").lower()
+    errors = fields.errors or request.headers.get(HEADER, "all").lower()
     if errors not in ("all", "item"):
         raise QueryError(f"{HEADER}: expected all or item", param=HEADER)
-    allowed = asked.allow_untrained_dimensions
-    return Wishes(asked.output_dimension, allowed, item_errors=errors == "item")
+    allowed = fields.allow_untrained_dimensions
+    return Wishes(fields.output_dimension, allowed, item_errors=errors == "item")
 
 
 def embed(collection: Collection, model: str, inputs: Sequence[Read], wishes: Wishes) -> Embedded:
@@ -52,8 +52,8 @@ def embed(collection: Collection, model: str, inputs: Sequence[Read], wishes: Wi
 
 
 def facts_of(collection: Collection, embedded: Embedded) -> list[ImageFacts]:
-    """Of all images that were embedded, in their order; of one whose header cannot be read,
-    nothing but zeros."""
+    """Facts of all embedded images, in their order; zeros for an image whose header cannot be
+    read."""
     return [_facts(collection, data) for data in embedded.images]
 
 
@@ -66,28 +66,28 @@ def _facts(collection: Collection, data: bytes) -> ImageFacts:
 
 
 def _all_prepared(inputs: Sequence[Read], collection: Collection) -> list[Read]:
-    """In threads, where images are waited for; else threads would only cost time."""
+    """In threads if the request waits for images; otherwise threads would only cost time."""
     if sum(_is_address(part) for part in parts_of(inputs)) < 2:
-        return [_prepared(one, collection) for one in inputs]
+        return [_prepared(item, collection) for item in inputs]
     with ThreadPoolExecutor(ADDRESSES_AT_ONCE, "fetch") as threads:
-        return list(threads.map(lambda one: _prepared(one, collection), inputs))
+        return list(threads.map(lambda item: _prepared(item, collection), inputs))
 
 
 def _is_address(part: Part) -> bool:
     return isinstance(part.image, str) and "://" in part.image[:12]
 
 
-def _prepared(one: Read, collection: Collection) -> Read:
-    """The input with checked texts and the bytes of its images, or why there is none."""
-    if isinstance(one, Failure):
-        return one
+def _prepared(item: Read, collection: Collection) -> Read:
+    """The input with checked texts and the bytes of its images, or its error."""
+    if isinstance(item, Failure):
+        return item
     parts = []
-    for part in one.parts:
+    for part in item.parts:
         try:
             parts.append(_ready(part, collection))
         except BaseException as error:
             return failure_of(part.name, error)
-    return replace(one, parts=tuple(parts))
+    return replace(item, parts=tuple(parts))
 
 
 def _ready(part: Part, collection: Collection) -> Part:

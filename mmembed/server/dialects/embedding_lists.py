@@ -17,7 +17,7 @@ from mmembed.types import Failure
 Numbers: TypeAlias = list[float] | str
 """Or base64 of them."""
 Notes: TypeAlias = Annotated[
-    list[str], Field(description="what the caller should know; left out where there is nothing")
+    list[str], Field(description="notes for the caller; left out if there are none")
 ]
 
 
@@ -26,11 +26,11 @@ class Embedding(BaseModel):
 
     object: str = "embedding"
     index: int
-    embedding: Annotated[Numbers, Field(description="unit-norm; base64 where asked for")]
+    embedding: Annotated[Numbers, Field(description="unit-norm; base64 if requested")]
 
 
 class NotEmbedded(BaseModel):
-    """What is wrong with one input; the others are none the worse."""
+    """The error of one input; the others are not affected."""
 
     object: str = "error"
     index: int

@@ -1,7 +1,7 @@
-"""`/ping` and `/predict`: Immich's machine-learning server, of which smart search is spoken.
+"""`/ping` and `/predict`: the smart search of Immich's machine-learning server.
 
-Shapes: immich_ml/main.py and schemas.py, and what server/src/repositories/
-machine-learning.repository.ts sends and reads.
+Shapes: immich_ml/main.py and schemas.py, and the requests in server/src/repositories/
+machine-learning.repository.ts.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ _ANSWER: Json = {"clip": "[0.6,0.8]", "imageHeight": 0, "imageWidth": 0}
 @router.get("/ping", response_class=PlainTextResponse)
 @described(answer="pong")
 def ping() -> str:
-    """By which Immich sees that a server is there."""
+    """Shows Immich that the server is there."""
     return "pong"
 
 
@@ -91,9 +91,9 @@ def predict(request: Request, body: AnyBody) -> JsonAnswer:
         raise QueryError("expected a multipart form with entries, and image or text")
     clip = _clip(body, limits_of(request))
     read = _text(body) if clip.visual is None else _image(body)
-    asked = clip.visual or clip.textual
-    assert asked is not None
-    model = _model(collection, asked.modelName)
+    task = clip.visual or clip.textual
+    assert task is not None
+    model = _model(collection, task.modelName)
     embedded = embed(collection, model, [read], Wishes())
     row = embedded.rows[0]
     assert not isinstance(row, Failure)
@@ -133,17 +133,17 @@ def _text(form: Form) -> Input:
     return text_input(text, "text")
 
 
-def _model(collection: Collection, asked: str) -> str:
-    """The id of the model that Immich names in its own way. Raises NotFound, which says how to
-    name it: vectors of another model would spoil what Immich has stored."""
+def _model(collection: Collection, model: str) -> str:
+    """The id of the model that Immich names in its own way. Raises NotFound, which says how to name
+    it: vectors of another model would spoil Immich's stored ones."""
     served = {_named(name): name for name in collection.models}
     try:
-        return collection.model_for(served.get(asked.rpartition("/")[2], asked))
+        return collection.model_for(served.get(model.rpartition("/")[2], model))
     except NotFound:
         names = " or ".join(map(repr, served))
         raise NotFound(
-            f"model {asked!r} is not served here, only {names}; start mmembed with "
-            f"--model {asked.replace('__', '/')}, or with MMEMBED_ALIASES={asked} to have the "
+            f"model {model!r} is not served here, only {names}; start mmembed with "
+            f"--model {model.replace('__', '/')}, or with MMEMBED_ALIASES={model} to have the "
             "collection's model answer for it",
             param="entries",
         ) from None

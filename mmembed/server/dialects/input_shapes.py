@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from mmembed.server.requests import Model
 
 Dtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
-"""What a vector's numbers are written as."""
+"""The number type of a written vector."""
 Errors: TypeAlias = Annotated[
     Literal["all", "item"],
     Field(description="all: one bad item fails the request; item: its error stands in its place"),
@@ -112,7 +112,7 @@ InputItems: TypeAlias = Annotated[
 
 
 class Wished(BaseModel):
-    """What every dialect may say of all its inputs."""
+    """Options of every dialect for all its inputs."""
 
     model: Model = None
     output_dimension: Dimensions = None

@@ -1,4 +1,4 @@
-"""What is to be embedded, whatever the dialect: texts, images, or weighted parts of both."""
+"""The inputs to embed, in any dialect: texts, images, or weighted parts of both."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def image_input(image: str | bytes, name: str) -> Input:
 
 
 def bare_input(text: str, name: str) -> Input:
-    """A text that does not say what it is: an image where it is a data URI or an address."""
+    """A text of unknown type: an image if it is a data URI or an address."""
     if means_image(text):
         return Input(name, (Part(name, image=text, guessed=True),))
     return text_input(text, name)
@@ -38,8 +38,8 @@ def bare_input(text: str, name: str) -> Input:
 def read_each(
     values: Sequence[Any], field: str, read: Callable[[Any, str], Input], limit: int
 ) -> list[Read]:
-    """An input for every item of a field, or why it is none. Raises LimitError for more items
-    than `limit`, QueryError where there is none."""
+    """An input or an error for every item of a field. Raises LimitError for more items than
+    `limit`, QueryError for an empty field."""
     if not values:
         raise QueryError(f"{field}: there is none", param=field)
     check_count("inputs", len(values), limit, "max_items")
@@ -93,19 +93,19 @@ def _shaped(value: Any, name: str) -> ItemShape:
 
 
 def _content(parts: Iterable[PartShape], name: str) -> list[Part]:
-    found = []
+    inputs = []
     for index, shape in enumerate(parts):
         called = f"{name}.content[{index}]"
         read = _parts(shape, called)
         if not read:
             raise _unknown(called, shape)
-        found += read
-    return found
+        inputs += read
+    return inputs
 
 
 def _parts(shape: PartShape, name: str) -> list[Part]:
     images = [getattr(shape, field) for field in IMAGE_FIELDS]
-    parts = [Part(name, image=one, weight=shape.weight) for one in images if one is not None]
+    parts = [Part(name, image=image, weight=shape.weight) for image in images if image is not None]
     if shape.text is not None:
         parts.insert(0, Part(name, text=shape.text, weight=shape.weight))
     return parts

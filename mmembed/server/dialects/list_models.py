@@ -36,7 +36,7 @@ _MODELS: Json = {"object": "list", "data": [_MODEL]}
 @router.get("/models")
 @described(answer=_MODELS)
 def list_models(request: Request) -> ModelsAnswer:
-    """The models that answer, that of the collection first."""
+    """The served models, the collection's first."""
     return ModelsAnswer(data=[ModelAnswer(id=name) for name in collection_of(request).models])
 
 
@@ -44,5 +44,5 @@ def list_models(request: Request) -> ModelsAnswer:
 @router.get("/models/{model:path}")
 @described(asked={"model": "default"}, answer=_MODEL)
 def get_model(request: Request, model: str) -> ModelAnswer:
-    """One of them; its id may hold slashes."""
+    """A served model; its id may hold slashes."""
     return ModelAnswer(id=collection_of(request).model_for(model))

@@ -88,7 +88,7 @@ Encoding: TypeAlias = Annotated[
 
 
 class EmbeddingsRequest(Wished):
-    """OpenAI's request with what Infinity, Jina, vLLM and others add to it."""
+    """OpenAI's request with the additions of Infinity, Jina, vLLM and others."""
 
     input: AnyInput = None
     messages: Annotated[
@@ -96,7 +96,7 @@ class EmbeddingsRequest(Wished):
     ] = None
     modality: Annotated[
         Literal["text", "image"] | None,
-        Field(description="what strings are; left out, image data URIs are images"),
+        Field(description="type of all strings; if left out, image data URIs are images"),
     ] = None
     encoding_format: Encoding = None
     encoding_type: Encoding = None
@@ -155,16 +155,16 @@ _ANSWER: Json = {
 def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of texts, images, and both."""
     collection = collection_of(request)
-    asked = parse(body, EmbeddingsRequest, limits_of(request))
-    model = collection.model_for(asked.model)
+    embeddings_request = parse(body, EmbeddingsRequest, limits_of(request))
+    model = collection.model_for(embeddings_request.model)
     wishes = replace(
-        wishes_of(request, asked),
-        dimensions=asked.dimensions or asked.output_dimension,
-        truncate="NONE" if asked.truncation is False else None,
+        wishes_of(request, embeddings_request),
+        dimensions=embeddings_request.dimensions or embeddings_request.output_dimension,
+        truncate="NONE" if embeddings_request.truncation is False else None,
     )
-    inputs = _inputs(asked, limits_of(request), settings_of(request).token_vocabulary)
+    inputs = _inputs(embeddings_request, limits_of(request), settings_of(request).token_vocabulary)
     embedded = embed(collection, model, inputs, wishes)
-    dtype, as_base64 = _encoding(asked)
+    dtype, as_base64 = _encoding(embeddings_request)
     return JsonAnswer(
         {
             "object": "list",
@@ -178,26 +178,32 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
     )
 
 
-def _encoding(asked: EmbeddingsRequest) -> tuple[Dtype, bool]:
-    """Clients say base64 beside the type of numbers, or instead of it; what none says is float."""
-    said = [one for field in ENCODING_FIELDS if (one := getattr(asked, field)) is not None]
-    numbers: set[Dtype] = {one for one in said if one not in (BASE64, "float")}
+def _encoding(embeddings_request: EmbeddingsRequest) -> tuple[Dtype, bool]:
+    """Clients say base64 beside the type of numbers, or instead of it; the default is float."""
+    said = [
+        one for field in ENCODING_FIELDS if (one := getattr(embeddings_request, field)) is not None
+    ]
+    numbers: set[Dtype] = {value for value in said if value not in (BASE64, "float")}
     if len(numbers) > 1:
         raise QueryError(f"{' and '.join(sorted(numbers))}: expected one type of numbers")
     return next(iter(numbers), "float"), BASE64 in said
 
 
-def _inputs(asked: EmbeddingsRequest, limits: Limits, vocabulary: str) -> Sequence[Read]:
-    if (asked.input is None) == (asked.messages is None):
-        missing = "is missing" if asked.input is None else "expected no messages beside it"
+def _inputs(
+    embeddings_request: EmbeddingsRequest, limits: Limits, vocabulary: str
+) -> Sequence[Read]:
+    if (embeddings_request.input is None) == (embeddings_request.messages is None):
+        missing = (
+            "is missing" if embeddings_request.input is None else "expected no messages beside it"
+        )
         raise QueryError(f"input: {missing}", param="input")
-    if asked.messages is not None:
-        return [read_messages(asked.messages)]
-    whole = asked.input
+    if embeddings_request.messages is not None:
+        return [read_messages(embeddings_request.messages)]
+    whole = embeddings_request.input
     if not isinstance(whole, str | list | Mapping):
         raise QueryError("input: expected a text, an object or a list of them", param="input")
     values = whole if isinstance(whole, list) and not _are_ids(whole) else [whole]
-    reader = _Reader(asked.modality, limits, vocabulary)
+    reader = _Reader(embeddings_request.modality, limits, vocabulary)
     return read_each(values, "input", reader, limits.items)
 
 
@@ -222,4 +228,4 @@ class _Reader:
 
 
 def _are_ids(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(type(one) is int for one in value)
+    return isinstance(value, list) and bool(value) and all(type(token) is int for token in value)

@@ -1,7 +1,7 @@
-"""Token ids back into text, by the vocabulary of the tokenizer that the caller used.
+"""Decodes token ids to text, by the vocabulary of the caller's tokenizer.
 
 That is never this server's own: langchain-openai sends ids of OpenAI's cl100k_base, which in
-another vocabulary stand for other words. The owner says which it is.
+another vocabulary stand for other words. The owner configures it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ SETTING = variable("token_vocabulary")
 
 
 def text_of(ids: Sequence[int], name: str, vocabulary: str) -> str:
-    """The text that the ids stand for. Raises TokenError where there is no vocabulary or it
-    lacks one of them, ModelError where its file cannot be read."""
+    """The text of the ids. Raises TokenError if there is no vocabulary or it lacks an id,
+    ModelError if its file cannot be read."""
     if not vocabulary:
         raise TokenError(
             f"{name}: token ids are of a tokenizer that is not known here; send the text itself "

@@ -1,7 +1,7 @@
 """Vectors as dialects write them: quantised, packed.
 
-The formats are Cohere's (docs.cohere.com, embed): binary packs the signs of eight numbers into
-one signed byte, by offset (the unsigned byte less 128); ubinary is the unsigned byte.
+The formats are Cohere's (docs.cohere.com, embed). binary packs the signs of eight numbers into one
+signed byte, by offset (the unsigned byte less 128). ubinary is the unsigned byte.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mmembed.server.dialects.input_shapes import Dtype
 
 INT8_LARGEST = 127
 OFFSET = 128
-"""What uint8 and ubinary are above int8 and binary."""
+"""The offset of uint8 and ubinary from int8 and binary."""
 SMALLEST_NUMBER = 1e-6
 """Of a vector's numbers the largest is taken for this much at least."""
 
@@ -25,9 +25,9 @@ SMALLEST_NUMBER = 1e-6
 def quantised(row: Vector, dtype: Dtype) -> NDArray[Any]:
     """float32 (dim,) → the numbers that `dtype` asks for: (dim,), for binary (dim / 8,).
 
-    int8 is 127 · x / max|x|, rounded: each vector has a scale of its own, which no cosine
-    notices: of the bundled model's, none is turned by more than a cosine of 0.9999. uint8 is
-    int8 + 128. A dim that is no multiple of 8 is filled with zero bits.
+    int8 is 127 · x / max|x|, rounded. Each vector has a scale of its own, which does not change
+    cosines. The int8 vectors of the bundled model have a cosine of at least 0.9999 to the
+    originals. uint8 is int8 + 128. A dim that is no multiple of 8 is filled with zero bits.
     """
     if dtype == "float":
         return np.ascontiguousarray(row, np.float32)

@@ -37,7 +37,7 @@ class VoyageRequest(Wished):
 
 
 class VoyageUsage(BaseModel):
-    """What was read."""
+    """The numbers of tokens and pixels that were read."""
 
     text_tokens: int
     image_pixels: int
@@ -79,17 +79,17 @@ _ANSWER: Json = {
 def embed_multimodal(request: Request, body: JsonBody) -> JsonAnswer:
     """Unit-norm embeddings of inputs that hold texts, images, or both."""
     collection = collection_of(request)
-    asked = parse(body, VoyageRequest, limits_of(request))
-    model = collection.model_for(asked.model)
-    truncate: Truncate | None = "NONE" if asked.truncation is False else None
-    wishes = replace(wishes_of(request, asked), truncate=truncate)
-    inputs = read_each(asked.inputs, "inputs", read_item, limits_of(request).items)
+    embed_request = parse(body, VoyageRequest, limits_of(request))
+    model = collection.model_for(embed_request.model)
+    truncate: Truncate | None = "NONE" if embed_request.truncation is False else None
+    wishes = replace(wishes_of(request, embed_request), truncate=truncate)
+    inputs = read_each(embed_request.inputs, "inputs", read_item, limits_of(request).items)
     embedded = embed(collection, model, inputs, wishes)
-    as_base64 = asked.encoding_format == "base64"
+    as_base64 = embed_request.encoding_format == "base64"
     return JsonAnswer(
         {
             "object": "list",
-            "data": listed(embedded, asked.output_dtype or "float", as_base64=as_base64),
+            "data": listed(embedded, embed_request.output_dtype or "float", as_base64=as_base64),
             "model": model,
             "usage": {
                 "text_tokens": embedded.tokens,

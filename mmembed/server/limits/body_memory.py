@@ -83,12 +83,12 @@ class Room:
         """Whether all bodies could still finish, one after the other, after that part. Whole bodies
         are answered in any case."""
         share.size += more
-        free = self._limit - sum(one.size for one in self._growing)
+        free = self._limit - sum(body.size for body in self._growing)
         try:
-            for one in sorted(self._growing, key=attrgetter("left")):
-                if one.left > free:
+            for growing in sorted(self._growing, key=attrgetter("left")):
+                if growing.left > free:
                     return False
-                free += one.size
+                free += growing.size
             return True
         finally:
             share.size -= more

@@ -179,7 +179,7 @@ class Lanes:
     @property
     def threads(self) -> int:
         """As many as may be needed at a time."""
-        return sum(one.threads for one in self.all) + SPARE_THREADS
+        return sum(lane.threads for lane in self.all) + SPARE_THREADS
 
     @property
     def all(self) -> tuple[Lane, ...]:
@@ -194,7 +194,8 @@ class Lanes:
 
 
 def needs_model(method: str, path: str) -> bool:
-    """Whether a request may embed an input: all requests with a body may, except those for keys."""
+    """Whether a request may embed an input: all requests with a body may, except requests for
+    keys."""
     if method in ("POST", "PUT", "PATCH"):
         return path != "/v1/session"
     return path.rstrip("/") == "/v1/search"

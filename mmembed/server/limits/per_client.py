@@ -49,7 +49,7 @@ class Clients:
         parsed = _parsed(address)
         if parsed is None:
             return None  # a socket without addresses
-        if parsed.is_loopback or any(parsed in one for one in self._proxies):
+        if parsed.is_loopback or any(parsed in network for network in self._proxies):
             return None
         return caller_at(address)
 
@@ -75,13 +75,13 @@ def _parsed(address: str) -> Address | None:
 
 def trusted_proxies(addresses: str | Sequence[str]) -> list[Network]:
     """Proxies whose X-Forwarded-For is trusted, as FORWARDED_ALLOW_IPS lists them."""
-    found: list[Network] = []
+    networks: list[Network] = []
     for part in addresses.split(",") if isinstance(addresses, str) else addresses:
         if part.strip() == "*":
-            found += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
+            networks += [ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0")]
             continue
         try:
-            found.append(ipaddress.ip_network(part.strip(), strict=False))
+            networks.append(ipaddress.ip_network(part.strip(), strict=False))
         except ValueError:
             continue
-    return found
+    return networks

@@ -100,10 +100,10 @@ class Connection(H11Protocol):
     def _refused(self, data: bytes) -> bool:
         if self.transport.get_write_buffer_size():
             return False  # a caller that does not read gets no more until it does
-        found = self.terms.refusals.answer(data)
-        if found is None:
+        refusal = self.terms.refusals.answer(data)
+        if refusal is None:
             return False
-        answer, self._to_skip = found
+        answer, self._to_skip = refusal
         self._unset_keepalive_if_required()
         self.transport.write(answer)
         self._began = self._to_skip > 0

@@ -91,10 +91,10 @@ class Refusals:
 
 def _length(fields: bytes) -> int:
     """Bytes of the body, by the lower-case fields of a head; -1 if they are not plain."""
-    found = _LENGTH.findall(fields)
-    if _UNUSUAL.search(fields) or len(found) > 1:
+    lengths = _LENGTH.findall(fields)
+    if _UNUSUAL.search(fields) or len(lengths) > 1:
         return -1
-    text = found[0].strip() if found else b"0"
+    text = lengths[0].strip() if lengths else b"0"
     length = int(text) if text.isdigit() and len(text) < 20 else -1
     return length if length <= DRAINED_BYTES else -1
 
@@ -115,7 +115,7 @@ TOO_SLOW = last_word(
 )
 WASTEFUL = last_word(
     "400 Bad Request",
-    "the chunks of the body are smaller than what is around them; send larger ones",
+    "the chunks of the body are smaller than their framing; send larger ones",
 )
 NO_ROOM = last_word(
     "503 Service Unavailable",

@@ -102,7 +102,9 @@ class Door:
     def open(self) -> None:
         """Start accepting connections."""
         self._listener.setblocking(False)
-        self._tasks = [asyncio.create_task(one) for one in (self._let_in(), self._look_around())]
+        self._tasks = [
+            asyncio.create_task(coroutine) for coroutine in (self._let_in(), self._look_around())
+        ]
 
     def close(self) -> None:
         """Stop accepting connections; open ones stay."""
@@ -156,19 +158,21 @@ class Door:
         """Close some idle or slow connections, first of the client that has most. Returns their
         number."""
         newest = time.monotonic() - SPARED_S
-        held = Counter(one.group for one in self._connections if one.group is not None)
-        found = [
-            (about != IDLE, -held[one.group], one.since, id(one), one)
-            for one in self._connections
-            if one.since < newest
-            and not one.transport.is_closing()
-            and (about := one.about()) != BUSY
+        held = Counter(
+            connection.group for connection in self._connections if connection.group is not None
+        )
+        idle = [
+            (about != IDLE, -held[connection.group], connection.since, id(connection), connection)
+            for connection in self._connections
+            if connection.since < newest
+            and not connection.transport.is_closing()
+            and (about := connection.about()) != BUSY
         ]
-        closed = sorted(found)[: 1 + len(self._connections) // SHARE]
-        for *_, one in closed:
-            one.cut_off(NO_ROOM)
+        closed = sorted(idle)[: 1 + len(self._connections) // SHARE]
+        for *_, least_busy in closed:
+            least_busy.cut_off(NO_ROOM)
         log.warning(
-            "%d connections are open, as many as may be; closed %d of those that do least "
+            "%d connections are open, as many as may be; closed %d of the least active ones "
             "(MMEMBED_MAX_CONNECTIONS, and the system's limit of open files)",
             len(self._connections), len(closed),
         )  # fmt: skip
@@ -178,8 +182,8 @@ class Door:
         while True:
             await asyncio.sleep(LOOK_S)
             now = time.monotonic()
-            for one in list(self._connections):
-                one.look(now)
+            for connection in list(self._connections):
+                connection.look(now)
 
 
 def server_of(app: FastAPI, **uvicorns: Any) -> Server:
@@ -205,7 +209,7 @@ def server_of(app: FastAPI, **uvicorns: Any) -> Server:
     return Server(config, terms, most_connections(settings.max_connections))
 
 
-def most_connections(asked: int) -> int:
+def most_connections(most: int) -> int:
     """The number of connections that the system has room for, at most the wished number. Each may
     need a second descriptor, for the file in its answer."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -215,4 +219,4 @@ def most_connections(asked: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
     allowed = MOST_FILES if soft == resource.RLIM_INFINITY else soft
-    return max(1, min(asked, max(AT_ONCE, (allowed - OWN_FILES) // 2 - AT_ONCE)))
+    return max(1, min(most, max(AT_ONCE, (allowed - OWN_FILES) // 2 - AT_ONCE)))

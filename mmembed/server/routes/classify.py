@@ -93,26 +93,26 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
     collection = collection_of(request)
     inputs: list[ImageInput | Failure]
     if isinstance(body, Form):
-        asked = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
+        task = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
         inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
-        _check(collection, asked, len(inputs))
+        _check(collection, task, len(inputs))
     else:
-        asked = parse(body, ClassifyRequest, limits_of(request))
-        _check(collection, asked, len(asked.images))
-        inputs = [_input(collection, *one) for one in enumerate(asked.images)]
+        task = parse(body, ClassifyRequest, limits_of(request))
+        _check(collection, task, len(task.images))
+        inputs = [_input(collection, *image) for image in enumerate(task.images)]
     results = collection.classify(
         inputs,
-        asked.labels,
-        templates=asked.templates or None,
-        mode=asked.mode,
-        top=asked.top_k,
-        model=asked.model,
+        task.labels,
+        templates=task.templates or None,
+        mode=task.mode,
+        top=task.top_k,
+        model=task.model,
     )
     return JsonAnswer(
         {
             "results": [classified_json(result) for result in results],
-            "model": collection.model_for(asked.model),
-            "mode": asked.mode or collection.default_mode(asked.model),
+            "model": collection.model_for(task.model),
+            "mode": task.mode or collection.default_mode(task.model),
         }
     )
 
@@ -142,25 +142,25 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return failure_of(name, error)
 
 
-def _check(collection: Collection, asked: ClassifyRequest, count: int) -> None:
+def _check(collection: Collection, task: ClassifyRequest, count: int) -> None:
     limits = collection.limits
-    collection.model_for(asked.model)
+    collection.model_for(task.model)
     if count == 0:
         raise errors.QueryError("images: there are none; send files, data URIs or item ids")
     check_count("images", count, limits.items, "max_items")
-    check_count("labels", len(asked.labels), limits.labels, "max_labels")
-    templates = asked.templates or []
+    check_count("labels", len(task.labels), limits.labels, "max_labels")
+    templates = task.templates or []
     if len(templates) > MAX_TEMPLATES:
         raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
-    for name, texts in (("labels", asked.labels), ("templates", templates)):
+    for name, texts in (("labels", task.labels), ("templates", templates)):
         for index, text in enumerate(texts):
             check_text(f"{name}[{index}]", text, limits.texts.text_chars)
-    _check_answer(count, asked)
+    _check_answer(count, task)
 
 
-def _check_answer(count: int, asked: ClassifyRequest) -> None:
+def _check_answer(count: int, task: ClassifyRequest) -> None:
     """Raises LimitError for an answer that is too large, as if the longest labels were the best."""
-    longest = sorted(map(len, asked.labels), reverse=True)[: asked.top_k]
+    longest = sorted(map(len, task.labels), reverse=True)[: task.top_k]
     size = count * sum(LABEL_BYTES + length for length in longest)
     if size > LARGEST_ANSWER:
         raise errors.LimitError(

@@ -132,8 +132,11 @@ async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
     if state == "loading":
         return _said({"status": state}, 503)
     settings = settings_of(request)
-    reasons = [{"code": one.code, "message": scrubbed(one.message, settings)}
-               for one in (*model.pop("reasons", ()), *store) if one.code not in borne]  # fmt: skip
+    reasons = [
+        {"code": reason.code, "message": scrubbed(reason.message, settings)}
+        for reason in (*model.pop("reasons", ()), *store)
+        if reason.code not in borne
+    ]
     if settings.api_keys:  # callers without a key ask, too
         model = _without_paths(model)
     if not reasons:
@@ -184,7 +187,7 @@ def _without_paths(model: Json) -> Json:
     shown: Json = {}
     for name, value in model.items():
         if name == "models":
-            shown[name] = [_without_paths(one) for one in value]
+            shown[name] = [_without_paths(reason) for reason in value]
         else:
             shown[name] = without_paths(value) if isinstance(value, str) else value
     return shown

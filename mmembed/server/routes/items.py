@@ -1,4 +1,4 @@
-"""`/v1/items`: what is in the collection, and adding, changing and removing."""
+"""`/v1/items`: lists, adds, changes and removes items."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
     asked={"kind": "image", "limit": 50},
     answer={"items": [ITEM], "next_cursor": None, "total": 1},
 )
-def list_items(request: Request, asked: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
+def list_items(request: Request, listing: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
     """Items by rising id."""
     collection, limits = collection_of(request), limits_of(request)
-    limit = asked.limit
+    limit = listing.limit
     check_count("items asked for with limit", limit, limits.page, "max_k")
-    if asked.cursor is not None and not _CURSOR.fullmatch(asked.cursor):
+    if listing.cursor is not None and not _CURSOR.fullmatch(listing.cursor):
         raise QueryError("cursor: not a next_cursor of an earlier answer")
-    for tag in asked.tag:
+    for tag in listing.tag:
         check_text("tag", tag, limits.texts.text_chars)
-    where = with_all(parse_where(asked.where), asked.tag)
+    where = with_all(parse_where(listing.where), listing.tag)
     page = collection.items(
-        after=int(asked.cursor or 0), limit=limit + 1, kind=asked.kind, where=where
+        after=int(listing.cursor or 0), limit=limit + 1, kind=listing.kind, where=where
     )
     more = len(page) > limit
     return JsonAnswer(
         {
             "items": each_json(item_json, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
-            "total": collection.count(asked.kind, where),
+            "total": collection.count(listing.kind, where),
         }
     )
 
@@ -84,13 +84,13 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     """Add an image with captions and tags, or a caption alone."""
     collection = collection_of(request)
     if isinstance(body, Form):
-        asked, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
+        new_item, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        asked = parse(body, ItemRequest, limits_of(request))
-        name = asked.name or "image"
+        new_item = parse(body, ItemRequest, limits_of(request))
+        name = new_item.name or "image"
         with blaming(name):
-            data = None if asked.image is None else image_bytes(asked.image, name, collection)
-    return JsonAnswer(whole_item_json(_add(collection, name, data, asked)), status=201)
+            data = None if new_item.image is None else image_bytes(new_item.image, name, collection)
+    return JsonAnswer(whole_item_json(_add(collection, name, data, new_item)), status=201)
 
 
 def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
@@ -102,14 +102,14 @@ def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
     return ItemRequest(captions=captions, tags=tags), name, data
 
 
-def _add(collection: Collection, name: str, data: bytes | None, asked: ItemRequest) -> Item:
-    captions = [*([asked.caption] if asked.caption is not None else []), *asked.captions]
-    _check_texts(collection.limits, captions, asked.tags)
+def _add(collection: Collection, name: str, data: bytes | None, new_item: ItemRequest) -> Item:
+    captions = [*([new_item.caption] if new_item.caption is not None else []), *new_item.captions]
+    _check_texts(collection.limits, captions, new_item.tags)
     if data is not None:
-        return collection.add_image(data, name=name, captions=captions, tags=asked.tags)
+        return collection.add_image(data, name=name, captions=captions, tags=new_item.tags)
     if len(captions) != 1:
         raise QueryError("expected an image, or one caption")
-    return collection.add_caption(captions[0], tags=asked.tags)
+    return collection.add_caption(captions[0], tags=new_item.tags)
 
 
 @router.get("/{item_id}", response_model=WholeItem)
@@ -128,9 +128,9 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    asked = parse(body, ItemPatch, limits_of(request))
-    _check_texts(limits_of(request), asked.captions or [], asked.tags or [])
-    changed = collection.update(item_id, tags=asked.tags, captions=asked.captions)
+    patch = parse(body, ItemPatch, limits_of(request))
+    _check_texts(limits_of(request), patch.captions or [], patch.tags or [])
+    changed = collection.update(item_id, tags=patch.tags, captions=patch.captions)
     return JsonAnswer(whole_item_json(changed))
 
 

@@ -123,7 +123,7 @@ def _unless_current(request: Request, response: Response) -> Response:
     """304 if the caller has this very content; weak tags compare equal to strong ones."""
     tag = response.headers["etag"]
     known = request.headers.get("if-none-match", "").split(",")
-    if tag not in {one.strip().removeprefix("W/") for one in known}:
+    if tag not in {value.strip().removeprefix("W/") for value in known}:
         return response
     kept = {name: response.headers[name] for name in ("etag", "cache-control")}
     return Response(status_code=304, headers=kept)

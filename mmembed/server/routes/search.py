@@ -77,13 +77,21 @@ def search(request: Request, body: JsonBody) -> JsonAnswer:
     return _answer(collection, parse(body, SearchRequest, limits_of(request)))
 
 
-def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
+def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer:
     started = time.perf_counter()
-    collection.check_searchable(asked.model)
-    terms = _terms(collection, asked)
-    _check(collection, asked, terms)
-    where = with_all(parse_where(asked.where), asked.filter.tags, asked.filter.folder)
-    page = collection.search(terms, k=asked.k, kind=asked.kind, cursor=asked.cursor, where=where)
+    collection.check_searchable(search_request.model)
+    terms = _terms(collection, search_request)
+    _check(collection, search_request, terms)
+    where = with_all(
+        parse_where(search_request.where), search_request.filter.tags, search_request.filter.folder
+    )
+    page = collection.search(
+        terms,
+        k=search_request.k,
+        kind=search_request.kind,
+        cursor=search_request.cursor,
+        where=where,
+    )
     return JsonAnswer(
         {
             "hits": each_json(hit_json, page.hits),
@@ -95,12 +103,12 @@ def _answer(collection: Collection, asked: SearchRequest) -> JsonAnswer:
     )
 
 
-def _terms(collection: Collection, asked: SearchRequest) -> list[Term]:
-    if (asked.q is None) == (asked.query is None):
+def _terms(collection: Collection, search_request: SearchRequest) -> list[Term]:
+    if (search_request.q is None) == (search_request.query is None):
         raise QueryError("expected exactly one of q and query")
-    if asked.query is None:
-        return [Term(text=asked.q)]
-    return [_term(collection, *one) for one in enumerate(asked.query)]
+    if search_request.query is None:
+        return [Term(text=search_request.q)]
+    return [_term(collection, *term) for term in enumerate(search_request.query)]
 
 
 def _term(collection: Collection, index: int, term: TermShape) -> Term:
@@ -110,13 +118,13 @@ def _term(collection: Collection, index: int, term: TermShape) -> Term:
     return Term(text=term.text, image=image, item=term.item, weight=term.weight)
 
 
-def _check(collection: Collection, asked: SearchRequest, terms: Sequence[Term]) -> None:
+def _check(collection: Collection, search_request: SearchRequest, terms: Sequence[Term]) -> None:
     limits = collection.limits
-    check_count("results asked for with k", asked.k, limits.page, "max_k")
+    check_count("results asked for with k", search_request.k, limits.page, "max_k")
     check_count("terms in query", len(terms), limits.items, "max_items")
     texts = [("the query", term.text) for term in terms if term.text is not None]
-    texts += [("a tag of the filter", tag) for tag in asked.filter.tags]
-    texts += [("the filter's folder", asked.filter.folder or "")]
+    texts += [("a tag of the filter", tag) for tag in search_request.filter.tags]
+    texts += [("the filter's folder", search_request.filter.folder or "")]
     check_all_chars((text for _, text in texts), limits)
     for name, text in texts:
         check_text(name, text, limits.texts.text_chars)

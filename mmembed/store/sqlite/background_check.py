@@ -1,4 +1,4 @@
-"""The check of a catalog as it is opened: small ones before they are used, large ones beside."""
+"""Checks a catalog at opening: a small one before it is used, a large one in the background."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from mmembed.store.sqlite.troubles import Condition
 log = logging.getLogger(__name__)
 
 AT_ONCE_BYTES = 8 * 2**20
-"""Of a catalog that is checked before it is used: some 50 ms."""
+"""Bytes of a catalog that is checked before it is used: some 50 ms."""
 STEPS = 20_000
-"""Of SQLite's machine, between two looks at whether to stop."""
+"""Instructions of SQLite's machine between two checks for a stop."""
 BUSY, LOCKED, CORRUPT, FULL, NOT_A_DATABASE = 5, 6, 11, 13, 26
 """SQLite's codes."""
 
 
 class Checking:
-    """Looks for damage on a connection of its own, and tells the condition of the catalog."""
+    """Looks for damage on a connection of its own, and reports the condition of the catalog."""
 
     def __init__(
         self, condition: Condition, open_one: Callable[[], sqlite3.Connection], folder: Path
@@ -46,7 +46,7 @@ class Checking:
             raise StoreError(self._said(found))
 
     def again(self) -> None:
-        """Another program has changed the file under the log: look what is left of it."""
+        """Another program has changed the file under the log: check the rest."""
         log.warning("%s: the catalog was changed by another program; checking it", self._folder)
         if not self._thread.is_alive():
             self._thread = self._new_thread()
@@ -62,8 +62,7 @@ class Checking:
             self._thread.join()
 
     def faults(self, *, pause: bool = False) -> list[str]:
-        """What is wrong with the catalog; an empty list where nothing is found. Raises
-        StoreError."""
+        """The faults of the catalog, or an empty list. Raises StoreError."""
         try:
             with closing(self._open()) as connection:
                 connection.set_progress_handler(self._ended.is_set, STEPS)
@@ -98,7 +97,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another connection held what was needed for too long."""
+    """Whether another connection held a lock for too long."""
     return _code(error) in (BUSY, LOCKED) or "is locked" in str(error)
 
 

@@ -34,7 +34,7 @@ def gathered(rows: Sequence[tuple[Any, ...]]) -> dict[int, dict[str, set[str]]]:
 
 
 def words_of(db: sqlite3.Connection, image_id: int) -> Words:
-    """What is said of one image."""
+    """The captions and tags of one image."""
     captions = gathered(db.execute(CAPTIONS_SQL.format(ids="?"), (image_id,)).fetchall())
     tags = gathered(db.execute(TAGS_SQL.format(ids="?"), (image_id,)).fetchall())
     fields = db.execute(FIELDS_SQL.format(ids="?"), (image_id,)).fetchall()
@@ -45,9 +45,9 @@ def words_of(db: sqlite3.Connection, image_id: int) -> Words:
 def set_captions(
     db: sqlite3.Connection, image_id: int, said: Said, insert: Callable[[str, int], int | None]
 ) -> None:
-    """Make these an image's captions, in this order; those that stay keep their ids.
+    """Make these an image's captions, in this order; captions that stay keep their ids.
 
-    insert: writes the row of a new one at a position and returns its id; None leaves it out.
+    insert: writes the row of a new caption at a position and returns its id; None leaves it out.
     """
     rows = db.execute("SELECT caption, id FROM items WHERE image_id = ?", (image_id,)).fetchall()
     old = {str(text): int(item_id) for text, item_id in rows}

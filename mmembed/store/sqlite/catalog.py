@@ -1,4 +1,4 @@
-"""Writing the catalog: the changes there are, the vector with its row."""
+"""Writes the catalog: all its changes, each vector with its row."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ INSERT OR REPLACE INTO kept_out VALUES (:path, :sha256, coalesce(:device, (
 
 
 class Catalog(Transactions):
-    """The truth of a collection. Every change is durable when its method returns.
+    """The catalog of a collection. Every change is durable when its method returns.
 
-    Methods raise StoreBusy where another process holds the write lock for too long and
-    StoreError where the disk refuses; in both cases nothing of the change is kept.
+    Methods raise StoreBusy if another process holds the write lock for too long, and StoreError if
+    the disk refuses. In both cases nothing of the change is stored.
     """
 
     def claim(self, model: Model) -> None:
         """Bind an empty folder to a model, or make sure that it is bound to this one.
 
-        Raises ModelMismatch, with the remedy, where it was built with another.
+        Raises ModelMismatch, with the remedy, if it was built with another.
         """
         known = self.model()
         if known is None:
@@ -74,9 +74,8 @@ class Catalog(Transactions):
     def add_embeddings(
         self, kind: Kind, embeddings: Mapping[str, NDArray[np.float32]], model: Model
     ) -> None:
-        """Vectors of a model, float32 (dim,), by the sha256 of contents that items have; the
-        others are passed over, and so are contents that have one. The model need not serve.
-        Raises Unstorable."""
+        """Add vectors of a model, float32 (dim,), by sha256. Contents without an item are skipped,
+        and so are contents that have a vector. The model need not serve. Raises Unstorable."""
         with self._transaction() as db:
             space = space_of(db, model)
             for sha256, embedding in embeddings.items():
@@ -85,8 +84,8 @@ class Catalog(Transactions):
                     keep_vector(db, space, kind, sha256, embedding)
 
     def serve(self, model: Model) -> None:
-        """Have a model serve from now on; the vectors of the others stay. Raises ModelMismatch
-        where some item has no vector of it."""
+        """Have a model serve from now on; vectors of other models stay. Raises ModelMismatch if an
+        item has no vector of it."""
         with self._transaction() as db:
             space = space_of(db, model)
             [lacking] = db.execute(LACKING_SQL, (space.model_id,)).fetchone()
@@ -100,9 +99,9 @@ class Catalog(Transactions):
             )
 
     def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
-        """Add images, or replace what was known under their paths; returns their ids.
+        """Add images, or replace the items at their paths; returns their ids.
 
-        Failures of the same batch are noted; a path that succeeds loses its old failure.
+        Failures of the same batch are stored; a path that succeeds loses its old failure.
         """
         with self._transaction() as db:
             rows = RowWriter(db)
@@ -126,7 +125,7 @@ class Catalog(Transactions):
         return item_id
 
     def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
-        """Make these the image's captions, by hand; those that stay keep their ids."""
+        """Make these the image's captions, by hand; captions that stay keep their ids."""
         with self._transaction() as db:
             row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
             if row is None:
@@ -152,8 +151,8 @@ class Catalog(Transactions):
             set_tags(db, item_id, by_hand(tags))
 
     def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
-        """Bring the captions and tags of images up to what files say of them; entries are needed
-        for the captions that are new. What was set by hand stays."""
+        """Update the captions and tags of images from their files; new captions need entries. Texts
+        that were set by hand stay."""
         with self._transaction() as db:
             rows = RowWriter(db)
             for image_id, reading, captions in described:
@@ -162,8 +161,8 @@ class Catalog(Transactions):
                     rows.describe(image_id, row[0], reading, captions)
 
     def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
-        """Images, by id, whose file lies at another path, or has another time in nanoseconds or
-        another mark; the content stays."""
+        """Set the path, the modification time in nanoseconds and the mark of images, by id; the
+        content stays."""
         with self._transaction() as db:
             for item_id, path, mtime_ns, mark in moves:
                 changed = db.execute(
@@ -177,7 +176,7 @@ class Catalog(Transactions):
                 db.execute("DELETE FROM failures WHERE path = ?", (path,))
 
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
-        """Remember the state of images' files, by id, where nothing else of them is new."""
+        """Set the marks of images' files, by id."""
         with self._transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO file_marks SELECT id, ?, ?, ? FROM items WHERE id = ?",
@@ -185,7 +184,8 @@ class Catalog(Transactions):
             )
 
     def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
-        """What the headers of images' files say, by id, as a version of their reader read it."""
+        """The facts in the headers of images' files, by id, as a version of their reader read
+        them."""
         with self._transaction() as db:
             for item_id, facts in headers.items():
                 note_header(db, item_id, facts, version)
@@ -198,8 +198,8 @@ class Catalog(Transactions):
                 db.execute("UPDATE items SET latitude = NULL, longitude = NULL")
 
     def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
-        """Files and folders that later indexings pass over. The device of a file that is indexed
-        need not be given."""
+        """Have later indexings skip files and folders. The device of an indexed file need not be
+        given."""
         with self._transaction(adds=False) as db:
             for path, (sha256, device) in paths.items():
                 db.execute(KEEP_OUT_SQL, {"path": path, "sha256": sha256, "device": device})
@@ -210,10 +210,9 @@ class Catalog(Transactions):
             db.executemany("DELETE FROM kept_out WHERE path = ?", [(path,) for path in paths])
 
     def remove(self, item_ids: Sequence[int]) -> int:
-        """Remove items, with the captions of removed images; returns how many were there.
+        """Remove items, with the captions of removed images; returns their number.
 
-        On a full disk, too: it takes the room that is kept for it then, and removes one item
-        after the other.
+        On a full disk it uses the reserved room, and removes one item after the other.
         """
         try:
             return self._remove(item_ids)
@@ -226,7 +225,7 @@ class Catalog(Transactions):
             return sum(_remove(db, item_id) for item_id in item_ids)
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
-        """Drop the noted failures of paths for which `gone` is true."""
+        """Delete the failures of paths for which `gone` is true."""
         paths = [(f.name,) for f in self.failures() if gone(f.name)]
         if paths:
             with self._transaction(adds=False) as db:

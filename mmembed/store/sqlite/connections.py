@@ -1,4 +1,4 @@
-"""The connections to a catalog: one that writes, a few that read, and what is known of it."""
+"""The connections to a catalog: one that writes, a few that read, and its known faults."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from mmembed.store.sqlite.schema import FILE_NAME, remedy
 from mmembed.store.sqlite.troubles import Condition
 
 NOTES = {
-    "moved": "The data folder was moved, deleted or replaced: what is found is as of before.",
+    "moved": "The data folder was moved, deleted or replaced: results are of its earlier state.",
     "damaged": "The catalog is damaged: something may be missing here, or wrong.",
 }
 
 
 class Connections:
-    """A catalog that is open; safe to use from several threads.
+    """An open catalog, safe to use from several threads.
 
-    Who reads waits for nobody who writes, here or in another process.
+    Readers do not wait for writers, here or in another process.
     """
 
     def __init__(self, folder: Path, migrating: Progress | None = None) -> None:
@@ -57,7 +57,7 @@ class Connections:
         self._close()
 
     def _close(self, closed: Callable[[], None] | None = None) -> None:
-        """closed: called once they are, before others are let in."""
+        """closed: called once they are closed, before other processes may open the catalog."""
         self._checking.stop()
         self._readers.close()
         if self._may_close():
@@ -69,8 +69,8 @@ class Connections:
             self._presence = None
 
     def _may_close(self) -> bool:
-        """SQLite deletes the log by its name, which may be another catalog's by now. A log that
-        is only gone is still open here, and what is in it is saved."""
+        """SQLite deletes the log by its name, which may belong to another catalog by now. A deleted
+        log is still open here, and its content is saved."""
         log = Path(f"{self.folder / FILE_NAME}{LOG}")
         moved = self._place.trouble(besides=None if log.exists() else log)
         if moved is not None:
@@ -83,7 +83,7 @@ class Connections:
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
         except (sqlite3.Error, UnicodeDecodeError) as error:  # a message may quote damage
-            if "decode to UTF-8" in str(error):  # in one row; the others are none the worse
+            if "decode to UTF-8" in str(error):  # in one row; the others are not affected
                 return self._readers.rows(sql, values, text=legible)
             reason = f"{self.folder}: the catalog cannot be read: {error}"
             if is_damage(error):
@@ -95,11 +95,11 @@ class Connections:
         return int(rows[0][0] or 0) if rows else 0
 
     def check(self) -> list[str]:
-        """Whether all is there and sound: an empty list, or what was found. Raises StoreError."""
+        """Check that the catalog is complete and sound. Returns the faults. Raises StoreError."""
         return self._checking.faults()
 
     def troubles(self) -> list[Trouble]:
-        """Look whether the catalog can be read and written: all that is wrong."""
+        """Check that the catalog can be read and written. Returns all faults."""
         try:
             self._readers.rows("SELECT count(*) FROM meta")
             self.condition.note("unreadable", None)
@@ -111,6 +111,6 @@ class Connections:
         return found
 
     def notes(self) -> tuple[str, ...]:
-        """What who searches should know of the catalog, without a new look."""
+        """The known faults that matter to searches, without a new check."""
         known = [code for code in ("moved", "damaged") if self.condition.known(code)]
         return tuple(NOTES[code] for code in known)

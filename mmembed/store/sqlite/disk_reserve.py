@@ -1,4 +1,4 @@
-"""Room on the disk that is kept for removing things: SQLite has to write even to delete."""
+"""Reserves disk space for removals: SQLite has to write even to delete."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 FILE = "reserve"
 BYTES = 2 * 2**20
-"""Enough for removals until the log is folded and gives its own room back."""
+"""Enough for removals until a checkpoint frees the log's space."""
 TIGHT_BYTES = 64 * 2**20
 RETRY_S = 5.0
 
 
 class Reserve:
-    """A file of a data folder that only takes up room."""
+    """A file of a data folder that only takes up space."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -29,9 +29,9 @@ class Reserve:
         self._made = False
 
     def check(self) -> None:
-        """Make sure that there is room for removing before something is added. Raises StoreFull.
+        """Make sure that there is space for removals before an addition. Raises StoreFull.
 
-        A removal that needs the room takes it; it is taken back when there is enough again.
+        A removal may use the space; it is reserved again when enough is free.
         """
         if not self._path.exists() and not self._make():
             raise StoreFull(self.shortage())
@@ -47,28 +47,28 @@ class Reserve:
         return True
 
     def is_tight(self) -> bool:
-        """Whether so little is free that folding a large log may soon be impossible."""
+        """Whether so little is free that a checkpoint of a large log may soon be impossible."""
         try:
             return _free(self._path) < TIGHT_BYTES
         except OSError:
             return False
 
     def is_short(self) -> bool:
-        """Whether the disk is so full that something that is added may not fit."""
+        """Whether the disk is so full that an addition may not fit."""
         try:
             return (not self._path.exists() and not self._make()) or _free(self._path) < BYTES
         except OSError:
             return False
 
     def shortage(self) -> str:
-        """What to say of a full disk."""
+        """The error for a full disk."""
         return (
             f"{self._path.parent}: the disk is full: fewer than {BYTES >> 20} MB are free beside "
-            "those kept for removing; remove items, or free some space"
+            "the space reserved for removals; remove items, or free some space"
         )
 
     def _make(self) -> bool:
-        """Whether the room is taken up now, or cannot be for other reasons than a full disk."""
+        """Whether the space is reserved now, or cannot be for other reasons than a full disk."""
         if time.monotonic() >= self._tried + RETRY_S:
             self._tried = time.monotonic()
             self._made = self._try()

@@ -1,7 +1,7 @@
-"""Whether the files of an open catalog are still those that were opened.
+"""Checks that the files of an open catalog are still the opened ones.
 
-An open file lives on when it is deleted, or its folder renamed: what is written into it then is
-gone with the process. So everything that is acknowledged is preceded and followed by a look.
+An open file lives on when it is deleted, or its folder renamed. Data that is written into it then
+is lost with the process. So every acknowledged change has a check before and after it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ class Place:
     """A data folder, its catalog and the catalog's log, as they were when they were opened."""
 
     def __init__(self, catalog: Path) -> None:
-        """Raises OSError where one of them is not there."""
+        """Raises OSError if one of them is missing."""
         log = Path(f"{catalog}{LOG}")
         self._opened = {path: identity(path) for path in (catalog.parent, catalog)}
-        if log.exists():  # not where nothing can be written
+        if log.exists():  # not if nothing can be written
             self._opened[log] = identity(log)
 
     def trouble(self, *, besides: Path | None = None) -> str | None:
-        """What is missing or replaced, with the remedy; None while all is as it was, `besides`
-        left out."""
+        """The missing or replaced file, with the remedy; None while all are unchanged. `besides` is
+        not checked."""
         for path, opened in self._opened.items():
             if path == besides:
                 continue
@@ -40,19 +40,19 @@ class Place:
             except OSError as error:
                 found = f"cannot be looked at ({error.strerror})"
             return (
-                f"{path}: {found} while it was open here, and what is written now would be lost; "
+                f"{path}: {found} while it was open here, and further changes would be lost; "
                 "put it back, or stop this process and start it again"
             )
         return None
 
 
 def identity(path: Path) -> Identity:
-    """What tells a file from another one of its name. Raises OSError."""
+    """Values that distinguish a file from another one of its name. Raises OSError."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
 
 def keep_for_ever(connection: sqlite3.Connection) -> None:
-    """Let a connection end with the process, without being closed; not even Python's own clearing
-    up may do that."""
+    """Keep a connection open until the process ends; not even Python's own finalisation may close
+    it."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

@@ -1,5 +1,4 @@
-"""Whether a catalog holds what it should: SQLite's own check, and what mmembed promises of the
-rows."""
+"""Checks the integrity of a catalog: SQLite's own check, and mmembed's rules for the rows."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from mmembed.store.sqlite.rows import SERVING, legible
 MOST_FOUND = 5
 ROWS = 500
 PAUSE_S = 0.002
-"""Between two portions of rows: others want to run, too."""
+"""Pause between two portions of rows, for other threads."""
 
 PROMISES = {
     "captions without their own text": (
@@ -55,13 +54,13 @@ PROMISES = {
         "HAVING sum(op) <> 0 EXCEPT SELECT id, kind, model_id FROM vectors)"
     ),
 }
-"""What to count; each must be 0."""
+"""Queries that count faults; each must give 0."""
 
 
 def faults(connection: sqlite3.Connection, *, pause: bool = False) -> list[str]:
-    """What is wrong with a catalog; an empty list where nothing is found.
+    """The faults of a catalog, or an empty list.
 
-    pause: let others run in between. Raises sqlite3.OperationalError where it was interrupted.
+    pause: lets other threads run in between. Raises sqlite3.OperationalError if it was interrupted.
     """
     connection.text_factory = legible
     try:
@@ -118,7 +117,7 @@ def _of_captions(connection: sqlite3.Connection, pause_s: float) -> Iterator[str
     for item_id, kind, caption, sha256 in _rows(
         connection, "id, kind, caption, sha256", "items", pause_s
     ):
-        # A column may hold any type: damage changes those, too.
+        # A column may hold any type: damage changes types, too.
         text = caption.encode() if isinstance(caption, str) else b""
         if kind == "caption" and hashlib.sha256(text).hexdigest() != sha256:
             yield f"caption {item_id} fails its checksum"

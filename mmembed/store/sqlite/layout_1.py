@@ -13,7 +13,7 @@ from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.schema import BASE, statements_of
 
 TABLES = ("meta", "vectors", "items", "tags", "failures", "changes")
-"""What every catalog of layout 1 has."""
+"""The tables of every catalog of layout 1."""
 ROWS = 20_000
 """Copied between two reports of progress."""
 
@@ -57,7 +57,7 @@ UPDATE kept_out SET device =
 """
 HEX = "0123456789abcdef"
 HASHES = ("", *HEX[1:], "\U0010ffff")
-"""Where ranges of hashes begin and end; the first and the last hold whatever is none."""
+"""The borders of ranges of hashes; the first and the last range also hold invalid hashes."""
 
 
 def to_layout_2(db: sqlite3.Connection) -> Iterator[int]:
@@ -76,7 +76,7 @@ def to_layout_2(db: sqlite3.Connection) -> Iterator[int]:
         for first, end in itertools.pairwise(HASHES):
             yield db.execute(CONTENTS_SQL, (kind, first, end)).rowcount
     _copy_the_rest(db)
-    # Built from what is there already, an index takes a fraction of the time.
+    # Built after the rows, an index takes a fraction of the time.
     [items] = db.execute("SELECT count(*) FROM items").fetchone()
     for statement in made["INDEX"]:
         db.execute(statement)

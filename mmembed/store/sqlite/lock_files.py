@@ -1,5 +1,5 @@
-"""Lock files that name their holder: one process writes at a time, and nobody restores a catalog
-that others have open."""
+"""Lock files that name their holder. One process writes at a time, and no process restores a
+catalog that others have open."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
 
 
 def upload_lock(folder: Path, sha256: str) -> Path:
-    """The lock file of a content, in a folder that is there; some contents share one. Raises
+    """The lock file of a content, in an existing folder; some contents share a file. Raises
     StoreError, StoreFull."""
     path = folder / UPLOAD_LOCKS / f"{sha256[:2]}.lock"
     try:
-        # Not the data folder itself: one that was moved away must not come back empty.
+        # Not the data folder itself: a folder that was moved away must not come back empty.
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
             path.touch(mode=files.PRIVATE)
@@ -53,15 +53,15 @@ def upload_lock(folder: Path, sha256: str) -> Path:
 
 
 class Presence:
-    """Says to other processes that the catalog of a folder is open here.
+    """Tells other processes that the catalog of a folder is open here.
 
-    Whoever comes first is `alone` until `share` is called, and may look at files that belong to
-    SQLite while anybody has the catalog open.
+    The first process is `alone` until it calls `share`. Meanwhile it may read files that belong to
+    SQLite while any process has the catalog open.
     """
 
     def __init__(self, folder: Path, *, wait_s: float = WRITE_WAIT_S) -> None:
-        """Raises StoreBusy while another process is alone with the folder for longer than
-        `wait_s` seconds, StoreError where there can be no lock file."""
+        """Raises StoreBusy if another process is alone with the folder for longer than `wait_s`
+        seconds. Raises StoreError if there can be no lock file."""
         path = folder / OPEN_LOCK
         deadline = time.monotonic() + wait_s
         self.alone = True
@@ -72,14 +72,14 @@ class Presence:
             self._descriptor = _acquire(path, fcntl.LOCK_SH, deadline)
 
     def say(self, purpose: str) -> None:
-        """What others are told who wait, while this process is alone."""
+        """The message to waiting processes, while this process is alone."""
         if self.alone:
             _name_holder(self._descriptor, purpose)
 
     def share(self) -> None:
         """Let others open the catalog, too."""
         with suppress(OSError):
-            os.ftruncate(self._descriptor, 0)  # what was said is done
+            os.ftruncate(self._descriptor, 0)  # the announced work is done
         fcntl.flock(self._descriptor, fcntl.LOCK_SH)
         self.alone = False
 
@@ -96,8 +96,8 @@ class Presence:
 
 
 def _acquire(path: Path, how: int, deadline: float) -> int:
-    """The open and locked file. A lock on a file that was deleted or replaced meanwhile would
-    keep nobody out: then the one that lies there now is tried."""
+    """The open and locked file. A lock on a file that was deleted or replaced meanwhile would have
+    no effect: then the present file is tried."""
     while True:
         descriptor = _opened(path)
         try:
@@ -126,11 +126,11 @@ def _opened(path: Path) -> int:
 
 
 def _keep_from_others(descriptor: int) -> None:
-    """Whoever can open a file can lock it, for reading only even: a file of an earlier version,
-    or of a careless copy, is closed to other users."""
+    """A user that can open a file, even for reading only, can lock it. So a file of an earlier
+    version, or of a careless copy, is closed to other users."""
     status = os.fstat(descriptor)
     if status.st_mode & 0o077 and status.st_uid == os.geteuid():
-        with suppress(OSError):  # as on a disk that knows no owners
+        with suppress(OSError):  # such as a disk without owners
             os.fchmod(descriptor, 0o600)
 
 
@@ -145,7 +145,7 @@ def _locked(descriptor: int, path: Path, how: int) -> bool:
 
 
 def _is(descriptor: int, path: Path) -> bool:
-    """Whether the open file is the one that lies there."""
+    """Whether the open file is the present file at the path."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except OSError:
@@ -153,7 +153,7 @@ def _is(descriptor: int, path: Path) -> bool:
 
 
 def _name_holder(descriptor: int, purpose: str) -> None:
-    # A full disk must not keep anybody from deleting what fills it.
+    # A full disk must not prevent deletions.
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()}, {purpose}".encode(), 0)

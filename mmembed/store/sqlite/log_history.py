@@ -1,7 +1,7 @@
-"""Whether a catalog and the write-ahead log beside it belong together.
+"""Checks that a catalog and the write-ahead log beside it belong together.
 
-SQLite applies whatever log it finds: to a backup that was put in place after a crash, too. So a
-small file says for which state of the catalog its log was begun.
+SQLite applies any log that it finds, also to a backup that was put in place after a crash. So a
+small file names the state of the catalog for which its log was begun.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class Stamp:
     pages: int
     free: int
     boot: str
-    """Of the machine; an index of the log of another boot proves nothing."""
+    """Boot of the machine; an index of the log from another boot proves nothing."""
     folding: bool = False
-    """Whether the log was being folded into the catalog, which changes it step by step."""
+    """Whether a checkpoint was running, which changes the catalog step by step."""
     schema_after: int = 0
     """The schema that the catalog has then."""
     closed: bool = False
-    """Whether that log was folded whole and is gone, and no other was begun since."""
+    """Whether that log was checkpointed whole and is gone, and no other was begun since."""
 
 
 class History:
@@ -82,8 +82,8 @@ class History:
             files.sync_folder(self._catalog.parent)
 
     def note(self) -> bool:
-        """Say of which state of the catalog the log goes on; the log was just written. Whether
-        that state is one that mmembed left, here or in another process."""
+        """Note the state of the catalog that the just written log continues. Returns whether
+        mmembed left that state, here or in another process."""
         salts, changed_at = _salts(self._log), os.stat(self._catalog).st_mtime_ns
         if salts is None or self._noted == (salts, self._boot, changed_at):
             return True
@@ -96,14 +96,14 @@ class History:
         return True
 
     def fold(self, connection: sqlite3.Connection) -> None:
-        """The catalog is about to change under its log, and will be what the connection sees."""
+        """A checkpoint is about to change the catalog to the state that the connection sees."""
         salts = _salts(self._log)
         if salts is not None:
             [after] = connection.execute("PRAGMA schema_version").fetchone()
             self._write(salts, folding=True, schema_after=int(after))
 
     def folded(self) -> None:
-        """It has changed, as far as it could; what is left of the log goes on from there."""
+        """The checkpoint is done as far as possible; the rest of the log continues from there."""
         salts = _salts(self._log)
         if salts is not None:
             self._write(salts, folding=False)
@@ -133,19 +133,19 @@ class History:
         if not self._failed:
             log.warning("%s: cannot be written: %s", self._file, error)
         self._failed = True
-        with suppress(OSError):  # what it says would soon be wrong
+        with suppress(OSError):  # its content would soon be wrong
             self._file.unlink(missing_ok=True)
 
 
 def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | None:
-    """Why this log is not of this catalog, or not all of it; None where nothing is wrong."""
+    """Why this log is not of this catalog, or not all of it; None without a fault."""
     stamp = read_stamp(catalog)
     replaced = stamp is not None and _is_replaced(catalog, stamp, found)
     if replaced:
         return "was replaced, by a backup perhaps, and its log is of the catalog before"
     known = index is not None and index.salts == found.salts
     same_boot = stamp is not None and _is_of_this_boot(stamp)
-    # An index that was copied a moment after the log, of an open catalog, knows more than it.
+    # An index that was copied a moment after the log of an open catalog may know more than the log.
     if known and index is not None and not (stamp and _is_copied(catalog, stamp)):
         broken = found.committed < index.committed
     else:  # one torn commit may be the end of a power cut; two were acknowledged
@@ -154,19 +154,19 @@ def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | No
 
 
 def lost_log(catalog: Path, index: LogIndex | None) -> str | None:
-    """Why a catalog without a log should have one; None where nothing is missing."""
+    """Why a catalog without a log should have one; None without a fault."""
     stamp = read_stamp(catalog)
     if index is None or stamp is None or not _is_of_this_boot(stamp):
         return None
     if index.committed <= index.folded:
         return None
     if index.salts.hex() != stamp.salts or _differs(catalog, stamp):
-        return None  # it was replaced, and the log of the one before taken away, as it should
+        return None  # it was replaced, and the former log was removed, as it should be
     return "has lost its log: changes that were kept are missing"
 
 
 def read_stamp(catalog: Path) -> Stamp | None:
-    """What was noted of a catalog and its log; None where nothing that can be read was."""
+    """The stored stamp of a catalog and its log; None if there is no readable one."""
     try:
         return Stamp(**json.loads(catalog.with_name(FILE).read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -175,7 +175,8 @@ def read_stamp(catalog: Path) -> Stamp | None:
 
 def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     if stamp.salts != found.salts.hex():
-        # The stamp is of another log. It says nothing of this one, unless there should be none.
+        # The stamp belongs to another log. It is no evidence about this log, unless there should be
+        # none.
         return stamp.closed and found.committed > 0
     schemas = (stamp.schema, stamp.schema_after) if stamp.folding else (stamp.schema,)
     if stamp.schema and _shape(catalog)[0] not in schemas:
@@ -188,12 +189,13 @@ def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
 
 
 def _is_of_this_boot(stamp: Stamp) -> bool:
-    """Whether the machine surely ran on since then; not where boots cannot be told apart."""
+    """Whether the machine has certainly not rebooted since; False if boots cannot be
+    distinguished."""
     return stamp.boot != "" and stamp.boot == boot()
 
 
 def _is_copied(catalog: Path, stamp: Stamp) -> bool:
-    """Whether the log is another file than the one that was noted: the whole folder was copied."""
+    """Whether the log is another file than the noted one: the whole folder was copied."""
     return os.stat(f"{catalog}{LOG}").st_ino != stamp.log_inode
 
 
@@ -212,8 +214,8 @@ def _stamp(catalog: Path, log_path: Path, salts: str, boot_id: str) -> Stamp:
 
 
 def _shape(catalog: Path) -> tuple[int, int, int]:
-    """Of the catalog alone, as if there were no log. SQLite reads it: closing the file oneself
-    would free the locks of the connections that are open."""
+    """Digest of the catalog alone, as if there were no log. SQLite reads it: closing the file
+    oneself would free the locks of the connections that are open."""
     with closing(sqlite3.connect(f"{catalog.absolute().as_uri()}?immutable=1", uri=True)) as db:
         names = ("schema_version", "page_count", "freelist_count")
         schema, pages, free = (db.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
@@ -228,7 +230,7 @@ def _salts(log_path: Path) -> str | None:
 
 
 def boot() -> str:
-    """What tells this boot of the machine from others; empty where that is not known."""
+    """The id of this boot of the machine; empty if it is unknown."""
     with suppress(OSError):
         return BOOT.read_text().strip()
     return ""

@@ -1,4 +1,4 @@
-"""The fields by which items can be filtered: what is known of them, and indexes for manifests'."""
+"""The fields of filters: their number of values, and indexes for manifests' fields."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _INDEXES_SQL = f"SELECT name, sql FROM sqlite_master WHERE type = 'index' AND na
 
 
 class FieldReader(Connections):
-    """What the catalog knows of fields."""
+    """Queries of fields."""
 
     def fields(self) -> list[FieldFacts]:
-        """Every field with the number of items that have a value: those of every collection,
-        then those of manifests by name."""
+        """Every field with the number of items that have a value: first the built-in fields, then
+        the manifests' by name."""
         conditions = [condition_of(Test(name, "exists"))[0] for name in FIELDS]
         sums = ", ".join(f"coalesce(sum({condition}), 0)" for condition in conditions)
         [counts] = self._rows(f"SELECT {sums} FROM items")

@@ -1,9 +1,9 @@
-"""Catalogs of earlier layouts become ones of today's; as they were, they are kept beside.
+"""Migrates catalogs of earlier layouts to today's; a copy of the old one stays beside.
 
     layout 1: is there room? → fold the log → a new file, in one transaction → exchange the files
     later:    is there room? → fold the log → a copy → each step in one transaction
 
-Whatever is interrupted leaves the layout that it began with.
+An interrupted step leaves the layout that it began with.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Told how many rows are done, and how many there are."""
 
 ROOM = 1.5
-"""Times the catalog's size that must be free, for what is new beside the old."""
+"""Times the catalog's size that must be free, for the new file beside the old one."""
 WITHOUT_JOURNAL = ("journal_mode = OFF", "synchronous = OFF", "secure_delete = OFF")
 SPARE_BYTES = 16 * 2**20
 CACHE_KIB = 200 * 1024
@@ -72,7 +72,7 @@ def copy_of(path: Path, layout: int) -> Path:
 
 
 def copies_of(path: Path) -> str:
-    """What the names of all such copies match."""
+    """The pattern of the names of all such copies."""
     return f"{path.stem}.layout-*{path.suffix}"
 
 
@@ -130,7 +130,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _rebuilt(path: Path, progress: Progress) -> Path:
     """A new file of today's layout, whole on the disk, with the rows of one of layout 1. It is
-    filled in one transaction, which needs no journal: whoever is interrupted begins anew."""
+    filled in one transaction, which needs no journal: an interrupted migration begins anew."""
     new = path.with_name(f"{path.stem}.new{path.suffix}")
     new.unlink(missing_ok=True)
     try:
@@ -261,7 +261,7 @@ def _megabytes(size: int) -> str:
 
 
 def progress_in_log(path: Path) -> Progress:
-    """What writes progress into the log, now and then."""
+    """Writes progress into the log, now and then."""
     begun = time.monotonic()
     said = 0
 

@@ -1,5 +1,4 @@
-"""How a catalog is opened: looked at first, made where there is none, refused where it is not
-what it was."""
+"""Opens a catalog: checks it first, makes it if there is none, and refuses it if it was altered."""
 
 from __future__ import annotations
 
@@ -24,13 +23,13 @@ from mmembed.store.sqlite.wal_file import read_index, read_log
 BUSY_TIMEOUT_S = 30
 INDEX = "-shm"
 REMAINS = ("originals", "images.usearch", "captions.usearch", "thumbnails", HISTORY_FILE)
-"""What lies in a data folder only after something was indexed."""
+"""Files that lie in a data folder only after an indexing."""
 
 Older: TypeAlias = Callable[[sqlite3.Connection], None]
-"""What to do with a catalog of an earlier layout."""
+"""The migration of a catalog of an earlier layout."""
 
 REPLACED = "replaced-"
-"""How the folders are called into which restoring moves what was there."""
+"""Prefix of the folders into which restoring moves the former files."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,20 @@ class Opened:
     """A catalog that is open."""
 
     connection: sqlite3.Connection
-    """The one that writes."""
+    """The connection that writes."""
     options: str
-    """How others are opened beside it."""
+    """Opens further connections beside it."""
     presence: Presence | None
 
 
 def connect(folder: Path, migrating: Progress | None = None) -> Opened:
-    """Open the catalog of a data folder, making both where they are missing. One of an earlier
-    layout is brought to today's first; migrating: told how far that is.
+    """Open the catalog of a data folder; missing ones are made. A catalog of an earlier layout is
+    migrated first; migrating: called with the progress.
 
-    Autocommit mode: transactions are begun explicitly. A folder that cannot be written, on
-    a read-only disk for example, can still be read; nobody else can be told then that it is open.
-    Raises StoreError where the folder cannot be used or the file is not a sound catalog of this
-    version, StoreBusy while it is being restored or migrated, StoreFull where that needs more room.
+    Autocommit mode: transactions are begun explicitly. A folder that cannot be written, on a
+    read-only disk for example, can still be read. Then other processes cannot see that it is open.
+    Raises StoreError if the folder cannot be used or the file is no sound catalog of this version.
+    Raises StoreBusy while it is being restored or migrated, StoreFull if that needs more space.
     """
     path = folder / FILE_NAME
     presence = None
@@ -76,7 +75,7 @@ def connect(folder: Path, migrating: Progress | None = None) -> Opened:
 
 
 def examine(path: Path) -> None:
-    """Look at the files of a catalog that nobody has open. Raises StoreError where its log is of
+    """Check the files of a catalog that no process has open. Raises StoreError if its log is of
     another catalog, or damaged, or gone; OSError."""
     if not path.exists():
         return
@@ -93,7 +92,7 @@ def examine(path: Path) -> None:
 
 
 def _refuse_what_is_lost(path: Path) -> None:
-    """A new catalog beside what is left of an old one would hide that it is lost."""
+    """A new catalog beside the remains of an old one would hide the loss."""
     if path.exists() and path.stat().st_size:
         return
     remains = [name for name in REMAINS if (path.parent / name).exists()]
@@ -150,14 +149,14 @@ def raw_connection(path: Path, options: str) -> sqlite3.Connection:
     # Only the holder of the write lock checkpoints: SQLite before 3.51.3 can corrupt a
     # database whose log is reset by two connections at once.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
-    # Sorting needs no file: the disk for those may be full.
+    # Sorting needs no temporary file: its disk may be full.
     connection.execute("PRAGMA temp_store = MEMORY")
     return connection
 
 
 def reading_connection(path: Path, options: str, place: Place) -> sqlite3.Connection:
-    """Another connection to a catalog that is open, for reading. Raises sqlite3.Error, also
-    where another file lies there now."""
+    """Another connection to an open catalog, for reading. Raises sqlite3.Error, also if another
+    file lies there now."""
     _check(place)  # else a log might be made beside a file that is not ours
     connection = raw_connection(path, options)
     try:
@@ -182,7 +181,7 @@ def _open_unwritable(path: Path, older: Older) -> sqlite3.Connection:
     if log.exists() and log.stat().st_size:
         raise StoreError(
             f"{path}: its last changes lie in {log.name}, and the folder cannot be written; "
-            "open it once where it can, or copy it"
+            "open it once where writing works, or copy it"
         )
     return _open(path, "immutable=1", older)
 
@@ -192,7 +191,7 @@ def _writable(path: Path) -> bool:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # FULL: what was acknowledged survives a power cut, not only a crash.
+    # FULL: an acknowledged change survives a power cut, not only a crash.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA recursive_triggers = ON")
@@ -221,7 +220,7 @@ def _migrate(
 
 
 def check_layout(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises StoreError where a database is not a catalog of this version; sqlite3.Error."""
+    """Raises StoreError if a database is no catalog of this version; sqlite3.Error."""
     found = version(connection)
     if found not in (0, newest()):
         copy = copy_of(path, newest())

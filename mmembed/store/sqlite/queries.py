@@ -18,7 +18,7 @@ from mmembed.types import Failure, Item, Kind
 
 
 class CatalogReader(VectorReader, FieldReader):
-    """Every question the program asks the catalog."""
+    """Every query of the catalog."""
 
     @property
     def identity(self) -> str:
@@ -26,7 +26,7 @@ class CatalogReader(VectorReader, FieldReader):
         return str(self._rows("SELECT value FROM meta WHERE key = 'collection'")[0][0])
 
     def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
-        """How many items there are, of one kind or of all."""
+        """The number of items, of one kind or of all."""
         clause, values = clause_of(kind, where)
         return self._number(f"SELECT count(*) FROM items {clause}", values)
 
@@ -40,8 +40,8 @@ class CatalogReader(VectorReader, FieldReader):
         )
 
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
-        """The captions of images by image id, in the order they were given; images without
-        any are left out."""
+        """The captions of images by image id, in the order of entry; images without any are left
+        out."""
         found: dict[int, list[str]] = {}
         for chunk in chunks(image_ids):
             sql = (
@@ -96,11 +96,11 @@ class CatalogReader(VectorReader, FieldReader):
         return to_item(rows[0]) if rows else None
 
     def contents_among(self, contents: Sequence[str]) -> set[str]:
-        """Those of these sha256 that some image has."""
+        """The given sha256 that an image has."""
         return self._images_with("sha256", contents)
 
     def paths_among(self, paths: Sequence[str]) -> set[str]:
-        """Those of these paths that some image lies at."""
+        """The given paths at which an image lies."""
         return self._images_with("path", paths)
 
     def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
@@ -112,7 +112,7 @@ class CatalogReader(VectorReader, FieldReader):
         return found
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
-        """What is said of images, by id, and where."""
+        """Captions and tags of images, by id, with their sources."""
         captions: dict[int, dict[str, set[str]]] = {}
         tags: dict[int, dict[str, set[str]]] = {}
         fields: dict[int, dict[str, str]] = {}
@@ -128,7 +128,7 @@ class CatalogReader(VectorReader, FieldReader):
         }
 
     def described_by_files(self) -> set[int]:
-        """Ids of the images of which some file says a caption, a tag or a field."""
+        """Ids of the images with a caption, tag or field from a file."""
         sql = (
             "SELECT image_id FROM items WHERE kind = 'caption' AND image_id IS NOT NULL AND id IN "
             "(SELECT caption_id FROM caption_sources WHERE source <> '') "
@@ -158,12 +158,12 @@ class CatalogReader(VectorReader, FieldReader):
         return [Unread(int(row[0]), str(row[1]), str(row[2])) for row in rows]
 
     def kept_out(self) -> dict[str, KeptOut]:
-        """What is known of files and folders that stay out of the collection, by path."""
+        """Files and folders that stay out of the collection, by path."""
         rows = self._rows("SELECT path, sha256, device FROM kept_out")
         return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
     def images_below(self, path: str) -> dict[int, str]:
-        """Paths by id of the images that lie below a folder, and of one at that very path."""
+        """Paths by id of the images below a folder, and of the image at that very path."""
         clause, values = clause_of("image", Test("folder", "=", path))
         sql = (
             f"SELECT id, path FROM items {clause} "
@@ -172,7 +172,7 @@ class CatalogReader(VectorReader, FieldReader):
         return {int(item_id): str(found) for item_id, found in self._rows(sql, (*values, path))}
 
     def failures(self) -> list[Failure]:
-        """What failed in the last indexing of each path, by path."""
+        """The failures of the last indexing of each path, by path."""
         rows = self._rows("SELECT path, error, message FROM failures ORDER BY path")
         return [Failure(*map(str, row)) for row in rows]
 

@@ -21,10 +21,10 @@ class Readers:
     before it. Any thread may ask."""
 
     def __init__(self, open_one: Callable[[], sqlite3.Connection]) -> None:
-        """open_one: opens another one; raises sqlite3.Error where that is impossible, or would
+        """open_one: opens another connection; raises sqlite3.Error if that is impossible, or would
         read another file than the others."""
         self._open = open_one
-        # Taken and given back without a lock, the last one first: it remembers the most.
+        # Taken and given back without a lock, the last one first: its cache is the warmest.
         self._idle: deque[sqlite3.Connection] = deque()
         self._open_now = 0
         self._change = threading.Condition()
@@ -34,7 +34,7 @@ class Readers:
     def rows(
         self, sql: str, values: Sequence[object] = (), text: Callable[[bytes], str] | None = None
     ) -> list[tuple[Any, ...]]:
-        """Every row of an answer. text: decodes its texts, which else must be UTF-8. Raises
+        """Every row of an answer. text: decodes its texts, which otherwise must be UTF-8. Raises
         sqlite3.Error."""
         try:
             connection = self._idle.pop()
@@ -49,7 +49,7 @@ class Readers:
                 self._given_back()
 
     def close(self) -> None:
-        """Close all connections; those that are in use are waited for."""
+        """Close all connections; waits for connections in use."""
         deadline = time.monotonic() + CLOSE_WAIT_S
         with self._change:
             self._closed = True
@@ -65,7 +65,7 @@ class Readers:
             self._change.notify_all()
 
     def _close_idle(self) -> None:
-        # Not those in use: SQLite would answer with memory that is freed.
+        # Not the connections in use: SQLite would answer with freed memory.
         with suppress(IndexError):
             while True:
                 self._idle.pop().close()
@@ -86,7 +86,7 @@ class Readers:
                 self._waiting -= 1
 
     def _opened(self) -> sqlite3.Connection | None:
-        """A new connection; None where one of the others has to do."""
+        """A new connection; None if one of the others has to do."""
         try:
             connection = self._open()
         except sqlite3.Error:

@@ -1,4 +1,4 @@
-"""A backup takes the place of a catalog; what it replaces is kept aside."""
+"""Restores a backup in the place of a catalog, whose files are moved aside."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ VIEWS = tuple(f"{kind}s.usearch{end}" for kind in ("image", "caption") for end i
 
 
 def restore(backup: Path, folder: Path) -> Path | None:
-    """Put a backup of a catalog in place of that of a data folder, without the log of the one
-    before; returns the folder into which that one was moved, or None where there was none.
+    """Put a backup of a catalog in place of a data folder's catalog, without the former log.
+    Returns the folder into which the former files were moved, or None if there were none.
 
     Nothing is touched before the copy is whole and sound. The backup may be the folder's own
-    catalog, which is then taken without its log. Raises InputError where it is no sound backup,
-    StoreBusy while the folder is in use, StoreError where it cannot be written.
+    catalog, which is then taken without its log.
+
+    Raises InputError if it is no sound backup, StoreBusy while the folder is in use, StoreError if
+    it cannot be written.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,7 +97,7 @@ def _check(copy: sqlite3.Connection, backup: Path) -> None:
 
 
 def _exchange(copy: Path, folder: Path) -> Path | None:
-    """Should it end half-way, the folder has no catalog, and says so when it is opened."""
+    """If this ends half-way, the folder has no catalog, and opening it reports that."""
     aside = None
     there = [folder / name for name in OF_CATALOG if (folder / name).exists()]
     if there:

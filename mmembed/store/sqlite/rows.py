@@ -18,7 +18,7 @@ from mmembed.types import HeaderFacts, Item
 T = TypeVar("T")
 
 HEADER = tuple(field.name for field in fields(HeaderFacts))
-"""Columns for what the header of a picture says; each is named as the fact."""
+"""Columns for the facts in a picture's header; each has the fact's name."""
 COLUMNS = (
     "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
     "items.width, items.height, items.bytes, items.format, items.mtime_ns, "
@@ -80,12 +80,12 @@ def local_time(mtime_ns: int) -> str:
 
 
 def legible(text: bytes) -> str:
-    """Text as the catalog should hold it, whatever it holds."""
+    """Text of a column, even if it is damaged."""
     return text.decode("utf-8", "backslashreplace")
 
 
 def _text(value: Any) -> str | None:
-    """A column may hold any type, whoever wrote it; one odd row must not spoil its page."""
+    """A column may hold any type; one odd row must not spoil its page."""
     if value is None or type(value) is str:
         return value
     return legible(value) if isinstance(value, bytes) else str(value)

@@ -171,9 +171,9 @@ WHEN old.vector_id <> new.vector_id BEGIN
     AND NOT EXISTS (SELECT 1 FROM content_vectors WHERE vector_id = old.vector_id);
 END;
 """
-"""Layout 2, whole. It does not change any more: what comes goes into LATER."""
+"""Layout 2, whole. It does not change any more: later additions go into LATER."""
 LATER: tuple[str, ...] = ()
-"""What each layout after it adds: SQL, which is run on catalogs that exist and on new ones."""
+"""The additions of each later layout: SQL, which runs on existing and on new catalogs."""
 
 
 def newest() -> int:
@@ -187,7 +187,7 @@ def statements() -> str:
 
 
 def statements_of(sql: str) -> dict[str, list[str]]:
-    """The statements of a script, in order, by what they make or change: TABLE, INDEX, TRIGGER."""
+    """The statements of a script, in order, by their object: TABLE, INDEX, TRIGGER."""
     found: dict[str, list[str]] = {}
     statement = ""
     for part in sql.split(";"):
@@ -200,7 +200,7 @@ def statements_of(sql: str) -> dict[str, list[str]]:
 
 
 def remedy(folder: Path) -> str:
-    """What to do about a catalog that cannot be used any more."""
+    """The remedy for a catalog that cannot be used any more."""
     return (
         f"put a backup in its place with `mmembed restore BACKUP --data {folder}`, or index "
         "again into another folder with --data"

@@ -1,5 +1,4 @@
-"""How the catalog is changed: one lock, one transaction a change, and nothing is acknowledged that
-would be lost."""
+"""Changes the catalog: one lock, one transaction a change, and no acknowledged change is lost."""
 
 from __future__ import annotations
 
@@ -33,10 +32,11 @@ from mmembed.store.sqlite.troubles import WRITE_FAILED
 log = logging.getLogger(__name__)
 
 CHECKPOINT_BYTES = 16 * 2**20
-"""The write-ahead log is folded into the database when it has grown past this."""
+"""Bytes of the write-ahead log from which a checkpoint runs."""
 SMALL_LOG_BYTES = 2**18
 CHECKPOINT_WAIT_MS = 250
-"""How long a checkpoint waits for readers; else it does what it can, and the next one the rest."""
+"""Seconds that a checkpoint waits for readers; then it does what it can, and the next one the
+rest."""
 
 
 class Transactions(CatalogReader):
@@ -49,7 +49,7 @@ class Transactions(CatalogReader):
         super().__init__(folder, migrating)
 
     def close(self) -> None:
-        """Close all connections. The last one anywhere folds the log into the catalog."""
+        """Close all connections. The last one of all processes runs a checkpoint."""
         with self._writing:
             last = self._place.trouble() is None and self._presence and self._presence.take()
             if last:
@@ -57,8 +57,8 @@ class Transactions(CatalogReader):
             self._close(self._history.close if last else None)
 
     def check_place(self) -> None:
-        """Raises StoreError where the folder is no longer the one that was opened, or its catalog
-        is known to be damaged: what is written now would be lost."""
+        """Raises StoreError if the folder is no longer the opened one, or its catalog is known to
+        be damaged: a change would be lost."""
         self._check_place()
         damage = self.condition.known("damaged")
         if damage is not None:
@@ -72,12 +72,12 @@ class Transactions(CatalogReader):
 
     @contextmanager
     def _transaction(self, *, adds: bool = True) -> Iterator[sqlite3.Connection]:
-        """adds: whether it may need room that is kept for removing."""
+        """adds: whether it may need the space that is reserved for removals."""
         self.check_place()
         lock = exclusive(
             self.folder / WRITE_LOCK, purpose="writing the catalog", wait_s=WRITE_WAIT_S
         )
-        # In this order: who waits for another process does not keep our writers waiting.
+        # Take the file lock first: waiting for another process must not block our writers.
         with lock, self._writing:
             if adds:
                 self._reserve.check()
@@ -94,7 +94,7 @@ class Transactions(CatalogReader):
                 if isinstance(error, (sqlite3.Error, UnicodeEncodeError, OverflowError)):
                     raise self._not_kept(error) from error
                 raise
-            self._check_place()  # else it was kept where nobody will find it
+            self._check_place()  # otherwise it was written into a file that is lost
             self.condition.note(WRITE_FAILED, None)
             if not self._history.note():
                 self._checking.again()
@@ -130,16 +130,17 @@ class Transactions(CatalogReader):
 
     def _is_log_large(self) -> bool:
         size = self._log_bytes()
-        # On a nearly full disk it stays small: to fold it takes as much room as it has.
+        # On a nearly full disk it stays small: a checkpoint takes as much space as the log.
         return size > CHECKPOINT_BYTES or (size > SMALL_LOG_BYTES and self._reserve.is_tight())
 
     def _fold(self) -> None:
-        """Bring the log into the catalog; whoever calls holds the write lock."""
+        """Run a checkpoint; the caller holds the write lock."""
         try:
             self._history.fold(self._connection)
             self._connection.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
             try:
-                # On a nearly full disk the log keeps its room, and is written again from its start.
+                # On a nearly full disk the log keeps its space, and is written again from its
+                # start.
                 mode = "RESTART" if self._reserve.is_tight() else "TRUNCATE"
                 self._connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
             finally:
@@ -150,8 +151,8 @@ class Transactions(CatalogReader):
             log.warning("%s: cannot be folded into the catalog now: %s", self._wal, error)
 
     def make_room(self) -> None:
-        """What the log takes up is freed when it is folded, which needs as much room before: a
-        large one is left alone while there is other room."""
+        """A checkpoint frees the log's space, but needs as much space before. A large log stays
+        while there is other space."""
         given_up = self._reserve.give_up()
         if given_up and self._log_bytes() > RESERVE_BYTES:
             return
@@ -161,7 +162,8 @@ class Transactions(CatalogReader):
 
     @contextmanager
     def exclusive(self, purpose: Purpose, *, part: str = "", wait_s: float = 0) -> Iterator[None]:
-        """See Store.exclusive. None of them is the write lock: others may write meanwhile."""
+        """See Store.exclusive. No purpose is the write lock: other processes may write
+        meanwhile."""
         if purpose == "publishing":
             self._check_place()  # the views of a damaged catalog may be saved
             path, said = self.folder / VIEWS_LOCK, "publishing the views"
@@ -175,8 +177,8 @@ class Transactions(CatalogReader):
 
 
 def _of_the_data(error: Exception) -> bool:
-    """Whether the rows are to blame, and not the disk or the catalog."""
-    if isinstance(error, sqlite3.ProgrammingError):  # what is closed cannot be used either
+    """Whether the rows are at fault, and not the disk or the catalog."""
+    if isinstance(error, sqlite3.ProgrammingError):  # a closed catalog cannot be used either
         return "binding" in str(error)
     foreign = (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
     return isinstance(error, (*foreign, UnicodeEncodeError, OverflowError))

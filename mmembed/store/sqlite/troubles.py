@@ -1,4 +1,4 @@
-"""What is the matter with an open catalog, for those who answer for it."""
+"""The known faults of an open catalog, for health checks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PROBE_BYTES = 4096
 PROBE_EVERY_S = 10.0
 WRITE_FAILED = "write_failed"
 FAILED_FOR_S = 60.0
-"""How long a write that failed counts where none has succeeded since."""
+"""Seconds that a failed write counts if none has succeeded since."""
 
 
 class Condition:
-    """What was found wrong, and by what; each is forgotten when the same thing succeeds."""
+    """Faults by the operation that found them; each is cleared when the operation succeeds."""
 
     def __init__(self, folder: Path, place: Place, reserve: Reserve) -> None:
         self._folder = folder
@@ -34,7 +34,7 @@ class Condition:
         self._lock = threading.Lock()
 
     def note(self, code: str, message: str | None) -> None:
-        """Something was tried: what is wrong with it, or None."""
+        """Note the result of an operation: its fault, or None."""
         if message is None:
             self._found.pop(code, None)
         else:
@@ -43,15 +43,15 @@ class Condition:
             self._failed_at = time.monotonic()
 
     def known(self, code: str) -> str | None:
-        """What was found wrong last, if anything."""
+        """The latest fault, or None."""
         return self._found.get(code)
 
     def notice(self) -> str | None:
-        """What is known to be wrong, without a new look."""
+        """The known faults, without a new check."""
         return next(iter(dict(self._found).values()), None)
 
     def troubles(self, *, writable: bool) -> list[Trouble]:
-        """Look anew: all that is wrong. writable: whether the folder should be."""
+        """Check again; returns all faults. writable: whether the folder should be writable."""
         self.note("moved", self._place.trouble())
         if time.monotonic() > self._failed_at + FAILED_FOR_S:
             self._found.pop(WRITE_FAILED, None)
@@ -60,7 +60,7 @@ class Condition:
         return [Trouble(code, message) for code, message in dict(self._found).items()]
 
     def _try_room(self) -> None:
-        """Write a little, but not for everybody who asks."""
+        """Write a little, but not at every check."""
         with self._lock:
             now = time.monotonic()
             if self._probed is not None and now < self._probed + PROBE_EVERY_S:

@@ -15,8 +15,7 @@ from mmembed.types import Kind
 
 
 class VectorReader(Connections):
-    """What the program asks of vectors. Where no model is named, they are those of the model
-    that serves."""
+    """Queries of vectors. If no model is named, the serving model is meant."""
 
     def model(self) -> Model | None:
         """The model that serves; None while the folder is bound to none."""
@@ -24,7 +23,7 @@ class VectorReader(Connections):
         return Model(str(rows[0][0]), str(rows[0][1]), int(rows[0][2])) if rows else None
 
     def models(self) -> list[Model]:
-        """Every model that the catalog knows, in the order in which they came."""
+        """Every model of the catalog, in the order of entry."""
         rows = self._rows("SELECT name, fingerprint, dim FROM models ORDER BY id")
         return [Model(str(name), str(digest), int(dim)) for name, digest, dim in rows]
 
@@ -33,8 +32,8 @@ class VectorReader(Connections):
         return self._number("SELECT max(seq) FROM changes")
 
     def mark(self, seq: int) -> str:
-        """What tells this change from one with the same number in another history of the
-        catalog, such as before a backup was restored; hex, empty where there is none."""
+        """A random mark of this change; hex, empty if there is none. It differs in another history
+        of the catalog, such as before a backup was restored."""
         rows = self._rows("SELECT hex(mark) FROM changes WHERE seq = ?", (seq,))
         return str(rows[0][0]) if rows else ""
 
@@ -51,7 +50,7 @@ class VectorReader(Connections):
     def changes(
         self, kind: Kind, after: int, until: int, model: Model | None = None
     ) -> tuple[list[int], list[int]]:
-        """Ids of the vectors added and of those removed in (after, until], net of each other."""
+        """Ids of the added and of the removed vectors in (after, until], net of each other."""
         model_id, values = _id_of(model)
         sql = (
             "SELECT vector_id, min(op), max(op) FROM changes "
@@ -132,7 +131,7 @@ class VectorReader(Connections):
 
 
 def _id_of(model: Model | None) -> tuple[str, tuple[str, ...]]:
-    """SQL for a model's id, NULL where the catalog does not know it, and the values bound."""
+    """SQL for a model's id, NULL if the catalog does not know it, and the bound values."""
     if model is None:
         return SERVING, ()
     return "(SELECT id FROM models WHERE fingerprint = ?)", (model.fingerprint,)

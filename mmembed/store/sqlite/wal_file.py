@@ -1,7 +1,8 @@
-"""SQLite's write-ahead log and its index, read without SQLite.
+"""Reads SQLite's write-ahead log and its index without SQLite.
 
-SQLite takes a log up to its first wrong checksum and forgets what comes after it without a word.
-Only files that no connection has open may be read here: closing one would free SQLite's locks.
+SQLite reads a log up to its first wrong checksum, and drops the rest silently. Only files that no
+connection has open may be read here: closing one would free SQLite's locks.
+
 Formats: https://www.sqlite.org/walformat.html
 """
 
@@ -28,10 +29,10 @@ Words = NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class LogFile:
-    """What is in a write-ahead log."""
+    """The content of a write-ahead log."""
 
     salts: bytes
-    """Eight random bytes by which frames belong to this filling of the file."""
+    """Eight random bytes in all frames of this filling of the file."""
     committed: int
     """Frames up to the last commit that SQLite will find."""
     lost_commits: int
@@ -40,17 +41,17 @@ class LogFile:
 
 @dataclass(frozen=True)
 class LogIndex:
-    """What the processes that had the log open last knew of it."""
+    """The last state of the log in its shared index."""
 
     salts: bytes
     committed: int
     """Frames that were committed."""
     folded: int
-    """Frames of these that the database holds already."""
+    """Committed frames that the database holds already."""
 
 
 def read_log(path: Path) -> LogFile | None:
-    """The log; None where it is missing or holds nothing. Raises OSError."""
+    """The log; None if it is missing or holds nothing. Raises OSError."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:
@@ -75,7 +76,8 @@ def _whole_frames(size: int, page_bytes: int) -> int:
 
 
 def _walk(path: Path, size: int, salts: bytes, seal: Words, chain: _Chain, sound: bool) -> LogFile:
-    """Frame after frame: those whose checksums hold, then those that nobody will find."""
+    """Frame after frame: first frames with right checksums, then frames that no reader will
+    find."""
     number = committed = lost = 0
     for frames in _frames(path, size, chain.page_bytes):
         seals = chain.seals(frames, seal)
@@ -110,8 +112,8 @@ def _frames(path: Path, size: int, page_bytes: int) -> Iterator[NDArray[np.uint8
 
 
 class _Chain:
-    """SQLite's checksum runs through all frames: each word depends on all before it. It is
-    linear, so that what a frame adds is one product, and only that is added up in order."""
+    """SQLite's checksum runs through all frames: each word depends on all before it. It is linear,
+    so the contribution of a frame is one product, and only these are added up in order."""
 
     def __init__(self, order: str, page_bytes: int) -> None:
         self.page_bytes = page_bytes
@@ -127,7 +129,7 @@ class _Chain:
         self._power = power
 
     def seals(self, frames: NDArray[np.uint8], seal: Words) -> Words:
-        """The checksum (n, 2) that each frame should have, if those before it have theirs."""
+        """The checksum (n, 2) that each frame should have, if all earlier ones are right."""
         words = np.hstack([frames[:, :8], frames[:, FRAME_HEADER_BYTES:]])
         numbers = words.view(f"{self._order}u4").astype(np.uint32)
         added = numbers @ self._weights
@@ -146,7 +148,7 @@ def _sums(words: Words, state: Words) -> Words:
 
 
 def read_index(path: Path) -> LogIndex | None:
-    """The index of a log; None where it is missing or was being written. Raises OSError."""
+    """The index of a log; None if it is missing or was being written. Raises OSError."""
     try:
         with path.open("rb") as file:
             raw = file.read(2 * INDEX_HEADER_BYTES + 4)

@@ -1,7 +1,7 @@
 """A filter as an SQL condition on the table `items`.
 
-A condition on what an item lacks is NULL, which passes no more than FALSE does; `IS NOT TRUE`
-turns both around. Values are bound; the only text in the SQL is the name of a manifest's field.
+A condition on a missing value is NULL, which passes no more than FALSE does; `IS NOT TRUE` negates
+both. Values are bound; the only text in the SQL is the name of a manifest's field.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def clause_of(kind: Kind | None, where: Where) -> Condition:
         return f"WHERE {sql}", values
     of_kind, kinds = _of_kind(Test("kind", "=", kind))
     if kind == "image":
-        # Most rows are images: without the hint, SQLite would rather walk them all by kind than
-        # use the index of a narrower condition, and sort them all for every page.
+        # Most rows are images. Without the hint, SQLite would walk all of them by kind, and sort
+        # them for every page. With it, the index of a narrower condition is used.
         of_kind = f"likelihood({of_kind}, 0.9)"
     return f"WHERE {of_kind} AND {sql}", [*kinds, *values]
 
@@ -70,7 +70,7 @@ def meta_path(name: str) -> str:
 
 
 def meta_index_columns(name: str) -> str:
-    """What an index on a manifest's field holds, so that conditions on the field use it."""
+    """The expression of an index on a manifest's field, so that conditions on the field use it."""
     path = meta_path(name)
     return f"json_type(meta, {path}), json_extract(meta, {path})"
 
@@ -227,7 +227,8 @@ def _of_type(test: Test, types: str, value: Value | None, path: str) -> Conditio
 
 
 def _by_type(value: Value) -> list[tuple[str, Value | None]]:
-    """SQLite's names of a JSON type, and the values of that type; None where the type says all."""
+    """SQLite's names of a JSON type, and the values of that type; None if the type alone
+    decides."""
     values = value if isinstance(value, tuple) else (value,)
     texts = tuple(one for one in values if isinstance(one, str))
     numbers = tuple(one for one in values if not isinstance(one, str | bool))

@@ -1,4 +1,4 @@
-"""How entries become rows."""
+"""Writes entries as rows."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class RowWriter:
         return serving_space(self._db)
 
     def write_image(self, entry: ImageEntry) -> int:
-        """Add an image, or replace what is known under its path; returns its id."""
+        """Add an image, or replace the item at its path; returns its id."""
         keep_vector(self._db, self._space, "image", entry.sha256, entry.embedding)
         item_id, is_new = self._image_row(entry)
         if entry.mark is not None:
             mark_file(self._db, item_id, entry.mark)
         if entry.reading is not None:
             if is_new and not entry.reading.words:
-                return item_id  # most pictures are new, and nothing is said of them
+                return item_id  # most pictures are new, without captions and tags
             self.describe(item_id, entry.path, entry.reading, entry.captions)
             return item_id
         if entry.captions:
@@ -93,8 +93,10 @@ class RowWriter:
         reading: Reading,
         captions: Sequence[CaptionEntry],
     ) -> None:
-        """Bring an image's captions, tags and fields up to what files say of it; what was set by
-        hand stays. A caption that the files say and for which there is no entry is left out."""
+        """Update an image's captions and tags from its files; texts that were set by hand stay.
+
+        A caption of a file without an entry is left out.
+        """
         words = reading.after(words_of(self._db, image_id))
         entries = {entry.text: entry for entry in captions}
         insert = self._inserter(image_id, path, entries)
@@ -105,7 +107,7 @@ class RowWriter:
     def set_by_hand(
         self, image_id: int, path: str | None, captions: Sequence[CaptionEntry]
     ) -> None:
-        """Make these the image's captions, in this order; those that stay keep their ids."""
+        """Make these the image's captions, in this order; captions that stay keep their ids."""
         entries = {entry.text: entry for entry in captions}
         insert = self._inserter(image_id, path, entries)
         set_captions(self._db, image_id, by_hand(list(entries)), insert)
@@ -141,12 +143,12 @@ class RowWriter:
 
 
 def mark_file(db: sqlite3.Connection, item_id: int, mark: Mark) -> None:
-    """Remember the state of an image's file."""
+    """Set the mark of an image's file."""
     db.execute("INSERT OR REPLACE INTO file_marks VALUES (?, ?, ?, ?)", (item_id, *mark))
 
 
 def note_header(db: sqlite3.Connection, item_id: int, facts: HeaderFacts, version: int) -> None:
-    """Write what the header of an image's file says; nothing for an image that is gone."""
+    """Write the facts in the header of an image's file; nothing for an image that is gone."""
     values = {"id": item_id, "header_read": version, "date": day_taken(facts), **asdict(facts)}
     db.execute(NOTE_HEADER_SQL, values)
 

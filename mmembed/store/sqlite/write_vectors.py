@@ -1,4 +1,4 @@
-"""How embeddings become rows: one for each distinct vector of a model, and one for each content."""
+"""Writes embeddings as rows: one for each distinct vector of a model, and one for each content."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Space:
 
 
 def serving_space(db: sqlite3.Connection) -> Space:
-    """The vectors of the model that serves. Raises StoreError where there is none."""
+    """The vectors of the model that serves. Raises StoreError if there is none."""
     row = db.execute(f"SELECT id, dim FROM models WHERE id = {SERVING}").fetchone()
     if row is None:
         raise StoreError("the folder belongs to no model yet; claim it for one before writing")
@@ -50,7 +50,7 @@ def keep_vector(
     sha256: str,
     embedding: NDArray[np.float32] | None,
 ) -> None:
-    """Give a content its vector, unless it has one. Raises Unstorable where it then has none.
+    """Give a content its vector, unless it has one. Raises Unstorable if it then has none.
 
     Equal vectors share one row: hundreds of identical keys would spoil an HNSW graph.
     """
@@ -86,8 +86,8 @@ def _vector(db: sqlite3.Connection, space: Space, kind: Kind, blob: bytes) -> in
 
 
 def blob_of(embedding: NDArray[np.float32], dim: int) -> bytes:
-    """An embedding as it is stored. Raises Unstorable where it would spoil searches."""
-    with np.errstate(over="ignore"):  # what is too large for float16 is refused below
+    """An embedding as it is stored. Raises Unstorable if it would spoil searches."""
+    with np.errstate(over="ignore"):  # values too large for float16 are refused below
         half = np.ascontiguousarray(embedding, dtype="<f2")
     if half.shape != (dim,) or not np.isfinite(half).all() or not half.any():
         raise Unstorable(f"an embedding is not a finite, non-zero vector of {dim} numbers")

@@ -1,4 +1,5 @@
-"""Calls that come while others are being answered are answered together."""
+"""Joins simultaneous calls: calls that arrive while another is being answered are answered
+together."""
 
 from __future__ import annotations
 
@@ -13,10 +14,10 @@ Answer = TypeVar("Answer")
 
 
 class Together(Generic[Asked, Answer]):
-    """A function of many, called by many threads with one each.
+    """A function of many arguments, called by many threads with one each.
 
-    A thread that finds nobody at work answers at once, for itself; whoever comes meanwhile
-    waits, and the first of these answers for all of them. Nobody waits for company.
+    If no thread is at work, the caller answers at once, for itself. Callers that arrive meanwhile
+    wait, and the first of them answers for all. No caller waits for more to arrive.
     """
 
     def __init__(self, answer: Callable[[Sequence[Asked]], Sequence[Answer]], most: int) -> None:
@@ -32,14 +33,14 @@ class Together(Generic[Asked, Answer]):
         return len(self._waiting)
 
     def __call__(self, asked: Asked) -> Answer:
-        """The answer to one call. Raises what answering raises."""
+        """The answer to one call. Raises the errors of answering."""
         future: Future[Answer] = Future()
         turn = threading.Event()
         with self._lock:
             self._waiting.append((asked, future, turn))
             first, self._at_work = not self._at_work, True
         if not first:
-            turn.wait()  # until there is an answer, or it is this thread's turn to find them
+            turn.wait()  # until there is an answer, or this thread must answer for all
         if not future.done():
             self._answer_some()
         return future.result()
@@ -58,7 +59,7 @@ class Together(Generic[Asked, Answer]):
             for _, future, _ in some:
                 if not future.done():
                     future.set_exception(error)
-        finally:  # whatever happened, the others must not wait for ever
+        finally:  # after any error, the others must not wait for ever
             with self._lock:
                 following = list(self._waiting)[:1]
                 self._at_work = bool(following)

@@ -1,4 +1,4 @@
-"""Vectors in memory by their ids: all that exact search needs, and no graph over them."""
+"""Vectors in memory by their ids, for exact search without a graph."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Vectors = NDArray[np.float16]
 """float16 (n, dim), as in the catalog."""
 
 CAPACITY = 1024
-"""Vectors there is room for at first; doubled as they come."""
+"""Initial capacity in vectors; it doubles when needed."""
 
 
 class Flat:
@@ -35,15 +35,15 @@ class Flat:
 
     def contains(self, ids: Sequence[int]) -> NDArray[np.bool_]:
         """bool (n,): whether there are vectors of these ids."""
-        return np.array([int(one) in self._places for one in ids], dtype=bool)
+        return np.array([int(vector_id) in self._places for vector_id in ids], dtype=bool)
 
     def rows(self, ids: Ids) -> Rows:
         """The vectors of n ids that are all there: float32 (n, dim), unit-norm."""
-        return unit(self._vectors[[self._places[one] for one in ids.tolist()]])
+        return unit(self._vectors[[self._places[vector_id] for vector_id in ids.tolist()]])
 
     def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
-        """Add n vectors that are not there. Raises StoreError, and adds nothing, where one is
-        of another length, not finite or 0."""
+        """Add n new vectors. Raises StoreError, and adds nothing, if a vector is of another length,
+        not finite or 0."""
         if not len(ids):
             return
         check_sound(len(ids), vectors, self.dim)
@@ -63,8 +63,8 @@ class Flat:
 
     def remove(self, ids: Ids) -> None:
         """Remove vectors that are there; the last ones take their places."""
-        for one in ids.tolist():
-            place, last = self._places.pop(one), len(self)
+        for vector_id in ids.tolist():
+            place, last = self._places.pop(vector_id), len(self)
             if place != last:
                 self._vectors[place] = self._vectors[last]
                 self._ids[place] = self._ids[last]

@@ -1,7 +1,6 @@
 """USearch's HNSW graph and the float16 vectors in it. Owns usearch.
 
-USearch crashes when it is saved, measured or read while something is added: whoever calls
-holds a lock.
+USearch crashes if it is saved, measured or read during an addition: the caller holds a lock.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 if sys.platform == "linux":
-    # USearch's wheel has a C++ library of its own inside and lets others see it: whatever loads
-    # the system's later gets parts of both, and torch then compiles for ever.
+    # USearch's wheel contains and exports a C++ library of its own. A library that loads the
+    # system's later gets parts of both, and torch then compiles for ever.
     with suppress(OSError):
         ctypes.CDLL("libstdc++.so.6", ctypes.RTLD_GLOBAL)
 
@@ -32,7 +31,7 @@ CONNECTIVITY = 16
 EXPANSION_ADD = 128
 EXPANSION_SEARCH = 512
 SINGLE_THREAD_BELOW = 10_000
-"""Small graphs that are built by several threads at once lose recall."""
+"""Vectors below which one thread builds: several threads lose recall on small graphs."""
 REBUILD_TOMBSTONES = 0.3
 
 
@@ -42,10 +41,10 @@ class Graph:
     def __init__(self, dim: int) -> None:
         self.dim = dim
         self.removed = 0
-        """How many nodes are tombstones."""
+        """The number of nodes that are tombstones."""
         self._index = self._empty()
         self._viewed: mmap.mmap | None = None
-        """The memory that the graph lies in, where that is not USearch's own."""
+        """The memory of the graph, if it is not USearch's own."""
 
     def __len__(self) -> int:
         return len(self._index)
@@ -62,8 +61,8 @@ class Graph:
 
     @classmethod
     def opened(cls, content: bytes | mmap.mmap, *, dim: int, count: int, removed: int) -> Graph:
-        """The graph in the verified bytes of a snapshot; those of an mmap are read in place.
-        Raises StoreError where they hold something else."""
+        """The graph in the verified bytes of a snapshot; an mmap is read in place. Raises
+        StoreError if they hold something else."""
         graph = cls(dim)
         index, dtype = graph._index, graph._index.dtype
         try:
@@ -72,7 +71,7 @@ class Graph:
                 graph._viewed = content
             else:
                 index.load(content)
-        except Exception as error:  # USearch raises whatever its C++ core threw
+        except Exception as error:  # USearch raises any error of its C++ core
             raise StoreError(f"cannot be loaded ({error})") from error
         if (index.ndim, len(index), index.dtype) != (dim, count, dtype):
             raise StoreError("holds something else than its stamp says")
@@ -81,7 +80,7 @@ class Graph:
         return graph
 
     def bytes(self) -> bytearray:
-        """What a snapshot holds."""
+        """The bytes for a snapshot."""
         content: bytearray = self._index.save()
         return content
 
@@ -107,8 +106,8 @@ class Graph:
         return np.asarray(found.keys).astype(np.int64)
 
     def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
-        """Add n vectors that are not there. Raises StoreError, and adds nothing, where one is
-        of another length, not finite or 0."""
+        """Add n new vectors. Raises StoreError, and adds nothing, if a vector is of another length,
+        not finite or 0."""
         if not len(ids):
             return
         check_sound(len(ids), vectors, self.dim)
@@ -135,11 +134,11 @@ class Graph:
         return self.removed > max(100, REBUILD_TOMBSTONES * len(self))
 
     def _own(self) -> None:
-        """Copy a graph that lies in a snapshot's bytes: such a one cannot be changed. That is
-        a second for a million vectors, once, and spares another index for what is new."""
+        """Copy a graph that lies in a snapshot's bytes, because it cannot be changed there. That
+        takes a second for a million vectors, once, and saves a second index for new vectors."""
         if self._viewed is not None:
             index = self._empty()
             index.load(self._viewed)
             index.expansion_search = EXPANSION_SEARCH
-            self._index = index  # and only then may the memory go that the last one lay in
+            self._index = index  # only then may the former graph's memory go
             self._viewed = None

@@ -1,7 +1,7 @@
-"""An int8 copy of the vectors: reading it leaves few that may be among the best of a query.
+"""An int8 copy of the vectors: scanning it leaves few candidates for the best of a query.
 
-What the copy says of a cosine is off by no more than a bound that is known for every vector,
-so the few that it leaves include all the best, and exact scores of those are all it takes.
+The error of a cosine from the copy has a known bound for every vector. So the candidates include
+all the best, and only they need exact scores.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from mmembed.store.vectors.quantiser import Asked, Codes, Columns, Grid, Scores,
 from mmembed.store.vectors.rescoring import Ids, Rows, chunks
 
 BLOCK = 16_384
-"""Vectors in one array of codes; what comes in is appended to the last one, by copying it."""
+"""Vectors in one array of codes; new vectors are appended to a copy of the last array."""
 PORTION = 1024
-"""Vectors that are encoded at a time: memory is touched again while it is in the cache."""
+"""Vectors that are encoded at a time, so that their memory stays in the cache."""
 SAMPLE = 4096
 """Vectors that the grid is fitted to."""
 GROUP = 64
-"""Values of which only the largest is looked at."""
+"""Size of a group of values of which only the largest is compared."""
 
 Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Wanted:
-    """What one asks of a scan."""
+    """A query of a scan."""
 
     query: NDArray[np.float32]
     """(dim,), unit-norm."""
@@ -40,15 +40,15 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Scan:
-    """The codes of vectors, in blocks. It never changes, so that many may search it at once:
-    what comes and goes makes another scan, which shares the blocks that stay as they were."""
+    """The codes of vectors, in blocks. A scan never changes, so many threads may search it at once.
+    Additions and removals make another scan, which shares the unchanged blocks."""
 
     ids: Ids
     grid: Grid
     blocks: tuple[Codes, ...]
     columns: Columns
     fitted: int
-    """How many vectors there were when the grid was fitted to them."""
+    """The number of vectors that the grid was fitted to."""
 
     @classmethod
     def of(cls, ids: Ids, rows_of: Callable[[Ids], Rows]) -> Scan:
@@ -63,11 +63,11 @@ class Scan:
 
     @property
     def outgrown(self) -> bool:
-        """Whether so many vectors came in that a grid should be fitted to them."""
+        """Whether so many vectors were added that the grid should be fitted again."""
         return len(self) > 2 * self.fitted
 
     def with_more(self, ids: Ids, rows: Rows) -> Scan:
-        """This scan and some vectors that it has not."""
+        """This scan with some new vectors."""
         codes, columns = self.grid.encode(rows)
         full = self.blocks
         if full and len(full[-1]) < BLOCK:
@@ -80,7 +80,7 @@ class Scan:
         )
 
     def without(self, ids: Ids) -> Scan:
-        """This scan less some of its vectors."""
+        """This scan without some of its vectors."""
         stays = ~np.isin(self.ids, ids)
         kept = (block if stays[part].all() else block[stays[part]] for part, block in self._parts())
         return replace(
@@ -91,8 +91,8 @@ class Scan:
         )
 
     def nearest(self, wanted: Sequence[Wanted]) -> list[Ids]:
-        """For each of some queries all vectors that may be among those it wants, in no order.
-        The codes are read once for all of them."""
+        """For each query, all candidates for its nearest vectors, in no order. The codes are read
+        once for all queries."""
         coarse = [self.grid.asked(one.query, planes=1) for one in wanted]
         about = np.empty((len(wanted), len(self)))
         for at, block in self._parts():
@@ -104,18 +104,18 @@ class Scan:
         return found
 
     def nearest_among(self, one: Wanted, ids: Ids) -> tuple[Ids, int]:
-        """The same for one query among those of these vectors that are there, and their number."""
+        """The same for one query among the given vectors that are there, and their number."""
         places = np.flatnonzero(np.isin(self.ids, ids))
         coarse = self.grid.asked(one.query, planes=1)
         near = self._left(coarse, one.count, places)
         return self.ids[self._nearer(one, near)], len(places)
 
     def _nearer(self, one: Wanted, places: Places) -> Places:
-        # In 8 bits the query leaves some hundreds, and in 16 of those some tens.
+        # A query in 8 bits leaves some hundreds, and in 16 bits some tens of these.
         return self._left(self.grid.asked(one.query, planes=2), one.count, places)
 
     def _left(self, asked: Asked, count: int, places: Places) -> Places:
-        """Those of the vectors at rising places that may be among the `count` nearest."""
+        """The candidates for the `count` nearest among the vectors at rising places."""
         if count >= len(places):
             return places
         parts = []
@@ -127,8 +127,9 @@ class Scan:
         return places[self._near(asked, np.concatenate(parts), self.columns[:, places], count)]
 
     def _near(self, asked: Asked, about: Scores, columns: Columns, count: int) -> Places:
-        """Where the cosine may be among the `count` largest, rising. How far each may be off is
-        worked out for few: the others are out of reach even if they were off as far as any."""
+        """The places whose cosine may be among the `count` largest, rising. The own error bound is
+        computed for few places. The others cannot reach the limit even with the largest bound of
+        all."""
         if count >= len(about):
             return np.arange(len(about))
         best = np.flatnonzero(about >= reached(about, count))
@@ -160,8 +161,8 @@ def _encoded(grid: Grid, ids: Ids, rows_of: Callable[[Ids], Rows]) -> tuple[Code
 def reached(values: NDArray[np.float64], count: int) -> float:
     """A number that at least `count` of (n,) values reach, and about no more than that."""
     if count * GROUP * 4 <= len(values):
-        # The largest of each group: several times faster to choose from than all, and groups
-        # of values far apart seldom hold two of the largest.
+        # Choosing among the largest of each group is several times faster. Groups of values far
+        # apart seldom hold two of the largest.
         groups = len(values) // GROUP
         values = values[: groups * GROUP].reshape(GROUP, groups).max(axis=0)
     place = len(values) - count

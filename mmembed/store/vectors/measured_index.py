@@ -15,12 +15,12 @@ from mmembed.types import Kind, Ranked
 
 
 class MeasuredIndex:
-    """A view that nobody else uses; see Index. For one thread."""
+    """A view without other users; see Index. For one thread."""
 
     def __init__(
         self, view: VectorView, vectors: Callable[[], Iterable[tuple[Sequence[int], Vectors]]]
     ) -> None:
-        """vectors: all of the view's kind, from which a graph is built where there is none."""
+        """vectors: all of the view's kind; a missing graph is built from them."""
         self._view = view
         self.kind: Kind = view.kind
         large = view.has_graph and len(view) > view.exact_limit

@@ -1,4 +1,4 @@
-"""float32 vectors → int8 codes, and how far a cosine that is read from codes may be off."""
+"""float32 vectors → int8 codes, and error bounds of cosines from codes."""
 
 from __future__ import annotations
 
@@ -14,47 +14,48 @@ from mmembed.store.vectors.rescoring import Rows
 
 LEVELS = 127
 ROUNDING = 2e-6
-"""More than float32 sums, and scores that are rounded to six decimals, add to an error."""
+"""More than the rounding errors of float32 sums and of scores with six decimals."""
 PACKED = 3
 """Queries from which on one reading of the codes for all of them is faster."""
 
 Codes = NDArray[np.int8]
 """int8 (n, dim), in [-127, 127]."""
 Columns = NDArray[np.float32]
-"""float32 (3, n): of every vector the step of its codes, the length of what they stand for,
-and the length of what they miss."""
+"""float32 (3, n): the step of each vector's codes, the length of its decoded vector, and the length
+of its rounding error."""
 Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A query as one plane of codes or two, that is with 8 bits or 16."""
+    """A query as one plane of codes or two: with 8 bits or 16."""
 
     planes: tuple[tuple[Codes, float], ...]
-    """int8 (dim,), and what a 1 of them is worth."""
+    """int8 (dim,), and the value of one step."""
     missed: float
-    """The length of what the planes miss."""
+    """The length of the rounding error."""
     length: float
 
     def about(self, codes: Codes, steps: NDArray[np.float32]) -> Scores:
-        """What the codes (n, dim) of vectors, whose steps are float32 (n,), say of their cosines,
-        less the part that is the same for all: float64 (n,)."""
+        """Approximate cosines from the codes (n, dim) of vectors, whose steps are float32 (n,),
+        without the part that all share: float64 (n,)."""
         said = [worth * products(codes, plane) for plane, worth in self.planes]
         found: Scores = np.sum(said, axis=0) * steps
         return found
 
     def off(self, columns: Columns) -> NDArray[np.float32]:
-        """How far what `about` says may be from the cosines, either way: float32 (n,)."""
+        """The largest difference between `about` and the cosines, either way: float32 (n,)."""
         _, stands_for, lost = columns
-        # (vector - what its codes say) . query, and what they say . what the query's miss.
+        # (vector - its decoded vector) . query, and the decoded vector . the query's rounding
+        # error.
         found: NDArray[np.float32] = lost * self.length + stands_for * self.missed + ROUNDING
         return found
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A vector is centre + spread * (its step) * (its codes), nearly: embeddings have a large
-    mean in common, and some dimensions are many times wider than others."""
+    """A vector is nearly centre + spread * (its step) * (its codes). Embeddings share a large mean,
+    and some dimensions are many times wider than others."""
 
     centre: NDArray[np.float32]
     spread: NDArray[np.float32]
@@ -93,12 +94,13 @@ class Grid:
 
 
 def about_each(asked: Sequence[Asked], codes: Codes, steps: NDArray[np.float32]) -> Scores:
-    """What `Asked.about` says of m queries of one plane: float64 (m, n). Codes are read once."""
+    """The values of `Asked.about` for m queries of one plane: float64 (m, n). Codes are read
+    once."""
     if len(asked) < PACKED:
-        return np.stack([one.about(codes, steps) for one in asked])
-    packed = numkong.dots_pack(np.stack([one.planes[0][0] for one in asked]))
+        return np.stack([query.about(codes, steps) for query in asked])
+    packed = numkong.dots_pack(np.stack([query.planes[0][0] for query in asked]))
     sums: Any = numkong.dots_packed(codes, packed)
-    worths = np.array([one.planes[0][1] for one in asked])
+    worths = np.array([query.planes[0][1] for query in asked])
     found: Scores = np.ascontiguousarray(np.asarray(sums).T) * worths[:, None] * steps
     return found
 

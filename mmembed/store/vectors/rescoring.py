@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from mmembed.types import Ranked
 
 POOL = 64
-"""Candidates that HNSW is asked for, whatever k is: the order must not depend on k. How many are
-looked at on the way is EXPANSION_SEARCH in graph.py."""
+"""Candidates that HNSW returns for every k: the order must not depend on k. EXPANSION_SEARCH in
+graph.py is the number of visited vectors."""
 MARGIN = 32
 """Candidates fetched beyond twice the wanted ones, where HNSW's results go on exactly."""
 HEAD = 50
-"""Results that HNSW finds, 98 in 100 or better even where vectors crowd; further down it misses
-more, so what comes after them is found exactly."""
+"""Results from HNSW, with a recall of 98 % or better even for dense vectors. Further down it misses
+more, so exact search finds the later results."""
 FEW = 256
 """Vectors that are scored one by one: no copy of all is made to find the best of them."""
 CHUNK = 512
@@ -37,11 +37,11 @@ def unit(vectors: NDArray[np.float16]) -> Rows:
 def rank(
     ids: Ids, rows_of: Callable[[Ids], Rows], query: NDArray[np.float32], count: int, *, size: int
 ) -> Ranked:
-    """The `count` best of these by falling score, ties by rising id; they were chosen from
-    `size` vectors.
+    """The `count` best of these by falling score, ties by rising id; they were chosen from `size`
+    vectors.
 
-    A matrix product's last bits depend on its shape, so each is scored row by row: the same
-    pair always gets the same score, whatever else is asked for.
+    The last bits of a matrix product depend on its shape. So each vector is scored by itself, and
+    the same pair always gets the same score.
     """
     parts = [_score(rows_of(some), query) for some in chunks(ids, CHUNK)]
     scores = np.concatenate([np.empty(0), *parts])

@@ -1,8 +1,8 @@
-"""The file of a view: written aside, fsynced, renamed, and verified before it is read.
+"""The file of a view: written aside, fsynced, renamed, and verified before use.
 
-USearch checks nothing when it opens a file: flipped bits in the graph are a crash, and
-saving in place loses the old file when the process dies. So its bytes pass through here.
-Nor is the file mapped: whoever cut it short or wrote into it would end every process that reads.
+USearch checks nothing when it opens a file: flipped bits in the graph are a crash. Saving in place
+loses the old file when the process dies. So its bytes pass through this module. The file is not
+mapped either: a program that cuts it short or writes into it would end every reading process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 LAYOUT = 1
 VIEWED_FROM = 64 * 2**20
-"""Bytes from which on a copy of a file is read where it is, not copied once more."""
+"""Bytes from which a copy of a file is used in place, not copied once more."""
 CHUNK_BYTES = 16 * 2**20
 """Read while the part before is hashed."""
 
@@ -33,7 +33,7 @@ Digest = hashlib.blake2b
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a snapshot is of; stored beside it, and compared before it is trusted."""
+    """The identity of a snapshot; stored beside it, and compared before use."""
 
     layout: int
     collection: str
@@ -46,7 +46,7 @@ class Stamp:
     """The random mark of that change; of another history, it differs."""
     count: int
     removed: int
-    """How many of the graph's nodes are tombstones."""
+    """The number of the graph's nodes that are tombstones."""
     size: int = 0
     """Bytes of the file."""
     checksum: str = ""
@@ -59,18 +59,18 @@ class Stamp:
         return replace(self, size=len(content), checksum=digest.hexdigest())
 
     def digest(self, size: int) -> Digest:
-        """Of what stands here, to be continued with a file of `size` bytes."""
+        """The hash of these fields, to be continued with a file of `size` bytes."""
         sized = replace(self, size=size, checksum="")
         return Digest(json.dumps(asdict(sized), sort_keys=True).encode())
 
 
 def sidecar(path: Path) -> Path:
-    """Where the stamp of a snapshot lies."""
+    """The path of a snapshot's stamp."""
     return path.with_name(path.name + ".json")
 
 
 def published_at(path: Path) -> int | None:
-    """When a snapshot was published, in nanoseconds; None where there is none."""
+    """The time of publication, in nanoseconds; None if there is no snapshot."""
     try:
         return sidecar(path).stat().st_mtime_ns
     except OSError:
@@ -78,8 +78,8 @@ def published_at(path: Path) -> int | None:
 
 
 def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
-    """Publish a snapshot and its stamp; a reader sees the old pair, the new one, or a
-    pair that does not match, which it will not trust. Raises OSError."""
+    """Publish a snapshot and its stamp. A reader sees the old pair, the new pair, or a pair that
+    does not match, which it ignores. Raises OSError."""
     full = stamp.sealed(content)
     stamped = json.dumps(asdict(full), indent=1).encode()
     files.replace(path, content, durable=True, one_writer=True)
@@ -88,11 +88,11 @@ def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
 
 
 def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
-    """The verified bytes and stamp of a snapshot, or None where it is missing or not to
-    be trusted: another collection, model, kind or size, or a checksum that does not hold.
+    """The verified bytes and stamp of a snapshot, or None if it is missing or invalid. It is
+    invalid for another collection, model, kind or size, or with a wrong checksum.
 
-    What was verified is a copy in memory that is the process's own: whatever becomes of the file,
-    it stays. That of a large file is an mmap of no file, others are bytes.
+    The bytes are the process's own copy in memory, which does not depend on the file any more. For
+    a large file they are an anonymous mmap, otherwise bytes.
     """
     try:
         stamp = Stamp(**json.loads(sidecar(path).read_bytes()))
@@ -113,7 +113,7 @@ def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
 
 
 def discard(path: Path) -> None:
-    """Delete a snapshot and its stamp, where there are any. Raises OSError."""
+    """Delete a snapshot and its stamp, if there are any. Raises OSError."""
     for part in (sidecar(path), path):
         part.unlink(missing_ok=True)
 
@@ -136,7 +136,7 @@ def _verified(path: Path, stamp: Stamp) -> tuple[bytes | mmap.mmap, str]:
 
 
 def _read(file: BinaryIO, into: mmap.mmap, digest: Digest) -> None:
-    """Fill memory from a file, and hash what came from it in a thread beside."""
+    """Fill memory from a file, and hash the bytes in a second thread."""
     done = 0
     hashed: Future[None] | None = None
     with memoryview(into) as whole, ThreadPoolExecutor(1, "hash") as hasher:

@@ -1,4 +1,4 @@
-"""One kind's vectors in memory: exact search while they are few, HNSW when they are many."""
+"""The vectors of one kind in memory: exact search while they are few, HNSW when they are many."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from mmembed.types import Kind, Ranked
 log = logging.getLogger(__name__)
 
 TOGETHER = 8
-"""Queries for which the scan is read at once; with more, nothing is saved and the first waits."""
+"""Queries that share one read of the scan; with more, nothing is saved and the first waits."""
 
 
 class VectorView:
     """The distinct vectors of one kind, with an HNSW graph over them where one was built.
 
-    Without a graph, search is exact, however many there are. One lock stands around every call
-    of what holds the vectors. The scan, which exact search reads, is made at first need,
-    follows what comes and goes, and is read without the lock; who holds the lock must not wait
-    for others to read it.
+    Without a graph, search is exact for any number of vectors. One lock guards every call of the
+    vectors' holder. Exact search reads the scan, which is made at first need and follows additions
+    and removals. It is read without the lock, and a holder of the lock must not wait for its
+    readers.
     """
 
     def __init__(self, path: Path, *, kind: Kind, dim: int, exact_limit: int) -> None:
@@ -45,7 +45,7 @@ class VectorView:
         self.mark = ""
         """The mark of that change in the history that the view was loaded from."""
         self.saved_seq = -1
-        """The last change that the snapshot on disk holds; -1 where there is none."""
+        """The last change in the snapshot on disk; -1 if there is none."""
         self._lock = threading.RLock()
         self._scan_together = Together(self._scan_for, most=TOGETHER)
         self._take(Flat(dim))
@@ -86,13 +86,13 @@ class VectorView:
         self._vectors = vectors
         self._scan: Scan | None = None
         self._sample: tuple[int, Rows] | None = None
-        """How many were asked for, and which they are."""
+        """The number of wanted ids, and the ids."""
 
     def rebuild(
         self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int, *, graph: bool
     ) -> None:
-        """Take all vectors of the catalog as of change `seq`; build a graph over them if asked
-        to. Where that fails, the view stays as it was."""
+        """Load all vectors of the catalog as of change `seq`, and build a graph if wanted. If that
+        fails, the view stays as it was."""
         vectors = Graph(self.dim) if graph else Flat(self.dim)
         for ids, some in batches:
             self._add(vectors, ids, some)
@@ -104,7 +104,7 @@ class VectorView:
     def apply(
         self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], seq: int
     ) -> None:
-        """Follow the catalog to change `seq`; ids that are there already are left alone."""
+        """Update the view to change `seq`; known ids stay as they are."""
         with self._lock:
             new = ~self._vectors.contains(added)
             if new.any():
@@ -135,8 +135,8 @@ class VectorView:
 
     @property
     def has_graph(self) -> bool:
-        """Whether there is a graph, which a snapshot may hold; vectors alone are read from the
-        catalog as fast."""
+        """Whether there is a graph for a snapshot; vectors alone are read from the catalog as
+        fast."""
         return isinstance(self._vectors, Graph)
 
     @property
@@ -188,7 +188,7 @@ class VectorView:
     def nearest(
         self, query: NDArray[np.float32], count: int, among: Sequence[int] | None
     ) -> Ranked:
-        """`search`, or `search_among` where only some vectors are asked for."""
+        """`search`, or `search_among` if only some vectors are wanted."""
         if among is None:
             return self.search(query, count)
         return self.search_among(query, among, count)
@@ -206,7 +206,7 @@ class VectorView:
         one = Wanted(query, max(count, 1))
         while True:
             if among is None:
-                scan, near = self._scan_together(one)  # as others may do meanwhile
+                scan, near = self._scan_together(one)  # other threads may do so meanwhile
                 size = len(scan)
             else:
                 scan = self._scanned()
@@ -226,7 +226,7 @@ class VectorView:
             return self._scan
 
     def _head(self, query: NDArray[np.float32], count: int) -> Ranked | None:
-        """What the graph finds, up to HEAD; None where it is not searched."""
+        """The graph's results, up to HEAD; None if it is not searched."""
         with self._lock:
             graph = self._vectors
             if not isinstance(graph, Graph) or len(graph) <= self.exact_limit:
@@ -235,7 +235,7 @@ class VectorView:
             return rank(pool, graph.rows, query, min(count, HEAD), size=len(graph))
 
     def _with_tail(self, head: Ranked, query: NDArray[np.float32], count: int) -> Ranked:
-        # The same results come first, however many are asked for; the rest follows on them.
+        # The first results do not depend on the number of wanted ones; the rest follows on them.
         tail = self._search_exactly(query, 2 * count + MARGIN, None)
         after = (tail.scores < head.scores[-1]) | (
             (tail.scores == head.scores[-1]) & (tail.ids > head.ids[-1])

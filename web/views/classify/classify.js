@@ -58,7 +58,7 @@ export function Classify(section, send, { run }) {
   };
 }
 
-/** One line on what is missing or under way. */
+/** One line about missing input or progress. */
 function situation(state) {
   const pictures = subjects(state).length;
   if (classifyError(state)) return '';

@@ -1,4 +1,4 @@
-/** A card per classified picture: how well each label fits, or why there is no answer. */
+/** A card per classified picture: a bar for each label, or the error. */
 
 import { Thumbnail } from '../../ui/chip.js';
 import { h, icon } from '../../ui/dom.js';

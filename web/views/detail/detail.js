@@ -1,4 +1,4 @@
-/** One picture, large, with what is known of it. */
+/** One picture, large, with its facts. */
 
 import { h, icon } from '../../ui/dom.js';
 import { Facts } from './facts.js';
@@ -86,19 +86,19 @@ export function Detail(dialog, send, { more, current }) {
   }
 }
 
-/** What a hit tells of the picture it shows, until the picture's own answer is there. */
+/** The facts of a picture from its hit, until its own answer is there. */
 const pictureOf = (hit) => (hit ? { ...hit, id: hit.image_id ?? hit.id } : {});
 
 const Arrow = (side, name, onclick) =>
   h('button', { class: `arrow ${side}`, type: 'button', 'aria-label': name, onclick }, icon(side));
 
-/** What Tab stops at within an element. */
+/** The elements that Tab stops at within an element. */
 const stopsOf = (element) =>
   [...element.querySelectorAll('a[href], button:not([disabled]), summary')].filter((stop) =>
     stop.checkVisibility(),
   );
 
-/** Tab goes round within the dialog, and back into it where what had the focus is gone. */
+/** Tab cycles within the dialog, and returns into it if the focused element is gone. */
 function trap(dialog, event) {
   const stops = stopsOf(dialog);
   const [first, final] = [stops[0], stops.at(-1)];

@@ -60,7 +60,7 @@ function measures({ width, height, bytes }) {
 
 const said = (value) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
-/** What has a row of its own, or is of no interest to people: any other field is shown by its name. */
+/** Fields with a row of their own, or of no interest to people; other fields are shown by name. */
 const KNOWN = new Set(
   `id kind path caption captions tags width height bytes format sha256 image_id modified mtime_ns date location added
    meta shown_by_browsers links score relevance`.split(/\s+/),
@@ -77,7 +77,7 @@ function Path(path) {
   return h('span', { class: 'copied' }, text, CopyButton(path, 'Copy the path', text));
 }
 
-/** A link that the programs of this machine open: nothing is asked of a map on the net. */
+/** A link for programs of this machine: no map on the net is contacted. */
 function Place({ latitude, longitude }) {
   const address = `geo:${latitude},${longitude}`;
   const link = h('a', { href: address }, coordinates(latitude, longitude));

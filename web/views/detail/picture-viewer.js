@@ -1,4 +1,4 @@
-/** Where a picture is seen large. */
+/** Shows one picture large. */
 
 import { h } from '../../ui/dom.js';
 import { title } from '../../ui/words.js';
@@ -38,7 +38,7 @@ export function Stage() {
   return { element: h('div', { class: 'frame' }, image, quote), show };
 }
 
-/** What there is to see of an item, from small to large. */
+/** The pictures of an item, from small to large. */
 function sources(item) {
   const { thumbnail, preview, image } = item?.links ?? {};
   return [thumbnail, preview, item?.shown_by_browsers === false ? null : image].filter(Boolean);
@@ -47,7 +47,7 @@ function sources(item) {
 const canShow = (source) =>
   h('img', { src: source }).decode().then(
     () => true,
-    () => false, // a format this browser does not know: what is there stays
+    () => false, // a format this browser does not know: the shown picture stays
   );
 
 /** Calls `step` with 1 for a finger that moves to the left, with -1 for one to the right. */

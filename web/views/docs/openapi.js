@@ -1,4 +1,4 @@
-/** Reads an OpenAPI description: what routes there are and what they take. Pure. */
+/** Reads the routes and their parameters from an OpenAPI description. Pure. */
 
 const METHODS = ['get', 'post', 'patch', 'put', 'delete'];
 
@@ -15,13 +15,13 @@ export function groups(description) {
   return [...found].map(([tag, operations]) => ({ tag, operations }));
 }
 
-/** What goes into the address: [{name, type, required, initial, description}]. */
+/** The parameters in the address: [{name, type, required, initial, description}]. */
 export const parameters = ({ parameters: list = [], schemas }) =>
   list
     .filter((one) => one.in !== 'header')
     .map((one) => field(one.name, { ...one.schema, description: one.description }, one.required, schemas));
 
-/** What goes into the JSON body, or into the form where there is only that. */
+/** The fields of the JSON body, or of the form if there is no JSON body. */
 export const body = ({ requestBody, schemas }) => fieldsOf(contentOf(requestBody)?.schema, schemas);
 
 function fieldsOf(reference, schemas) {
@@ -42,7 +42,7 @@ export function example(operation, origin) {
   const path = given.reduce((whole, one) => whole.replace(`{${one.name}}`, one.example), operation.path);
   const address = `${origin}${path}${query.size ? `?${query}` : ''}`;
   const parts = ['curl'];
-  const plainPost = method === 'post' && operation.requestBody; // what --json does by itself
+  const plainPost = method === 'post' && operation.requestBody; // --json sets this by itself
   if (method !== 'get' && !plainPost) parts.push(`-X ${method.toUpperCase()}`);
   parts.push(`'${address}'`);
   const sent = contentOf(operation.requestBody)?.example;
@@ -50,7 +50,7 @@ export function example(operation, origin) {
   return parts.join(' ');
 }
 
-/** What comes back where all is well: {status, description, fields, example}. */
+/** The answer on success: {status, description, fields, example}. */
 export function answer({ responses, schemas }) {
   const [status, found] = Object.entries(responses).find(([code]) => code.startsWith('2'));
   const content = contentOf(found);
@@ -63,7 +63,7 @@ export function answer({ responses, schemas }) {
   };
 }
 
-/** What can go wrong: [{status, description}]. */
+/** The errors: [{status, description}]. */
 export const errors = ({ responses }) =>
   Object.entries(responses)
     .filter(([status]) => status >= '4')

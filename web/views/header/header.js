@@ -1,4 +1,4 @@
-/** How many pictures, which model, which tab, which theme. */
+/** The number of pictures, the model, the tabs and the theme. */
 
 import { endSession } from '../../load/api.js';
 import { Command } from '../../ui/copy.js';

@@ -1,10 +1,10 @@
-/** Asks for the server's key, where it wants one: once for all that wait. */
+/** Asks for the server's key, if it needs one: once for all waiting requests. */
 
 import { h } from '../../ui/dom.js';
 
 let asking = null;
 
-/** Resolves to true once `open(key)` has succeeded; to false where the person would rather not.
+/** Resolves to true once `open(key)` has succeeded; to false if the person cancels.
  * `open` rejects with an error whose message is shown. */
 export function askForKey(open) {
   asking ??= ask(open).finally(() => (asking = null));

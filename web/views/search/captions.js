@@ -1,4 +1,4 @@
-/** Captions as text, each with the picture it describes where there is one. */
+/** Captions as text, each with the picture that it describes, if there is one. */
 
 import { Thumbnail } from '../../ui/chip.js';
 import { h, onChange } from '../../ui/dom.js';

@@ -3,13 +3,13 @@
 const NARROWEST = 0.55;
 const WIDEST = 3;
 
-/** Width over height, kept within what a row can show; a square where it is not known. */
+/** Width over height, within the limits of a row; a square if it is not known. */
 export function aspect({ width, height }) {
   if (!(width > 0 && height > 0)) return 1;
   return Math.min(WIDEST, Math.max(NARROWEST, width / height));
 }
 
-/** How tall rows aim to be, in pixels, on a page that is `width` pixels wide. */
+/** The target height of rows, in pixels, on a page that is `width` pixels wide. */
 export const rowHeight = (width) => Math.round(Math.min(250, Math.max(120, 84 + width * 0.12)));
 
 /**

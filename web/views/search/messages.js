@@ -1,11 +1,11 @@
-/** What the page says where it has no pictures to show. */
+/** The messages of the page if it has no pictures to show. */
 
 import { Command } from '../../ui/copy.js';
 import { h } from '../../ui/dom.js';
 import { terms } from '../../state/selectors.js';
 import { question } from '../../ui/words.js';
 
-/** A sentence on what went wrong, and a way to try again. */
+/** The error in a sentence, and a button to try again. */
 export const Failure = (message, again) =>
   h(
     'div',

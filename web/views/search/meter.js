@@ -1,9 +1,9 @@
-/** How well a result fits: a short bar to see, the figures to hear or to hover for. */
+/** The relevance of a result: a short bar, with the figures for screen readers and on hover. */
 
 import { h } from '../../ui/dom.js';
 import { match } from '../../ui/words.js';
 
-/** Null for an item that nobody searched for; bare figures where there is no relevance. */
+/** Null for an item without a search; bare figures if there is no relevance. */
 export function Meter(hit) {
   const said = match(hit);
   if (!said) return null;

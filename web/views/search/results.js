@@ -1,4 +1,4 @@
-/** What was found: the line that says so, the pictures or captions, and the way to more. */
+/** The results: a summary line, the pictures or captions, and the button for more. */
 
 import { Captions } from './captions.js';
 import { h, onChange } from '../../ui/dom.js';
@@ -67,7 +67,7 @@ export function Results(section, send, { more, moreAgain, again, current }) {
   };
 }
 
-/** Asks when the filter is whole: what is half written would be answered with complaints. */
+/** Requests results once the filter is complete: an incomplete filter would be an error. */
 function Filter(form, send) {
   const input = form.querySelector('input');
   const ask = () => send({ type: 'went', to: { where: input.value } });

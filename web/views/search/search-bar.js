@@ -1,4 +1,4 @@
-/** The box for words, with the pictures that are part of the question beside them. */
+/** The box for words, with the pictures of the query beside them. */
 
 import { Chip } from '../../ui/chip.js';
 import { debounce, onChange } from '../../ui/dom.js';
@@ -66,7 +66,7 @@ export function SearchBar(form, send) {
   };
 }
 
-/** What is known of the item whose like is wanted: from its own answer, or from a result. */
+/** The facts of the item whose neighbours are wanted: from its own answer, or from a result. */
 function likeOf({ route, known, results }) {
   if (!route.like) return null;
   const hit = results.hits.find(({ id }) => String(id) === route.like);
