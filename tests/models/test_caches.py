@@ -163,6 +163,7 @@ def test_what_may_be_many_tokens_is_counted(text: str) -> None:
     assert not fits_surely(text, 77)
 
 
+@pytest.mark.slow
 def test_what_fits_surely_fits() -> None:
     """All of ASCII, alone and mixed, with the tokenizer of most CLIP models."""
     model = load_encoder("bundled")
