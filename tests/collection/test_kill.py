@@ -91,7 +91,7 @@ def work(number, step):
             vector, words = random.normal(size=(2, 4))
             caption = CaptionEntry(f"{number}-{turn}", words)
             name = f"/{number}-{turn}"
-            entry = ImageEntry(name, name, vector, 1, 1, 1, "PNG", 1, (caption,))
+            entry = ImageEntry(name, name, vector, 1, 1, 1, "PNG", 1, captions=(caption,))
             [item_id] = catalog.write([entry])
             acknowledged.write(f"{name}\\n")
             acknowledged.flush()
