@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull
-from mmembed.files import sync_folder
+from mmembed.files import move, sync, sync_folder
 from mmembed.store.sqlite import layout_1, schema
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, exclusive
 from mmembed.store.sqlite.log_history import History
@@ -120,7 +120,7 @@ def upgrade(path: Path, progress: Progress) -> None:
         if BASE_VERSION <= layout < newest():
             _take_steps(db)
     if 0 < layout < BASE_VERSION:
-        _rebuilt(path, progress).replace(path)
+        move(_rebuilt(path, progress), path)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -148,7 +148,7 @@ def _rebuilt(path: Path, progress: Progress) -> Path:
             _check_counts(db, path)
             _take_steps(db)
         with new.open("rb") as file:
-            os.fsync(file.fileno())
+            sync(file)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
@@ -178,8 +178,8 @@ def _exchange(path: Path, new: Path, copy: Path) -> None:
     try:
         os.link(path, copy)
     except OSError:  # some file systems have no second names
-        path.replace(copy)
-    new.replace(path)
+        move(path, copy)
+    move(new, path)
     sync_folder(path.parent)
 
 
@@ -248,8 +248,8 @@ def _keep_copy(db: sqlite3.Connection, path: Path, copy: Path) -> None:
         if found != ["ok"]:
             raise StoreError(f"{path}: is damaged ({found[0]}), and stays as it is")
         with aside.open("rb") as file:
-            os.fsync(file.fileno())
-        aside.replace(copy)
+            sync(file)
+        move(aside, copy)
         sync_folder(copy.parent)
     except BaseException:
         aside.unlink(missing_ok=True)
