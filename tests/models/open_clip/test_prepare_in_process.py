@@ -23,7 +23,7 @@ from pathlib import Path
 from mmembed.models.open_clip import load_encoder, prepare_apart
 name, cache = sys.argv[1], Path(sys.argv[2])
 prepare_apart(name, "auto", cache, lambda: False)
-print(load_encoder(name, cache=cache).engine, "torch" in sys.modules)
+print(load_encoder(name, cache=cache).facts.engine, "torch" in sys.modules)
 """
 
 
