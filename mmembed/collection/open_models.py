@@ -47,6 +47,7 @@ def open_models(
         stored: Stored,
         check: Callable[[Encoder], None] = lambda encoder: None,
     ) -> Embedder:
+        """An embedder whose model is loaded at first use, and checked then."""
         model = Resident(
             lambda: load_model(name()),
             batching=_batching(settings),

@@ -207,6 +207,7 @@ class MemoryItems(MemoryVectors):
         }
 
     def _is_upload(self, path: str) -> bool:
+        """Whether the blobs hold the file; the whole store, which has blobs, says it."""
         raise NotImplementedError
 
     def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:

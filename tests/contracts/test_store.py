@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -289,8 +288,8 @@ def test_only_one_at_a_time(store: Store) -> None:
 @pytest.mark.parametrize("purpose", ["indexing", "publishing", "uploading"])
 def test_the_place_is_free_after_an_error(store: Store, purpose: Purpose) -> None:
     of: Any = {"part": "ab" * 32} if purpose == "uploading" else {}
-    with suppress(RuntimeError), store.exclusive(purpose, **of):
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="meanwhile"), store.exclusive(purpose, **of):
+        raise RuntimeError("meanwhile")
     with store.exclusive(purpose, **of):
         pass
 
