@@ -6,11 +6,13 @@ as Python allows.
 
 from __future__ import annotations
 
-import asyncio
+import math
 import multiprocessing
+import select
+import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +26,8 @@ TICK_S = 0.005
 READY = 64
 """Requests that are made up before they are due, and sent in turns with fresh bytes."""
 PATIENCE_S = 30.0
+RECEIVED = 65_536
+"""Bytes that are taken at a time."""
 
 
 @dataclass
@@ -52,51 +56,59 @@ class Answers:
         return dict(Counter({status: len(found) for status, found in self.seconds.items()}))
 
 
-class Line(asyncio.Protocol):
+class Line:
     """One connection that sends raw requests and takes the answers, one at a time."""
 
-    def __init__(self, done: Callable[[Line, int], None]) -> None:
-        self.done = done
+    __slots__ = ("closing", "due", "head", "idle", "left", "socket", "status")
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.socket = connected
         self.due = 0.0
         self.left: int | None = None
         self.head = b""
         self.status = 0
         self.closing = False
-        self.transport: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        """As asyncio calls it."""
-        self.transport = transport
+        self.idle = True
 
     def send(self, request: bytes, due: float) -> None:
-        """The next request."""
-        self.due, self.left, self.head = due, None, b""
-        self.transport.write(request)
+        """The next request. Raises OSError if the server closed the connection."""
+        self.due, self.left, self.head, self.idle = due, None, b"", False
+        sent = 0
+        while sent < len(request):
+            try:
+                sent += self.socket.send(request[sent:])
+            except BlockingIOError:
+                room = select.poll()  # unlike select(), for any descriptor
+                room.register(self.socket, select.POLLOUT)
+                room.poll(1000 * PATIENCE_S)
 
-    def data_received(self, data: bytes) -> None:
-        """As asyncio calls it."""
+    def receive(self) -> bool:
+        """Take what came; returns whether the answer is whole. Its status is 0 if the connection
+        broke."""
+        try:
+            data = self.socket.recv(RECEIVED)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if not data:
+            self.status, self.closing = 0, True
+            return True
         if self.left is None:
             self.head += data
             end = self.head.find(b"\r\n\r\n")
             if end < 0:
-                return
-            head = self.head[:end].lower()
-            self.status = int(head[9:12])
-            at = head.find(b"content-length: ")
-            self.closing = b"connection: close" in head
-            self.left = int(head[at + 16 :].split(b"\r\n", 1)[0]) - (len(self.head) - end - 4)
+                return False
+            self._read_head(self.head[:end].lower(), len(self.head) - end - 4)
         else:
             self.left -= len(data)
-        if self.left <= 0:
-            if self.closing:
-                self.transport.close()
-            self.done(self, self.status)
+        return self.left is not None and self.left <= 0
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """As asyncio calls it."""
-        if not self.closing:  # by the server, while it was asked or idle
-            self.closing = True
-            self.done(self, 0)
+    def _read_head(self, head: bytes, came: int) -> None:
+        self.status = int(head[9:12])
+        at = head.find(b"content-length: ")
+        self.closing = b"connection: close" in head
+        self.left = int(head[at + 16 :].split(b"\r\n", 1)[0]) - came
 
 
 class Crowd:
@@ -104,30 +116,29 @@ class Crowd:
 
     def __init__(self, address: str, requests: Iterator[bytes]) -> None:
         at = urlsplit(address)
-        self.host, self.port = at.hostname or "", at.port or 80
+        self.address = at.hostname or "", at.port or 80
         self.requests = requests
         self.answers = Answers()
-        self.free: deque[Line] = deque()
+        self.free: list[Line] = []
         self.due: deque[float] = deque()
-        self.open = 0
-        self.busy = 0
+        self.lines: dict[int, Line] = {}
+        self.events = select.epoll()
         self.again = False
-        self.until = float("inf")
+        self.until = math.inf
 
-    async def closed(self, clients: int, seconds: float) -> Answers:
+    def closed(self, clients: int, seconds: float) -> Answers:
         """Every client asks again as soon as it has its answer."""
         self.again = True
         now = time.perf_counter()
         self.due.extend([now] * clients)
         self.until = now + seconds
         while time.perf_counter() < self.until:
-            await self._send()
-            await asyncio.sleep(TICK_S)
+            self._send()
+            self._take(TICK_S)
         self.again = False
-        await self._drain()
-        return self.answers
+        return self._drained()
 
-    async def paced(self, per_s: float, seconds: float) -> Answers:
+    def paced(self, per_s: float, seconds: float) -> Answers:
         """`per_s` requests a second."""
         started = time.perf_counter()
         self.until = started + seconds
@@ -136,70 +147,73 @@ class Crowd:
             due = int(passed * per_s)
             self.due.extend(started + number / per_s for number in range(sent, due))
             sent = due
-            await self._send()
-            await asyncio.sleep(TICK_S)
-        await self._drain()
-        return self.answers
+            self._send()
+            time.sleep(TICK_S)  # so that answers are taken many at a time
+            self._take(0)
+        return self._drained()
 
-    async def _send(self) -> None:
-        while self.due and (self.free or self.open < CONNECTIONS):
-            if not self.free:
-                await self._connect()
-            self._ask_free()
+    def _send(self) -> None:
+        while self.due and (self.free or len(self.lines) < CONNECTIONS):
+            due = self.due.popleft()
+            try:
+                line = self.free.pop() if self.free else self._connected()
+            except OSError:
+                self.answers.add(0, 0.0)
+                continue
+            self._ask(line, due)
 
-    def _ask_free(self) -> None:
-        while self.due and self.free:
-            line = self.free.popleft()
-            if line.transport.is_closing():
-                line.closing = True
-                self.open -= 1
-            else:
-                self._ask(line)
-
-    def _ask(self, line: Line) -> None:
-        self.busy += 1
-        line.send(next(self.requests), self.due.popleft())
-
-    async def _connect(self) -> None:
-        self.open += 1
+    def _ask(self, line: Line, due: float) -> None:
         try:
-            loop = asyncio.get_running_loop()
-            _, line = await loop.create_connection(lambda: Line(self._done), self.host, self.port)
-            self.free.append(line)
-        except OSError:
-            self.open -= 1
-            self.answers.add(0, 0.0)
-            self.due.popleft()
+            line.send(next(self.requests), due)
+        except OSError:  # closed while it was idle
+            self._close(line)
+            self.due.appendleft(due)
 
-    def _done(self, line: Line, status: int) -> None:
-        if line in self.free:  # it was idle, and the server closed it
+    def _connected(self) -> Line:
+        connected = socket.create_connection(self.address)
+        connected.setblocking(False)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line = self.lines[connected.fileno()] = Line(connected)
+        self.events.register(connected, select.EPOLLIN)
+        return line
+
+    def _close(self, line: Line) -> None:
+        if line in self.free:
             self.free.remove(line)
-            self.open -= 1
+        del self.lines[line.socket.fileno()]
+        line.socket.close()
+
+    def _take(self, wait_s: float) -> None:
+        for number, _ in self.events.poll(wait_s, CONNECTIONS):
+            line = self.lines[number]
+            if line.receive():
+                self._done(line)
+
+    def _done(self, line: Line) -> None:
+        if line.idle:  # the server closed it
+            self._close(line)
             return
-        self.busy -= 1
         now = time.perf_counter()
-        self.answers.add(status, now - line.due)
-        self.answers.late += status == 200 and now > self.until
+        line.idle = True
+        self.answers.add(line.status, now - line.due)
+        self.answers.late += line.status == 200 and now > self.until
         if line.closing:
-            self.open -= 1
-            if self.again:
-                self.due.append(now)
-            return
-        if self.again:
-            self.due.append(now)
-            self._ask(line)
+            self._close(line)
         else:
             self.free.append(line)
-            self._ask_free()
+        if self.again:
+            self.due.append(now)
+            self._send()
 
-    async def _drain(self) -> None:
+    def _drained(self) -> Answers:
         """What is still due was not sent in time; what was sent is waited for."""
         for _ in self.due:
             self.answers.add(-1, 0.0)
         self.due.clear()
         until = time.perf_counter() + PATIENCE_S
-        while self.busy and time.perf_counter() < until:
-            await asyncio.sleep(0.02)
+        while len(self.lines) > len(self.free) and time.perf_counter() < until:
+            self._take(0.02)
+        return self.answers
 
 
 def raw_requests(address: str, kind: str) -> Iterator[bytes]:
@@ -231,14 +245,10 @@ def with_tail(body: bytes, number: int) -> bytes:
 def crowd(address: str, kind: str, what: str, much: float, seconds: float, answer: Any) -> None:
     """A process: puts its Answers into the queue. what: `closed` with so many clients, or `paced`
     with so many requests a second."""
-
-    async def run() -> Answers:
-        callers = Crowd(address, raw_requests(address, kind))
-        if what == "closed":
-            return await callers.closed(int(much), seconds)
-        return await callers.paced(much, seconds)
-
-    answer.put(asyncio.run(run()))
+    callers = Crowd(address, raw_requests(address, kind))
+    answer.put(
+        callers.closed(int(much), seconds) if what == "closed" else callers.paced(much, seconds)
+    )
 
 
 def ask(address: str, kind: str, what: str, much: float, seconds: float) -> Answers:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import time
 from email.utils import formatdate
@@ -22,7 +21,7 @@ from mmembed.server.metrics import RequestMetrics
 from mmembed.server.middleware.admission import DRAINED_BYTES
 from mmembed.server.middleware.disconnect import DISCONNECT
 from mmembed.server.middleware.header_rules import Guard
-from mmembed.server.middleware.request_log import ACCESS_LOGGER
+from mmembed.server.middleware.request_log import ACCESS_LOGGER, new_request_id
 
 FRESH_S = 0.2
 """Seconds for which an answer is reused, since it has a Retry-After."""
@@ -65,7 +64,7 @@ class Refusals:
         if time.monotonic() - self._made_at > FRESH_S:
             self._make()
         known = _ID.search(fields)
-        name = known[1] if known else os.urandom(8).hex().encode()
+        name = known[1] if known else new_request_id().encode()
         return b"%bx-request-id: %b\r\n\r\n%b" % (self._head, name, self._body)
 
     def _make(self) -> None:

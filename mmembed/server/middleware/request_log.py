@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
-import secrets
 import time
 from contextvars import ContextVar
 from urllib.parse import quote
@@ -25,6 +25,7 @@ CLIENT_LEFT = 499
 """The status in the log and the metrics of a request whose caller left before it was answered."""
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", re.ASCII)
 _ID_HEADER = b"x-request-id"
+_ids = random.Random()
 
 
 class Observed:
@@ -76,7 +77,13 @@ def request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == _ID_HEADER and _ID.fullmatch(given := value.decode("latin-1")):
             return str(given)
-    return secrets.token_hex(8)
+    return new_request_id()
+
+
+def new_request_id() -> str:
+    """16 hexadecimal digits. An id is no secret, and asking the system for random bytes lets other
+    threads take the interpreter lock: with 32 clients that cost a sixth of the throughput."""
+    return f"{_ids.getrandbits(64):016x}"
 
 
 def route_of(scope: Scope) -> str:
