@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from mmembed.store.index_sync import IndexSync
 from mmembed.store.rank_items import rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
+from mmembed.store.vectors import RECALL
 from mmembed.store.vectors.measured_index import MeasuredIndex
 from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Embeddings, Kind
@@ -22,12 +23,13 @@ from mmembed.types import Embeddings, Kind
 class EmbeddedStore(Catalog):
     """A catalog with the views that search it and its own files; see Store."""
 
-    def __init__(self, folder: Path, *, exact_limit: int) -> None:
-        """exact_limit: up to so many vectors of a kind are searched without an HNSW graph. Raises
-        StoreError if the folder cannot be used, StoreBusy while it is being restored."""
+    def __init__(self, folder: Path, *, exact_limit: int, recall: float = RECALL) -> None:
+        """exact_limit: up to so many vectors of a kind are searched without an HNSW graph. recall:
+        the share of the nearest ten vectors that a graph must find. Raises StoreError if the
+        folder cannot be used, StoreBusy while it is being restored."""
         super().__init__(folder)
-        self._exact_limit = exact_limit
-        self._views = IndexSync(self, exact_limit=exact_limit)
+        self._sync = partial(IndexSync, self, exact_limit=exact_limit, recall=recall)
+        self._views = self._sync()
 
     @property
     def name(self) -> str:
@@ -38,6 +40,11 @@ class EmbeddedStore(Catalog):
     def blobs(self) -> FolderBlobs:
         """See Store.blobs."""
         return FolderBlobs(self)
+
+    def close(self) -> None:
+        """Close the catalog, once no graph is read any more."""
+        self._views.close()
+        super().close()
 
     def known_files(self) -> dict[str, Known]:
         """See Files.known_files. Uploads are no files of a folder that is indexed: whether the
@@ -84,10 +91,10 @@ class EmbeddedStore(Catalog):
 
     def index(self, kind: Kind) -> MeasuredIndex | None:
         """See Search.index."""
-        view = IndexSync(self, exact_limit=self._exact_limit).view(kind)  # nobody else's
+        view = self._sync().view(kind)  # nobody else's
         if view is None or not len(view):
             return None
-        return MeasuredIndex(view, lambda: self.all_embeddings(kind))
+        return MeasuredIndex(view)
 
     def index_sizes(self) -> dict[Kind, int]:
         """See Search.index_sizes."""

@@ -90,6 +90,14 @@ class Connections:
                 self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
             raise StoreError(reason) from error
 
+    def version(self) -> tuple[int, int]:
+        """A value that was never given before the last change by any process: if it was seen
+        before, nothing has changed since. Raises StoreError."""
+        try:
+            return self._readers.version()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
         rows = self._rows(sql, values)
         return int(rows[0][0] or 0) if rows else 0

@@ -6,8 +6,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 MOST = 8
@@ -36,13 +36,26 @@ class Readers:
     ) -> list[tuple[Any, ...]]:
         """Every row of an answer. text: decodes its texts, which otherwise must be UTF-8. Raises
         sqlite3.Error."""
+        with self._connection() as connection:
+            connection.text_factory = text or str
+            return connection.execute(sql, values).fetchall()
+
+    def version(self) -> tuple[int, int]:
+        """A value that was never given before a change: while it is one that was, nothing has
+        changed since. Without a change there may be a few such values. Raises sqlite3.Error."""
+        with self._connection() as connection:
+            # SQLite compares the header of its log in shared memory: no file is read.
+            [[number]] = connection.execute("PRAGMA data_version").fetchall()
+            return id(connection), int(number)
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._another()
         try:
-            connection.text_factory = text or str
-            return connection.execute(sql, values).fetchall()
+            yield connection
         finally:
             self._idle.append(connection)
             if self._waiting or self._closed:

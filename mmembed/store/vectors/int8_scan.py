@@ -90,6 +90,13 @@ class Scan:
             columns=self.columns[:, stays],
         )
 
+    def brought_to(self, ids: Ids, rows_of: Callable[[Ids], Rows]) -> Scan:
+        """A scan over these vectors, of which this one may have others and lack some."""
+        gone = self.ids[~np.isin(self.ids, ids, assume_unique=True)]
+        new = ids[~np.isin(ids, self.ids, assume_unique=True)]
+        scan = self.without(gone) if len(gone) else self
+        return scan.with_more(new, rows_of(new)) if len(new) else scan
+
     def nearest(self, wanted: Sequence[Wanted]) -> list[Ids]:
         """For each query, all candidates for its nearest vectors, in no order. The codes are read
         once for all queries."""

@@ -15,6 +15,7 @@ import pytest
 from mmembed.errors import StoreError
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.store.vectors import VectorView
+from mmembed.store.vectors.graph import Graph
 from mmembed.store.vectors.int8_scan import Scan
 from tests.serving import PATIENCE_S
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
@@ -136,7 +137,7 @@ def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_pa
     gone = list(range(1, 1001, 3))
     view.apply([], np.empty((0, 0), np.float16), gone, 1001)
     view.apply([2001, 2002], many[1000:1002].astype(np.float16), [], 1002)
-    view.save("c", "f", "m")
+    view.save("c", "f", lambda seq: "m")
     loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
     assert loaded.load("c", "f")
     for one in (view, loaded):
@@ -216,21 +217,96 @@ def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many
     pool.shutdown()
 
 
-def test_past_thirty_percent_of_tombstones_a_view_wants_to_be_rebuilt(
-    many: Vectors, tmp_path: Path
+NOTHING = np.empty((0, 0), np.float16)
+
+
+def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None:
+    """Few changes, and so many that they are scanned; a graph that grew, and a new one."""
+    view = view_of(many[:2000], exact_limit=10)
+    for first, last, gone in ((2000, 2020, 5), (2020, 2600, 30), (2600, 2601, 900)):
+        view.apply(
+            list(range(first + 1, last + 1)),
+            many[first:last].astype(np.float16),
+            list(range(1, gone)),
+            last,
+        )
+        for _ in range(2):
+            ids = view.ids()
+            found = 0
+            for query in clustered(30, seed=last):
+                expected = [int(ids[i - 1]) for i in brute_force(many[ids - 1], query, 60)]
+                hits = view.search(query, 60).ids.tolist()
+                assert not set(hits) & set(range(1, gone))
+                assert view.search(query, 7).ids.tolist() == hits[:7]
+                found += len(set(hits[:10]) & set(expected[:10]))
+            assert found >= 0.97 * 300
+            newest = view.search(many[last - 1], 1).ids.tolist()
+            assert newest == [last]
+            view.build()
+    assert not view.is_outgrown
+
+
+def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None:
+    view = view_of(many[:1000], exact_limit=10)
+    assert not view.wants_build
+    view.apply(list(range(1001, 1101)), many[1000:1100].astype(np.float16), [], 1100)
+    assert not view.wants_build
+    view.apply([], NOTHING, list(range(1, 201)), 1101)
+    assert view.wants_build
+    view.build()
+    assert not view.wants_build
+    view.recall = 0.5
+    assert view.wants_build
+    assert not view.is_outgrown
+
+
+def test_searches_and_changes_go_on_while_a_graph_is_built(
+    many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view = view_of(many[:1000], path=str(tmp_path / "v"), graph=True)
-    nothing = np.empty((0, 0), np.float16)
-    view.apply([], nothing, list(range(1, 201)), 1001)
-    assert not view.wants_rebuild
-    view.apply([], nothing, list(range(201, 301)), 1002)
-    assert view.wants_rebuild
-    view.save("c", "f", "m")
-    loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=1)
-    assert loaded.load("c", "f")
-    assert loaded.wants_rebuild
-    loaded.apply(list(range(1001, 1301)), many[1000:1300].astype(np.float16), [], 1003)
-    assert not loaded.wants_rebuild  # the places of the removed were taken by new ones
+    view = view_of(many[:1000], exact_limit=10)
+    real = Graph.built.__func__  # type: ignore[attr-defined]
+    met: list[int] = []
+
+    def built(cls: type[Graph], *arguments: Any) -> Graph:
+        graph: Graph = real(cls, *arguments)
+        view.apply([1001], many[1000:1001].astype(np.float16), [5], 1001)
+        met.extend(view.search(many[1000], 1).ids.tolist())
+        return graph
+
+    monkeypatch.setattr(Graph, "built", classmethod(built))
+    view.build()
+    assert met == [1001]
+    assert view.search(many[1000], 1).ids.tolist() == [1001]
+    assert 5 not in view.search(many[4], 900).ids
+    assert view.seq == 1001
+
+
+def test_a_graph_of_vectors_that_were_read_anew_meanwhile_is_not_taken(
+    many: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of(many[:1000], exact_limit=10)
+    real = Graph.built.__func__  # type: ignore[attr-defined]
+
+    def built(cls: type[Graph], *arguments: Any) -> Graph:
+        others = many[2000:3000].astype(np.float16)
+        view.rebuild([(list(range(1, 1001)), others)], seq=7, graph=False)
+        graph: Graph = real(cls, *arguments)
+        return graph
+
+    monkeypatch.setattr(Graph, "built", classmethod(built))
+    view.build()
+    assert not view.has_graph
+    assert view.search(many[2003], 1).ids.tolist() == [4]
+
+
+def test_a_build_that_may_not_go_on_leaves_the_view_as_it_was(many: Vectors) -> None:
+    view = view_of(many[:1000], exact_limit=10)
+    former = view._now.graph
+    view.apply([], NOTHING, list(range(1, 500)), 1001)
+    view._go_on = lambda: False
+    with pytest.raises(StoreError, match="no longer wanted"):
+        view.build()
+    assert view._now.graph is former
 
 
 @pytest.mark.parametrize("graph", [False, True])
