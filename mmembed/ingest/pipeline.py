@@ -26,7 +26,7 @@ from mmembed.item_failures import error_of
 from mmembed.media.header import HeaderReader
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
-from mmembed.store.entries import CaptionEntry, KeptOut, Known, Unread
+from mmembed.store.entries import CaptionEntry, ImageFile, KeptOut, Known
 from mmembed.store.protocol import Store
 from mmembed.types import Failure, Progress
 
@@ -138,7 +138,7 @@ class Pipeline:
         failures += Committing(self.store).move(moves)
         return others, failures, len(group)
 
-    def read_headers(self, wanted: Callable[[Unread], bool], heed: Callable[[int], None]) -> int:
+    def read_headers(self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]) -> int:
         """Fill in the header facts of files that were indexed without them; see HeaderPass.run."""
         return HeaderPass(self.store, self.headers, self.threads).run(wanted, heed)
 
