@@ -163,6 +163,28 @@ def test_captions_that_stay_keep_their_ids(store: Store, entry: Entry) -> None:
         store.update(999, captions=[])
 
 
+def test_captions_by_hand_join_those_of_a_replaced_image(store: Store, entry: Entry) -> None:
+    [image] = store.write([entry("/a", captions=(caption("one"), caption("two")), tags=("x",))])
+    ids = {one.caption: one.id for one in store.page(after=0, limit=9, kind="caption")}
+    more = CaptionEntry("two", None), caption("three")
+    assert store.write([entry("/a", captions=more, tags=("y",))]) == [image]
+    assert store.item(image).tags == ("x", "y")
+    assert captions_of(store, image) == ("one", "two", "three")
+    assert store.words_of([image])[image].captions == by_hand(["one", "two", "three"])
+    left = {one.caption: one.id for one in store.page(after=0, limit=9, kind="caption")}
+    assert {text: left[text] for text in ids} == ids
+
+
+def test_captions_and_tags_are_updated_together(store: Store, entry: Entry) -> None:
+    [image] = store.write([entry("/a", captions=(caption("one"),), tags=("x",))])
+    bad = CaptionEntry("bad", np.full(4, np.nan, dtype=np.float32))
+    with pytest.raises(Unstorable):
+        store.update(image, captions=[bad], tags=["y"])
+    assert (captions_of(store, image), store.item(image).tags) == (("one",), ("x",))
+    store.update(image, captions=[caption("two")], tags=["y"])
+    assert (captions_of(store, image), store.item(image).tags) == (("two",), ("y",))
+
+
 def test_a_removed_caption_leaves_its_image(store: Store, entry: Entry) -> None:
     [image] = store.write([entry("/a", captions=(caption("one"), caption("two")))])
     first = store.page(after=0, limit=1, kind="caption")[0]
