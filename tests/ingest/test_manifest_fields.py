@@ -12,7 +12,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.errors import LimitError, NotFound, QueryError
 from mmembed.ingest import Report
-from mmembed.ingest.further_fields import FurtherFields
+from mmembed.ingest.manifest_fields import FurtherFields
 from mmembed.ingest.manifests import read_manifest
 from mmembed.search.where import parse_where
 
