@@ -1,4 +1,4 @@
-"""Filters of searches and listings: words and JSON → tree, and back.
+"""Filters of searches and listings: words and JSON → tree.
 
 words → where_scan → where_words → tree ← where_json ← JSON, by the rules of where_values
 """

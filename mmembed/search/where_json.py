@@ -24,10 +24,7 @@ from mmembed.search.where_values import (
 from mmembed.search.where_words import SYMBOLS
 from mmembed.store.where import (
     EVERYTHING,
-    All,
-    Any,
     Operator,
-    Test,
     Where,
     all_of,
     any_of,
@@ -43,19 +40,6 @@ _PARTS = {"field", "op", "value"}
 def where_of_json(filter_: object) -> Where:
     """The tree of a filter in JSON. Raises QueryError, which names the place: `where.and[1].op`."""
     return EVERYTHING if filter_ == {} else _Reader().read(filter_, "where", 0)
-
-
-def json_of_where(where: Where) -> dict[str, object]:
-    """A filter in JSON, from which `where_of_json` reads the same tree."""
-    if where == EVERYTHING:
-        return {}
-    if isinstance(where, Test):
-        value = list(where.value) if isinstance(where.value, tuple) else where.value
-        return {"field": where.field, "op": where.operator, "value": value}
-    if isinstance(where, All | Any):
-        joint = "and" if isinstance(where, All) else "or"
-        return {joint: [json_of_where(one) for one in where.of]}
-    return {"not": json_of_where(where.of)}
 
 
 class _Reader:
