@@ -12,24 +12,16 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
 from mmembed.errors import QueryError
-from mmembed.search.where_values import (
-    OPERATORS,
+from mmembed.filters.conditions import (
     Counter,
     Fault,
     check_operator,
     condition,
-    default_operator,
     field_named,
 )
-from mmembed.search.where_words import SYMBOLS
-from mmembed.store.where import (
-    EVERYTHING,
-    Operator,
-    Where,
-    all_of,
-    any_of,
-    negated,
-)
+from mmembed.filters.fields import OPERATORS, rules_of
+from mmembed.filters.grammar import SYMBOLS
+from mmembed.filters.tree import EVERYTHING, Operator, Where, all_of, any_of, negated
 
 T = TypeVar("T")
 
@@ -76,7 +68,7 @@ class _Reader:
             if name not in _PARTS:
                 _fail(f"{place}.{name}", f"unknown; a condition has {', '.join(sorted(_PARTS))}")
         field = _field(given["field"], f"{place}.field")
-        operator = _operator(given.get("op", default_operator(field)), f"{place}.op")
+        operator = _operator(given.get("op", rules_of(field).colon), f"{place}.op")
         _checked(lambda: check_operator(field, operator), f"{place}.op")
         if "value" not in given and operator != "exists":
             _fail(f"{place}.value", "missing")
@@ -88,7 +80,7 @@ class _Reader:
             field = _field(value, f"{place}.has")
             return self._checked_condition(field, "exists", True, f"{place}.has")
         field, place = _field(name, place), f"{place}.{name}"
-        operator = default_operator(field)
+        operator = rules_of(field).colon
         if not isinstance(value, list):
             return self._checked_condition(field, operator, value, place)
         if operator == "=":

@@ -1,75 +1,22 @@
-"""Filters of items: a small tree of conditions that every store compiles for itself.
+"""A filter as a small tree of conditions.
 
     Where = All | Any | Not | Test(field, operator, value)
 
-The tree is made from words or from JSON by `mmembed.search.where`. Field names and types of values
-are checked there, so a store meets known fields alone. `where_matches` defines each condition in
-Python; every store must give the same answers.
+The tree is made from words or from JSON by `mmembed.filters.parse`. Names of fields and types of
+values are checked there, so a store meets known fields alone.
 """
 
 from __future__ import annotations
 
-from calendar import monthrange
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
-
-from mmembed.types import HeaderFacts
 
 Operator: TypeAlias = Literal[
     "=", "!=", "<", "<=", ">", ">=", "in", "between", "exists", "startswith", "contains"
 ]
-FieldType: TypeAlias = Literal["text", "number", "date", "json"]
 Scalar: TypeAlias = str | float | int | bool
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
-
-META = "meta."
-"""Prefix of the fields that manifests bring: `meta.author`."""
-
-
-def _of_headers() -> dict[str, FieldType]:
-    """The facts of headers, by the types of Python; `date` stands for the time."""
-    types: Mapping[str, FieldType] = {"str | None": "text", "float | None": "number"}
-    facts = {fact.name: types.get(str(fact.type)) for fact in fields(HeaderFacts)}
-    return {name: of for name, of in facts.items() if of is not None and name != "taken"}
-
-
-FIELDS: Mapping[str, FieldType] = {
-    "kind": "text",
-    "tag": "text",
-    "folder": "text",
-    "path": "text",
-    "format": "text",
-    "width": "number",
-    "height": "number",
-    "megapixels": "number",
-    "orientation": "text",
-    "bytes": "number",
-    "date": "date",
-    **_of_headers(),
-    "added": "date",
-    "caption": "text",
-}
-"""Every field but those of manifests, with the type of its values.
-
-`folder` with `=` means the folder and all below it. `orientation` is landscape, portrait or square.
-`date` is when the picture was taken, else when its file was changed. A date is ISO 8601 in local
-time, and may be short: `2024-05` with `=` is all of May.
-"""
-
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "kind": ("image", "caption"),
-    "orientation": ("landscape", "portrait", "square"),
-}
-"""Fields that have a few values, all of which are known."""
-
-
-DATE_LENGTHS = tuple(
-    map(len, ("2024", "2024-05", "2024-05-03", "2024-05-03T12", "2024-05-03T12:00",
-              "2024-05-03T12:00:00"))
-)  # fmt: skip
-"""Characters of a date, from a whole year to one second."""
 
 
 @dataclass(frozen=True)
@@ -137,40 +84,3 @@ def _flat(parts: tuple[Where, ...], joint: type[All] | type[Any]) -> Iterator[Wh
             yield from part.of
         else:
             yield part
-
-
-def field_type(field: str) -> FieldType:
-    """The type of a field's values. Raises KeyError for one that is not known."""
-    return "json" if field.startswith(META) else FIELDS[field]
-
-
-def period(date: str) -> tuple[datetime, datetime]:
-    """The first and the last microsecond of a date that may be short: `2024-05` is all of May.
-    Raises ValueError for a text that is no date."""
-    known = len(date)
-    if known not in DATE_LENGTHS:
-        raise ValueError(date)
-    start = datetime.fromisoformat(date + "0000-01-01T00:00:00"[known:])
-    rest = "0000-12-31T23:59:59"[known:]
-    if known == len("2024-05"):
-        rest = f"-{monthrange(start.year, start.month)[1]}T23:59:59"
-    return start, datetime.fromisoformat(date + rest).replace(microsecond=999_999)
-
-
-def period_seconds(date: str) -> tuple[int, int]:
-    """As `period`, in seconds since 1970 (UTC), for a date in this machine's time zone."""
-    first, last = map(_seconds, period(date))
-    return first, last
-
-
-def _seconds(moment: datetime) -> int:
-    try:
-        return int(moment.timestamp())
-    except (OverflowError, ValueError, OSError):  # the first and last years of all
-        return int((moment - datetime(1970, 1, 1)).total_seconds())
-
-
-def alike(letter: str) -> str:
-    """The character in all the cases that `contains` takes for the same, itself first."""
-    forms = (letter, letter.lower(), letter.upper())
-    return "".join(dict.fromkeys(form for form in forms if len(form) == 1))
