@@ -20,6 +20,7 @@ from mmembed.config.limits import Limits
 from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
 from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Pipeline, Removed, Report, check_paths
 from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
@@ -29,14 +30,13 @@ from mmembed.models.inputs import Embedding, ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.search.calibration import BACKGROUND_SIZE, background
+from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.paging import next_cursor, place_of
 from mmembed.search.query import query_embedding
-from mmembed.search.where import notes_on_empty
 from mmembed.store.entries import Trouble
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import (
     Hit,
     ImageFacts,
@@ -241,7 +241,7 @@ class Collection(Answering, Items):
         found = self.store.search(query, k, where, kind=kind, after=after)
         usual = background(query, self.store.sample(kind, BACKGROUND_SIZE))
         hits = tuple(Hit(item, score, usual.relevance(score)) for item, score in found.hits)
-        notes += notes_on_empty(where, found, self.store)
+        notes += notes_on_missing_fields(where, found, self.store)
         return SearchPage(hits, next_cursor(found, after), notes)
 
     def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
