@@ -21,6 +21,7 @@ from mmembed.config.limits import Limits
 from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
 from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Pipeline, Removed, Report, check_paths
 from mmembed.media.decode import image_facts, read_file
 from mmembed.media.header import HeaderReader
@@ -32,7 +33,6 @@ from mmembed.store.embedded import EmbeddedStore
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import (
     ImageFacts,
     Item,

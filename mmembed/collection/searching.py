@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mmembed.collection.folder_model import Binding
+from mmembed.filters.tree import Where
 from mmembed.item_failures import blaming
 from mmembed.models.inputs import Embedder, Embedding, ImageInput
 from mmembed.search.calibration import BACKGROUND_SIZE, background
+from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.paging import next_cursor, place_of
 from mmembed.search.query import query_embedding
-from mmembed.search.where import notes_on_empty
 from mmembed.store.entries import Found
 from mmembed.store.protocol import Store
-from mmembed.store.where import Where
 from mmembed.types import Hit, Kind, SearchPage, Term
 
 
@@ -36,7 +36,7 @@ class Searching:
         notes = self._notes(terms) + self._store.notes()
         self._binding.check_folder()
         found = self._store.search(query, k, where, kind=kind, after=after)
-        notes += notes_on_empty(where, found, self._store)
+        notes += notes_on_missing_fields(where, found, self._store)
         return SearchPage(self._hits(query, found, kind), next_cursor(found, after), notes)
 
     def _query_embedding(self, terms: Sequence[Term]) -> Embedding:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Found, Known, Place, Trouble
 from mmembed.store.index_sync import IndexSync
@@ -15,7 +16,6 @@ from mmembed.store.rank_items import rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.store.vectors.measured_index import MeasuredIndex
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Embeddings, Kind
 
 

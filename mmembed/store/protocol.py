@@ -24,9 +24,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Found, Model, Place, Trouble, Upload
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from PIL import Image
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
+from mmembed.filters.parse import parse_where, with_all
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Report
-from mmembed.search.where import parse_where, with_all
 from mmembed.store import uploads
 from mmembed.store.entries import ImageEntry
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Kind, Term
 from tests.embedded import embedded
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
+from mmembed.filters.matches import matches
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Found, Model, Place
 from mmembed.store.rank_items import rank_items
-from mmembed.store.where import EVERYTHING, Where
-from mmembed.store.where_matches import matches
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector
 

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mmembed.errors import ModelMismatch, QueryError, Unstorable
+from mmembed.filters.tree import EVERYTHING, All, Where
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import CaptionEntry, Found, ImageEntry, Model, Place
 from mmembed.store.protocol import Store
-from mmembed.store.where import EVERYTHING, All, Where
-from mmembed.store.where import Test as Condition
 from mmembed.types import Kind
 from tests.contracts.conftest import FOUR
 

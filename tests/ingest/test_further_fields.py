@@ -11,10 +11,10 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import LimitError, NotFound, QueryError
+from mmembed.filters.parse import parse_where
 from mmembed.ingest import Report
 from mmembed.ingest.further_fields import FurtherFields
 from mmembed.ingest.manifests import read_manifest
-from mmembed.search.where import parse_where
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]

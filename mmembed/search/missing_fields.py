@@ -1,37 +1,18 @@
-"""Filters of searches and listings: words and JSON → tree, and back.
-
-words → where_scan → where_words → tree ← where_json ← JSON, by the rules of where_values
-"""
+"""Notes on a filter that nothing passes because no item has one of its fields."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mmembed.search.where_json import where_of_json
-from mmembed.search.where_words import where_of_words
-from mmembed.store.where import EVERYTHING, META, Not, Test, Where, all_of
+from mmembed.filters.fields import META
+from mmembed.filters.tree import EVERYTHING, Not, Test, Where
 
 if TYPE_CHECKING:
     from mmembed.store.entries import Found
     from mmembed.store.protocol import Store
 
 
-def parse_where(given: str | Mapping[str, object]) -> Where:
-    """A filter in words, or in JSON as Python holds it. Raises QueryError, which names the place
-    and the known values there."""
-    return where_of_words(given) if isinstance(given, str) else where_of_json(given)
-
-
-def with_all(where: Where, tags: Sequence[str] = (), folder: str | None = None) -> Where:
-    """The filter, narrowed to items that carry all these tags and lie below a folder."""
-    parts: list[Where] = [Test("tag", "=", tag) for tag in tags]
-    if folder:
-        parts.append(Test("folder", "=", folder))
-    return all_of(where, *parts)
-
-
-def notes_on_empty(where: Where, found: Found, store: Store) -> tuple[str, ...]:
+def notes_on_missing_fields(where: Where, found: Found, store: Store) -> tuple[str, ...]:
     """A sentence on each field of the filter that no item has, if nothing was found. Manifests name
     their fields freely: an error would be wrong, and silence would hide a misspelling."""
     if found.hits or where == EVERYTHING:

@@ -7,19 +7,9 @@ from collections.abc import Callable, Mapping
 from operator import eq, ge, gt, le, lt
 from typing import Any as Anything
 
-from mmembed.store.where import (
-    META,
-    All,
-    Any,
-    Not,
-    Scalar,
-    Test,
-    Where,
-    alike,
-    field_type,
-    period,
-    period_seconds,
-)
+from mmembed.filters.dates import period, period_seconds
+from mmembed.filters.fields import META, field_type
+from mmembed.filters.tree import All, Any, Not, Scalar, Test, Where
 from mmembed.types import Item
 
 _ORDERS: Mapping[str, Callable[[Anything, Anything], bool]] = {
@@ -135,3 +125,9 @@ def _has_part(operator: str, text: str, part: str) -> bool:
     forms = [alike(letter) for letter in part]
     starts = range(len(text) - len(part) + 1)
     return any(all(text[at + i] in some for i, some in enumerate(forms)) for at in starts)
+
+
+def alike(letter: str) -> str:
+    """The character in all the cases that `contains` takes for the same, itself first."""
+    forms = (letter, letter.lower(), letter.upper())
+    return "".join(dict.fromkeys(form for form in forms if len(form) == 1))

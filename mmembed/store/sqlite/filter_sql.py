@@ -9,20 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, cast
 
-from mmembed.store.where import (
-    CHOICES,
-    META,
-    All,
-    Not,
-    Scalar,
-    Test,
-    Value,
-    Where,
-    alike,
-    field_type,
-    period,
-    period_seconds,
-)
+from mmembed.filters.dates import period, period_seconds
+from mmembed.filters.fields import FIELDS, META, field_type
+from mmembed.filters.matches import alike
+from mmembed.filters.tree import All, Not, Scalar, Test, Value, Where
 from mmembed.types import Kind
 
 Condition: TypeAlias = tuple[str, list[object]]
@@ -134,7 +124,7 @@ def _pattern(part: str) -> str:
 
 
 def _of_kind(test: Test) -> Condition:
-    if test.operator == "=" and test.value in CHOICES["kind"]:
+    if test.operator == "=" and test.value in FIELDS["kind"].choices:
         # Spelled out, so that SQLite may use the index of images by path.
         return f"items.kind = '{test.value}'", []
     return _of_column(test)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from mmembed.search.where_values import condition
-from mmembed.store.where import EVERYTHING, Operator, Where, all_of, any_of, negated
+from mmembed.filters.conditions import condition
+from mmembed.filters.tree import EVERYTHING, Operator, Where, all_of, any_of, negated
 
 WORDS = ("a", "A", "Ab", "aB_", "%", "*b", "[a]", "é", "É", "ß", "\U0010ffff", "a'b", 'a"b\\')
 TEXTS = st.sampled_from(WORDS) | st.text(

@@ -12,27 +12,16 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn, TypeVar
 
 from mmembed.errors import QueryError
-from mmembed.search.where_values import (
-    OPERATORS,
+from mmembed.filters.conditions import (
     Counter,
     Fault,
     check_operator,
     condition,
-    default_operator,
     field_named,
 )
-from mmembed.search.where_words import SYMBOLS
-from mmembed.store.where import (
-    EVERYTHING,
-    All,
-    Any,
-    Operator,
-    Test,
-    Where,
-    all_of,
-    any_of,
-    negated,
-)
+from mmembed.filters.fields import OPERATORS, rules_of
+from mmembed.filters.grammar import SYMBOLS
+from mmembed.filters.tree import EVERYTHING, Operator, Where, all_of, any_of, negated
 
 T = TypeVar("T")
 
@@ -43,19 +32,6 @@ _PARTS = {"field", "op", "value"}
 def where_of_json(filter_: object) -> Where:
     """The tree of a filter in JSON. Raises QueryError, which names the place: `where.and[1].op`."""
     return EVERYTHING if filter_ == {} else _Reader().read(filter_, "where", 0)
-
-
-def json_of_where(where: Where) -> dict[str, object]:
-    """A filter in JSON, from which `where_of_json` reads the same tree."""
-    if where == EVERYTHING:
-        return {}
-    if isinstance(where, Test):
-        value = list(where.value) if isinstance(where.value, tuple) else where.value
-        return {"field": where.field, "op": where.operator, "value": value}
-    if isinstance(where, All | Any):
-        joint = "and" if isinstance(where, All) else "or"
-        return {joint: [json_of_where(one) for one in where.of]}
-    return {"not": json_of_where(where.of)}
 
 
 class _Reader:
@@ -92,7 +68,7 @@ class _Reader:
             if name not in _PARTS:
                 _fail(f"{place}.{name}", f"unknown; a condition has {', '.join(sorted(_PARTS))}")
         field = _field(given["field"], f"{place}.field")
-        operator = _operator(given.get("op", default_operator(field)), f"{place}.op")
+        operator = _operator(given.get("op", rules_of(field).colon), f"{place}.op")
         _checked(lambda: check_operator(field, operator), f"{place}.op")
         if "value" not in given and operator != "exists":
             _fail(f"{place}.value", "missing")
@@ -104,7 +80,7 @@ class _Reader:
             field = _field(value, f"{place}.has")
             return self._checked_condition(field, "exists", True, f"{place}.has")
         field, place = _field(name, place), f"{place}.{name}"
-        operator = default_operator(field)
+        operator = rules_of(field).colon
         if not isinstance(value, list):
             return self._checked_condition(field, operator, value, place)
         if operator == "=":

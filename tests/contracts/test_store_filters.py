@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mmembed.errors import LimitError, NotFound
-from mmembed.search.where import parse_where
+from mmembed.filters.parse import parse_where
 from mmembed.store.entries import CaptionEntry, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
 

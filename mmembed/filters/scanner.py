@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from mmembed.errors import QueryError
-from mmembed.search.where_values import Fault
-from mmembed.store.where import Scalar
+from mmembed.filters.conditions import Fault
+from mmembed.filters.tree import Scalar
 
 T = TypeVar("T")
 

@@ -17,29 +17,18 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from mmembed.errors import QueryError
-from mmembed.search.where_scan import BARE, BARE_END, Scanner, WrittenValue
-from mmembed.search.where_values import (
+from mmembed.filters.conditions import (
     MAX_CHARS,
     Counter,
     Fault,
     check_operator,
     condition,
-    default_operator,
     field_named,
-    known_fields,
     typed,
 )
-from mmembed.store.where import (
-    EVERYTHING,
-    META,
-    Operator,
-    Scalar,
-    Where,
-    all_of,
-    any_of,
-    field_type,
-    negated,
-)
+from mmembed.filters.fields import META, field_type, known_fields, rules_of
+from mmembed.filters.scanner import BARE, BARE_END, Scanner, WrittenValue
+from mmembed.filters.tree import EVERYTHING, Operator, Scalar, Where, all_of, any_of, negated
 
 SYMBOLS: Mapping[str, Operator] = {
     "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
@@ -120,7 +109,7 @@ class _Reader:
         if name[0].lower() == "has":
             return self._exists(operator[1])
         field = scanner.checked(lambda: _field(name[0]), start)
-        meant = SYMBOLS.get(operator[1]) or default_operator(field)
+        meant = SYMBOLS.get(operator[1]) or rules_of(field).colon
         scanner.checked(lambda: check_operator(field, meant), operator.start(1))
         spans = self._spans(field)
         values = sum((one.low is not None) + (one.high is not None) for one in spans)

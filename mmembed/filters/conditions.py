@@ -1,25 +1,23 @@
-"""The rules for fields, operators and values of conditions, in words and in JSON alike."""
+"""Checks the fields, operators and values of conditions, in words and in JSON alike."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import cast, get_args
+from typing import cast
 
-from mmembed.store.where import (
-    CHOICES,
+from mmembed.filters.dates import period
+from mmembed.filters.fields import (
     FIELDS,
     META,
-    FieldType,
-    Operator,
-    Scalar,
-    Test,
-    Where,
+    OPERATORS,
+    check_meta_name,
     field_type,
-    negated,
-    period,
+    known_fields,
+    rules_of,
 )
+from mmembed.filters.tree import Operator, Scalar, Test, Where, negated
 
 MAX_CHARS = 10_000
 """Characters of a filter in words."""
@@ -29,66 +27,28 @@ MAX_CONDITIONS = 100
 MAX_VALUES = 200
 """Values of all conditions together, including values in lists."""
 MAX_VALUE_CHARS = 1000
-MAX_NAME_CHARS = 100
-"""Characters of a manifest field's name."""
 
-OPERATORS: tuple[Operator, ...] = get_args(Operator)
-_ORDER: frozenset[Operator] = frozenset({"<", "<=", ">", ">=", "between"})
-_SAME: frozenset[Operator] = frozenset({"=", "!=", "in", "exists"})
-_OF_TYPE: Mapping[FieldType, frozenset[Operator]] = {
-    "text": _SAME | {"startswith", "contains"},
-    "number": _SAME | _ORDER,
-    "date": _SAME | _ORDER,
-    "json": frozenset(OPERATORS),
-}
 _SHOWN: Mapping[Operator, str] = {"contains": "contains (~)", "startswith": "startswith (^)"}
-_ONLY_SAME = ("folder", *CHOICES)
-_CONTAINS = ("caption", "camera", "lens", "path")
 _FORMATS = {"JPG": "JPEG", "TIF": "TIFF", "HEIC": "HEIF", "JP2": "JPEG2000"}
 _NUMBER = re.compile(r"([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)", re.ASCII)
-_UNITS: Mapping[str, Mapping[str, int]] = {
-    "bytes": {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
-              "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40},
-    "megapixels": {"MP": 1},
-    "width": {"PX": 1},
-    "height": {"PX": 1},
-}  # fmt: skip
-_UNFIT_NAME = re.compile(r'["\\\x00-\x1f\x7f]')
 
 
 class Fault(Exception):
     """A fault of a filter; the caller adds the place."""
 
 
-def known_fields() -> str:
-    """All fields, as errors list them."""
-    return f"{', '.join(FIELDS)}, and {META}NAME for a field of a manifest"
-
-
 def field_named(name: str) -> str:
     """The field of this name; the case of letters matters in the fields of manifests alone.
     Raises Fault, which lists the known ones."""
     if name.startswith(META):
-        check_meta_name(name.removeprefix(META))
+        try:
+            check_meta_name(name.removeprefix(META))
+        except ValueError as error:
+            raise Fault(f"{name[:40]!r}: {error}") from None
         return name
     if name.lower() not in FIELDS:
         raise Fault(f"unknown field {name[:40]!r}; known fields are {known_fields()}")
     return name.lower()
-
-
-def check_meta_name(name: str) -> None:
-    """Raises Fault for a name that a manifest's field cannot have."""
-    if not name.strip() or len(name) > MAX_NAME_CHARS:
-        raise Fault(f"a manifest field's name of {len(name)} characters, limit {MAX_NAME_CHARS}")
-    if _UNFIT_NAME.search(name):
-        raise Fault(f"{name!r}: a field's name holds no quotation mark, backslash or control sign")
-    _check_encodable(name)
-
-
-def default_operator(field: str) -> Operator:
-    """The operator of `field:value`: contains for captions, cameras, lenses and paths, else
-    equals."""
-    return "contains" if field in _CONTAINS else "="
 
 
 def condition(field: str, operator: Operator, value: object) -> Where:
@@ -117,7 +77,7 @@ def condition(field: str, operator: Operator, value: object) -> Where:
 
 def check_operator(field: str, operator: Operator) -> None:
     """Raises Fault for an operator that a field does not take."""
-    fit = _SAME if field in _ONLY_SAME else _OF_TYPE[field_type(field)]
+    fit = rules_of(field).operators
     if operator not in fit:
         taken = ", ".join(_SHOWN.get(one, one) for one in OPERATORS if one in fit)
         raise Fault(f"{field} does not take {operator}; it takes {taken}")
@@ -157,7 +117,7 @@ def typed(field: str, value: object) -> Scalar:
 def number_in(field: str, text: str) -> int | float:
     """A number, which may have a unit of its field: 5MB. Raises Fault."""
     match = _NUMBER.fullmatch(text.strip())
-    units = _UNITS.get(field, {})
+    units = rules_of(field).units
     if match is None or (match[2] and match[2].upper() not in units):
         example = f" such as 5{'MB' if 'MB' in units else next(iter(units))}" if units else ""
         raise Fault(f"{text[:40]!r}: expected a number{example}")
@@ -180,9 +140,9 @@ def date_in(text: str) -> str:
 
 
 def _named_value(field: str, text: str) -> str:
-    if field in CHOICES:
-        if text.lower() not in CHOICES[field]:
-            raise Fault(f"{text[:40]!r}: {field} is {' or '.join(CHOICES[field])}")
+    if choices := rules_of(field).choices:
+        if text.lower() not in choices:
+            raise Fault(f"{text[:40]!r}: {field} is {' or '.join(choices)}")
         return text.lower()
     if field == "format":
         return _FORMATS.get(text.upper(), text.upper())

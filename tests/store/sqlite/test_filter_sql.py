@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmembed.search.where import parse_where
+from mmembed.filters.matches import matches
+from mmembed.filters.parse import parse_where
+from mmembed.filters.tree import Where
+from mmembed.store.sqlite.filter_sql import clause_of, condition_of, meta_index_columns
 from mmembed.store.sqlite.schema import statements
-from mmembed.store.sqlite.where_sql import clause_of, condition_of, meta_index_columns
-from mmembed.store.where import Where
-from mmembed.store.where_matches import matches
-from tests.search.where_trees import CONDITIONS, NUMBERS, TEXTS
+from tests.filters.random_filters import CONDITIONS, NUMBERS, TEXTS
 
 COLUMNS = (
     *("id", "kind", "path", "caption", "width", "height", "bytes", "format", "date", "camera"),
