@@ -17,8 +17,8 @@ from mmembed.cli.table import print_json, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
+from mmembed.filters.parse import parse_where, with_all
 from mmembed.item_json import item_json
-from mmembed.search.where import parse_where, with_all
 from mmembed.types import KINDS, Hit, Item, SearchPage, Term
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from mmembed.collection.folder_model import Binding
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import NotFound, QueryError
+from mmembed.filters.fields import META
 from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.item_failures import blaming
 from mmembed.media.decode import decode, media_type, printable, thumbnail
@@ -19,7 +20,6 @@ from mmembed.models.inputs import Embedder
 from mmembed.models.text_reading import read
 from mmembed.store.entries import CaptionEntry, FieldFacts, ImageEntry
 from mmembed.store.protocol import Store
-from mmembed.store.where import META
 from mmembed.types import Item, Picture
 
 

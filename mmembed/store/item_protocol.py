@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import (
     CaptionEntry,
     FieldFacts,
@@ -20,7 +21,6 @@ from mmembed.store.entries import (
     Reading,
     Words,
 )
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Failure, HeaderFacts, Item, Kind
 
 

@@ -24,9 +24,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Found, Model, Place, Trouble, Upload
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ class Vectors(Protocol):
 
     def vector_of(self, item_id: int) -> NDArray[np.float16]:
         """The item's vector, float16 (dim,). Raises NotFound."""
+
+    def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        """The items that are still there, in the given order, and their vectors: float16
+        (n, dim)."""
 
     def last_change(self) -> int:
         """Number of the newest change of any vector, which rises with each; 0 at the beginning."""

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from mmembed.errors import NotFound, Unstorable
+from mmembed.filters.matches import matches
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import (
     BY_HAND,
     CaptionEntry,
@@ -23,8 +25,6 @@ from mmembed.store.entries import (
     Words,
     by_hand,
 )
-from mmembed.store.where import EVERYTHING, Where
-from mmembed.store.where_matches import matches
 from mmembed.types import Failure, HeaderFacts, Item, Kind
 from tests.contracts.memory_fields import meta_of
 from tests.contracts.memory_state import State

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
+from mmembed.filters.matches import matches
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Found, Model, Place
 from mmembed.store.rank_items import rank_items
-from mmembed.store.where import EVERYTHING, Where
-from mmembed.store.where_matches import matches
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector
 
@@ -77,6 +77,11 @@ class MemoryVectors(Memory):
         if item is None:
             raise NotFound(f"item {item_id}: no such item")
         return self.embeddings_of(item.kind, [item.sha256])[item.sha256]
+
+    def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        ids = [item_id for item_id in item_ids if item_id in self._state.items]
+        rows = [self.vector_of(item_id) for item_id in ids]
+        return ids, np.stack(rows) if rows else np.empty((0, 0), dtype=np.float16)
 
     def _digest(self, model: Model | None) -> str:
         return model.fingerprint if model else next(iter(self._state.serving), "")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mmembed.errors import NotFound, StoreBusy, StoreError, Unstorable
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import (
     BY_HAND,
     CaptionEntry,
@@ -20,7 +21,6 @@ from mmembed.store.entries import (
     by_hand,
 )
 from mmembed.store.protocol import Purpose, Store
-from mmembed.store.where import Test as Condition
 from mmembed.types import Failure
 
 Entry = Callable[..., ImageEntry]

@@ -1,5 +1,5 @@
-"""ground ← media, fetch, engines, store ← models | search, ingest ← classify, explore ← collection
-← eval, server, cli; one owner for each foreign library."""
+"""ground ← filters ← media, fetch, engines, store ← models | search, ingest ← classify, explore
+← collection ← eval, server, cli; one owner for each foreign library."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ GROUND = {
     *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
     "memory_budget",
 }
-FACE_OF_STORE = {"store.protocol", "store.entries", "store.where"}
+FACE_OF_STORE = {"store.protocol", "store.entries"}
 """What is seen of a store by all who are not to know which one it is."""
-CONDITIONS = {"search.where", "store.where"}
-"""The conditions of a search as data and as text: what callers write, entry points read."""
 BELOW: dict[str, set[str]] = {
+    "filters": set(),
     "media": set(),
     "fetch": set(),
     "engines": set(),
-    "store": set(),
+    "store": {"filters"},
     "models": {"media", "engines"},
-    "search": FACE_OF_STORE,
-    "ingest": {"media", "models", *FACE_OF_STORE},
+    "search": {"filters", *FACE_OF_STORE},
+    "ingest": {"filters", "media", "models", *FACE_OF_STORE},
     "classify": {"models"},
-    "explore": {"models", "search", *FACE_OF_STORE},
+    "explore": {"filters", "models", "search", *FACE_OF_STORE},
     "collection": {
-        *("media", "fetch", "engines", "store", "models", "search", "ingest", "classify"),
-        "explore",
+        *("filters", "media", "fetch", "engines", "store", "models", "search", "ingest"),
+        *("classify", "explore"),
     },
     "eval": {
-        *("collection", "classify", "models", "media", "ingest", "engines"),
+        *("collection", "classify", "models", "media", "ingest", "engines", "filters"),
         *FACE_OF_STORE,
     },
-    "server": {"collection", *CONDITIONS},
-    "cli": {"collection", "eval", "server", *CONDITIONS},
+    "server": {"collection", "filters"},
+    "cli": {"collection", "eval", "server", "filters"},
 }
 """What each package may import besides the ground and itself."""
 ENTRY_POINTS = ("server", "cli")

@@ -10,8 +10,8 @@ from fastapi import APIRouter, Path, Query, Request
 from mmembed.collection.collection import Collection
 from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
+from mmembed.filters.parse import parse_where, with_all
 from mmembed.item_failures import blaming
-from mmembed.search.where import parse_where, with_all
 from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
 from mmembed.server.api_examples import ITEM, WHOLE
 from mmembed.server.json_answers import JsonAnswer, each_json, item_with_links, whole_item_json
@@ -28,7 +28,7 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
+from mmembed.server.request_shapes import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Item
 
 router = APIRouter(prefix="/v1/items", tags=["items"])

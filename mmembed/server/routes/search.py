@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
+from mmembed.filters.parse import parse_where, with_all
 from mmembed.item_failures import blaming
-from mmembed.search.where import parse_where, with_all
 from mmembed.server.answer_shapes import SearchAnswer
 from mmembed.server.api_examples import ITEM
 from mmembed.server.json_answers import Json, JsonAnswer, each_json, hit_json
@@ -26,7 +26,7 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.requests import FilterShape, SearchRequest, TermShape, WordsQuery
+from mmembed.server.request_shapes import FilterShape, SearchRequest, TermShape, WordsQuery
 from mmembed.types import Term
 
 router = APIRouter(tags=["search"])

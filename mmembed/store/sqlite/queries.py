@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from mmembed.errors import NotFound
+from mmembed.filters.tree import EVERYTHING, Test, Where
 from mmembed.store.entries import ImageFile, KeptOut, Known, Words
 from mmembed.store.sqlite.captions_and_tags import words_of
+from mmembed.store.sqlite.filter_sql import clause_of, condition_of
 from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
-from mmembed.store.sqlite.where_sql import clause_of, condition_of
-from mmembed.store.where import EVERYTHING, Test, Where
 from mmembed.types import Failure, Item, Kind
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from mmembed.errors import ModelMismatch, NotFound, StoreError
-from mmembed.search.where import with_all
+from mmembed.filters.parse import with_all
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite import Catalog
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Failure
 from tests.store.sqlite.soundness import Entry, is_sound
 

@@ -18,10 +18,10 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, StoreError
+from mmembed.filters.tree import EVERYTHING, All, Where
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog, migrations, restore, schema
-from mmembed.store.where import EVERYTHING, All, Where
-from mmembed.store.where import Test as Condition
 from mmembed.types import Term
 from tests.fake_encoder import FakeEncoder
 from tests.store.sqlite.old_layouts import (
