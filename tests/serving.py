@@ -145,7 +145,8 @@ def environment(**more: str) -> dict[str, str]:
     ours = ("MMEMBED_", "PYTHON", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     fixed = {"PYTHONPATH": PYTHONPATH, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
-    return {**kept, **fixed, "MMEMBED_CACHE": CACHE.name, **more}
+    ours_too = {"MMEMBED_CACHE": CACHE.name, "MMEMBED_BANK": "off"}  # the bank takes seconds
+    return {**kept, **fixed, **ours_too, **more}
 
 
 def complaints(stderr: str) -> str:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
+from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.editing import Items
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
@@ -29,6 +30,7 @@ from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import Embedding, ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
+from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.store.entries import Trouble
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
@@ -83,6 +85,7 @@ class Collection(Answering, Items):
         keep_libraries_within(settings.cache)
         self.settings = settings
         self.limits = Limits.of(settings)
+        bank_texts = chosen_texts(settings.bank)
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
@@ -95,6 +98,7 @@ class Collection(Answering, Items):
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
         self._searching = Searching(self.store, self.embedder, self.binding)
+        self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -122,6 +126,7 @@ class Collection(Answering, Items):
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
+        self._bank.close()
         self._models.close()
         self.store.close()
 
@@ -216,6 +221,13 @@ class Collection(Answering, Items):
     def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
         """How many items there are, of one kind or of both."""
         return self.store.count(kind, where)
+
+    def make_bank(self, progress: Progress) -> None:
+        """Embed the bank of texts that corrects searches by words, unless it is there, or nothing
+        was indexed yet. Raises ModelError."""
+        model = self.store.model()
+        if model is not None:
+            self._bank.make(progress, model.fingerprint)
 
     # -- search ----------------------------------------------------------------------
 
