@@ -25,7 +25,6 @@ from mmembed.server.request_bodies import (
     check_text,
     collection_of,
     image_bytes,
-    limits_of,
     parse,
 )
 from mmembed.server.request_shapes import ItemPatch, ItemRequest, ItemsQuery
@@ -52,7 +51,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 )
 def list_items(request: Request, listing: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
     """Items by rising id."""
-    collection, limits = collection_of(request), limits_of(request)
+    collection = collection_of(request)
+    limits = collection.limits
     limit = listing.limit
     check_count("items asked for with limit", limit, limits.page, "max_k")
     if listing.cursor is not None and not _CURSOR.fullmatch(listing.cursor):
@@ -86,7 +86,7 @@ def add_item(request: Request, body: AnyBody) -> JsonAnswer:
     if isinstance(body, Form):
         new_item, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        new_item = parse(body, ItemRequest, limits_of(request))
+        new_item = parse(body, ItemRequest, collection.limits)
         name = new_item.name or "image"
         with blaming(name):
             data = None if new_item.image is None else image_bytes(new_item.image, name, collection)
@@ -128,8 +128,8 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
     collection = collection_of(request)
-    patch = parse(body, ItemPatch, limits_of(request))
-    _check_texts(limits_of(request), patch.captions or [], patch.tags or [])
+    patch = parse(body, ItemPatch, collection.limits)
+    _check_texts(collection.limits, patch.captions or [], patch.tags or [])
     changed = collection.update(item_id, tags=patch.tags, captions=patch.captions)
     return JsonAnswer(whole_item_json(changed))
 
