@@ -58,7 +58,7 @@ class Items(Protocol):
         """Captions and tags of images, by id, each with the sources that say it."""
 
     def described_by_files(self) -> set[int]:
-        """Ids of the images with a caption or tag from a file."""
+        """Ids of the images with a caption, a tag or a manifest's field from a file."""
 
     def tags(self) -> dict[str, int]:
         """Every tag with the number of items that carry it, by tag."""
