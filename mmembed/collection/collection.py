@@ -27,10 +27,10 @@ from mmembed.media.decode import image_facts, read_file
 from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import Embedding, ImageInput
-from mmembed.models.on_demand import Load
+from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
-from mmembed.store.embedded import EmbeddedStore
 from mmembed.store.entries import Trouble
+from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
 from mmembed.types import (
@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 def open_store(settings: Settings) -> Store:
     """The store in the data folder, which is made if there is none. Raises StoreError if the folder
     cannot be used."""
-    return EmbeddedStore(settings.data, exact_limit=settings.exact_limit)
+    return FolderStore(settings.data, exact_limit=settings.exact_limit)
 
 
 class Collection(Answering, Items):
