@@ -50,7 +50,7 @@ class HeaderBackfill:
             yield [unread for unread in page if wanted(unread)]
 
     def _read(self, unread: ImageFile) -> HeaderFacts | None:
-        """None for a file that cannot be read, for whatever reason: no file may end the pass."""
+        """The facts of one file; None where it cannot be read. No error of a file ends the pass."""
         try:
             return self.reader.of_file(self.store.blobs.local_path(unread.path, unread.sha256))
         except ImageError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmembed.errors import ManifestError
 from mmembed.filters.fields import check_meta_name
+from mmembed.ingest.caption_rules import clean
 from mmembed.store.entries import LARGEST
 
 MAX_FIELDS = 64
@@ -116,6 +117,4 @@ def _plain(value: Any) -> Any:
 
 
 def _clean(text: str) -> str:
-    # JSON can spell halves of characters, which cannot be stored, and NUL, which ends a text in
-    # SQLite.
-    return text.replace("\0", "").strip().encode("utf-8", "replace").decode()
+    return clean(text.replace("\0", ""))  # where SQLite ends a text in JSON
