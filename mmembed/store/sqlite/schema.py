@@ -186,17 +186,16 @@ def statements() -> str:
     return "".join((BASE, *LATER))
 
 
-def statements_of(sql: str) -> dict[str, list[str]]:
-    """The statements of a script, in order, by their object: TABLE, INDEX, TRIGGER."""
-    groups: dict[str, list[str]] = {}
+def statements_of(sql: str) -> list[str]:
+    """The statements of a script, in its order."""
+    listed: list[str] = []
     statement = ""
     for part in sql.split(";"):
         statement += f"{part};"
         if sqlite3.complete_statement(statement):
-            words = re.sub(r"--[^\n]*", "", statement).replace("UNIQUE", "").split()
-            groups.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
+            listed.append(statement)
             statement = ""
-    return groups
+    return listed
 
 
 def remedy(folder: Path) -> str:
