@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from mmembed.errors import ModelMismatch, NotFound, QueryError, StoreError
+from mmembed.filters import tree
 from mmembed.filters.parse import with_all
-from mmembed.filters.tree import EVERYTHING, Test, Where
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Failure
@@ -198,7 +199,7 @@ def test_half_a_character_is_refused_as_a_whole(catalog: Catalog, entry: Entry) 
     assert catalog.count() == 0
     with pytest.raises(QueryError, match="surrogate"):
         with_all(EVERYTHING, ["\udcff"])
-    assert _matching(catalog, Test("tag", "=", "\udcff")) == []
+    assert _matching(catalog, tree.Test("tag", "=", "\udcff")) == []
 
 
 def _matching(catalog: Catalog, where: Where) -> list[Any]:
