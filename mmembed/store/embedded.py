@@ -100,3 +100,4 @@ class EmbeddedStore(Catalog):
     def rebuild(self) -> None:
         """See Search.rebuild. Raises StoreBusy."""
         self._views.rebuild()
+        self.rebuild_words()

@@ -14,10 +14,11 @@ from mmembed.store.sqlite.filter_sql import clause_of, condition_of
 from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
+from mmembed.store.sqlite.word_queries import WordReader
 from mmembed.types import Failure, Item, Kind
 
 
-class CatalogReader(VectorReader, FieldReader):
+class CatalogReader(VectorReader, FieldReader, WordReader):
     """Every query of the catalog."""
 
     @property

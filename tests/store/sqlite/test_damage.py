@@ -48,6 +48,7 @@ def answers(catalog: Catalog) -> list[object]:
         "bytes": None,
         "mtime_ns": None,
         "format": None,
+        "added": None,
     }
     items = [replace(item, **once) for item in catalog.page(after=0, limit=1000, kind=None)]
     return [
