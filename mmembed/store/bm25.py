@@ -22,7 +22,7 @@ MOST_ASKED = 32
 """Distinct words of a query that count."""
 MOST_LOOKED_AT = 10_000
 """Images of one word that are candidates."""
-MOST_RANKED = 1_000
+MOST_RANKED = 500
 """Candidates that are ranked, whose words weigh most together."""
 
 

@@ -194,8 +194,8 @@ class Known:
     """The state of the file; None if it was not noted."""
 
 
-class Unread(NamedTuple):
-    """An image whose header is to be read."""
+class ImageFile(NamedTuple):
+    """The file of an image: its item, its path as it was written, and its content."""
 
     item_id: int
     path: str
@@ -234,6 +234,18 @@ class Found:
     hits: tuple[tuple[Item, float], ...]
     complete: bool
     """Whether no item comes after these."""
+
+
+@dataclass(frozen=True)
+class RankedImages:
+    """Images by falling cosine, ties by rising id."""
+
+    item_ids: NDArray[np.int64]
+    """(n,), each once."""
+    cosines: NDArray[np.float64]
+    """(n,), rounded to 6 decimals."""
+    complete: bool
+    """Whether no image comes after these."""
 
 
 @dataclass(frozen=True)

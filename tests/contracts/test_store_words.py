@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
+from mmembed.types import KINDS
 
 Entry = Callable[..., ImageEntry]
 
@@ -140,10 +141,10 @@ def test_an_upload_is_not_found_by_its_hash(store: Store, entry: Entry) -> None:
 def test_words_follow_every_change(store: Store, entry: Entry) -> None:
     [image] = store.write([entry("/first/a.jpg", captions=(caption("a boat"),), tags=("sea",))])
     assert ids(store, "boat") == ids(store, "sea") == ids(store, "first") == [image]
-    store.set_captions(image, [caption("a house")])
+    store.update(image, captions=[caption("a house")])
     assert ids(store, "boat") == []
     assert ids(store, "house") == [image]
-    store.set_tags(image, ["land"])
+    store.update(image, tags=["land"])
     assert ids(store, "sea") == []
     assert ids(store, "land") == [image]
     store.move([(image, "/second/a.jpg", 8, (1, 2, 3))])
@@ -203,3 +204,43 @@ def test_no_text_has_a_syntax(store: Store, entry: Entry, text: str) -> None:
     beside = store.match_words(f"{text} dog", 9)
     if len(text) < 40:
         assert len(beside.item_ids)
+
+
+# -- images by captions --------------------------------------------------------------
+
+
+def test_images_are_ranked_by_themselves_and_by_their_captions(store: Store, entry: Entry) -> None:
+    def said(text: str, *vector: float) -> CaptionEntry:
+        return CaptionEntry(text, np.array(vector, dtype=np.float32))
+
+    near, far, plain = store.write(
+        [
+            entry("/a", [1, 1, 0, 0], captions=(said("x", 1, 0, 0, 0), said("y", 0, 0, 0, 1))),
+            entry("/b", [1, 0, 0, 0], captions=(said("z", 1, 2, 0, 0),), tags=("t",)),
+            entry("/c", [0, 1, 0, 0]),
+        ]
+    )
+    store.write_caption(said("alone", 1, 0, 0, 0.001))
+    query = np.array((1, 0, 0, 0), np.float32)
+    by_image = store.nearest_images(query, 9, by="image")
+    assert by_image.item_ids.tolist() == [far, near, plain]
+    assert by_image.cosines.tolist() == [1.0, round(0.5**0.5, 6), 0.0]
+    assert by_image.complete
+    by_caption = store.nearest_images(query, 9, by="caption")
+    assert by_caption.item_ids.tolist() == [near, far]
+    assert by_caption.cosines.tolist() == [1.0, round(0.2**0.5, 6)]
+    few = store.nearest_images(query, 1, by="image")
+    assert (few.item_ids.tolist(), few.complete) == ([far], False)
+    tagged = Condition("tag", "=", "t")
+    for by in KINDS:
+        assert store.nearest_images(query, 9, tagged, by=by).item_ids.tolist() == [far]
+    assert store.described([near, far, plain, 999]) == ({near, far}, {far})
+    assert [item.id for item in store.items([plain, 999, near])] == [plain, near]
+
+
+def test_without_items_nothing_is_near(empty: Store) -> None:
+    query = np.array((1, 0, 0, 0), np.float32)
+    for by in KINDS:
+        found = empty.nearest_images(query, 9, by=by)
+        assert (len(found.item_ids), found.complete) == (0, True)
+    assert empty.match_words("dog", 9).item_ids.tolist() == []

@@ -58,6 +58,20 @@ class WordReader(Connections):
         ranked = rank_words(asked, candidates, stems, length / max(items, 1))
         return matches_of(asked, ranked, count, passing, also, all_seen=all_seen)
 
+    def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        """See Items.described."""
+        captioned: set[int] = set()
+        tagged: set[int] = set()
+        for chunk in chunks(image_ids):
+            sql = (
+                "SELECT id, caption IS NOT NULL, EXISTS (SELECT 1 FROM tags WHERE item_id = id) "
+                f"FROM items WHERE id IN ({marks(chunk)})"
+            )
+            for item_id, has_caption, has_tag in self._rows(sql, chunk):
+                captioned |= {int(item_id)} if has_caption else set()
+                tagged |= {int(item_id)} if has_tag else set()
+        return captioned, tagged
+
     def _asked(self, text: str, items: int, last_id: int) -> tuple[Asked, list[Ids]]:
         """The words that count, and the first images of each."""
         of_form: dict[str, str] = {}
