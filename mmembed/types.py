@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # NumPy is named here and not imported: the command line needs these types before it computes.
 Kind: TypeAlias = Literal["image", "caption"]
+Embedding: TypeAlias = "NDArray[np.float32]"
+"""float32 (dim,), unit-norm."""
 Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 (n, dim), each row unit-norm, so that a dot product is the cosine similarity."""
 
@@ -154,7 +156,7 @@ class Hit:
     relevance: float
     """0 to 1: the score's distance from the query's background; see Background."""
     evidence: tuple[Evidence, ...] = ()
-    """What found it, by falling points."""
+    """The parts that found it, by falling points."""
 
 
 @dataclass(frozen=True)

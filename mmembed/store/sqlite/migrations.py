@@ -190,9 +190,8 @@ def _take_steps(db: sqlite3.Connection, progress: Progress) -> None:
     for layout in range(version(db), newest()):
         db.execute("BEGIN IMMEDIATE")
         try:
-            for some in statements_of(schema.LATER[layout - BASE_VERSION]).values():
-                for statement in some:
-                    db.execute(statement)
+            for statement in statements_of(schema.LATER[layout - BASE_VERSION]):
+                db.execute(statement)
             if layout + 1 == layout_3.VERSION:
                 _write_words(db, progress)
             db.execute(f"PRAGMA user_version = {layout + 1}")
