@@ -63,8 +63,9 @@ def write_pictures(folder: Path, colours: Sequence[str]) -> Path:
 
 def open_collection(folder: Path, encoder: Encoder | None = None, **settings: Any) -> Collection:
     """Over a fake encoder of the model's name, unless one is given."""
+    settings = {"model": "fake", "bank": "off", **settings}
     return Collection(
-        Settings.from_env({}, data=folder, model="fake", **settings),
+        Settings.from_env({}, data=folder, **settings),
         load=lambda name: encoder or FakeEncoder(name),
     )
 

@@ -26,7 +26,7 @@ SALTS_AT = 16
 
 
 @dataclass(frozen=True)
-class Stamp:
+class WalStamp:
     """A log, and the catalog under it."""
 
     salts: str
@@ -118,7 +118,7 @@ class History:
         if self._put(replace(stamp, folding=folding, schema_after=schema_after)) and not folding:
             self._noted = salts, self._boot, stamp.mtime_ns
 
-    def _put(self, stamp: Stamp) -> bool:
+    def _put(self, stamp: WalStamp) -> bool:
         try:
             stamped = json.dumps(asdict(stamp), indent=1).encode()
             files.replace(self._file, stamped, durable=True, one_writer=True)
@@ -137,19 +137,19 @@ class History:
             self._file.unlink(missing_ok=True)
 
 
-def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | None:
+def strangers(catalog: Path, log_file: LogFile, index: LogIndex | None) -> str | None:
     """Why this log is not of this catalog, or not all of it; None without a fault."""
     stamp = read_stamp(catalog)
-    replaced = stamp is not None and _is_replaced(catalog, stamp, found)
+    replaced = stamp is not None and _is_replaced(catalog, stamp, log_file)
     if replaced:
         return "was replaced, by a backup perhaps, and its log is of the catalog before"
-    known = index is not None and index.salts == found.salts
+    known = index is not None and index.salts == log_file.salts
     same_boot = stamp is not None and _is_of_this_boot(stamp)
     # An index that was copied a moment after the log of an open catalog may know more than the log.
     if known and index is not None and not (stamp and _is_copied(catalog, stamp)):
-        broken = found.committed < index.committed
+        broken = log_file.committed < index.committed
     else:  # one torn commit may be the end of a power cut; two were acknowledged
-        broken = found.lost_commits > (0 if same_boot else 1)
+        broken = log_file.lost_commits > (0 if same_boot else 1)
     return "has a log that is damaged: changes that were kept cannot be read" if broken else None
 
 
@@ -165,19 +165,19 @@ def lost_log(catalog: Path, index: LogIndex | None) -> str | None:
     return "has lost its log: changes that were kept are missing"
 
 
-def read_stamp(catalog: Path) -> Stamp | None:
+def read_stamp(catalog: Path) -> WalStamp | None:
     """The stored stamp of a catalog and its log; None if there is no readable one."""
     try:
-        return Stamp(**json.loads(catalog.with_name(FILE).read_bytes()))
+        return WalStamp(**json.loads(catalog.with_name(FILE).read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
-def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
-    if stamp.salts != found.salts.hex():
+def _is_replaced(catalog: Path, stamp: WalStamp, log_file: LogFile) -> bool:
+    if stamp.salts != log_file.salts.hex():
         # The stamp belongs to another log. It is no evidence about this log, unless there should be
         # none.
-        return stamp.closed and found.committed > 0
+        return stamp.closed and log_file.committed > 0
     schemas = (stamp.schema, stamp.schema_after) if stamp.folding else (stamp.schema,)
     if stamp.schema and _shape(catalog)[0] not in schemas:
         return True  # copies that SQLite makes of a database have another one
@@ -188,26 +188,26 @@ def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     return _shape(catalog) != (stamp.schema, stamp.pages, stamp.free)
 
 
-def _is_of_this_boot(stamp: Stamp) -> bool:
+def _is_of_this_boot(stamp: WalStamp) -> bool:
     """Whether the machine has certainly not rebooted since; False if boots cannot be
     distinguished."""
     return stamp.boot != "" and stamp.boot == boot()
 
 
-def _is_copied(catalog: Path, stamp: Stamp) -> bool:
+def _is_copied(catalog: Path, stamp: WalStamp) -> bool:
     """Whether the log is another file than the noted one: the whole folder was copied."""
     return os.stat(f"{catalog}{LOG}").st_ino != stamp.log_inode
 
 
-def _differs(catalog: Path, stamp: Stamp) -> bool:
+def _differs(catalog: Path, stamp: WalStamp) -> bool:
     status = os.stat(catalog)
     now = status.st_ino, status.st_size, status.st_mtime_ns
     return now != (stamp.inode, stamp.bytes, stamp.mtime_ns)
 
 
-def _stamp(catalog: Path, log_path: Path, salts: str, boot_id: str) -> Stamp:
+def _stamp(catalog: Path, log_path: Path, salts: str, boot_id: str) -> WalStamp:
     status = os.stat(catalog)
-    return Stamp(
+    return WalStamp(
         salts, os.stat(log_path).st_ino, status.st_ino, status.st_size, status.st_mtime_ns,
         *_shape(catalog), boot_id,
     )  # fmt: skip
