@@ -7,7 +7,7 @@ All ways answer the same queries over the same clustered unit vectors, in turns,
 Prints a table and, with --json, writes the same figures to a file: seconds to build, memory and
 file in MB, median and 99th percentile of a search for the best ten in milliseconds, and recall@10
 against exact search. A million vectors of 512 dimensions take about 4 GB. `exact_limit` in
-mmembed/config.py is chosen from it, and EXPANSION_SEARCH in mmembed/index/graph.py (compare
+mmembed/config.py is chosen from it, and EXPANSION_SEARCH in mmembed/index/hnsw.py (compare
 others with --expansions). Beside other projects: `python -m benchmarks search`.
 """
 
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.vectors import BATCH, DIM, Vectors, clustered
-from mmembed.store.vectors import VectorView, graph
+from mmembed.store.vectors import VectorView, hnsw
 from mmembed.store.vectors.int8_scan import Scan
 
 K = 10
@@ -82,7 +82,7 @@ def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Sea
 
     yield Way(size, "exact", scan_s, codes / MB, 0.0), lambda q: search(q, size, 0)
     for one in expansions:
-        name = f"HNSW {graph.CONNECTIVITY}/{graph.EXPANSION_ADD}/{one}"
+        name = f"HNSW {hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}/{one}"
         yield Way(size, name, build_s, memory, file), lambda q, e=one: search(q, 0, e)
 
 
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=DIM)
     parser.add_argument("--sizes", nargs="+", default=["10000,50000,100000"], help="also a,b,c")
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--expansions", type=int, nargs="+", default=[graph.EXPANSION_SEARCH])
+    parser.add_argument("--expansions", type=int, nargs="+", default=[hnsw.EXPANSION_SEARCH])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     sizes = [int(one) for some in asked.sizes for one in some.split(",")]

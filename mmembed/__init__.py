@@ -1,6 +1,6 @@
 """Search pictures by words, by example and by label.
 
-    file | bytes → decode → encoder (through batcher) → catalog → index → search / zeroshot
+    file | bytes → decode → encoder (through batcher) → catalog → index → search / zero_shot
                                                                         → server | cli → web
 
 `Collection` is the entry point; the other names are its inputs and outputs.

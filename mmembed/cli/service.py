@@ -17,7 +17,7 @@ from typing import Any
 
 from mmembed import files
 from mmembed.config.settings import CATALOG_FILE, Settings
-from mmembed.server.access import proof
+from mmembed.server.access import server_proof
 
 FILE = "serving.json"
 HEALTH_TIMEOUT_S = 1.0
@@ -180,9 +180,9 @@ def _proven(left: Json) -> Line:
         raise ValueError(f"{host}: another machine")
     line = Line(host, port)
     try:
-        nonce = proof.new_secret()
-        said = line.ask(f"{proof.PATH}?nonce={nonce}", HEALTH_TIMEOUT_S)["proof"]
-        if not proof.is_proven(said, secret, nonce, port):
+        nonce = server_proof.new_secret()
+        said = line.ask(f"{server_proof.PATH}?nonce={nonce}", HEALTH_TIMEOUT_S)["proof"]
+        if not server_proof.is_proven(said, secret, nonce, port):
             raise ValueError(f"{host}:{port}: another server")
     except BaseException:
         line.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mmembed.classify.classifier import Classified, Classifier
-from mmembed.classify.zeroshot import Mode
+from mmembed.classify.zero_shot import Mode
 from mmembed.collection.embed_inputs import Embedded, Read, Wishes, embed_inputs
 from mmembed.collection.folder_model import Binding
 from mmembed.errors import QueryError

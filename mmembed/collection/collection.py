@@ -14,6 +14,7 @@ from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.open_models import decode_threads, open_models
+from mmembed.collection.searching import Searching
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
@@ -22,23 +23,17 @@ from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Pipeline, Removed, Report, check_paths
-from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
 from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import Embedding, ImageInput
-from mmembed.models.on_demand import Load
+from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
-from mmembed.search.calibration import BACKGROUND_SIZE, background
-from mmembed.search.missing_fields import notes_on_missing_fields
-from mmembed.search.paging import next_cursor, place_of
-from mmembed.search.query import query_embedding
-from mmembed.store.embedded import EmbeddedStore
 from mmembed.store.entries import Trouble
+from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
 from mmembed.types import (
-    Hit,
     ImageFacts,
     Item,
     Kind,
@@ -70,7 +65,7 @@ log = logging.getLogger(__name__)
 def open_store(settings: Settings) -> Store:
     """The store in the data folder, which is made if there is none. Raises StoreError if the folder
     cannot be used."""
-    return EmbeddedStore(settings.data, exact_limit=settings.exact_limit)
+    return FolderStore(settings.data, exact_limit=settings.exact_limit)
 
 
 class Collection(Answering, Items):
@@ -99,6 +94,7 @@ class Collection(Answering, Items):
         self._models = open_models(settings, self.binding, self._content_of, load)
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
+        self._searching = Searching(self.store, self.embedder, self.binding)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -234,44 +230,7 @@ class Collection(Answering, Items):
     ) -> SearchPage:
         """The k items of a kind that pass a filter and are nearest to the query, after an earlier
         page's cursor. Raises QueryError, ImageError, NotFound."""
-        after = place_of(cursor) if cursor else None
-        query = self._query_embedding(terms)
-        notes = self._notes(terms) + self.store.notes()
-        self.binding.check_folder()
-        found = self.store.search(query, k, where, kind=kind, after=after)
-        usual = background(query, self.store.sample(kind, BACKGROUND_SIZE))
-        hits = tuple(Hit(item, score, usual.relevance(score)) for item, score in found.hits)
-        notes += notes_on_missing_fields(where, found, self.store)
-        return SearchPage(hits, next_cursor(found, after), notes)
-
-    def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
-        """float32 (dim,), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
-        names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
-        texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
-        images = iter(
-            term.name or f"{name}.image, the query image"
-            for name, term in zip(names, terms, strict=True)
-            if term.image is not None
-        )
-        return query_embedding(
-            terms,
-            embed_texts=lambda some: self.embedder.all_texts(texts, some),
-            embed_image=lambda data: self.embedder.image(ImageInput(next(images), data)),
-            embedding_of=self.binding.item,
-        )
-
-    def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
-        windows = []
-        for index, term in enumerate(terms):
-            if term.text is not None:
-                with blaming(f"query[{index}]"):
-                    windows.append(self.embedder.encoder.count_windows(term.text))
-        return tuple(
-            f"The text is longer than the {self.embedder.facts.context_length} tokens that the "
-            f"model reads at once: the answer averages its {count} parts."
-            for count in windows
-            if count > 1
-        )
+        return self._searching.search(terms, k=k, kind=kind, cursor=cursor, where=where)
 
     def image_facts(self, data: bytes) -> ImageFacts:
         """The facts in the header of an image file that was embedded before."""

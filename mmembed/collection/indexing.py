@@ -76,7 +76,7 @@ class Indexing:
 
         if not report.interrupted:
             try:
-                self._pipeline.read_headers(wanted, heed)
+                self._pipeline.backfill_headers(wanted, heed)
             except KeyboardInterrupt:
                 report.interrupted = True
 

@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.classify import zeroshot
+from mmembed.classify import zero_shot
 from mmembed.collection.collection import open_store
 from mmembed.collection.folder_model import chosen_model
 from mmembed.config.limits import Limits
@@ -21,14 +21,14 @@ from mmembed.config.settings import CATALOG_FILE, Settings
 from mmembed.engines import INT8
 from mmembed.errors import InputError, ModelError
 from mmembed.eval.embedding_cache import Content, EmbeddingCache, Row, content_key
-from mmembed.ingest.flow import embed_each, grouped
+from mmembed.ingest.embed_batches import embed_each, grouped
 from mmembed.item_failures import failure_of, text_of
 from mmembed.media.decode import decode, read_file
 from mmembed.media.image_limits import ImageLimits
 from mmembed.models.batcher import Batcher
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
-from mmembed.models.on_demand import Load
+from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
 from mmembed.types import Embeddings, Failure, Pixels
 
@@ -215,7 +215,7 @@ class MeasuredModel:
         prompts = tuple(templates)
 
         def embed(some: Sequence[str]) -> Embeddings:
-            return zeroshot.label_matrix(self._embed_texts, some, prompts)
+            return zero_shot.label_matrix(self._embed_texts, some, prompts)
 
         def key(name: str) -> bytes:
             return _text_key(json.dumps([prompts, name]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmembed.ingest.embed import Embedded
-from mmembed.ingest.flow import each_where_needed
+from mmembed.ingest.embed_batches import each_where_needed
 from mmembed.item_failures import ends_all
 from mmembed.store.entries import Mark
 from mmembed.store.protocol import Store

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mmembed.ingest.embed_batches import Row, each_where_needed, embed_each
 from mmembed.ingest.embed_captions import embed_captions
-from mmembed.ingest.flow import Row, each_where_needed, embed_each
 from mmembed.ingest.prepare import Prepared
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import failure_of

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mmembed.errors import InputError
-from mmembed.ingest.flow import Row, embed_each
+from mmembed.ingest.embed_batches import Row, embed_each
 from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry
 from mmembed.store.protocol import Store

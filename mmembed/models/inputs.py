@@ -23,7 +23,7 @@ from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.encoder import Encoder, EncoderFacts
 from mmembed.models.failing_inputs import pixels_apart, texts_apart
 from mmembed.models.image_cache import ImageCache
-from mmembed.models.on_demand import Resident
+from mmembed.models.lazy_encoder import LazyEncoder
 from mmembed.models.text_cache import TextCache
 from mmembed.types import Embeddings, Failure, Picture, Pixels
 
@@ -65,7 +65,7 @@ class Embedder:
     def __init__(
         self,
         name: Callable[[], str],
-        model: Resident,
+        model: LazyEncoder,
         *,
         limits: ImageLimits,
         decoders: ThreadPoolExecutor,

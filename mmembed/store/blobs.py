@@ -9,7 +9,7 @@ from pathlib import Path
 from mmembed.errors import StoreFull
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.entries import Upload
-from mmembed.store.leftovers import Leftovers
+from mmembed.store.orphan_files import OrphanFiles
 from mmembed.store.sqlite import Catalog
 from mmembed.store.sqlite.lock_files import WRITE_WAIT_S, upload_lock
 from mmembed.types import Item
@@ -81,4 +81,4 @@ class FolderBlobs:
 
     def collect(self) -> int:
         """See Blobs.collect."""
-        return Leftovers(self._catalog).collect()
+        return OrphanFiles(self._catalog).collect()

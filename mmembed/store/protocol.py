@@ -79,6 +79,10 @@ class Vectors(Protocol):
     def vector_of(self, item_id: int) -> NDArray[np.float16]:
         """The item's vector, float16 (dim,). Raises NotFound."""
 
+    def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        """The items that are still there, in the given order, and their vectors: float16
+        (n, dim)."""
+
     def last_change(self) -> int:
         """Number of the newest change of any vector, which rises with each; 0 at the beginning."""
 

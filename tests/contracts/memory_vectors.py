@@ -78,6 +78,11 @@ class MemoryVectors(Memory):
             raise NotFound(f"item {item_id}: no such item")
         return self.embeddings_of(item.kind, [item.sha256])[item.sha256]
 
+    def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        ids = [item_id for item_id in item_ids if item_id in self._state.items]
+        rows = [self.vector_of(item_id) for item_id in ids]
+        return ids, np.stack(rows) if rows else np.empty((0, 0), dtype=np.float16)
+
     def _digest(self, model: Model | None) -> str:
         return model.fingerprint if model else next(iter(self._state.serving), "")
 

@@ -85,6 +85,31 @@ def test_equal_vectors_are_one(store: Store, entry: Entry) -> None:
     ]  # fmt: skip
 
 
+def test_vectors_of_several_items_come_in_their_order(store: Store, entry: Entry) -> None:
+    first, copy, last = store.write(
+        [
+            entry("/a", [1, 2, 3, 4]),
+            entry("/copy", None, sha256="content of /a"),
+            entry("/b", [0, 1, 0, 0]),
+        ]
+    )
+    ids, rows = store.vectors_of([last, copy, 99, first])
+    assert ids == [last, copy, first]
+    assert rows.dtype == np.float16
+    assert rows.tolist() == [[0, 1, 0, 0], [1, 2, 3, 4], [1, 2, 3, 4]]
+    store.remove([last])
+    assert store.vectors_of([last, copy])[0] == [copy]
+    assert store.vectors_of([last])[0] == []
+
+
+def test_vectors_of_items_are_those_of_the_model_that_serves(store: Store, entry: Entry) -> None:
+    [item] = store.write([entry("/a", [1, 2, 3, 4])])
+    store.add_embeddings("image", {"content of /a": unit(0, 0, 1)}, THREE)
+    assert store.vectors_of([item])[1].tolist() == [[1, 2, 3, 4]]
+    store.serve(THREE)
+    assert store.vectors_of([item])[1].tolist() == [[0, 0, 1]]
+
+
 # -- by id ---------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from mmembed.eval import metrics
 from mmembed.eval.bootstrap import Difference, bootstrap, compare, resamples
 from mmembed.eval.index_recall import overlap
 from mmembed.eval.retrieval import find, statistics
-from mmembed.eval.zero_shot import answers
+from mmembed.eval.zero_shot_accuracy import answers
 
 
 def rank(scores: list[list[float]], right: list[list[int]]) -> list[int]:

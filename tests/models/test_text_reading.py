@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from mmembed.classify.zeroshot import TEMPLATES
+from mmembed.classify.zero_shot import TEMPLATES
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
 from mmembed.config.text_limits import TextLimits

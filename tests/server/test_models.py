@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from mmembed.classify.zeroshot import SHORT_TEMPLATES
+from mmembed.classify.zero_shot import SHORT_TEMPLATES
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, ModelError

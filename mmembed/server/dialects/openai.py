@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from mmembed.collection.embed_inputs import Input, Read
 from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
-from mmembed.server.dialects.embedding import embed, wishes_of
+from mmembed.server.dialects.embed_request import embed, wishes_of
 from mmembed.server.dialects.embedding_lists import (
     Embedding,
     NotEmbedded,
@@ -31,7 +31,7 @@ from mmembed.server.dialects.input_shapes import (
     PartShape,
     Wished,
 )
-from mmembed.server.dialects.inputs import (
+from mmembed.server.dialects.read_inputs import (
     bare_input,
     image_input,
     read_each,

@@ -28,7 +28,7 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
+from mmembed.server.request_shapes import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Item
 
 router = APIRouter(prefix="/v1/items", tags=["items"])

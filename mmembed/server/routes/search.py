@@ -26,7 +26,7 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.requests import FilterShape, SearchRequest, TermShape, WordsQuery
+from mmembed.server.request_shapes import FilterShape, SearchRequest, TermShape, WordsQuery
 from mmembed.types import Term
 
 router = APIRouter(tags=["search"])

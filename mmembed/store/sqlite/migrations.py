@@ -22,7 +22,6 @@ from mmembed.errors import StoreBusy, StoreError, StoreFull
 from mmembed.files import move, sync, sync_folder
 from mmembed.store.sqlite import layout_1, schema
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, exclusive
-from mmembed.store.sqlite.log_history import History
 from mmembed.store.sqlite.schema import (
     BASE_VERSION,
     FILE_NAME,
@@ -31,6 +30,7 @@ from mmembed.store.sqlite.schema import (
     statements_of,
     version,
 )
+from mmembed.store.sqlite.wal_stamp import History
 
 log = logging.getLogger(__name__)
 

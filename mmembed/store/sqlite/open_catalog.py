@@ -14,11 +14,11 @@ from typing import TypeAlias
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.sqlite.file_identity import LOG, Place
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
-from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
-from mmembed.store.sqlite.log_history import lost_log, strangers
 from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
 from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
 from mmembed.store.sqlite.wal_file import read_index, read_log
+from mmembed.store.sqlite.wal_stamp import FILE as HISTORY_FILE
+from mmembed.store.sqlite.wal_stamp import lost_log, strangers
 
 BUSY_TIMEOUT_S = 30
 INDEX = "-shm"

@@ -22,12 +22,12 @@ from mmembed.store.sqlite.lock_files import (
     exclusive,
     upload_lock,
 )
-from mmembed.store.sqlite.log_history import History
 from mmembed.store.sqlite.migrations import Progress
 from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S
 from mmembed.store.sqlite.queries import CatalogReader
 from mmembed.store.sqlite.schema import FILE_NAME, remedy
 from mmembed.store.sqlite.troubles import WRITE_FAILED
+from mmembed.store.sqlite.wal_stamp import History
 
 log = logging.getLogger(__name__)
 

@@ -100,6 +100,21 @@ class VectorReader(Connections):
             raise NotFound(f"item {item_id}: no such item")
         return np.frombuffer(rows[0][0], dtype="<f2")
 
+    def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        """The items that are still there, in the given order, and their vectors: float16
+        (n, dim)."""
+        found: dict[int, bytes] = {}
+        for chunk in chunks(item_ids):
+            sql = (
+                "SELECT items.id, embedding FROM items "
+                "JOIN content_vectors AS of_content USING (kind, sha256) "
+                "JOIN vectors ON vectors.id = of_content.vector_id "
+                f"WHERE items.id IN ({marks(chunk)}) AND of_content.model_id = {SERVING}"
+            )
+            found.update(self._rows(sql, chunk))
+        ids = [item_id for item_id in item_ids if item_id in found]
+        return ids, stack([found[item_id] for item_id in ids])
+
     def embeddings_of(
         self, kind: Kind, contents: Sequence[str], model: Model | None = None
     ) -> dict[str, NDArray[np.float16]]:

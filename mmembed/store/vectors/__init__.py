@@ -1,7 +1,7 @@
 """Views of the catalog's vectors that can always be rebuilt. Owns usearch and numkong.
 
-snapshot (a verified file) → graph (vectors and HNSW) ┐
-grid (a vector in int8) → scan (an int8 copy of all)  ┴ scoring (an order) → view (search)
+snapshot (a verified file) → hnsw (the graph and its vectors)   ┐
+int8_codes (a vector in int8) → int8_scan (an int8 copy of all) ┴ rescoring → vector_view (search)
 """
 
 from mmembed.store.vectors.rescoring import unit

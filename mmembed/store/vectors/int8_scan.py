@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.quantiser import Asked, Codes, Columns, Grid, Scores, about_each
+from mmembed.store.vectors.int8_codes import Asked, Codes, Columns, Grid, Scores, about_each
 from mmembed.store.vectors.rescoring import Ids, Rows, chunks
 
 BLOCK = 16_384

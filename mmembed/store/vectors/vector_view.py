@@ -14,7 +14,7 @@ from mmembed.errors import StoreError
 from mmembed.store.vectors import snapshot
 from mmembed.store.vectors.coalesce import Together
 from mmembed.store.vectors.flat import Flat, Vectors
-from mmembed.store.vectors.graph import Graph
+from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.int8_scan import Scan, Wanted
 from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, Ids, Rows, rank, unit
 from mmembed.store.vectors.snapshot import Stamp

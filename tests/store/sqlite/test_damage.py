@@ -16,7 +16,7 @@ import pytest
 from mmembed.errors import StoreError
 from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.sqlite import Catalog, background_check
-from tests.embedded import embedded
+from tests.folder_store import folder_store
 from tests.serving import add, eventually, open_collection, serving
 
 pytestmark = pytest.mark.slow
@@ -196,7 +196,7 @@ def test_a_server_with_a_damaged_catalog_is_not_healthy(
         open_collection(tmp_path)
     monkeypatch.setattr(background_check, "AT_ONCE_BYTES", 0)
     with serving(tmp_path) as (client, collection):
-        eventually(lambda: embedded(collection).condition.known("damaged"))
+        eventually(lambda: folder_store(collection).condition.known("damaged"))
         for path in ("/health", "/ready"):
             answer = client.get(path)
             assert answer.status_code == 503

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mmembed.store.vectors import int8_scan, quantiser
+from mmembed.store.vectors import int8_codes, int8_scan
+from mmembed.store.vectors.int8_codes import Grid
 from mmembed.store.vectors.int8_scan import Scan, Wanted, reached
-from mmembed.store.vectors.quantiser import Grid
 from mmembed.store.vectors.rescoring import rank, unit
 
 Vectors = NDArray[np.float32]
@@ -213,4 +213,4 @@ def test_products_of_codes_are_exact_at_their_extremes(dim: int) -> None:
     codes[:2] = [[127], [-127]]
     for plane in codes:
         exact = codes.astype(np.int64) @ plane.astype(np.int64)
-        assert quantiser.products(codes, plane).tolist() == exact.tolist()
+        assert int8_codes.products(codes, plane).tolist() == exact.tolist()

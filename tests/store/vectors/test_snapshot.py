@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from mmembed.errors import StoreError
 from mmembed.store.vectors import VectorView, snapshot
-from mmembed.store.vectors.graph import EXPANSION_SEARCH, Graph
+from mmembed.store.vectors.hnsw import EXPANSION_SEARCH, Graph
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
 
 

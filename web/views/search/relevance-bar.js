@@ -4,7 +4,7 @@ import { h } from '../../ui/dom.js';
 import { match } from '../../ui/words.js';
 
 /** Null for an item without a search; bare figures if there is no relevance. */
-export function Meter(hit) {
+export function RelevanceBar(hit) {
   const said = match(hit);
   if (!said) return null;
   if (typeof hit.relevance !== 'number') return h('span', { class: 'figure', title: said }, said);

@@ -31,7 +31,7 @@ SECONDS = 2.0
 _UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
 
 
-class Leftovers:
+class OrphanFiles:
     """Finds and deletes them, folder by folder; nothing else than files that we made."""
 
     def __init__(self, catalog: Catalog, seconds: float = SECONDS) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mmembed.collection.collection import Collection
-from mmembed.store.embedded import EmbeddedStore
+from mmembed.store.folder_store import FolderStore
 
 
-def embedded(collection: Collection) -> EmbeddedStore:
+def folder_store(collection: Collection) -> FolderStore:
     """The collection's store, which is in a folder."""
-    assert isinstance(collection.store, EmbeddedStore)
+    assert isinstance(collection.store, FolderStore)
     return collection.store

@@ -20,7 +20,7 @@ MOST_BYTES = 64_000_000
 """Seconds for the rest of a body; a caller that sends longer, or more, may be reset."""
 
 
-class Lingering:
+class LingeringClose:
     """ASGI middleware, around all others."""
 
     def __init__(self, app: ASGIApp) -> None:

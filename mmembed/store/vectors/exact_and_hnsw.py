@@ -14,7 +14,7 @@ from mmembed.store.vectors.vector_view import VectorView
 from mmembed.types import Kind, Ranked
 
 
-class MeasuredIndex:
+class ExactAndHnsw:
     """A view without other users; see Index. For one thread."""
 
     def __init__(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mmembed.classify import zeroshot
+from mmembed.classify import zero_shot
 from mmembed.errors import InputError, ModelError
 from mmembed.eval import (
     Figure,
@@ -18,7 +18,7 @@ from mmembed.eval import (
     read_labelled,
     read_labels,
     read_templates,
-    zero_shot,
+    zero_shot_accuracy,
 )
 from mmembed.types import Embeddings, Pixels
 from tests.eval.encoders import LIMIT, FixedEncoder, OpenBench, task, values, write
@@ -66,9 +66,9 @@ def test_a_label_is_embedded_as_classification_does_it(bench: OpenBench, classes
     encoder = FakeEncoder()
     asked = task(classes)
     with bench(encoder).model("fake") as model:
-        ours = zero_shot.label_matrix(model, asked.labels, asked.templates)
+        ours = zero_shot_accuracy.label_matrix(model, asked.labels, asked.templates)
     names = [one[0] for one in asked.labels.names]
-    assert (ours == zeroshot.label_matrix(encoder.embed_texts, names)).all()
+    assert (ours == zero_shot.label_matrix(encoder.embed_texts, names)).all()
 
 
 def test_labels_that_the_data_lacks_compete(bench: OpenBench, classes: Path) -> None:

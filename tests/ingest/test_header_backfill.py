@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mmembed.collection.collection import Collection
-from mmembed.ingest import prepare, read_headers
+from mmembed.ingest import header_backfill, prepare
 from mmembed.media.header import HeaderReader
 from mmembed.store.sqlite.rows import local_time
 from mmembed.types import HeaderFacts, Item
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_read_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     pages: int,
 ) -> None:
-    monkeypatch.setattr(read_headers, "AT_ONCE", pages)
+    monkeypatch.setattr(header_backfill, "AT_ONCE", pages)
     for number in range(3):
         camera_picture(f"{number}.jpg", 16 + number)
     index()
@@ -170,7 +170,7 @@ def test_an_interrupt_keeps_what_was_read(
     camera_picture: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(read_headers, "AT_ONCE", 1)
+    monkeypatch.setattr(header_backfill, "AT_ONCE", 1)
     camera_picture("a.jpg")
     camera_picture("b.jpg", 20)
     index()

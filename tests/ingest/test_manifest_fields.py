@@ -13,7 +13,7 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import LimitError, NotFound, QueryError
 from mmembed.filters.parse import parse_where
 from mmembed.ingest import Report
-from mmembed.ingest.further_fields import FurtherFields
+from mmembed.ingest.manifest_fields import FurtherFields
 from mmembed.ingest.manifests import read_manifest
 
 MakePicture = Callable[..., Path]

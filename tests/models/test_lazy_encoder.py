@@ -14,7 +14,7 @@ import pytest
 from mmembed.config.batching import Batching
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, Overloaded
-from mmembed.models.on_demand import MOST_HANGING, Resident
+from mmembed.models.lazy_encoder import MOST_HANGING, LazyEncoder
 from tests.fake_encoder import FakeEncoder
 from tests.serving import PATIENCE_S, Gate, eventually
 
@@ -38,8 +38,8 @@ class Loader:
         return sum(one() is not None for one in self.made)
 
 
-def resident(load: Loader, idle_s: float = IDLE_S) -> Resident:
-    return Resident(load, unload_after=idle_s)
+def resident(load: Loader, idle_s: float = IDLE_S) -> LazyEncoder:
+    return LazyEncoder(load, unload_after=idle_s)
 
 
 @pytest.fixture
@@ -48,25 +48,25 @@ def load() -> Loader:
 
 
 @pytest.fixture
-def model(load: Loader) -> Iterator[Resident]:
+def model(load: Loader) -> Iterator[LazyEncoder]:
     model = resident(load)
     yield model
     model.close()
 
 
-def test_it_is_the_encoder_it_loads(model: Resident) -> None:
+def test_it_is_the_encoder_it_loads(model: LazyEncoder) -> None:
     assert model.facts == FakeEncoder().facts
     assert model.count_tokens("a red bus") == 5
     np.testing.assert_array_equal(model.embed_texts(["red"]), FakeEncoder().embed_texts(["red"]))
 
 
-def test_it_is_loaded_at_first_need(model: Resident, load: Loader) -> None:
+def test_it_is_loaded_at_first_need(model: LazyEncoder, load: Loader) -> None:
     assert (model.loaded, model.known, model.waiting, model.wait_s()) == (False, None, 0, 0)
     assert model.facts.dim == 16
     assert (model.loaded, model.loads, len(load.made)) == (True, 1, 1)
 
 
-def test_idle_it_leaves_the_memory_and_comes_back(model: Resident, load: Loader) -> None:
+def test_idle_it_leaves_the_memory_and_comes_back(model: LazyEncoder, load: Loader) -> None:
     before = model.embed_texts(["red"])
     eventually(lambda: not model.loaded)
     eventually(lambda: load.alive() == 0)
@@ -115,7 +115,7 @@ def test_many_threads_never_lose_an_answer_to_its_going(load: Loader) -> None:
     model.close()
 
 
-def test_a_probe_neither_wakes_nor_keeps_it(model: Resident) -> None:
+def test_a_probe_neither_wakes_nor_keeps_it(model: LazyEncoder) -> None:
     model.probe()
     assert model.loads == 1  # it was never tried before
     eventually(lambda: not model.loaded)
@@ -155,7 +155,7 @@ def test_a_failure_to_load_is_not_kept() -> None:
 # -- a model that hangs -------------------------------------------------------------------
 
 
-def hanging(model: Resident, gate: Gate) -> None:
+def hanging(model: LazyEncoder, gate: Gate) -> None:
     """Ask, so that the model hangs and is given up."""
     gate.close()
     with pytest.raises(ModelError, match=r"no progress for 0\.2 s"):
@@ -165,7 +165,7 @@ def hanging(model: Resident, gate: Gate) -> None:
 def test_a_model_that_hangs_is_replaced() -> None:
     gates = [Gate(), Gate(), Gate(), Gate()]
     waiting = iter(gates)
-    model = Resident(lambda: next(waiting), batching=Batching(timeout=0.2))
+    model = LazyEncoder(lambda: next(waiting), batching=Batching(timeout=0.2))
     for gate in gates[:MOST_HANGING]:
         model.load()
         hanging(model, gate)
@@ -187,7 +187,7 @@ def test_a_model_that_hangs_is_replaced() -> None:
 def test_nothing_watches_over_a_model_that_is_gone() -> None:
     gates = [Gate(), Gate()]
     waiting = iter(gates)
-    model = Resident(lambda: next(waiting), batching=Batching(timeout=0.2), unload_after=0.5)
+    model = LazyEncoder(lambda: next(waiting), batching=Batching(timeout=0.2), unload_after=0.5)
     model.load()
     hanging(model, gates[0])
     assert model.embed_texts(["red"]).shape == (1, 16)  # watched twice now
@@ -199,7 +199,7 @@ def test_nothing_watches_over_a_model_that_is_gone() -> None:
 
 def test_closing_waits_for_no_model_that_hangs() -> None:
     gate = Gate()
-    model = Resident(lambda: gate)
+    model = LazyEncoder(lambda: gate)
     model.load()
     gate.close()
     with ThreadPoolExecutor(1) as pool:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmembed.classify.zeroshot import (
+from mmembed.classify.zero_shot import (
     SHORT_TEMPLATES,
     TEMPLATES,
     Mode,

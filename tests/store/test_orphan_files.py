@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from mmembed.collection.collection import Collection
-from mmembed.store import leftovers, thumbnail_cache, uploads
+from mmembed.store import orphan_files, thumbnail_cache, uploads
 from tests.collection.uploaded_files import RED, OpenCollection, aged, files_of
 from tests.serving import picture
 
 HASH = hashlib.sha256(RED).hexdigest()
-WEEK_S = leftovers.UNCLAIMED_S
+WEEK_S = orphan_files.UNCLAIMED_S
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def put(collection: Collection, name: str, content: bytes = b"x") -> Path:
 
 def test_files_that_are_not_whole_are_collected(filled: Collection) -> None:
     old = [
-        aged(put(filled, f"{HASH}.png.0123.new"), leftovers.ASIDE_S + 1),
-        aged(put(filled, "tmpabc.new"), leftovers.ASIDE_S + 1),  # as they were called once
+        aged(put(filled, f"{HASH}.png.0123.new"), orphan_files.ASIDE_S + 1),
+        aged(put(filled, "tmpabc.new"), orphan_files.ASIDE_S + 1),  # as they were called once
     ]
     young = put(filled, f"{HASH}.png.4567.new")
     filled.collect_leftovers()
@@ -75,7 +75,7 @@ def test_an_upload_that_no_item_points_to_stays_for_a_week(
     filled.collect_leftovers()
     assert orphan.exists()
     assert "uploads that belong to no item: 1;" in caplog.text
-    mark = aged(orphan.with_name(orphan.name + leftovers.UNCLAIMED), WEEK_S + 1)
+    mark = aged(orphan.with_name(orphan.name + orphan_files.UNCLAIMED), WEEK_S + 1)
     filled.collect_leftovers()
     assert not orphan.exists()
     assert not mark.exists()
@@ -90,7 +90,7 @@ def test_uploads_of_a_data_folder_that_was_moved_are_shown_and_not_left_over(
     collection.close()
     (tmp_path / "data").rename(tmp_path / "elsewhere")
     moved = open_collection(data=tmp_path / "elsewhere")
-    aged(put(moved, name + leftovers.UNCLAIMED), WEEK_S + 1)
+    aged(put(moved, name + orphan_files.UNCLAIMED), WEEK_S + 1)
     put(moved, name + uploads.PENDING)
     for _ in range(2):  # the first settles what was pending
         moved.collect_leftovers()
@@ -113,14 +113,14 @@ def test_indexing_what_holds_the_data_folder_leaves_uploads_alone(
 
 def test_an_upload_that_found_its_item_again_is_not_deleted(filled: Collection) -> None:
     [item] = filled.store.page(after=0, limit=9, kind="image")
-    mark = aged(put(filled, Path(item.path or "").name + leftovers.UNCLAIMED), WEEK_S + 1)
+    mark = aged(put(filled, Path(item.path or "").name + orphan_files.UNCLAIMED), WEEK_S + 1)
     filled.collect_leftovers()
     assert not mark.exists()
 
 
 def test_an_empty_catalog_makes_no_upload_a_leftover(collection: Collection) -> None:
     orphan = put(collection, "ab" * 32 + ".png")
-    aged(put(collection, "ab" * 32 + ".png" + leftovers.UNCLAIMED), WEEK_S + 1)
+    aged(put(collection, "ab" * 32 + ".png" + orphan_files.UNCLAIMED), WEEK_S + 1)
     collection.collect_leftovers()
     assert orphan.exists()
 
@@ -158,7 +158,7 @@ def test_thumbnails_of_files_that_are_gone_are_collected_after_indexing(
     [red, _] = sorted(folder.rglob("*.webp"), key=lambda path: HASH not in path.name)
     red.with_name(f"{HASH}-320-v1.webp").write_bytes(b"of an old version")
     for path in folder.rglob("*.webp"):
-        aged(path, leftovers.ASIDE_S + 1)
+        aged(path, orphan_files.ASIDE_S + 1)
     (photos / "blue.png").unlink()
     collection.index([photos], progress=lambda *_: None)
     assert list(folder.rglob("*.webp")) == [red]

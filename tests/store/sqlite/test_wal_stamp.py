@@ -17,8 +17,8 @@ import pytest
 from mmembed.errors import StoreError
 from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite import Catalog, restore
-from mmembed.store.sqlite.log_history import History, read_stamp, strangers
 from mmembed.store.sqlite.wal_file import read_index, read_log
+from mmembed.store.sqlite.wal_stamp import History, read_stamp, strangers
 from tests.store.sqlite.crashes import CATALOG, by_backup, captions, crash
 
 pytestmark = pytest.mark.slow
@@ -168,7 +168,7 @@ def test_a_torn_commit_is_no_damage_where_boots_cannot_be_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = tmp_path / "data"
-    monkeypatch.setattr("mmembed.store.sqlite.log_history.BOOT", tmp_path / "none")
+    monkeypatch.setattr("mmembed.store.sqlite.wal_stamp.BOOT", tmp_path / "none")
     crash(data, 0, 5)
     found = read_log(data / f"{CATALOG}-wal")
     assert found is not None
@@ -187,7 +187,7 @@ def test_a_full_disk_while_folding_leaves_no_wrong_note(
         raise OSError(28, "No space left on device")
 
     catalog = Catalog(data)
-    monkeypatch.setattr("mmembed.store.sqlite.log_history.files.replace", full)
+    monkeypatch.setattr("mmembed.store.sqlite.wal_stamp.files.replace", full)
     with closing(sqlite3.connect(data / CATALOG)) as reader:  # the log stays, partly folded
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM items").fetchone()

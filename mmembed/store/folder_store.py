@@ -15,11 +15,11 @@ from mmembed.store.index_sync import IndexSync
 from mmembed.store.rank_items import rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
-from mmembed.store.vectors.measured_index import MeasuredIndex
+from mmembed.store.vectors.exact_and_hnsw import ExactAndHnsw
 from mmembed.types import Embeddings, Kind
 
 
-class EmbeddedStore(Catalog):
+class FolderStore(Catalog):
     """A catalog with the views that search it and its own files; see Store."""
 
     def __init__(self, folder: Path, *, exact_limit: int) -> None:
@@ -82,12 +82,12 @@ class EmbeddedStore(Catalog):
         view = self._views.last_view(kind)
         return np.empty((0, 0), dtype=np.float32) if view is None else view.sample(count)
 
-    def index(self, kind: Kind) -> MeasuredIndex | None:
+    def index(self, kind: Kind) -> ExactAndHnsw | None:
         """See Search.index."""
         view = IndexSync(self, exact_limit=self._exact_limit).view(kind)  # nobody else's
         if view is None or not len(view):
             return None
-        return MeasuredIndex(view, lambda: self.all_embeddings(kind))
+        return ExactAndHnsw(view, lambda: self.all_embeddings(kind))
 
     def index_sizes(self) -> dict[Kind, int]:
         """See Search.index_sizes."""

@@ -9,8 +9,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from mmembed.server.middleware import linger
-from mmembed.server.middleware.linger import Lingering
+from mmembed.server.middleware import lingering_close
+from mmembed.server.middleware.lingering_close import LingeringClose
 
 SCOPE: Scope = {"type": "http", "headers": [(b"content-length", b"9")]}
 
@@ -39,7 +39,7 @@ def heard(app: Any, came: list[Message], scope: Scope = SCOPE) -> list[Any]:
         if message["type"] == "http.response.body":
             found.append((message["body"], message.get("more_body", False)))
 
-    asyncio.run(Lingering(app)(scope, receive, send))
+    asyncio.run(LingeringClose(app)(scope, receive, send))
     return found
 
 
@@ -60,5 +60,5 @@ def test_what_was_read_is_not_waited_for() -> None:
 def test_a_caller_who_leaves_or_dawdles_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     gone: Message = {"type": "http.disconnect"}
     assert heard(unread, [part(True), gone]) == [(b"no", True), "came", "came", (b"", False)]
-    monkeypatch.setattr(linger, "LINGER_S", 0.05)
+    monkeypatch.setattr(lingering_close, "LINGER_S", 0.05)
     assert heard(unread, [part(True)]) == [(b"no", True), "came", (b"", False)]

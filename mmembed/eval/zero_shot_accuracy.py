@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.classify import zeroshot
+from mmembed.classify import zero_shot
 from mmembed.eval import metrics
 from mmembed.eval.bench import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
 from mmembed.eval.bootstrap import Figure, Statistic, bootstrap
@@ -120,7 +120,7 @@ def answers(
         some = slice(start, start + IMAGES_AT_ONCE)
         scores = images[some] @ matrix.T
         right = metrics.one_hot(truth[some], len(matrix))
-        chances = zeroshot.probabilities(images[some], matrix, logit_scale=logit_scale)
+        chances = zero_shot.probabilities(images[some], matrix, logit_scale=logit_scale)
         ranks.append(metrics.best_ranks(scores, right))
         rivals.append(np.where(right, -np.inf, scores).argmax(axis=1))
         confidence.append(chances.max(axis=1))

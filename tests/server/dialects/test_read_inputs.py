@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from mmembed.media.decode import decode
 from mmembed.models.inputs import ImageInput
-from mmembed.server.dialects import embedding
+from mmembed.server.dialects import embed_request
 from tests.fake_encoder import FakeEncoder
 from tests.server.dialects.openai_calls import ADDRESS, BLUE, JSON, RED, embed, rows, vector
 from tests.serving import PATIENCE_S, eventually, picture, serving
@@ -124,7 +124,7 @@ def test_addresses_are_waited_for_together(
         together.wait()
         return picture(address.rpartition("/")[2])
 
-    monkeypatch.setattr(embedding, "image_bytes", fetched)
+    monkeypatch.setattr(embed_request, "image_bytes", fetched)
     addresses = [f"https://example.org/{name}" for name in ("red", "blue", "red")]
     found = rows(embed(client, input=addresses, modality="image"))
     np.testing.assert_array_equal(found, [vector(RED), vector(BLUE), vector(RED)])

@@ -21,7 +21,7 @@ AT_ONCE = 2_000
 
 
 @dataclass(frozen=True)
-class HeaderPass:
+class HeaderBackfill:
     """Fills in the facts in the headers of files."""
 
     store: Store

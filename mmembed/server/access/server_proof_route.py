@@ -1,4 +1,4 @@
-"""`/v1/proof`: see `mmembed.server.access.proof`."""
+"""`/v1/proof`: see `mmembed.server.access.server_proof`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from mmembed.server.access.proof import PATH, proof_of
+from mmembed.server.access.server_proof import PATH, proof_of
 
 router = APIRouter()
 

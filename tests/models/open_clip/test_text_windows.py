@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mmembed.models.batcher import Batcher
 from mmembed.models.open_clip import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
 from mmembed.models.open_clip.bpe import _clean, _fixed
-from mmembed.models.open_clip.windows import _BORDERS, Windows
+from mmembed.models.open_clip.text_windows import _BORDERS, Windows
 from mmembed.models.text_reading import Reading
 
 pytestmark = pytest.mark.slow

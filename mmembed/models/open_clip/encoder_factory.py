@@ -103,7 +103,7 @@ def quantise(
 ) -> Measured:
     """Make `openvino-int8` of a model, calibrated on pictures, and try it on others; both
     uint8 (n, height, width, 3). Raises ModelError."""
-    from mmembed.engines.quantising import quantised
+    from mmembed.engines.quantise_tower import quantised
     from mmembed.models.open_clip.load_model import load_model
 
     loaded = load_model(name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmembed.server.dialects.input_shapes import Dtype
-from mmembed.server.dialects.vectors import packed, quantised, written
+from mmembed.server.dialects.vector_formats import packed, quantised, written
 
 ROW = np.array([0.5, -0.25, 0.125, 0.0, -0.5, 0.375, 0.25, -0.125, 0.125], np.float32)
 

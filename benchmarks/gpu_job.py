@@ -1,6 +1,6 @@
 """One model and one engine of mmembed on a graphics card, in a process of its own.
 
-python -m benchmarks.card MODEL ENGINE --pictures FOLDER…    → JSON; see accelerator.py
+python -m benchmarks.gpu_job MODEL ENGINE --pictures FOLDER…    → JSON; see accelerator.py
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.agreement import lowest_cosine
 from benchmarks.machine import cores
 from benchmarks.tower import rate
 from mmembed.engines.torch_engine import TorchEngine
-from mmembed.ingest.flow import grouped
+from mmembed.ingest.embed_batches import grouped
 from mmembed.media.decode import decode
 from mmembed.models.decode_turns import ordered
 from mmembed.models.open_clip import OpenClipEncoder

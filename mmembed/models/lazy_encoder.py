@@ -33,7 +33,7 @@ ALIVE_S = 60.0
 hanging."""
 
 
-class Resident:
+class LazyEncoder:
     """Is an Encoder; any thread may call it.
 
     The model is loaded for the first call. `unload_after` seconds after the last one it is let
