@@ -18,7 +18,7 @@ from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog
 from tests.fake_encoder import COLOURS, FakeEncoder
 
-pytest_plugins = ("tests.network_audit.plugin",)
+pytest_plugins = ("tests.network_audit.plugin", "tests.workers")
 
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]
@@ -34,18 +34,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if collection_path.suffix != ".py" or "not slow" not in str(config.getoption("markexpr")):
         return None
     return SLOW_AS_A_WHOLE in collection_path.read_text("utf-8") or None
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where workers share the files, the slow files come first: a long one at the end would be
-    waited for by all."""
-    if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: not _is_of_slow_file(item))
-
-
-def _is_of_slow_file(item: pytest.Item) -> bool:
-    module = item.getparent(pytest.Module)
-    return module is not None and any(mark.name == "slow" for mark in module.own_markers)
 
 
 @pytest.hookimpl(wrapper=True)
