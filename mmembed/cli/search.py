@@ -6,8 +6,8 @@ import argparse
 import base64
 import os
 import sys
-from dataclasses import asdict, fields
-from datetime import datetime, timezone
+from dataclasses import fields
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where, with_all
+from mmembed.item_json import item_json
 from mmembed.types import KINDS, Hit, Item, SearchPage, Term
 
 if TYPE_CHECKING:
@@ -164,7 +165,12 @@ def _row(hit: Hit) -> tuple[str, ...]:
 
 def _as_json(page: SearchPage, model: str) -> dict[str, object]:
     hits = [
-        {**_item_json(hit.item), "score": hit.score, "relevance": round(hit.relevance, 4)}
+        {
+            **item_json(hit.item),
+            "captions": hit.item.captions,
+            "score": hit.score,
+            "relevance": round(hit.relevance, 4),
+        }
         for hit in page.hits
     ]
     return {
@@ -173,15 +179,6 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
         "model": model,
         "notes": list(page.notes),
     }
-
-
-def _item_json(item: Item) -> dict[str, object]:
-    """The item's fields; times and places as the server answers them."""
-    added = item.added and datetime.fromtimestamp(item.added, timezone.utc).isoformat()
-    known = {"id": item.id, **asdict(item)}
-    for part in ("taken", "taken_offset", "latitude", "longitude"):
-        del known[part]
-    return {**known, "date": item.moment, "location": item.location, "added": added}
 
 
 def _shown(path: str | None) -> str:

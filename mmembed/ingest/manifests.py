@@ -9,8 +9,9 @@ from pathlib import Path
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits, captions_in, tags_in
+from mmembed.ingest.columns import Columns, Row
 from mmembed.ingest.manifest_fields import FurtherFields
-from mmembed.ingest.manifest_rows import Columns, Row, first_of, rows_of
+from mmembed.ingest.manifest_rows import first_of, rows_of
 
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "filepath", "file_path")
 CAPTION_COLUMNS = ("captions", "caption", "text")

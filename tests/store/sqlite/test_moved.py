@@ -72,8 +72,8 @@ def test_nothing_is_acknowledged_where_nobody_will_find_it(
     for change in (
         lambda: catalog.write([entry("/a.jpg")]),
         lambda: catalog.write_caption(CaptionEntry("words", entry("/x").embedding)),
-        lambda: catalog.set_tags(kept, ["x"]),
-        lambda: catalog.set_captions(kept, []),
+        lambda: catalog.update(kept, tags=["x"]),
+        lambda: catalog.update(kept, captions=[]),
         lambda: catalog.move([(kept, "/b.jpg", 1, (1, 2, 3))]),
         lambda: catalog.remove([kept]),
     ):
