@@ -151,7 +151,7 @@ def module_of(path: Path) -> str:
 def imported_modules(path: Path) -> set[str]:
     """The modules of ours that a module names, within functions, too."""
     modules = {module_of(file) for file in FILES}
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+    nodes = nodes_of(path)
     typed = {id(part) for node in nodes if _is_for_typing(node) for part in ast.walk(node)}
     found: set[str] = set()
     for node in nodes:
