@@ -33,7 +33,7 @@ class Original:
     media_type: str
 
 
-class Items:
+class ItemEditing:
     """The part of a Collection that handles items one by one."""
 
     store: Store

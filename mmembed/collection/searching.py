@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from mmembed.collection.folder_model import Binding
 from mmembed.filters.tree import Where
 from mmembed.item_failures import blaming
-from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.paging import next_cursor, place_of
 from mmembed.search.query import query_embedding
 from mmembed.store.entries import Found
 from mmembed.store.protocol import Store
-from mmembed.types import Hit, Kind, SearchPage, Term
+from mmembed.types import Embedding, Hit, Kind, SearchPage, Term
 
 
 class Searching:

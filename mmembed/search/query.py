@@ -5,15 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
 from mmembed.search.mixing import mixed
-from mmembed.types import Embeddings, Term
-
-Embedding = NDArray[np.float32]
+from mmembed.types import Embedding, Embeddings, Term
 
 
 def query_embedding(
