@@ -8,14 +8,16 @@ import math
 import struct
 
 from mmembed.errors import QueryError
-from mmembed.store.entries import Found, Place
+from mmembed.store.entries import LARGEST, Found, Place
 
 _CURSOR = struct.Struct("<dQI")
+_MOST_SEEN = 2**32 - 1
+"""That a cursor can hold; more is no fault, since `seen` is a hint."""
 
 
 def cursor_of(place: Place) -> str:
     """The opaque form of a place, which clients hand back."""
-    packed = _CURSOR.pack(place.score, place.item_id, place.seen)
+    packed = _CURSOR.pack(place.score, place.item_id, min(place.seen, _MOST_SEEN))
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
@@ -24,8 +26,8 @@ def place_of(cursor: str) -> Place:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         place = Place(*_CURSOR.unpack(base64.b64decode(padded, b"-_", validate=True)))
-        if not math.isfinite(place.score):
-            raise ValueError(place.score)
+        if not math.isfinite(place.score) or place.item_id > LARGEST:
+            raise ValueError(place)
     except (binascii.Error, struct.error, ValueError):
         raise QueryError("cursor: not a next_cursor of an earlier answer") from None
     return place

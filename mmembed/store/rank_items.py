@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from mmembed.errors import QueryError
 from mmembed.store.entries import Found, Place
 from mmembed.types import Item, Ranked
@@ -29,8 +31,8 @@ def rank_items(
     seen = after.seen if after else 0
     beyond = count + 2  # one shows that there is more; the last tie is cut off
     while True:
-        ranked = nearest(seen + beyond)
-        hits = _join(ranked, items_of, after)
+        ranked = _first(_after(nearest(seen + beyond), after), beyond)
+        hits = _join(ranked, items_of)
         if after is not None:
             hits = [(item, score) for item, score in hits if after.precedes(score, item.id)]
         if len(hits) > count or ranked.complete:
@@ -38,19 +40,30 @@ def rank_items(
         beyond *= GROWTH
 
 
+def _after(ranked: Ranked, after: Place | None) -> Ranked:
+    """Without the vectors above a place, whose items were all shown."""
+    if after is None:
+        return ranked
+    above = int(np.searchsorted(-ranked.scores, -after.score))
+    return Ranked(ranked.ids[above:], ranked.scores[above:], ranked.complete)
+
+
+def _first(ranked: Ranked, most: int) -> Ranked:
+    """At most so many vectors, however many a cursor had ranked. The last tie is kept whole, or
+    left out: its other vectors may carry items that come before."""
+    ids, scores = ranked.ids, ranked.scores
+    if ranked.complete and len(ids) <= most:
+        return ranked
+    end = min(len(ids), most)
+    if end and (end == len(ids) or scores[end] == scores[end - 1]):
+        end = int(np.searchsorted(-scores, -scores[end - 1]))
+    return Ranked(ids[:end], scores[:end], complete=False)
+
+
 def _join(
-    ranked: Ranked,
-    items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]],
-    after: Place | None,
+    ranked: Ranked, items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]]
 ) -> list[tuple[Item, float]]:
     scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
-    if not ranked.complete and scores:
-        # Vectors that tie with the last one may lie beyond it: the tie is kept whole.
-        last = min(scores.values())
-        scores = {key: score for key, score in scores.items() if score > last}
-    if after is not None:
-        # Better ones were all shown; without this, deep pages would read them all again.
-        scores = {key: score for key, score in scores.items() if score <= after.score}
     items_by_vector = items_of(list(scores))
     hits = [(item, scores[key]) for key, items in items_by_vector.items() for item in items]
     return sorted(hits, key=lambda hit: (-hit[1], hit[0].id))

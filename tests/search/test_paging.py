@@ -15,14 +15,14 @@ from mmembed.store.entries import Found, Place
 from mmembed.types import Item
 
 
-def _encoded(score: float) -> str:
-    return base64.urlsafe_b64encode(struct.pack("<dQI", score, 1, 1)).decode().rstrip("=")
+def _encoded(score: float, item_id: int = 1) -> str:
+    return base64.urlsafe_b64encode(struct.pack("<dQI", score, item_id, 1)).decode().rstrip("=")
 
 
 @pytest.mark.parametrize(
     "text",
     ["x", "AAAA", "%%%%", "é", "=", "A" * 26, "A" * 28, "A" * 10_000, "\0", "../..",
-     _encoded(float("nan")), _encoded(float("inf"))],
+     _encoded(float("nan")), _encoded(float("inf")), _encoded(0.5, item_id=2**63)],
 )  # fmt: skip
 def test_a_bad_cursor_is_a_query_error(text: str) -> None:
     with pytest.raises(QueryError, match="cursor: not a next_cursor"):
@@ -51,3 +51,10 @@ def test_the_next_page_starts_after_the_last_item() -> None:
     cursor = next_cursor(Found(hits, complete=False), Place(0.9, 1, 10))
     assert cursor is not None
     assert place_of(cursor) == Place(0.5, 7, 12)
+
+
+def test_more_than_a_cursor_can_count_is_no_fault() -> None:
+    found = Found(((Item(id=7, kind="image", sha256=""), 0.5),), complete=False)
+    cursor = next_cursor(found, Place(0.9, 1, 2**32 - 1))
+    assert cursor is not None
+    assert place_of(cursor) == Place(0.5, 7, 2**32 - 1)

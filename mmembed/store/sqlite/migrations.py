@@ -188,9 +188,8 @@ def _take_steps(db: sqlite3.Connection) -> None:
     for layout in range(version(db), newest()):
         db.execute("BEGIN IMMEDIATE")
         try:
-            for some in statements_of(schema.LATER[layout - BASE_VERSION]).values():
-                for statement in some:
-                    db.execute(statement)
+            for statement in statements_of(schema.LATER[layout - BASE_VERSION]):
+                db.execute(statement)
             db.execute(f"PRAGMA user_version = {layout + 1}")
             db.execute("COMMIT")
         except BaseException:  # Ctrl-C, too

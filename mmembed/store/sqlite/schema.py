@@ -186,15 +186,14 @@ def statements() -> str:
     return "".join((BASE, *LATER))
 
 
-def statements_of(sql: str) -> dict[str, list[str]]:
-    """The statements of a script, in order, by their object: TABLE, INDEX, TRIGGER."""
-    found: dict[str, list[str]] = {}
+def statements_of(sql: str) -> list[str]:
+    """The statements of a script, in its order."""
+    found: list[str] = []
     statement = ""
     for part in sql.split(";"):
         statement += f"{part};"
         if sqlite3.complete_statement(statement):
-            words = re.sub(r"--[^\n]*", "", statement).replace("UNIQUE", "").split()
-            found.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
+            found.append(statement)
             statement = ""
     return found
 

@@ -281,6 +281,23 @@ def test_a_later_step_gives_what_a_new_catalog_has(
     assert len(rows(folder, "SELECT id FROM items")) == len(EXPECTED["items"])
 
 
+@pytest.mark.parametrize("layout", [1, 2])
+def test_the_statements_of_a_later_step_run_in_their_order(
+    tmp_path: Path, old: MakeFolder, later: Callable[[str], None], layout: int
+) -> None:
+    folder = old()
+    if layout == 2:
+        Catalog(folder).close()
+    later(
+        "CREATE TABLE first (a TEXT); INSERT INTO first VALUES ('x');"
+        "CREATE TABLE second (a TEXT); INSERT INTO second SELECT a FROM first;"
+        "DROP TABLE first; ALTER TABLE second RENAME TO first; INSERT INTO first VALUES ('y');"
+    )
+    for place in (folder, tmp_path / "new"):
+        Catalog(place).close()
+        assert rows(place, "SELECT a FROM first") == [["x"], ["y"]]
+
+
 def test_a_later_step_that_fails_leaves_the_layout_before(
     old: MakeFolder, later: Callable[[str], None], opened: Callable[[Path], Catalog]
 ) -> None:
