@@ -8,7 +8,7 @@
 # TORCH="torch torchvision"     the newest torch instead of the tested one
 # TORCH= VENV=~/my-env          an environment of yours, with the torch that is in it
 # PIP_FLAGS="…"                 passed to pip, for example another index for torch
-# WORKERS=1                     the tests in one process, instead of one for each processor (at most 4)
+# WORKERS=2                     the tests by two processes; FAST=1 has one for each processor, at most 4
 # DATA=folder PORT=9000 MODEL=ViT-B-32/laion2b_s34b_b79k
 
 PYTHON ?= python3
@@ -16,7 +16,8 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0 torchvision==0.28.0
 PIP_FLAGS ?=
 PORT ?= 8000
-WORKERS ?= logical
+# All of them measure memory and time, too: by one process unless told otherwise.
+WORKERS ?= $(if $(FAST),logical,0)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_FLAGS)
 
