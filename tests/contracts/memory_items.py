@@ -46,6 +46,9 @@ class MemoryItems(MemoryVectors):
     def item(self, item_id: int) -> Item:
         return _item(self._state, item_id)
 
+    def newest_item(self) -> int:
+        return max((item.id for item in self._state.of_kind(None)), default=0)
+
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:
