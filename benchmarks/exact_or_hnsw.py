@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.vectors import BATCH, DIM, Vectors, clustered
 from mmembed.store.vectors import VectorView, hnsw
-from mmembed.store.vectors.int8_scan import Scan
+from mmembed.store.vectors.int8_scan import CodeScan
 
 K = 10
 MB = 2**20
@@ -70,7 +70,7 @@ def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Sea
     view.rebuild(batches(vectors), seq=1, graph=True)
     build_s = time.perf_counter() - started
     started = time.perf_counter()
-    scan: Scan = view._scanned()
+    scan: CodeScan = view._scanned()
     scan_s = time.perf_counter() - started
     codes = sum(block.nbytes for block in scan.blocks) + scan.columns.nbytes + scan.ids.nbytes
     index = view._vectors._index

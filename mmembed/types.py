@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # NumPy is named here and not imported: the command line needs these types before it computes.
 Kind: TypeAlias = Literal["image", "caption"]
+Embedding: TypeAlias = "NDArray[np.float32]"
+"""float32 (dim,), unit-norm."""
 Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 (n, dim), each row unit-norm, so that a dot product is the cosine similarity."""
 

@@ -17,9 +17,9 @@ from mmembed.classify import zero_shot
 from mmembed.errors import Abandoned, InputError, Overloaded, QueryError
 from mmembed.item_failures import OF_ALL, each_apart, error_of, failure_of
 from mmembed.models.encoder import Encoder
-from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.models.text_reading import read
-from mmembed.types import Embeddings, Failure, Label
+from mmembed.types import Embedding, Embeddings, Failure, Label
 
 LARGE_PROMPTS = 16_384
 """Classifications with more prompts take minutes on a small machine. They are embedded one at a
@@ -34,7 +34,7 @@ _Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _LabelEmbeddings:
     """Embeddings of labels that a caller has, or is waiting for."""
 
     bytes: int
@@ -56,7 +56,7 @@ class Classifier:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._matrices: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._matrices: OrderedDict[_Key, _LabelEmbeddings] = OrderedDict()
         self._lock = threading.Lock()
         self._large = threading.Lock()
 
@@ -143,7 +143,7 @@ class Classifier:
             with self._lock:
                 kept = self._matrices.get(key)
                 if kept is None:
-                    mine = self._matrices[key] = _Kept(size)
+                    mine = self._matrices[key] = _LabelEmbeddings(size)
                 self._matrices.move_to_end(key)
                 self._make_room()
             if kept is None:

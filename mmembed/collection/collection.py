@@ -9,7 +9,7 @@ from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
-from mmembed.collection.editing import Items
+from mmembed.collection.editing import ItemEditing
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
@@ -26,7 +26,7 @@ from mmembed.ingest import Pipeline, Removed, Report, check_paths
 from mmembed.media.decode import image_facts, read_file
 from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
-from mmembed.models.inputs import Embedding, ImageInput
+from mmembed.models.inputs import ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.store.entries import Trouble
@@ -48,7 +48,6 @@ __all__ = [
     "Classified",
     "Collection",
     "EmbedderCounts",
-    "Embedding",
     "ImageFacts",
     "ImageInput",
     "Removed",
@@ -69,7 +68,7 @@ def open_store(settings: Settings) -> Store:
     return FolderStore(settings.data, exact_limit=settings.exact_limit)
 
 
-class Collection(Answering, Items):
+class Collection(Answering, ItemEditing):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 

@@ -11,17 +11,27 @@ import numpy as np
 from mmembed.collection.folder_model import Binding
 from mmembed.filters.tree import Where
 from mmembed.item_failures import blaming
-from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.search import paging
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.composition import Composition, backgrounds
 from mmembed.search.missing_fields import notes_on_missing_fields
+from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
 from mmembed.search.paging import Cursor
 from mmembed.search.query import term_embeddings
 from mmembed.store.entries import Found, Place
 from mmembed.store.protocol import Store
-from mmembed.types import Background, Embeddings, Hit, Kind, SearchPage, Strategy, Term
+from mmembed.types import (
+    Background,
+    Embedding,
+    Embeddings,
+    Hit,
+    Kind,
+    SearchPage,
+    Strategy,
+    Term,
+)
 
 
 class Searching:
@@ -124,7 +134,12 @@ class Searching:
             if term.text is not None:
                 with blaming(f"query[{index}]"):
                     windows.append(self._embedder.encoder.count_windows(term.text))
-        return tuple(
+        negations = (
+            [note_on_negation(term.text) for term in terms if term.text is not None]
+            if len(terms) == 1
+            else []
+        )
+        return tuple(filter(None, negations)) + tuple(
             f"The text is longer than the {self._embedder.facts.context_length} tokens that the "
             f"model reads at once: the answer averages its {count} parts."
             for count in windows

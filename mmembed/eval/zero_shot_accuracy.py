@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from mmembed.classify import zero_shot
 from mmembed.eval import metrics
-from mmembed.eval.bench import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
+from mmembed.eval.bench import Bench, MeasuredModel, embed_with_each
 from mmembed.eval.bootstrap import Figure, Statistic, bootstrap
 from mmembed.eval.comparison import Comparison, Counted, compared
 from mmembed.eval.datasets import LabelledImages
+from mmembed.eval.embed_images import EmbeddedImages
 from mmembed.eval.labels import Labels, Templates
-from mmembed.eval.report import ClassResult, Confusion, Report
+from mmembed.eval.report import ClassResult, Confusion, EvalReport
+from mmembed.eval.stored_embeddings import Counts
 from mmembed.types import Embeddings
 
 IMAGES_AT_ONCE = 1024
@@ -25,7 +27,7 @@ IMAGES_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedClasses:
     """The embeddings of one model."""
 
     name: str
@@ -66,7 +68,7 @@ class Task:
     templates: Templates
 
 
-def measure_zero_shot(bench: Bench, models: Sequence[str], task: Task) -> list[Report]:
+def measure_zero_shot(bench: Bench, models: Sequence[str], task: Task) -> list[EvalReport]:
     """A report per model, all over the images that every model could embed. Raises InputError
     where there is none, ModelError, QueryError."""
     return [measured.report for measured in _measure(bench, models, task)]
@@ -83,8 +85,8 @@ def _measure(bench: Bench, models: Sequence[str], task: Task) -> list[Counted]:
     return [_report(images, common, task) for images in embedded]
 
 
-def _embed(model: MeasuredModel, task: Task) -> Embedded:
-    return Embedded(
+def _embed(model: MeasuredModel, task: Task) -> EmbeddedClasses:
+    return EmbeddedClasses(
         name=model.encoder.facts.name,
         engine=model.encoder.facts.engine,
         fingerprint=model.encoder.facts.fingerprint,
@@ -141,7 +143,7 @@ def statistics(given: Answers, classes: NDArray[np.int64], n_labels: int) -> dic
     return statistics
 
 
-def _report(embedded: Embedded, common: NDArray[np.bool_], task: Task) -> Counted:
+def _report(embedded: EmbeddedClasses, common: NDArray[np.bool_], task: Task) -> Counted:
     labels = task.labels
     kept = np.flatnonzero(common)
     names = [task.data.classes[i] for i in kept]
@@ -157,7 +159,7 @@ def _report(embedded: Embedded, common: NDArray[np.bool_], task: Task) -> Counte
     classes = np.array([order[name] for name in names])
     counted = statistics(given, classes, len(labels.names))
     ece = metrics.expected_calibration_error(given.confidence, given.correct)
-    report = Report(
+    report = EvalReport(
         task="zero-shot",
         model=embedded.name,
         engine=embedded.engine,

@@ -7,20 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmembed.cancellation import current_caller
 from mmembed.errors import ModelError, Overloaded
 from mmembed.item_failures import ends_all, failure_of
-from mmembed.types import Embeddings, Failure
+from mmembed.types import Embedding, Embeddings, Failure
 
 PATIENCE = 120
 """Retries of an indexing if the model is busy with other requests."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-Row = NDArray[np.float32]
-"""float32 (dim,), unit-norm."""
 
 
 def grouped(results: Iterable[In], size: int, seconds: float) -> Iterator[list[In]]:
@@ -38,7 +35,7 @@ def grouped(results: Iterable[In], size: int, seconds: float) -> Iterator[list[I
 
 def embed_each(
     inputs: Sequence[In], embed: Callable[[Sequence[In]], Embeddings]
-) -> list[Row | Exception]:
+) -> list[Embedding | Exception]:
     """A row or an error for each input. Raises errors that are not an input's own."""
     if not inputs:
         return []
@@ -91,5 +88,5 @@ def patiently(work: Callable[[], Out]) -> Out:
     return work()
 
 
-def _sound(row: Row) -> bool:
+def _sound(row: Embedding) -> bool:
     return bool(np.isfinite(row).all() and row.any())

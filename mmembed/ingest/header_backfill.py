@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from mmembed.errors import ImageError
 from mmembed.media.header import HeaderReader
-from mmembed.store.entries import Unread
+from mmembed.store.entries import ImageFile
 from mmembed.store.protocol import Store
 from mmembed.types import HeaderFacts
 
@@ -28,7 +28,7 @@ class HeaderBackfill:
     reader: HeaderReader
     threads: int
 
-    def run(self, wanted: Callable[[Unread], bool], heed: Callable[[int], None]) -> int:
+    def run(self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]) -> int:
         """Read the headers of the images that are wanted, and return how many were read; `heed` is
         told now and then. A file that is gone or cannot be read is tried again the next time.
         Raises StoreError where the store cannot be written."""
@@ -42,13 +42,13 @@ class HeaderBackfill:
                 heed(done)
         return done
 
-    def _pages(self, wanted: Callable[[Unread], bool]) -> Iterator[Sequence[Unread]]:
+    def _pages(self, wanted: Callable[[ImageFile], bool]) -> Iterator[Sequence[ImageFile]]:
         after = 0
         while page := self.store.headers_to_read(self.reader.version, after=after, limit=AT_ONCE):
             after = page[-1].item_id
             yield [unread for unread in page if wanted(unread)]
 
-    def _read(self, unread: Unread) -> HeaderFacts | None:
+    def _read(self, unread: ImageFile) -> HeaderFacts | None:
         path = self.store.blobs.local_path(unread.path, unread.sha256)
         try:
             return self.reader.of_file(path)

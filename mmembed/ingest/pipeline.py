@@ -26,7 +26,7 @@ from mmembed.item_failures import error_of
 from mmembed.media.header import HeaderReader
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
-from mmembed.store.entries import CaptionEntry, KeptOut, Known, Unread
+from mmembed.store.entries import CaptionEntry, ImageFile, KeptOut, Known
 from mmembed.store.protocol import Store
 from mmembed.types import Failure, Progress
 
@@ -139,7 +139,7 @@ class Pipeline:
         return others, failures, len(group)
 
     def backfill_headers(
-        self, wanted: Callable[[Unread], bool], heed: Callable[[int], None]
+        self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]
     ) -> int:
         """Fill in the header facts of files indexed without them; see HeaderBackfill.run."""
         return HeaderBackfill(self.store, self.headers, self.threads).run(wanted, heed)

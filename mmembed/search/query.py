@@ -6,13 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
-from mmembed.types import Embeddings, Term
-
-Embedding = NDArray[np.float32]
+from mmembed.types import Embedding, Embeddings, Term
 
 
 def term_embeddings(
@@ -56,10 +53,11 @@ def check_terms(terms: Sequence[Term]) -> None:
     if not terms:
         raise QueryError("the query is empty; give words, an image or an item")
     for index, term in enumerate(terms):
+        name = term.name or f"query[{index}]"
         parts = [term.text, term.image, term.item]
         if sum(part is not None for part in parts) != 1:
-            raise QueryError(f"query[{index}]: expected exactly one of text, image and item")
+            raise QueryError(f"{name}: expected exactly one of text, image and item")
         if term.text is not None and not term.text.strip():
-            raise QueryError(f"query[{index}]: the text is empty")
+            raise QueryError(f"{name}: the text is empty")
         if not math.isfinite(term.weight) or term.weight == 0:
-            raise QueryError(f"query[{index}]: weight {term.weight} is not a number other than 0")
+            raise QueryError(f"{name}: weight {term.weight} is not a number other than 0")

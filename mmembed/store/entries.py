@@ -194,8 +194,8 @@ class Known:
     """The state of the file; None if it was not noted."""
 
 
-class Unread(NamedTuple):
-    """An image whose header is to be read."""
+class ImageFile(NamedTuple):
+    """The file of an image: its item, its path as it was written, and its content."""
 
     item_id: int
     path: str

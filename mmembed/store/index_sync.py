@@ -79,7 +79,7 @@ class IndexSync:
         if self._catalog.model() is None:
             return
         kinds = KINDS if build else tuple(self._views)
-        for kind in kinds:  # the slow part is done before other threads have to wait
+        for kind in kinds:  # built before the lock on publishing is taken; searches here wait
             self._large(kind, build)
         with self._catalog.exclusive("publishing", wait_s=WRITE_WAIT_S):
             for kind in kinds:
@@ -99,7 +99,7 @@ class IndexSync:
             return None if model is None else self._current(kind, model, build=build)
 
     def _serving(self) -> Model | None:
-        """The model that serves. IndexSync of another one are let go; the lock is held."""
+        """The model that serves. Views of another one are let go; the lock is held."""
         model = self._catalog.model()
         if self._model is not None and (model is None or not _same(model, self._model)):
             log.info("%s: another model serves now", self._catalog.folder)

@@ -67,7 +67,11 @@ class Vectors(Protocol):
         self, kind: Kind, embeddings: Mapping[str, NDArray[np.float32]], model: Model
     ) -> None:
         """Add vectors of a model, float32 (dim,), by sha256; contents without an item are skipped.
-        The model need not serve. Raises Unstorable."""
+        The model need not serve. Raises Unstorable.
+
+        Awaits its caller, which re-embeds a collection under a second model; so do
+        `contents_without` and `serve`.
+        """
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
@@ -179,10 +183,12 @@ class Blobs(Protocol):
 
     def discarding(self, item: Item) -> AbstractContextManager[None]:
         """Delete the file of an upload with its item, which the block removes. If the block fails,
-        the file stays. Raises NotFound if the item is gone, StoreError."""
+        or another upload has this content, the file stays. Files that are not the store's own
+        are never touched. Raises NotFound if the item is gone, StoreError."""
 
-    def is_upload(self, path: str | None) -> bool:
-        """Whether an item's path is an upload in this store."""
+    def is_upload(self, path: str | None, sha256: str) -> bool:
+        """Whether the file of an item, by its path and content, is an upload in this store. The
+        store may have been elsewhere when the path was written."""
 
     def local_path(self, path: str, sha256: str) -> str:
         """The present path of an image item's file: an upload may lie elsewhere than when it was

@@ -32,7 +32,7 @@ class MemoryStore(MemoryItems, MemoryFields):
         self._locks: dict[tuple[Purpose, str], threading.Lock] = {}
 
     def _is_upload(self, path: str) -> bool:
-        return self.blobs.is_upload(path)
+        return self.blobs.is_upload(path, "")
 
     @contextmanager
     def exclusive(self, purpose: Purpose, *, part: str = "", wait_s: float = 0) -> Iterator[None]:
@@ -109,7 +109,7 @@ class MemoryBlobs:
             yield
             Path(item.path).unlink(missing_ok=True)
 
-    def is_upload(self, path: str | None) -> bool:
+    def is_upload(self, path: str | None, sha256: str) -> bool:
         return path is not None and Path(path).is_relative_to(self._folder)
 
     def local_path(self, path: str, sha256: str) -> str:

@@ -125,7 +125,7 @@ def test_changes_tell_what_came_and_what_went(store: Store, entry: Entry) -> Non
     assert store.changes("image", come, gone) == ([], [other])
     assert store.changes("image", start, gone) == ([one], [])
     assert store.changes("caption", start, gone) == ([], [])
-    store.set_tags(first, ["x"])
+    store.update(first, tags=["x"])
     assert store.last_change() == gone
 
 
@@ -305,7 +305,7 @@ def test_a_search_sees_the_last_change(store: Store, entry: Entry) -> None:
     assert ids_of(store.search(query, 9, kind="image")) == [first, second]
     store.remove([first])
     assert ids_of(store.search(query, 9, kind="image")) == [second]
-    store.set_tags(second, ["x"])
+    store.update(second, tags=["x"])
     assert ids_of(store.search(query, 9, Condition("tag", "=", "x"), kind="image")) == [second]
     [copy] = store.write([entry("/copy", None, sha256="content of /b")])
     assert ids_of(store.search(query, 9, kind="image")) == [second, copy]

@@ -207,7 +207,7 @@ def test_tags_are_added_to_those_given_by_hand(
 ) -> None:
     picture("red.png")
     index()
-    collection.store.set_tags(ids(collection)["red.png"], ["mine"])
+    collection.store.update(ids(collection)["red.png"], tags=["mine"])
     (photos / "captions.jsonl").write_text('{"file_name": "red.png", "tags": ["x"]}')
     assert counts(index()) == {"unchanged": 1}
     assert tags(collection, "red.png") == ("mine", "x")

@@ -12,16 +12,16 @@ import pytest
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits
-from mmembed.ingest.manifests import NAMED_FAULTS, Words, read_labels, read_manifest
+from mmembed.ingest.manifests import NAMED_FAULTS, ManifestWords, read_labels, read_manifest
 
-Read = Callable[..., tuple[dict[str, Words], list[str]]]
+Read = Callable[..., tuple[dict[str, ManifestWords], list[str]]]
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
     """`read("a.csv", content)`: the words by file name, and the faults without the folder."""
 
-    def run(name: str, content: bytes, **limits: int) -> tuple[dict[str, Words], list[str]]:
+    def run(name: str, content: bytes, **limits: int) -> tuple[dict[str, ManifestWords], list[str]]:
         (tmp_path / name).write_bytes(content)
         faults: list[ManifestError] = []
         found = read_manifest(tmp_path / name, limits=SaidLimits(**limits), faults=faults)

@@ -33,7 +33,7 @@ def test_a_changed_picture_keeps_its_id(
     three(picture)
     index()
     before = ids(collection)
-    collection.store.set_tags(before["red.png"], ["mine"])
+    collection.store.update(before["red.png"], tags=["mine"])
     picture("red.png", "purple")
     assert counts(index()) == {"embedded": 1, "unchanged": 2}
     assert ids(collection) == before
@@ -65,7 +65,7 @@ def test_a_moved_picture_keeps_its_id_tags_and_captions(
     red.with_suffix(".txt").write_text("a red thing")
     index()
     red_id = ids(collection)["red.png"]
-    collection.store.set_tags(red_id, ["mine"])
+    collection.store.update(red_id, tags=["mine"])
     encoder.batches.clear()
     (photos / "elsewhere").mkdir()
     red.rename(photos / "elsewhere" / "scarlet.png")

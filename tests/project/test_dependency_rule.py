@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mmembed"
 GROUND = {
-    *("errors", "types", "config", "cancellation", "files", "item_failures", "memory_budget"),
+    *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
+    "memory_budget",
 }
 FACE_OF_STORE = {"store.protocol", "store.entries"}
 """What is seen of a store by all who are not to know which one it is."""
@@ -132,6 +134,38 @@ def test_the_rule_itself_goes_one_way() -> None:
         for one in allowed:
             assert order.index(one.split(".")[0]) < order.index(part), f"{part} → {one}"
     assert {part_of(path) for path in FILES} <= GROUND | {*BELOW, "__init__", "__main__"}
+
+
+def module_of(path: Path) -> str:
+    """`mmembed/media/colour.py` → `mmembed.media.colour`."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of ours that a module names, within functions, too."""
+    modules = {module_of(file) for file in FILES}
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    typed = {id(part) for node in nodes if _is_for_typing(node) for part in ast.walk(node)}
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typed:
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= parts & modules or {node.module} & modules
+    return found - {module_of(path)}
+
+
+def _is_for_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = {module_of(path): imported_modules(path) for path in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

@@ -213,7 +213,7 @@ def test_counts_are_plain_numbers(tmp_path: Path) -> None:
         counts = collection.embedder.counts()
     assert (counts.text_hits, counts.text_misses, counts.texts) == (2, 2, 2)
     assert (counts.batch_sizes, counts.batches, counts.waiting) == ({2: 1}, 1, 0)
-    assert counts.model_seconds > 0
+    assert counts.text_seconds > 0
     assert (counts.loaded, counts.loads, counts.abandoned) == (True, 1, 0)
 
 

@@ -14,7 +14,12 @@ from mmembed.engines import AUTO, OPENVINO, Engine, Measured, check_name
 from mmembed.errors import ModelError
 from mmembed.models.open_clip import hub
 from mmembed.models.open_clip.bpe import BpeTokenizer
-from mmembed.models.open_clip.engine_record import Prepared, folder_of, keep, may_have_accelerator
+from mmembed.models.open_clip.engine_record import (
+    EngineRecord,
+    folder_of,
+    keep,
+    may_have_accelerator,
+)
 from mmembed.models.open_clip.import_open_clip import import_open_clip
 from mmembed.models.open_clip.model_names import locate, resolve_model
 from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
@@ -57,7 +62,7 @@ def load_encoder(
 
 def _prepared(name: str, engine: str, device: str, cache: Path) -> OpenClipEncoder | None:
     """The model as it was prepared before; None if it was not, or is no longer usable."""
-    prepared = Prepared.find(cache, name, device)
+    prepared = EngineRecord.find(cache, name, device)
     encoder = prepared.encoder(engine) if prepared else None
     try:
         return encoder and _tried(encoder)
@@ -80,7 +85,7 @@ def loader(engine: str, cache: Path) -> Callable[[str], OpenClipEncoder]:
 def check_obtainable(name: str, cache: Path) -> None:
     """Raises ModelError for a model that is unknown, or not downloaded and unreachable, before
     anything is made for it. `auto` finds an available model."""
-    if name == "auto" or Prepared.find(cache.expanduser(), name):
+    if name == "auto" or EngineRecord.find(cache.expanduser(), name):
         return
     if locate(name).folder is None:
         hub.check_obtainable(name)
@@ -108,7 +113,7 @@ def quantise(
 
     loaded = load_model(name)
     engine, measured = quantised(loaded.towers, calibration, trial)
-    known = Prepared.find(cache, name)
+    known = EngineRecord.find(cache, name)
     others = [trial for trial in (known.measured if known else ()) if trial.engine != engine.name]
     _keep(folder_of(cache, name, engine.device), loaded, engine, [*others, measured])
     return measured
@@ -128,7 +133,7 @@ def _loaded(name: str, wished: str, device: str, tokenizer: Any, cache: Path) ->
     from mmembed.models.open_clip.load_model import load_model
 
     loaded = load_model(name, tokenizer)
-    known = Prepared.find(cache, name, device) if tokenizer is None else None
+    known = EngineRecord.find(cache, name, device) if tokenizer is None else None
     fastest = known.fastest if known and wished == AUTO else None
     engine, measured = _chosen(wished, fastest, loaded.towers, device)
     if tokenizer is None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.models.text_reading import Reading
+from mmembed.models.text_reading import WindowedText
 
 _BORDERS = (
     re.compile(r"(?<=[.!?…])(?=\s)|(?<=[。！？\n])"),  # sentences
@@ -64,7 +64,7 @@ class Windows:
 
     def windows_of(self, text: str) -> list[Window]:
         """All windows, if the text was read before."""
-        if not isinstance(text, Reading):
+        if not isinstance(text, WindowedText):
             return self.split(text)
         return [window for part in text.windows for window in self.split(part)]
 

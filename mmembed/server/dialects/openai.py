@@ -203,11 +203,11 @@ def _inputs(
     if not isinstance(whole, str | list | Mapping):
         raise QueryError("input: expected a text, an object or a list of them", param="input")
     values = whole if isinstance(whole, list) and not _are_ids(whole) else [whole]
-    reader = _Reader(embeddings_request.modality, limits, vocabulary)
+    reader = _InputReader(embeddings_request.modality, limits, vocabulary)
     return read_each(values, "input", reader, limits.items)
 
 
-class _Reader:
+class _InputReader:
     """Reads one item of `input`."""
 
     def __init__(self, modality: str | None, limits: Limits, vocabulary: str) -> None:

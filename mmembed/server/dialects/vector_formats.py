@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.collection.embed_inputs import Vector
 from mmembed.server.dialects.input_shapes import Dtype
+from mmembed.types import Embedding
 
 INT8_LARGEST = 127
 OFFSET = 128
@@ -22,7 +22,7 @@ SMALLEST_NUMBER = 1e-6
 """Of a vector's numbers the largest is taken for this much at least."""
 
 
-def quantised(row: Vector, dtype: Dtype) -> NDArray[Any]:
+def quantised(row: Embedding, dtype: Dtype) -> NDArray[Any]:
     """float32 (dim,) → the numbers that `dtype` asks for: (dim,), for binary (dim / 8,).
 
     int8 is 127 · x / max|x|, rounded. Each vector has a scale of its own, which does not change
@@ -45,7 +45,7 @@ def packed(numbers: NDArray[Any]) -> str:
     return base64.b64encode(little.data).decode()
 
 
-def written(row: Vector, dtype: Dtype, *, as_base64: bool) -> NDArray[Any] | str:
+def written(row: Embedding, dtype: Dtype, *, as_base64: bool) -> NDArray[Any] | str:
     """A vector as JSON holds it."""
     numbers = quantised(row, dtype)
     return packed(numbers) if as_base64 else numbers

@@ -12,7 +12,7 @@ from mmembed.errors import StoreError
 from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.background_check import Checking, is_damage
 from mmembed.store.sqlite.disk_reserve import Reserve
-from mmembed.store.sqlite.file_identity import LOG, Place, keep_for_ever
+from mmembed.store.sqlite.file_identity import LOG, FileIdentity, keep_for_ever
 from mmembed.store.sqlite.migrations import Progress
 from mmembed.store.sqlite.open_catalog import connect, reading_connection
 from mmembed.store.sqlite.reader_pool import Readers
@@ -39,7 +39,7 @@ class Connections:
         opened = connect(folder, migrating)
         self._presence = opened.presence
         self._connection = opened.connection
-        self._place = Place(path)
+        self._place = FileIdentity(path)
         self._readers = Readers(partial(reading_connection, path, opened.options, self._place))
         self._reserve = Reserve(folder)
         self.condition = Condition(folder, self._place, self._reserve)

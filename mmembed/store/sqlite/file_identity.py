@@ -15,7 +15,7 @@ LOG = "-wal"
 Identity = tuple[int, int]
 
 
-class Place:
+class FileIdentity:
     """A data folder, its catalog and the catalog's log, as they were when they were opened."""
 
     def __init__(self, catalog: Path) -> None:

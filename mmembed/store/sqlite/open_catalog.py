@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError
-from mmembed.store.sqlite.file_identity import LOG, Place
+from mmembed.store.sqlite.file_identity import LOG, FileIdentity
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
 from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
@@ -154,7 +154,7 @@ def raw_connection(path: Path, options: str) -> sqlite3.Connection:
     return connection
 
 
-def reading_connection(path: Path, options: str, place: Place) -> sqlite3.Connection:
+def reading_connection(path: Path, options: str, place: FileIdentity) -> sqlite3.Connection:
     """Another connection to an open catalog, for reading. Raises sqlite3.Error, also if another
     file lies there now."""
     _check(place)  # else a log might be made beside a file that is not ours
@@ -169,7 +169,7 @@ def reading_connection(path: Path, options: str, place: Place) -> sqlite3.Connec
     return connection
 
 
-def _check(place: Place) -> None:
+def _check(place: FileIdentity) -> None:
     trouble = place.trouble()
     if trouble is not None:
         raise sqlite3.OperationalError(trouble)

@@ -8,8 +8,8 @@ from typing import Any
 
 from mmembed.errors import NotFound
 from mmembed.filters.tree import EVERYTHING, Test, Where
-from mmembed.store.entries import KeptOut, Known, Unread, Words
-from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, FIELDS_SQL, TAGS_SQL, gathered
+from mmembed.store.entries import ImageFile, KeptOut, Known, Words
+from mmembed.store.sqlite.captions_and_tags import words_of
 from mmembed.store.sqlite.filter_sql import clause_of, condition_of
 from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
@@ -107,6 +107,17 @@ class CatalogReader(VectorReader, FieldReader):
         """The given paths at which an image lies."""
         return self._images_with("path", paths)
 
+    def images_of(self, sha256: str) -> list[ImageFile]:
+        """The images with this content, by rising id."""
+        sql = (
+            "SELECT id, path, sha256 FROM items WHERE kind = 'image' AND sha256 = ? "
+            "AND path IS NOT NULL ORDER BY id"
+        )
+        return self._image_files(sql, (sha256,))
+
+    def _image_files(self, sql: str, values: Sequence[object]) -> list[ImageFile]:
+        return [ImageFile(int(row[0]), str(row[1]), str(row[2])) for row in self._rows(sql, values)]
+
     def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
         found: set[str] = set()
         for chunk in chunks(values):
@@ -117,19 +128,7 @@ class CatalogReader(VectorReader, FieldReader):
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """Captions and tags of images, by id, with their sources."""
-        captions: dict[int, dict[str, set[str]]] = {}
-        tags: dict[int, dict[str, set[str]]] = {}
-        fields: dict[int, dict[str, str]] = {}
-        for chunk in chunks(image_ids):
-            ids = marks(chunk)
-            captions |= gathered(self._rows(CAPTIONS_SQL.format(ids=ids), chunk))
-            tags |= gathered(self._rows(TAGS_SQL.format(ids=ids), chunk))
-            for item_id, source, text in self._rows(FIELDS_SQL.format(ids=ids), chunk):
-                fields.setdefault(int(item_id), {})[str(source)] = str(text)
-        return {
-            image: Words(captions.get(image, {}), tags.get(image, {}), fields.get(image, {}))
-            for image in image_ids
-        }
+        return words_of(self._rows, image_ids)
 
     def described_by_files(self) -> set[int]:
         """Ids of the images with a caption, tag or field from a file."""
@@ -150,7 +149,7 @@ class CatalogReader(VectorReader, FieldReader):
         )
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
-    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         """Up to `limit` images with an id above `after`, by rising id, whose headers were not read
         by this version of their reader."""
         # Walking by id: an index by kind would have all of them sorted for every page.
@@ -158,22 +157,21 @@ class CatalogReader(VectorReader, FieldReader):
             "SELECT id, path, sha256 FROM items NOT INDEXED WHERE id > ? AND kind = 'image' "
             "AND path IS NOT NULL AND header_read IS NOT ? ORDER BY id LIMIT ?"
         )
-        rows = self._rows(sql, (after, version, limit))
-        return [Unread(int(row[0]), str(row[1]), str(row[2])) for row in rows]
+        return self._image_files(sql, (after, version, limit))
 
     def kept_out(self) -> dict[str, KeptOut]:
         """Files and folders that stay out of the collection, by path."""
         rows = self._rows("SELECT path, sha256, device FROM kept_out")
         return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
-    def images_below(self, path: str) -> dict[int, str]:
-        """Paths by id of the images below a folder, and of the image at that very path."""
+    def images_below(self, path: str) -> list[ImageFile]:
+        """The images below a folder, and the image at that very path, by rising id."""
         clause, values = clause_of("image", Test("folder", "=", path))
         sql = (
-            f"SELECT id, path FROM items {clause} "
-            "UNION SELECT id, path FROM items WHERE kind = 'image' AND path = ?"
+            f"SELECT id, path, sha256 FROM items {clause} "
+            "UNION SELECT id, path, sha256 FROM items WHERE kind = 'image' AND path = ? ORDER BY id"
         )
-        return {int(item_id): str(found) for item_id, found in self._rows(sql, (*values, path))}
+        return self._image_files(sql, (*values, path))
 
     def failures(self) -> list[Failure]:
         """The failures of the last indexing of each path, by path."""

@@ -20,7 +20,8 @@ from mmembed.store.sqlite.lock_files import (
     WRITE_LOCK,
     WRITE_WAIT_S,
     exclusive,
-    upload_lock,
+    make_upload_lock,
+    upload_lock_path,
 )
 from mmembed.store.sqlite.migrations import Progress
 from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S
@@ -35,7 +36,7 @@ CHECKPOINT_BYTES = 16 * 2**20
 """Bytes of the write-ahead log from which a checkpoint runs."""
 SMALL_LOG_BYTES = 2**18
 CHECKPOINT_WAIT_MS = 250
-"""Seconds that a checkpoint waits for readers; then it does what it can, and the next one the
+"""Milliseconds that a checkpoint waits for readers; then it does what it can, and the next one the
 rest."""
 
 
@@ -171,7 +172,8 @@ class Transactions(CatalogReader):
             self.check_place()  # else files of another folder of this name would be touched
             path, said = self.folder / INDEX_LOCK, "indexing"
         if purpose == "uploading":
-            path, said = upload_lock(self.folder, part), "keeping an upload"
+            make_upload_lock(self.folder, part)
+            path, said = upload_lock_path(self.folder, part), "keeping an upload"
         with exclusive(path, purpose=said, wait_s=wait_s):
             yield
 

@@ -26,7 +26,7 @@ SALTS_AT = 16
 
 
 @dataclass(frozen=True)
-class Stamp:
+class WalStamp:
     """A log, and the catalog under it."""
 
     salts: str
@@ -118,7 +118,7 @@ class History:
         if self._put(replace(stamp, folding=folding, schema_after=schema_after)) and not folding:
             self._noted = salts, self._boot, stamp.mtime_ns
 
-    def _put(self, stamp: Stamp) -> bool:
+    def _put(self, stamp: WalStamp) -> bool:
         try:
             stamped = json.dumps(asdict(stamp), indent=1).encode()
             files.replace(self._file, stamped, durable=True, one_writer=True)
@@ -165,15 +165,15 @@ def lost_log(catalog: Path, index: LogIndex | None) -> str | None:
     return "has lost its log: changes that were kept are missing"
 
 
-def read_stamp(catalog: Path) -> Stamp | None:
+def read_stamp(catalog: Path) -> WalStamp | None:
     """The stored stamp of a catalog and its log; None if there is no readable one."""
     try:
-        return Stamp(**json.loads(catalog.with_name(FILE).read_bytes()))
+        return WalStamp(**json.loads(catalog.with_name(FILE).read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
-def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
+def _is_replaced(catalog: Path, stamp: WalStamp, found: LogFile) -> bool:
     if stamp.salts != found.salts.hex():
         # The stamp belongs to another log. It is no evidence about this log, unless there should be
         # none.
@@ -188,26 +188,26 @@ def _is_replaced(catalog: Path, stamp: Stamp, found: LogFile) -> bool:
     return _shape(catalog) != (stamp.schema, stamp.pages, stamp.free)
 
 
-def _is_of_this_boot(stamp: Stamp) -> bool:
+def _is_of_this_boot(stamp: WalStamp) -> bool:
     """Whether the machine has certainly not rebooted since; False if boots cannot be
     distinguished."""
     return stamp.boot != "" and stamp.boot == boot()
 
 
-def _is_copied(catalog: Path, stamp: Stamp) -> bool:
+def _is_copied(catalog: Path, stamp: WalStamp) -> bool:
     """Whether the log is another file than the noted one: the whole folder was copied."""
     return os.stat(f"{catalog}{LOG}").st_ino != stamp.log_inode
 
 
-def _differs(catalog: Path, stamp: Stamp) -> bool:
+def _differs(catalog: Path, stamp: WalStamp) -> bool:
     status = os.stat(catalog)
     now = status.st_ino, status.st_size, status.st_mtime_ns
     return now != (stamp.inode, stamp.bytes, stamp.mtime_ns)
 
 
-def _stamp(catalog: Path, log_path: Path, salts: str, boot_id: str) -> Stamp:
+def _stamp(catalog: Path, log_path: Path, salts: str, boot_id: str) -> WalStamp:
     status = os.stat(catalog)
-    return Stamp(
+    return WalStamp(
         salts, os.stat(log_path).st_ino, status.st_ino, status.st_size, status.st_mtime_ns,
         *_shape(catalog), boot_id,
     )  # fmt: skip

@@ -39,7 +39,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Scan:
+class CodeScan:
     """The codes of vectors, in blocks. A scan never changes, so many threads may search it at once.
     Additions and removals make another scan, which shares the unchanged blocks."""
 
@@ -51,7 +51,7 @@ class Scan:
     """The number of vectors that the grid was fitted to."""
 
     @classmethod
-    def of(cls, ids: Ids, rows_of: Callable[[Ids], Rows]) -> Scan:
+    def of(cls, ids: Ids, rows_of: Callable[[Ids], Rows]) -> CodeScan:
         """A scan over these vectors, whose rows are read in portions."""
         grid = Grid.of(rows_of(ids[:: max(1, -(-len(ids) // SAMPLE))]))
         parts = [_encoded(grid, some, rows_of) for some in chunks(ids, BLOCK)]
@@ -66,7 +66,7 @@ class Scan:
         """Whether so many vectors were added that the grid should be fitted again."""
         return len(self) > 2 * self.fitted
 
-    def with_more(self, ids: Ids, rows: Rows) -> Scan:
+    def with_more(self, ids: Ids, rows: Rows) -> CodeScan:
         """This scan with some new vectors."""
         codes, columns = self.grid.encode(rows)
         full = self.blocks
@@ -79,7 +79,7 @@ class Scan:
             columns=np.hstack([self.columns, columns]),
         )
 
-    def without(self, ids: Ids) -> Scan:
+    def without(self, ids: Ids) -> CodeScan:
         """This scan without some of its vectors."""
         stays = ~np.isin(self.ids, ids)
         kept = (block if stays[part].all() else block[stays[part]] for part, block in self._parts())

@@ -15,7 +15,7 @@ from mmembed.store.vectors import snapshot
 from mmembed.store.vectors.coalesce import Together
 from mmembed.store.vectors.flat import Flat, Vectors
 from mmembed.store.vectors.hnsw import Graph
-from mmembed.store.vectors.int8_scan import Scan, Wanted
+from mmembed.store.vectors.int8_scan import CodeScan, Wanted
 from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, Ids, Rows, rank, unit
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.types import Kind, Ranked
@@ -84,7 +84,7 @@ class VectorView:
 
     def _take(self, vectors: Flat | Graph) -> None:
         self._vectors = vectors
-        self._scan: Scan | None = None
+        self._scan: CodeScan | None = None
         self._sample: tuple[int, Rows] | None = None
         """The number of wanted ids, and the ids."""
 
@@ -215,14 +215,14 @@ class VectorView:
                 if scan is self._scan:  # or some of these vectors may be gone
                     return rank(near, self._vectors.rows, query, count, size=size)
 
-    def _scan_for(self, wanted: Sequence[Wanted]) -> list[tuple[Scan, Ids]]:
+    def _scan_for(self, wanted: Sequence[Wanted]) -> list[tuple[CodeScan, Ids]]:
         scan = self._scanned()
         return [(scan, near) for near in scan.nearest(wanted)]
 
-    def _scanned(self) -> Scan:
+    def _scanned(self) -> CodeScan:
         with self._lock:
             if self._scan is None:
-                self._scan = Scan.of(self._vectors.ids(), self._vectors.rows)
+                self._scan = CodeScan.of(self._vectors.ids(), self._vectors.rows)
             return self._scan
 
     def _head(self, query: NDArray[np.float32], count: int) -> Ranked | None:

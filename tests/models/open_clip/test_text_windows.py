@@ -15,7 +15,7 @@ from mmembed.models.batcher import Batcher
 from mmembed.models.open_clip import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
 from mmembed.models.open_clip.bpe import _clean, _fixed
 from mmembed.models.open_clip.text_windows import _BORDERS, Windows
-from mmembed.models.text_reading import Reading
+from mmembed.models.text_reading import WindowedText
 
 pytestmark = pytest.mark.slow
 
@@ -108,7 +108,7 @@ def test_what_was_cut_is_not_read_again(
 ) -> None:
     text = TEXTS[0]
     windows = encoder.split(text)
-    reading = Reading.of(text, windows)
+    reading = WindowedText.of(text, windows)
     counting.characters = 0
     rows = encoder.embed_texts(windows)
     averaged = encoder.embed_texts([reading])

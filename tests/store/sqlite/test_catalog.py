@@ -59,9 +59,9 @@ def test_what_is_not_there_is_not_found(catalog: Catalog) -> None:
         with pytest.raises(NotFound):
             catalog.vector_of(missing)
     with pytest.raises(NotFound):
-        catalog.set_tags(5, ["x"])
+        catalog.update(5, tags=["x"])
     with pytest.raises(NotFound):
-        catalog.set_captions(5, [])
+        catalog.update(5, captions=[])
     assert catalog.remove([5]) == 0
 
 
@@ -153,12 +153,12 @@ def test_ids_are_never_reused(catalog: Catalog, entry: Entry) -> None:
 def test_captions_keep_their_order_and_their_ids(catalog: Catalog, entry: Entry) -> None:
     [image] = catalog.write([entry("/a.jpg", captions=(caption("a"), caption("b")))])
     ids = {item.caption: item.id for item in catalog.page(after=0, limit=9, kind="caption")}
-    catalog.set_captions(image, [caption("new"), caption("b"), caption("a")])
+    catalog.update(image, captions=[caption("new"), caption("b"), caption("a")])
     assert catalog.item(image).captions == ("new", "b", "a")
     assert catalog.item(image).caption == "new"
     again = {item.caption: item.id for item in catalog.page(after=0, limit=9, kind="caption")}
     assert (again["a"], again["b"]) == (ids["a"], ids["b"])
-    catalog.set_captions(image, [])
+    catalog.update(image, captions=[])
     assert catalog.item(image).caption is None
 
 

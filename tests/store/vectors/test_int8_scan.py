@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmembed.store.vectors import int8_codes, int8_scan
 from mmembed.store.vectors.int8_codes import Grid
-from mmembed.store.vectors.int8_scan import Scan, Wanted, reached
+from mmembed.store.vectors.int8_scan import CodeScan, Wanted, reached
 from mmembed.store.vectors.rescoring import rank, unit
 
 Vectors = NDArray[np.float32]
@@ -76,15 +76,17 @@ def brute_force(rows: Vectors, query: Vectors, count: int) -> tuple[list[int], l
 
 
 def answer(
-    made: Scan, rows: Vectors, query: Vectors, count: int
+    made: CodeScan, rows: Vectors, query: Vectors, count: int
 ) -> tuple[list[int], list[float], int]:
     [near] = made.nearest([Wanted(query, count)])
     ranked = rank(near, lambda ids: rows[ids - 1], query, count, size=len(made))
     return ranked.ids.tolist(), ranked.scores.tolist(), len(near)
 
 
-def scan_of(rows: Vectors, ids: NDArray[np.int64] | None = None) -> Scan:
-    return Scan.of(np.arange(1, len(rows) + 1) if ids is None else ids, lambda some: rows[some - 1])
+def scan_of(rows: Vectors, ids: NDArray[np.int64] | None = None) -> CodeScan:
+    return CodeScan.of(
+        np.arange(1, len(rows) + 1) if ids is None else ids, lambda some: rows[some - 1]
+    )
 
 
 @pytest.fixture(autouse=True)

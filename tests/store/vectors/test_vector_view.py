@@ -15,7 +15,7 @@ import pytest
 from mmembed.errors import StoreError
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.store.vectors import VectorView
-from mmembed.store.vectors.int8_scan import Scan
+from mmembed.store.vectors.int8_scan import CodeScan
 from tests.serving import PATIENCE_S
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
 
@@ -176,15 +176,15 @@ def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
     many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = view_of(many[:500])
-    real, gone = Scan.nearest, [1]
+    real, gone = CodeScan.nearest, [1]
 
-    def nearest(self: Scan, *arguments: Any) -> Any:
+    def nearest(self: CodeScan, *arguments: Any) -> Any:
         found = real(self, *arguments)
         if gone:
             view.apply([], np.empty((0, 0), np.float16), [gone.pop()], 501)
         return found
 
-    monkeypatch.setattr(Scan, "nearest", nearest)
+    monkeypatch.setattr(CodeScan, "nearest", nearest)
     ids = view.search(many[0], 20).ids.tolist()
     assert len(ids) == 20
     assert 1 not in ids
