@@ -31,8 +31,8 @@ MOST_CHARS = 200
 
 
 def note_on_negation(words: str) -> str | None:
-    """A sentence that says how to search for the words with what they negate as a negative term;
-    None if they negate nothing at their end."""
+    """A sentence that says how to search with a negative term instead; None if the words negate
+    nothing at their end."""
     match = _NEGATION.match(words.strip()) if len(words) <= MOST_CHARS else None
     if match is None:
         return None
