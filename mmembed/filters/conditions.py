@@ -61,9 +61,12 @@ def condition(field: str, operator: Operator, value: object) -> Where:
     if operator in ("startswith", "contains"):
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise Fault(f"expected a text, found {_kind(value)}")
-        return Test(field, operator, typed(field, str(value)))
+        return Test(field, operator, typed(field, str(_checked(value))))
     if operator not in ("in", "between"):
-        return Test(field, operator, typed(field, value))
+        scalar = typed(field, value)
+        if isinstance(scalar, bool) and operator not in ("=", "!="):
+            raise Fault("true and false have no order; compare them with = or !=")
+        return Test(field, operator, scalar)
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise Fault(f"{operator}: expected a list of values")
     values = tuple(typed(field, one) for one in value)
@@ -101,15 +104,13 @@ def typed(field: str, value: object) -> Scalar:
     """A value as its field holds it. Raises Fault."""
     if not isinstance(value, str | int | float):
         raise Fault(f"expected a text or a number, found {_kind(value)}")
-    if isinstance(value, str):
-        _check_text(value)
-    of = field_type(field)
+    value, of = _checked(value), field_type(field)
     if of == "json":
-        return value if isinstance(value, str | bool) else _finite(value)
+        return value
     if isinstance(value, bool):
         raise Fault(f"expected a {of}, found {_kind(value)}")
     if of == "number":
-        return number_in(field, value) if isinstance(value, str) else _finite(value)
+        return number_in(field, value) if isinstance(value, str) else value
     text = str(value)
     return date_in(text) if of == "date" else _named_value(field, text)
 
@@ -121,7 +122,8 @@ def number_in(field: str, text: str) -> int | float:
     if match is None or (match[2] and match[2].upper() not in units):
         example = f" such as 5{'MB' if 'MB' in units else next(iter(units))}" if units else ""
         raise Fault(f"{text[:40]!r}: expected a number{example}")
-    number = int(match[1]) if re.fullmatch(r"[-+]?\d+", match[1]) else _finite(float(match[1]))
+    is_whole = re.fullmatch(r"[-+]?\d+", match[1])
+    number = _finite(int(match[1]) if is_whole else float(match[1]))
     scaled = number * units.get(match[2].upper(), 1)
     return _finite(int(scaled) if float(scaled).is_integer() else scaled)
 
@@ -153,15 +155,20 @@ def _named_value(field: str, text: str) -> str:
     return text
 
 
-def _check_text(text: str) -> None:
+def _checked(value: Scalar) -> Scalar:
+    """The value, if every store can hold it; a number beyond that might not even be written in an
+    error. Raises Fault."""
+    if isinstance(value, str):
+        check_text(value)
+    return value if isinstance(value, str | bool) else _finite(value)
+
+
+def check_text(text: str) -> None:
+    """Raises Fault for a value that is too long, or that no store can hold."""
     if len(text) > MAX_VALUE_CHARS:
         raise Fault(f"a value of {len(text):,} characters, limit {MAX_VALUE_CHARS:,}")
     if "\0" in text:
         raise Fault("a value holds the character NUL")
-    _check_encodable(text)
-
-
-def _check_encodable(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -170,7 +177,7 @@ def _check_encodable(text: str) -> None:
 
 def _finite(number: float) -> int | float:
     if isinstance(number, int) and abs(number) >= 2**63:
-        raise Fault(f"{number!r:.24}…: a number beyond 64 bits")
+        raise Fault("a number beyond 64 bits")
     if not math.isfinite(number):
         raise Fault(f"{number}: expected a finite number")
     return number

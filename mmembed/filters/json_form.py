@@ -66,7 +66,8 @@ class _Reader:
     def _condition(self, given: Mapping[str, object], place: str) -> Where:
         for name in given:
             if name not in _PARTS:
-                _fail(f"{place}.{name}", f"unknown; a condition has {', '.join(sorted(_PARTS))}")
+                known = ", ".join(sorted(_PARTS))
+                _fail(f"{place}.{_shown(name)}", f"unknown; a condition has {known}")
         field = _field(given["field"], f"{place}.field")
         operator = _operator(given.get("op", rules_of(field).colon), f"{place}.op")
         _checked(lambda: check_operator(field, operator), f"{place}.op")
@@ -107,8 +108,15 @@ def _operator(given: object, place: str) -> Operator:
     if isinstance(given, str) and given in SYMBOLS:
         return SYMBOLS[given]
     if given not in OPERATORS:
-        _fail(place, f"{given!r:.40}: expected one of {', '.join(OPERATORS)}")
+        said = f"{given[:40]!r}: " if isinstance(given, str) else ""
+        _fail(place, f"{said}expected one of {', '.join(OPERATORS)}")
     return given
+
+
+def _shown(name: str) -> str:
+    """A name as an answer can hold it, however long it is."""
+    text = name[:40].encode("utf-8", "replace").decode()
+    return f"{text}…" if len(name) > 40 else text
 
 
 def _checked(make: Callable[[], T], place: str) -> T:

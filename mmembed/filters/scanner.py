@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from mmembed.errors import QueryError
-from mmembed.filters.conditions import Fault
+from mmembed.filters.conditions import Fault, check_text
 from mmembed.filters.tree import Scalar
 
 T = TypeVar("T")
@@ -95,13 +95,18 @@ class Scanner:
         start = self.at
         if quoted := self.match(_QUOTED):
             text = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL)
-            return WrittenValue(text, True, start)
+            return self._written(text, True, start)
         if self.words[start : start + 1] in tuple(QUOTES):
             self.fail("this quotation mark is not closed", start)
         word = self.match(bare)
         if word is None:
             self.fail("expected a value; one with spaces or commas stands in quotes", start)
-        return WrittenValue(word[0], False, start)
+        return self._written(word[0], False, start)
+
+    def _written(self, text: str, quoted: bool, at: int) -> WrittenValue:
+        # Python refuses to read a number of several thousand digits.
+        self.checked(lambda: check_text(text), at)
+        return WrittenValue(text, quoted, at)
 
     def checked(self, make: Callable[[], T], at: int) -> T:
         """The result of `make`. Its Fault becomes a QueryError at a place."""

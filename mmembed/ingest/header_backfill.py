@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mmembed.errors import ImageError
+from mmembed.media.decode import printable
 from mmembed.media.header import HeaderReader
 from mmembed.store.entries import ImageFile
 from mmembed.store.protocol import Store
@@ -49,9 +50,12 @@ class HeaderBackfill:
             yield [unread for unread in page if wanted(unread)]
 
     def _read(self, unread: ImageFile) -> HeaderFacts | None:
-        path = self.store.blobs.local_path(unread.path, unread.sha256)
+        """The facts of one file; None where it cannot be read. No error of a file ends the pass."""
         try:
-            return self.reader.of_file(path)
+            return self.reader.of_file(self.store.blobs.local_path(unread.path, unread.sha256))
         except ImageError as error:
             log.debug("%s", error)
-            return None
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            log.warning("%s: its header cannot be read: %s", printable(unread.path), reason)
+        return None

@@ -11,13 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 from mmembed.errors import ManifestError
+from mmembed.filters.fields import check_meta_name
+from mmembed.ingest.caption_rules import clean
+from mmembed.store.entries import LARGEST
 
 MAX_FIELDS = 64
 """Fields of one picture in one manifest."""
-MAX_NAME_CHARS = 100
 MAX_VALUE_CHARS = 4000
 """Of one value as JSON."""
-_UNFIT_NAME = re.compile(r'["\\\x00-\x1f\x7f]')
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
 """Cells of CSV that are numbers; 007 and +1 are texts."""
 
@@ -77,10 +78,10 @@ class FurtherFields:
 
 
 def _check(name: str, value: Any) -> None:
-    if not name or len(name) > MAX_NAME_CHARS:
-        raise ManifestError(f"a name of {len(name)} characters, limit {MAX_NAME_CHARS}")
-    if _UNFIT_NAME.search(name):
-        raise ManifestError("its name holds a quotation mark, a backslash or a control character")
+    try:
+        check_meta_name(name)
+    except ValueError as error:
+        raise ManifestError(str(error)) from None
     chars = len(json.dumps(value, ensure_ascii=False))
     if chars > MAX_VALUE_CHARS:
         raise ManifestError(f"a value of {chars:,} characters, limit {MAX_VALUE_CHARS:,}")
@@ -96,9 +97,12 @@ def _of_text(cell: Any) -> str | int | float | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it; None if it is missing. Raises ManifestError for bytes."""
+    """A value as JSON holds it; None if it is missing. Raises ManifestError for bytes, and for a
+    number that no store can hold."""
     if isinstance(value, str):
         return _clean(value) or None
+    if isinstance(value, int) and not -LARGEST - 1 <= value <= LARGEST:
+        raise ManifestError("a whole number beyond 64 bits; write it as a text, in quotes")
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, float | Decimal):
@@ -113,5 +117,4 @@ def _plain(value: Any) -> Any:
 
 
 def _clean(text: str) -> str:
-    # JSON can spell halves of characters, which cannot be stored.
-    return text.strip().encode("utf-8", "replace").decode()
+    return clean(text.replace("\0", ""))  # where SQLite ends a text in JSON

@@ -65,6 +65,18 @@ def test_json_makes_a_tree(given: dict[str, Any], tree: Where) -> None:
         ({"tag": None}, "where.tag: expected a text or a number, found nothing"),
         ({"caption": []}, "where.caption: expected one value or more"),
         ({"width": float("nan")}, "expected a finite number"),
+        ({"width": "9" * 400}, "where.width: a number beyond 64 bits"),
+        ({"width": 10**5000}, "where.width: a number beyond 64 bits"),
+        ({"meta.a": 10**5000}, "where.meta.a: a number beyond 64 bits"),
+        ({"tag": 10**5000}, "where.tag: a number beyond 64 bits"),
+        ({"caption": 10**5000}, "where.caption: a number beyond 64 bits"),
+        ({"date": 10**5000}, "where.date: a number beyond 64 bits"),
+        ({"tag": float("inf")}, "where.tag: inf: expected a finite number"),
+        ({"field": "meta.a", "op": "<", "value": True}, "true and false have no order"),
+        ({"field": "tag", "op": 10**5000, "value": "x"}, "where.op: expected one of =, !="),
+        ({"field": "tag", "op": ["="], "value": "x"}, "where.op: expected one of =, !="),
+        ({"field": "tag", "value": "a", "n" * 5000: 1}, f"where.{'n' * 40}…: unknown; a condition"),
+        ({"field": "tag", "value": "a", "\ud800": 1}, "where.?: unknown; a condition has"),
     ],
 )
 def test_errors_of_json_name_the_place(given: Any, said: str) -> None:

@@ -164,6 +164,31 @@ def test_a_file_that_cannot_be_read_is_tried_again(
     assert index().headers == 1
 
 
+def test_a_fault_over_one_file_costs_no_other(
+    collection: Collection,
+    index: Index,
+    camera_picture: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for number in range(3):
+        camera_picture(f"{number}.jpg", 16 + number)
+    index()
+    forget(collection)
+    real = HeaderReader.of_file
+
+    def fail(self: HeaderReader, path: str) -> HeaderFacts:
+        if path.endswith("1.jpg"):
+            raise OverflowError("of this file")
+        return real(self, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HeaderReader, "of_file", fail)
+        assert index().headers == 2
+    assert "1.jpg: its header cannot be read: OverflowError: of this file" in caplog.text
+    assert index().headers == 1
+
+
 def test_an_interrupt_keeps_what_was_read(
     collection: Collection,
     index: Index,

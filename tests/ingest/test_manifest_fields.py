@@ -89,6 +89,11 @@ def test_of_two_rows_the_first_says_a_field(tmp_path: Path) -> None:
         ({"long": "x" * 4000}, "field 'long': a value of 4,002 characters, limit 4,000"),
         ({"n" * 101: 1}, "a name of 101 characters, limit 100"),
         ({'a"b': 1}, "its name holds a quotation mark"),
+        ({"a\0b": 1}, "its name holds a quotation mark, a backslash or a control character"),
+        ({"a\ud800": 1}, "its name holds half of a surrogate pair"),
+        ({"n": 2**63}, "field 'n': a whole number beyond 64 bits; write it as a text, in quotes"),
+        ({"n": 10**5000}, "field 'n': a whole number beyond 64 bits"),
+        ({"n": [{"m": -(10**5000)}]}, "field 'n': a whole number beyond 64 bits"),
         ({f"f{i:02}": i for i in range(65)}, "field 'f64': over 64 fields of one picture"),
     ],
 )
@@ -98,6 +103,18 @@ def test_a_field_that_cannot_be_kept_is_named_once(row: dict[str, object], said:
     assert [json.loads(one)["f00"] for one in kept] == [0, 0]
     assert [said in str(fault) for fault in further.faults()] == [True]
     assert list(further.faults()) == []
+
+
+def test_a_value_is_kept_without_the_character_that_sqlite_ends_texts_at(tmp_path: Path) -> None:
+    row: dict[str, object] = {
+        "file": "a.png",
+        "a": "x\0y",
+        "b": ["\0z"],
+        "c": {"k\0": "v\0"},
+        "d": "\0",
+    }
+    kept = fields_in(write_rows(tmp_path / "rows.jsonl", row))
+    assert kept == {"a": "xy", "b": ["z"], "c": {"k": "v"}}
 
 
 def test_fields_follow_the_file(

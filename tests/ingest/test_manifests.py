@@ -137,6 +137,17 @@ def test_numbers_are_words_and_what_is_missing_is_not(read: Read) -> None:
     assert list(found["c.png"].captions) == ["[untitled] a dog"]
 
 
+def test_a_number_of_any_length_is_words_or_fails_alone(read: Read) -> None:
+    row = b'{"file_name": "%s.png", "tags": [%s]}\n'
+    rows = (row % (b"a", b"9" * 400), row % (b"b", b"9" * 5000), row % (b"c", b"1e999"))
+    found, faults = read("a.jsonl", b"".join(rows) + row % (b"d", b"7"))
+    assert {name: list(words.tags) for name, words in found.items()} == {
+        "a.png": ["9" * 400],
+        "d.png": ["7"],
+    }
+    assert len(faults) == 2
+
+
 def test_rows_that_add_up_to_too_many_captions_fail_from_there(read: Read) -> None:
     rows = "".join(f'{{"file_name": "a.png", "caption": "{n}"}}\n' for n in range(5))
     found, faults = read("a.jsonl", rows.encode(), texts=3)

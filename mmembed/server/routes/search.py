@@ -45,20 +45,20 @@ _HITS: Json = {
 @described(
     asked={"q": "a boat at sunset", "k": 3, "where": "date>=2020 -tag:private"}, answer=_HITS
 )
-def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> JsonAnswer:
+def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> JsonAnswer:
     """Items of a kind that are nearest to the words, and away from those in `without`."""
     return _answer(
         collection_of(request),
         SearchRequest(
-            q=asked.q,
-            without=asked.without,
-            strategy=asked.strategy,
-            k=asked.k,
-            cursor=asked.cursor,
-            kind=asked.kind,
-            filter=FilterShape(tags=asked.tag),
-            where=asked.where,
-            model=asked.model,
+            q=words.q,
+            without=words.without,
+            strategy=words.strategy,
+            k=words.k,
+            cursor=words.cursor,
+            kind=words.kind,
+            filter=FilterShape(tags=words.tag),
+            where=words.where,
+            model=words.model,
         ),
     )
 

@@ -28,6 +28,7 @@ from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_captio
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
 from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.word_rows import rebuild_words
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
     mark_file,
@@ -119,11 +120,11 @@ class Catalog(Transactions):
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """Add a caption that belongs to no image; the same text keeps its id."""
         with self._transaction() as db:
-            found = db.execute(
+            row = db.execute(
                 "SELECT id FROM items WHERE kind = 'caption' AND sha256 = ? AND image_id IS NULL",
                 (entry.sha256,),
             ).fetchone()
-            item_id = int(found[0]) if found else RowWriter(db, self.folder).insert_caption(entry)
+            item_id = int(row[0]) if row else RowWriter(db, self.folder).insert_caption(entry)
             add_tags(db, item_id, by_hand(tags))
         return item_id
 
@@ -229,6 +230,11 @@ class Catalog(Transactions):
     def _remove(self, item_ids: Sequence[int]) -> int:
         with self._transaction(adds=False) as db:
             return sum(_remove(db, item_id) for item_id in item_ids)
+
+    def rebuild_words(self) -> None:
+        """Write the words of all images anew, and build their index anew."""
+        with self._transaction() as db:
+            rebuild_words(db)
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
         """Delete the failures of paths for which `gone` is true."""

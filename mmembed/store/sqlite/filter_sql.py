@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias, cast
 
 from mmembed.filters.dates import period, period_seconds
-from mmembed.filters.fields import FIELDS, META, field_type
+from mmembed.filters.fields import FIELDS, META, check_meta_name, field_type
 from mmembed.filters.matches import alike
 from mmembed.filters.tree import All, Not, Scalar, Test, Value, Where
 from mmembed.types import Kind
@@ -52,9 +52,8 @@ def clause_of(kind: Kind | None, where: Where) -> Condition:
 
 def meta_path(name: str) -> str:
     """The SQL text of the JSON path of a manifest's field. Raises ValueError for a name that no
-    path can spell."""
-    if '"' in name or "\\" in name or "\0" in name:
-        raise ValueError(f"{name!r}: not the name of a manifest's field")
+    such field has, and that a path might not be able to spell."""
+    check_meta_name(name)
     quoted = name.replace("'", "''")
     return f"""'$."{quoted}"'"""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,3 +74,24 @@ def test_errors_name_the_place_and_the_known_fields(client: TestClient) -> None:
     assert answer.json()["error"]["param"] == "where.and[1]"
     long = client.get("/v1/items", params={"where": "tag:a " * 1700})
     assert "limit 10,000" in error_of(long, 422)
+
+
+@pytest.mark.parametrize(
+    "where",
+    [f"width>{'9' * 400}", f"meta.a>{'9' * 5000}", "date:2024-05-03T12+02..2024-05-04",
+     "tag:\ud800", {"width": "9" * 400}, {"tag": 10**400}, {"\ud800": 1},
+     {"field": "tag", "\ud800": 1}, {"field": "meta.a", "op": "<", "value": True}],
+)  # fmt: skip
+def test_no_filter_is_a_fault_of_the_server(client: TestClient, where: Any) -> None:
+    body = json.dumps({"q": "x", "where": where})
+    error_of(client.post("/v1/search", content=body), 422)
+    if isinstance(where, str) and where.isascii():
+        error_of(client.get("/v1/items", params={"where": where}), 422)
+
+
+def test_tags_and_a_folder_are_checked_as_in_a_filter(client: TestClient) -> None:
+    answer = client.post("/v1/search", json={"q": "x", "filter": {"folder": "photos"}})
+    assert "expected the absolute path of a folder" in error_of(answer, 422)
+    assert answer.json()["error"]["param"] == "folder"
+    error_of(client.get("/v1/search", params={"q": "x", "tag": "a\0"}), 422)
+    error_of(client.get("/v1/items", params={"tag": "a\0"}), 422)
