@@ -19,9 +19,9 @@ from benchmarks import (
     vectors,
     weights,
 )
+from benchmarks.indexing_ways import DEFAULT_ENGINE, REFERENCE, all_ways
 from benchmarks.peers.build import build
 from benchmarks.report import Report
-from benchmarks.ways import DEFAULT_ENGINE, REFERENCE, all_ways
 
 CACHE = Path("~/.cache/mmembed-bench")
 EXPORTER = "sentence-transformers"  # the peer whose environment can write ONNX

@@ -3,7 +3,7 @@
     python -m benchmarks.accelerator                       on a CUDA machine
     python -m benchmarks.accelerator --device cpu --quick  does it work? The figures mean nothing
 
-Every model and engine has a process of its own in each turn (card.py). Nothing is downloaded:
+Every model and engine has a process of its own in each turn (gpu_job.py). Nothing is downloaded:
 weights are random, which does not change the speed. Ends with status 2 where the device is missing.
 """
 
@@ -38,7 +38,7 @@ HEADS = ("model", "engine", "what", "images/s", "share of the limit", "peak MB o
 
 @dataclass
 class Measured:
-    """What the turns of one model and engine gave; each as card.py prints it."""
+    """What the turns of one model and engine gave; each as gpu_job.py prints it."""
 
     model: str
     engine: str
@@ -89,12 +89,13 @@ def measure(asked: argparse.Namespace, folders: Sequence[Path]) -> list[Measured
 
 
 def one_turn(one: Measured, asked: argparse.Namespace, folders: Sequence[Path]) -> None:
-    """Run card.py once."""
+    """Run gpu_job.py once."""
     name = one.model
     if name != "bundled":
         name = f"local-dir:{weights.prepare_open_clip(asked.cache / 'weights', name)}"
-    command = [sys.executable, "-m", "benchmarks.card", name, one.engine, "--device", asked.device,
-               "--seconds", str(asked.seconds), "--at-once", str(asked.at_once),
+    command = [sys.executable, "-m", "benchmarks.gpu_job", name, one.engine,
+               "--device", asked.device, "--seconds", str(asked.seconds),
+               "--at-once", str(asked.at_once),
                "--batches", *map(str, asked.batches),
                "--pictures", *folders]  # fmt: skip
     try:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from benchmarks import machine
 from benchmarks.agreement import Disagreement, check
+from benchmarks.indexing_ways import REFERENCE, Way
 from benchmarks.measurement import Repeated, fastest, startup_seconds, steady_rate, table
 from benchmarks.processes import Run, RunFailed, run
-from benchmarks.ways import REFERENCE, Way
 
 HEADS = ("way", "images/s", "with start-up", "start-up, s", "× one by one", "× fastest peer",
          "peak MB", "lowest cosine", "versions, or why not")  # fmt: skip

@@ -7,8 +7,8 @@ All ways answer the same queries over the same clustered unit vectors, in turns,
 Prints a table and, with --json, writes the same figures to a file: seconds to build, memory and
 file in MB, median and 99th percentile of a search for the best ten in milliseconds, and recall@10
 against exact search. A million vectors of 512 dimensions take about 4 GB. `exact_limit` in
-mmembed/config.py is chosen from it, and EXPANSION_SEARCH in mmembed/index/graph.py (compare
-others with --expansions). Beside other projects: `python -m benchmarks search`.
+mmembed/config.py is chosen from it, and --expansions are compared,
+one of which a collection's graph chooses for itself. Beside other projects: `python -m benchmarks search`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.vectors import BATCH, DIM, Vectors, clustered
-from mmembed.store.vectors import VectorView, graph
-from mmembed.store.vectors.int8_scan import Scan
+from mmembed.store.vectors import VectorView, hnsw
+from mmembed.store.vectors.hnsw import Found
+from mmembed.store.vectors.int8_scan import CodeScan
 
 K = 10
 MB = 2**20
@@ -70,10 +71,11 @@ def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Sea
     view.rebuild(batches(vectors), seq=1, graph=True)
     build_s = time.perf_counter() - started
     started = time.perf_counter()
-    scan: Scan = view._scanned()
+    scan: CodeScan = view._scanned()
     scan_s = time.perf_counter() - started
     codes = sum(block.nbytes for block in scan.blocks) + scan.columns.nbytes + scan.ids.nbytes
-    index = view._vectors._index
+    graph = view._now.graph
+    assert graph is not None
     memory, file = index.memory_usage / MB, index.serialized_length / MB
 
     def search(query: NDArray[np.float32], limit: int, expansion: int) -> NDArray[np.int64]:
@@ -82,7 +84,7 @@ def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Sea
 
     yield Way(size, "exact", scan_s, codes / MB, 0.0), lambda q: search(q, size, 0)
     for one in expansions:
-        name = f"HNSW {graph.CONNECTIVITY}/{graph.EXPANSION_ADD}/{one}"
+        name = f"HNSW {hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}/{one}"
         yield Way(size, name, build_s, memory, file), lambda q, e=one: search(q, 0, e)
 
 
@@ -118,7 +120,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=DIM)
     parser.add_argument("--sizes", nargs="+", default=["10000,50000,100000"], help="also a,b,c")
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--expansions", type=int, nargs="+", default=[graph.EXPANSION_SEARCH])
+    parser.add_argument("--expansions", type=int, nargs="+", default=[64, 128, 256, 512])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     sizes = [int(one) for some in asked.sizes for one in some.split(",")]

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.ways import DEFAULT_ENGINE
+from benchmarks.indexing_ways import DEFAULT_ENGINE
 
 EAGER = "open_clip"
 

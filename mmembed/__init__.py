@@ -1,6 +1,6 @@
 """Search pictures by words, by example and by label.
 
-    file | bytes → decode → encoder (through batcher) → catalog → index → search / zeroshot
+    file | bytes → decode → encoder (through batcher) → catalog → index → search / zero_shot
                                                                         → server | cli → web
 
 `Collection` is the entry point; the other names are its inputs and outputs.
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from mmembed.collection.collection import Classified, Collection, ImageInput
     from mmembed.config.settings import Settings
     from mmembed.errors import MmembedError
+    from mmembed.filters.parse import parse_where
+    from mmembed.filters.tree import Where
     from mmembed.models.encoder import Encoder
     from mmembed.models.open_clip import load_encoder
-    from mmembed.search.where import parse_where
-    from mmembed.store.where import Where
     from mmembed.types import Hit, Item, Label, SearchPage, Term
 
 __all__ = [
@@ -45,8 +45,8 @@ _HOMES = {
     "models.open_clip": ("load_encoder",),
     "errors": ("MmembedError",),
     "models.encoder": ("Encoder",),
-    "search.where": ("parse_where",),
-    "store.where": ("Where",),
+    "filters.parse": ("parse_where",),
+    "filters.tree": ("Where",),
     "types": ("Hit", "Item", "Label", "SearchPage", "Term"),
 }
 

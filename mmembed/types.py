@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # NumPy is named here and not imported: the command line needs these types before it computes.
 Kind: TypeAlias = Literal["image", "caption"]
+Embedding: TypeAlias = "NDArray[np.float32]"
+"""float32 (dim,), unit-norm."""
 Embeddings: TypeAlias = "NDArray[np.float32]"
 """float32 (n, dim), each row unit-norm, so that a dot product is the cosine similarity."""
 
@@ -27,6 +29,13 @@ Phase: TypeAlias = Callable[[str, int], None]
 """Called with the work besides the pictures, and the number of items found so far."""
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
+
+Strategy: TypeAlias = Literal["sum", "best", "exclude"]
+"""The rule by which the terms of a query order the items; see search.ordering."""
+STRATEGIES: tuple[Strategy, ...] = ("sum", "best", "exclude")
+
+NEGATIVE_WEIGHT = -0.5
+"""The weight of a negative term unless another is given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +135,24 @@ class Item(HeaderFacts):
         return {"latitude": self.latitude, "longitude": self.longitude}
 
 
+SearchMode: TypeAlias = Literal["hybrid", "picture", "words"]
+"""By pictures, captions and words; by pictures alone; by words alone."""
+MODES: tuple[SearchMode, ...] = ("hybrid", "picture", "words")
+Finder: TypeAlias = Literal["picture", "caption", "words"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One of the parts that found a hit."""
+
+    by: Finder
+    points: float
+    """Above 0: what the part added to the value by which hits are ordered. Of a picture and a
+    caption the weighted deviations above the usual cosine, of words up to 2."""
+    words: tuple[str, ...] = ()
+    """The words of the query that were found, without case and accents."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """One search result."""
@@ -135,16 +162,20 @@ class Hit:
     """Cosine similarity of query and item, in [-1, 1]."""
     relevance: float
     """0 to 1: the score's distance from the query's background; see Background."""
+    evidence: tuple[Evidence, ...] = ()
+    """The parts that found it, by falling points."""
 
 
 @dataclass(frozen=True)
 class SearchPage:
-    """One page of hits, by falling score, ties by rising id."""
+    """One page of hits. By pictures alone, the score falls, and ties lie by rising id."""
 
     hits: tuple[Hit, ...]
     next_cursor: str | None
     notes: tuple[str, ...]
     """Notes for the caller, such as on a query longer than the model's context."""
+    mode: SearchMode = "picture"
+    """How the hits were found."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +222,7 @@ class Term:
     image: bytes | None = None
     item: int | None = None
     weight: float = 1.0
+    """Relative to the other terms; a negative one leads away, see NEGATIVE_WEIGHT."""
     name: str | None = None
     """Its name in errors instead of `query[i]`."""
 

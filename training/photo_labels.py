@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from mmembed.classify.zeroshot import SHORT_TEMPLATES, TEMPLATES
+from mmembed.classify.zero_shot import SHORT_TEMPLATES, TEMPLATES
 
 from . import photographs
 from .clip import SimpleTokenizer

@@ -2,15 +2,16 @@
  * change. */
 
 import * as api from './load/api.js';
-import { Classifier } from './load/classes.js';
+import { ClassLoader } from './load/classes.js';
 import { Classify } from './views/classify/classify.js';
 import { Detail } from './views/detail/detail.js';
 import { inField } from './ui/dom.js';
 import { Drop } from './ui/drop.js';
-import { Finder } from './load/results.js';
+import { ResultLoader } from './load/results.js';
 import { Header } from './views/header/header.js';
 import { History } from './state/history.js';
-import { Knower } from './load/items.js';
+import { ItemLoader } from './load/items.js';
+import { askForKey } from './views/key/key.js';
 import { Results } from './views/search/results.js';
 import { parse } from './state/route.js';
 import { SearchBar } from './views/search/search-bar.js';
@@ -19,29 +20,30 @@ import { title } from './ui/words.js';
 
 const get = (id) => document.getElementById(id);
 
+api.onMissingKey(askForKey);
 let state = initial(parse(location.search));
 const current = () => state;
 const remember = History(send);
-const finder = Finder(send);
-const classifier = Classifier(send, current);
-const moreAgain = () => finder.more(state);
-const more = () => state.results.more !== 'failed' && finder.more(state);
+const results = ResultLoader(send);
+const classes = ClassLoader(send, current);
+const moreAgain = () => results.more(state);
+const more = () => state.results.more !== 'failed' && results.more(state);
 const again = () => {
   checkHealth();
-  finder.again(state);
+  results.again(state);
 };
 
 const updates = [
-  finder.update,
+  results.update,
   Header(get('top'), get('notice'), send),
   SearchBar(get('search'), send),
   Results(get('results'), send, { more, moreAgain, again, current }),
-  Classify(get('classify'), send, { run: classifier.run }),
+  Classify(get('classify'), send, { run: classes.run }),
   Detail(get('detail'), send, { more, current }),
   showComplaint,
   showTitle,
-  Knower(send),
-  classifier.update,
+  ItemLoader(send),
+  classes.update,
 ];
 Drop(get('drop'), send, current);
 addEventListener('keydown', onKey);

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mmembed.cancellation import current_caller
-from mmembed.classify import zeroshot
+from mmembed.classify import zero_shot
 from mmembed.errors import Abandoned, InputError, Overloaded, QueryError
 from mmembed.item_failures import OF_ALL, each_apart, error_of, failure_of
 from mmembed.models.encoder import Encoder
-from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.models.text_reading import read
-from mmembed.types import Embeddings, Failure, Label
+from mmembed.types import Embedding, Embeddings, Failure, Label
 
 LARGE_PROMPTS = 16_384
 """Classifications with more prompts take minutes on a small machine. They are embedded one at a
@@ -34,7 +34,7 @@ _Key = tuple[tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _LabelEmbeddings:
     """Embeddings of labels that a caller has, or is waiting for."""
 
     bytes: int
@@ -56,12 +56,12 @@ class Classifier:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._matrices: OrderedDict[_Key, _Kept] = OrderedDict()
+        self._matrices: OrderedDict[_Key, _LabelEmbeddings] = OrderedDict()
         self._lock = threading.Lock()
         self._large = threading.Lock()
 
     @property
-    def default_mode(self) -> zeroshot.Mode:
+    def default_mode(self) -> zero_shot.Mode:
         """sigmoid for models that were trained with it and have a bias, else softmax."""
         return "softmax" if self._embedder.facts.logit_bias is None else "sigmoid"
 
@@ -71,16 +71,16 @@ class Classifier:
         labels: Sequence[str],
         *,
         templates: Sequence[str] | None = None,
-        mode: zeroshot.Mode | None = None,
+        mode: zero_shot.Mode | None = None,
         top: int | None = None,
     ) -> list[Classified]:
         """The `top` labels of every image (all, if None). Raises QueryError, and LimitError
         for more prompts, or longer ones, than are embedded at once."""
         if top is not None and top < 1:
             raise QueryError(f"top {top}: expected at least one label")
-        prompts = tuple(templates or zeroshot.SHORT_TEMPLATES)
+        prompts = tuple(templates or zero_shot.SHORT_TEMPLATES)
         self._embedder.text_limits.check_prompts(labels, prompts)
-        clean = zeroshot.check_labels(labels)
+        clean = zero_shot.check_labels(labels)
         with self._turn((clean, prompts)):
             matrix = self._matrix(clean, prompts)
         rows = self._embedder.images(images)
@@ -103,18 +103,18 @@ class Classifier:
         row: Embedding,
         labels: Sequence[str],
         matrix: Embeddings,
-        mode: zeroshot.Mode,
+        mode: zero_shot.Mode,
         top: int | None,
     ) -> tuple[Label, ...]:
         encoder = self._embedder.encoder
-        chances = zeroshot.probabilities(
+        chances = zero_shot.probabilities(
             row[None],
             matrix,
             logit_scale=encoder.facts.logit_scale,
             logit_bias=encoder.facts.logit_bias,
             mode=mode,
         )
-        return zeroshot.top_labels(labels, chances[0], matrix @ row, top)
+        return zero_shot.top_labels(labels, chances[0], matrix @ row, top)
 
     @contextmanager
     def _turn(self, key: _Key) -> Iterator[None]:
@@ -143,7 +143,7 @@ class Classifier:
             with self._lock:
                 kept = self._matrices.get(key)
                 if kept is None:
-                    mine = self._matrices[key] = _Kept(size)
+                    mine = self._matrices[key] = _LabelEmbeddings(size)
                 self._matrices.move_to_end(key)
                 self._make_room()
             if kept is None:
@@ -184,16 +184,16 @@ class Classifier:
         encoder = self._embedder.model if large else self._embedder.encoder
         embed = encoder.embed_texts
         try:
-            return zeroshot.label_matrix(self._counted(encoder), labels, templates)
+            return zero_shot.label_matrix(self._counted(encoder), labels, templates)
         except (*OF_ALL, InputError):
             raise
         except BaseException:
-            rows = each_apart(labels, lambda some: zeroshot.label_matrix(embed, some, templates))
+            rows = each_apart(labels, lambda some: zero_shot.label_matrix(embed, some, templates))
         for index, (label, row) in enumerate(zip(labels, rows, strict=True)):
             if isinstance(row, BaseException):  # once more, because the model itself may fail
                 names = [f"labels[{index}]"] * len(templates)
                 self._embedder.all_texts(
-                    names, [zeroshot.fill(template, label) for template in templates]
+                    names, [zero_shot.fill(template, label) for template in templates]
                 )
                 raise error_of(names[0], row)
         return np.stack([row for row in rows if not isinstance(row, BaseException)])

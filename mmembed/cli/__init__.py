@@ -105,10 +105,18 @@ def _allow_any_text() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+class _Version(argparse.Action):
+    """Prints the version. argparse's own would look it up for every command."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(f"mmembed {own_version()}")
+        parser.exit()
+
+
 def _parser(given: Sequence[str]) -> Parser:
     """Knows all commands, and the options of the called one."""
     parser = Parser("mmembed", description=DESCRIPTION, given=given)
-    parser.add_argument("--version", action="version", version=f"mmembed {own_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, meaning in COMMANDS.items():
         sub = commands.add_parser(name, help=meaning, given=given)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mmembed.cli.open_to_read import model_alone
 from mmembed.cli.table import plain, print_json
-from mmembed.collection.collection import Embedding, ImageInput
+from mmembed.collection.collection import ImageInput
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
-from mmembed.types import Failure
+from mmembed.types import Embedding, Failure
 
 DESCRIPTION = """\
 Print unit-norm embeddings as JSON Lines, for programs of your own. Nothing is indexed.

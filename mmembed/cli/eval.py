@@ -21,8 +21,8 @@ from mmembed.errors import InputError
 from mmembed.eval import (
     Bench,
     Comparison,
+    EvalReport,
     IndexReport,
-    Report,
     Task,
     compare_retrieval,
     compare_zero_shot,
@@ -81,7 +81,7 @@ vectors of the collection, drawn at random; one that is searched for does not co
 """
 SHOWN_SKIPPED = 20
 
-Measured: TypeAlias = Report | Comparison | IndexReport
+Measured: TypeAlias = EvalReport | Comparison | IndexReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -256,7 +256,7 @@ def _headings(measured: Measured) -> Sequence[str]:
             _over(first, len(_failures(measured))),
             *_agreement(measured),
         )
-    if isinstance(measured, Report):
+    if isinstance(measured, EvalReport):
         return (f"{measured.model}; {measured.origin()}", _over(measured, len(measured.failures)))
     return (
         f"{measured.folder}: searched exactly up to {measured.exact_limit} vectors, then by HNSW",
@@ -271,7 +271,7 @@ def _agreement(comparison: Comparison) -> Sequence[str]:
             f"{lowest:.5f} at least",)  # fmt: skip
 
 
-def _over(report: Report, skipped: int) -> str:
+def _over(report: EvalReport, skipped: int) -> str:
     return f"over {report.over}" + (f"; {skipped} skipped" if skipped else "")
 
 

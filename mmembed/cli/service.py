@@ -17,7 +17,7 @@ from typing import Any
 
 from mmembed import files
 from mmembed.config.settings import CATALOG_FILE, Settings
-from mmembed.server.access import proof
+from mmembed.server.access import server_proof
 
 FILE = "serving.json"
 HEALTH_TIMEOUT_S = 1.0
@@ -38,7 +38,7 @@ class Service:
     host: str
     port: int
     model: str
-    line: Line = field(repr=False, compare=False)
+    line: ServiceConnection = field(repr=False, compare=False)
     key: str | None = field(default=None, repr=False)
 
     def search(self, query: Json) -> Json | None:
@@ -48,7 +48,7 @@ class Service:
         return None
 
 
-class Line:
+class ServiceConnection:
     """One connection, which is never made anew: the server at its end stays the same."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -57,7 +57,7 @@ class Line:
         self._connection.connect()
         self._connection.auto_open = 0
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> ServiceConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -148,7 +148,7 @@ def find(settings: Settings) -> Service | None:
     return None
 
 
-def _fit(line: Line, left: Json, settings: Settings) -> Service:
+def _fit(line: ServiceConnection, left: Json, settings: Settings) -> Service:
     health = line.ask("/health", HEALTH_TIMEOUT_S)
     if health["status"] != "ok" or health["collection"] != left["collection"]:
         raise ValueError("it does not serve this collection")
@@ -172,17 +172,17 @@ def _read(path: Path) -> Json:
         return left
 
 
-def _proven(left: Json) -> Line:
+def _proven(left: Json) -> ServiceConnection:
     """A connection to the server that left the address. Raises one of FAILURES if another one
     listens there, or none."""
     host, port, secret = left["host"], int(left["port"]), left["secret"]
     if not ipaddress.ip_address(host).is_loopback:
         raise ValueError(f"{host}: another machine")
-    line = Line(host, port)
+    line = ServiceConnection(host, port)
     try:
-        nonce = proof.new_secret()
-        said = line.ask(f"{proof.PATH}?nonce={nonce}", HEALTH_TIMEOUT_S)["proof"]
-        if not proof.is_proven(said, secret, nonce, port):
+        nonce = server_proof.new_secret()
+        said = line.ask(f"{server_proof.PATH}?nonce={nonce}", HEALTH_TIMEOUT_S)["proof"]
+        if not server_proof.is_proven(said, secret, nonce, port):
             raise ValueError(f"{host}:{port}: another server")
     except BaseException:
         line.close()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mmembed.classify.classifier import Classified, Classifier
-from mmembed.classify.zeroshot import Mode
+from mmembed.classify.zero_shot import Mode
 from mmembed.collection.embed_inputs import Embedded, Read, Wishes, embed_inputs
 from mmembed.collection.folder_model import Binding
 from mmembed.errors import QueryError
 from mmembed.models.embedder_counts import EmbedderCounts
-from mmembed.models.inputs import Embedder, Embedding, ImageInput
+from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.models.registry import ServedModels
-from mmembed.types import Failure
+from mmembed.types import Embedding, Failure
 
 BUNDLED_NOTICE = (
     "The small built-in model answers: quick, but often wrong; a full CLIP model finds far more."

@@ -9,42 +9,40 @@ from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
-from mmembed.collection.editing import Items
+from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.editing import ItemEditing
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.open_models import decode_threads, open_models
+from mmembed.collection.searching import Searching
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
 from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
 from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Pipeline, Removed, Report, check_paths
-from mmembed.item_failures import blaming
 from mmembed.media.decode import image_facts, read_file
 from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
-from mmembed.models.inputs import Embedding, ImageInput
-from mmembed.models.on_demand import Load
+from mmembed.models.inputs import ImageInput
+from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
-from mmembed.search.calibration import BACKGROUND_SIZE, background
-from mmembed.search.paging import next_cursor, place_of
-from mmembed.search.query import query_embedding
-from mmembed.search.where import notes_on_empty
-from mmembed.store.embedded import EmbeddedStore
+from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.store.entries import Trouble
+from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import (
-    Hit,
     ImageFacts,
     Item,
     Kind,
     Phase,
     Progress,
     SearchPage,
+    Strategy,
     Term,
 )
 
@@ -52,7 +50,6 @@ __all__ = [
     "Classified",
     "Collection",
     "EmbedderCounts",
-    "Embedding",
     "ImageFacts",
     "ImageInput",
     "Removed",
@@ -70,12 +67,12 @@ log = logging.getLogger(__name__)
 def open_store(settings: Settings) -> Store:
     """The store in the data folder, which is made if there is none. Raises StoreError if the folder
     cannot be used."""
-    return EmbeddedStore(
+    return FolderStore(
         settings.data, exact_limit=settings.exact_limit, recall=settings.recall
     )
 
 
-class Collection(Answering, Items):
+class Collection(Answering, ItemEditing):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -90,6 +87,7 @@ class Collection(Answering, Items):
         keep_libraries_within(settings.cache)
         self.settings = settings
         self.limits = Limits.of(settings)
+        bank_texts = chosen_texts(settings.bank)
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
@@ -101,6 +99,8 @@ class Collection(Answering, Items):
         self._models = open_models(settings, self.binding, self._content_of, load)
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
+        self._searching = Searching(self.store, self.embedder, self.binding)
+        self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -128,6 +128,7 @@ class Collection(Answering, Items):
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
+        self._bank.close()
         self._models.close()
         self.store.close()
 
@@ -223,6 +224,13 @@ class Collection(Answering, Items):
         """How many items there are, of one kind or of both."""
         return self.store.count(kind, where)
 
+    def make_bank(self, progress: Progress) -> None:
+        """Embed the bank of texts that corrects searches by words, unless it is there, or nothing
+        was indexed yet. Raises ModelError."""
+        model = self.store.model()
+        if model is not None:
+            self._bank.make(progress, model.fingerprint)
+
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -233,46 +241,13 @@ class Collection(Answering, Items):
         kind: Kind = "image",
         cursor: str | None = None,
         where: Where = EVERYTHING,
+        strategy: Strategy = "sum",
     ) -> SearchPage:
         """The k items of a kind that pass a filter and are nearest to the query, after an earlier
-        page's cursor. Raises QueryError, ImageError, NotFound."""
-        after = place_of(cursor) if cursor else None
-        query = self._query_embedding(terms)
-        notes = self._notes(terms) + self.store.notes()
-        self.binding.check_folder()
-        found = self.store.search(query, k, where, kind=kind, after=after)
-        usual = background(query, self.store.sample(kind, BACKGROUND_SIZE))
-        hits = tuple(Hit(item, score, usual.relevance(score)) for item, score in found.hits)
-        notes += notes_on_empty(where, found, self.store)
-        return SearchPage(hits, next_cursor(found, after), notes)
-
-    def _query_embedding(self, terms: Sequence[Term]) -> Embedding:
-        """float32 (dim,), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
-        names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
-        texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
-        images = iter(
-            term.name or f"{name}.image, the query image"
-            for name, term in zip(names, terms, strict=True)
-            if term.image is not None
-        )
-        return query_embedding(
-            terms,
-            embed_texts=lambda some: self.embedder.all_texts(texts, some),
-            embed_image=lambda data: self.embedder.image(ImageInput(next(images), data)),
-            embedding_of=self.binding.item,
-        )
-
-    def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
-        windows = []
-        for index, term in enumerate(terms):
-            if term.text is not None:
-                with blaming(f"query[{index}]"):
-                    windows.append(self.embedder.encoder.count_windows(term.text))
-        return tuple(
-            f"The text is longer than the {self.embedder.facts.context_length} tokens that the "
-            f"model reads at once: the answer averages its {count} parts."
-            for count in windows
-            if count > 1
+        page's cursor. strategy: how several terms make one order, see `search.ordering`. Raises
+        QueryError, ImageError, NotFound."""
+        return self._searching.search(
+            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy
         )
 
     def image_facts(self, data: bytes) -> ImageFacts:

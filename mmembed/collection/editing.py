@@ -11,6 +11,7 @@ from mmembed.collection.folder_model import Binding
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import NotFound, QueryError
+from mmembed.filters.fields import META
 from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.item_failures import blaming
 from mmembed.media.decode import decode, media_type, printable, thumbnail
@@ -19,7 +20,6 @@ from mmembed.models.inputs import Embedder
 from mmembed.models.text_reading import read
 from mmembed.store.entries import CaptionEntry, FieldFacts, ImageEntry
 from mmembed.store.protocol import Store
-from mmembed.store.where import META
 from mmembed.types import Item, Picture
 
 
@@ -33,7 +33,7 @@ class Original:
     media_type: str
 
 
-class Items:
+class ItemEditing:
     """The part of a Collection that handles items one by one."""
 
     store: Store
@@ -64,8 +64,8 @@ class Items:
     def add_image(
         self, data: bytes, *, name: str, captions: Sequence[str] = (), tags: Sequence[str] = ()
     ) -> Item:
-        """Keep an uploaded image in the data folder and index it; the same bytes keep their
-        id. Raises ImageError."""
+        """Keep an uploaded image in the data folder and index it. The same bytes keep their id:
+        captions and tags are then added to those that the item has. Raises ImageError."""
         side = self._claimed().facts.decode_side
         with blaming(name):
             picture = decode(data, name=name, limits=self.embedder.limits, side=side)
@@ -104,20 +104,20 @@ class Items:
         tags: Sequence[str] | None = None,
         captions: Sequence[str] | None = None,
     ) -> Item:
-        """Replace an item's tags, or an image's captions. Raises NotFound, QueryError."""
+        """Replace an item's tags, or an image's captions; if both are given, both or neither are
+        replaced. Raises NotFound, QueryError."""
         item = self.store.item(item_id)
-        if captions is not None:
-            if item.kind != "image":
-                raise QueryError(f"item {item_id}: only an image has captions")
-            self.store.set_captions(item_id, self._described(captions))
-        if tags is not None:
-            self.store.set_tags(item_id, tags)
+        if captions is not None and item.kind != "image":
+            raise QueryError(f"item {item_id}: only an image has captions")
+        described = None if captions is None else self._described(captions)
+        if described is not None or tags is not None:
+            self.store.update(item_id, captions=described, tags=tags)
         return self.store.item(item_id)
 
     def remove(self, item_id: int) -> None:
         """Remove an item; of files, only an upload is deleted. Raises NotFound."""
         item = self.store.item(item_id)
-        if item.kind == "image" and self.store.blobs.is_upload(item.path):
+        if item.kind == "image" and self.store.blobs.is_upload(item.path, item.sha256):
             with self.store.blobs.discarding(item):
                 self.store.remove([item_id])
         else:

@@ -7,19 +7,15 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmembed.collection.truncation import Truncate, fitted
 from mmembed.errors import LimitError, QueryError
 from mmembed.item_failures import error_from, failure_of
 from mmembed.models.encoder import Encoder, EncoderFacts
 from mmembed.models.inputs import Embedder, ImageInput
-from mmembed.models.text_reading import Reading, read
+from mmembed.models.text_reading import WindowedText, read
 from mmembed.search.mixing import SMALLEST_NORM, mixed
-from mmembed.types import Failure
-
-Vector: TypeAlias = NDArray[np.float32]
-"""float32 (dim,), unit-norm."""
+from mmembed.types import Embedding, Failure
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Wishes:
 class Embedded:
     """An embedding per input, or its failure."""
 
-    rows: tuple[Vector | Failure, ...]
+    rows: tuple[Embedding | Failure, ...]
     """float32 (dim,), unit-norm."""
     tokens: int
     """Of all texts that were embedded, start and end tokens included."""
@@ -77,7 +73,7 @@ class Embedded:
 class _Measured:
     """One part's embedding, or its failure."""
 
-    row: Vector | Failure
+    row: Embedding | Failure
     tokens: int = 0
     """Of a text, start and end tokens included."""
     note: str | None = None
@@ -123,7 +119,7 @@ def parts_of(inputs: Sequence[Read]) -> list[Part]:
     return [part for item in inputs if isinstance(item, Input) for part in item.parts]
 
 
-def cut(row: Vector, dimensions: int | None) -> Vector:
+def cut(row: Embedding, dimensions: int | None) -> Embedding:
     """The first numbers of a vector, normalised again."""
     if dimensions in (None, len(row)):
         return row
@@ -176,7 +172,7 @@ def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
         read_one = _with_windows(item, embedder)
         ready.append(read_one)
         texts = [part.text for part in parts_of([read_one])]
-        windows += sum(len(text.windows) for text in texts if isinstance(text, Reading))
+        windows += sum(len(text.windows) for text in texts if isinstance(text, WindowedText))
         embedder.text_limits.check_windows(windows, embedder.facts.context_length)
     return ready
 
@@ -196,7 +192,7 @@ def _with_windows(item: Read, embedder: Embedder) -> Read:
     return replace(item, parts=tuple(parts))
 
 
-def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Failure]:
+def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Embedding | Failure]:
     texts = [(part.name, part.text) for part in parts if part.text is not None]
     images = [
         ImageInput(part.name, data=part.image) for part in parts if isinstance(part.image, bytes)
@@ -207,8 +203,8 @@ def _embed_parts(embedder: Embedder, parts: Sequence[Part]) -> list[Vector | Fai
 
 
 def _combined(
-    item: Input, rows: Sequence[Vector | Failure], dimensions: int | None
-) -> Vector | Failure:
+    item: Input, rows: Sequence[Embedding | Failure], dimensions: int | None
+) -> Embedding | Failure:
     good = [row for row in rows if not isinstance(row, Failure)]
     if len(good) < len(rows):
         return next(row for row in rows if isinstance(row, Failure))
@@ -231,13 +227,13 @@ def _check_failures(rows: Sequence[object], wishes: Wishes) -> None:
         raise error_from(first)
 
 
-def _files(inputs: Sequence[Read], rows: Sequence[Vector | Failure]) -> tuple[bytes, ...]:
+def _files(inputs: Sequence[Read], rows: Sequence[Embedding | Failure]) -> tuple[bytes, ...]:
     pairs = zip(inputs, rows, strict=True)
     embedded = [item for item, row in pairs if not isinstance(row, Failure)]
     return tuple(part.image for part in parts_of(embedded) if isinstance(part.image, bytes))
 
 
-def _measured(part: Part, row: Vector | Failure, encoder: Encoder) -> _Measured:
+def _measured(part: Part, row: Embedding | Failure, encoder: Encoder) -> _Measured:
     """A part's embedding or error, with its tokens and note."""
     if part.text is None or isinstance(row, Failure):
         return _Measured(row)

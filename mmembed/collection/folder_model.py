@@ -8,10 +8,10 @@ import numpy as np
 
 from mmembed.errors import ModelMismatch
 from mmembed.models.encoder import Encoder
-from mmembed.models.inputs import Embedding
 from mmembed.models.open_clip import ModelChoice, resolve_model
 from mmembed.store.entries import Model
 from mmembed.store.protocol import Store
+from mmembed.types import Embedding
 
 
 class Binding:

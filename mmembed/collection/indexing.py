@@ -21,7 +21,7 @@ from mmembed.ingest import (
     scan,
     those_below,
 )
-from mmembed.store.entries import KeptOut, Unread
+from mmembed.store.entries import ImageFile, KeptOut
 from mmembed.store.protocol import Store
 from mmembed.types import Item, Phase, Progress
 
@@ -66,9 +66,9 @@ class Indexing:
     def _read_headers(self, found: Scan, report: Report, phase: Phase) -> None:
         """Of files that were met, and are unchanged, and of uploads."""
 
-        def wanted(image: Unread) -> bool:
-            path = self._store.blobs.local_path(image.path, image.sha256)
-            return image.path in found.files or self._store.blobs.is_upload(path)
+        def wanted(image: ImageFile) -> bool:
+            is_upload = self._store.blobs.is_upload
+            return image.path in found.files or is_upload(image.path, image.sha256)
 
         def heed(count: int) -> None:
             report.headers = count
@@ -76,13 +76,15 @@ class Indexing:
 
         if not report.interrupted:
             try:
-                self._pipeline.read_headers(wanted, heed)
+                self._pipeline.backfill_headers(wanted, heed)
             except KeyboardInterrupt:
                 report.interrupted = True
 
     def keep_out(self, item: Item) -> None:
         """Have later indexings skip the file of an item; an upload or a caption has none."""
-        if item.kind == "image" and item.path and not self._store.blobs.is_upload(item.path):
+        if item.kind != "image" or item.path is None:
+            return
+        if not self._store.blobs.is_upload(item.path, item.sha256):
             self._store.keep_out({item.path: KeptOut(item.sha256)})
 
     def remove_below(self, path: Path, *, keep_out: bool, dry_run: bool) -> Removed:

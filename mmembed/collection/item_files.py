@@ -123,7 +123,7 @@ class IndexedFiles:
         return NotFound(f"item {item.id}: {reason}")
 
     def _remedy(self, item: Item) -> str:
-        if self._blobs.is_upload(item.path):
+        if self._blobs.is_upload(item.path, item.sha256):
             return "upload it again"
         return "index its folder again"
 

@@ -15,7 +15,7 @@ from mmembed.media.image_limits import ImageLimits
 from mmembed.memory_budget import MemoryBudget
 from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedder, Stored
-from mmembed.models.on_demand import Load, Resident
+from mmembed.models.lazy_encoder import LazyEncoder, Load
 from mmembed.models.open_clip import loader, prepare_apart
 from mmembed.models.registry import Prepare, ServedModels, prepare_nothing
 
@@ -48,7 +48,7 @@ def open_models(
         check: Callable[[Encoder], None] = lambda encoder: None,
     ) -> Embedder:
         """An embedder whose model is loaded at first use, and checked then."""
-        model = Resident(
+        model = LazyEncoder(
             lambda: load_model(name()),
             batching=_batching(settings),
             limits=limits.texts,

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from mmembed.errors import LimitError
 from mmembed.models.encoder import Encoder
-from mmembed.models.text_reading import Reading
+from mmembed.models.text_reading import WindowedText
 
 Truncate: TypeAlias = Literal["NONE", "START", "END"]
 """The part that may be cut off a long text; NONE refuses it."""
@@ -35,7 +35,7 @@ def fitted(text: str, name: str, truncate: Truncate, encoder: Encoder) -> str:
 def _counted(text: str, encoder: Encoder) -> str:
     """How many tokens a text has; of a very long one, its beginning is counted."""
     windows = encoder.split(text, COUNTED_WINDOWS + 1)
-    counted = encoder.count_tokens(Reading.of(text, windows[:COUNTED_WINDOWS]))
+    counted = encoder.count_tokens(WindowedText.of(text, windows[:COUNTED_WINDOWS]))
     return f"more than {counted}" if len(windows) > COUNTED_WINDOWS else f"{counted}"
 
 

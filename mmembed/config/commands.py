@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from mmembed.config.settings import Settings
@@ -18,6 +17,9 @@ PICTURES = "~/Pictures"
 
 def own_version() -> str:
     """mmembed's version; a checkout that was never installed has none."""
+    # Imported here, since it is the slowest import of a start, and few commands need it.
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(NAME)
     except PackageNotFoundError:

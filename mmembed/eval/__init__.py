@@ -1,7 +1,7 @@
 """Measures models and indexes: figures with definitions, for any model, on any pictures.
 
-    datasets, labels → model (decode → embed, through embedding_cache)
-                     → zero_shot | retrieval → report → comparison
+    datasets, labels → bench (embed_images | embed_texts, through stored_embeddings)
+                     → zero_shot_accuracy | retrieval → report → comparison
     collection → index_recall → report
 
 metrics: the figures; bootstrap: their intervals.
@@ -18,20 +18,20 @@ from mmembed.eval.datasets import (
 )
 from mmembed.eval.index_recall import IndexReport, measure_index
 from mmembed.eval.labels import Labels, Templates, read_labels, read_templates
-from mmembed.eval.report import Report
+from mmembed.eval.report import EvalReport
 from mmembed.eval.retrieval import compare_retrieval, measure_retrieval
-from mmembed.eval.zero_shot import Task, compare_zero_shot, measure_zero_shot
+from mmembed.eval.zero_shot_accuracy import Task, compare_zero_shot, measure_zero_shot
 
 __all__ = [
     "Bench",
     "CaptionedImages",
     "Comparison",
     "Difference",
+    "EvalReport",
     "Figure",
     "IndexReport",
     "LabelledImages",
     "Labels",
-    "Report",
     "Task",
     "Templates",
     "compare_retrieval",

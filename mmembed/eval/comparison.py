@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmembed.eval.bootstrap import Difference, Figure, Statistic, compare
-from mmembed.eval.report import Report, Table, shown, spoken
+from mmembed.eval.report import EvalReport, Table, shown, spoken
 from mmembed.types import Embeddings
 
 
@@ -17,7 +17,7 @@ from mmembed.types import Embeddings
 class Counted:
     """A report and its data."""
 
-    report: Report
+    report: EvalReport
     statistics: Mapping[str, Statistic]
     images: Embeddings
     """float32 (n_images, dim), unit-norm: of the images that the figures are over."""
@@ -35,8 +35,8 @@ class Agreement:
 class Comparison:
     """Two reports over the same images."""
 
-    first: Report
-    second: Report
+    first: EvalReport
+    second: EvalReport
     differences: Mapping[str, Difference]
     agreement: Agreement | None
     """Cosines of two engines; None for two models, whose vectors lie in different spaces."""

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmembed import files
+from mmembed.types import Embedding
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,6 @@ FLUSH_ROWS = 2048
 FLUSH_SECONDS = 60.0
 """New vectors in memory at the most, and seconds until they are written: a kill loses them."""
 
-Row: TypeAlias = NDArray[np.float32]
-"""float32 (dim,), unit-norm."""
 Content: TypeAlias = Literal["images", "texts", "labels"]
 
 
@@ -45,7 +43,7 @@ class EmbeddingCache:
     def __init__(self, folder: Path | None, model: str, content: Content, dim: int) -> None:
         self.folder = None if folder is None else folder / model / content
         self.dim = dim
-        self._rows: dict[bytes, Row] = {}
+        self._rows: dict[bytes, Embedding] = {}
         self._new: list[bytes] = []
         self._flushed = time.monotonic()
         if self.folder is not None:
@@ -55,11 +53,11 @@ class EmbeddingCache:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def get(self, key: bytes) -> Row | None:
+    def get(self, key: bytes) -> Embedding | None:
         """The vector of a content, or None."""
         return self._rows.get(key)
 
-    def add(self, key: bytes, row: Row) -> None:
+    def add(self, key: bytes, row: Embedding) -> None:
         """Add a vector; the next `flush` writes it to disk, and comes by itself at times."""
         if key not in self._rows:
             self._rows[key] = row

@@ -19,9 +19,8 @@ from mmembed.eval import metrics
 from mmembed.eval.bootstrap import SEED, Figure, bootstrap
 from mmembed.eval.report import Table, shown
 from mmembed.store.protocol import Index, Store
-from mmembed.types import KINDS, Embeddings, Kind, Ranked
+from mmembed.types import KINDS, Embedding, Embeddings, Kind, Ranked
 
-Embedding: TypeAlias = NDArray[np.float32]
 Sample: TypeAlias = tuple[NDArray[np.int64], Embeddings]
 """Ids of vectors, and the vectors: float32 (n, dim), unit-norm."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mmembed.classify import zeroshot
+from mmembed.classify import zero_shot
 from mmembed.errors import InputError
 from mmembed.eval.datasets import read_lines
 
@@ -43,10 +43,10 @@ class Labels:
 
 def read_templates(name: str) -> Templates:
     """`short`, `full`, or a file with one template a line. Raises InputError."""
-    known = {"short": zeroshot.SHORT_TEMPLATES, "full": zeroshot.TEMPLATES}
+    known = {"short": zero_shot.SHORT_TEMPLATES, "full": zero_shot.TEMPLATES}
     prompts = known.get(name) or tuple(read_lines(Path(name)))
     for prompt in prompts:
-        zeroshot.fill(prompt, "label")
+        zero_shot.fill(prompt, "label")
     return Templates(name, prompts)
 
 

@@ -52,16 +52,6 @@ def recall_at_k(ranks: Ranks, k: int, weights: Weights | None = None) -> float:
     return share(ranks <= k, weights)
 
 
-def topk_accuracy(
-    scores: NDArray[np.float32], truth: NDArray[np.int64], k: int, weights: Weights | None = None
-) -> float:
-    """The share of images with the true label among their k best.
-
-    scores: float32 (n_images, n_labels); truth: int64 (n_images,), a column of `scores`.
-    """
-    return recall_at_k(best_ranks(scores, one_hot(truth, scores.shape[1])), k, weights)
-
-
 def one_hot(columns: NDArray[np.int64], width: int) -> Mask:
     """int64 (n,) → bool (n, width), True at each row's column."""
     mask: Mask = columns[:, None] == np.arange(width)

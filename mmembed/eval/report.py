@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
-from mmembed.eval.bench import Counts
 from mmembed.eval.bootstrap import LEVEL, RESAMPLES, SEED, Figure
+from mmembed.eval.stored_embeddings import Counts
 from mmembed.types import Failure
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -37,7 +37,7 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvalReport:
     """One model's figures on one set of images."""
 
     task: str

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.eval import metrics
-from mmembed.eval.bench import Bench, Counts, EmbeddedImages, MeasuredModel, embed_with_each
+from mmembed.eval.bench import Bench, MeasuredModel, embed_with_each
 from mmembed.eval.bootstrap import Statistic, bootstrap
 from mmembed.eval.comparison import Comparison, Counted, compared
 from mmembed.eval.datasets import CaptionedImages
-from mmembed.eval.report import Report
+from mmembed.eval.embed_images import EmbeddedImages
+from mmembed.eval.report import EvalReport
+from mmembed.eval.stored_embeddings import Counts
 from mmembed.types import Embeddings
 
 CUTOFFS = (1, 5, 10)
@@ -23,7 +25,7 @@ PAIRS_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True)
-class Embedded:
+class EmbeddedPairs:
     """The embeddings of one model."""
 
     name: str
@@ -36,7 +38,7 @@ class Embedded:
 
 
 @dataclass(frozen=True)
-class Found:
+class RetrievalRanks:
     """The ranks of the right answers."""
 
     of_texts: metrics.Ranks
@@ -47,7 +49,9 @@ class Found:
     """int64 (n_captions,): the image of each caption."""
 
 
-def measure_retrieval(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list[Report]:
+def measure_retrieval(
+    bench: Bench, models: Sequence[str], data: CaptionedImages
+) -> list[EvalReport]:
     """A report per model, all over the images that every model could embed. Raises InputError
     where there is none, ModelError."""
     return [measured.report for measured in _measure(bench, models, data)]
@@ -67,8 +71,8 @@ def _measure(bench: Bench, models: Sequence[str], data: CaptionedImages) -> list
     return [_report(images, common, data) for images in embedded]
 
 
-def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) -> Embedded:
-    return Embedded(
+def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) -> EmbeddedPairs:
+    return EmbeddedPairs(
         name=model.encoder.facts.name,
         engine=model.encoder.facts.engine,
         fingerprint=model.encoder.facts.fingerprint,
@@ -78,7 +82,7 @@ def _embed(model: MeasuredModel, paths: Sequence[str], captions: Sequence[str]) 
     )
 
 
-def find(images: Embeddings, texts: Embeddings, owners: NDArray[np.int64]) -> Found:
+def find(images: Embeddings, texts: Embeddings, owners: NDArray[np.int64]) -> RetrievalRanks:
     """images: float32 (n_images, dim); texts: float32 (n_captions, dim); owners: int64
     (n_captions,), the image of each caption; every image has one."""
     everyone = np.arange(len(images))
@@ -90,7 +94,7 @@ def find(images: Embeddings, texts: Embeddings, owners: NDArray[np.int64]) -> Fo
         metrics.best_ranks(images[some] @ texts.T, everyone[some, None] == owners)
         for some in _slices(len(images), len(texts))
     ]
-    return Found(np.concatenate(by_text), np.concatenate(by_image), owners)
+    return RetrievalRanks(np.concatenate(by_text), np.concatenate(by_image), owners)
 
 
 def _slices(rows: int, columns: int) -> list[slice]:
@@ -98,7 +102,7 @@ def _slices(rows: int, columns: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, rows, step)]
 
 
-def statistics(ranks: Found) -> dict[str, Statistic]:
+def statistics(ranks: RetrievalRanks) -> dict[str, Statistic]:
     """The figures, given the weight of each image and its captions. Recall@k is left out if k is
     the number of candidates, because it is always 1."""
     n_images, n_texts = len(ranks.of_images), len(ranks.of_texts)
@@ -123,7 +127,7 @@ def statistics(ranks: Found) -> dict[str, Statistic]:
     return figures
 
 
-def _report(embedded: Embedded, common: NDArray[np.bool_], data: CaptionedImages) -> Counted:
+def _report(embedded: EmbeddedPairs, common: NDArray[np.bool_], data: CaptionedImages) -> Counted:
     owners = np.repeat(np.arange(len(data.paths)), [len(texts) for texts in data.captions])
     kept = common[owners]
     place = np.cumsum(common) - 1
@@ -135,7 +139,7 @@ def _report(embedded: Embedded, common: NDArray[np.bool_], data: CaptionedImages
     )
     counted = statistics(ranks)
     n_images, n_texts = len(ranks.of_images), len(ranks.of_texts)
-    report = Report(
+    report = EvalReport(
         task="retrieval",
         model=embedded.name,
         engine=embedded.engine,

@@ -3,7 +3,7 @@
     exclusions → scan → (bounded_lines → manifest_rows → manifests, sidecars → image_texts) → plan
                → pipeline (prepare → embed → commit, update_captions)
 
-flow passes inputs through threads and the model, so that one bad input fails alone.
+embed_batches passes inputs through threads and the model, so that one bad input fails alone.
 embed_captions embeds texts, and make_thumbnails makes thumbnails. stage_profile names the slowest
 stage. remove takes pictures out by path.
 """

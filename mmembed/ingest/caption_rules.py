@@ -16,6 +16,7 @@ from mmembed.errors import ManifestError
 from mmembed.ingest.bounded_lines import LONGEST_ROW
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INFINITE = (math.inf, -math.inf)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class SaidLimits:
 
 def captions_in(value: Any, limits: SaidLimits) -> list[str]:
     """The captions in a cell: a text, a list, or a list spelt as JSON. Raises ManifestError."""
-    texts = [_clean(text) for text in _texts(value, "caption", limits)]
+    texts = [clean(text) for text in _texts(value, "caption", limits)]
     return _checked("caption", texts, limits)
 
 
@@ -55,7 +56,7 @@ def tags_in(value: Any, limits: SaidLimits) -> list[str]:
     if isinstance(value, str) and not value.lstrip().startswith("["):
         _check_length(value, "tag")
         value = re.split("[,;|]", value)
-    texts = [_clean(text) for text in _texts(value, "tag", limits)]
+    texts = [clean(text) for text in _texts(value, "tag", limits)]
     for text in texts:
         if _CONTROL.search(text):
             raise ManifestError(f"tag {text[:40]!r}: holds a control character")
@@ -91,7 +92,7 @@ def _text(value: Any, what: str) -> str:
         return ""
     if isinstance(value, str):
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or value in _INFINITE:
         raise ManifestError(f"{what}: expected text, found {_kind(value)}")
     return str(value)
 
@@ -111,6 +112,7 @@ def _json_list(text: str, what: str) -> Any:
     return value if isinstance(value, list) else text
 
 
-def _clean(text: str) -> str:
-    # JSON can spell halves of characters, which are no text and cannot be stored.
+def clean(text: str) -> str:
+    """The text as every store can hold it, without spaces around it."""
+    # JSON can spell halves of characters, which are no text.
     return text.strip().encode("utf-8", "replace").decode()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mmembed.ingest.embed import Embedded
-from mmembed.ingest.flow import each_where_needed
+from mmembed.ingest.embed import EmbeddedFiles
+from mmembed.ingest.embed_batches import each_where_needed
 from mmembed.item_failures import ends_all
 from mmembed.store.entries import Mark
 from mmembed.store.protocol import Store
@@ -20,7 +20,7 @@ class Committing:
 
     store: Store
 
-    def write(self, group: Embedded) -> None:
+    def write(self, group: EmbeddedFiles) -> None:
         """Write a group. An entry that no row can hold moves to the group's failures, and costs
         no other."""
         try:

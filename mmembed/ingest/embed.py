@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mmembed.ingest.embed_batches import each_where_needed, embed_each
 from mmembed.ingest.embed_captions import embed_captions
-from mmembed.ingest.flow import Row, each_where_needed, embed_each
 from mmembed.ingest.prepare import Prepared
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import failure_of
 from mmembed.models.encoder import Encoder
 from mmembed.store.entries import ImageEntry
 from mmembed.store.protocol import Store
-from mmembed.types import Failure
+from mmembed.types import Embedding, Failure
 
 
 @dataclass
-class Embedded:
+class EmbeddedFiles:
     """A group of files on its way into the catalog."""
 
     files: int
@@ -38,13 +38,15 @@ class EmbeddingStage:
     load: Callable[[], Encoder]
     batch: int
     profile: Profile
-    _last: dict[str, Row] = field(default_factory=dict)
+    _last: dict[str, Embedding] = field(default_factory=dict)
     """The last group's embeddings by content: they may not be in the catalog yet."""
 
-    def __call__(self, group: Sequence[Prepared], failures: list[Failure], files: int) -> Embedded:
+    def __call__(
+        self, group: Sequence[Prepared], failures: list[Failure], files: int
+    ) -> EmbeddedFiles:
         """Entries with their embeddings; a content that comes twice is embedded once. If a group
         fails as a whole, each file is embedded alone."""
-        done = Embedded(files, [], failures, 0)
+        done = EmbeddedFiles(files, [], failures, 0)
         with self.profile.stage("embed"):
             _, failed = each_where_needed(
                 lambda some: self._embed(some, done), group, lambda prepared: prepared.source.path
@@ -52,7 +54,7 @@ class EmbeddingStage:
         done.failures += failed
         return done
 
-    def _embed(self, group: Sequence[Prepared], done: Embedded) -> None:
+    def _embed(self, group: Sequence[Prepared], done: EmbeddedFiles) -> None:
         """Add the results of files to the group."""
         new = {
             prepared.entry.sha256: prepared
@@ -62,7 +64,7 @@ class EmbeddingStage:
         vectors = self._known(list(new))
         pending = [prepared for sha256, prepared in reversed(new.items()) if sha256 not in vectors]
         errors: dict[str, Exception] = {}
-        fresh: dict[str, Row] = {}
+        fresh: dict[str, Embedding] = {}
         for one, row in zip(pending, self._rows(pending), strict=True):
             if isinstance(row, Exception):
                 errors[one.entry.sha256] = row
@@ -83,18 +85,18 @@ class EmbeddingStage:
         done.failures += _failures(group, errors) + unsaid
         done.new += len(fresh)
 
-    def _known(self, contents: list[str]) -> dict[str, Row]:
+    def _known(self, contents: list[str]) -> dict[str, Embedding]:
         """Embeddings that became known since the contents were prepared."""
         stored = self.store.embeddings_of("image", contents)
         known = {sha256: vector.astype(np.float32) for sha256, vector in stored.items()}
         return {sha256: self._last[sha256] for sha256 in contents if sha256 in self._last} | known
 
-    def _rows(self, pending: Sequence[Prepared]) -> list[Row | Exception]:
+    def _rows(self, pending: Sequence[Prepared]) -> list[Embedding | Exception]:
         if not pending:
             return []
         encoder = self.load()
         pixels = [prepared.pixels for prepared in pending if prepared.pixels is not None]
-        rows: list[Row | Exception] = []
+        rows: list[Embedding | Exception] = []
         for start in range(0, len(pixels), self.batch):
             rows += embed_each(
                 pixels[start : start + self.batch],

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mmembed.errors import InputError
-from mmembed.ingest.flow import Row, embed_each
+from mmembed.ingest.embed_batches import embed_each
 from mmembed.models.encoder import Encoder
 from mmembed.store.entries import CaptionEntry
 from mmembed.store.protocol import Store
+from mmembed.types import Embedding
 
 TEXTS_AT_ONCE = 64
 """Texts for the model at once: a picture may have a thousand captions."""
@@ -37,7 +38,7 @@ def embed_captions(
     return entries, errors
 
 
-def _rows(texts: Sequence[str], load: Callable[[], Encoder]) -> list[Row | Exception]:
+def _rows(texts: Sequence[str], load: Callable[[], Encoder]) -> list[Embedding | Exception]:
     if not texts:
         return []
     embed = load().embed_texts

@@ -11,42 +11,16 @@ import os
 import re
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.bounded_lines import LONGEST_ROW, lines_of
-
-Row: TypeAlias = Mapping[str, Any]
-Numbered: TypeAlias = tuple[int, Row | ManifestError]
-"""The line, or the number of the row, and its values or its error."""
+from mmembed.ingest.columns import Columns, Numbered, Row
 
 REREAD_BYTES = 16 * 2**20
 """Bytes of a file that are read again after rows whose quotation marks do not end."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The wanted columns of a file."""
-
-    names: Sequence[str]
-    needed: Sequence[str]
-    """At least one of these columns has to be there."""
-    further: bool = False
-    """Whether the columns of other names are looked for, too."""
-
-    def check(self, found: Sequence[str]) -> None:
-        """Raises ManifestError for a table without them, or with one of them twice."""
-        if not set(found) & set(self.needed):
-            raise ManifestError(
-                f"no file name; expected a column named {self.needed[0]} "
-                f"(or {', '.join(self.needed[1:])})"
-            )
-        for name in self.names:
-            if found.count(name) > 1:
-                raise ManifestError(f"two columns are named {name}")
 
 
 def rows_of(path: Path, columns: Columns) -> Iterator[Numbered]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits, captions_in, tags_in
-from mmembed.ingest.further_fields import FurtherFields
-from mmembed.ingest.manifest_rows import Columns, Row, first_of, rows_of
+from mmembed.ingest.columns import Columns, Row
+from mmembed.ingest.manifest_fields import FurtherFields
+from mmembed.ingest.manifest_rows import first_of, rows_of
 
 FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "filepath", "file_path")
 CAPTION_COLUMNS = ("captions", "caption", "text")
@@ -27,7 +28,7 @@ DEFAULT = SaidLimits()
 
 
 @dataclass
-class Words:
+class ManifestWords:
     """Captions and tags of one image, each once, in the order they were met, and its fields."""
 
     captions: dict[str, None] = field(default_factory=dict)
@@ -44,14 +45,14 @@ def read_manifest(
     *,
     limits: SaidLimits = DEFAULT,
     faults: list[ManifestError] | None = None,
-) -> dict[str, Words]:
+) -> dict[str, ManifestWords]:
     """Words by absolute image path; rows that name the same file add up.
 
     Relative file names are relative to `folder`, else to the manifest's. Bad rows are left out and
     noted in `faults`, with file and line; without `faults` the first one is raised. Raises
     ManifestError if the manifest cannot be read at all.
     """
-    found: dict[str, Words] = {}
+    found: dict[str, ManifestWords] = {}
     noted, home = Faults(path, faults), folder or path.parent
     further = FurtherFields(SAID_COLUMNS, typed=path.suffix.lower() not in (".csv", ".tsv"))
     for number, row in rows_of(path, replace(COLUMNS, further=True)):
@@ -62,7 +63,7 @@ def read_manifest(
             cells = [row[column] for column in TAG_COLUMNS if row.get(column)]
             tags = [text for cell in cells for text in tags_in(cell, limits)]
             image = os.path.abspath(os.path.join(home, name))
-            words = found.get(image) or Words(where=f"{path}:{number}")
+            words = found.get(image) or ManifestWords(where=f"{path}:{number}")
             _add(words, captions, tags, limits)
             found[image] = words
             words.fields = further.of(row, words.fields)
@@ -132,7 +133,7 @@ class Faults:
             self._noted.append(ManifestError(f"{self._path}: {more} more rows cannot be used"))
 
 
-def _add(words: Words, captions: list[str], tags: list[str], limits: SaidLimits) -> None:
+def _add(words: ManifestWords, captions: list[str], tags: list[str], limits: SaidLimits) -> None:
     new_captions = words.captions | dict.fromkeys(captions) if captions else words.captions
     new_tags = words.tags | dict.fromkeys(tags) if tags else words.tags
     limits.check_count("caption", len(new_captions))

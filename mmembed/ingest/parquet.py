@@ -10,8 +10,8 @@ from pyarrow import Array, ArrowException, DictionaryArray, RecordBatch, compute
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.bounded_lines import LONGEST_ROW
-from mmembed.ingest.further_fields import MAX_FIELDS
-from mmembed.ingest.manifest_rows import Columns
+from mmembed.ingest.columns import Columns
+from mmembed.ingest.manifest_fields import MAX_FIELDS
 
 ROWS_AT_ONCE = 1024
 LARGEST_GROUP = 2**30

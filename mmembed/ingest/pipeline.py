@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 from mmembed.ingest.commit import Committing
 from mmembed.ingest.embed import EmbeddingStage
+from mmembed.ingest.embed_batches import grouped
 from mmembed.ingest.embed_captions import embed_captions
-from mmembed.ingest.flow import grouped
+from mmembed.ingest.header_backfill import HeaderBackfill
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
-from mmembed.ingest.read_headers import HeaderPass
 from mmembed.ingest.report import Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
@@ -26,7 +26,7 @@ from mmembed.item_failures import error_of
 from mmembed.media.header import HeaderReader
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
-from mmembed.store.entries import CaptionEntry, KeptOut, Known, Unread
+from mmembed.store.entries import CaptionEntry, ImageFile, KeptOut, Known
 from mmembed.store.protocol import Store
 from mmembed.types import Failure, Progress
 
@@ -138,9 +138,11 @@ class Pipeline:
         failures += Committing(self.store).move(moves)
         return others, failures, len(group)
 
-    def read_headers(self, wanted: Callable[[Unread], bool], heed: Callable[[int], None]) -> int:
-        """Fill in the header facts of files that were indexed without them; see HeaderPass.run."""
-        return HeaderPass(self.store, self.headers, self.threads).run(wanted, heed)
+    def backfill_headers(
+        self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]
+    ) -> int:
+        """Fill in the header facts of files indexed without them; see HeaderBackfill.run."""
+        return HeaderBackfill(self.store, self.headers, self.threads).run(wanted, heed)
 
     # -- captions --------------------------------------------------------------------
 

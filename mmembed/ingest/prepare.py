@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mmembed.ingest.flow import patiently
+from mmembed.ingest.embed_batches import patiently
 from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.plan import Source
 from mmembed.ingest.stage_profile import Profile

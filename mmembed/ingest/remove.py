@@ -33,19 +33,17 @@ def remove_below(store: Store, path: Path, *, keep_out: bool, dry_run: bool) -> 
     uploads: the folder whose images stay. keep_out: later indexings skip them.
     """
     wanted = os.path.abspath(path)
-    paths = store.images_below(wanted)
-    going = {item_id: where for item_id, where in paths.items() if not store.blobs.is_upload(where)}
-    captions = sum(map(len, store.captions_of(list(going)).values()))
-    done = Removed(len(going), captions, len(paths) - len(going))
+    images = store.images_below(wanted)
+    going = [image for image in images if not store.blobs.is_upload(image.path, image.sha256)]
+    ids = [image.item_id for image in going]
+    captions = sum(map(len, store.captions_of(ids).values()))
+    done = Removed(len(going), captions, len(images) - len(going))
     if dry_run:
         return done
     if keep_out:
         # Kept out first: an indexing between the two steps must not bring them back.
-        sha256 = next(
-            (store.item(item_id).sha256 for item_id in going if going[item_id] == wanted), None
-        )
+        sha256 = next((image.sha256 for image in going if image.path == wanted), None)
         store.keep_out({wanted: KeptOut(sha256)})
-    ids = list(going)
     for start in range(0, len(ids), AT_ONCE):
         store.remove(ids[start : start + AT_ONCE])
     store.forget_failures(lambda name: wanted in ancestors(name))

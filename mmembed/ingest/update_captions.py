@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mmembed.ingest.embed_batches import each_where_needed
 from mmembed.ingest.embed_captions import embed_captions
-from mmembed.ingest.flow import each_where_needed
 from mmembed.ingest.plan import Source
 from mmembed.ingest.report import Report
 from mmembed.item_failures import failure_of

@@ -50,7 +50,7 @@ PLAIN = frozenset(
 
 
 @dataclass(frozen=True)
-class Plan:
+class DecodePlan:
     """How a picture will be decoded."""
 
     size: tuple[int, int]
@@ -62,7 +62,7 @@ class Plan:
     """Bytes for opening, loading and converting it, beside its file."""
 
 
-def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
+def planned(image: Image.Image, data: bytes, side: int | None) -> DecodePlan:
     """Let the decoder shrink an opened image, if it can, to no less than `side` pixels on its
     shorter side. Returns the cost of decoding it."""
     size, kind = image.size, image.format or ""
@@ -80,14 +80,14 @@ def planned(image: Image.Image, data: bytes, side: int | None) -> Plan:
             (_, _, *ends), _ = shrunk((0, 0, *size), size, 1 << halvings)
             box = (0, 0, ends[0], ends[1])
             loaded = int(ends[0] + 0.5), int(ends[1] + 0.5)  # as Pillow rounds them
-    return Plan(size, kind, box, BASE_BYTES + decoder + _of_picture(loaded, image.mode, side))
+    return DecodePlan(size, kind, box, BASE_BYTES + decoder + _of_picture(loaded, image.mode, side))
 
 
-def planned_tiff(layout: Layout) -> Plan:
+def planned_tiff(layout: Layout) -> DecodePlan:
     """Bytes for reading the samples of a TIFF ourselves."""
     size = layout.width, layout.height
     samples = layout.width * layout.height * layout.samples
-    return Plan(
+    return DecodePlan(
         size,
         "TIFF",
         None,

@@ -7,6 +7,7 @@ missing, and never spoils another value or the picture.
 from __future__ import annotations
 
 import io
+import logging
 import re
 from datetime import datetime
 from typing import BinaryIO, TypeAlias
@@ -17,8 +18,10 @@ from PIL.TiffImagePlugin import TiffImageFile
 from mmembed.media.exif_tags import Tags, Value, read_tags
 from mmembed.types import HeaderFacts
 
+log = logging.getLogger(__name__)
+
 VERSION = 1
-"""Version of this reader; a catalog reads items again that a lower version has read."""
+"""Version of this reader; indexing reads the headers again that another version has read."""
 EARLIEST_YEAR, LATEST_YEAR = 1826, 2099
 """The oldest photograph, and years of clocks that are merely set wrong."""
 
@@ -68,7 +71,17 @@ def header_facts(image: Image.Image, file: BinaryIO) -> HeaderFacts:
 
 def facts_of(block: BinaryIO, xmp: object = None) -> HeaderFacts:
     """The facts in an EXIF block, or a file in TIFF form, and in an XMP packet. Raises OSError
-    where the file cannot be read."""
+    where the file cannot be read, and nothing else."""
+    try:
+        return _facts(block, xmp)
+    except OSError:
+        raise
+    except Exception:  # a fault of ours, which must not cost the picture
+        log.warning("the header of a picture cannot be read", exc_info=True)
+        return HeaderFacts()
+
+
+def _facts(block: BinaryIO, xmp: object) -> HeaderFacts:
     tags, gps = read_tags(block, _TAGS, _GPS_TAGS)
     taken, offset = _taken(tags, gps, xmp if isinstance(xmp, bytes) else b"")
     latitude, longitude = _place(gps)
@@ -89,7 +102,10 @@ def _exif_block(image: Image.Image, file: BinaryIO) -> BinaryIO:
     if not isinstance(block, bytes):
         # ImageMagick's form in PNG: three lines of header, then hexadecimal digits.
         lines = str(image.info.get("Raw profile type exif", "")).split("\n")[3:]
-        block = bytes.fromhex("".join(lines))
+        try:
+            block = bytes.fromhex("".join(lines))
+        except ValueError:
+            block = b""
     return io.BytesIO(block)
 
 
@@ -169,7 +185,7 @@ def _iso(moment: list[int], digits: str) -> str | None:
         text = datetime(year, month, day, hour, minute, second).isoformat()
     except ValueError:
         return None
-    is_fraction = digits.isascii() and digits.isdigit() and int(digits) > 0
+    is_fraction = digits.isascii() and digits.isdigit() and digits.strip("0")
     return f"{text}.{digits[:3]:0<3}" if is_fraction else text
 
 

@@ -45,7 +45,9 @@ def read_tags(
 
 
 def _pointer(value: Value) -> int:
-    return int(value[0]) if isinstance(value, tuple) and len(value) == 1 else 0
+    """The place of a directory; 0 for a value that is no whole number."""
+    place = value[0] if isinstance(value, tuple) and len(value) == 1 else 0
+    return place if isinstance(place, int) else 0
 
 
 class _Block:

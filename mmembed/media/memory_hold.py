@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from mmembed.errors import ImageTooLarge
-from mmembed.media.decode_cost import Plan, plane
+from mmembed.media.decode_cost import DecodePlan, plane
 from mmembed.memory_budget import Hold, MemoryBudget
 from mmembed.types import Picture
 
 
 @contextmanager
-def reserved(plan: Plan, name: str, memory: MemoryBudget | None) -> Iterator[Hold | None]:
+def reserved(plan: DecodePlan, name: str, memory: MemoryBudget | None) -> Iterator[Hold | None]:
     """Wait for the memory that decoding takes; None without a budget. If the block fails, the
     memory is given back at once. Otherwise the error would keep it, and the next try would wait for
     it. Raises ImageTooLarge for more than there is, Overloaded, Abandoned."""
@@ -28,7 +28,7 @@ def reserved(plan: Plan, name: str, memory: MemoryBudget | None) -> Iterator[Hol
         raise
 
 
-def _taken(plan: Plan, name: str, memory: MemoryBudget) -> Hold:
+def _taken(plan: DecodePlan, name: str, memory: MemoryBudget) -> Hold:
     if plan.bytes > memory.limit:
         width, height = plan.size
         raise ImageTooLarge(

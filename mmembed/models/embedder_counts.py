@@ -36,8 +36,3 @@ class EmbedderCounts:
     def batches(self) -> int:
         """How often the model ran."""
         return sum(self.batch_sizes.values())
-
-    @property
-    def model_seconds(self) -> float:
-        """How long the model ran."""
-        return self.text_seconds + self.image_seconds

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmembed.item_failures import each_apart
 from mmembed.models.encoder import Encoder
-from mmembed.types import Pixels
+from mmembed.types import Embedding, Pixels
 
-Row: TypeAlias = NDArray[np.float32]
-"""float32 (dim,), unit-norm."""
 PLAIN_TEXT = "a photo"
 """A text that every sound model can embed; black pixels are the image for that."""
 
 
-def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Row | BaseException]:
+def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Embedding | BaseException]:
     """The embedding of each picture of uint8 (height, width, 3), or its own error.
 
     If the model can embed none of them, raises its error for a black picture.
@@ -30,7 +26,7 @@ def pixels_apart(model: Encoder, pixels: Sequence[Pixels]) -> list[Row | BaseExc
 
 def texts_apart(
     encoder: Encoder, texts: Sequence[str], model: Encoder | None = None
-) -> list[Row | BaseException]:
+) -> list[Embedding | BaseException]:
     """The embedding of each text, or its own error.
 
     If the encoder is a cache of texts, `model` is the encoder behind it. If the model can embed
@@ -41,7 +37,7 @@ def texts_apart(
     return rows
 
 
-def _check(rows: Sequence[Row | BaseException], probe: Callable[[], object]) -> None:
+def _check(rows: Sequence[Embedding | BaseException], probe: Callable[[], object]) -> None:
     """If all inputs failed, the model gets the plainest input. Raises its error for that."""
     if rows and all(isinstance(row, BaseException) for row in rows):
         probe()

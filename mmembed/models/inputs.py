@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mmembed.cancellation import Caller, current_caller, working_for
 from mmembed.config.text_limits import TextLimits
@@ -23,12 +22,9 @@ from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.encoder import Encoder, EncoderFacts
 from mmembed.models.failing_inputs import pixels_apart, texts_apart
 from mmembed.models.image_cache import ImageCache
-from mmembed.models.on_demand import Resident
+from mmembed.models.lazy_encoder import LazyEncoder
 from mmembed.models.text_cache import TextCache
-from mmembed.types import Embeddings, Failure, Picture, Pixels
-
-Embedding = NDArray[np.float32]
-"""float32 (dim,), unit-norm."""
+from mmembed.types import Embedding, Embeddings, Failure, Picture, Pixels
 
 Stored = Callable[[int], "Embedding | bytes"]
 """An item's id → its stored embedding, or the image file to embed. Raises NotFound,
@@ -65,7 +61,7 @@ class Embedder:
     def __init__(
         self,
         name: Callable[[], str],
-        model: Resident,
+        model: LazyEncoder,
         *,
         limits: ImageLimits,
         decoders: ThreadPoolExecutor,

@@ -17,35 +17,35 @@ from mmembed.models.encoder import Encoder
 from mmembed.types import Embeddings
 
 
-class Reading(str):
+class WindowedText(str):
     """A text together with its windows; joined, they give the text again."""
 
     windows: tuple[str, ...]
 
     @classmethod
-    def of(cls, text: str, windows: Sequence[str]) -> Reading:
+    def of(cls, text: str, windows: Sequence[str]) -> WindowedText:
         """The text, equal to the string that it was made of."""
         reading = cls(text)
         reading.windows = tuple(windows)
         return reading
 
 
-def read(encoder: Encoder, texts: Sequence[str], limits: TextLimits) -> list[Reading]:
+def read(encoder: Encoder, texts: Sequence[str], limits: TextLimits) -> list[WindowedText]:
     """Every text with its windows; a text that was read before is not read again.
 
     Raises LimitError if one text has more windows than allowed, TooMuchText if all together have.
     """
-    readings: list[Reading] = []
+    readings: list[WindowedText] = []
     total = 0
     for text in texts:
-        reading = text if isinstance(text, Reading) else _read(encoder, text, limits)
+        reading = text if isinstance(text, WindowedText) else _read(encoder, text, limits)
         total += len(reading.windows)
         limits.check_windows(total, encoder.facts.context_length)
         readings.append(reading)
     return readings
 
 
-def _read(encoder: Encoder, text: str, limits: TextLimits) -> Reading:
+def _read(encoder: Encoder, text: str, limits: TextLimits) -> WindowedText:
     windows = encoder.split(text, limits.text_windows + 1)
     if len(windows) > limits.text_windows:
         raise LimitError(
@@ -53,7 +53,7 @@ def _read(encoder: Encoder, text: str, limits: TextLimits) -> Reading:
             f"{encoder.facts.context_length} tokens, the limit for one text; shorten it, or raise "
             "MMEMBED_MAX_TEXT_WINDOWS"
         )
-    return Reading.of(text, windows)
+    return WindowedText.of(text, windows)
 
 
 def averaged(rows: Embeddings, counts: Sequence[int], name: str) -> Embeddings:

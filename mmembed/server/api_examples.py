@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mmembed.server.answer_shapes import HeaderAnswer
-from mmembed.server.openapi import Json
+from mmembed.server.json_answers import Json
 
 _SHA256 = "b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c"
 ITEM: Json = {

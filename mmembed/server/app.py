@@ -17,8 +17,8 @@ from mmembed.collection.collection import Collection
 from mmembed.config.commands import own_version
 from mmembed.errors import MmembedError
 from mmembed.server import error_answers, metrics, openapi
-from mmembed.server.access import keys, proof_route
-from mmembed.server.access.proof import new_secret
+from mmembed.server.access import keys, server_proof_route
+from mmembed.server.access.server_proof import new_secret
 from mmembed.server.dialects import cohere, immich, list_models, openai, voyage
 from mmembed.server.limits.lanes import Lanes
 from mmembed.server.limits.per_client import Clients
@@ -26,7 +26,7 @@ from mmembed.server.middleware.admission import Admission
 from mmembed.server.middleware.disconnect import Leaving
 from mmembed.server.middleware.head_requests import Head
 from mmembed.server.middleware.header_rules import Guard
-from mmembed.server.middleware.linger import Lingering
+from mmembed.server.middleware.lingering_close import LingeringClose
 from mmembed.server.middleware.request_log import Observed
 from mmembed.server.routes import about, classify, health, items, pictures, search
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 ROUTES = (
     *(search, classify, items, pictures),
     *(openai, list_models, cohere, voyage, immich),
-    *(health, about, metrics, keys, proof_route),
+    *(health, about, metrics, keys, server_proof_route),
 )
 SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 """No request is reported to OTEL_EXPORTER_OTLP_ENDPOINT. Versions of FastAPI without such reports
@@ -105,7 +105,7 @@ def _surround(app: FastAPI) -> None:
     app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
     app.add_middleware(Head)
     app.add_middleware(Observed, metrics=app.state.request_metrics)
-    app.add_middleware(Lingering)
+    app.add_middleware(LingeringClose)
 
 
 def _close(collection: Collection) -> None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timezone
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import orjson
 from starlette.responses import Response
 
 from mmembed.collection.collection import Classified
-from mmembed.server.answer_shapes import HeaderAnswer
+from mmembed.item_json import item_json
 from mmembed.server.error_answers import item_error
 from mmembed.types import Hit, Item
 
 BROWSER_FORMATS = frozenset({"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"})
 VERSION_CHARS = 12
 
-Json = dict[str, Any]
+Json: TypeAlias = dict[str, Any]
 Thing = TypeVar("Thing")
 log = logging.getLogger(__name__)
 
@@ -59,27 +58,10 @@ def links(item: Item) -> Json | None:
     }
 
 
-def item_json(item: Item) -> Json:
-    """An item as clients see it."""
+def item_with_links(item: Item) -> Json:
+    """An item as HTTP clients see it, with the addresses of its pictures."""
     return {
-        "id": item.id,
-        "kind": item.kind,
-        "path": item.path,
-        "caption": item.caption,
-        "tags": item.tags,
-        "width": item.width,
-        "height": item.height,
-        "bytes": item.bytes,
-        "format": item.format,
-        "sha256": item.sha256,
-        "image_id": item.image_id,
-        "modified": None if item.mtime_ns is None else _iso(item.mtime_ns / 1e9),
-        "mtime_ns": item.mtime_ns,
-        "date": item.moment,
-        "location": item.location,
-        "added": None if item.added is None else _iso(item.added),
-        "meta": item.meta,
-        **{name: getattr(item, name) for name in HeaderAnswer.model_fields},
+        **item_json(item),
         "shown_by_browsers": item.format in BROWSER_FORMATS,
         "links": links(item),
     }
@@ -87,13 +69,13 @@ def item_json(item: Item) -> Json:
 
 def whole_item_json(item: Item) -> Json:
     """An item with all its captions."""
-    return {**item_json(item), "captions": item.captions}
+    return {**item_with_links(item), "captions": item.captions}
 
 
 def hit_json(hit: Hit) -> Json:
     """A search result as clients see it."""
     return {
-        **item_json(hit.item),
+        **item_with_links(hit.item),
         "score": round(hit.score, 6),
         "relevance": round(hit.relevance, 4),
     }
@@ -121,11 +103,3 @@ def classified_json(result: Classified) -> Json:
         for label in result.labels
     ]
     return {**known, "labels": labels}
-
-
-def _iso(seconds: float) -> str | None:
-    try:
-        moment = datetime.fromtimestamp(seconds, timezone.utc)
-    except (OverflowError, ValueError, OSError):  # a file may claim any time
-        return None
-    return moment.isoformat(timespec="seconds")

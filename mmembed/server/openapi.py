@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
@@ -13,9 +13,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from mmembed.server.answer_shapes import ErrorAnswer
+from mmembed.server.json_answers import Json
 
 REFERENCE = "#/components/schemas/{model}"
-Json: TypeAlias = dict[str, Any]
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 FILE = {"type": "string", "format": "binary"}
 JSON = "application/json"

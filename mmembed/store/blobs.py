@@ -8,10 +8,10 @@ from pathlib import Path
 
 from mmembed.errors import StoreFull
 from mmembed.store import thumbnail_cache, uploads
-from mmembed.store.entries import Upload
-from mmembed.store.leftovers import Leftovers
+from mmembed.store.entries import ImageFile, Upload
+from mmembed.store.orphan_files import OrphanFiles
 from mmembed.store.sqlite import Catalog
-from mmembed.store.sqlite.lock_files import WRITE_WAIT_S, upload_lock
+from mmembed.store.sqlite.lock_files import WRITE_WAIT_S, make_upload_lock
 from mmembed.types import Item
 
 
@@ -28,32 +28,45 @@ class FolderBlobs:
     @contextmanager
     def keeping(self, sha256: str, suffix: str, data: bytes) -> Iterator[Upload]:
         """See Blobs.keeping. Raises StoreBusy where another process keeps the content's lock."""
-        kept = uploads.keeping(self._folder, sha256, suffix, data, self._has_item)
-        with self._catalog.exclusive("uploading", part=sha256, wait_s=WRITE_WAIT_S), kept as path:
-            yield Upload(str(path), path.stat().st_mtime_ns)
+        with self._catalog.exclusive("uploading", part=sha256, wait_s=WRITE_WAIT_S):
+            for known in self._uploads_of(sha256):
+                # Another version may have given the format another suffix.
+                suffix = Path(known.path).name.removeprefix(sha256)
 
-    def _has_item(self, path: Path) -> bool:
-        return bool(self._catalog.paths_among([str(path)]))
+            def has_item(_: Path) -> bool:
+                return bool(self._uploads_of(sha256))
+
+            with uploads.keeping(self._folder, sha256, suffix, data, has_item) as path:
+                yield Upload(str(path), path.stat().st_mtime_ns)
+
+    def _uploads_of(self, sha256: str) -> list[ImageFile]:
+        """The uploads with this content. The folder may have had other places in between."""
+        images = self._catalog.images_of(sha256)
+        return [image for image in images if uploads.is_of_any_folder(image.path, sha256)]
 
     @contextmanager
     def discarding(self, item: Item) -> Iterator[None]:
         """See Blobs.discarding. Raises StoreBusy where another process keeps the content's lock."""
-        assert item.path is not None
+        path = uploads.place_in(self._folder, item.path or "", item.sha256)
+        assert path is not None, f"item {item.id}: no upload"
         self._catalog.check_place()
         try:
-            upload_lock(self._folder, item.sha256)
+            make_upload_lock(self._folder, item.sha256)
         except StoreFull:  # even the lock needs room, the first time
             self._catalog.make_room()
         with self._catalog.exclusive("uploading", part=item.sha256, wait_s=WRITE_WAIT_S):
             # The item is gone, and the picture was uploaded again: the file belongs to another item
             # now.
             self._catalog.item(item.id)
-            with uploads.discarding(Path(item.path)):
+            if any(image.item_id != item.id for image in self._uploads_of(item.sha256)):
+                yield  # the file is another item's, too
+                return
+            with uploads.discarding(path):
                 yield
 
-    def is_upload(self, path: str | None) -> bool:
+    def is_upload(self, path: str | None, sha256: str) -> bool:
         """See Blobs.is_upload."""
-        return uploads.is_upload(self._folder, path)
+        return path is not None and uploads.is_upload(self._folder, path, sha256)
 
     def local_path(self, path: str, sha256: str) -> str:
         """See Blobs.local_path: an upload moves with its data folder."""
@@ -81,4 +94,4 @@ class FolderBlobs:
 
     def collect(self) -> int:
         """See Blobs.collect."""
-        return Leftovers(self._catalog).collect()
+        return OrphanFiles(self._catalog).collect()

@@ -194,8 +194,8 @@ class Known:
     """The state of the file; None if it was not noted."""
 
 
-class Unread(NamedTuple):
-    """An image whose header is to be read."""
+class ImageFile(NamedTuple):
+    """The file of an image: its item, its path as it was written, and its content."""
 
     item_id: int
     path: str
@@ -221,10 +221,12 @@ class Place:
     """The page's last item."""
     seen: int
     """The number of items up to here; a hint, which may save the store work."""
+    newest: int = LARGEST
+    """The largest id of an item when the first page was made; later items come on no page."""
 
     def precedes(self, score: float, item_id: int) -> bool:
         """Whether an item comes after this place in the order of results."""
-        return (-self.score, self.item_id) < (-score, item_id)
+        return item_id <= self.newest and (-self.score, self.item_id) < (-score, item_id)
 
 
 @dataclass(frozen=True)
@@ -234,6 +236,36 @@ class Found:
     hits: tuple[tuple[Item, float], ...]
     complete: bool
     """Whether no item comes after these."""
+
+
+@dataclass(frozen=True)
+class RankedImages:
+    """Images by falling cosine, ties by rising id."""
+
+    item_ids: NDArray[np.int64]
+    """(n,), each once."""
+    cosines: NDArray[np.float64]
+    """(n,), rounded to 6 decimals."""
+    complete: bool
+    """Whether no image comes after these."""
+
+
+@dataclass(frozen=True)
+class WordMatches:
+    """Images whose words match a query, by falling score, ties by rising id."""
+
+    item_ids: NDArray[np.int64]
+    """(n,)"""
+    scores: NDArray[np.float64]
+    """(n,), BM25, above 0."""
+    words: tuple[tuple[str, ...], ...]
+    """Of each image, the words of the query that it has, as the query spells them but without
+    case and accents."""
+    attainable: float
+    """The score of an image of the usual length that has every word of the query once; 0 if the
+    query has no word."""
+    complete: bool
+    """Whether no other image matches."""
 
 
 @dataclass(frozen=True)

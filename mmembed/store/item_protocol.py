@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import (
     CaptionEntry,
     FieldFacts,
     ImageEntry,
+    ImageFile,
     KeptOut,
     Known,
     Mark,
     Reading,
-    Unread,
     Words,
 )
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Failure, HeaderFacts, Item, Kind
 
 
@@ -33,10 +33,19 @@ class Items(Protocol):
     def item(self, item_id: int) -> Item:
         """One item with all its captions. Raises NotFound."""
 
+    def items(self, item_ids: Sequence[int]) -> list[Item]:
+        """The items that are still there, in the given order."""
+
+    def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        """Which of these images have a caption, and which have a tag."""
+
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:
         """Up to `limit` items that pass, with an id above `after`, by rising id."""
+
+    def newest_item(self) -> int:
+        """The largest id of an item; 0 if there is none."""
 
     def content(self, kind: Kind, sha256: str) -> Item | None:
         """Some item with this content, which therefore has a vector already; or None."""
@@ -47,8 +56,11 @@ class Items(Protocol):
     def paths_among(self, paths: Sequence[str]) -> set[str]:
         """The given paths at which an image lies."""
 
-    def images_below(self, path: str) -> dict[int, str]:
-        """Paths by id of the images below a folder, and of the image at that very path."""
+    def images_of(self, sha256: str) -> list[ImageFile]:
+        """The images with this content, by rising id."""
+
+    def images_below(self, path: str) -> list[ImageFile]:
+        """The images below a folder, and the image at that very path, by rising id."""
 
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """The captions of images by image id, in the order of entry; images without any are left
@@ -58,7 +70,7 @@ class Items(Protocol):
         """Captions and tags of images, by id, each with the sources that say it."""
 
     def described_by_files(self) -> set[int]:
-        """Ids of the images with a caption or tag from a file."""
+        """Ids of the images with a caption, tag or further field from a file."""
 
     def tags(self) -> dict[str, int]:
         """Every tag with the number of items that carry it, by tag."""
@@ -85,20 +97,25 @@ class ItemWriter(Protocol):
     def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
         """Add images, or replace the items at their paths; returns their ids.
 
-        Failures of the same batch are stored; a path that succeeds loses its old failure. Raises
-        Unstorable for a vector that is not finite, is zero or has another length than the model's.
+        An upload replaces the upload with its content, though the store was elsewhere then.
+        Captions and tags that were set by hand are added to those of a replaced item. Failures of
+        the same batch are stored; a path that succeeds loses its old failure. Raises Unstorable for
+        a vector that is not finite, is zero or has another length than the model's.
         Also for an entry without a vector whose content has none.
         """
 
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """Add a caption that belongs to no image; the same text keeps its id. Raises Unstorable."""
 
-    def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
-        """Make these the image's captions, by hand; captions that stay keep their ids. Raises
-        NotFound, Unstorable."""
-
-    def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
-        """Make these the item's tags, by hand. Raises NotFound."""
+    def update(
+        self,
+        item_id: int,
+        *,
+        captions: Sequence[CaptionEntry] | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> None:
+        """Make these an image's captions and an item's tags, by hand; None leaves what is there.
+        Captions that stay keep their ids. Raises NotFound, Unstorable."""
 
     def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
         """Update the captions and tags of images from their files; new captions need entries. Texts
@@ -122,7 +139,7 @@ class Files(Protocol):
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
         """Set the marks of images' files, by id."""
 
-    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         """Up to `limit` images with an id above `after`, by rising id, whose `header_read` is not
         this version."""
 

@@ -1,7 +1,7 @@
 """The interface of every store; the program reaches stored data through it alone.
 
-    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search,
-            with the Blobs beside them
+    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search
+            + WordIndex, with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
 that raises has changed nothing. Every method may be called from any thread, and by several
@@ -24,9 +24,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from mmembed.store.entries import Found, Model, Place, Trouble, Upload
+from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.entries import Found, Model, Place, RankedImages, Trouble, Upload, WordMatches
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ class Vectors(Protocol):
         self, kind: Kind, embeddings: Mapping[str, NDArray[np.float32]], model: Model
     ) -> None:
         """Add vectors of a model, float32 (dim,), by sha256; contents without an item are skipped.
-        The model need not serve. Raises Unstorable."""
+        The model need not serve. Raises Unstorable.
+
+        Awaits its caller, which re-embeds a collection under a second model; so do
+        `contents_without` and `serve`.
+        """
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
@@ -78,6 +82,10 @@ class Vectors(Protocol):
 
     def vector_of(self, item_id: int) -> NDArray[np.float16]:
         """The item's vector, float16 (dim,). Raises NotFound."""
+
+    def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        """The items that are still there, in the given order, and their vectors: float16
+        (n, dim)."""
 
     def last_change(self) -> int:
         """Number of the newest change of any vector, which rises with each; 0 at the beginning."""
@@ -147,6 +155,16 @@ class Search(Protocol):
         positive.
         """
 
+    def nearest_images(
+        self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
+    ) -> RankedImages:
+        """The images that pass and are nearest to a query: up to `count` by their own vectors, or
+        those of the `count` nearest captions, each by its best one.
+
+        By their own vectors, the images are the first of `search`; fewer than `count` if more
+        images tie with the last.
+        """
+
     def sample(self, kind: Kind, count: int) -> Embeddings:
         """Up to `count` vectors, float32 (n, dim), unit-norm, from all over the collection; the
         same ones until a vector changes."""
@@ -163,7 +181,28 @@ class Search(Protocol):
         graphs. No answer depends on them."""
 
     def rebuild(self) -> None:
-        """Build all graphs anew from the vectors, and save them."""
+        """Build all graphs anew from the vectors, and save them, and the index of words from the
+        captions, tags and names."""
+
+
+class WordIndex(Protocol):
+    """Finding images by the words about them: captions, tags, and the names of the file and its
+    folders. A change of these changes the index in the same transaction. The rule for words is
+    `store.word_tokens`; English words match by their stems.
+    """
+
+    def match_words(
+        self, text: str, count: int, where: Where = EVERYTHING, *, also: Sequence[int] = ()
+    ) -> WordMatches:
+        """The `count` images that pass and match words of a text best, and every image of `also`
+        that matches one, whether it passes or not.
+
+        The text has no syntax: every character is part of a word, or parts words. At most
+        MOST_ASKED distinct words count. A last word that no image has stands for the words that
+        begin with it. Of each word the first MOST_LOOKED_AT images, by rising id, are candidates;
+        the MOST_RANKED whose words weigh most together are ranked, whatever `count` is. Scores
+        and limits are those of `store.bm25`. The answer is as of the last change of any process.
+        """
 
 
 class Blobs(Protocol):
@@ -175,10 +214,12 @@ class Blobs(Protocol):
 
     def discarding(self, item: Item) -> AbstractContextManager[None]:
         """Delete the file of an upload with its item, which the block removes. If the block fails,
-        the file stays. Raises NotFound if the item is gone, StoreError."""
+        or another upload has this content, the file stays. Files that are not the store's own
+        are never touched. Raises NotFound if the item is gone, StoreError."""
 
-    def is_upload(self, path: str | None) -> bool:
-        """Whether an item's path is an upload in this store."""
+    def is_upload(self, path: str | None, sha256: str) -> bool:
+        """Whether the file of an item, by its path and content, is an upload in this store. The
+        store may have been elsewhere when the path was written."""
 
     def local_path(self, path: str, sha256: str) -> str:
         """The present path of an image item's file: an upload may lie elsewhere than when it was
@@ -202,7 +243,7 @@ class Blobs(Protocol):
         of deleted files. Raises StoreError."""
 
 
-class Store(Items, Fields, ItemWriter, Files, Vectors, Search, Protocol):
+class Store(Items, Fields, ItemWriter, Files, Vectors, Search, WordIndex, Protocol):
     """The storage of one collection."""
 
     @property

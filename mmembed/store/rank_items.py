@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from mmembed.errors import QueryError
-from mmembed.store.entries import Found, Place
+from mmembed.store.entries import Found, Place, RankedImages
 from mmembed.types import Item, Ranked
 
 GROWTH = 4
@@ -29,8 +31,8 @@ def rank_items(
     seen = after.seen if after else 0
     beyond = count + 2  # one shows that there is more; the last tie is cut off
     while True:
-        ranked = nearest(seen + beyond)
-        hits = _join(ranked, items_of, after)
+        ranked = _first(_after(nearest(seen + beyond), after), beyond)
+        hits = _join(ranked, items_of)
         if after is not None:
             hits = [(item, score) for item, score in hits if after.precedes(score, item.id)]
         if len(hits) > count or ranked.complete:
@@ -38,19 +40,51 @@ def rank_items(
         beyond *= GROWTH
 
 
+def _after(ranked: Ranked, after: Place | None) -> Ranked:
+    """Without the vectors above a place, whose items were all shown."""
+    if after is None:
+        return ranked
+    above = int(np.searchsorted(-ranked.scores, -after.score))
+    return Ranked(ranked.ids[above:], ranked.scores[above:], ranked.complete)
+
+
+def _first(ranked: Ranked, most: int) -> Ranked:
+    """At most so many vectors, however many a cursor had ranked. The last tie is kept whole, or
+    left out: its other vectors may carry items that come before."""
+    ids, scores = ranked.ids, ranked.scores
+    if ranked.complete and len(ids) <= most:
+        return ranked
+    end = min(len(ids), most)
+    if end and (end == len(ids) or scores[end] == scores[end - 1]):
+        end = int(np.searchsorted(-scores, -scores[end - 1]))
+    return Ranked(ids[:end], scores[:end], complete=False)
+
+
 def _join(
-    ranked: Ranked,
-    items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]],
-    after: Place | None,
+    ranked: Ranked, items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]]
 ) -> list[tuple[Item, float]]:
     scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
-    if not ranked.complete and scores:
-        # Vectors that tie with the last one may lie beyond it: the tie is kept whole.
-        last = min(scores.values())
-        scores = {key: score for key, score in scores.items() if score > last}
-    if after is not None:
-        # Better ones were all shown; without this, deep pages would read them all again.
-        scores = {key: score for key, score in scores.items() if score <= after.score}
     items_by_vector = items_of(list(scores))
     hits = [(item, scores[key]) for key, items in items_by_vector.items() for item in items]
     return sorted(hits, key=lambda hit: (-hit[1], hit[0].id))
+
+
+def rank_images(
+    ranked: Ranked,
+    images_of: Callable[[Sequence[int]], Mapping[int, Sequence[int]]],
+    count: int,
+) -> RankedImages:
+    """The `count` best images of `count + 1` ranked vectors, each by its best vector. `images_of`:
+    the ids of the images of vectors."""
+    scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
+    if not ranked.complete and scores:
+        last = min(scores.values())  # vectors that tie with it may lie beyond
+        scores = {key: score for key, score in scores.items() if score > last}
+    best: dict[int, float] = {}
+    for key, images in images_of(list(scores)).items():
+        for image in images:
+            best[image] = max(scores[key], best.get(image, -np.inf))
+    order = sorted(best, key=lambda image: (-best[image], image))
+    ids = np.array(order[:count], dtype=np.int64)
+    cosines = np.array([best[image] for image in order[:count]])
+    return RankedImages(ids, cosines, complete=ranked.complete and len(order) <= count)

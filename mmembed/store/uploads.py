@@ -75,9 +75,25 @@ def settle(pending: Path, has_item: Callable[[Path], bool]) -> None:
         pending.unlink()
 
 
-def is_upload(folder: Path, path: str | None) -> bool:
-    """Whether a path is an upload of a data folder."""
-    return path is not None and Path(path).is_relative_to(folder / FOLDER)
+def is_upload(folder: Path, path: str, sha256: str) -> bool:
+    """Whether a path is an upload with this content of this data folder, wherever the folder was
+    when the path was written.
+
+    A file in another folder that is there, and has no copy here, is not ours: it is of a data
+    folder that this one was copied from, or a person copied uploads elsewhere and indexed them.
+    """
+    here = place_in(folder, path, sha256)
+    if here is None:
+        return False
+    return path == str(here) or here.exists() or not os.path.exists(path)
+
+
+def place_in(folder: Path, path: str, sha256: str) -> Path | None:
+    """Where an upload with this content lies in this data folder, if it is there; None for a path
+    that is no upload of any data folder."""
+    if not is_of_any_folder(path, sha256):
+        return None
+    return folder / FOLDER / sha256[:2] / os.path.basename(path)
 
 
 def is_of_any_folder(path: str, sha256: str) -> bool:
@@ -92,10 +108,9 @@ def is_of_any_folder(path: str, sha256: str) -> bool:
 
 def place_of(folder: Path, path: str, sha256: str) -> str:
     """The present path of an item's file: an upload moves with its data folder."""
-    if is_of_any_folder(path, sha256) and not is_upload(folder, path):
-        here = folder / FOLDER / sha256[:2] / os.path.basename(path)
-        if here.exists():
-            return str(here)
+    here = place_in(folder, path, sha256)
+    if here is not None and path != str(here) and here.exists():
+        return str(here)
     return path
 
 

@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks import accelerator, card, over_http, search, vectors
+from benchmarks import accelerator, gpu_job, over_http, search, vectors
 from benchmarks.agreement import Disagreement, check, lowest_cosine
 from benchmarks.end_to_end import measure, rows
 from benchmarks.engines import limit_of
+from benchmarks.indexing_ways import Group
 from benchmarks.measurement import Repeated, fastest, startup_seconds, steady_rate, table
 from benchmarks.pictures import commented, fill, photograph
 from benchmarks.processes import RunFailed, run
 from benchmarks.search_ways import all_ways
-from benchmarks.ways import Group
 from mmembed.models.open_clip.preprocessing import Preprocessing
 
 pytestmark = pytest.mark.slow
@@ -163,7 +163,7 @@ def planes(picture: Image.Image) -> torch.Tensor:
 def test_a_card_resizes_as_the_model_wants(mode: str, wide: int, high: int) -> None:
     picture = Image.open(io.BytesIO(photograph(0, wide, high)))
     to = Preprocessing(224, 224, mode, 3, 0)
-    found, expected = card.resized(planes(picture), to).numpy(), to(picture)
+    found, expected = gpu_job.resized(planes(picture), to).numpy(), to(picture)
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).mean() < 1
 
@@ -174,8 +174,8 @@ def test_both_decoders_lead_to_the_same_vectors(
     """Pillow stands in for the card's decoder."""
     fill(tmp_path, 6, 6, lambda index: photograph(index, 320, 240))
     files = sorted(tmp_path.iterdir())
-    model = card.Model("bundled", "torch-float32", "cpu", at_once=4)
-    found = card.measure(model, [tmp_path], batches=[2], seconds=0.01)
+    model = gpu_job.Model("bundled", "torch-float32", "cpu", at_once=4)
+    found = gpu_job.measure(model, [tmp_path], batches=[2], seconds=0.01)
     assert found.giga_operations > 0
     assert found.lowest_cosine == {"engine to float32": pytest.approx(1)}
     assert len(found.images_per_second) == 3
@@ -184,7 +184,7 @@ def test_both_decoders_lead_to_the_same_vectors(
     def stand_in(group: Sequence[bytes], device: str) -> list[torch.Tensor]:
         return [planes(Image.open(io.BytesIO(data))) for data in group]
 
-    monkeypatch.setattr(card, "nvjpeg", stand_in)
+    monkeypatch.setattr(gpu_job, "nvjpeg", stand_in)
     by_cpu, by_card = list(model.by_cpu(files)), list(model.by_card(files))
     assert [len(rows) for rows in by_card] == [4, 2]
     assert lowest_cosine(np.concatenate(by_card), np.concatenate(by_cpu)) > 0.999

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mmembed.cli import service
-from mmembed.server.access.proof import PATH, proof_of
+from mmembed.server.access.server_proof import PATH, proof_of
 from tests.cli.services import SECRET, Ask, leave, settings_of
 
 

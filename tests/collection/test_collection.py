@@ -15,14 +15,14 @@ from PIL import Image
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
+from mmembed.filters.parse import parse_where, with_all
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Report
-from mmembed.search.where import parse_where, with_all
 from mmembed.store import uploads
 from mmembed.store.entries import ImageEntry
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Kind, Term
-from tests.embedded import embedded
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder
+from tests.folder_store import folder_store
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]
@@ -177,7 +177,7 @@ def test_ten_thousand_copies_are_all_returned_and_spoil_nothing(
         assert len(found) == len(set(found)) == 10_012
         assert found[:10_001] == sorted(found[:10_001])
         assert names(collection, "a blue bus")[0] == "blue"
-    assert embedded(gallery).extent("image")[1] == 12
+    assert folder_store(gallery).extent("image")[1] == 12
 
 
 def test_equal_vectors_of_different_contents_do_not_hurt_either(
@@ -188,7 +188,7 @@ def test_equal_vectors_of_different_contents_do_not_hurt_either(
     random = np.random.default_rng(0).normal(size=(300, DIM))
     entries += [_write(gallery, f"/other/{i}", r, f"other {i}") for i, r in enumerate(random)]
     ids = gallery.store.write(entries)
-    assert embedded(gallery).extent("image")[1] == 12 + 1 + 300
+    assert folder_store(gallery).extent("image")[1] == 12 + 1 + 300
     graph = open_collection(exact_limit=5)
     for number in range(0, 300, 10):
         [hit] = graph.search([Term(item=ids[3000 + number])], k=1).hits
@@ -284,7 +284,7 @@ def test_a_published_collection_is_not_rebuilt_by_the_next_start(
     expected = everything(gallery, 5)
     open_collection(exact_limit=5).rebuild()
     next_start = open_collection(exact_limit=5)
-    embedded(next_start)._views._read = None  # type: ignore[assignment, method-assign]
+    folder_store(next_start)._views._read = None  # type: ignore[assignment, method-assign]
     assert everything(next_start, 5) == expected
     assert caplog.text == ""
 

@@ -19,8 +19,8 @@ from mmembed.store.index_sync import IndexSync
 from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import VectorView
 from mmembed.types import KINDS, Term
-from tests.embedded import embedded
 from tests.fake_encoder import COLOURS
+from tests.folder_store import folder_store
 
 pytestmark = pytest.mark.slow
 
@@ -211,7 +211,7 @@ def test_an_indexing_that_is_killed_again_and_again_completes(
     assert lines[-1] == f"embedded {PICTURES - int(lines[0])} 0"
 
     collection = open_collection()
-    catalog = embedded(collection)
+    catalog = folder_store(collection)
     assert sorted(catalog.known_files()) == sorted(map(str, photos.rglob("*.png")))
     assert catalog.count("image") == PICTURES
     assert catalog.count("caption") == 2 * PICTURES

@@ -19,7 +19,7 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import NotFound, StoreError
-from mmembed.store import leftovers, thumbnail_cache, uploads
+from mmembed.store import orphan_files, thumbnail_cache, uploads
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Item
@@ -233,6 +233,6 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_does_not_settle(
     collection = open_collection()
     collection.add_image(picture("white"), name="white")
     for path in (collection.settings.data / uploads.FOLDER).rglob("*.new"):
-        aged(path, leftovers.ASIDE_S + 1)
+        aged(path, orphan_files.ASIDE_S + 1)
     collection.collect_leftovers()
     sound(collection)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.store.embedded import EmbeddedStore
 from mmembed.store.entries import Model
+from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from tests.contracts.memory_store import MemoryStore
 
@@ -17,8 +17,8 @@ FOUR = Model("four", "fingerprint-of-four", 4)
 """The model whose vectors the tests write: four numbers."""
 
 STORES: Mapping[str, Callable[[Path], Store]] = {
-    "embedded": lambda folder: EmbeddedStore(folder / "data", exact_limit=50_000),
-    "embedded, by graph": lambda folder: EmbeddedStore(folder / "data", exact_limit=8),
+    "embedded": lambda folder: FolderStore(folder / "data", exact_limit=50_000),
+    "embedded, by graph": lambda folder: FolderStore(folder / "data", exact_limit=8),
     "memory": lambda folder: MemoryStore(folder / "uploads"),
 }
 """Makes an empty store in an empty folder."""

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 from mmembed.errors import LimitError, NotFound
+from mmembed.filters.fields import FIELDS, META
+from mmembed.filters.matches import matches
+from mmembed.filters.tree import Test
 from mmembed.store.entries import FieldFacts, Words
-from mmembed.store.where import FIELDS, META, Test
-from mmembed.store.where_matches import matches
 from tests.contracts.memory_state import Memory
 
 MAX_INDEXES = 20
@@ -29,8 +30,8 @@ class MemoryFields(Memory):
     def fields(self) -> list[FieldFacts]:
         items = self._state.items.values()
         facts = [
-            FieldFacts(name, of, sum(matches(Test(name, "exists"), item) for item in items))
-            for name, of in FIELDS.items()
+            FieldFacts(name, rules.type, sum(matches(Test(name, "exists"), item) for item in items))
+            for name, rules in FIELDS.items()
         ]
         by_name: dict[str, list[Any]] = {}
         for words in self._state.words.values():

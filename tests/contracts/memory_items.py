@@ -10,20 +10,21 @@ from datetime import datetime
 from typing import Any
 
 from mmembed.errors import NotFound, Unstorable
+from mmembed.filters.matches import matches
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import (
     BY_HAND,
     CaptionEntry,
     ImageEntry,
+    ImageFile,
     KeptOut,
     Known,
     Mark,
     Reading,
-    Unread,
+    Said,
     Words,
     by_hand,
 )
-from mmembed.store.where import EVERYTHING, Where
-from mmembed.store.where_matches import matches
 from mmembed.types import Failure, HeaderFacts, Item, Kind
 from tests.contracts.memory_fields import meta_of
 from tests.contracts.memory_state import State
@@ -46,6 +47,18 @@ class MemoryItems(MemoryVectors):
     def item(self, item_id: int) -> Item:
         return _item(self._state, item_id)
 
+    def newest_item(self) -> int:
+        return max((item.id for item in self._state.of_kind(None)), default=0)
+
+    def items(self, item_ids: Sequence[int]) -> list[Item]:
+        known = self._state.items
+        return [replace(known[one], captions=()) for one in item_ids if one in known]
+
+    def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        items = self.items(image_ids)
+        captioned = {item.id for item in items if item.caption is not None}
+        return captioned, {item.id for item in items if item.tags}
+
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:
@@ -61,10 +74,16 @@ class MemoryItems(MemoryVectors):
     def paths_among(self, paths: Sequence[str]) -> set[str]:
         return {item.path for item in self._state.images() if item.path} & set(paths)
 
-    def images_below(self, path: str) -> dict[int, str]:
+    def images_of(self, sha256: str) -> list[ImageFile]:
+        return [one for one in self._image_files() if one.sha256 == sha256]
+
+    def images_below(self, path: str) -> list[ImageFile]:
         below = path.rstrip("/") + "/"
-        paths = {item.id: item.path or "" for item in self._state.images()}
-        return {key: one for key, one in paths.items() if one == path or one.startswith(below)}
+        images = self._image_files()
+        return [one for one in images if one.path == path or one.path.startswith(below)]
+
+    def _image_files(self) -> list[ImageFile]:
+        return [ImageFile(one.id, one.path or "", one.sha256) for one in self._state.images()]
 
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         items = self._state.items
@@ -116,11 +135,9 @@ class MemoryItems(MemoryVectors):
         if entry.reading is not None:
             self._say(state, item_id, entry.reading.after(words), entry.captions)
             return item_id
-        captions = words.captions
-        if entry.captions:
-            captions = by_hand([caption.text for caption in entry.captions])
-        tags = {tag: words.tags.get(tag, set()) | {BY_HAND} for tag in entry.tags}
-        words = replace(words, captions=captions, tags={**words.tags, **tags})
+        texts = [caption.text for caption in entry.captions]
+        captions, tags = _with(words.captions, texts), _with(words.tags, entry.tags)
+        words = replace(words, captions=captions, tags=tags)
         self._say(state, item_id, words, entry.captions)
         return item_id
 
@@ -168,17 +185,22 @@ class MemoryItems(MemoryVectors):
             self._say(state, item_id, Words({}, said), ())
         return item_id
 
-    def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
-        with self._change() as state:
-            _item(state, image_id)
-            said = by_hand([caption.text for caption in captions])
-            self._say(state, image_id, replace(state.words[image_id], captions=said), captions)
-            self._let_go(state)
-
-    def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
+    def update(
+        self,
+        item_id: int,
+        *,
+        captions: Sequence[CaptionEntry] | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> None:
         with self._change() as state:
             _item(state, item_id)
-            self._say(state, item_id, replace(state.words[item_id], tags=by_hand(tags)), ())
+            words = state.words[item_id]
+            if captions is not None:
+                words = replace(words, captions=by_hand([one.text for one in captions]))
+            if tags is not None:
+                words = replace(words, tags=by_hand(tags))
+            self._say(state, item_id, words, captions or ())
+            self._let_go(state)
 
     def describe(self, described: Described) -> None:
         with self._change() as state:
@@ -228,10 +250,10 @@ class MemoryItems(MemoryVectors):
         with self._change() as state:
             state.marks |= {item_id: mark for item_id, mark in marks if item_id in state.items}
 
-    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         headers = self._state.headers
         return [
-            Unread(item.id, item.path or "", item.sha256)
+            ImageFile(item.id, item.path or "", item.sha256)
             for item in self._state.images()
             if item.id > after and headers.get(item.id) != version
         ][:limit]
@@ -284,6 +306,11 @@ def _item(state: State, item_id: int) -> Item:
     if item_id not in state.items:
         raise NotFound(f"item {item_id}: no such item")
     return state.items[item_id]
+
+
+def _with(said: Said, texts: Sequence[str]) -> Said:
+    """Captions or tags, with further ones that were set by hand."""
+    return {**said, **{text: said.get(text, set()) | {BY_HAND} for text in texts}}
 
 
 def _captions(state: State, image_id: int) -> list[Item]:

@@ -19,9 +19,10 @@ from mmembed.store.protocol import Purpose
 from mmembed.types import Item, Kind, Ranked
 from tests.contracts.memory_fields import MemoryFields
 from tests.contracts.memory_items import MemoryItems
+from tests.contracts.memory_words import MemoryWords
 
 
-class MemoryStore(MemoryItems, MemoryFields):
+class MemoryStore(MemoryItems, MemoryFields, MemoryWords):
     """See Store. Uploads are files in a folder, since items have paths."""
 
     def __init__(self, uploads: Path) -> None:
@@ -32,7 +33,7 @@ class MemoryStore(MemoryItems, MemoryFields):
         self._locks: dict[tuple[Purpose, str], threading.Lock] = {}
 
     def _is_upload(self, path: str) -> bool:
-        return self.blobs.is_upload(path)
+        return self.blobs.is_upload(path, "")
 
     @contextmanager
     def exclusive(self, purpose: Purpose, *, part: str = "", wait_s: float = 0) -> Iterator[None]:
@@ -109,7 +110,7 @@ class MemoryBlobs:
             yield
             Path(item.path).unlink(missing_ok=True)
 
-    def is_upload(self, path: str | None) -> bool:
+    def is_upload(self, path: str | None, sha256: str) -> bool:
         return path is not None and Path(path).is_relative_to(self._folder)
 
     def local_path(self, path: str, sha256: str) -> str:

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from mmembed.errors import NotFound, StoreBusy, StoreError, Unstorable
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import (
     BY_HAND,
     CaptionEntry,
     ImageEntry,
+    ImageFile,
     KeptOut,
     Reading,
     Words,
     by_hand,
 )
 from mmembed.store.protocol import Purpose, Store
-from mmembed.store.where import Test as Condition
 from mmembed.types import Failure
 
 Entry = Callable[..., ImageEntry]
@@ -97,7 +98,11 @@ def test_images_are_found_by_content_path_and_folder(store: Store, entry: Entry)
     assert store.paths_among(["/a/b", "/none"]) == {"/a/b"}
     assert store.contents_among(["content of /a", "none"]) == {"content of /a"}
     assert store.contents_among([caption("words").sha256]) == set()
-    assert store.images_below("/a/b") == {ids["/a/b"]: "/a/b", ids["/a/b/c"]: "/a/b/c"}
+    assert store.images_below("/a/b") == [
+        ImageFile(ids[path], path, f"content of {path}") for path in ("/a/b", "/a/b/c")
+    ]
+    assert store.images_of("content of /a") == [ImageFile(ids["/a"], "/a", "content of /a")]
+    assert store.images_of("none") == store.images_below("/none") == []
     content = store.content("image", "content of /a")
     assert content is not None
     assert content.path == "/a"
@@ -148,14 +153,36 @@ def test_captions_are_items_of_their_own(store: Store, entry: Entry) -> None:
 def test_captions_that_stay_keep_their_ids(store: Store, entry: Entry) -> None:
     [image] = store.write([entry("/a", captions=(caption("one"), caption("two")))])
     ids = {one.caption: one.id for one in store.page(after=0, limit=9, kind="caption")}
-    store.set_captions(image, [CaptionEntry("two", None), caption("three")])
+    store.update(image, captions=[CaptionEntry("two", None), caption("three")])
     assert captions_of(store, image) == ("two", "three")
     assert store.item(image).caption == "two"
     left = {one.caption: one.id for one in store.page(after=0, limit=9, kind="caption")}
     assert left["two"] == ids["two"]
     assert set(left) == {"two", "three"}
     with pytest.raises(NotFound):
-        store.set_captions(999, [])
+        store.update(999, captions=[])
+
+
+def test_captions_by_hand_join_those_of_a_replaced_image(store: Store, entry: Entry) -> None:
+    [image] = store.write([entry("/a", captions=(caption("one"), caption("two")), tags=("x",))])
+    ids = {one.caption: one.id for one in store.page(after=0, limit=9, kind="caption")}
+    more = CaptionEntry("two", None), caption("three")
+    assert store.write([entry("/a", captions=more, tags=("y",))]) == [image]
+    assert store.item(image).tags == ("x", "y")
+    assert captions_of(store, image) == ("one", "two", "three")
+    assert store.words_of([image])[image].captions == by_hand(["one", "two", "three"])
+    left = {one.caption: one.id for one in store.page(after=0, limit=9, kind="caption")}
+    assert {text: left[text] for text in ids} == ids
+
+
+def test_captions_and_tags_are_updated_together(store: Store, entry: Entry) -> None:
+    [image] = store.write([entry("/a", captions=(caption("one"),), tags=("x",))])
+    bad = CaptionEntry("bad", np.full(4, np.nan, dtype=np.float32))
+    with pytest.raises(Unstorable):
+        store.update(image, captions=[bad], tags=["y"])
+    assert (captions_of(store, image), store.item(image).tags) == (("one",), ("x",))
+    store.update(image, captions=[caption("two")], tags=["y"])
+    assert (captions_of(store, image), store.item(image).tags) == (("two",), ("y",))
 
 
 def test_a_removed_caption_leaves_its_image(store: Store, entry: Entry) -> None:
@@ -177,13 +204,13 @@ def test_the_same_caption_alone_keeps_its_id(store: Store) -> None:
 def test_tags_are_set_and_counted(store: Store, entry: Entry) -> None:
     first, second = store.write([entry("/a", tags=("x", "y")), entry("/b", tags=("x",))])
     assert store.tags() == {"x": 2, "y": 1}
-    store.set_tags(first, ["z"])
+    store.update(first, tags=["z"])
     assert store.item(first).tags == ("z",)
     assert store.tags() == {"x": 1, "z": 1}
-    store.set_tags(second, [])
+    store.update(second, tags=[])
     assert store.tags() == {"z": 1}
     with pytest.raises(NotFound):
-        store.set_tags(999, ["z"])
+        store.update(999, tags=["z"])
 
 
 def test_words_follow_the_files_that_say_them(store: Store, entry: Entry) -> None:

@@ -31,7 +31,7 @@ def file_of(store: Store, item: Item) -> Path:
 
 def test_an_upload_is_kept_with_its_item(store: Store, entry: Entry) -> None:
     item = uploaded(store, entry)
-    assert store.blobs.is_upload(item.path)
+    assert store.blobs.is_upload(item.path, SHA256)
     assert file_of(store, item).read_bytes() == DATA
     assert file_of(store, item).stat().st_mtime_ns == item.mtime_ns
     assert uploaded(store, entry).id == item.id
@@ -40,8 +40,8 @@ def test_an_upload_is_kept_with_its_item(store: Store, entry: Entry) -> None:
 def test_other_files_are_no_uploads(store: Store, entry: Entry) -> None:
     upload = uploaded(store, entry)
     store.write([entry("/a.png")])
-    assert not store.blobs.is_upload("/a.png")
-    assert not store.blobs.is_upload(None)
+    assert not store.blobs.is_upload("/a.png", "content of /a.png")
+    assert not store.blobs.is_upload(None, SHA256)
     assert store.blobs.local_path("/a.png", "content of /a.png") == "/a.png"
     assert list(store.known_files()) == ["/a.png"]
     assert upload.path in {item.path for item in store.page(after=0, limit=9, kind="image")}

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mmembed.errors import LimitError, NotFound
+from mmembed.filters.fields import FIELDS
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import CaptionEntry, FieldFacts, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
-from mmembed.store.where import FIELDS
-from mmembed.store.where import Test as Condition
 
 Entry = Callable[..., ImageEntry]
 

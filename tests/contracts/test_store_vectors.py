@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mmembed.errors import ModelMismatch, QueryError, Unstorable
+from mmembed.filters.tree import EVERYTHING, All, Where
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import CaptionEntry, Found, ImageEntry, Model, Place
 from mmembed.store.protocol import Store
-from mmembed.store.where import EVERYTHING, All, Where
-from mmembed.store.where import Test as Condition
 from mmembed.types import Kind
 from tests.contracts.conftest import FOUR
 
@@ -85,6 +85,31 @@ def test_equal_vectors_are_one(store: Store, entry: Entry) -> None:
     ]  # fmt: skip
 
 
+def test_vectors_of_several_items_come_in_their_order(store: Store, entry: Entry) -> None:
+    first, copy, last = store.write(
+        [
+            entry("/a", [1, 2, 3, 4]),
+            entry("/copy", None, sha256="content of /a"),
+            entry("/b", [0, 1, 0, 0]),
+        ]
+    )
+    ids, rows = store.vectors_of([last, copy, 99, first])
+    assert ids == [last, copy, first]
+    assert rows.dtype == np.float16
+    assert rows.tolist() == [[0, 1, 0, 0], [1, 2, 3, 4], [1, 2, 3, 4]]
+    store.remove([last])
+    assert store.vectors_of([last, copy])[0] == [copy]
+    assert store.vectors_of([last])[0] == []
+
+
+def test_vectors_of_items_are_those_of_the_model_that_serves(store: Store, entry: Entry) -> None:
+    [item] = store.write([entry("/a", [1, 2, 3, 4])])
+    store.add_embeddings("image", {"content of /a": unit(0, 0, 1)}, THREE)
+    assert store.vectors_of([item])[1].tolist() == [[1, 2, 3, 4]]
+    store.serve(THREE)
+    assert store.vectors_of([item])[1].tolist() == [[0, 0, 1]]
+
+
 # -- by id ---------------------------------------------------------------------------
 
 
@@ -100,7 +125,7 @@ def test_changes_tell_what_came_and_what_went(store: Store, entry: Entry) -> Non
     assert store.changes("image", come, gone) == ([], [other])
     assert store.changes("image", start, gone) == ([one], [])
     assert store.changes("caption", start, gone) == ([], [])
-    store.set_tags(first, ["x"])
+    store.update(first, tags=["x"])
     assert store.last_change() == gone
 
 
@@ -280,7 +305,7 @@ def test_a_search_sees_the_last_change(store: Store, entry: Entry) -> None:
     assert ids_of(store.search(query, 9, kind="image")) == [first, second]
     store.remove([first])
     assert ids_of(store.search(query, 9, kind="image")) == [second]
-    store.set_tags(second, ["x"])
+    store.update(second, tags=["x"])
     assert ids_of(store.search(query, 9, Condition("tag", "=", "x"), kind="image")) == [second]
     [copy] = store.write([entry("/copy", None, sha256="content of /b")])
     assert ids_of(store.search(query, 9, kind="image")) == [second, copy]

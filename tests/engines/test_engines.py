@@ -24,7 +24,7 @@ from mmembed.engines.torch_engine import TorchEngine
 from mmembed.engines.towers import ClassTokenTower, ShortTextTower
 from mmembed.errors import InputError, ModelError
 from mmembed.models.open_clip import engine_record, load_encoder
-from mmembed.models.open_clip.engine_record import Prepared, _about
+from mmembed.models.open_clip.engine_record import EngineRecord, _about
 from mmembed.models.open_clip.load_model import load_model
 from tests.engines.texts import TEXTS
 from tests.random_models import OPEN_CLIP, OPENAI, SMALL, cosines, picture, save_random
@@ -200,7 +200,7 @@ def test_what_was_compiled_opens_without_torch(model: str, cache: Path) -> None:
 
 def test_auto_is_measured_once(model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = load_encoder(model, cache=tmp_path).facts.engine
-    prepared = Prepared.find(tmp_path, model)
+    prepared = EngineRecord.find(tmp_path, model)
     assert prepared is not None
     assert prepared.fastest == chosen
     monkeypatch.setattr(choice.Trial, "measure", None)
@@ -211,15 +211,15 @@ def test_two_environments_leave_each_other_what_they_prepared(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_encoder(model, engine="openvino-float32", cache=tmp_path)
-    here = Prepared.find(tmp_path, model)
+    here = EngineRecord.find(tmp_path, model)
     with monkeypatch.context() as elsewhere:
         elsewhere.setattr("sys.prefix", str(tmp_path / "environment"))
         elsewhere.setattr(engine_record, "_machine", lambda: ["another torch"])
-        assert Prepared.find(tmp_path, model) is None
+        assert EngineRecord.find(tmp_path, model) is None
         load_encoder(model, engine="openvino-float32", cache=tmp_path)
-        assert Prepared.find(tmp_path, model) is not None
+        assert EngineRecord.find(tmp_path, model) is not None
     assert here is not None
-    assert Prepared.find(tmp_path, model) == here
+    assert EngineRecord.find(tmp_path, model) == here
 
 
 def prepare(model: str, tmp_path: Path) -> tuple[str, Path]:
@@ -228,7 +228,7 @@ def prepare(model: str, tmp_path: Path) -> tuple[str, Path]:
     shutil.copytree(model.removeprefix("local-dir:"), copy)
     name = f"local-dir:{copy}"
     load_encoder(name, engine="openvino-float32", cache=tmp_path)
-    prepared = Prepared.find(tmp_path, name)
+    prepared = EngineRecord.find(tmp_path, name)
     assert prepared is not None
     return name, prepared.folder
 
@@ -237,7 +237,7 @@ def test_other_weights_are_noticed(model: str, tmp_path: Path) -> None:
     name, _ = prepare(model, tmp_path)
     before = load_encoder(name, engine="openvino-float32", cache=tmp_path)
     save_random(Path(name.removeprefix("local-dir:")), SMALL, OPENAI, seed=1)
-    assert Prepared.find(tmp_path, name) is None
+    assert EngineRecord.find(tmp_path, name) is None
     load_encoder(name, engine="torch-float32", cache=tmp_path)
     after = load_encoder(name, engine="openvino-float32", cache=tmp_path)
     assert after.facts.fingerprint != before.facts.fingerprint
@@ -264,7 +264,7 @@ def test_a_broken_cache_is_made_again(
         (folder / file).write_bytes(content)
     encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
     assert encoder.facts.engine == "openvino-float32"
-    prepared = Prepared.find(tmp_path, name)
+    prepared = EngineRecord.find(tmp_path, name)
     assert prepared is not None
     assert prepared.encoder("openvino-float32") is not None, "it was not mended for the next start"
 
@@ -297,10 +297,10 @@ def test_noise_in_a_cache_changes_no_vector(model: str, tmp_path: Path) -> None:
         whole = (folder / file).read_bytes()
         for place in (0, *random.Random(0).sample(range(len(whole)), 12), len(whole) - 1):
             (folder / file).write_bytes(with_noise(whole, place))
-            found = Prepared.find(tmp_path, name)
+            found = EngineRecord.find(tmp_path, name)
             assert found is None or found.encoder("openvino-float32") is None, (file, place)
         (folder / file).write_bytes(whole)
-    found = Prepared.find(tmp_path, name)
+    found = EngineRecord.find(tmp_path, name)
     assert found is not None
     assert found.encoder("openvino-float32") is not None
     for file in ("prepared.json", "images-float32.blob"):
@@ -311,7 +311,7 @@ def test_noise_in_a_cache_changes_no_vector(model: str, tmp_path: Path) -> None:
             right.facts.fingerprint,
         )
         np.testing.assert_array_equal(vectors(encoder), vectors(right))
-        found = Prepared.find(tmp_path, name)
+        found = EngineRecord.find(tmp_path, name)
         assert found is not None
         assert found.encoder("openvino-float32") is not None, "it was not mended for the next start"
 
@@ -322,7 +322,7 @@ def test_one_tower_in_the_place_of_another_is_not_opened(model: str, tmp_path: P
     other = tmp_path / "other"
     save_random(other, SMALL, OPENAI, seed=1)
     load_encoder(f"local-dir:{other}", engine="openvino-float32", cache=tmp_path)
-    strange = Prepared.find(tmp_path, f"local-dir:{other}")
+    strange = EngineRecord.find(tmp_path, f"local-dir:{other}")
     assert strange is not None
     for file in ("images-float32.blob", "texts-float32.blob", "bpe.json"):
         shutil.copy(strange.folder / file, folder / file)
@@ -357,7 +357,7 @@ def test_a_cache_that_cannot_be_written_only_costs_time(model: str, tmp_path: Pa
 
 def test_what_was_compiled_of_other_weights_is_thrown_away(model: str, tmp_path: Path) -> None:
     name, folder = prepare(model, tmp_path)
-    known = Prepared.find(tmp_path, name)
+    known = EngineRecord.find(tmp_path, name)
     assert known is not None
     for path in folder.glob("*-float32.blob"):  # stand for towers that were quantised
         content = files.read_sealed(path, about=f"{_about(known.facts)} {path.name}")

@@ -19,8 +19,8 @@ from mmembed.engines.names import COMPILED, MIN_COSINE, Measured
 from mmembed.engines.torch_engine import TorchEngine, placed
 from mmembed.engines.towers import Towers
 from mmembed.errors import ModelError
-from mmembed.models.open_clip import load_encoder, open_encoder
-from mmembed.models.open_clip.engine_record import Prepared
+from mmembed.models.open_clip import encoder_factory, load_encoder
+from mmembed.models.open_clip.engine_record import EngineRecord
 from mmembed.models.open_clip.load_model import load_model
 from tests.random_models import OPENAI, SIGLIP, SIGLIP_PIXELS, SMALL, cosines, save_random
 
@@ -137,7 +137,7 @@ def test_the_choice_is_kept_until_its_compiler_is_gone(
     monkeypatch.setattr(fixed_batches, "BACKEND", "no such compiler")
     assert load_encoder(model, cache=tmp_path).facts.engine == "torch-float32"
     assert "trying all engines again" in caplog.text
-    kept = Prepared.find(tmp_path, model)
+    kept = EngineRecord.find(tmp_path, model)
     assert kept is not None
     assert kept.fastest == "torch-float32"
 
@@ -185,9 +185,9 @@ def test_what_was_measured_on_one_device_does_not_count_on_another(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_encoder(model, engine="openvino-float32", cache=tmp_path)
-    assert Prepared.find(tmp_path, model) is not None
-    assert Prepared.find(tmp_path, model, "cuda") is None
-    monkeypatch.setattr(open_encoder, "may_have_accelerator", lambda: True)
+    assert EngineRecord.find(tmp_path, model) is not None
+    assert EngineRecord.find(tmp_path, model, "cuda") is None
+    monkeypatch.setattr(encoder_factory, "may_have_accelerator", lambda: True)
     monkeypatch.setattr("mmembed.engines.torch_engine.device_of_choice", lambda: "meta")
     assert load_encoder(model, engine="openvino-float32", cache=tmp_path).facts.dim == 32
     with pytest.raises(ModelError, match="torch-onednn: cannot be had here; there are torch-f"):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mmembed.eval import Bench, Report, Task, read_labelled, read_labels, read_templates
+from mmembed.eval import Bench, EvalReport, Task, read_labelled, read_labels, read_templates
 from mmembed.types import Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
 from tests.serving import PATIENCE_S, environment
@@ -60,7 +60,7 @@ def task(data: Path, labels: Path | None = None, **options: Any) -> Task:
     return Task(found, names, read_templates("short"))
 
 
-def values(report: Report) -> dict[str, float]:
+def values(report: EvalReport) -> dict[str, float]:
     return {name: figure.value for name, figure in report.figures.items()}
 
 

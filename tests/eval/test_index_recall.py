@@ -11,7 +11,7 @@ from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.eval import measure_index
-from mmembed.store.vectors.graph import Graph
+from mmembed.store.vectors.hnsw import Graph
 from tests.conftest import Index, MakePicture
 
 

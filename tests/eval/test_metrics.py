@@ -11,7 +11,7 @@ from mmembed.eval import metrics
 from mmembed.eval.bootstrap import Difference, bootstrap, compare, resamples
 from mmembed.eval.index_recall import overlap
 from mmembed.eval.retrieval import find, statistics
-from mmembed.eval.zero_shot import answers
+from mmembed.eval.zero_shot_accuracy import answers
 
 
 def rank(scores: list[list[float]], right: list[list[int]]) -> list[int]:
@@ -40,15 +40,10 @@ def test_of_several_right_ones_the_best_counts_and_none_hinders_it() -> None:
     assert rank([[0.9, 0.9, 0.9, 0.9]], [[1, 1, 0, 0]]) == [3]
 
 
-def test_recall_and_accuracy_count_ranks() -> None:
+def test_recall_counts_ranks() -> None:
     ranks = np.array([1, 2, 5, 11])
     assert [metrics.recall_at_k(ranks, k) for k in (1, 5, 10)] == [0.25, 0.75, 0.75]
     assert metrics.recall_at_k(ranks, 1, np.array([3.0, 1, 0, 0])) == 0.75
-    scores = np.array([[0.9, 0.1, 0.2], [0.9, 0.1, 0.2], [0.9, 0.1, 0.2]], np.float32)
-    truth = np.array([0, 1, 2])
-    assert metrics.topk_accuracy(scores, truth, 1) == pytest.approx(1 / 3)
-    assert metrics.topk_accuracy(scores, truth, 2) == pytest.approx(2 / 3)
-    assert metrics.topk_accuracy(scores, truth, 3) == 1
 
 
 @pytest.mark.parametrize("ranks", [[7], [1, 2], [3, 1, 2], [4, 1, 3, 2], [1, 1, 1, 9]])

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
-from tests.embedded import embedded
+from tests.folder_store import folder_store
 
 MakePicture = Callable[..., Path]
 Index = Callable[..., Report]
@@ -44,6 +44,6 @@ def three(picture: MakePicture) -> list[Path]:
 
 def forget_origins(collection: Collection) -> None:
     """As in a folder that the first version of layout 1 has written."""
-    with embedded(collection)._transaction() as db:
+    with folder_store(collection)._transaction() as db:
         for table in ("caption_sources", "tag_sources", "file_marks"):
             db.execute(f"DELETE FROM {table}")

@@ -16,8 +16,8 @@ from mmembed.errors import StoreBusy, StoreError
 from mmembed.ingest import pipeline, prepare
 from mmembed.media import decode
 from mmembed.store.sqlite import Catalog
-from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
+from tests.folder_store import folder_store
 from tests.ingest.outcomes import Index, MakePicture, counts, ids, three
 
 
@@ -48,7 +48,7 @@ def test_an_interrupt_keeps_what_was_committed_and_the_next_run_completes(
     encoder.batches.clear()
     assert counts(index()) == {"embedded": 12, "unchanged": 8}
     assert sum(encoder.batches) == 12
-    assert embedded(collection).extent("image") == (20, 20)
+    assert folder_store(collection).extent("image") == (20, 20)
 
 
 def test_an_interrupted_run_removes_nothing(
@@ -75,7 +75,7 @@ def test_a_full_disk_in_the_middle_loses_nothing_that_was_committed(
     monkeypatch.setattr(pipeline, "COMMIT_IMAGES", 4)
     for number in range(40):
         picture(f"{'x' * 200}{number:02}.png", seed=number + 1)
-    database = embedded(collection)._connection
+    database = folder_store(collection)._connection
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     database.execute(f"PRAGMA max_page_count = {pages + 6}")
     with pytest.raises(StoreError, match="full"):

@@ -10,8 +10,8 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ManifestError
-from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
+from tests.folder_store import folder_store
 from tests.ingest.outcomes import Index, MakePicture, captions, counts, ids, tags, three
 
 
@@ -207,7 +207,7 @@ def test_tags_are_added_to_those_given_by_hand(
 ) -> None:
     picture("red.png")
     index()
-    collection.store.set_tags(ids(collection)["red.png"], ["mine"])
+    collection.store.update(ids(collection)["red.png"], tags=["mine"])
     (photos / "captions.jsonl").write_text('{"file_name": "red.png", "tags": ["x"]}')
     assert counts(index()) == {"unchanged": 1}
     assert tags(collection, "red.png") == ("mine", "x")
@@ -220,6 +220,6 @@ def test_nothing_is_written_where_nothing_is_new(
         path.with_suffix(".txt").write_text(f"words of {path.name}")
     (photos / "captions.jsonl").write_text('{"file_name": "red.png", "tags": ["x"]}')
     index()
-    version = embedded(collection)._connection.total_changes
+    version = folder_store(collection)._connection.total_changes
     assert counts(index()) == {"unchanged": 3}
-    assert embedded(collection)._connection.total_changes == version
+    assert folder_store(collection)._connection.total_changes == version

@@ -12,16 +12,16 @@ import pytest
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits
-from mmembed.ingest.manifests import NAMED_FAULTS, Words, read_labels, read_manifest
+from mmembed.ingest.manifests import NAMED_FAULTS, ManifestWords, read_labels, read_manifest
 
-Read = Callable[..., tuple[dict[str, Words], list[str]]]
+Read = Callable[..., tuple[dict[str, ManifestWords], list[str]]]
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
     """`read("a.csv", content)`: the words by file name, and the faults without the folder."""
 
-    def run(name: str, content: bytes, **limits: int) -> tuple[dict[str, Words], list[str]]:
+    def run(name: str, content: bytes, **limits: int) -> tuple[dict[str, ManifestWords], list[str]]:
         (tmp_path / name).write_bytes(content)
         faults: list[ManifestError] = []
         found = read_manifest(tmp_path / name, limits=SaidLimits(**limits), faults=faults)
@@ -135,6 +135,17 @@ def test_numbers_are_words_and_what_is_missing_is_not(read: Read) -> None:
     assert list(found["b.png"].captions) == ["7"]
     assert list(found["b.png"].tags) == ["x", "2023", "y"]
     assert list(found["c.png"].captions) == ["[untitled] a dog"]
+
+
+def test_a_number_of_any_length_is_words_or_fails_alone(read: Read) -> None:
+    row = b'{"file_name": "%s.png", "tags": [%s]}\n'
+    rows = (row % (b"a", b"9" * 400), row % (b"b", b"9" * 5000), row % (b"c", b"1e999"))
+    found, faults = read("a.jsonl", b"".join(rows) + row % (b"d", b"7"))
+    assert {name: list(words.tags) for name, words in found.items()} == {
+        "a.png": ["9" * 400],
+        "d.png": ["7"],
+    }
+    assert len(faults) == 2
 
 
 def test_rows_that_add_up_to_too_many_captions_fail_from_there(read: Read) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import Overloaded, StoreError
-from mmembed.ingest import flow, pipeline
+from mmembed.ingest import embed_batches, pipeline
 from mmembed.types import Box, Embeddings, Pixels
 from tests.fake_encoder import FakeEncoder
 from tests.ingest.outcomes import Index, MakePicture, captions, counts, ids, three
@@ -126,14 +126,14 @@ def test_a_busy_model_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
             raise Overloaded("full")
         return np.ones((2, 3), np.float32)
 
-    assert len(flow.embed_each([1, 2], embed)) == 2
-    monkeypatch.setattr(flow, "PATIENCE", 3)
+    assert len(embed_batches.embed_each([1, 2], embed)) == 2
+    monkeypatch.setattr(embed_batches, "PATIENCE", 3)
 
     def never(_: Sequence[int]) -> Embeddings:
         raise Overloaded("full")
 
     with pytest.raises(Overloaded):
-        flow.embed_each([1, 2], never)
+        embed_batches.embed_each([1, 2], never)
 
 
 def test_a_model_that_cannot_be_loaded_is_no_failure_of_the_pictures(

@@ -10,8 +10,8 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.ingest import pipeline
-from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
+from tests.folder_store import folder_store
 from tests.ingest.outcomes import Index, MakePicture, captions, counts, ids, tags, three
 
 
@@ -33,12 +33,12 @@ def test_a_changed_picture_keeps_its_id(
     three(picture)
     index()
     before = ids(collection)
-    collection.store.set_tags(before["red.png"], ["mine"])
+    collection.store.update(before["red.png"], tags=["mine"])
     picture("red.png", "purple")
     assert counts(index()) == {"embedded": 1, "unchanged": 2}
     assert ids(collection) == before
     assert tags(collection, "red.png") == ("mine",)
-    assert embedded(collection).extent("image")[1] == 3
+    assert folder_store(collection).extent("image")[1] == 3
 
 
 def test_a_touched_picture_is_not_embedded_again(
@@ -65,7 +65,7 @@ def test_a_moved_picture_keeps_its_id_tags_and_captions(
     red.with_suffix(".txt").write_text("a red thing")
     index()
     red_id = ids(collection)["red.png"]
-    collection.store.set_tags(red_id, ["mine"])
+    collection.store.update(red_id, tags=["mine"])
     encoder.batches.clear()
     (photos / "elsewhere").mkdir()
     red.rename(photos / "elsewhere" / "scarlet.png")
@@ -92,7 +92,7 @@ def test_a_copy_shares_the_vector(
     assert encoder.batches == [1]
     item = collection.store.item(ids(collection)["copy.png"])
     assert (item.width, item.height, item.format) == (16, 16, "PNG")
-    assert embedded(collection).extent("image")[1] == 1
+    assert folder_store(collection).extent("image")[1] == 1
 
 
 def test_the_same_content_is_embedded_once_in_a_run(
@@ -142,8 +142,8 @@ def test_two_pictures_that_change_names_are_both_kept(
     assert counts(index()) == {"copies": 2, "unchanged": 1}
     assert encoder.batches == []
     assert captions(collection, "red.png") == ("words of green",)
-    assert embedded(collection).extent("image")[1] == 3
-    assert embedded(collection).extent("caption")[1] == 2
+    assert folder_store(collection).extent("image")[1] == 3
+    assert folder_store(collection).extent("caption")[1] == 2
 
 
 def test_the_old_content_of_a_changed_picture_may_live_on_elsewhere(
@@ -161,7 +161,7 @@ def test_the_old_content_of_a_changed_picture_may_live_on_elsewhere(
     picture("a.png", "blue")
     report = index()
     assert (report.embedded, report.copies, report.failures) == (1, 1, [])
-    assert embedded(collection).extent("image")[1] == 2
+    assert folder_store(collection).extent("image")[1] == 2
 
 
 def test_a_single_file_may_be_indexed(

@@ -11,7 +11,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.errors import StoreBusy
 from mmembed.ingest import Removed, Report
-from tests.embedded import embedded
+from tests.folder_store import folder_store
 from tests.ingest.outcomes import counts, ids
 
 MakePicture = Callable[..., Path]
@@ -139,7 +139,7 @@ def test_what_is_kept_out_on_a_disk_that_is_not_mounted_has_not_moved(
     (indexed / "phone").rename(tmp_path / "another disk")
     if left != "nothing":
         (indexed / "phone").mkdir()
-    with embedded(collection)._transaction() as db:  # as if `phone` were on another one
+    with folder_store(collection)._transaction() as db:  # as if `phone` were on another one
         assert db.execute("UPDATE kept_out SET device = device + 1").rowcount == 1
     assert index().embedded == 1
     assert "copy.png" in ids(collection)

@@ -40,11 +40,18 @@ def doubles(*numbers: float) -> Entry:
     return 12, len(numbers), struct.pack(f">{len(numbers)}d", *numbers)
 
 
-def block(main: Entries, exif: Entries | None = None, gps: Entries | None = None) -> bytes:
-    """The three directories, one behind the other, in TIFF form."""
-    exif_at = 8 + _size({**main, 0x8769: longs(0), 0x8825: longs(0)})
+def block(
+    main: Entries,
+    exif: Entries | None = None,
+    gps: Entries | None = None,
+    pointers: Entries | None = None,
+) -> bytes:
+    """The three directories, one behind the other, in TIFF form. `pointers` stand in place of
+    those to the second and third."""
+    pointers = pointers or {}
+    exif_at = 8 + _size({**main, 0x8769: longs(0), 0x8825: longs(0), **pointers})
     gps_at = exif_at + _size(exif or {})
-    main = {**main, 0x8769: longs(exif_at), 0x8825: longs(gps_at)}
+    main = {**main, 0x8769: longs(exif_at), 0x8825: longs(gps_at), **pointers}
     places = zip((8, exif_at, gps_at), (main, exif or {}, gps or {}), strict=True)
     return b"MM\0*" + struct.pack(">L", 8) + b"".join(_directory(*each) for each in places)
 
@@ -85,7 +92,11 @@ def whole() -> bytes:
     return b"Exif\0\0" + block(CAMERA, DATES, PLACE)
 
 
-def tiff_picture(size: tuple[int, int] = (8, 8), bits: Sequence[int] = (8, 8, 8)) -> bytes:
+def tiff_picture(
+    size: tuple[int, int] = (8, 8),
+    bits: Sequence[int] = (8, 8, 8),
+    pointers: Entries | None = None,
+) -> bytes:
     """A raw TIFF that has all of it, in the directory of its picture."""
     width, height = size
     content = bytes(width * height * sum(bits) // 8)
@@ -94,8 +105,8 @@ def tiff_picture(size: tuple[int, int] = (8, 8), bits: Sequence[int] = (8, 8, 8)
         262: shorts(2), 273: longs(0), 277: shorts(len(bits)), 278: shorts(height),
         279: longs(len(content)), **CAMERA,
     }  # fmt: skip
-    main[273] = longs(len(block(main, DATES, PLACE)))
-    return block(main, DATES, PLACE) + content
+    main[273] = longs(len(block(main, DATES, PLACE, pointers)))
+    return block(main, DATES, PLACE, pointers) + content
 
 
 EXPECTED = HeaderFacts(

@@ -334,3 +334,39 @@ def test_a_flipped_byte_costs_no_picture(place: int, value: int) -> None:
 def test_text_in_place_of_a_block_is_nothing() -> None:
     data = png(1, 1, 8, 0, b"\0\0", b"tEXtRaw profile type exif\0no\nhex\nat\nall")
     assert decode(data).header == HeaderFacts()
+
+
+POINTERS = {
+    "NaN": doubles(math.nan),
+    "infinite": doubles(math.inf),
+    "huge": doubles(1e300),
+    "fraction": fractions((1, 0)),
+    "negative": (9, 1, struct.pack(">l", -1)),
+    "behind the end": longs(0xFFFFFFFF),
+    "two": longs(8, 8),
+    "text": text("8"),
+}
+
+
+@pytest.mark.parametrize("pointer", POINTERS)
+@pytest.mark.parametrize("directory", [0x8769, 0x8825])
+def test_a_broken_pointer_costs_only_what_it_points_to(pointer: str, directory: int) -> None:
+    pointers = {directory: POINTERS[pointer]}
+    facts = facts_of(io.BytesIO(block(CAMERA, DATES, PLACE, pointers)))
+    assert facts.camera == EXPECTED.camera
+    assert facts.taken == (EXPECTED.taken if directory == 0x8825 else None)
+    odd = tiff_picture((8, 8), (12, 12, 12), pointers)
+    assert decode(odd).header.camera == EXPECTED.camera
+
+
+def test_a_second_of_endless_digits_is_no_error() -> None:
+    packet = b"exif:DateTimeOriginal='2020-01-02T03:04:05." + b"1" * 5000 + b"'"
+    assert facts_of(io.BytesIO(), packet).taken == "2020-01-02T03:04:05.111"
+
+
+def test_a_broken_profile_of_a_png_costs_no_date_of_xmp() -> None:
+    said = PngImagePlugin.PngInfo()
+    said.add_text("Raw profile type exif", "no\nhex\nat\nall")
+    said.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    data = encoded(quarters(), "PNG", pnginfo=said)
+    assert decode(data).header.taken == "1987-06-05T04:03:02.500"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import struct
 from dataclasses import replace
@@ -12,11 +13,23 @@ import pytest
 from PIL import Image, ImageFile
 
 from mmembed.errors import ImageError, ImageTooLarge
+from mmembed.media import exif
 from mmembed.media.decode import decode
 from mmembed.media.header import HeaderReader
 from mmembed.media.image_limits import ImageLimits
 from mmembed.types import HeaderFacts
-from tests.media.exif_blocks import EXPECTED, png_with_late_exif, tiff_picture, whole, with_xmp
+from tests.media.exif_blocks import (
+    CAMERA,
+    DATES,
+    EXPECTED,
+    PLACE,
+    block,
+    doubles,
+    png_with_late_exif,
+    tiff_picture,
+    whole,
+    with_xmp,
+)
 from tests.pictures import encoded, quarters
 
 READER = HeaderReader()
@@ -96,3 +109,25 @@ def test_places_may_be_left_out() -> None:
     expected = replace(EXPECTED, latitude=None, longitude=None)
     assert without.of_bytes(FILES["JPEG"]) == without.wanted(EXPECTED) == expected
     assert len({0, without.version, READER.version}) == 3
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, 1e300])
+def test_a_broken_pointer_costs_no_other_fact(number: float, tmp_path: Path) -> None:
+    path = tmp_path / "cat"
+    path.write_bytes(tiff_picture((8, 8), (12, 12, 12), {0x8825: doubles(number)}))
+    expected = replace(EXPECTED, latitude=None, longitude=None)
+    assert READER.of_file(path) == expected
+    path.write_bytes(block(CAMERA, DATES, PLACE, {0x8825: doubles(number)}))  # not for Pillow
+    assert READER.of_file(path) == expected
+
+
+def test_a_fault_of_the_reader_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(exif, "read_tags", fail)
+    path = tmp_path / "cat"
+    for data in (FILES["JPEG"], FILES["WEBP"], FILES["odd TIFF"], block(CAMERA)):
+        path.write_bytes(data)
+        assert READER.of_file(path) == HeaderFacts()
+    assert decode(FILES["odd TIFF"]).header == HeaderFacts()

@@ -6,12 +6,12 @@ import tracemalloc
 
 import pytest
 
-from mmembed.classify.zeroshot import TEMPLATES
+from mmembed.classify.zero_shot import TEMPLATES
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
 from mmembed.config.text_limits import TextLimits
 from mmembed.errors import LimitError
-from mmembed.models.text_reading import Reading, read
+from mmembed.models.text_reading import WindowedText, read
 from tests.fake_encoder import FakeEncoder
 
 LIMITS = TextLimits(text_chars=100, all_chars=1000, text_windows=2, all_windows=20, prompts=20)
@@ -93,4 +93,4 @@ def test_what_was_read_is_not_read_again() -> None:
             raise AssertionError
 
     assert read(Never(), [reading], LIMITS)[0] is reading
-    assert Reading.of("x", ["x"]).windows == ("x",)
+    assert WindowedText.of("x", ["x"]).windows == ("x",)

@@ -1,42 +1,45 @@
-"""ground ← media, fetch, engines, store ← models | search, ingest ← classify, explore ← collection
-← eval, server, cli; one owner for each foreign library."""
+"""ground ← filters ← media, fetch, engines, store ← models | search, ingest ← classify, explore
+← collection ← eval, server, cli; one owner for each foreign library."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "mmembed"
+from tests.project.sources import FILES, PACKAGE, dotted, nodes_of
+
 GROUND = {
-    *("errors", "types", "config", "cancellation", "files", "item_failures", "memory_budget"),
+    *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
+    "memory_budget",
 }
-FACE_OF_STORE = {"store.protocol", "store.entries", "store.where"}
+FACE_OF_STORE = {"store.protocol", "store.entries"}
 """What is seen of a store by all who are not to know which one it is."""
-CONDITIONS = {"search.where", "store.where"}
-"""The conditions of a search as data and as text: what callers write, entry points read."""
 BELOW: dict[str, set[str]] = {
+    "filters": set(),
     "media": set(),
     "fetch": set(),
     "engines": set(),
-    "store": set(),
+    "store": {"filters"},
     "models": {"media", "engines"},
-    "search": FACE_OF_STORE,
-    "ingest": {"media", "models", *FACE_OF_STORE},
+    "search": {"filters", *FACE_OF_STORE},
+    "ingest": {"filters", "media", "models", *FACE_OF_STORE},
     "classify": {"models"},
-    "explore": {"models", "search", *FACE_OF_STORE},
+    "explore": {"filters", "models", "search", *FACE_OF_STORE},
     "collection": {
-        *("media", "fetch", "engines", "store", "models", "search", "ingest", "classify"),
-        "explore",
+        *("filters", "media", "fetch", "engines", "store", "models", "search", "ingest"),
+        *("classify", "explore"),
     },
     "eval": {
-        *("collection", "classify", "models", "media", "ingest", "engines"),
+        *("collection", "classify", "models", "media", "ingest", "engines", "filters"),
         *FACE_OF_STORE,
     },
-    "server": {"collection", *CONDITIONS},
-    "cli": {"collection", "eval", "server", *CONDITIONS},
+    "server": {"collection", "filters"},
+    "cli": {"collection", "eval", "server", "filters"},
 }
 """What each package may import besides the ground and itself."""
 ENTRY_POINTS = ("server", "cli")
@@ -75,8 +78,6 @@ OWNERS = {
 }
 """The folders that alone import a library, and translate its errors."""
 
-FILES = sorted(PACKAGE.rglob("*.py"))
-
 
 def named(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
@@ -87,9 +88,14 @@ def part_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """Every module that is imported at run time; TYPE_CHECKING blocks do not run."""
-    pending: list[ast.AST] = [ast.parse(path.read_text())]
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    pending: list[ast.AST] = [nodes_of(path)[0]]
     while pending:
         node = pending.pop()
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -135,6 +141,38 @@ def test_the_rule_itself_goes_one_way() -> None:
     assert {part_of(path) for path in FILES} <= GROUND | {*BELOW, "__init__", "__main__"}
 
 
+def module_of(path: Path) -> str:
+    """`mmembed/media/colour.py` → `mmembed.media.colour`."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of ours that a module names, within functions, too."""
+    modules = {module_of(file) for file in FILES}
+    nodes = nodes_of(path)
+    typed = {id(part) for node in nodes if _is_for_typing(node) for part in ast.walk(node)}
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in typed:
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= parts & modules or {node.module} & modules
+    return found - {module_of(path)}
+
+
+def _is_for_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def test_no_modules_import_each_other() -> None:
+    graph = {module_of(path): imported_modules(path) for path in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_foreign_libraries_have_one_owner(path: Path) -> None:
     for module in imports(path):
@@ -151,9 +189,9 @@ def is_collection(node: ast.expr) -> bool:
     return last == ("collection_of" if isinstance(node, ast.Call) else "collection")
 
 
-def reaching_through(tree: ast.AST) -> Iterator[str]:
+def reaching_through(nodes: Iterable[ast.AST]) -> Iterator[str]:
     """Attributes of parts of a collection; to import the part would be no worse."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if (
             isinstance(node, ast.Attribute)
             and isinstance(node.value, ast.Attribute)
@@ -164,7 +202,7 @@ def reaching_through(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", [p for p in FILES if part_of(p) in ENTRY_POINTS], ids=named)
 def test_entry_points_call_methods_of_the_collection(path: Path) -> None:
-    assert not [*reaching_through(ast.parse(path.read_text()))]
+    assert not [*reaching_through(nodes_of(path))]
 
 
 @pytest.mark.parametrize(
@@ -177,15 +215,16 @@ def test_entry_points_call_methods_of_the_collection(path: Path) -> None:
     ],
 )
 def test_reaching_through_is_seen(line: str) -> None:
-    assert [*reaching_through(ast.parse(line))]
-    assert not [*reaching_through(ast.parse("collection.item(1).path; collection.name"))]
+    assert [*reaching_through(ast.walk(ast.parse(line)))]
+    allowed = ast.parse("collection.item(1).path; collection.name")
+    assert not [*reaching_through(ast.walk(allowed))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_below_collection_nothing_takes_settings(path: Path) -> None:
     if part_of(path) in TAKES_SETTINGS or part_of(path) in ("__init__", "__main__"):
         return
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.module == "mmembed.config.settings":
             assert "Settings" not in [one.name for one in node.names], "plain arguments, please"
 
@@ -193,8 +232,8 @@ def test_below_collection_nothing_takes_settings(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_only_config_reads_the_environment_and_only_cli_prints(path: Path) -> None:
     part = part_of(path)
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv"}:
+    for node in nodes_of(path):
+        if isinstance(node, ast.Attribute) and dotted(node) in {"os.environ", "os.getenv"}:
             assert part == "config", f"{path}:{node.lineno} reads the environment"
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"print", "sys.exit", "exit"}:
+        if isinstance(node, ast.Call) and dotted(node.func) in {"print", "sys.exit", "exit"}:
             assert part in {"cli", "__main__"}, f"{path}:{node.lineno} prints or exits"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from mmembed.classify.zeroshot import SHORT_TEMPLATES
+from mmembed.classify.zero_shot import SHORT_TEMPLATES
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, ModelError
@@ -142,6 +142,7 @@ def test_a_further_model_is_named() -> None:
         Settings.from_env({"MMEMBED_MORE_MODELS": "bundled,auto"})
 
 
+@pytest.mark.slow
 def test_the_option_may_be_repeated(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fake_mmembed"]
     models = ("--model", "fake", "--model", OTHER, "--model", "third")
@@ -213,7 +214,7 @@ def test_counts_are_plain_numbers(tmp_path: Path) -> None:
         counts = collection.embedder.counts()
     assert (counts.text_hits, counts.text_misses, counts.texts) == (2, 2, 2)
     assert (counts.batch_sizes, counts.batches, counts.waiting) == ({2: 1}, 1, 0)
-    assert counts.model_seconds > 0
+    assert counts.text_seconds > 0
     assert (counts.loaded, counts.loads, counts.abandoned) == (True, 1, 0)
 
 

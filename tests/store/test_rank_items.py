@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmembed.errors import QueryError
-from mmembed.search.paging import next_cursor, place_of
 from mmembed.store.entries import Place
 from mmembed.store.rank_items import rank_items
 from mmembed.types import Item, Ranked
@@ -40,8 +40,9 @@ class Shelf:
 
     def page(self, k: int, after: Place | None = None) -> tuple[list[int], Place | None]:
         found = rank_items(self.nearest, self.items_of, count=k, after=after)
-        cursor = next_cursor(found, after)
-        return [item.id for item, _ in found.hits], place_of(cursor) if cursor else None
+        ids = [item.id for item, _ in found.hits]
+        seen = (after.seen if after else 0) + len(ids)
+        return ids, None if found.complete else Place(found.hits[-1][1], ids[-1], seen)
 
     def pages(self, k: int) -> list[list[int]]:
         pages, cursor = [], None
@@ -140,3 +141,23 @@ def test_a_full_last_page_has_no_next() -> None:
 def test_a_page_holds_something(k: int) -> None:
     with pytest.raises(QueryError, match="at least 1"):
         Shelf({1: 0.5}, {1: [1]}).page(k)
+
+
+FORGED = 2**32 - 1
+"""The most that a cursor can claim to have been seen."""
+
+
+@given(shelf=shelves(), k=st.integers(1, 5), seen=st.integers(0, 20) | st.just(FORGED))
+def test_a_cursor_may_claim_to_have_seen_anything(shelf: Shelf, k: int, seen: int) -> None:
+    ids, cursor = shelf.page(k)
+    while cursor is not None:
+        page, cursor = shelf.page(k, replace(cursor, seen=seen))
+        ids += page
+    assert ids == shelf.everything()
+
+
+def test_a_forged_cursor_joins_no_more_than_a_page() -> None:
+    shelf = Shelf({key: 1 - key / 10_000 for key in range(9000)}, {k: [k] for k in range(9000)})
+    ids, _ = shelf.page(1, Place(1.0, 0, FORGED))
+    assert ids == [1]
+    assert shelf.joined == 3

@@ -28,3 +28,23 @@ def test_the_page_has_no_inline_code_and_no_outside_addresses() -> None:
         assert not re.search(r"https?://", text), file.name
         assert "innerHTML" not in text, file.name
         assert not re.search(r"<script>|\sstyle=|\son\w+=\"", text), file.name
+
+
+MAY_IMPORT = {
+    "state": {"state"},
+    "ui": {"ui"},
+    "load": {"load", "state", "ui"},
+    "views": {"views", "load", "state", "ui"},
+}
+"""A folder of the page, and the folders that its files import from."""
+
+
+def test_folders_import_downwards_alone() -> None:
+    upwards = [
+        f"{file.relative_to(WEB)} imports {imported.relative_to(WEB)}"
+        for folder, allowed in MAY_IMPORT.items()
+        for file in (WEB / folder).rglob("*.js")
+        for path in re.findall(r"^import .*? from '(.*)';", file.read_text("utf-8"), re.M | re.S)
+        if (imported := (file.parent / path).resolve()).relative_to(WEB).parts[0] not in allowed
+    ]
+    assert upwards == []

@@ -1,6 +1,5 @@
 /** All requests to the server. */
 
-import { askForKey } from '../views/key/key.js';
 import { noteSession } from './session.js';
 
 export class ApiError extends Error {
@@ -12,11 +11,17 @@ export class ApiError extends Error {
 
 const NO_KEY = 401;
 let sessions = 0;
+let askForKey = async () => false;
+
+/** `ask(open)` asks the person for a key. It resolves to whether `open(key)` succeeded. */
+export function onMissingKey(ask) {
+  askForKey = ask;
+}
 
 const UNREACHABLE = 'The server does not answer. Is “mmembed serve” still running?';
 
 /** The JSON of an answer. Raises ApiError with a sentence to show; AbortError passes through.
- * If the server needs a key, the page asks the person for it first. */
+ * If the server needs a key, the person is asked for it first; see `onMissingKey`. */
 async function request(path, options = {}) {
   const before = sessions;
   const response = await ask(path, options);

@@ -8,7 +8,7 @@ const BATCH = 8;
 const BATCH_BYTES = 24e6;
 const PAUSE_MS = 300;
 
-export function Classifier(send, current) {
+export function ClassLoader(send, current) {
   let running = null;
 
   async function run() {

@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { unknown } from '../state/selectors.js';
 
-export function Knower(send) {
+export function ItemLoader(send) {
   const asking = new Set();
 
   async function ask(id) {

@@ -6,7 +6,7 @@ import { complaint } from '../ui/words.js';
 
 const FIRST_PAGE = 60;
 
-export function Finder(send) {
+export function ResultLoader(send) {
   let asked = '';
   let running = new AbortController();
 

@@ -2,7 +2,6 @@
 
 import { itemKey, settingsKey } from './selectors.js';
 import { HOME, splitList } from './route.js';
-import { COMMANDS } from '../ui/words.js';
 
 /**
  * @typedef {{
@@ -21,6 +20,9 @@ import { COMMANDS } from '../ui/words.js';
  * `picture` is the dropped one; `files` are dropped to be classified; neither is in the URL.
  * `status` and `more` are 'idle', 'loading' or 'failed', for a new query and its next page.
  */
+
+/** The commands that are shown until the server has named its own. */
+const COMMANDS = { program: 'mmembed', index: 'mmembed index ~/Pictures' };
 
 const NOTHING_FOUND = {
   key: '',

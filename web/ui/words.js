@@ -89,9 +89,6 @@ export function suggestions(hits, wanted = 4) {
   return fit.filter((_, index) => index % step === 0).slice(0, wanted);
 }
 
-/** The command that is shown until the server has named its own. */
-export const COMMANDS = { program: 'mmembed', index: 'mmembed index ~/Pictures' };
-
 /** The server's own sentence about its model, or ours if there is only a name. */
 export function modelNotice(health) {
   if (health?.notice) return health.notice;

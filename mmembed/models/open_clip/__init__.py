@@ -7,6 +7,13 @@ Owns torch, torchvision, open_clip and huggingface_hub. All of them are imported
 first needed, never before, so that `mmembed --help` answers at once.
 """
 
+from mmembed.models.open_clip.encoder_factory import (
+    check_obtainable,
+    load_encoder,
+    loader,
+    measure_engines,
+    quantise,
+)
 from mmembed.models.open_clip.model_names import (
     BUNDLED_FOLDER,
     RECOMMENDED,
@@ -15,13 +22,6 @@ from mmembed.models.open_clip.model_names import (
     resolve_model,
 )
 from mmembed.models.open_clip.open_clip_encoder import OpenClipEncoder
-from mmembed.models.open_clip.open_encoder import (
-    check_obtainable,
-    load_encoder,
-    loader,
-    measure_engines,
-    quantise,
-)
 from mmembed.models.open_clip.prepare_in_process import prepare_apart
 
 __all__ = [

@@ -38,7 +38,7 @@ _VERSIONS = ("torch", "open_clip_torch", "timm", "openvino", "tokenizers", "ftfy
 
 
 @dataclass(frozen=True)
-class Prepared:
+class EngineRecord:
     """The record of one model."""
 
     folder: Path
@@ -47,12 +47,12 @@ class Prepared:
     """The figures of each engine's trial; empty if there was none."""
 
     @classmethod
-    def find(cls, cache_folder: Path, name: str, device: str = "cpu") -> Prepared | None:
+    def find(cls, cache_folder: Path, name: str, device: str = "cpu") -> EngineRecord | None:
         """The record of a model id on a device, if it still holds."""
         return cls._read(folder_of(cache_folder, name, device))
 
     @classmethod
-    def _read(cls, folder: Path) -> Prepared | None:
+    def _read(cls, folder: Path) -> EngineRecord | None:
         try:
             kept = json.loads(files.read_sealed(folder / _RECORD, about=folder.name))
             if kept["machine"] != _machine() or not all(map(_unchanged, kept["sources"])):
@@ -106,7 +106,7 @@ def keep(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if Prepared._read(folder) is None:
+        if EngineRecord._read(folder) is None:
             for old in folder.iterdir():  # of other weights, or of another version
                 old.unlink()
         (folder / _RECORD).unlink(missing_ok=True)

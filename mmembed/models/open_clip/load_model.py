@@ -19,7 +19,7 @@ from mmembed.models.open_clip.facts import OpenClipFacts
 from mmembed.models.open_clip.fingerprint import model_fingerprint, tower_config
 from mmembed.models.open_clip.import_open_clip import import_open_clip
 from mmembed.models.open_clip.model_names import CONFIG_FILE, ModelFiles, locate
-from mmembed.models.open_clip.windows import Tokenizer
+from mmembed.models.open_clip.text_windows import Tokenizer
 
 if TYPE_CHECKING:
     from mmembed.engines.towers import Towers

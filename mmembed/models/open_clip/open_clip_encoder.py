@@ -13,7 +13,7 @@ from mmembed.engines import Engine
 from mmembed.errors import ModelError
 from mmembed.models.open_clip.facts import OpenClipFacts
 from mmembed.models.open_clip.preprocessing import Preprocessing
-from mmembed.models.open_clip.windows import Tokenizer, Window, Windows
+from mmembed.models.open_clip.text_windows import Tokenizer, Window, Windows
 from mmembed.types import Box, Embeddings
 
 if TYPE_CHECKING:

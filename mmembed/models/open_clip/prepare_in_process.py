@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmembed.errors import ModelError
-from mmembed.models.open_clip.engine_record import Prepared, may_have_accelerator
+from mmembed.models.open_clip.engine_record import EngineRecord, may_have_accelerator
 from mmembed.models.open_clip.model_names import locate
 
 POLL_S = 0.1
@@ -28,7 +28,7 @@ def prepare_apart(name: str, engine: str, cache: Path, ended: Callable[[], bool]
 
     ended: whether the result is no longer wanted; the process is then ended.
     """
-    if may_have_accelerator() or Prepared.find(cache, name) or not _is_here(name):
+    if may_have_accelerator() or EngineRecord.find(cache, name) or not _is_here(name):
         return
     command = [sys.executable, "-c", PROGRAM, name, engine, str(cache)]
     nothing = subprocess.DEVNULL

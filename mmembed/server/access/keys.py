@@ -18,12 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mmembed.errors import Overloaded
 from mmembed.server.access.key_guessing import Guesses, digest
-from mmembed.server.access.proof import PATH as PROOF
+from mmembed.server.access.server_proof import PATH as PROOF
 from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
 from mmembed.server.error_answers import answer, answer_to
 from mmembed.server.openapi import described
 from mmembed.server.request_bodies import JsonBody, limits_of, parse
-from mmembed.server.requests import SessionRequest
+from mmembed.server.request_shapes import SessionRequest
 
 router = APIRouter(tags=["operations"])
 

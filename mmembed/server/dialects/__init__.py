@@ -1,7 +1,7 @@
 """The embedding requests that existing clients send, each translated into one path.
 
     OpenAI, Infinity, Jina, vLLM ─┐
-    Cohere ───────────────────────┤→ inputs → embedding → vectors → the dialect's answer
+    Cohere ───────────────────────┤→ read_inputs → embed_request → vector_formats → the answer
     Voyage ───────────────────────┤
     Immich ───────────────────────┘
 

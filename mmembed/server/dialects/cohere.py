@@ -14,11 +14,11 @@ from mmembed.collection.embed_inputs import Embedded, Read
 from mmembed.collection.truncation import Truncate
 from mmembed.errors import QueryError
 from mmembed.server.answer_shapes import ErrorDetails
-from mmembed.server.dialects.embedding import embed, facts_of, wishes_of
+from mmembed.server.dialects.embed_request import embed, facts_of, wishes_of
 from mmembed.server.dialects.embedding_lists import Notes
 from mmembed.server.dialects.input_shapes import Dtype, InputItems, Wished
-from mmembed.server.dialects.inputs import image_input, read_each, read_item, text_input
-from mmembed.server.dialects.vectors import written
+from mmembed.server.dialects.read_inputs import image_input, read_each, read_item, text_input
+from mmembed.server.dialects.vector_formats import written
 from mmembed.server.error_answers import item_error
 from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import PICTURE, described

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from mmembed.collection.embed_inputs import Embedded
 from mmembed.server.answer_shapes import ErrorDetails
 from mmembed.server.dialects.input_shapes import Dtype
-from mmembed.server.dialects.vectors import written
+from mmembed.server.dialects.vector_formats import written
 from mmembed.server.error_answers import item_error
 from mmembed.server.json_answers import Json
 from mmembed.types import Failure

@@ -17,8 +17,8 @@ from mmembed.collection.collection import Collection
 from mmembed.collection.embed_inputs import Input, Wishes
 from mmembed.config.limits import Limits
 from mmembed.errors import NotFound, QueryError
-from mmembed.server.dialects.embedding import embed, facts_of
-from mmembed.server.dialects.inputs import image_input, text_input
+from mmembed.server.dialects.embed_request import embed, facts_of
+from mmembed.server.dialects.read_inputs import image_input, text_input
 from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import FILE, described, form_of
 from mmembed.server.request_bodies import AnyBody, Form, collection_of, limits_of, parse

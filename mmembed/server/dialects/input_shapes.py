@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from mmembed.server.requests import Model
+from mmembed.server.request_shapes import Model
 
 Dtype: TypeAlias = Literal["float", "int8", "uint8", "binary", "ubinary"]
 """The number type of a written vector."""

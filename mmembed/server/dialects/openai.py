@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from mmembed.collection.embed_inputs import Input, Read
 from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
-from mmembed.server.dialects.embedding import embed, wishes_of
+from mmembed.server.dialects.embed_request import embed, wishes_of
 from mmembed.server.dialects.embedding_lists import (
     Embedding,
     NotEmbedded,
@@ -31,7 +31,7 @@ from mmembed.server.dialects.input_shapes import (
     PartShape,
     Wished,
 )
-from mmembed.server.dialects.inputs import (
+from mmembed.server.dialects.read_inputs import (
     bare_input,
     image_input,
     read_each,
@@ -181,7 +181,9 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
 def _encoding(embeddings_request: EmbeddingsRequest) -> tuple[Dtype, bool]:
     """Clients say base64 beside the type of numbers, or instead of it; the default is float."""
     said = [
-        one for field in ENCODING_FIELDS if (one := getattr(embeddings_request, field)) is not None
+        value
+        for field in ENCODING_FIELDS
+        if (value := getattr(embeddings_request, field)) is not None
     ]
     numbers: set[Dtype] = {value for value in said if value not in (BASE64, "float")}
     if len(numbers) > 1:
@@ -203,11 +205,11 @@ def _inputs(
     if not isinstance(whole, str | list | Mapping):
         raise QueryError("input: expected a text, an object or a list of them", param="input")
     values = whole if isinstance(whole, list) and not _are_ids(whole) else [whole]
-    reader = _Reader(embeddings_request.modality, limits, vocabulary)
+    reader = _InputReader(embeddings_request.modality, limits, vocabulary)
     return read_each(values, "input", reader, limits.items)
 
 
-class _Reader:
+class _InputReader:
     """Reads one item of `input`."""
 
     def __init__(self, modality: str | None, limits: Limits, vocabulary: str) -> None:

@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from mmembed.collection.truncation import Truncate
-from mmembed.server.dialects.embedding import embed, facts_of, wishes_of
+from mmembed.server.dialects.embed_request import embed, facts_of, wishes_of
 from mmembed.server.dialects.embedding_lists import Embedding, NotEmbedded, Notes, listed, noted
 from mmembed.server.dialects.input_shapes import Dtype, InputItems, Wished
-from mmembed.server.dialects.inputs import read_each, read_item
+from mmembed.server.dialects.read_inputs import read_each, read_item
 from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import PICTURE, described
 from mmembed.server.request_bodies import JsonBody, collection_of, limits_of, parse

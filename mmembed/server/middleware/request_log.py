@@ -39,7 +39,7 @@ class Observed:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = Exchange(request_id(scope), send)
+        exchange = LoggedAnswer(request_id(scope), send)
         token = REQUEST_ID.set(exchange.id)
         started = time.perf_counter()
         self.metrics.begin()
@@ -53,7 +53,7 @@ class Observed:
             REQUEST_ID.reset(token)
 
 
-class Exchange:
+class LoggedAnswer:
     """An answer as it goes out."""
 
     def __init__(self, request_id: str, send: Send) -> None:
@@ -92,7 +92,7 @@ def route_of(scope: Scope) -> str:
     return str(known) or (FILES if scope["path"].startswith(f"{FILES}/") else "")
 
 
-def _note(scope: Scope, exchange: Exchange, seconds: float) -> None:
+def _note(scope: Scope, exchange: LoggedAnswer, seconds: float) -> None:
     """One line. Never with the query: search words are private."""
     facts = {
         "client": (scope.get("client") or ("-",))[0],

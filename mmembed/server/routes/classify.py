@@ -21,7 +21,7 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.requests import ClassifyRequest, ImageShape
+from mmembed.server.request_shapes import ClassifyRequest, ImageShape
 from mmembed.types import Failure
 
 router = APIRouter(tags=["classify"])

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
@@ -19,6 +19,7 @@ from mmembed.config.commands import own_version
 from mmembed.errors import MmembedError, StoreError
 from mmembed.server.answer_shapes import HealthAnswer
 from mmembed.server.error_answers import body, scrubbed, without_paths
+from mmembed.server.json_answers import Json
 from mmembed.server.openapi import described
 from mmembed.server.request_bodies import settings_of
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
 
 T = TypeVar("T")
-Json: TypeAlias = dict[str, Any]
 READ_ONLY = ("read_only",)
 """A read-only folder can still be searched."""
 

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Path, Query, Request
 from mmembed.collection.collection import Collection
 from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
+from mmembed.filters.parse import parse_where, with_all
 from mmembed.item_failures import blaming
-from mmembed.search.where import parse_where, with_all
 from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
 from mmembed.server.api_examples import ITEM, WHOLE
-from mmembed.server.json_answers import JsonAnswer, each_json, item_json, whole_item_json
+from mmembed.server.json_answers import JsonAnswer, each_json, item_with_links, whole_item_json
 from mmembed.server.openapi import FILE, PICTURE, described, form_of, many
 from mmembed.server.request_bodies import (
     AnyBody,
@@ -28,7 +28,7 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.requests import ItemPatch, ItemRequest, ItemsQuery
+from mmembed.server.request_shapes import ItemPatch, ItemRequest, ItemsQuery
 from mmembed.types import Item
 
 router = APIRouter(prefix="/v1/items", tags=["items"])
@@ -66,7 +66,7 @@ def list_items(request: Request, listing: Annotated[ItemsQuery, Query()]) -> Jso
     more = len(page) > limit
     return JsonAnswer(
         {
-            "items": each_json(item_json, page[:limit]),
+            "items": each_json(item_with_links, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
             "total": collection.count(listing.kind, where),
         }
@@ -81,16 +81,18 @@ def list_items(request: Request, listing: Annotated[ItemsQuery, Query()]) -> Jso
     answer=WHOLE,
 )
 def add_item(request: Request, body: AnyBody) -> JsonAnswer:
-    """Add an image with captions and tags, or a caption alone."""
-    collection = collection_of(request)
+    """Add an image with captions and tags, or a caption alone. The same image or caption again
+    keeps its id; captions and tags are added to those that it has."""
+    collection, limits = collection_of(request), limits_of(request)
     if isinstance(body, Form):
         new_item, name, data = _of_form(body.only(texts=("caption", "tag"), files=("image",)))
     else:
-        new_item = parse(body, ItemRequest, limits_of(request))
+        new_item = parse(body, ItemRequest, limits)
         name = new_item.name or "image"
         with blaming(name):
             data = None if new_item.image is None else image_bytes(new_item.image, name, collection)
-    return JsonAnswer(whole_item_json(_add(collection, name, data, new_item)), status=201)
+    item = _add(collection, limits, name, data, new_item)
+    return JsonAnswer(whole_item_json(item), status=201)
 
 
 def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
@@ -102,9 +104,11 @@ def _of_form(form: Form) -> tuple[ItemRequest, str, bytes | None]:
     return ItemRequest(captions=captions, tags=tags), name, data
 
 
-def _add(collection: Collection, name: str, data: bytes | None, new_item: ItemRequest) -> Item:
+def _add(
+    collection: Collection, limits: Limits, name: str, data: bytes | None, new_item: ItemRequest
+) -> Item:
     captions = [*([new_item.caption] if new_item.caption is not None else []), *new_item.captions]
-    _check_texts(collection.limits, captions, new_item.tags)
+    _check_texts(limits, captions, new_item.tags)
     if data is not None:
         return collection.add_image(data, name=name, captions=captions, tags=new_item.tags)
     if len(captions) != 1:
@@ -127,9 +131,9 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 )
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""
-    collection = collection_of(request)
-    patch = parse(body, ItemPatch, limits_of(request))
-    _check_texts(limits_of(request), patch.captions or [], patch.tags or [])
+    collection, limits = collection_of(request), limits_of(request)
+    patch = parse(body, ItemPatch, limits)
+    _check_texts(limits, patch.captions or [], patch.tags or [])
     changed = collection.update(item_id, tags=patch.tags, captions=patch.captions)
     return JsonAnswer(whole_item_json(changed))
 

@@ -1,6 +1,6 @@
 """SQLite: the truth of a collection. Owns sqlite3.
 
-lock_files, file_identity, wal_file → log_history → open_catalog → reader_pool, background_check
+lock_files, file_identity, wal_file → wal_stamp → open_catalog → reader_pool, background_check
     → connections → vector_queries → queries
 schema, rows → captions_and_tags, write_vectors → write_rows → transactions → catalog
 """

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from mmembed.store.entries import Said, Words
-from mmembed.store.sqlite.rows import TAG_SEPARATOR
+from mmembed.store.sqlite.rows import TAG_SEPARATOR, chunks, marks
+
+Rows: TypeAlias = Callable[[str, Sequence[int]], Iterable[tuple[Any, ...]]]
+"""Runs a statement with its values, on a connection that reads or that writes."""
 
 CAPTIONS_SQL = """
 SELECT items.image_id, items.caption, source
@@ -23,23 +26,31 @@ WHERE tags.item_id IN ({ids}) ORDER BY tags.tag
 FIELDS_SQL = "SELECT item_id, source, fields FROM meta_sources WHERE item_id IN ({ids})"
 
 
-def gathered(rows: Sequence[tuple[Any, ...]]) -> dict[int, dict[str, set[str]]]:
+def words_of(rows: Rows, image_ids: Sequence[int]) -> dict[int, Words]:
+    """Captions, tags and further fields of images, by id, with their sources."""
+    captions: dict[int, dict[str, set[str]]] = {}
+    tags: dict[int, dict[str, set[str]]] = {}
+    fields: dict[int, dict[str, str]] = {}
+    for chunk in chunks(image_ids):
+        ids = marks(chunk)
+        captions |= _gathered(rows(CAPTIONS_SQL.format(ids=ids), chunk))
+        tags |= _gathered(rows(TAGS_SQL.format(ids=ids), chunk))
+        for image_id, source, text in rows(FIELDS_SQL.format(ids=ids), chunk):
+            fields.setdefault(int(image_id), {})[str(source)] = str(text)
+    return {
+        image: Words(captions.get(image, {}), tags.get(image, {}), fields.get(image, {}))
+        for image in image_ids
+    }
+
+
+def _gathered(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, set[str]]]:
     """Rows of image, text and source, as texts by image."""
-    found: dict[int, dict[str, set[str]]] = {}
+    texts_of_images: dict[int, dict[str, set[str]]] = {}
     for image_id, text, source in rows:
-        sources = found.setdefault(int(image_id), {}).setdefault(str(text), set())
+        sources = texts_of_images.setdefault(int(image_id), {}).setdefault(str(text), set())
         if source is not None:
             sources.add(str(source))
-    return found
-
-
-def words_of(db: sqlite3.Connection, image_id: int) -> Words:
-    """The captions and tags of one image."""
-    captions = gathered(db.execute(CAPTIONS_SQL.format(ids="?"), (image_id,)).fetchall())
-    tags = gathered(db.execute(TAGS_SQL.format(ids="?"), (image_id,)).fetchall())
-    fields = db.execute(FIELDS_SQL.format(ids="?"), (image_id,)).fetchall()
-    said = {str(source): str(text) for _, source, text in fields}
-    return Words(captions.get(image_id, {}), tags.get(image_id, {}), said)
+    return texts_of_images
 
 
 def set_captions(
@@ -61,7 +72,7 @@ def set_captions(
         else:
             continue
         db.executemany(
-            "INSERT INTO caption_sources VALUES (?, ?)", [(item_id, one) for one in sources]
+            "INSERT INTO caption_sources VALUES (?, ?)", [(item_id, name) for name in sources]
         )
     for text, item_id in old.items():
         if text not in said:

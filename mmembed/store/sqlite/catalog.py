@@ -28,10 +28,12 @@ from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_captio
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
 from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.word_rows import rebuild_words
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
     mark_file,
     note_header,
+    set_path,
 )
 from mmembed.store.sqlite.write_vectors import keep_vector, space_of
 from mmembed.types import Failure, HeaderFacts, Kind
@@ -101,10 +103,12 @@ class Catalog(Transactions):
     def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
         """Add images, or replace the items at their paths; returns their ids.
 
-        Failures of the same batch are stored; a path that succeeds loses its old failure.
+        An upload replaces the upload with its content, though the folder was elsewhere then.
+        Captions and tags that were set by hand are added to those of a replaced item. Failures
+        of the same batch are stored; a path that succeeds loses its old failure.
         """
         with self._transaction() as db:
-            rows = RowWriter(db)
+            rows = RowWriter(db, self.folder)
             ids = [rows.write_image(entry) for entry in entries]
             db.executemany("DELETE FROM failures WHERE path = ?", [(e.path,) for e in entries])
             db.executemany(
@@ -116,21 +120,31 @@ class Catalog(Transactions):
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """Add a caption that belongs to no image; the same text keeps its id."""
         with self._transaction() as db:
-            found = db.execute(
+            row = db.execute(
                 "SELECT id FROM items WHERE kind = 'caption' AND sha256 = ? AND image_id IS NULL",
                 (entry.sha256,),
             ).fetchone()
-            item_id = int(found[0]) if found else RowWriter(db).insert_caption(entry)
+            item_id = int(row[0]) if row else RowWriter(db, self.folder).insert_caption(entry)
             add_tags(db, item_id, by_hand(tags))
         return item_id
 
-    def set_captions(self, image_id: int, captions: Sequence[CaptionEntry]) -> None:
-        """Make these the image's captions, by hand; captions that stay keep their ids."""
+    def update(
+        self,
+        item_id: int,
+        *,
+        captions: Sequence[CaptionEntry] | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> None:
+        """Make these an image's captions and an item's tags, by hand; None leaves what is there.
+        Captions that stay keep their ids. Raises NotFound."""
         with self._transaction() as db:
-            row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
+            row = db.execute("SELECT path FROM items WHERE id = ?", (item_id,)).fetchone()
             if row is None:
-                raise NotFound(f"item {image_id}: no such item")
-            RowWriter(db).set_by_hand(image_id, row[0], captions)
+                raise NotFound(f"item {item_id}: no such item")
+            if captions is not None:
+                RowWriter(db, self.folder).set_by_hand(item_id, row[0], captions)
+            if tags is not None:
+                set_tags(db, item_id, by_hand(tags))
 
     def index_field(self, name: str) -> None:
         """Index a field of manifests, so that conditions on it need not read every item. Raises
@@ -143,18 +157,11 @@ class Catalog(Transactions):
         with self._transaction(adds=False) as db:
             drop_index(db, name)
 
-    def set_tags(self, item_id: int, tags: Sequence[str]) -> None:
-        """Make these the item's tags, by hand. Raises NotFound."""
-        with self._transaction() as db:
-            if db.execute("SELECT 1 FROM items WHERE id = ?", (item_id,)).fetchone() is None:
-                raise NotFound(f"item {item_id}: no such item")
-            set_tags(db, item_id, by_hand(tags))
-
     def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
         """Update the captions and tags of images from their files; new captions need entries. Texts
         that were set by hand stay."""
         with self._transaction() as db:
-            rows = RowWriter(db)
+            rows = RowWriter(db, self.folder)
             for image_id, reading, captions in described:
                 row = db.execute("SELECT path FROM items WHERE id = ?", (image_id,)).fetchone()
                 if row is not None:  # else removed meanwhile
@@ -166,13 +173,13 @@ class Catalog(Transactions):
         with self._transaction() as db:
             for item_id, path, mtime_ns, mark in moves:
                 changed = db.execute(
-                    "UPDATE items SET path = ?, mtime_ns = ?, "
-                    "date = coalesce(substr(taken, 1, 19), ?) WHERE id = ?",
-                    (path, storable(mtime_ns), local_time(mtime_ns), item_id),
+                    "UPDATE items SET mtime_ns = ?, date = coalesce(substr(taken, 1, 19), ?) "
+                    "WHERE id = ?",
+                    (storable(mtime_ns), local_time(mtime_ns), item_id),
                 )
                 if changed.rowcount:  # else removed meanwhile
                     mark_file(db, item_id, mark)
-                db.execute("UPDATE items SET path = ? WHERE image_id = ?", (path, item_id))
+                set_path(db, item_id, path)
                 db.execute("DELETE FROM failures WHERE path = ?", (path,))
 
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
@@ -223,6 +230,11 @@ class Catalog(Transactions):
     def _remove(self, item_ids: Sequence[int]) -> int:
         with self._transaction(adds=False) as db:
             return sum(_remove(db, item_id) for item_id in item_ids)
+
+    def rebuild_words(self) -> None:
+        """Write the words of all images anew, and build their index anew."""
+        with self._transaction() as db:
+            rebuild_words(db)
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
         """Delete the failures of paths for which `gone` is true."""

@@ -12,7 +12,7 @@ from mmembed.errors import StoreError
 from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.background_check import Checking, is_damage
 from mmembed.store.sqlite.disk_reserve import Reserve
-from mmembed.store.sqlite.file_identity import LOG, Place, keep_for_ever
+from mmembed.store.sqlite.file_identity import LOG, FileIdentity, keep_for_ever
 from mmembed.store.sqlite.migrations import Progress
 from mmembed.store.sqlite.open_catalog import connect, reading_connection
 from mmembed.store.sqlite.reader_pool import Readers
@@ -39,7 +39,7 @@ class Connections:
         opened = connect(folder, migrating)
         self._presence = opened.presence
         self._connection = opened.connection
-        self._place = Place(path)
+        self._place = FileIdentity(path)
         self._readers = Readers(partial(reading_connection, path, opened.options, self._place))
         self._reserve = Reserve(folder)
         self.condition = Condition(folder, self._place, self._reserve)
@@ -113,10 +113,10 @@ class Connections:
             self.condition.note("unreadable", None)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self.condition.note("unreadable", f"{self.folder}: cannot be read: {error}")
-        found = self.condition.troubles(writable=self._presence is not None)
+        faults = self.condition.troubles(writable=self._presence is not None)
         if self._presence is None:
-            found.append(Trouble("read_only", f"{self.folder}: may not be written"))
-        return found
+            faults.append(Trouble("read_only", f"{self.folder}: may not be written"))
+        return faults
 
     def notes(self) -> tuple[str, ...]:
         """The known faults that matter to searches, without a new check."""

@@ -6,6 +6,7 @@ Layout 1 knew one model, in `meta`, and each item pointed to its vector.
 from __future__ import annotations
 
 import itertools
+import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -64,7 +65,7 @@ def to_layout_2(db: sqlite3.Connection) -> Iterator[int]:
     """Fill an empty database from the catalog that is attached as `before`; within a transaction,
     without foreign keys. Yields how many rows were copied, now and then."""
     db.create_function("local_time", 1, _local_time, deterministic=True)
-    made = statements_of(BASE)
+    made = _by_object(statements_of(BASE))
     for statement in made["TABLE"]:
         db.execute(statement)
     db.execute(MODEL_SQL)
@@ -85,6 +86,15 @@ def to_layout_2(db: sqlite3.Connection) -> Iterator[int]:
         db.execute(statement)
 
 
+def _by_object(statements: list[str]) -> dict[str, list[str]]:
+    """Statements by the object that each creates: TABLE, INDEX, TRIGGER."""
+    found: dict[str, list[str]] = {}
+    for statement in statements:
+        words = re.sub(r"--[^\n]*", "", statement).replace("UNIQUE", "").split()
+        found.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
+    return found
+
+
 def rows_of(db: sqlite3.Connection) -> int:
     """How many rows `to_layout_2` reports, nearly: items are copied, lead to the vectors of their
     contents, and go into the indexes."""
@@ -93,6 +103,12 @@ def rows_of(db: sqlite3.Connection) -> int:
         int(db.execute(f"{count}{table}").fetchone()[0]) * times
         for table, times in (("vectors", 1), ("items", 3), ("changes", 1))
     )
+
+
+def images_of(db: sqlite3.Connection) -> int:
+    """How many images there are, whose words later steps write."""
+    sql = "SELECT count(*) FROM before.items WHERE kind = 'image'"
+    return int(db.execute(sql).fetchone()[0])
 
 
 def _in_chunks(db: sqlite3.Connection, sql: str, table: str, key: str) -> Iterator[int]:

@@ -37,10 +37,15 @@ def exclusive(path: Path, *, purpose: str, wait_s: float) -> Iterator[None]:
         os.close(descriptor)
 
 
-def upload_lock(folder: Path, sha256: str) -> Path:
-    """The lock file of a content, in an existing folder; some contents share a file. Raises
+def upload_lock_path(folder: Path, sha256: str) -> Path:
+    """The lock file of a content in a data folder; some contents share a file."""
+    return folder / UPLOAD_LOCKS / f"{sha256[:2]}.lock"
+
+
+def make_upload_lock(folder: Path, sha256: str) -> None:
+    """Make the lock file of a content in an existing data folder, unless it is there. Raises
     StoreError, StoreFull."""
-    path = folder / UPLOAD_LOCKS / f"{sha256[:2]}.lock"
+    path = upload_lock_path(folder, sha256)
     try:
         # Not the data folder itself: a folder that was moved away must not come back empty.
         path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -49,7 +54,6 @@ def upload_lock(folder: Path, sha256: str) -> Path:
     except OSError as error:
         kind = StoreFull if files.is_full(error) else StoreError
         raise kind(f"{path}: cannot be made: {error.strerror}") from error
-    return path
 
 
 class Presence:

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 
 from mmembed.errors import LimitError, NotFound
+from mmembed.filters.fields import FIELDS, META
+from mmembed.filters.tree import Test
 from mmembed.store.entries import FieldFacts
 from mmembed.store.sqlite.connections import Connections
-from mmembed.store.sqlite.where_sql import condition_of, meta_index_columns
-from mmembed.store.where import FIELDS, META, Test
+from mmembed.store.sqlite.filter_sql import condition_of, meta_index_columns
 
 MAX_INDEXES = 20
 _INDEX = "items_meta_"
@@ -34,7 +35,7 @@ class FieldReader(Connections):
         sums = ", ".join(f"coalesce(sum({condition}), 0)" for condition in conditions)
         [counts] = self._rows(f"SELECT {sums} FROM items")
         known = zip(FIELDS.items(), counts, strict=True)
-        ours = [FieldFacts(name, of_type, int(count)) for (name, of_type), count in known]
+        ours = [FieldFacts(name, rules.type, int(count)) for (name, rules), count in known]
         return [*ours, *self._said()]
 
     def _said(self) -> list[FieldFacts]:
@@ -71,10 +72,10 @@ def add_index(db: sqlite3.Connection, name: str) -> None:
 
 def drop_index(db: sqlite3.Connection, name: str) -> None:
     """Drop the index of a manifest's field, within a transaction. Raises NotFound."""
-    found = _of_field(db.execute(_INDEXES_SQL).fetchall(), name)
-    if not found:
+    existing = _of_field(db.execute(_INDEXES_SQL).fetchall(), name)
+    if not existing:
         raise NotFound(f"{META}{name}: the field has no index")
-    for index in found:
+    for index in existing:
         db.execute(f'DROP INDEX "{index}"')
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError
-from mmembed.store.sqlite.file_identity import LOG, Place
+from mmembed.store.sqlite.file_identity import LOG, FileIdentity
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
-from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
-from mmembed.store.sqlite.log_history import lost_log, strangers
 from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
 from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
 from mmembed.store.sqlite.wal_file import read_index, read_log
+from mmembed.store.sqlite.wal_stamp import FILE as HISTORY_FILE
+from mmembed.store.sqlite.wal_stamp import lost_log, strangers
 
 BUSY_TIMEOUT_S = 30
 INDEX = "-shm"
@@ -80,8 +80,8 @@ def examine(path: Path) -> None:
     if not path.exists():
         return
     index = read_index(Path(f"{path}{INDEX}"))
-    found = read_log(Path(f"{path}{LOG}"))
-    fault = lost_log(path, index) if found is None else strangers(path, found, index)
+    log_file = read_log(Path(f"{path}{LOG}"))
+    fault = lost_log(path, index) if log_file is None else strangers(path, log_file, index)
     if fault is not None:
         raise StoreError(
             f"{path}: {fault}. To go on with the file as it is, without its log: "
@@ -97,7 +97,7 @@ def _refuse_what_is_lost(path: Path) -> None:
         return
     remains = [name for name in REMAINS if (path.parent / name).exists()]
     for kept in (f"{REPLACED}*", copies_of(path)):
-        remains += sorted(found.name for found in path.parent.glob(kept))
+        remains += sorted(file.name for file in path.parent.glob(kept))
     if remains:
         raise StoreError(
             f"{path}: is {'empty' if path.exists() else 'missing'}, but its folder holds "
@@ -154,7 +154,7 @@ def raw_connection(path: Path, options: str) -> sqlite3.Connection:
     return connection
 
 
-def reading_connection(path: Path, options: str, place: Place) -> sqlite3.Connection:
+def reading_connection(path: Path, options: str, place: FileIdentity) -> sqlite3.Connection:
     """Another connection to an open catalog, for reading. Raises sqlite3.Error, also if another
     file lies there now."""
     _check(place)  # else a log might be made beside a file that is not ours
@@ -169,7 +169,7 @@ def reading_connection(path: Path, options: str, place: Place) -> sqlite3.Connec
     return connection
 
 
-def _check(place: Place) -> None:
+def _check(place: FileIdentity) -> None:
     trouble = place.trouble()
     if trouble is not None:
         raise sqlite3.OperationalError(trouble)
@@ -221,12 +221,12 @@ def _migrate(
 
 def check_layout(connection: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError if a database is no catalog of this version; sqlite3.Error."""
-    found = version(connection)
-    if found not in (0, newest()):
+    layout = version(connection)
+    if layout not in (0, newest()):
         copy = copy_of(path, newest())
         before = f"`mmembed restore {copy} --data {path.parent}`" if copy.exists() else "a backup"
         raise StoreError(
-            f"{path}: written by another version of mmembed (layout {found}, this one reads "
+            f"{path}: written by another version of mmembed (layout {layout}, this one reads "
             f"{newest()}); use that version, go back to {before}, or index into a new folder "
             "with --data"
         )

@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from mmembed.errors import NotFound
-from mmembed.store.entries import KeptOut, Known, Unread, Words
-from mmembed.store.sqlite.captions_and_tags import CAPTIONS_SQL, FIELDS_SQL, TAGS_SQL, gathered
+from mmembed.filters.tree import EVERYTHING, Test, Where
+from mmembed.store.entries import ImageFile, KeptOut, Known, Words
+from mmembed.store.sqlite.captions_and_tags import words_of
+from mmembed.store.sqlite.filter_sql import clause_of, condition_of
 from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
-from mmembed.store.sqlite.where_sql import clause_of, condition_of
-from mmembed.store.where import EVERYTHING, Test, Where
+from mmembed.store.sqlite.word_queries import WordReader
 from mmembed.types import Failure, Item, Kind
 
 
-class CatalogReader(VectorReader, FieldReader):
+class CatalogReader(VectorReader, FieldReader, WordReader):
     """Every query of the catalog."""
 
     @property
@@ -30,6 +31,10 @@ class CatalogReader(VectorReader, FieldReader):
         clause, values = clause_of(kind, where)
         return self._number(f"SELECT count(*) FROM items {clause}", values)
 
+    def newest_item(self) -> int:
+        """The largest id of an item; 0 if there is none."""
+        return self._number("SELECT coalesce(max(id), 0) FROM items")
+
     def item(self, item_id: int) -> Item:
         """One item with all its captions. Raises NotFound."""
         rows = self._rows(f"SELECT {COLUMNS} FROM items WHERE id = ?", (item_id,))
@@ -39,18 +44,60 @@ class CatalogReader(VectorReader, FieldReader):
             to_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ()))
         )
 
+    def items(self, item_ids: Sequence[int]) -> list[Item]:
+        """The items that are still there, in the given order."""
+        found: dict[int, Item] = {}
+        for chunk in chunks(item_ids):
+            sql = f"SELECT {COLUMNS} FROM items WHERE id IN ({marks(chunk)})"
+            found |= {int(row[0]): to_item(row) for row in self._rows(sql, chunk)}
+        return [found[item_id] for item_id in item_ids if item_id in found]
+
+    def images_of_vectors(
+        self, vector_ids: Sequence[int], kind: Kind, where: Where = EVERYTHING
+    ) -> dict[int, list[int]]:
+        """Ids of the images that pass and carry each of these vectors, themselves or by a
+        caption."""
+        condition, values = condition_of(where)
+        of_image = "CROSS JOIN items USING (kind, sha256)"
+        of_caption = (
+            "CROSS JOIN items AS captions USING (kind, sha256) "
+            "CROSS JOIN items ON items.id = captions.image_id"
+        )
+        found: dict[int, list[int]] = {}
+        for chunk in chunks(vector_ids):
+            sql = (
+                "SELECT vector_id, items.id FROM content_vectors AS of_content "
+                f"{of_image if kind == 'image' else of_caption} "
+                f"WHERE vector_id IN ({marks(chunk)}) AND {condition}"
+            )
+            for vector_id, item_id in self._rows(sql, (*chunk, *values)):
+                found.setdefault(int(vector_id), []).append(int(item_id))
+        return found
+
+    def caption_vectors_matching(self, where: Where) -> list[int]:
+        """Ids of the vectors of the captions of images that pass a filter, rising."""
+        clause, values = clause_of("image", where)
+        sql = (
+            "SELECT DISTINCT vector_id FROM items "
+            "CROSS JOIN items AS captions ON captions.image_id = items.id "
+            "CROSS JOIN content_vectors AS of_content ON of_content.kind = captions.kind "
+            f"AND of_content.sha256 = captions.sha256 {clause} "
+            f"AND of_content.model_id = {SERVING} ORDER BY 1"
+        )
+        return [int(row[0]) for row in self._rows(sql, values)]
+
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """The captions of images by image id, in the order of entry; images without any are left
         out."""
-        found: dict[int, list[str]] = {}
+        captions: dict[int, list[str]] = {}
         for chunk in chunks(image_ids):
             sql = (
                 f"SELECT image_id, caption FROM items WHERE image_id IN ({marks(chunk)}) "
                 "ORDER BY position, id"
             )
             for image_id, caption in self._rows(sql, chunk):
-                found.setdefault(int(image_id), []).append(str(caption))
-        return found
+                captions.setdefault(int(image_id), []).append(str(caption))
+        return captions
 
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
@@ -67,7 +114,7 @@ class CatalogReader(VectorReader, FieldReader):
     ) -> dict[int, list[Item]]:
         """The items that carry each of these vectors, by rising id; missing ids are left out."""
         condition, values = condition_of(where)
-        found: dict[int, list[Item]] = {}
+        items: dict[int, list[Item]] = {}
         for chunk in chunks(vector_ids):
             sql = (
                 f"SELECT {COLUMNS}, vector_id FROM content_vectors AS of_content "
@@ -75,8 +122,8 @@ class CatalogReader(VectorReader, FieldReader):
                 f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id"
             )
             for row in self._rows(sql, (*chunk, *values)):
-                found.setdefault(int(row[-1]), []).append(to_item(row[:-1]))
-        return found
+                items.setdefault(int(row[-1]), []).append(to_item(row[:-1]))
+        return items
 
     def vectors_matching(self, kind: Kind, where: Where) -> list[int]:
         """Ids of the vectors of items of a kind that pass a filter, rising."""
@@ -103,29 +150,28 @@ class CatalogReader(VectorReader, FieldReader):
         """The given paths at which an image lies."""
         return self._images_with("path", paths)
 
+    def images_of(self, sha256: str) -> list[ImageFile]:
+        """The images with this content, by rising id."""
+        sql = (
+            "SELECT id, path, sha256 FROM items WHERE kind = 'image' AND sha256 = ? "
+            "AND path IS NOT NULL ORDER BY id"
+        )
+        return self._image_files(sql, (sha256,))
+
+    def _image_files(self, sql: str, values: Sequence[object]) -> list[ImageFile]:
+        return [ImageFile(int(row[0]), str(row[1]), str(row[2])) for row in self._rows(sql, values)]
+
     def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
-        found: set[str] = set()
+        paths: set[str] = set()
         for chunk in chunks(values):
             some = f"{column} IN ({marks(chunk)})"
             sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
-            found.update(str(row[0]) for row in self._rows(sql, chunk))
-        return found
+            paths.update(str(row[0]) for row in self._rows(sql, chunk))
+        return paths
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """Captions and tags of images, by id, with their sources."""
-        captions: dict[int, dict[str, set[str]]] = {}
-        tags: dict[int, dict[str, set[str]]] = {}
-        fields: dict[int, dict[str, str]] = {}
-        for chunk in chunks(image_ids):
-            ids = marks(chunk)
-            captions |= gathered(self._rows(CAPTIONS_SQL.format(ids=ids), chunk))
-            tags |= gathered(self._rows(TAGS_SQL.format(ids=ids), chunk))
-            for item_id, source, text in self._rows(FIELDS_SQL.format(ids=ids), chunk):
-                fields.setdefault(int(item_id), {})[str(source)] = str(text)
-        return {
-            image: Words(captions.get(image, {}), tags.get(image, {}), fields.get(image, {}))
-            for image in image_ids
-        }
+        return words_of(self._rows, image_ids)
 
     def described_by_files(self) -> set[int]:
         """Ids of the images with a caption, tag or field from a file."""
@@ -146,7 +192,7 @@ class CatalogReader(VectorReader, FieldReader):
         )
         return {str(row[0]): _known(row) for row in self._rows(sql)}
 
-    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[Unread]:
+    def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         """Up to `limit` images with an id above `after`, by rising id, whose headers were not read
         by this version of their reader."""
         # Walking by id: an index by kind would have all of them sorted for every page.
@@ -154,22 +200,21 @@ class CatalogReader(VectorReader, FieldReader):
             "SELECT id, path, sha256 FROM items NOT INDEXED WHERE id > ? AND kind = 'image' "
             "AND path IS NOT NULL AND header_read IS NOT ? ORDER BY id LIMIT ?"
         )
-        rows = self._rows(sql, (after, version, limit))
-        return [Unread(int(row[0]), str(row[1]), str(row[2])) for row in rows]
+        return self._image_files(sql, (after, version, limit))
 
     def kept_out(self) -> dict[str, KeptOut]:
         """Files and folders that stay out of the collection, by path."""
         rows = self._rows("SELECT path, sha256, device FROM kept_out")
         return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
-    def images_below(self, path: str) -> dict[int, str]:
-        """Paths by id of the images below a folder, and of the image at that very path."""
+    def images_below(self, path: str) -> list[ImageFile]:
+        """The images below a folder, and the image at that very path, by rising id."""
         clause, values = clause_of("image", Test("folder", "=", path))
         sql = (
-            f"SELECT id, path FROM items {clause} "
-            "UNION SELECT id, path FROM items WHERE kind = 'image' AND path = ?"
+            f"SELECT id, path, sha256 FROM items {clause} "
+            "UNION SELECT id, path, sha256 FROM items WHERE kind = 'image' AND path = ? ORDER BY id"
         )
-        return {int(item_id): str(found) for item_id, found in self._rows(sql, (*values, path))}
+        return self._image_files(sql, (*values, path))
 
     def failures(self) -> list[Failure]:
         """The failures of the last indexing of each path, by path."""

@@ -13,10 +13,10 @@ from mmembed.files import move, sync, sync_folder
 from mmembed.store.sqlite.file_identity import LOG
 from mmembed.store.sqlite.integrity import faults
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
-from mmembed.store.sqlite.log_history import FILE as HISTORY_FILE
 from mmembed.store.sqlite.migrations import connect, progress_in_log, upgrade
 from mmembed.store.sqlite.open_catalog import INDEX, REPLACED, check_layout
 from mmembed.store.sqlite.schema import FILE_NAME, newest, version
+from mmembed.store.sqlite.wal_stamp import FILE as HISTORY_FILE
 
 OF_CATALOG = (FILE_NAME, f"{FILE_NAME}{LOG}", f"{FILE_NAME}{INDEX}", HISTORY_FILE)
 VIEWS = tuple(f"{kind}s.usearch{end}" for kind in ("image", "caption") for end in ("", ".json"))
@@ -91,9 +91,9 @@ def _check(copy: sqlite3.Connection, backup: Path) -> None:
         check_layout(copy, backup)
     except StoreError as error:
         raise InputError(str(error)) from error
-    found = faults(copy)
-    if found:
-        raise InputError(f"{backup}: is damaged ({'; '.join(found)}); take an older backup")
+    damage = faults(copy)
+    if damage:
+        raise InputError(f"{backup}: is damaged ({'; '.join(damage)}); take an older backup")
 
 
 def _exchange(copy: Path, folder: Path) -> Path | None:

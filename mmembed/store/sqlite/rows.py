@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.entries import storable
+from mmembed.store.entries import LARGEST, storable
 from mmembed.types import HeaderFacts, Item
 
 T = TypeVar("T")
@@ -101,10 +101,16 @@ def _real(value: Any) -> float | None:
 
 def _object(text: Any) -> dict[str, object] | None:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=_whole)
     except (TypeError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _whole(text: str) -> float:
+    """As SQLite reads it: JSON knows longer numbers than answers can hold."""
+    number = int(text) if len(text) < 21 else LARGEST + 1
+    return number if storable(number) == number else float(text)
 
 
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
+from mmembed.store.sqlite import layout_3
 
 FILE_NAME = CATALOG_FILE
 
@@ -172,7 +173,7 @@ WHEN old.vector_id <> new.vector_id BEGIN
 END;
 """
 """Layout 2, whole. It does not change any more: later additions go into LATER."""
-LATER: tuple[str, ...] = ()
+LATER: tuple[str, ...] = (layout_3.WORDS,)
 """The additions of each later layout: SQL, which runs on existing and on new catalogs."""
 
 
@@ -186,17 +187,16 @@ def statements() -> str:
     return "".join((BASE, *LATER))
 
 
-def statements_of(sql: str) -> dict[str, list[str]]:
-    """The statements of a script, in order, by their object: TABLE, INDEX, TRIGGER."""
-    found: dict[str, list[str]] = {}
+def statements_of(sql: str) -> list[str]:
+    """The statements of a script, in its order."""
+    listed: list[str] = []
     statement = ""
     for part in sql.split(";"):
         statement += f"{part};"
         if sqlite3.complete_statement(statement):
-            words = re.sub(r"--[^\n]*", "", statement).replace("UNIQUE", "").split()
-            found.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
+            listed.append(statement)
             statement = ""
-    return found
+    return listed
 
 
 def remedy(folder: Path) -> str:
@@ -215,11 +215,11 @@ def version(connection: sqlite3.Connection) -> int:
 def lacking(connection: sqlite3.Connection) -> str | None:
     """A table, index or trigger that is missing or another than ours; None where all are there.
     Further ones are no fault. Raises sqlite3.Error."""
-    found = _parts(connection)
+    existing = _parts(connection)
     for name, text in _ours().items():
-        if name not in found:
+        if name not in existing:
             return f"lacks {name}"
-        if found[name] != text:
+        if existing[name] != text:
             return f"has another {name}"
     return None
 
@@ -233,7 +233,8 @@ def _ours() -> dict[str, str]:
 
 def _parts(connection: sqlite3.Connection) -> dict[str, str]:
     rows = connection.execute(
-        "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL "
+        "AND name NOT GLOB 'word_index_*'"  # FTS5 makes them, in every version its own way
     ).fetchall()
     return {str(name): _plain(str(sql)) for name, sql in rows}
 

@@ -20,14 +20,16 @@ from mmembed.store.sqlite.lock_files import (
     WRITE_LOCK,
     WRITE_WAIT_S,
     exclusive,
-    upload_lock,
+    make_upload_lock,
+    upload_lock_path,
 )
-from mmembed.store.sqlite.log_history import History
 from mmembed.store.sqlite.migrations import Progress
 from mmembed.store.sqlite.open_catalog import BUSY_TIMEOUT_S
 from mmembed.store.sqlite.queries import CatalogReader
 from mmembed.store.sqlite.schema import FILE_NAME, remedy
 from mmembed.store.sqlite.troubles import WRITE_FAILED
+from mmembed.store.sqlite.wal_stamp import History
+from mmembed.store.sqlite.word_rows import write_words
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ CHECKPOINT_BYTES = 16 * 2**20
 """Bytes of the write-ahead log from which a checkpoint runs."""
 SMALL_LOG_BYTES = 2**18
 CHECKPOINT_WAIT_MS = 250
-"""Seconds that a checkpoint waits for readers; then it does what it can, and the next one the
+"""Milliseconds that a checkpoint waits for readers; then it does what it can, and the next one the
 rest."""
 
 
@@ -85,6 +87,7 @@ class Transactions(CatalogReader):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                write_words(self._connection)
                 self._check_place()
                 self._connection.execute("COMMIT")
             except BaseException as error:
@@ -171,7 +174,8 @@ class Transactions(CatalogReader):
             self.check_place()  # else files of another folder of this name would be touched
             path, said = self.folder / INDEX_LOCK, "indexing"
         if purpose == "uploading":
-            path, said = upload_lock(self.folder, part), "keeping an upload"
+            make_upload_lock(self.folder, part)
+            path, said = upload_lock_path(self.folder, part), "keeping an upload"
         with exclusive(path, purpose=said, wait_s=wait_s):
             yield
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmembed.files import is_full, sync
 from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.disk_reserve import Reserve
-from mmembed.store.sqlite.file_identity import Place
+from mmembed.store.sqlite.file_identity import FileIdentity
 
 PROBE = "probe"
 PROBE_BYTES = 4096
@@ -24,7 +24,7 @@ FAILED_FOR_S = 60.0
 class Condition:
     """Faults by the operation that found them; each is cleared when the operation succeeds."""
 
-    def __init__(self, folder: Path, place: Place, reserve: Reserve) -> None:
+    def __init__(self, folder: Path, place: FileIdentity, reserve: Reserve) -> None:
         self._folder = folder
         self._place = place
         self._reserve = reserve
@@ -45,10 +45,6 @@ class Condition:
     def known(self, code: str) -> str | None:
         """The latest fault, or None."""
         return self._found.get(code)
-
-    def notice(self) -> str | None:
-        """The known faults, without a new check."""
-        return next(iter(dict(self._found).values()), None)
 
     def troubles(self, *, writable: bool) -> list[Trouble]:
         """Check again; returns all faults. writable: whether the folder should be writable."""

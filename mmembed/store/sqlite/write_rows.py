@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 
-from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, by_hand, storable
+from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, Words, by_hand, storable
 from mmembed.store.sqlite.captions_and_tags import (
     add_tags,
     set_captions,
@@ -18,6 +19,7 @@ from mmembed.store.sqlite.captions_and_tags import (
 )
 from mmembed.store.sqlite.rows import HEADER, local_time
 from mmembed.store.sqlite.write_vectors import Space, keep_vector, serving_space
+from mmembed.store.uploads import is_of_any_folder, place_in
 from mmembed.types import HeaderFacts
 
 _FILE = ("sha256", "width", "height", "bytes", "format", "mtime_ns", "date", "header_read", *HEADER)
@@ -38,8 +40,10 @@ NOTE_HEADER_SQL = (
 class RowWriter:
     """Writes the rows of one transaction; their vectors are of the model that serves."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: Path) -> None:
+        """folder: the data folder, in which uploads lie."""
         self._db = db
+        self._folder = folder
         self._now = int(time.time())
 
     @cached_property
@@ -58,7 +62,7 @@ class RowWriter:
             self.describe(item_id, entry.path, entry.reading, entry.captions)
             return item_id
         if entry.captions:
-            self.set_by_hand(item_id, entry.path, entry.captions)
+            self._add_by_hand(item_id, entry.path, entry.captions)
         add_tags(self._db, item_id, by_hand(entry.tags))
         return item_id
 
@@ -81,10 +85,27 @@ class RowWriter:
         row = self._db.execute(
             "SELECT id FROM items WHERE kind = 'image' AND path = ?", (entry.path,)
         ).fetchone()
-        if row is None:
+        item_id = int(row[0]) if row else self._moved_upload(entry)
+        if item_id is None:
             return self._insert(INSERT_IMAGE_SQL, values), True
-        self._db.execute(UPDATE_IMAGE_SQL, {**values, "id": row[0]})
-        return int(row[0]), False
+        self._db.execute(UPDATE_IMAGE_SQL, {**values, "id": item_id})
+        return item_id, False
+
+    def _moved_upload(self, entry: ImageEntry) -> int | None:
+        """The id of the same upload from when the data folder had another path; its row gets the
+        new path."""
+        if entry.path != str(place_in(self._folder, entry.path, entry.sha256)):
+            return None
+        rows = self._db.execute(
+            "SELECT id, path FROM items WHERE kind = 'image' AND sha256 = ? AND path IS NOT NULL "
+            "ORDER BY id",
+            (entry.sha256,),
+        )
+        for item_id, path in rows.fetchall():
+            if is_of_any_folder(str(path), entry.sha256):
+                set_path(self._db, item_id, entry.path)
+                return int(item_id)
+        return None
 
     def describe(
         self,
@@ -97,12 +118,23 @@ class RowWriter:
 
         A caption of a file without an entry is left out.
         """
-        words = reading.after(words_of(self._db, image_id))
+        words = reading.after(self._words_of(image_id))
         entries = {entry.text: entry for entry in captions}
         insert = self._inserter(image_id, path, entries)
         set_captions(self._db, image_id, words.captions, insert)
         set_tags(self._db, image_id, words.tags)
         set_fields(self._db, image_id, words.fields)
+
+    def _words_of(self, image_id: int) -> Words:
+        return words_of(self._db.execute, [image_id])[image_id]
+
+    def _add_by_hand(self, image_id: int, path: str, captions: Sequence[CaptionEntry]) -> None:
+        """Add captions to those that the image has."""
+        said = dict(self._words_of(image_id).captions)
+        entries = {entry.text: entry for entry in captions}
+        for text, sources in by_hand(list(entries)).items():
+            said[text] = {*said.get(text, ()), *sources}
+        set_captions(self._db, image_id, said, self._inserter(image_id, path, entries))
 
     def set_by_hand(
         self, image_id: int, path: str | None, captions: Sequence[CaptionEntry]
@@ -140,6 +172,12 @@ class RowWriter:
         row_id = self._db.execute(sql, values).lastrowid
         assert row_id is not None
         return row_id
+
+
+def set_path(db: sqlite3.Connection, image_id: int, path: str) -> None:
+    """Set the path of an image and of its captions."""
+    db.execute("UPDATE items SET path = ? WHERE id = ?", (path, image_id))
+    db.execute("UPDATE items SET path = ? WHERE image_id = ?", (path, image_id))
 
 
 def mark_file(db: sqlite3.Connection, item_id: int, mark: Mark) -> None:

@@ -1,7 +1,7 @@
 """Views of the catalog's vectors that can always be rebuilt. Owns usearch and numkong.
 
-table (vectors by id) ┬ rotation (int8 for HNSW) → graph → expansion (how far to search it) ┐
-                      └ quantiser (int8 with bounds) → scan (exact search) ─────────────────┴
+table (vectors by id) ┬ rotation (int8 for HNSW) → hnsw → expansion (how far to search it) ┐
+                      └ int8_codes (int8 with bounds) → int8_scan (exact search) ─────────────────┴
     → generation (all of one moment) → view (follows the catalog, searches, builds) ⇄ snapshot
 """
 

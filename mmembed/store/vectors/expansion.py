@@ -7,7 +7,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.graph import LARGEST_EXPANSION, PORTION, Found, Graph
+from mmembed.store.vectors.hnsw import LARGEST_EXPANSION, PORTION, Found, Graph
 from mmembed.store.vectors.rescoring import POOL, Rows, chunks, rank
 from mmembed.store.vectors.table import Table
 
@@ -20,7 +20,7 @@ QUERIES = 192
 SAMPLE = 1024
 """Vectors whose spread the queries in no vector's place have."""
 SEED = 11
-SPARED = 0.25
+SPARED = 0.4
 """Share of the permitted misses that is not used up, since other queries may miss more."""
 EXPANSIONS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, LARGEST_EXPANSION)
 TIE = 1e-6

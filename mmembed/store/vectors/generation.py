@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.graph import Graph
-from mmembed.store.vectors.int8_scan import Scan, Wanted
-from mmembed.store.vectors.rescoring import HEAD, POOL, Ids, rank, unit
+from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.int8_scan import CodeScan, Wanted
+from mmembed.store.vectors.rescoring import HEAD, NECK, NECK_POOL, POOL, Ids, continued, rank, unit
 from mmembed.store.vectors.table import Table, Vectors
 from mmembed.types import Ranked
 
@@ -35,9 +35,9 @@ class Generation:
     seq: int
     """The last change of the catalog that the table holds."""
     graph: Graph | None = None
-    newer: Scan | None = None
+    newer: CodeScan | None = None
     """Codes of the vectors that are newer than the graph; None while there are few."""
-    scan: Scan | None = None
+    scan: CodeScan | None = None
     """Codes of all vectors; None until they are needed."""
 
     def __len__(self) -> int:
@@ -76,7 +76,7 @@ class Generation:
         ids = self.table.ids_after(self.graph.covers)
         if len(ids) < SCANNED_FROM:
             return replace(self, newer=None)
-        return replace(self, newer=Scan.of(ids, self.table.rows))
+        return replace(self, newer=CodeScan.of(ids, self.table.rows))
 
     @property
     def wants_merge(self) -> bool:
@@ -99,23 +99,30 @@ class Generation:
         return 0 if self.graph is None else self.graph.nodes + self._newer_count - len(self)
 
     def head(self, query: NDArray[np.float32], count: int) -> Ranked:
-        """The first results by the graph, up to HEAD. They do not depend on `count`."""
-        candidates = np.concatenate([self._pool(query), self._newer(query)])
-        return rank(candidates, self.table.rows, query, min(count, HEAD), size=len(self))
+        """The first results by the graph, up to NECK. They do not depend on `count`."""
+        head = self._ranked(query, POOL, min(count, HEAD))
+        if count <= HEAD:
+            return head
+        neck = self._ranked(query, NECK_POOL, min(count, NECK))
+        return continued(head, neck, min(count, NECK), len(self))
 
-    def _pool(self, query: NDArray[np.float32]) -> Ids:
+    def _ranked(self, query: NDArray[np.float32], pool: int, count: int) -> Ranked:
+        candidates = np.concatenate([self._pool(query, pool), self._newer(query, pool)])
+        return rank(candidates, self.table.rows, query, count, size=len(self))
+
+    def _pool(self, query: NDArray[np.float32], count: int) -> Ids:
         assert self.graph is not None
-        count = POOL
+        enough = count * HEAD // POOL
         while True:
             ids = self.graph.pool(query, count)
             ids = ids[self.table.contains(ids)]
-            if len(ids) >= HEAD or count >= self.graph.nodes:
+            if len(ids) >= enough or count >= self.graph.nodes:
                 return ids
             count *= GROWTH
 
-    def _newer(self, query: NDArray[np.float32]) -> Ids:
+    def _newer(self, query: NDArray[np.float32], count: int) -> Ids:
         assert self.graph is not None
         if self.newer is None:
             return self.table.ids_after(self.graph.covers)
-        [near] = self.newer.nearest([Wanted(query, HEAD)])
+        [near] = self.newer.nearest([Wanted(query, count)])
         return near

@@ -17,9 +17,9 @@ from mmembed.store.vectors import snapshot
 from mmembed.store.vectors.coalesce import Together
 from mmembed.store.vectors.expansion import choose_expansion
 from mmembed.store.vectors.generation import Generation
-from mmembed.store.vectors.graph import Found, Graph
-from mmembed.store.vectors.int8_scan import Scan, Wanted
-from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, Ids, Rows, rank
+from mmembed.store.vectors.hnsw import Found, Graph
+from mmembed.store.vectors.int8_scan import CodeScan, Wanted
+from mmembed.store.vectors.rescoring import FEW, MARGIN, NECK, Ids, Rows, continued, rank
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.store.vectors.table import Table, Vectors
 from mmembed.types import Kind, Ranked
@@ -225,8 +225,10 @@ class VectorView:
             if now.graph is None or len(now) <= self.exact_limit:
                 return self._search_exactly(query, count, None)
             found = now.head(query, count)
-            if count > HEAD:
-                found = self._with_tail(found, query, count)
+            if count > NECK:
+                # The first results do not depend on the number of wanted ones.
+                tail = self._search_exactly(query, 2 * count + MARGIN, None)
+                found = continued(found, tail, count, len(now))
             if self._still_hold(now, found):
                 return found
 
@@ -268,28 +270,18 @@ class VectorView:
         now, scan = self._scanned()
         return [(now, near) for near in scan.nearest(wanted)]
 
-    def _scanned(self) -> tuple[Generation, Scan]:
+    def _scanned(self) -> tuple[Generation, CodeScan]:
         """The generation of now with codes of all its vectors."""
         now = self._now
         if now.scan is not None:
             return now, now.scan
         with self._scanning:  # which takes seconds: searches by the graph and changes go on
             table = self._now.table
-            scan = self._now.scan or Scan.of(table.ids, table.rows)
+            scan = self._now.scan or CodeScan.of(table.ids, table.rows)
             with self._changing:
                 scan = scan.brought_to(self._now.table.ids, self._now.table.rows)
                 self._now = now = replace(self._now, scan=scan)
         return now, scan
-
-    def _with_tail(self, head: Ranked, query: NDArray[np.float32], count: int) -> Ranked:
-        # The first results do not depend on the number of wanted ones; the rest follows on them.
-        tail = self._search_exactly(query, 2 * count + MARGIN, None)
-        after = (tail.scores < head.scores[-1]) | (
-            (tail.scores == head.scores[-1]) & (tail.ids > head.ids[-1])
-        )
-        ids = np.concatenate([head.ids, tail.ids[after]])[:count]
-        scores = np.concatenate([head.scores, tail.scores[after]])[:count]
-        return Ranked(ids, scores, complete=count >= len(self))
 
     def sample(self, count: int) -> Rows:
         """Up to `count` vectors from all over the view, the same ones until it changes: float32

@@ -11,7 +11,7 @@ import pytest
 
 from mmembed.engines import AUTO, OPENVINO
 from mmembed.models.open_clip import prepare_apart
-from mmembed.models.open_clip.engine_record import Prepared
+from mmembed.models.open_clip.engine_record import EngineRecord
 from tests.random_models import OPENAI, SMALL, save_random
 from tests.serving import PATIENCE_S, ROOT, environment
 
@@ -40,14 +40,14 @@ def test_what_is_prepared_apart_is_opened_without_torch(model: str, tmp_path: Pa
     )  # fmt: skip
     engine, holds_torch = finished.stdout.split()
     assert engine.startswith(OPENVINO) == (holds_torch == "False")
-    assert Prepared.find(tmp_path, model) is not None
+    assert EngineRecord.find(tmp_path, model) is not None
 
 
 def test_a_process_that_is_no_longer_wanted_is_ended(model: str, tmp_path: Path) -> None:
     started = time.monotonic()
     prepare_apart(model, AUTO, tmp_path, lambda: True)
     assert time.monotonic() - started < PATIENCE_S
-    assert Prepared.find(tmp_path, model) is None
+    assert EngineRecord.find(tmp_path, model) is None
 
 
 @pytest.mark.parametrize("name", ["local-dir:/nowhere", "ViT-B-32/openai", "hf-hub:a/b"])

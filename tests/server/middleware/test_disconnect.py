@@ -17,7 +17,7 @@ import httpx2 as httpx
 import pytest
 
 from mmembed.classify import classifier
-from mmembed.classify.zeroshot import TEMPLATES
+from mmembed.classify.zero_shot import TEMPLATES
 from mmembed.collection.collection import Collection
 from tests.serving import (
     PATIENCE_S,

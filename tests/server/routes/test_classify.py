@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from mmembed.classify.zeroshot import TEMPLATES
+from mmembed.classify.zero_shot import TEMPLATES
 from mmembed.server.routes import classify as server_classify
 from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder

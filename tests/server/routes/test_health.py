@@ -19,8 +19,8 @@ from mmembed.server.app import create_app
 from mmembed.server.error_answers import without_paths
 from mmembed.server.routes import health
 from mmembed.store.entries import Trouble
-from tests.embedded import embedded
 from tests.fake_encoder import FakeEncoder
+from tests.folder_store import folder_store
 from tests.serving import (
     ADDRESS,
     PATIENCE_S,
@@ -65,7 +65,9 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
             raise errors.ModelError("fake: gives no numbers")
 
     with serving(tmp_path / "data", Failing()) as (client, collection):
-        embedded(collection).condition.note("damaged", "damaged at /secret/folder/catalog.sqlite3")
+        folder_store(collection).condition.note(
+            "damaged", "damaged at /secret/folder/catalog.sqlite3"
+        )
         assert reasons(client) == ["model_failing", "damaged"]
         assert "secret" not in client.get("/health").text
 
@@ -78,7 +80,7 @@ def test_a_catalog_that_cannot_be_read(
     def fail(*_: Any) -> Any:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr(embedded(collection)._readers, "rows", fail)
+    monkeypatch.setattr(folder_store(collection)._readers, "rows", fail)
     for path in BOTH:
         assert reasons(client, path)[0] == "unreadable"
     monkeypatch.undo()
@@ -111,7 +113,7 @@ def test_a_view_that_fails(
     def fail(*_: Any, **__: Any) -> Any:
         raise errors.StoreError("a vector of the catalog is broken; restore a backup")
 
-    monkeypatch.setattr(embedded(collection)._views, "_current", fail)
+    monkeypatch.setattr(folder_store(collection)._views, "_current", fail)
     assert client.get("/v1/search?q=red").status_code == 507
     assert reasons(client) == ["views_failed"]
     monkeypatch.undo()
@@ -123,12 +125,12 @@ def test_a_model_that_hangs_hides_no_other_trouble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "PATIENCE_S", 0.3)
-    monkeypatch.setattr("mmembed.models.on_demand.ALIVE_S", 0.0)
+    monkeypatch.setattr("mmembed.models.lazy_encoder.ALIVE_S", 0.0)
     gate = Gate()
     with serving(tmp_path / "data", gate) as (client, collection):
         eventually(lambda: client.get("/health").status_code == 200)
         gate.close()
-        embedded(collection).condition.note("damaged", "damaged")
+        folder_store(collection).condition.note("damaged", "damaged")
         assert reasons(client) == ["model_late", "damaged"]
         gate.open.set()
 
@@ -137,7 +139,7 @@ def test_a_folder_that_may_not_be_written_is_healthy_but_not_ready(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, collection = served
-    presence = embedded(collection)._presence
+    presence = folder_store(collection)._presence
     monkeypatch.setattr(collection.store, "_presence", None)
     assert client.get("/health").status_code == 200
     assert reasons(client, "/ready") == ["read_only"]
@@ -148,7 +150,7 @@ def test_looking_often_writes_seldom(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, collection = served
-    condition = embedded(collection).condition
+    condition = folder_store(collection).condition
     tries: list[int] = []
     monkeypatch.setattr(condition, "_probe", lambda: tries.append(1))
     for _ in range(5):
@@ -256,7 +258,7 @@ def test_a_busy_model_is_healthy(tmp_path: Path) -> None:
 
 def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PATIENCE_S", 0.05)
-    monkeypatch.setattr("mmembed.models.on_demand.ALIVE_S", 0.0)
+    monkeypatch.setattr("mmembed.models.lazy_encoder.ALIVE_S", 0.0)
     gate = Gate()
     with serving(tmp_path, gate) as (client, _):
         eventually(lambda: client.get("/health").status_code == 200)

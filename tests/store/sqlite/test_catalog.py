@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmembed.errors import ModelMismatch, NotFound, StoreError
-from mmembed.search.where import with_all
+from mmembed.errors import ModelMismatch, NotFound, QueryError, StoreError
+from mmembed.filters import tree
+from mmembed.filters.parse import with_all
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite import Catalog
-from mmembed.store.where import EVERYTHING, Where
 from mmembed.types import Failure
 from tests.store.sqlite.soundness import Entry, is_sound
 
@@ -59,9 +60,9 @@ def test_what_is_not_there_is_not_found(catalog: Catalog) -> None:
         with pytest.raises(NotFound):
             catalog.vector_of(missing)
     with pytest.raises(NotFound):
-        catalog.set_tags(5, ["x"])
+        catalog.update(5, tags=["x"])
     with pytest.raises(NotFound):
-        catalog.set_captions(5, [])
+        catalog.update(5, captions=[])
     assert catalog.remove([5]) == 0
 
 
@@ -153,12 +154,12 @@ def test_ids_are_never_reused(catalog: Catalog, entry: Entry) -> None:
 def test_captions_keep_their_order_and_their_ids(catalog: Catalog, entry: Entry) -> None:
     [image] = catalog.write([entry("/a.jpg", captions=(caption("a"), caption("b")))])
     ids = {item.caption: item.id for item in catalog.page(after=0, limit=9, kind="caption")}
-    catalog.set_captions(image, [caption("new"), caption("b"), caption("a")])
+    catalog.update(image, captions=[caption("new"), caption("b"), caption("a")])
     assert catalog.item(image).captions == ("new", "b", "a")
     assert catalog.item(image).caption == "new"
     again = {item.caption: item.id for item in catalog.page(after=0, limit=9, kind="caption")}
     assert (again["a"], again["b"]) == (ids["a"], ids["b"])
-    catalog.set_captions(image, [])
+    catalog.update(image, captions=[])
     assert catalog.item(image).caption is None
 
 
@@ -196,7 +197,9 @@ def test_half_a_character_is_refused_as_a_whole(catalog: Catalog, entry: Entry) 
     with pytest.raises(StoreError, match="not kept"):
         catalog.write([entry("/a.jpg"), entry("/b\udcff.jpg")])
     assert catalog.count() == 0
-    assert _matching(catalog, with_all(EVERYTHING, ["\udcff"])) == []
+    with pytest.raises(QueryError, match="surrogate"):
+        with_all(EVERYTHING, ["\udcff"])
+    assert _matching(catalog, tree.Test("tag", "=", "\udcff")) == []
 
 
 def _matching(catalog: Catalog, where: Where) -> list[Any]:

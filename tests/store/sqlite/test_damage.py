@@ -16,7 +16,7 @@ import pytest
 from mmembed.errors import StoreError
 from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.sqlite import Catalog, background_check
-from tests.embedded import embedded
+from tests.folder_store import folder_store
 from tests.serving import add, eventually, open_collection, serving
 
 pytestmark = pytest.mark.slow
@@ -48,6 +48,7 @@ def answers(catalog: Catalog) -> list[object]:
         "bytes": None,
         "mtime_ns": None,
         "format": None,
+        "added": None,
     }
     items = [replace(item, **once) for item in catalog.page(after=0, limit=1000, kind=None)]
     return [
@@ -110,7 +111,7 @@ def test_a_large_catalog_is_checked_beside_its_use(
     assert catalog.troubles() == []
     catalog.close()
     content = (filled / CATALOG).read_bytes()
-    assert content.count(b"the caption of 20") == 2  # the second is that of the caption's own row
+    assert content.count(b"the caption of 20") == 3  # of both rows, and among the words
     (filled / CATALOG).write_bytes(content.replace(b"the caption of 20", b"the caption of 21"))
     catalog = Catalog(filled)
     eventually(lambda: catalog.troubles())
@@ -196,7 +197,7 @@ def test_a_server_with_a_damaged_catalog_is_not_healthy(
         open_collection(tmp_path)
     monkeypatch.setattr(background_check, "AT_ONCE_BYTES", 0)
     with serving(tmp_path) as (client, collection):
-        eventually(lambda: embedded(collection).condition.known("damaged"))
+        eventually(lambda: folder_store(collection).condition.known("damaged"))
         for path in ("/health", "/ready"):
             answer = client.get(path)
             assert answer.status_code == 503

@@ -18,7 +18,7 @@ import pytest
 from mmembed.errors import StoreError, StoreFull
 from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog, disk_reserve
-from tests.embedded import embedded
+from tests.folder_store import folder_store
 from tests.serving import add, data_uri, error_of, picture, serving
 
 pytestmark = pytest.mark.slow
@@ -94,7 +94,7 @@ def test_uploads_are_removed_on_a_full_disk(small_disk: Path) -> None:
         items = [add(client, colour, tags=["x"]) for colour in ("red", "green", "blue")]
         assert client.get("/ready").json()["status"] == "ok"
         others = fill(small_disk)
-        embedded(collection).condition._probed = None
+        folder_store(collection).condition._probed = None
         for path in ("/health", "/ready"):
             answer = client.get(path)
             assert answer.status_code == 503
@@ -109,8 +109,8 @@ def test_uploads_are_removed_on_a_full_disk(small_disk: Path) -> None:
         assert client.get("/v1/items").json()["total"] == 0
         assert not [path for path in (data / "originals").rglob("*") if path.is_file()]
         others.unlink()
-        embedded(collection)._reserve._tried = -1e9
-        embedded(collection).condition._probed = None
+        folder_store(collection)._reserve._tried = -1e9
+        folder_store(collection).condition._probed = None
         assert client.post("/v1/items", json=body).status_code == 201
         assert client.get("/ready").status_code == 200
 

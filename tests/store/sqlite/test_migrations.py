@@ -18,10 +18,10 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, StoreError
+from mmembed.filters.tree import EVERYTHING, All, Where
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog, migrations, restore, schema
-from mmembed.store.where import EVERYTHING, All, Where
-from mmembed.store.where import Test as Condition
 from mmembed.types import Term
 from tests.fake_encoder import FakeEncoder
 from tests.store.sqlite.old_layouts import (
@@ -36,6 +36,8 @@ from tests.store.sqlite.old_layouts import (
 )
 
 FORMS = ("last", "first")
+LATER = schema.LATER
+NEWEST = schema.newest()
 Entry = Callable[..., ImageEntry]
 
 
@@ -252,7 +254,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """`later(sql)`: as in a version with one more layout."""
 
     def add(sql: str) -> None:
-        monkeypatch.setattr(schema, "LATER", (sql,))
+        monkeypatch.setattr(schema, "LATER", (*LATER, sql))
         schema._ours.cache_clear()
 
     yield add
@@ -263,22 +265,39 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 # -- layouts after the second ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", [1, 2])
+@pytest.mark.parametrize("layout", [1, NEWEST])
 def test_a_later_step_gives_what_a_new_catalog_has(
     tmp_path: Path, old: MakeFolder, later: Callable[[str], None], layout: int
 ) -> None:
     folder = old()
-    if layout == 2:
+    if layout == NEWEST:
         Catalog(folder).close()
     later("ALTER TABLE items ADD COLUMN flavour TEXT; CREATE INDEX items_f ON items (flavour);")
     for place in (folder, tmp_path / "new"):
         catalog = Catalog(place)
         assert catalog.check() == []
         catalog.close()
-        assert layout_of(place) == 3
+        assert layout_of(place) == NEWEST + 1
         assert rows(place, "SELECT flavour FROM items WHERE flavour IS NOT NULL") == []
     assert (folder / f"catalog.layout-{layout}.sqlite3").exists()
     assert len(rows(folder, "SELECT id FROM items")) == len(EXPECTED["items"])
+
+
+@pytest.mark.parametrize("layout", [1, 2])
+def test_the_statements_of_a_later_step_run_in_their_order(
+    tmp_path: Path, old: MakeFolder, later: Callable[[str], None], layout: int
+) -> None:
+    folder = old()
+    if layout == 2:
+        Catalog(folder).close()
+    later(
+        "CREATE TABLE first (a TEXT); INSERT INTO first VALUES ('x');"
+        "CREATE TABLE second (a TEXT); INSERT INTO second SELECT a FROM first;"
+        "DROP TABLE first; ALTER TABLE second RENAME TO first; INSERT INTO first VALUES ('y');"
+    )
+    for place in (folder, tmp_path / "new"):
+        Catalog(place).close()
+        assert rows(place, "SELECT a FROM first") == [["x"], ["y"]]
 
 
 def test_a_later_step_that_fails_leaves_the_layout_before(
@@ -287,8 +306,10 @@ def test_a_later_step_that_fails_leaves_the_layout_before(
     folder = old()
     Catalog(folder).close()
     later("ALTER TABLE items ADD COLUMN flavour TEXT; INSERT INTO nowhere VALUES (1);")
-    with pytest.raises(StoreError, match=r"from layout 2 to 3: no such table: nowhere"):
+    with pytest.raises(
+        StoreError, match=rf"from layout {NEWEST} to {NEWEST + 1}: no such table: nowhere"
+    ):
         Catalog(folder)
-    assert layout_of(folder) == 2
+    assert layout_of(folder) == NEWEST
     later("ALTER TABLE items ADD COLUMN flavour TEXT;")
     assert [astuple(item)[0] for item in opened(folder).page(after=0, limit=3, kind=None)]

@@ -17,7 +17,7 @@ from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.protocol import Purpose
 from mmembed.store.sqlite import Catalog
-from mmembed.store.sqlite.file_identity import Place
+from mmembed.store.sqlite.file_identity import FileIdentity
 from mmembed.store.sqlite.lock_files import exclusive
 from tests.serving import add, data_uri, error_of, picture, serving
 
@@ -72,8 +72,8 @@ def test_nothing_is_acknowledged_where_nobody_will_find_it(
     for change in (
         lambda: catalog.write([entry("/a.jpg")]),
         lambda: catalog.write_caption(CaptionEntry("words", entry("/x").embedding)),
-        lambda: catalog.set_tags(kept, ["x"]),
-        lambda: catalog.set_captions(kept, []),
+        lambda: catalog.update(kept, tags=["x"]),
+        lambda: catalog.update(kept, captions=[]),
         lambda: catalog.move([(kept, "/b.jpg", 1, (1, 2, 3))]),
         lambda: catalog.remove([kept]),
     ):
@@ -160,7 +160,7 @@ def test_a_deleted_lock_file_lets_nobody_by(tmp_path: Path) -> None:
 
 def test_a_place_is_told_from_another_of_its_name(tmp_path: Path) -> None:
     (tmp_path / "c").touch()
-    place = Place(tmp_path / "c")
+    place = FileIdentity(tmp_path / "c")
     assert place.trouble() is None
     (tmp_path / "d").touch()
     os.replace(tmp_path / "d", tmp_path / "c")

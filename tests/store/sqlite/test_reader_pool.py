@@ -15,7 +15,7 @@ import pytest
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.entries import CaptionEntry, ImageEntry
 from mmembed.store.sqlite import Catalog, reader_pool
-from tests.embedded import embedded
+from tests.folder_store import folder_store
 from tests.serving import add, eventually, serving
 
 Entry = Callable[..., ImageEntry]
@@ -67,10 +67,10 @@ def test_a_server_answers_while_another_program_writes(
 ) -> None:
     with serving(tmp_path_factory.mktemp("data")) as (client, collection):
         item = add(client, "red")
-        other = writing_transaction(embedded(collection))
+        other = writing_transaction(folder_store(collection))
         with ThreadPoolExecutor(1) as pool:
             tagging = pool.submit(client.patch, f"/v1/items/{item['id']}", json={"tags": ["x"]})
-            eventually(embedded(collection)._writing.locked)
+            eventually(folder_store(collection)._writing.locked)
             for path in ("/v1/search?q=red", "/v1/items", f"/v1/items/{item['id']}", "/health"):
                 assert client.get(path).status_code == 200
             assert not tagging.done()

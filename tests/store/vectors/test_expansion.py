@@ -9,7 +9,7 @@ import pytest
 
 from mmembed.store.vectors import expansion
 from mmembed.store.vectors.expansion import EXPANSIONS, choose_expansion, nearest, queries, share
-from mmembed.store.vectors.graph import Graph
+from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.table import Table
 from tests.store.vectors.clustered import DIM, Vectors
 

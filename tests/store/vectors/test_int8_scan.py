@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mmembed.store.vectors import int8_scan, quantiser
-from mmembed.store.vectors.int8_scan import Scan, Wanted, reached
-from mmembed.store.vectors.quantiser import Grid
+from mmembed.store.vectors import int8_codes, int8_scan
+from mmembed.store.vectors.int8_codes import Grid
+from mmembed.store.vectors.int8_scan import CodeScan, Wanted, reached
 from mmembed.store.vectors.rescoring import rank, unit
 
 Vectors = NDArray[np.float32]
@@ -76,15 +76,17 @@ def brute_force(rows: Vectors, query: Vectors, count: int) -> tuple[list[int], l
 
 
 def answer(
-    made: Scan, rows: Vectors, query: Vectors, count: int
+    made: CodeScan, rows: Vectors, query: Vectors, count: int
 ) -> tuple[list[int], list[float], int]:
     [near] = made.nearest([Wanted(query, count)])
     ranked = rank(near, lambda ids: rows[ids - 1], query, count, size=len(made))
     return ranked.ids.tolist(), ranked.scores.tolist(), len(near)
 
 
-def scan_of(rows: Vectors, ids: NDArray[np.int64] | None = None) -> Scan:
-    return Scan.of(np.arange(1, len(rows) + 1) if ids is None else ids, lambda some: rows[some - 1])
+def scan_of(rows: Vectors, ids: NDArray[np.int64] | None = None) -> CodeScan:
+    return CodeScan.of(
+        np.arange(1, len(rows) + 1) if ids is None else ids, lambda some: rows[some - 1]
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +116,7 @@ def test_no_cosine_lies_outside_its_bounds(make: Make) -> None:
         common = float(made.centre.astype(np.float64) @ query)
         exact = rows.astype(np.float64) @ query - common
         for planes in (1, 2):
-            asked = made.asked(query, planes)
+            asked = made.encoded(query, planes)
             about, off = asked.about(codes, columns[0]), asked.off(columns)
             assert (about - off <= exact - 1e-6).all()
             assert (exact + 1e-6 <= about + off).all()
@@ -213,4 +215,4 @@ def test_products_of_codes_are_exact_at_their_extremes(dim: int) -> None:
     codes[:2] = [[127], [-127]]
     for plane in codes:
         exact = codes.astype(np.int64) @ plane.astype(np.int64)
-        assert quantiser.products(codes, plane).tolist() == exact.tolist()
+        assert int8_codes.products(codes, plane).tolist() == exact.tolist()

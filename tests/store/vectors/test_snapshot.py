@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from mmembed.errors import StoreError
 from mmembed.store.vectors import VectorView, snapshot
-from mmembed.store.vectors.graph import Graph
+from mmembed.store.vectors.hnsw import Graph
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
 
 

@@ -4,13 +4,13 @@ import { h, icon } from '../../ui/dom.js';
 import { Facts } from './facts.js';
 import { Failure } from '../search/messages.js';
 import { beside, shownBy, walk } from '../../state/selectors.js';
-import { Stage, onSwipe } from './picture-viewer.js';
+import { PictureViewer, onSwipe } from './picture-viewer.js';
 import { title } from '../../ui/words.js';
 
 export function Detail(dialog, send, { more, current }) {
   let opener = null;
   let last = [];
-  const stage = Stage();
+  const viewer = PictureViewer();
   const side = h('div', { class: 'side' });
   const close = () => send({ type: 'closed' });
   const step = (by) => {
@@ -21,7 +21,7 @@ export function Detail(dialog, send, { more, current }) {
   const next = Arrow('right', 'Next picture', () => step(1));
   const named = { class: 'quiet close', type: 'button', 'aria-label': 'Close' };
   const closer = h('button', { ...named, onclick: close }, icon('close'));
-  const screen = h('div', { class: 'stage' }, stage.element, previous, next);
+  const screen = h('div', { class: 'stage' }, viewer.element, previous, next);
   dialog.append(screen, side, closer);
   onSwipe(screen, step);
 
@@ -50,7 +50,7 @@ export function Detail(dialog, send, { more, current }) {
     const shown = document.querySelector(`li:not([hidden]) [data-opens="${CSS.escape(last[0])}"]`);
     (shown?.checkVisibility() ? shown : opener)?.focus();
     last = [];
-    stage.show(null);
+    viewer.show(null);
   }
 
   return function update(state) {
@@ -77,7 +77,7 @@ export function Detail(dialog, send, { more, current }) {
   function show(id, hit, entry) {
     const item = { ...pictureOf(hit), ...entry?.item };
     const known = item.id !== undefined;
-    stage.show(known ? item : null);
+    viewer.show(known ? item : null);
     dialog.setAttribute('aria-label', known ? title(item) : 'Picture');
     const focused = stopsOf(side).indexOf(document.activeElement);
     if (entry?.error) side.replaceChildren(Failure(entry.error, () => send({ type: 'forgotten', id })));

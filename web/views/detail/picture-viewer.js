@@ -7,7 +7,7 @@ const LARGEST_ZOOM = 2;
 const SWIPE_PX = 50;
 
 /** The thumbnail at once, then ever larger pictures over it as they come, in the same box. */
-export function Stage() {
+export function PictureViewer() {
   const image = h('img', { alt: '' });
   const quote = h('blockquote', { hidden: true });
   let shown = '';

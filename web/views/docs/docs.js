@@ -1,10 +1,12 @@
 /** The API as a page, drawn from the server's own description of itself. */
 
 import * as api from '../../load/api.js';
+import { askForKey } from '../key/key.js';
 import { Command } from '../../ui/copy.js';
 import { h } from '../../ui/dom.js';
 import { answer, body, errors, example, groups, parameters } from './openapi.js';
 
+api.onMissingKey(askForKey);
 const status = document.getElementById('docs-status');
 
 try {

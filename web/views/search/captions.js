@@ -3,7 +3,7 @@
 import { Thumbnail } from '../../ui/chip.js';
 import { h, onChange } from '../../ui/dom.js';
 import { neighbour } from './justified-rows.js';
-import { Meter } from './meter.js';
+import { RelevanceBar } from './relevance-bar.js';
 import { Roving } from '../../ui/roving-focus.js';
 import { serialise } from '../../state/route.js';
 import { shownBy } from '../../state/selectors.js';
@@ -44,7 +44,7 @@ function Caption(hit, route) {
       hit.links?.thumbnail ? Thumbnail(hit.links.thumbnail, { loading: 'lazy' }) : h('span', { class: 'none' }),
       h('span', { class: 'caption-text' }, hit.caption ?? ''),
       h('span', { class: 'caption-path' }, fileName(hit.path)),
-      Meter(hit),
+      RelevanceBar(hit),
     ),
   );
 }

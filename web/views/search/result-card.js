@@ -4,7 +4,7 @@ import { serialise } from '../../state/route.js';
 import { Thumbnail } from '../../ui/chip.js';
 import { h, icon } from '../../ui/dom.js';
 import { fileName, title } from '../../ui/words.js';
-import { Meter } from './meter.js';
+import { RelevanceBar } from './relevance-bar.js';
 
 export function ResultCard(hit, route) {
   const name = title(hit);
@@ -14,7 +14,7 @@ export function ResultCard(hit, route) {
     Thumbnail(hit.links?.thumbnail ?? '', { alt: name, loading: 'lazy', draggable: 'false' }),
     h('span', { class: 'tile-text', 'aria-hidden': 'true' }, hit.caption || fileName(hit.path)),
   );
-  return h('li', { class: 'tile', 'data-id': hit.id }, link, Meter(hit), LikeButton(name));
+  return h('li', { class: 'tile', 'data-id': hit.id }, link, RelevanceBar(hit), LikeButton(name));
 }
 
 const LikeButton = (name) =>

@@ -1,0 +1,40 @@
+"""An item as JSON: the same fields for the command line and for HTTP."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from mmembed.types import Item
+
+
+def item_json(item: Item) -> dict[str, object]:
+    """The fields of an item; times are ISO 8601, and None where no calendar holds them."""
+    return {
+        "id": item.id,
+        "kind": item.kind,
+        "path": item.path,
+        "caption": item.caption,
+        "tags": item.tags,
+        "width": item.width,
+        "height": item.height,
+        "bytes": item.bytes,
+        "format": item.format,
+        "sha256": item.sha256,
+        "image_id": item.image_id,
+        "modified": None if item.mtime_ns is None else _iso(item.mtime_ns / 1e9),
+        "mtime_ns": item.mtime_ns,
+        "date": item.moment,
+        "location": item.location,
+        "added": None if item.added is None else _iso(item.added),
+        "meta": item.meta,
+        "camera": item.camera,
+        "lens": item.lens,
+    }
+
+
+def _iso(seconds: float) -> str | None:
+    try:
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):  # a file may claim any time
+        return None
+    return moment.isoformat(timespec="seconds")

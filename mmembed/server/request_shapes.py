@@ -1,0 +1,177 @@
+"""Request shapes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from mmembed.types import NEGATIVE_WEIGHT, Kind, Strategy
+
+ItemId: TypeAlias = Annotated[int, Field(ge=1, le=2**63 - 1, description="id of an item")]
+Text: TypeAlias = Annotated[list[str], Field(fail_fast=True)]
+Model: TypeAlias = Annotated[
+    str | None, Field(description='one of the served models; "default": the collection\'s')
+]
+Encoded: TypeAlias = Annotated[
+    str | None,
+    Field(description="an image file: a data URI, base64, or an address if fetching is on"),
+]
+Tags: TypeAlias = Annotated[
+    list[str],
+    Field(fail_fast=True, max_length=50, description="only items with all these tags"),
+]
+Where: TypeAlias = Annotated[
+    str, Field(description="a filter in words, such as date>=2024 -tag:private")
+]
+AnyWhere: TypeAlias = Annotated[
+    str | dict[str, Any],
+    Field(description='a filter: in words, or as {"field": …, "op": …, "value": …}'),
+]
+Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]
+K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
+
+
+AnyStrategy: TypeAlias = Annotated[
+    Strategy, Field(description="how several terms make one order; see docs/search.md")
+]
+Without: TypeAlias = Annotated[
+    list[str], Field(fail_fast=True, max_length=50, description="words that lead away")
+]
+
+
+class Shape(BaseModel):
+    """A request; unknown fields are errors rather than silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TermShape(Shape):
+    """One part of a query: exactly one of text, image and item."""
+
+    text: str | None = None
+    image: Encoded = None
+    item: ItemId | None = None
+    weight: Annotated[
+        float | None,
+        Field(
+            ge=-1000,
+            le=1000,
+            allow_inf_nan=False,
+            description="relative to the other terms; 1 unless given; negative leads away from it",
+        ),
+    ] = None
+    negative: Annotated[
+        bool, Field(description=f"true: leads away; short for the weight {NEGATIVE_WEIGHT}")
+    ] = False
+
+
+class FilterShape(Shape):
+    """Narrows a search or a listing."""
+
+    tags: Tags = []
+    folder: Annotated[str | None, Field(description="absolute path; items below it")] = None
+
+
+class WordsQuery(Shape):
+    """A search by words, in the address."""
+
+    q: Annotated[str, Field(description="words")]
+    without: Without = []
+    strategy: AnyStrategy = "sum"
+    k: K = 20
+    cursor: Page = None
+    kind: Kind = "image"
+    tag: Tags = []
+    where: Where = ""
+    model: Model = None
+
+
+class SearchRequest(Shape):
+    """`q` for words alone, or `query` for weighted words, images and items."""
+
+    q: Annotated[str | None, Field(description="words")] = None
+    query: Annotated[list[TermShape], Field(fail_fast=True)] | None = None
+    without: Without = []
+    strategy: AnyStrategy = "sum"
+    k: K = 20
+    cursor: Page = None
+    kind: Kind = "image"
+    filter: FilterShape = Field(default_factory=FilterShape)
+    where: AnyWhere = ""
+    model: Model = None
+
+
+class ImageShape(Shape):
+    """An image to classify: base64 or data URI, or the id of an item."""
+
+    image: Encoded = None
+    item: ItemId | None = None
+    name: Annotated[str | None, Field(description="its name in the answer")] = None
+
+
+def _image_of_text(value: Any) -> Any:
+    return {"image": value} if isinstance(value, str) else value
+
+
+AnyImage: TypeAlias = Annotated[
+    ImageShape,
+    BeforeValidator(_image_of_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "description": "a data URI or base64"},
+                {"$ref": "#/components/schemas/ImageShape"},
+            ]
+        }
+    ),
+]
+
+
+class ClassifyRequest(Shape):
+    """Images (data URIs, base64, or `{"item": id}`) × labels."""
+
+    images: Annotated[list[AnyImage], Field(fail_fast=True)]
+    labels: Annotated[Text, Field(description="any words; one is enough for sigmoid")]
+    templates: Annotated[
+        Text | None, Field(description="prompts in which {} is the label; they are averaged")
+    ] = None
+    mode: Annotated[
+        Literal["softmax", "sigmoid"] | None,
+        Field(description="one label of many, or each for itself; default: as the model was made"),
+    ] = None
+    top_k: Annotated[int | None, Field(ge=1, description="labels in the answer")] = None
+    model: Model = None
+
+
+class ItemsQuery(Shape):
+    """A listing, in the address."""
+
+    limit: Annotated[int, Field(ge=1, description="items in a page")] = 50
+    cursor: Page = None
+    kind: Kind | None = None
+    tag: Tags = []
+    where: Where = ""
+
+
+class ItemRequest(Shape):
+    """An image with captions and tags, or a caption alone."""
+
+    image: Encoded = None
+    name: Annotated[str | None, Field(description="the image's name in errors")] = None
+    caption: str | None = None
+    captions: Text = []
+    tags: Text = []
+
+
+class ItemPatch(Shape):
+    """The changeable fields of an item; omitted fields stay."""
+
+    tags: Text | None = None
+    captions: Annotated[Text | None, Field(description="of an image")] = None
+
+
+class SessionRequest(Shape):
+    """The key that the page sends once."""
+
+    key: Annotated[str, Field(min_length=1, description="one of the server's MMEMBED_API_KEYS")]

@@ -1,0 +1,131 @@
+"""The store in one data folder: SQLite keeps, USearch searches, files lie beside them."""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.blobs import FolderBlobs
+from mmembed.store.entries import Found, Known, Place, RankedImages, Trouble
+from mmembed.store.index_sync import IndexSync
+from mmembed.store.rank_items import rank_images, rank_items
+from mmembed.store.sqlite import Catalog
+from mmembed.store.uploads import is_of_any_folder
+from mmembed.store.vectors import RECALL
+from mmembed.store.vectors.exact_and_hnsw import ExactAndHnsw
+from mmembed.types import Embeddings, Kind
+
+
+class FolderStore(Catalog):
+    """A catalog with the views that search it and its own files; see Store."""
+
+    def __init__(self, folder: Path, *, exact_limit: int, recall: float = RECALL) -> None:
+        """exact_limit: up to so many vectors of a kind are searched without an HNSW graph. recall:
+        the share of the nearest ten vectors that a graph must find. Raises StoreError if the
+        folder cannot be used, StoreBusy while it is being restored."""
+        super().__init__(folder)
+        self._sync = partial(IndexSync, self, exact_limit=exact_limit, recall=recall)
+        self._views = self._sync()
+
+    @property
+    def name(self) -> str:
+        """See Store.name."""
+        return str(self.folder)
+
+    @cached_property
+    def blobs(self) -> FolderBlobs:
+        """See Store.blobs."""
+        return FolderBlobs(self)
+
+    def close(self) -> None:
+        """Close the catalog, once no graph is read any more."""
+        self._views.close()
+        super().close()
+
+    def known_files(self) -> dict[str, Known]:
+        """See Files.known_files. Uploads are no files of a folder that is indexed: whether the
+        data folder lies in it, is excluded, or was moved there, they stay."""
+        return {
+            path: known
+            for path, known in super().known_files().items()
+            if not is_of_any_folder(path, known.sha256)
+        }
+
+    def troubles(self) -> list[Trouble]:
+        """See Store.troubles."""
+        failed = self._views.failed
+        return [*super().troubles(), *([Trouble("views_failed", failed)] if failed else [])]
+
+    # -- search ----------------------------------------------------------------------
+
+    def search(
+        self,
+        query: NDArray[np.float32],
+        count: int,
+        where: Where = EVERYTHING,
+        *,
+        kind: Kind,
+        after: Place | None = None,
+    ) -> Found:
+        """See Search.search. The vectors of the items that pass are found first, and searched
+        exactly."""
+        view = self._views.view(kind)
+        if view is None:
+            return Found((), complete=True)
+        among = None if where == EVERYTHING else self.vectors_matching(kind, where)
+        return rank_items(
+            lambda most: view.nearest(query, most, among),
+            lambda vector_ids: self.items_of_vectors(vector_ids, where),
+            count=count,
+            after=after,
+        )
+
+    def nearest_images(
+        self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
+    ) -> RankedImages:
+        """See Search.nearest_images."""
+        view = self._views.view(by)
+        if view is None:
+            return RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
+        among = None
+        if where != EVERYTHING:
+            by_itself = by == "image"
+            among = (
+                self.vectors_matching(by, where)
+                if by_itself
+                else self.caption_vectors_matching(where)
+            )
+        return rank_images(
+            view.nearest(query, count + 1, among),
+            lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
+            count,
+        )
+
+    def sample(self, kind: Kind, count: int) -> Embeddings:
+        """See Search.sample: of the vectors as they were last searched."""
+        view = self._views.last_view(kind)
+        return np.empty((0, 0), dtype=np.float32) if view is None else view.sample(count)
+
+    def index(self, kind: Kind) -> ExactAndHnsw | None:
+        """See Search.index."""
+        view = self._sync().view(kind)  # nobody else's
+        if view is None or not len(view):
+            return None
+        return ExactAndHnsw(view)
+
+    def index_sizes(self) -> dict[Kind, int]:
+        """See Search.index_sizes."""
+        return self._views.sizes()
+
+    def publish(self, *, build: bool = True) -> None:
+        """See Search.publish. Raises StoreBusy."""
+        self._views.publish(build=build)
+
+    def rebuild(self) -> None:
+        """See Search.rebuild. Raises StoreBusy."""
+        self._views.rebuild()
+        self.rebuild_words()

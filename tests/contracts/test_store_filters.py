@@ -1,0 +1,118 @@
+"""What every store lets pass, and what it knows of the fields that manifests bring."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmembed.errors import LimitError, NotFound
+from mmembed.filters.parse import parse_where
+from mmembed.store.entries import CaptionEntry, ImageEntry, Reading, Words
+from mmembed.store.protocol import Store
+
+Entry = Callable[..., ImageEntry]
+
+
+def said(**fields: Any) -> Reading:
+    """What a manifest says that was read whole."""
+    return Reading(Words(fields={"/m.jsonl": json.dumps(fields)}), lambda source: True)
+
+
+@pytest.fixture
+def filled(store: Store, entry: Entry) -> Store:
+    """Three images: a, b below /p, and c below /q; and a caption of no image."""
+    texts = [CaptionEntry(text, np.ones(4, np.float32)) for text in ("A Dog", "50% [sale]*")]
+    store.write(
+        [
+            entry("/p/a", width=4000, height=3000, bytes=5_000_000, tags=("x",), mtime_ns=10**18),
+            entry("/p/in/b", width=3000, height=4000, bytes=1, format="PNG", captions=(texts[0],)),
+            entry("/q/c", width=9, height=9, captions=tuple(texts), tags=("x", "Y")),
+        ]
+    )
+    store.write_caption(CaptionEntry("a dog alone", np.ones(4, np.float32)))
+    images = store.page(after=0, limit=9, kind="image")
+    rows = [said(author="Ann", stars=5), said(author="Bob", stars="5", people=["Ann", 7])]
+    store.describe([(image.id, row, ()) for image, row in zip(images, rows, strict=False)])
+    return store
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("", "abc"),
+        ("folder:/p", "ab"),
+        ("folder:/p/in,/q", "bc"),
+        ("-folder:/p", "c"),
+        ("path^/p/i", "b"),
+        ("path=/q/c", "c"),
+        ("tag:x", "ac"),
+        ("tag:x tag:Y", "c"),
+        ("tag:y", ""),
+        ("tag~y", "c"),
+        ("tag!=x", "b"),
+        ("-has:tag", "b"),
+        ("caption:dog", "bc"),
+        ("caption=dog", ""),
+        ("caption:50%", "c"),
+        ('caption:"[sale]*"', "c"),
+        ("caption^A", "bc"),
+        ("has:caption", "bc"),
+        ("format:png", "b"),
+        ("width>=4000", "a"),
+        ("width:9..3000", "bc"),
+        ("megapixels:12", "ab"),
+        ("orientation:portrait,square", "bc"),
+        ("bytes>=5MB", "a"),
+        ("(width>3000 or tag:Y) -format:png", "ac"),
+        ("not (width>3000 or tag:Y)", "b"),
+        ("date>=2001-09-08", "a"),
+        ("date<1971", "bc"),
+        ("has:camera or has:latitude", ""),
+        ('camera!="Pixel 7"', "abc"),
+        ("added>=2020", "abc"),
+        ("meta.author=Ann", "a"),
+        ("meta.author!=Ann", "bc"),
+        ("meta.author~an", "a"),
+        ("meta.stars=5", "a"),
+        ('meta.stars="5"', "b"),
+        ("meta.people=Ann meta.people>6", "b"),
+        ("-has:meta.author", "c"),
+    ],
+)
+def test_a_filter_passes_the_same_in_every_store(filled: Store, words: str, names: str) -> None:
+    where = parse_where(words)
+    page = filled.page(after=0, limit=9, kind="image", where=where)
+    assert "".join((item.path or "")[-1] for item in page) == names
+    assert filled.count("image", where) == len(names)
+    found = filled.search(np.array([1, 0, 0, 0], np.float32), 9, where, kind="image")
+    assert sorted((item.path or "")[-1] for item, _ in found.hits) == list(names)
+
+
+def test_captions_of_no_image_pass_by_what_they_have(filled: Store) -> None:
+    assert filled.count("caption", parse_where("caption:alone")) == 1
+    assert filled.count(None, parse_where("kind:caption caption:dog -has:path")) == 1
+
+
+def test_fields_are_counted_and_indexed(filled: Store) -> None:
+    fields = {field.name: field for field in filled.fields()}
+    assert (fields["width"].type, fields["width"].items) == ("number", 3)
+    assert (fields["tag"].items, fields["camera"].items) == (2, 0)
+    assert fields["meta.author"].examples == ("Ann", "Bob")
+    assert set(fields["meta.stars"].type.split(", ")) == {"number", "text"}
+    assert fields["meta.stars"].items == 2
+    filled.index_field("author")
+    filled.index_field("author")
+    indexed = [field.name for field in filled.fields() if field.indexed]
+    assert indexed == ["meta.author"]
+    assert filled.count("image", parse_where("meta.author:Ann,Bob")) == 2
+    filled.drop_field_index("author")
+    with pytest.raises(NotFound, match=r"meta\.author: the field has no index"):
+        filled.drop_field_index("author")
+    for n in range(20):
+        filled.index_field(f"n{n}")
+    with pytest.raises(LimitError, match=r"meta\.one more"):
+        filled.index_field("one more")
