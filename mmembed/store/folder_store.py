@@ -12,6 +12,7 @@ from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Found, Known, Place, RankedImages, Trouble
 from mmembed.store.index_sync import IndexSync
+from mmembed.store.passing import PassingVectors
 from mmembed.store.rank_items import rank_images, rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
@@ -30,6 +31,7 @@ class FolderStore(Catalog):
         super().__init__(folder)
         self._sync = partial(IndexSync, self, exact_limit=exact_limit, recall=recall)
         self._views = self._sync()
+        self._filtered = PassingVectors(self.version)
 
     @property
     def name(self) -> str:
@@ -76,7 +78,9 @@ class FolderStore(Catalog):
         view = self._views.view(kind)
         if view is None:
             return Found((), complete=True)
-        among = None if where == EVERYTHING else self.vectors_matching(kind, where)
+        among = None
+        if where != EVERYTHING:
+            among = self._filtered.of((kind, where), lambda: self.vectors_matching(kind, where))
         return rank_items(
             lambda most: view.nearest(query, most, among),
             lambda vector_ids: self.items_of_vectors(vector_ids, where),
@@ -93,11 +97,12 @@ class FolderStore(Catalog):
             return RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
         among = None
         if where != EVERYTHING:
-            by_itself = by == "image"
             among = (
-                self.vectors_matching(by, where)
-                if by_itself
-                else self.caption_vectors_matching(where)
+                self._filtered.of((by, where), lambda: self.vectors_matching(by, where))
+                if by == "image"
+                else self._filtered.of(
+                    ("of images", where), lambda: self.caption_vectors_matching(where)
+                )
             )
         return rank_images(
             view.nearest(query, count + 1, among),

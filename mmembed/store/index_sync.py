@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
@@ -19,15 +18,10 @@ from mmembed.types import KINDS, Kind
 
 log = logging.getLogger(__name__)
 
-Version: TypeAlias = tuple[int, int]
-"""See Connections.version."""
-
 FOLLOW_AT_ONCE = 10_000
 """Vectors that are read from the catalog at once."""
 TRIES = 5
 """Attempts to compare a view with a catalog that changes meanwhile."""
-VERSIONS = 64
-"""Versions of the catalog that are remembered; each of its connections has its own."""
 NO_VECTORS = np.empty((0, 0), dtype=np.float16)
 
 
@@ -54,8 +48,8 @@ class IndexSync:
         self._views: dict[Kind, VectorView] = {}
         self._seen: dict[Kind, int | None] = {}
         """When the last examined snapshot was published."""
-        self._current: dict[Kind, frozenset[Version]] = {}
-        """The versions of the catalog that each view is known to hold."""
+        self._current: dict[Kind, int] = {}
+        """The version of the catalog that each view holds."""
         self._working: dict[Kind, threading.Thread] = {}
         """Threads that build or load a graph while another answers."""
         self._closed = threading.Event()
@@ -68,7 +62,7 @@ class IndexSync:
         try:
             view = self._views.get(kind)
             version = self._catalog.version()
-            if version not in self._current.get(kind, ()) or self._published_since(kind, view):
+            if version != self._current.get(kind) or self._published_since(kind, view):
                 with self._lock:
                     view = self._brought_up(kind)
         except Exception as error:
@@ -83,8 +77,7 @@ class IndexSync:
         if model is None:
             return None
         view = self._followed(kind, model)
-        known = self._current.get(kind, frozenset())
-        self._current[kind] = known | {version} if len(known) < VERSIONS else frozenset({version})
+        self._current[kind] = version
         return view
 
     def last_view(self, kind: Kind) -> VectorView | None:

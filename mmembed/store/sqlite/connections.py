@@ -90,9 +90,8 @@ class Connections:
                 self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
             raise StoreError(reason) from error
 
-    def version(self) -> tuple[int, int]:
-        """A value that was never given before the last change by any process: if it was seen
-        before, nothing has changed since. Raises StoreError."""
+    def version(self) -> int:
+        """A number that rises with each change by any process. Raises StoreError."""
         try:
             return self._readers.version()
         except sqlite3.Error as error:

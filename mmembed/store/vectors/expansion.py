@@ -7,7 +7,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.hnsw import LARGEST_EXPANSION, PORTION, Found, Graph
+from mmembed.store.vectors.hnsw import LARGEST_EXPANSION, PORTION, Graph, Reach
 from mmembed.store.vectors.rescoring import POOL, Rows, chunks, rank
 from mmembed.store.vectors.table import Table
 
@@ -36,13 +36,13 @@ def choose_expansion(graph: Graph, table: Table, promise: float) -> None:
     need the same expansion as captions do. The share must reach the promise in both halves.
     """
     if len(table) <= POOL:  # then every search finds all of them
-        graph.found = Found(POOL, 1.0, promise)
+        graph.reach = Reach(POOL, 1.0, promise)
         return
     halves = [(rows, nearest(table, rows, K)) for rows in queries(table)]
     for expansion in EXPANSIONS:
-        graph.found = Found(expansion)
+        graph.reach = Reach(expansion)
         recall = min(share(graph, table, rows, least) for rows, least in halves)
-        graph.found = Found(expansion, recall, promise)
+        graph.reach = Reach(expansion, recall, promise)
         if recall >= promise + (1 - promise) * SPARED:
             return
     log.warning("the graph finds %.3f of the nearest ten, less than %.3f", recall, promise)

@@ -1,4 +1,4 @@
-"""What a view holds at one moment: vectors, a graph over most of them, and codes of the others."""
+"""A view at one moment: vectors, a graph over most of them, and codes of the others."""
 
 from __future__ import annotations
 
@@ -107,8 +107,11 @@ class Generation:
         return continued(head, neck, min(count, NECK), len(self))
 
     def _ranked(self, query: NDArray[np.float32], pool: int, count: int) -> Ranked:
-        candidates = np.concatenate([self._pool(query, pool), self._newer(query, pool)])
-        return rank(candidates, self.table.rows, query, count, size=len(self))
+        return rank(self.candidates(query, pool), self.table.rows, query, count, size=len(self))
+
+    def candidates(self, query: NDArray[np.float32], count: int) -> Ids:
+        """The vectors that the graph finds nearest, about `count`, and newer ones that may be."""
+        return np.concatenate([self._pool(query, count), self._newer(query, count)])
 
     def _pool(self, query: NDArray[np.float32], count: int) -> Ids:
         assert self.graph is not None

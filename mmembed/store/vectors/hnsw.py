@@ -59,8 +59,8 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a graph finds."""
+class Reach:
+    """The results that a graph finds, and at what cost."""
 
     expansion: int
     """The number of vectors that a search visits."""
@@ -82,7 +82,7 @@ class Graph:
         """The number of vectors, including those that were removed since."""
         self.covers = covers
         self._lanes = [self._view() for _ in range(min(os.cpu_count() or 1, MOST_LANES))]
-        self.found = Found(POOL)
+        self.reach = Reach(POOL)
         self._together = Together(*map(_searcher, self._lanes), most=TOGETHER)
 
     def _view(self) -> Index:
@@ -120,13 +120,13 @@ class Graph:
         return cls(content, dim=table.dim, nodes=len(index), covers=covers)
 
     @property
-    def found(self) -> Found:
-        """What it finds. Setting it sets the expansion, for all searches."""
-        return self._found
+    def reach(self) -> Reach:
+        """The share that it finds. Setting it sets the expansion, for all searches."""
+        return self._reach
 
-    @found.setter
-    def found(self, value: Found) -> None:
-        self._found = value
+    @reach.setter
+    def reach(self, value: Reach) -> None:
+        self._reach = value
         for lane in self._lanes:
             lane.expansion_search = value.expansion
 

@@ -17,10 +17,11 @@ from mmembed.store.vectors import snapshot
 from mmembed.store.vectors.coalesce import Together
 from mmembed.store.vectors.expansion import choose_expansion
 from mmembed.store.vectors.generation import Generation
-from mmembed.store.vectors.hnsw import Found, Graph
+from mmembed.store.vectors.hnsw import Graph, Reach
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
-from mmembed.store.vectors.rescoring import FEW, MARGIN, NECK, Ids, Rows, continued, rank
+from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, NECK, Ids, Rows, continued, rank
 from mmembed.store.vectors.snapshot import Stamp
+from mmembed.store.vectors.subset import Subset, first
 from mmembed.store.vectors.table import Table, Vectors
 from mmembed.types import Kind, Ranked
 
@@ -99,7 +100,7 @@ class VectorView:
         except StoreError as error:
             log.warning("%s: %s; not used", self.path, error)
             return False
-        graph.found = Found(stamp.expansion, stamp.recall, stamp.promise)
+        graph.reach = Reach(stamp.expansion, stamp.recall, stamp.promise)
         with self._changing:
             self._now = Generation(Table.of(ids, vectors), stamp.seq).with_graph(graph)
             self._saved, self.mark = graph, stamp.mark
@@ -167,7 +168,7 @@ class VectorView:
         graph = self._now.graph
         if graph is None:
             return self.wants_graph
-        return self.is_outgrown or graph.found.promise != self.recall
+        return self.is_outgrown or graph.reach.promise != self.recall
 
     def build(self) -> None:
         """Build a graph over the vectors of now, and have it answer from then on. Searches and
@@ -183,7 +184,7 @@ class VectorView:
         with self._named():
             graph = Graph.built(base.table, base.growable, self._go_on)
             choose_expansion(graph, base.table, self.recall)
-        log.info("%s: %s", self.path, graph.found)
+        log.info("%s: %s", self.path, graph.reach)
         return base.with_graph(graph)
 
     @property
@@ -205,7 +206,7 @@ class VectorView:
             nodes=now.graph.nodes,
             covers=now.graph.covers,
             graph_bytes=len(now.graph.content),
-            **asdict(now.graph.found),
+            **asdict(now.graph.reach),
         )
         try:
             snapshot.write(self.path, snapshot.parts_of(now.graph.content, now.table), stamp)
@@ -232,24 +233,35 @@ class VectorView:
             if self._still_hold(now, found):
                 return found
 
-    def nearest(
-        self, query: NDArray[np.float32], count: int, among: Sequence[int] | None
-    ) -> Ranked:
+    def nearest(self, query: NDArray[np.float32], count: int, among: Subset | None) -> Ranked:
         """`search`, or `search_among` if only some vectors are wanted."""
-        if among is None:
-            return self.search(query, count)
-        return self.search_among(query, among, count)
+        return (
+            self.search(query, count) if among is None else self.search_among(query, among, count)
+        )
 
-    def search_among(self, query: NDArray[np.float32], ids: Sequence[int], count: int) -> Ranked:
-        """The nearest among the vectors with these ids, always exactly."""
-        wanted = np.asarray(ids, dtype=np.int64)
-        if len(wanted) > FEW:
-            return self._search_exactly(query, count, wanted)
-        table = self._now.table
-        kept = wanted[table.contains(wanted)]
-        return rank(kept, table.rows, query, count, size=len(kept))
+    def search_among(self, query: NDArray[np.float32], among: Subset, count: int) -> Ranked:
+        """The nearest among some vectors: exactly, or by the graph where they are so many that it
+        finds enough of them."""
+        while True:
+            now = self._now
+            head = None
+            if among.is_wide(now) and len(now) > self.exact_limit:
+                head = among.head(now, query)
+            if head is None or count > HEAD:
+                found = self._search_exactly(query, count + (MARGIN if head else 0), among)
+                found = found if head is None else continued(head, found, count, len(among))
+            else:
+                found = first(head, count)
+            if self._still_hold(now, found):
+                return found
 
-    def _search_exactly(self, query: NDArray[np.float32], count: int, among: Ids | None) -> Ranked:
+    def _search_exactly(
+        self, query: NDArray[np.float32], count: int, among: Subset | None
+    ) -> Ranked:
+        if among is not None and len(among) <= FEW:
+            table = self._now.table
+            kept = among.ids[table.contains(among.ids)]
+            return rank(kept, table.rows, query, count, size=len(kept))
         wanted = Wanted(query, max(count, 1))
         while True:
             if among is None:
@@ -257,7 +269,7 @@ class VectorView:
                 size = len(now)
             else:
                 now, scan = self._scanned()
-                near, size = scan.nearest_among(wanted, among)
+                near, size = among.nearest(scan, wanted)
             found = rank(near, now.table.rows, query, count, size=size)
             if self._still_hold(now, found):
                 return found

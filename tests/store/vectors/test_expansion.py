@@ -29,9 +29,9 @@ def test_the_least_expansion_that_keeps_the_promise_is_chosen(table: Table, grap
     met = []
     for promise in (0.5, 0.999):
         choose_expansion(graph, table, promise)
-        assert promise <= graph.found.recall <= 1
-        assert graph.found.promise == promise
-        met.append(graph.found.expansion)
+        assert promise <= graph.reach.recall <= 1
+        assert graph.reach.promise == promise
+        met.append(graph.reach.expansion)
     assert met[0] == EXPANSIONS[0] < met[1]
 
 
@@ -54,7 +54,7 @@ def test_a_promise_that_cannot_be_kept_is_said(
     with caplog.at_level(logging.WARNING):
         choose_expansion(graph, table, 1.0)
     assert "of the nearest ten, less than 1.000" in caplog.text
-    assert graph.found.expansion == 64
+    assert graph.reach.expansion == 64
 
 
 def test_the_nearest_are_those_of_brute_force(table: Table) -> None:
@@ -70,4 +70,4 @@ def test_few_vectors_can_be_measured(size: int) -> None:
     few = Table.empty(4).with_more(ids, np.eye(4, dtype=np.float16)[:size])
     graph = Graph.built(few)
     choose_expansion(graph, few, 0.99)
-    assert graph.found.recall == 1
+    assert graph.reach.recall == 1

@@ -52,7 +52,7 @@ def test_a_snapshot_comes_back_as_it_was(saved: VectorView) -> None:
     assert loaded
     assert loaded.ids().tolist() == saved.ids().tolist()
     assert (loaded.seq, loaded.unsaved, loaded.mark) == (60, False, "mark")
-    assert graph_of(loaded).found == graph_of(saved).found
+    assert graph_of(loaded).reach == graph_of(saved).reach
     for query in clustered(5, seed=2):
         assert loaded.search(query, 9).ids.tolist() == saved.search(query, 9).ids.tolist()
         assert loaded.search(query, 9).scores.tolist() == saved.search(query, 9).scores.tolist()

@@ -15,8 +15,10 @@ import pytest
 from mmembed.errors import StoreError
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.store.vectors import VectorView
+from mmembed.store.vectors import subset as subset_module
 from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.int8_scan import CodeScan
+from mmembed.store.vectors.subset import Subset
 from tests.serving import PATIENCE_S
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
 
@@ -28,6 +30,10 @@ def brute_force(vectors: Vectors, query: Vectors, count: int) -> list[int]:
     scores = np.round(stored.astype(np.float64) @ query.astype(np.float64), 6)
     ids: list[int] = (np.lexsort((np.arange(len(vectors)), -scores))[:count] + 1).tolist()
     return ids
+
+
+def subset(ids: list[int]) -> Subset:
+    return Subset(np.array(ids, dtype=np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +107,38 @@ def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: Vect
     for query in clustered(5, seed=5):
         among = list(range(7, 5000, 13))
         expected = [i for i in brute_force(many, query, 5000) if i in set(among)]
-        found = graph.search_among(query, [*among, 99_999], 20)
+        found = graph.search_among(query, subset([*among, 99_999]), 20)
         assert found.ids.tolist() == expected[:20]
         assert not found.complete
-        assert graph.nearest(query, 400, among).complete
-    assert graph.search_among(query, [], 5).ids.tolist() == []
-    assert graph.search_among(query, [99_999], 5).complete
+        assert graph.nearest(query, 400, subset(among)).complete
+    assert graph.search_among(query, subset([]), 5).ids.tolist() == []
+    assert graph.search_among(query, subset([99_999]), 5).complete
+
+
+@pytest.mark.parametrize("theme", [False, True])
+def test_a_wide_filter_is_searched_by_the_graph_and_a_strange_one_exactly(
+    many: Vectors, graph: VectorView, monkeypatch: pytest.MonkeyPatch, theme: bool
+) -> None:
+    """A folder of one theme: near some queries all pass, near the others none."""
+    monkeypatch.setattr(subset_module, "WIDE_FROM", 100)
+    monkeypatch.setattr(subset_module, "CODES_KEPT", 1500)
+    monkeypatch.setattr(subset_module, "MOST_CANDIDATES", 1000)
+    near = many @ many[0]
+    for share in (0.1, 0.5):
+        passing = near >= np.quantile(near, 1 - share) if theme else near != near.min()
+        ids = np.flatnonzero(passing) + 1
+        if not theme:
+            ids = ids[:: round(1 / share)]
+        among, hits = Subset(ids), 0
+        for query in [*clustered(20, seed=6), *many[:2]]:
+            expected = [i for i in brute_force(many, query, 5000) if i in set(ids.tolist())]
+            longest = graph.search_among(query, among, 400).ids.tolist()
+            assert set(longest) <= set(ids.tolist())
+            assert len(set(longest)) == min(400, len(ids))
+            for count in (1, 10, 50, 51):
+                assert graph.search_among(query, among, count).ids.tolist() == longest[:count]
+            hits += len(set(longest[:10]) & set(expected[:10]))
+        assert hits >= 0.99 * 220
 
 
 def test_an_empty_view_answers_with_nothing() -> None:
@@ -145,7 +177,7 @@ def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_pa
             ids = one.search(query, 2000).ids.tolist()
             assert not set(ids) & set(gone)
             assert {2001, 2002} < set(ids)
-        assert one.search_among(many[0], gone, 5).ids.tolist() == []
+        assert one.search_among(many[0], subset(gone), 5).ids.tolist() == []
 
 
 def test_applying_the_same_changes_twice_changes_nothing(many: Vectors) -> None:
@@ -169,7 +201,7 @@ def test_a_view_that_followed_answers_as_one_that_is_new(many: Vectors, exact_li
     for query in clustered(5, seed=8):
         order = brute_force(many[ids - 1], query, len(ids))
         expected = [int(ids[place - 1]) for place in order]
-        assert view.search_among(query, ids.tolist(), 80).ids.tolist() == expected[:80]
+        assert view.search_among(query, Subset(ids), 80).ids.tolist() == expected[:80]
         assert view.search(query, len(ids)).ids.tolist() == expected
 
 
