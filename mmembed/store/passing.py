@@ -24,8 +24,8 @@ class PassingVectors:
         self._lock = threading.Lock()
 
     def of(self, key: Hashable, read: Callable[[], Sequence[int]]) -> Subset:
-        """What was read for a key, or will be if the catalog changed since. `read`: ids, rising.
-        Raises StoreError."""
+        """The vectors that were read for a key; they are read again if the catalog changed since.
+        `read`: their ids, rising. Raises StoreError."""
         version = self._version()  # before what it stands for is read
         with self._lock:
             known = self._kept.get(key)

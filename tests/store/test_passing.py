@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmembed.filters.tree import Test
+from mmembed.filters import tree
 from mmembed.store.entries import Model
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.passing import MOST, PassingVectors
@@ -43,7 +43,7 @@ def test_filtered_searches_follow_each_change(tmp_path: Path, entry: Entry) -> N
     query = np.eye(4, dtype=np.float32)[0]
 
     def hits() -> set[int]:
-        found = store.search(query, 30, Test("tag", "=", "red"), kind="image")
+        found = store.search(query, 30, tree.Test("tag", "=", "red"), kind="image")
         return {item.id for item, _ in found.hits}
 
     assert hits() == set()

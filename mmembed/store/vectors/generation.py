@@ -103,7 +103,7 @@ class Generation:
         head = self._ranked(query, POOL, min(count, HEAD))
         if count <= HEAD:
             return head
-        neck = self._ranked(query, NECK_POOL, min(count, NECK))
+        neck = self._ranked(query, NECK_POOL, NECK_POOL)  # some of it may precede the head's last
         return continued(head, neck, min(count, NECK), len(self))
 
     def _ranked(self, query: NDArray[np.float32], pool: int, count: int) -> Ranked:

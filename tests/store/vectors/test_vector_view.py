@@ -129,11 +129,11 @@ def test_a_wide_filter_is_searched_by_the_graph_and_a_strange_one_exactly(
         ids = np.flatnonzero(passing) + 1
         if not theme:
             ids = ids[:: round(1 / share)]
-        among, hits = Subset(ids), 0
+        among, hits, members = Subset(ids), 0, set(ids.tolist())
         for query in [*clustered(20, seed=6), *many[:2]]:
-            expected = [i for i in brute_force(many, query, 5000) if i in set(ids.tolist())]
+            expected = [i for i in brute_force(many, query, 5000) if i in members]
             longest = graph.search_among(query, among, 400).ids.tolist()
-            assert set(longest) <= set(ids.tolist())
+            assert set(longest) <= members
             assert len(set(longest)) == min(400, len(ids))
             for count in (1, 10, 50, 51):
                 assert graph.search_among(query, among, count).ids.tolist() == longest[:count]
