@@ -128,6 +128,24 @@ class Item(HeaderFacts):
         return {"latitude": self.latitude, "longitude": self.longitude}
 
 
+SearchMode: TypeAlias = Literal["hybrid", "picture", "words"]
+"""By pictures, captions and words; by pictures alone; by words alone."""
+MODES: tuple[SearchMode, ...] = ("hybrid", "picture", "words")
+Finder: TypeAlias = Literal["picture", "caption", "words"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One of the parts that found a hit."""
+
+    by: Finder
+    points: float
+    """Above 0: what the part added to the value by which hits are ordered. Of a picture and a
+    caption the weighted deviations above the usual cosine, of words up to 2."""
+    words: tuple[str, ...] = ()
+    """The words of the query that were found, without case and accents."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """One search result."""
@@ -137,16 +155,20 @@ class Hit:
     """Cosine similarity of query and item, in [-1, 1]."""
     relevance: float
     """0 to 1: the score's distance from the query's background; see Background."""
+    evidence: tuple[Evidence, ...] = ()
+    """The parts that found it, by falling points."""
 
 
 @dataclass(frozen=True)
 class SearchPage:
-    """One page of hits, by falling score, ties by rising id."""
+    """One page of hits. By pictures alone, the score falls, and ties lie by rising id."""
 
     hits: tuple[Hit, ...]
     next_cursor: str | None
     notes: tuple[str, ...]
     """Notes for the caller, such as on a query longer than the model's context."""
+    mode: SearchMode = "picture"
+    """How the hits were found."""
 
 
 @dataclass(frozen=True)

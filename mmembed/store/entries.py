@@ -237,6 +237,36 @@ class Found:
 
 
 @dataclass(frozen=True)
+class RankedImages:
+    """Images by falling cosine, ties by rising id."""
+
+    item_ids: NDArray[np.int64]
+    """(n,), each once."""
+    cosines: NDArray[np.float64]
+    """(n,), rounded to 6 decimals."""
+    complete: bool
+    """Whether no image comes after these."""
+
+
+@dataclass(frozen=True)
+class WordMatches:
+    """Images whose words match a query, by falling score, ties by rising id."""
+
+    item_ids: NDArray[np.int64]
+    """(n,)"""
+    scores: NDArray[np.float64]
+    """(n,), BM25, above 0."""
+    words: tuple[tuple[str, ...], ...]
+    """Of each image, the words of the query that it has, as the query spells them but without
+    case and accents."""
+    attainable: float
+    """The score of an image of the usual length that has every word of the query once; 0 if the
+    query has no word."""
+    complete: bool
+    """Whether no other image matches."""
+
+
+@dataclass(frozen=True)
 class Upload:
     """An uploaded picture, whose only file is the store's."""
 

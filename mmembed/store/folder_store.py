@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.blobs import FolderBlobs
-from mmembed.store.entries import Found, Known, Place, Trouble
+from mmembed.store.entries import Found, Known, Place, RankedImages, Trouble
 from mmembed.store.index_sync import IndexSync
-from mmembed.store.rank_items import rank_items
+from mmembed.store.rank_items import rank_images, rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.store.vectors.exact_and_hnsw import ExactAndHnsw
@@ -77,6 +77,27 @@ class FolderStore(Catalog):
             after=after,
         )
 
+    def nearest_images(
+        self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
+    ) -> RankedImages:
+        """See Search.nearest_images."""
+        view = self._views.view(by)
+        if view is None:
+            return RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
+        among = None
+        if where != EVERYTHING:
+            by_itself = by == "image"
+            among = (
+                self.vectors_matching(by, where)
+                if by_itself
+                else self.caption_vectors_matching(where)
+            )
+        return rank_images(
+            view.nearest(query, count + 1, among),
+            lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
+            count,
+        )
+
     def sample(self, kind: Kind, count: int) -> Embeddings:
         """See Search.sample: of the vectors as they were last searched."""
         view = self._views.last_view(kind)
@@ -100,3 +121,4 @@ class FolderStore(Catalog):
     def rebuild(self) -> None:
         """See Search.rebuild. Raises StoreBusy."""
         self._views.rebuild()
+        self.rebuild_words()

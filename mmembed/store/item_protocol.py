@@ -33,6 +33,12 @@ class Items(Protocol):
     def item(self, item_id: int) -> Item:
         """One item with all its captions. Raises NotFound."""
 
+    def items(self, item_ids: Sequence[int]) -> list[Item]:
+        """The items that are still there, in the given order."""
+
+    def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        """Which of these images have a caption, and which have a tag."""
+
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:

@@ -1,7 +1,7 @@
 """The interface of every store; the program reaches stored data through it alone.
 
-    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search,
-            with the Blobs beside them
+    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search
+            + WordIndex, with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
 that raises has changed nothing. Every method may be called from any thread, and by several
@@ -25,7 +25,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.entries import Found, Model, Place, Trouble, Upload
+from mmembed.store.entries import Found, Model, Place, RankedImages, Trouble, Upload, WordMatches
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
@@ -155,6 +155,16 @@ class Search(Protocol):
         positive.
         """
 
+    def nearest_images(
+        self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
+    ) -> RankedImages:
+        """The images that pass and are nearest to a query: up to `count` by their own vectors, or
+        those of the `count` nearest captions, each by its best one.
+
+        By their own vectors, the images are the first of `search`; fewer than `count` if more
+        images tie with the last.
+        """
+
     def sample(self, kind: Kind, count: int) -> Embeddings:
         """Up to `count` vectors, float32 (n, dim), unit-norm, from all over the collection; the
         same ones until a vector changes."""
@@ -171,7 +181,28 @@ class Search(Protocol):
         graphs. No answer depends on them."""
 
     def rebuild(self) -> None:
-        """Build all graphs anew from the vectors, and save them."""
+        """Build all graphs anew from the vectors, and save them, and the index of words from the
+        captions, tags and names."""
+
+
+class WordIndex(Protocol):
+    """Finding images by the words about them: captions, tags, and the names of the file and its
+    folders. A change of these changes the index in the same transaction. The rule for words is
+    `store.word_tokens`; English words match by their stems.
+    """
+
+    def match_words(
+        self, text: str, count: int, where: Where = EVERYTHING, *, also: Sequence[int] = ()
+    ) -> WordMatches:
+        """The `count` images that pass and match words of a text best, and every image of `also`
+        that matches one, whether it passes or not.
+
+        The text has no syntax: every character is part of a word, or parts words. At most
+        MOST_ASKED distinct words count. A last word that no image has stands for the words that
+        begin with it. Of each word the first MOST_LOOKED_AT images, by rising id, are candidates;
+        the MOST_RANKED whose words weigh most together are ranked, whatever `count` is. Scores
+        and limits are those of `store.bm25`. The answer is as of the last change of any process.
+        """
 
 
 class Blobs(Protocol):
@@ -212,7 +243,7 @@ class Blobs(Protocol):
         of deleted files. Raises StoreError."""
 
 
-class Store(Items, Fields, ItemWriter, Files, Vectors, Search, Protocol):
+class Store(Items, Fields, ItemWriter, Files, Vectors, Search, WordIndex, Protocol):
     """The storage of one collection."""
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mmembed.errors import QueryError
-from mmembed.store.entries import Found, Place
+from mmembed.store.entries import Found, Place, RankedImages
 from mmembed.types import Item, Ranked
 
 GROWTH = 4
@@ -67,3 +67,24 @@ def _join(
     items_by_vector = items_of(list(scores))
     hits = [(item, scores[key]) for key, items in items_by_vector.items() for item in items]
     return sorted(hits, key=lambda hit: (-hit[1], hit[0].id))
+
+
+def rank_images(
+    ranked: Ranked,
+    images_of: Callable[[Sequence[int]], Mapping[int, Sequence[int]]],
+    count: int,
+) -> RankedImages:
+    """The `count` best images of `count + 1` ranked vectors, each by its best vector. `images_of`:
+    the ids of the images of vectors."""
+    scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
+    if not ranked.complete and scores:
+        last = min(scores.values())  # vectors that tie with it may lie beyond
+        scores = {key: score for key, score in scores.items() if score > last}
+    best: dict[int, float] = {}
+    for key, images in images_of(list(scores)).items():
+        for image in images:
+            best[image] = max(scores[key], best.get(image, -np.inf))
+    order = sorted(best, key=lambda image: (-best[image], image))
+    ids = np.array(order[:count], dtype=np.int64)
+    cosines = np.array([best[image] for image in order[:count]])
+    return RankedImages(ids, cosines, complete=ranked.complete and len(order) <= count)

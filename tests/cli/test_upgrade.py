@@ -10,6 +10,7 @@ import pytest
 from mmembed.cli import main
 from mmembed.cli.bar import Bar
 from mmembed.store.sqlite.migrations import layout_in
+from mmembed.store.sqlite.schema import newest
 
 LAYOUT_1 = Path(__file__).parents[2] / "fixtures" / "layout-1" / "last"
 
@@ -37,7 +38,7 @@ def test_a_command_upgrades_the_folder_and_says_so_once(
     assert "catalog.layout-1.sqlite3" in said.err
     assert "5 images" in said.out or "5 pictures" in said.out
     assert reports
-    assert layout_in(old / "catalog.sqlite3") == 2
+    assert layout_in(old / "catalog.sqlite3") == newest()
     assert run(old, "remove", "/mnt/photos/food", "--dry-run") == 0
     assert "layout" not in capsys.readouterr().err
 
@@ -47,7 +48,7 @@ def test_a_backup_of_an_earlier_version_is_restored(
 ) -> None:
     assert run(tmp_path / "new", "restore", old / "catalog.sqlite3") == 0
     assert "15 images, 18 captions" in capsys.readouterr().out
-    assert layout_in(tmp_path / "new" / "catalog.sqlite3") == 2
+    assert layout_in(tmp_path / "new" / "catalog.sqlite3") == newest()
     assert layout_in(old / "catalog.sqlite3") == 1
 
 

@@ -47,6 +47,15 @@ class MemoryItems(MemoryVectors):
     def item(self, item_id: int) -> Item:
         return _item(self._state, item_id)
 
+    def items(self, item_ids: Sequence[int]) -> list[Item]:
+        known = self._state.items
+        return [replace(known[one], captions=()) for one in item_ids if one in known]
+
+    def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        items = self.items(image_ids)
+        captioned = {item.id for item in items if item.caption is not None}
+        return captioned, {item.id for item in items if item.tags}
+
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:

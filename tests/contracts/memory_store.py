@@ -19,9 +19,10 @@ from mmembed.store.protocol import Purpose
 from mmembed.types import Item, Kind, Ranked
 from tests.contracts.memory_fields import MemoryFields
 from tests.contracts.memory_items import MemoryItems
+from tests.contracts.memory_words import MemoryWords
 
 
-class MemoryStore(MemoryItems, MemoryFields):
+class MemoryStore(MemoryItems, MemoryFields, MemoryWords):
     """See Store. Uploads are files in a folder, since items have paths."""
 
     def __init__(self, uploads: Path) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
 from mmembed.filters.matches import matches
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.entries import Found, Model, Place
-from mmembed.store.rank_items import rank_items
+from mmembed.store.entries import Found, Model, Place, RankedImages
+from mmembed.store.rank_items import rank_images, rank_items
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector
 
@@ -187,6 +187,22 @@ class MemoryVectors(Memory):
                 count=count,
                 after=after,
             )
+
+    def nearest_images(
+        self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
+    ) -> RankedImages:
+        images = {item.id for item in self._state.images() if matches(where, item)}
+        owners: dict[int, list[int]] = {}
+        for vector_id, items in self.items_of_vectors(self._ids(by)).items():
+            of = {item.id if by == "image" else item.image_id for item in items if item.kind == by}
+            owners[vector_id] = [image for image in of if image is not None and image in images]
+        ranked = self._nearest(query, len(owners) + 1, by)
+        passing = [row for row, key in enumerate(ranked.ids.tolist()) if owners.get(key)]
+        complete = len(passing) <= count + 1
+        few = Ranked(
+            ranked.ids[passing][: count + 1], ranked.scores[passing][: count + 1], complete
+        )
+        return rank_images(few, lambda ids: {key: owners[key] for key in ids}, count)
 
     def _nearest(self, query: NDArray[np.float32], most: int, kind: Kind) -> Ranked:
         ids, rows = self._units(kind)

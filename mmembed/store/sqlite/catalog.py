@@ -28,6 +28,7 @@ from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_captio
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
 from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.word_rows import rebuild_words
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
     mark_file,
@@ -229,6 +230,11 @@ class Catalog(Transactions):
     def _remove(self, item_ids: Sequence[int]) -> int:
         with self._transaction(adds=False) as db:
             return sum(_remove(db, item_id) for item_id in item_ids)
+
+    def rebuild_words(self) -> None:
+        """Write the words of all images anew, and build their index anew."""
+        with self._transaction() as db:
+            rebuild_words(db)
 
     def forget_failures(self, gone: Callable[[str], bool]) -> None:
         """Delete the failures of paths for which `gone` is true."""

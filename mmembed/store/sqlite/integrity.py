@@ -53,6 +53,20 @@ PROMISES = {
         "SELECT count(*) FROM (SELECT vector_id, kind, model_id FROM changes GROUP BY 1, 2, 3 "
         "HAVING sum(op) <> 0 EXCEPT SELECT id, kind, model_id FROM vectors)"
     ),
+    "images without their words": (
+        "SELECT count(*) FROM items WHERE kind = 'image' "
+        "AND id NOT IN (SELECT item_id FROM item_words)"
+    ),
+    "images whose words are out of date": "SELECT count(*) FROM words_due",
+    "words of no image": (
+        "SELECT count(*) FROM item_words "
+        "WHERE item_id NOT IN (SELECT id FROM items WHERE kind = 'image')"
+    ),
+    "wrong totals of the words": (
+        "SELECT count(*) FROM word_totals, (SELECT count(*) AS images, "
+        "coalesce(sum(length), 0) AS length FROM item_words) WHERE items <> images "
+        "OR words <> length"
+    ),
 }
 """Queries that count faults; each must give 0."""
 

@@ -105,6 +105,12 @@ def rows_of(db: sqlite3.Connection) -> int:
     )
 
 
+def images_of(db: sqlite3.Connection) -> int:
+    """How many images there are, whose words later steps write."""
+    sql = "SELECT count(*) FROM before.items WHERE kind = 'image'"
+    return int(db.execute(sql).fetchone()[0])
+
+
 def _in_chunks(db: sqlite3.Connection, sql: str, table: str, key: str) -> Iterator[int]:
     after = -(2**63)
     last = (

@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull
 from mmembed.files import move, sync, sync_folder
-from mmembed.store.sqlite import layout_1, schema
+from mmembed.store.sqlite import layout_1, layout_3, schema
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, exclusive
 from mmembed.store.sqlite.schema import (
     BASE_VERSION,
@@ -31,6 +31,7 @@ from mmembed.store.sqlite.schema import (
     version,
 )
 from mmembed.store.sqlite.wal_stamp import History
+from mmembed.store.sqlite.word_rows import write_words
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ def migrate(
                 _exchange(path, _rebuilt(path, progress or progress_in_log(path)), copy)
             else:
                 _keep_copy(db, path, copy)
-                _take_steps(db)
+                _take_steps(db, progress or progress_in_log(path))
         except sqlite3.Error as error:
             kind = StoreFull if "is full" in str(error) else StoreError
             raise kind(f"{path}: cannot be brought {step}: {error}; it is as it was") from error
@@ -118,7 +119,7 @@ def upgrade(path: Path, progress: Progress) -> None:
     with closing(connect(path)) as db:
         layout = version(db)
         if BASE_VERSION <= layout < newest():
-            _take_steps(db)
+            _take_steps(db, progress)
     if 0 < layout < BASE_VERSION:
         move(_rebuilt(path, progress), path)
 
@@ -138,15 +139,16 @@ def _rebuilt(path: Path, progress: Progress) -> Path:
             for setting in (*WITHOUT_JOURNAL, f"cache_size = -{CACHE_KIB}"):
                 db.execute(f"PRAGMA {setting}")
             db.execute("ATTACH ? AS before", (f"{path.absolute().as_uri()}?immutable=1",))
-            done, total = 0, layout_1.rows_of(db)
+            copied = layout_1.rows_of(db)
+            done, total = 0, copied + layout_1.images_of(db)
             db.execute("BEGIN EXCLUSIVE")
             for count in layout_1.to_layout_2(db):
-                done = min(done + count, total)
+                done = min(done + count, copied)
                 progress(done, total)
             db.execute(f"PRAGMA user_version = {BASE_VERSION}")
             db.execute("COMMIT")
             _check_counts(db, path)
-            _take_steps(db)
+            _take_steps(db, lambda written, of: progress(total - of + written, total))
         with new.open("rb") as file:
             sync(file)
     except BaseException:
@@ -183,19 +185,34 @@ def _exchange(path: Path, new: Path, copy: Path) -> None:
     sync_folder(path.parent)
 
 
-def _take_steps(db: sqlite3.Connection) -> None:
+def _take_steps(db: sqlite3.Connection, progress: Progress) -> None:
     """Run every step after the base that a catalog lacks, each in a transaction of its own."""
     for layout in range(version(db), newest()):
         db.execute("BEGIN IMMEDIATE")
         try:
             for statement in statements_of(schema.LATER[layout - BASE_VERSION]):
                 db.execute(statement)
+            if layout + 1 == layout_3.VERSION:
+                _write_words(db, progress)
             db.execute(f"PRAGMA user_version = {layout + 1}")
             db.execute("COMMIT")
         except BaseException:  # Ctrl-C, too
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+
+
+def _write_words(db: sqlite3.Connection, progress: Progress) -> None:
+    """Write the words of all images."""
+    [total] = db.execute("SELECT count(*) FROM words_due").fetchone()
+    done = 0
+
+    def written(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, total)
+
+    write_words(db, written)
 
 
 def _check_tables(db: sqlite3.Connection, path: Path, layout: int) -> None:

@@ -14,10 +14,11 @@ from mmembed.store.sqlite.filter_sql import clause_of, condition_of
 from mmembed.store.sqlite.manifest_fields import FieldReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
+from mmembed.store.sqlite.word_queries import WordReader
 from mmembed.types import Failure, Item, Kind
 
 
-class CatalogReader(VectorReader, FieldReader):
+class CatalogReader(VectorReader, FieldReader, WordReader):
     """Every query of the catalog."""
 
     @property
@@ -38,6 +39,48 @@ class CatalogReader(VectorReader, FieldReader):
         return replace(
             to_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ()))
         )
+
+    def items(self, item_ids: Sequence[int]) -> list[Item]:
+        """The items that are still there, in the given order."""
+        found: dict[int, Item] = {}
+        for chunk in chunks(item_ids):
+            sql = f"SELECT {COLUMNS} FROM items WHERE id IN ({marks(chunk)})"
+            found |= {int(row[0]): to_item(row) for row in self._rows(sql, chunk)}
+        return [found[item_id] for item_id in item_ids if item_id in found]
+
+    def images_of_vectors(
+        self, vector_ids: Sequence[int], kind: Kind, where: Where = EVERYTHING
+    ) -> dict[int, list[int]]:
+        """Ids of the images that pass and carry each of these vectors, themselves or by a
+        caption."""
+        condition, values = condition_of(where)
+        of_image = "CROSS JOIN items USING (kind, sha256)"
+        of_caption = (
+            "CROSS JOIN items AS captions USING (kind, sha256) "
+            "CROSS JOIN items ON items.id = captions.image_id"
+        )
+        found: dict[int, list[int]] = {}
+        for chunk in chunks(vector_ids):
+            sql = (
+                "SELECT vector_id, items.id FROM content_vectors AS of_content "
+                f"{of_image if kind == 'image' else of_caption} "
+                f"WHERE vector_id IN ({marks(chunk)}) AND {condition}"
+            )
+            for vector_id, item_id in self._rows(sql, (*chunk, *values)):
+                found.setdefault(int(vector_id), []).append(int(item_id))
+        return found
+
+    def caption_vectors_matching(self, where: Where) -> list[int]:
+        """Ids of the vectors of the captions of images that pass a filter, rising."""
+        clause, values = clause_of("image", where)
+        sql = (
+            "SELECT DISTINCT vector_id FROM items "
+            "CROSS JOIN items AS captions ON captions.image_id = items.id "
+            "CROSS JOIN content_vectors AS of_content ON of_content.kind = captions.kind "
+            f"AND of_content.sha256 = captions.sha256 {clause} "
+            f"AND of_content.model_id = {SERVING} ORDER BY 1"
+        )
+        return [int(row[0]) for row in self._rows(sql, values)]
 
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """The captions of images by image id, in the order of entry; images without any are left

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
+from mmembed.store.sqlite import layout_3
 
 FILE_NAME = CATALOG_FILE
 
@@ -172,7 +173,7 @@ WHEN old.vector_id <> new.vector_id BEGIN
 END;
 """
 """Layout 2, whole. It does not change any more: later additions go into LATER."""
-LATER: tuple[str, ...] = ()
+LATER: tuple[str, ...] = (layout_3.WORDS,)
 """The additions of each later layout: SQL, which runs on existing and on new catalogs."""
 
 
@@ -232,7 +233,8 @@ def _ours() -> dict[str, str]:
 
 def _parts(connection: sqlite3.Connection) -> dict[str, str]:
     rows = connection.execute(
-        "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL "
+        "AND name NOT GLOB 'word_index_*'"  # FTS5 makes them, in every version its own way
     ).fetchall()
     return {str(name): _plain(str(sql)) for name, sql in rows}
 

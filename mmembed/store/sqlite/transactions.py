@@ -29,6 +29,7 @@ from mmembed.store.sqlite.queries import CatalogReader
 from mmembed.store.sqlite.schema import FILE_NAME, remedy
 from mmembed.store.sqlite.troubles import WRITE_FAILED
 from mmembed.store.sqlite.wal_stamp import History
+from mmembed.store.sqlite.word_rows import write_words
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Transactions(CatalogReader):
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
+                write_words(self._connection)
                 self._check_place()
                 self._connection.execute("COMMIT")
             except BaseException as error:

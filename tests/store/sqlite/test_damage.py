@@ -48,6 +48,7 @@ def answers(catalog: Catalog) -> list[object]:
         "bytes": None,
         "mtime_ns": None,
         "format": None,
+        "added": None,
     }
     items = [replace(item, **once) for item in catalog.page(after=0, limit=1000, kind=None)]
     return [
@@ -110,7 +111,7 @@ def test_a_large_catalog_is_checked_beside_its_use(
     assert catalog.troubles() == []
     catalog.close()
     content = (filled / CATALOG).read_bytes()
-    assert content.count(b"the caption of 20") == 2  # the second is that of the caption's own row
+    assert content.count(b"the caption of 20") == 3  # of both rows, and among the words
     (filled / CATALOG).write_bytes(content.replace(b"the caption of 20", b"the caption of 21"))
     catalog = Catalog(filled)
     eventually(lambda: catalog.troubles())

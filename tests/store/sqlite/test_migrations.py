@@ -36,6 +36,8 @@ from tests.store.sqlite.old_layouts import (
 )
 
 FORMS = ("last", "first")
+LATER = schema.LATER
+NEWEST = schema.newest()
 Entry = Callable[..., ImageEntry]
 
 
@@ -252,7 +254,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """`later(sql)`: as in a version with one more layout."""
 
     def add(sql: str) -> None:
-        monkeypatch.setattr(schema, "LATER", (sql,))
+        monkeypatch.setattr(schema, "LATER", (*LATER, sql))
         schema._ours.cache_clear()
 
     yield add
@@ -263,19 +265,19 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 # -- layouts after the second ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", [1, 2])
+@pytest.mark.parametrize("layout", [1, NEWEST])
 def test_a_later_step_gives_what_a_new_catalog_has(
     tmp_path: Path, old: MakeFolder, later: Callable[[str], None], layout: int
 ) -> None:
     folder = old()
-    if layout == 2:
+    if layout == NEWEST:
         Catalog(folder).close()
     later("ALTER TABLE items ADD COLUMN flavour TEXT; CREATE INDEX items_f ON items (flavour);")
     for place in (folder, tmp_path / "new"):
         catalog = Catalog(place)
         assert catalog.check() == []
         catalog.close()
-        assert layout_of(place) == 3
+        assert layout_of(place) == NEWEST + 1
         assert rows(place, "SELECT flavour FROM items WHERE flavour IS NOT NULL") == []
     assert (folder / f"catalog.layout-{layout}.sqlite3").exists()
     assert len(rows(folder, "SELECT id FROM items")) == len(EXPECTED["items"])
@@ -304,8 +306,10 @@ def test_a_later_step_that_fails_leaves_the_layout_before(
     folder = old()
     Catalog(folder).close()
     later("ALTER TABLE items ADD COLUMN flavour TEXT; INSERT INTO nowhere VALUES (1);")
-    with pytest.raises(StoreError, match=r"from layout 2 to 3: no such table: nowhere"):
+    with pytest.raises(
+        StoreError, match=rf"from layout {NEWEST} to {NEWEST + 1}: no such table: nowhere"
+    ):
         Catalog(folder)
-    assert layout_of(folder) == 2
+    assert layout_of(folder) == NEWEST
     later("ALTER TABLE items ADD COLUMN flavour TEXT;")
     assert [astuple(item)[0] for item in opened(folder).page(after=0, limit=3, kind=None)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull
-from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite import Catalog, schema
 from mmembed.store.sqlite.lock_files import Presence
 from tests.store.sqlite.old_layouts import (
     EXPECTED,
@@ -28,6 +28,7 @@ from tests.store.sqlite.old_layouts import (
     rows,
 )
 
+NEWEST = schema.newest()
 DYING = """
 import os, signal, sys
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_a_killed_migration_leaves_the_old_layout_or_the_new(
         [sys.executable, "-c", DYING, str(folder), moment], cwd=ROOT, check=False
     )
     assert ended.returncode == -9
-    assert layout_of(folder) == (2 if moment == "after the exchange" else 1)
+    assert layout_of(folder) == (NEWEST if moment == "after the exchange" else 1)
     if layout_of(folder) == 1:
         assert (
             rows(folder, "SELECT id, vector_id FROM items ORDER BY id")
@@ -108,7 +109,7 @@ def test_an_interrupt_leaves_the_old_layout(old: MakeFolder) -> None:
     assert layout_of(folder) == 1
     assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
     Catalog(folder).close()
-    assert layout_of(folder) == 2
+    assert layout_of(folder) == NEWEST
 
 
 # -- refusals --------------------------------------------------------------------------
@@ -121,7 +122,9 @@ def test_a_full_disk_is_told_before_anything_is_written(
     before = digest(folder / NAME)
     free = os.statvfs_result((4096, 4096, 10, 10, 10, 9, 9, 9, 0, 255))
     monkeypatch.setattr("os.statvfs", lambda path: free)
-    with pytest.raises(StoreFull, match=r"from layout 1 to 2, 17 MB have to be free.*and 1 MB are"):
+    with pytest.raises(
+        StoreFull, match=rf"from layout 1 to {NEWEST}, 17 MB have to be free.*and 1 MB are"
+    ):
         Catalog(folder)
     assert digest(folder / NAME) == before
     assert sorted(path.name for path in folder.glob("*.sqlite3")) == [NAME]
@@ -142,11 +145,14 @@ def test_a_catalog_that_another_process_has_open_is_left_alone(old: MakeFolder) 
 def test_a_newer_layout_is_refused_with_a_way_back(old: MakeFolder) -> None:
     folder = old()
     Catalog(folder).close()
-    shutil.copy(folder / NAME, folder / "catalog.layout-2.sqlite3")
+    shutil.copy(folder / NAME, folder / f"catalog.layout-{NEWEST}.sqlite3")
     with closing(sqlite3.connect(folder / NAME)) as db:
-        db.execute("PRAGMA user_version = 3")
+        db.execute(f"PRAGMA user_version = {NEWEST + 1}")
     before = digest(folder / NAME)
-    message = r"layout 3, this one reads 2\); use that version.*mmembed restore .*layout-2\.sqlite3"
+    message = (
+        rf"layout {NEWEST + 1}, this one reads {NEWEST}\); use that version.*"
+        rf"mmembed restore .*layout-{NEWEST}\.sqlite3"
+    )
     with pytest.raises(StoreError, match=message):
         Catalog(folder)
     assert digest(folder / NAME) == before
@@ -161,7 +167,9 @@ def test_a_folder_that_may_not_be_written_is_named(
         raise StoreError(f"{folder}: cannot be locked")
 
     monkeypatch.setattr("mmembed.store.sqlite.open_catalog.Presence", locked)
-    with pytest.raises(StoreError, match=r"has layout 1.*reads 2.*open it once where it may"):
+    with pytest.raises(
+        StoreError, match=rf"has layout 1.*reads {NEWEST}.*open it once where it may"
+    ):
         Catalog(folder)
     assert layout_of(folder) == 1
 

@@ -1,0 +1,112 @@
+"""BM25: how well the words of images match those of a query.
+
+    score(image) = Σ over words: idf(word) · tf·(K1 + 1) / (tf + K1·(1 - B + B·length/mean length))
+    idf(word)    = ln(1 + (N - n + ½) / (n + ½)), which is above 0 for every word
+
+tf: how often the image has the word; length: how many words it has; n of N images have the word.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.store.entries import WordMatches
+
+K1, B = 1.2, 0.75
+MOST_ASKED = 32
+"""Distinct words of a query that count."""
+MOST_LOOKED_AT = 10_000
+"""Images of one word that are candidates."""
+MOST_RANKED = 500
+"""Candidates that are ranked, whose words weigh most together."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The words of a query, and how rare they are."""
+
+    words: tuple[str, ...]
+    forms: tuple[str, ...]
+    """The stem of each word; no two are the same."""
+    is_prefix: bool
+    """Whether the last form stands for all forms that begin with it."""
+    idf: NDArray[np.float64]
+    """(n,), by word."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The words of an image, as stored."""
+
+    item_id: int
+    words: str
+    """Separated by spaces."""
+    length: int
+
+
+def idf(having: int, items: int) -> float:
+    """The weight of a word that `having` of `items` images have."""
+    return math.log(1 + (max(items - having, 0) + 0.5) / (having + 0.5))
+
+
+def rank_words(
+    asked: Asked, candidates: Sequence[Candidate], stems: Mapping[str, str], mean_length: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64], list[tuple[str, ...]]]:
+    """Ids, scores and matched words of the candidates that have a word of a query, by falling
+    score, ties by rising id. stems: of every word of the candidates."""
+    columns = _columns(asked, stems)
+    counts = np.zeros((len(candidates), len(asked.words)))
+    for row, candidate in enumerate(candidates):
+        for word in candidate.words.split(" "):
+            if word in columns:
+                counts[row, columns[word]] += 1
+    lengths = np.array([candidate.length for candidate in candidates], dtype=float)
+    norm = K1 * (1 - B + B * lengths / max(mean_length, 1))
+    scores = (counts * (K1 + 1) / (counts + norm[:, None])) @ asked.idf
+    ids = np.array([candidate.item_id for candidate in candidates], dtype=np.int64)
+    order = [int(row) for row in np.lexsort((ids, -scores)) if scores[row] > 0]
+    words = [tuple(w for w, n in zip(asked.words, counts[row], strict=True) if n) for row in order]
+    return ids[order], scores[order], words
+
+
+def _columns(asked: Asked, stems: Mapping[str, str]) -> dict[str, int]:
+    """The word of the query that a stored word matches."""
+    of_form = {form: column for column, form in enumerate(asked.forms)}
+    columns: dict[str, int] = {}
+    if asked.is_prefix:
+        last = len(asked.forms) - 1
+        columns = {word: last for word, stem in stems.items() if stem.startswith(asked.forms[-1])}
+    return columns | {word: of_form[stem] for word, stem in stems.items() if stem in of_form}
+
+
+def matches_of(
+    asked: Asked,
+    ranked: tuple[NDArray[np.int64], NDArray[np.float64], list[tuple[str, ...]]],
+    count: int,
+    passing: NDArray[np.int64],
+    also: Sequence[int],
+    *,
+    all_seen: bool,
+) -> WordMatches:
+    """The `count` best of those that pass, and those of `also`. all_seen: whether no other image
+    passes and matches."""
+    ids, scores, words = ranked
+    passes = np.isin(ids, passing)
+    kept = (passes & (np.cumsum(passes) <= count)) | np.isin(ids, np.array(also, np.int64))
+    return WordMatches(
+        ids[kept],
+        scores[kept],
+        tuple(some for some, is_kept in zip(words, kept, strict=True) if is_kept),
+        float(asked.idf.sum()),
+        complete=all_seen and int(passes.sum()) <= count,
+    )
+
+
+def nothing() -> WordMatches:
+    """The answer to a query without words."""
+    return WordMatches(np.empty(0, np.int64), np.empty(0), (), 0.0, complete=True)

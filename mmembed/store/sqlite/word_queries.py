@@ -1,0 +1,147 @@
+"""Finds images by words: FTS5 gives the images of each word, `bm25` ranks the best of them.
+
+FTS5's own ranking reads every match, which takes seconds for common words among a million images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.bm25 import (
+    MOST_ASKED,
+    MOST_LOOKED_AT,
+    MOST_RANKED,
+    Asked,
+    Candidate,
+    idf,
+    matches_of,
+    nothing,
+    rank_words,
+)
+from mmembed.store.entries import WordMatches
+from mmembed.store.sqlite.connections import Connections
+from mmembed.store.sqlite.filter_sql import clause_of
+from mmembed.store.sqlite.rows import chunks, marks
+from mmembed.store.sqlite.stems import stemmer
+from mmembed.store.word_tokens import asked_words
+
+FEW = 2_000
+"""So many images that pass a filter are all candidates; their words are read without the index."""
+SCANNED = 5 * MOST_LOOKED_AT
+"""Images of one word that are compared with a filter."""
+OF_WORD_SQL = "SELECT rowid FROM word_index WHERE word_index MATCH ?"
+TOTALS_SQL = """
+SELECT items, words, coalesce((SELECT max(item_id) FROM item_words), 0) FROM word_totals
+"""
+
+Ids = NDArray[np.int64]
+
+
+class WordReader(Connections):
+    """Queries of words."""
+
+    def match_words(
+        self, text: str, count: int, where: Where = EVERYTHING, *, also: Sequence[int] = ()
+    ) -> WordMatches:
+        """See WordIndex.match_words."""
+        [(items, length, last)] = self._rows(TOTALS_SQL)
+        asked, having = self._asked(text, int(items), int(last))
+        if not asked.words:
+            return nothing()
+        passing, all_seen = self._passing(asked, having, where)
+        candidates = self._candidates(np.union1d(passing, np.array(also, np.int64)).tolist())
+        stems = stemmer.stems({word for one in candidates for word in one.words.split(" ")})
+        ranked = rank_words(asked, candidates, stems, length / max(items, 1))
+        return matches_of(asked, ranked, count, passing, also, all_seen=all_seen)
+
+    def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
+        """See Items.described."""
+        captioned: set[int] = set()
+        tagged: set[int] = set()
+        for chunk in chunks(image_ids):
+            sql = (
+                "SELECT id, caption IS NOT NULL, EXISTS (SELECT 1 FROM tags WHERE item_id = id) "
+                f"FROM items WHERE id IN ({marks(chunk)})"
+            )
+            for item_id, has_caption, has_tag in self._rows(sql, chunk):
+                captioned |= {int(item_id)} if has_caption else set()
+                tagged |= {int(item_id)} if has_tag else set()
+        return captioned, tagged
+
+    def _asked(self, text: str, items: int, last_id: int) -> tuple[Asked, list[Ids]]:
+        """The words that count, and the first images of each."""
+        of_form: dict[str, str] = {}
+        words = asked_words(text)[:MOST_ASKED]
+        stems = stemmer.stems(words)
+        for word in words:
+            of_form.setdefault(stems[word], word)
+        having = [self._having(_query(word)) for word in of_form.values()]
+        is_prefix = bool(having) and not len(having[-1])
+        if is_prefix:
+            having[-1] = self._having(f"{_query(next(reversed(of_form.values())))}*")
+        weights = [idf(_number_of(ids, last_id), items) for ids in having]
+        return (
+            Asked(tuple(of_form.values()), tuple(of_form), is_prefix, np.array(weights)),
+            having,
+        )
+
+    def _having(self, query: str, where: Where = EVERYTHING) -> Ids:
+        """The first images that have a word, up to one more than are looked at."""
+        if where == EVERYTHING:
+            return self._ids(f"{OF_WORD_SQL} LIMIT {MOST_LOOKED_AT + 1}", [query])
+        clause, values = clause_of("image", where)
+        sql = (
+            f"SELECT items.id FROM ({OF_WORD_SQL} LIMIT {SCANNED}) AS found "
+            f"CROSS JOIN items ON items.id = found.rowid {clause} LIMIT {MOST_LOOKED_AT + 1}"
+        )
+        return self._ids(sql, [query, *values])
+
+    def _passing(self, asked: Asked, having: Sequence[Ids], where: Where) -> tuple[Ids, bool]:
+        """The images to rank, which pass, and whether no other image matches."""
+        if where != EVERYTHING:
+            clause, values = clause_of("image", where)
+            few = self._ids(f"SELECT items.id FROM items {clause} LIMIT {FEW + 1}", values)
+            if len(few) <= FEW:
+                return few, True
+            having = [self._having(query, where) for query in _queries(asked)]
+        all_seen = all(len(ids) <= MOST_LOOKED_AT for ids in having)
+        ids, places = np.unique(np.concatenate(having), return_inverse=True)
+        weights = np.repeat(asked.idf, [len(some) for some in having])
+        sums = np.bincount(places.ravel(), weights, len(ids))
+        best = ids[np.lexsort((ids, -sums))[:MOST_RANKED]]
+        return best, all_seen and len(best) == len(ids)
+
+    def _candidates(self, image_ids: Sequence[int]) -> list[Candidate]:
+        found: list[Candidate] = []
+        for chunk in chunks(image_ids):
+            sql = f"SELECT item_id, words, length FROM item_words WHERE item_id IN ({marks(chunk)})"
+            found += [Candidate(*row) for row in self._rows(sql, chunk)]
+        return found
+
+    def _ids(self, sql: str, values: Sequence[object]) -> Ids:
+        rows = self._rows(sql, values)
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+
+def _number_of(first: Ids, last_id: int) -> int:
+    """How many images have a word, of which these are the first: an estimate if there are more,
+    as if they lay evenly among the ids."""
+    if len(first) <= MOST_LOOKED_AT:
+        return len(first)
+    return int(len(first) * last_id / first[-1])
+
+
+def _query(word: str) -> str:
+    """The word for FTS5, quoted: it has letters and digits alone, and no quotation mark."""
+    return f'"{word}"'
+
+
+def _queries(asked: Asked) -> list[str]:
+    queries = [_query(word) for word in asked.words]
+    if asked.is_prefix:
+        queries[-1] += "*"
+    return queries

@@ -1,0 +1,103 @@
+"""Texts → words, by one rule for what is stored and what is asked.
+
+Letters lose case and accents. Scripts without spaces give each sign and each pair of neighbours,
+so that any part of a name in them is found. An emoji is a word.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+
+LONGEST = 48
+"""Characters of a word; longer runs, such as hashes, are no words."""
+MOST_OF_ITEM = 20_000
+"""Words of an image that are kept; the rest is left out."""
+_ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670]")
+"""Of Latin, Greek and Cyrillic letters; vowel points of Hebrew and Arabic."""
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+)
+"""Thai, Lao, Burmese, Khmer, kana, Han and Hangul."""
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_EMOJIS = "\u2190-\u21ff\u2300-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
+_MARKS_AMONG = range(0x300, 0x2000)
+_PARTS = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\d)(?=[^\W\d])|(?<=[^\W\d_])(?=\d)"
+)
+"""Where a name is split: before a capital, and between letters and digits."""
+
+
+def words_in(text: str) -> list[str]:
+    """The words of a caption or a query, in order; each is of letters and digits, or a sign."""
+    found: list[str] = []
+    for run in _runs().findall(_folded(text)):
+        if len(run) > 1 and _of_unspaced().match(run):
+            found.extend(run)
+            found.extend(map("".join, pairwise(run)))
+        elif len(run) <= LONGEST:
+            found.append(run)
+    return found
+
+
+def asked_words(text: str) -> list[str]:
+    """The words of a query, each once. Of a script without spaces, signs that have a neighbour are
+    asked for in pairs alone."""
+    found: dict[str, None] = {}
+    for run in _runs().findall(_folded(text)):
+        if len(run) > 1 and _of_unspaced().match(run):
+            found |= dict.fromkeys(map("".join, pairwise(run)))
+        elif len(run) <= LONGEST:
+            found[run] = None
+    return list(found)
+
+
+def words_in_name(name: str) -> list[str]:
+    """The words of a tag, a folder or a file name: `BeachHoliday_2024` is also its parts."""
+    parts = _PARTS.sub(" ", unicodedata.normalize("NFC", name))
+    return list(dict.fromkeys([*words_in(name), *words_in(parts)]))
+
+
+def words_of_image(captions: Sequence[str], tags: Sequence[str], path: str | None) -> list[str]:
+    """All words about an image, in this order, up to MOST_OF_ITEM. path: of its file, or None
+    where the name was not chosen by a person."""
+    found: list[str] = []
+    for caption in captions:
+        found += words_in(caption)
+    for name in (*tags, *_names(path)):
+        found += words_in_name(name)
+    return found[:MOST_OF_ITEM]
+
+
+def _names(path: str | None) -> Iterator[str]:
+    """The folders above a file, and its name without suffix."""
+    if path is not None:
+        folder, name = os.path.split(path)
+        yield from (part for part in folder.split(os.sep) if part)
+        yield os.path.splitext(name)[0]
+
+
+def _folded(text: str) -> str:
+    """Without case and accents. Lone surrogates, which no store can hold, become spaces."""
+    plain = _SURROGATES.sub(" ", text)
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", plain.casefold()))
+    return unicodedata.normalize("NFC", bare.casefold())
+
+
+@cache
+def _runs() -> re.Pattern[str]:
+    """Words: letters and digits with their marks, runs of unspaced scripts, single emojis."""
+    codes = (code for code in _MARKS_AMONG if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+    marks = "".join(map(chr, codes))
+    letter = rf"(?![{_UNSPACED}])[^\W_]"
+    return re.compile(rf"[{_UNSPACED}]+|{letter}(?:{letter}|[{marks}])*|[{_EMOJIS}]")
+
+
+@cache
+def _of_unspaced() -> re.Pattern[str]:
+    return re.compile(f"[{_UNSPACED}]")
