@@ -112,13 +112,34 @@ def same(words: Words, others: Words) -> bool:
 # -- what is written -------------------------------------------------------------------
 
 
+class Chunk(NamedTuple):
+    """A part of a caption that is longer than the model reads at once, with its embedding."""
+
+    start: int
+    stop: int
+    """The first character, and the one after the last."""
+    embedding: NDArray[np.float32]
+    """float32 (dim,), of any length but zero."""
+
+
+class ChunkVector(NamedTuple):
+    """The vector of a chunk of a caption."""
+
+    start: int
+    stop: int
+    """The first character, and the one after the last."""
+    vector_id: int
+
+
 @dataclass(frozen=True)
 class CaptionEntry:
-    """A caption to write; without an embedding where its text has a vector already."""
+    """A caption to write; without an embedding and chunks where its text has vectors already."""
 
     text: str
     embedding: NDArray[np.float32] | None
-    """float32 (dim,), of any length but zero."""
+    """float32 (dim,), of any length but zero; None of a caption in chunks."""
+    chunks: tuple[Chunk, ...] = ()
+    """Of a long caption: its whole text, chunk after chunk."""
 
     @property
     def sha256(self) -> str:

@@ -25,7 +25,17 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.entries import Found, Model, Place, RankedImages, Trouble, Upload, WordMatches
+from mmembed.store.entries import (
+    Chunk,
+    ChunkVector,
+    Found,
+    Model,
+    Place,
+    RankedImages,
+    Trouble,
+    Upload,
+    WordMatches,
+)
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
@@ -43,7 +53,8 @@ class Vectors(Protocol):
     entries are its own. Other models may have vectors of the same contents.
 
     Equal vectors of a model and kind are one vector, with one id. If no model is named, the serving
-    model is meant.
+    model is meant. A caption that is longer than its model reads at once has a vector for each of
+    its chunks. Where one vector is asked for, it is the mean of theirs, unit-norm.
     """
 
     def model(self) -> Model | None:
@@ -72,6 +83,18 @@ class Vectors(Protocol):
         Awaits its caller, which re-embeds a collection under a second model; so do
         `contents_without` and `serve`.
         """
+
+    def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
+        """The chunks of captions that are kept in chunks, in their order, by item id; other items
+        are left out."""
+
+    def uncut_captions(self, limit: int) -> list[tuple[int, str]]:
+        """Ids and texts of up to `limit` captions of a time when each had one vector, by falling
+        id; empty when all were looked at."""
+
+    def cut_captions(self, cuts: Mapping[str, Sequence[Chunk]], down_to: int) -> None:
+        """Replace the vectors of captions by those of their chunks, by sha256. Captions with the id
+        `down_to` or a larger one are then no longer among the uncut. Raises Unstorable."""
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
@@ -151,8 +174,8 @@ class Search(Protocol):
         query: float32 (dim,), unit-norm, of the model that serves. The order does not depend on
         `count`, so that pages which begin where the last one ended neither overlap nor leave
         out an item. Cosines are rounded to 6 decimals, so that equal vectors tie in every store.
-        The answer is as of the last change of any process. Raises QueryError where count is not
-        positive.
+        The answer is as of the last change of any process. A caption in chunks comes once, ranked by
+        its best chunk, which its `chunk` names. Raises QueryError where count is not positive.
         """
 
     def nearest_images(
