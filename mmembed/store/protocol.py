@@ -174,8 +174,8 @@ class Search(Protocol):
         query: float32 (dim,), unit-norm, of the model that serves. The order does not depend on
         `count`, so that pages which begin where the last one ended neither overlap nor leave
         out an item. Cosines are rounded to 6 decimals, so that equal vectors tie in every store.
-        The answer is as of the last change of any process. A caption in chunks comes once, ranked by
-        its best chunk, which its `chunk` names. Raises QueryError where count is not positive.
+        The answer is as of the last change of any process. A caption in chunks comes once, ranked
+        by its best chunk, which its `chunk` names. Raises QueryError where count is not positive.
         """
 
     def nearest_images(

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
 from mmembed.filters.matches import matches
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.entries import Found, Model, Place, RankedImages
 from mmembed.store.chunks import mean_of
+from mmembed.store.entries import Chunk, ChunkVector, Found, Model, Place, RankedImages
 from mmembed.store.rank_items import rank_images, rank_items
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector
@@ -142,7 +142,7 @@ class MemoryVectors(Memory):
 
     def _keep_chunks(self, state: State, sha256: str, chunks: Sequence[Chunk]) -> None:
         """Give a caption the vectors of its chunks, unless it has any."""
-        key = "caption", sha256, self._digest(None)
+        key: tuple[Kind, str, str] = "caption", sha256, self._digest(None)
         if key in state.contents:
             return
         kept = []

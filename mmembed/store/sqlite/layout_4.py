@@ -12,7 +12,8 @@ DROP TRIGGER item_changed;
 DROP TRIGGER content_forgotten;
 DROP TRIGGER content_revectored;
 
--- The vectors of a content by each model: one of the whole, or one for each chunk of a long caption.
+-- The vectors of a content by each model: one of the whole, or one for each chunk of a long
+-- caption.
 -- Many contents may share one vector.
 CREATE TABLE chunked_vectors (
   kind TEXT NOT NULL CHECK (kind IN ('image', 'caption')),
@@ -51,5 +52,6 @@ WHEN old.vector_id <> new.vector_id BEGIN
     AND NOT EXISTS (SELECT 1 FROM content_vectors WHERE vector_id = old.vector_id);
 END;
 
-INSERT INTO meta SELECT '{UNCUT}', max(id) FROM items WHERE kind = 'caption' HAVING max(id) IS NOT NULL;
+INSERT INTO meta SELECT '{UNCUT}', max(id) FROM items WHERE kind = 'caption'
+  HAVING max(id) IS NOT NULL;
 """

@@ -93,10 +93,11 @@ class VectorReader(Connections):
     def vector_of(self, item_id: int) -> NDArray[np.float16]:
         """The item's embedding, float16 (dim,): of a caption in chunks the mean of theirs, which is
         unit-norm. Raises NotFound."""
-        ids, rows = self.vectors_of([item_id])
-        if not ids:
-            raise NotFound(f"item {item_id}: no such item")
-        return rows[0]
+        _, rows = self.vectors_of([item_id])
+        for row in rows:
+            vector: NDArray[np.float16] = row
+            return vector
+        raise NotFound(f"item {item_id}: no such item")
 
     def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The items that are still there, in the given order, and their vectors as `vector_of`
