@@ -9,6 +9,7 @@ from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
+from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
@@ -29,6 +30,7 @@ from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
+from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.store.entries import Trouble
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
@@ -40,6 +42,7 @@ from mmembed.types import (
     Phase,
     Progress,
     SearchPage,
+    Strategy,
     Term,
 )
 
@@ -82,6 +85,7 @@ class Collection(Answering, ItemEditing):
         keep_libraries_within(settings.cache)
         self.settings = settings
         self.limits = Limits.of(settings)
+        bank_texts = chosen_texts(settings.bank)
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
@@ -94,6 +98,7 @@ class Collection(Answering, ItemEditing):
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
         self._searching = Searching(self.store, self.embedder, self.binding)
+        self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -121,6 +126,7 @@ class Collection(Answering, ItemEditing):
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
+        self._bank.close()
         self._models.close()
         self.store.close()
 
@@ -216,6 +222,13 @@ class Collection(Answering, ItemEditing):
         """How many items there are, of one kind or of both."""
         return self.store.count(kind, where)
 
+    def make_bank(self, progress: Progress) -> None:
+        """Embed the bank of texts that corrects searches by words, unless it is there, or nothing
+        was indexed yet. Raises ModelError."""
+        model = self.store.model()
+        if model is not None:
+            self._bank.make(progress, model.fingerprint)
+
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -226,10 +239,14 @@ class Collection(Answering, ItemEditing):
         kind: Kind = "image",
         cursor: str | None = None,
         where: Where = EVERYTHING,
+        strategy: Strategy = "sum",
     ) -> SearchPage:
         """The k items of a kind that pass a filter and are nearest to the query, after an earlier
-        page's cursor. Raises QueryError, ImageError, NotFound."""
-        return self._searching.search(terms, k=k, kind=kind, cursor=cursor, where=where)
+        page's cursor. strategy: how several terms make one order, see `search.ordering`. Raises
+        QueryError, ImageError, NotFound."""
+        return self._searching.search(
+            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy
+        )
 
     def image_facts(self, data: bytes) -> ImageFacts:
         """The facts in the header of an image file that was embedded before."""

@@ -71,11 +71,11 @@ class VectorReader(Connections):
     def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The ids that are still there, and their vectors: float16 (n, dim). All are of one
         model."""
-        found: dict[int, bytes] = {}
+        vectors: dict[int, bytes] = {}
         for chunk in chunks(vector_ids):
             sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
-            found.update(self._rows(sql, chunk))
-        return list(found), stack(list(found.values()))
+            vectors.update(self._rows(sql, chunk))
+        return list(vectors), stack(list(vectors.values()))
 
     def all_embeddings(
         self, kind: Kind, chunk: int = 10_000, model: Model | None = None
@@ -145,7 +145,7 @@ class VectorReader(Connections):
         """The vectors, float16 (dim,), that contents have already, by sha256; of a caption in
         chunks their mean, unit-norm."""
         model_id, values = _id_of(model)
-        found: dict[str, NDArray[np.float16]] = {}
+        vectors: dict[str, NDArray[np.float16]] = {}
         for chunk in chunks(contents):
             sql = (
                 "SELECT sha256, embedding FROM content_vectors AS of_content "
@@ -153,8 +153,8 @@ class VectorReader(Connections):
                 f"WHERE of_content.kind = ? AND sha256 IN ({marks(chunk)}) "
                 f"AND of_content.model_id = {model_id}"
             )
-            found |= _of_contents(self._rows(sql, (kind, *chunk, *values)))
-        return found
+            vectors |= _of_contents(self._rows(sql, (kind, *chunk, *values)))
+        return vectors
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
