@@ -42,14 +42,12 @@ class Shelf:
 
     def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
         """The vectors of items that have several, as chunks at the place of their ids."""
-        keys = {
-            item: sorted(key for key in self.items if item in self.items[key]) for item in item_ids
-        }
-        return {
-            item: [ChunkVector(key, key + 1, key) for key in some]
-            for item, some in keys.items()
-            if len(some) > 1
-        }
+        asked = set(item_ids)
+        chunks: dict[int, list[ChunkVector]] = {}
+        for key in sorted(self.items):
+            for item in asked.intersection(self.items[key]):
+                chunks.setdefault(item, []).append(ChunkVector(key, key + 1, key))
+        return {item: some for item, some in chunks.items() if len(some) > 1}
 
     def page(self, k: int, after: Place | None = None) -> tuple[list[int], Place | None]:
         found = rank_items(self.nearest, self.items_of, self.chunks_of, count=k, after=after)
