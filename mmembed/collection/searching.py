@@ -82,7 +82,7 @@ class Searching:
         bank = self._bank_for(terms, kind, begun, asked)
         if bank is None and begun is None and self._is_correctable(terms, kind):
             notes += (NOT_YET,) if self._bank.awaited else ()
-        rows = plain if bank is None else corrected(plain, self._tokens(terms), bank.mean)
+        rows = plain if bank is None else corrected(plain, self._tokens(terms), bank.words_mean)
         usual = begun.usual if begun else self._usual(rows, kind)
         weights = tuple(term.weight for term in terms)
         composed = Composition(rows, weights, usual)
