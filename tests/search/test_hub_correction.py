@@ -41,7 +41,7 @@ def test_no_picture_answers_everything() -> None:
     rows = corrected(TEXTS, [3] * len(TEXTS), TEXTS.mean(axis=0))
     fair = (PICTURES @ rows.T).argmax(axis=0)
     assert np.mean(plain == 0) > 0.7
-    assert np.mean(fair == 0) < 0.1
+    assert np.mean(fair == 0) < 0.3
     assert len(set(fair)) > 2 * len(set(plain))
 
 
