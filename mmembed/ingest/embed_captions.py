@@ -1,7 +1,7 @@
 """Embeds captions as entries of the catalog; the same text is embedded once.
 
-A caption that is longer than the model reads at once is embedded in chunks: their mean would be
-near to every picture, and hide which part of the caption a search found.
+A caption that is longer than the model reads at once is embedded in chunks. Their mean would be
+near to every picture, and would not tell which part of the caption a search found.
 """
 
 from __future__ import annotations
