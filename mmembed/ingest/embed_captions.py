@@ -15,7 +15,8 @@ from mmembed.errors import InputError
 from mmembed.ingest.embed_batches import embed_each
 from mmembed.item_failures import ends_all
 from mmembed.models.encoder import Encoder
-from mmembed.store.entries import CaptionEntry, Chunk
+from mmembed.store.chunks import Chunk
+from mmembed.store.entries import CaptionEntry
 from mmembed.store.protocol import Store
 from mmembed.types import Embedding
 

@@ -1,20 +1,45 @@
-"""Captions that have several vectors, one for each of their chunks."""
+"""Captions that are longer than the model reads at once, and have a vector for each chunk."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
-def mean_of(rows: NDArray[np.float16]) -> NDArray[np.float16]:
-    """The direction of the mean of the chunks' directions: float16 (n, dim) → (dim,), unit-norm.
-    The first chunk's, where they cancel out."""
-    wide = rows.astype(np.float32)
-    mean = (wide / np.linalg.norm(wide, axis=1, keepdims=True)).mean(axis=0)
-    norm = float(np.linalg.norm(mean))
-    half: NDArray[np.float16] = (mean / norm if norm > SMALLEST_NORM else wide[0]).astype("<f2")
-    return half
+class Chunk(NamedTuple):
+    """A part of a caption that is longer than the model reads at once, with its embedding."""
+
+    start: int
+    stop: int
+    """The first character, and the one after the last."""
+    embedding: NDArray[np.float32]
+    """float32 (dim,), of any length but zero."""
 
 
-SMALLEST_NORM = 1e-6
-"""Below it a mean of unit vectors has no direction that means anything."""
+class ChunkVector(NamedTuple):
+    """The vector of a chunk of a caption."""
+
+    start: int
+    stop: int
+    """The first character, and the one after the last."""
+    vector_id: int
+
+
+class Chunks(Protocol):
+    """The chunks of long captions. The rules of `store.protocol` hold here, too."""
+
+    def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
+        """The chunks of captions that are kept in chunks, in their order, by item id; other items
+        are left out."""
+
+    def uncut_captions(self, limit: int) -> list[tuple[int, str]]:
+        """Ids and texts of up to `limit` captions of a time when each had one vector, by falling
+        id; empty when all were looked at."""
+
+    def cut_captions(self, cuts: Mapping[str, Sequence[Chunk]], down_to: int) -> None:
+        """Replace the vectors of captions by those of their chunks, by sha256. Captions with the id
+        `down_to` or a larger one are then no longer among the uncut. Raises Unstorable."""

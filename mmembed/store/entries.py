@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from mmembed.store.chunks import Chunk
 from mmembed.types import HeaderFacts, Item
 
 if TYPE_CHECKING:
@@ -110,25 +111,6 @@ def same(words: Words, others: Words) -> bool:
 
 
 # -- what is written -------------------------------------------------------------------
-
-
-class Chunk(NamedTuple):
-    """A part of a caption that is longer than the model reads at once, with its embedding."""
-
-    start: int
-    stop: int
-    """The first character, and the one after the last."""
-    embedding: NDArray[np.float32]
-    """float32 (dim,), of any length but zero."""
-
-
-class ChunkVector(NamedTuple):
-    """The vector of a chunk of a caption."""
-
-    start: int
-    stop: int
-    """The first character, and the one after the last."""
-    vector_id: int
 
 
 @dataclass(frozen=True)

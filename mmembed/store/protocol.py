@@ -1,7 +1,7 @@
 """The interface of every store; the program reaches stored data through it alone.
 
-    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search
-            + WordIndex, with the Blobs beside them
+    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors
+            + Chunks (`store.chunks`) + Search + WordIndex, with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
 that raises has changed nothing. Every method may be called from any thread, and by several
@@ -25,9 +25,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.chunks import Chunks
 from mmembed.store.entries import (
-    Chunk,
-    ChunkVector,
     Found,
     Model,
     Place,
@@ -83,18 +82,6 @@ class Vectors(Protocol):
         Awaits its caller, which re-embeds a collection under a second model; so do
         `contents_without` and `serve`.
         """
-
-    def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
-        """The chunks of captions that are kept in chunks, in their order, by item id; other items
-        are left out."""
-
-    def uncut_captions(self, limit: int) -> list[tuple[int, str]]:
-        """Ids and texts of up to `limit` captions of a time when each had one vector, by falling
-        id; empty when all were looked at."""
-
-    def cut_captions(self, cuts: Mapping[str, Sequence[Chunk]], down_to: int) -> None:
-        """Replace the vectors of captions by those of their chunks, by sha256. Captions with the id
-        `down_to` or a larger one are then no longer among the uncut. Raises Unstorable."""
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of
@@ -266,7 +253,7 @@ class Blobs(Protocol):
         of deleted files. Raises StoreError."""
 
 
-class Store(Items, Fields, ItemWriter, Files, Vectors, Search, WordIndex, Protocol):
+class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex, Protocol):
     """The storage of one collection."""
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import QueryError
-from mmembed.store.entries import ChunkVector, Found, Place, RankedImages
+from mmembed.store.chunks import ChunkVector
+from mmembed.store.entries import Found, Place, RankedImages
 from mmembed.types import Item, Ranked
 
 GROWTH = 4

@@ -12,7 +12,8 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.entries import ChunkVector, KeptOut, Mark, Model, Words
+from mmembed.store.chunks import ChunkVector
+from mmembed.store.entries import KeptOut, Mark, Model, Words
 from mmembed.types import Failure, Item, Kind
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
 from mmembed.filters.matches import matches
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.chunks import mean_of
-from mmembed.store.entries import Chunk, ChunkVector, Found, Model, Place, RankedImages
+from mmembed.store.chunks import Chunk, ChunkVector
+from mmembed.store.entries import Found, Model, Place, RankedImages
+from mmembed.store.mean_of_chunks import mean_of
 from mmembed.store.rank_items import rank_images, rank_items
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector

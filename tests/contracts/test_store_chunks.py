@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from mmembed.errors import Unstorable
 from mmembed.filters.tree import EVERYTHING
 from mmembed.filters.tree import Test as Condition
-from mmembed.store.entries import CaptionEntry, Chunk, Found, ImageEntry, Place
+from mmembed.store.chunks import Chunk
+from mmembed.store.entries import CaptionEntry, Found, ImageEntry, Place
 from mmembed.store.protocol import Store
 
 Entry = Callable[..., ImageEntry]

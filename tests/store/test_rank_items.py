@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmembed.errors import QueryError
-from mmembed.store.entries import ChunkVector, Place
+from mmembed.store.chunks import ChunkVector
+from mmembed.store.entries import Place
 from mmembed.store.rank_items import rank_items
 from mmembed.types import Item, Ranked
 

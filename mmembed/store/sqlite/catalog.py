@@ -14,9 +14,9 @@ from mmembed.errors import (
     NotFound,
     StoreFull,
 )
+from mmembed.store.chunks import Chunk
 from mmembed.store.entries import (
     CaptionEntry,
-    Chunk,
     ImageEntry,
     KeptOut,
     Mark,

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import NotFound
-from mmembed.store.chunks import mean_of
-from mmembed.store.entries import ChunkVector, Model
+from mmembed.store.chunks import ChunkVector
+from mmembed.store.entries import Model
+from mmembed.store.mean_of_chunks import mean_of
 from mmembed.store.sqlite.connections import Connections
 from mmembed.store.sqlite.layout_4 import UNCUT
 from mmembed.store.sqlite.rows import SERVING, chunks, marks, stack

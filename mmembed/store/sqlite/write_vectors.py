@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError, Unstorable
-from mmembed.store.entries import CaptionEntry, Chunk, Model
+from mmembed.store.chunks import Chunk
+from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite.rows import SERVING
 from mmembed.types import Kind
 

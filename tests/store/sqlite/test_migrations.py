@@ -21,7 +21,8 @@ from mmembed.config.settings import Settings
 from mmembed.errors import InputError, StoreError
 from mmembed.filters.tree import EVERYTHING, All, Where
 from mmembed.filters.tree import Test as Condition
-from mmembed.store.entries import CaptionEntry, Chunk, ImageEntry, Model
+from mmembed.store.chunks import Chunk
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.sqlite import Catalog, migrations, restore, schema
 from mmembed.types import Term
 from tests.fake_encoder import FakeEncoder
