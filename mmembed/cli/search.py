@@ -17,7 +17,7 @@ from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where, with_all
-from mmembed.item_json import item_json
+from mmembed.item_json import chunk_json, item_json
 from mmembed.types import KINDS, Hit, Item, SearchPage
 
 DESCRIPTION = """\
@@ -88,15 +88,18 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str]:
-    from mmembed.collection.collection import (
-        Collection,  # takes longer than asking a running server
-    )
+    # These take longer than asking a running server.
+    from mmembed.cli.bank import embed_bank
+    from mmembed.collection.collection import Collection
 
     where = with_all(parse_where(arguments.where), arguments.tag)
     upgraded(settings)
     with Collection(settings) as collection:
+        terms = [given.term(collection.read_image) for given in given_terms(arguments)]
+        if arguments.kind == "image" and any(term.text is not None for term in terms):
+            embed_bank(collection)
         page = collection.search(
-            [given.term(collection.read_image) for given in given_terms(arguments)],
+            terms,
             k=arguments.k,
             kind=arguments.kind,
             cursor=arguments.cursor,
@@ -130,6 +133,8 @@ def _hit(sent: dict[str, Any]) -> Hit:
     known = {field.name: sent[field.name] for field in fields(Item) if field.name in sent}
     known |= sent.get("location") or {}
     known["tags"] = tuple(sent["tags"])
+    chunk = sent.get("chunk")
+    known["chunk"] = (chunk["start"], chunk["stop"]) if chunk else None
     if known.get("added"):
         known["added"] = int(datetime.fromisoformat(known["added"]).timestamp())
     return Hit(Item(**known), sent["score"], sent["relevance"])
@@ -142,7 +147,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
         "▮" * round(round(hit.relevance, 4) * 10),
         str(item.id),
         _shown(item.path),
-        item.caption or "",
+        _found(item),
     )
 
 
@@ -153,6 +158,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "captions": hit.item.captions,
             "score": hit.score,
             "relevance": round(hit.relevance, 4),
+            "chunk": chunk_json(hit.item),
         }
         for hit in page.hits
     ]
@@ -162,6 +168,12 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
         "model": model,
         "notes": list(page.notes),
     }
+
+
+def _found(item: Item) -> str:
+    """The caption, or the part of a long one that was found."""
+    part = chunk_json(item)
+    return str(part["text"]) if part else item.caption or ""
 
 
 def _shown(path: str | None) -> str:

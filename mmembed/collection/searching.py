@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
+from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.folder_model import Binding
 from mmembed.filters.tree import Where
 from mmembed.item_failures import blaming
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.search import paging
+from mmembed.search.bank.bank import Bank
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.composition import Composition, backgrounds
+from mmembed.search.hub_correction import corrected
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
@@ -33,16 +36,32 @@ from mmembed.types import (
     Term,
 )
 
+NOT_YET = (
+    "The bank of texts is being embedded, once for this model. Until then pictures that resemble "
+    "every text may come first."
+)
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    """Of a query, as cursors carry them."""
+
+    plain: bytes
+    """Of one that ranks by its terms as they are."""
+    corrected: bytes
+    """Of one that the bank corrects."""
+
 
 class Searching:
     """Searches one collection. Methods may be called from any thread."""
 
-    def __init__(self, store: Store, embedder: Embedder, binding: Binding) -> None:
+    def __init__(self, store: Store, embedder: Embedder, binding: Binding, bank: ModelBank) -> None:
         """embedder: the collection's model, which embeds the terms. binding: gives the embeddings
-        of items."""
+        of items. bank: of the same model."""
         self._store = store
         self._embedder = embedder
         self._binding = binding
+        self._bank = bank
 
     def search(
         self,
@@ -55,13 +74,18 @@ class Searching:
         strategy: Strategy,
     ) -> SearchPage:
         """See Collection.search, which calls it."""
-        asked = self._hash(terms, kind, where, strategy)
-        begun = paging.read(cursor, asked, len(terms)) if cursor else None
-        rows = self._embeddings(terms)
+        asked = self._hashes(terms, kind, where, strategy)
+        begun = paging.read(cursor, (asked.plain, asked.corrected), len(terms)) if cursor else None
+        plain = self._embeddings(terms)
         notes = self._notes(terms) + self._store.notes()
         self._binding.check_folder()
+        bank = self._bank_for(terms, kind, begun, asked)
+        if bank is None and begun is None and self._is_correctable(terms, kind):
+            notes += (NOT_YET,) if self._bank.awaited else ()
+        rows = plain if bank is None else corrected(plain, self._tokens(terms), bank.words_mean)
         usual = begun.usual if begun else self._usual(rows, kind)
-        composed = Composition(rows, tuple(term.weight for term in terms), usual)
+        weights = tuple(term.weight for term in terms)
+        composed = Composition(rows, weights, usual)
         page = order(
             composed,
             strategy,
@@ -71,12 +95,37 @@ class Searching:
             after=begun.place if begun else None,
         )
         notes += notes_on_missing_fields(where, page.items, self._store)
-        hits = self._hits(composed, strategy, page, kind)
-        return SearchPage(hits, self._next_cursor(page, begun, asked, usual), notes)
+        hits = self._hits(Composition(plain, weights, usual), bank is None, strategy, page, kind)
+        query = asked.plain if bank is None else asked.corrected
+        return SearchPage(hits, self._next_cursor(page, begun, query, usual), notes)
 
-    def _hash(self, terms: Sequence[Term], *further: object) -> bytes:
+    def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:
         model = self._store.model()
-        return paging.query_hash(terms, self._store.identity, model and model.fingerprint, *further)
+        parts = (self._store.identity, model and model.fingerprint, *further)
+        return _Hashes(
+            paging.query_hash(terms, *parts), paging.query_hash(terms, *parts, self._bank.digest)
+        )
+
+    def _bank_for(
+        self, terms: Sequence[Term], kind: Kind, begun: Cursor | None, asked: _Hashes
+    ) -> Bank | None:
+        """The bank that corrects a query; None for a query without words, for captions, and while
+        the bank is being embedded. A page keeps the order of its first page."""
+        if begun is not None and begun.query == asked.plain:
+            return None
+        if not self._is_correctable(terms, kind):
+            return None
+        if begun is not None:
+            self._bank.make(lambda done, total, failed: None)
+        return self._bank.now()
+
+    @staticmethod
+    def _is_correctable(terms: Sequence[Term], kind: Kind) -> bool:
+        return kind == "image" and any(term.text is not None for term in terms)
+
+    def _tokens(self, terms: Sequence[Term]) -> list[int | None]:
+        count = self._embedder.encoder.count_tokens
+        return [None if term.text is None else count(term.text) for term in terms]
 
     def _nearest(
         self, kind: Kind, where: Where, vector: Embedding, count: int, after: Place | None
@@ -113,13 +162,13 @@ class Searching:
         )
 
     def _hits(
-        self, composed: Composition, strategy: Strategy, page: Page, kind: Kind
+        self, composed: Composition, by_score: bool, strategy: Strategy, page: Page, kind: Kind
     ) -> tuple[Hit, ...]:
         """Scores are cosines with the sum of the terms as they are; for other strategies than
-        `sum`, of the positive terms."""
+        `sum`, of the positive terms. by_score: whether the cosine with a single term ranked."""
         direction = (composed if strategy == "sum" else composed.towards()).direction()
         usual = background(direction, self._store.sample(kind, BACKGROUND_SIZE))
-        if len(composed.weights) == 1:
+        if by_score and len(composed.weights) == 1:
             scores = dict(zip((item.id for item in page.items), page.values, strict=True))
         else:
             ids, stored = self._store.vectors_of([item.id for item in page.items])

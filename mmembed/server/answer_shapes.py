@@ -96,15 +96,27 @@ class ItemsAnswer(BaseModel):
     total: Annotated[int, Field(description="items on all pages")]
 
 
+class ChunkAnswer(BaseModel):
+    """A part of a long caption."""
+
+    text: str
+    start: Annotated[int, Field(description="its first character in the caption")]
+    stop: Annotated[int, Field(description="the character after its last")]
+
+
 class HitAnswer(ItemAnswer):
     """A search result."""
 
     score: Score
     relevance: Annotated[float, Field(description="0 to 1; comparable between queries")]
+    chunk: Annotated[
+        ChunkAnswer | None,
+        Field(description="of a caption longer than the model reads at once: its nearest part"),
+    ]
 
 
 class SearchAnswer(BaseModel):
-    """A page of hits by falling score."""
+    """A page of hits in the order of the search; scores need not fall."""
 
     hits: list[HitAnswer]
     next_cursor: Annotated[str | None, Field(description="null on the last page")]
