@@ -33,25 +33,25 @@ def test_what_passes_is_read_again_after_a_change_only() -> None:
 
 
 def test_filtered_searches_follow_each_change(tmp_path: Path, entry: Entry) -> None:
-    """Changes of items and of their tags, by this process and by another connection."""
+    """By this process and by another connection."""
     store = FolderStore(tmp_path / "data", exact_limit=10)
     store.claim(Model("four", "fingerprint-of-four", 4))
     random = np.random.default_rng(0)
-    ids = store.write([entry(f"/{i}", random.normal(size=4)) for i in range(30)])
+    store.write([entry(f"/blue/{i}", random.normal(size=4)) for i in range(30)])
     store.publish()
     other = FolderStore(tmp_path / "data", exact_limit=10)
     query = np.eye(4, dtype=np.float32)[0]
 
     def hits() -> set[int]:
-        found = store.search(query, 30, tree.Test("tag", "=", "red"), kind="image")
+        found = store.search(query, 30, tree.Test("folder", "=", "/red"), kind="image")
         return {item.id for item, _ in found.hits}
 
     assert hits() == set()
-    store.set_tags(ids[3], ["red"])
-    assert hits() == {ids[3]}
-    other.set_tags(ids[7], ["red"])
-    assert hits() == {ids[3], ids[7]}
-    other.remove([ids[3]])
-    assert hits() == {ids[7]}
+    first = store.write([entry("/red/1", random.normal(size=4))])
+    assert hits() == {*first}
+    second = other.write([entry("/red/2", random.normal(size=4))])
+    assert hits() == {*first, *second}
+    other.remove(first)
+    assert hits() == {*second}
     other.close()
     store.close()
