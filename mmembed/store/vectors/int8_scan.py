@@ -97,7 +97,7 @@ class CodeScan:
         """A scan over those of these vectors that are in this one, one after the other."""
         stays = np.isin(self.ids, ids)
         kept = [block[stays[part]] for part, block in self._parts()]
-        blocks = (np.concatenate(kept),) if kept else ()
+        blocks = (np.concatenate(kept),) if stays.any() else ()
         return replace(self, ids=self.ids[stays], blocks=blocks, columns=self.columns[:, stays])
 
     def brought_to(self, ids: Ids, rows_of: Callable[[Ids], Rows]) -> CodeScan:
