@@ -96,11 +96,23 @@ class ItemsAnswer(BaseModel):
     total: Annotated[int, Field(description="items on all pages")]
 
 
+class ChunkAnswer(BaseModel):
+    """A part of a long caption."""
+
+    text: str
+    start: Annotated[int, Field(description="its first character in the caption")]
+    stop: Annotated[int, Field(description="the character after its last")]
+
+
 class HitAnswer(ItemAnswer):
     """A search result."""
 
     score: Score
     relevance: Annotated[float, Field(description="0 to 1; comparable between queries")]
+    chunk: Annotated[
+        ChunkAnswer | None,
+        Field(description="of a caption longer than the model reads at once: its nearest part"),
+    ]
 
 
 class SearchAnswer(BaseModel):

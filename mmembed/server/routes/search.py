@@ -33,7 +33,7 @@ router = APIRouter(tags=["search"])
 
 
 _HITS: Json = {
-    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724}],
+    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724, "chunk": None}],
     "next_cursor": None,
     "model": "bundled",
     "notes": [],
