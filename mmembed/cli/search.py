@@ -18,8 +18,8 @@ from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where, with_all
-from mmembed.item_json import item_json
-from mmembed.types import KINDS, Hit, Item, SearchPage, Term
+from mmembed.item_json import evidence_json, item_json
+from mmembed.types import KINDS, MODES, Evidence, Hit, Item, SearchPage, Term
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import Collection
@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--item", type=int, metavar="ID", help="look for items similar to this one")
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--kind", choices=KINDS, default="image", help="default: image")
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="by pictures, captions and words together (hybrid, the default for words), by "
+        "pictures alone, or by the words of captions, tags and file names alone",
+    )
     parser.add_argument(
         "--where", default="", metavar="FILTER", help="only items that pass a filter"
     )
@@ -100,6 +106,7 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             kind=arguments.kind,
             cursor=arguments.cursor,
             where=where,
+            mode=arguments.mode,
         )
         return page, collection.model_name
 
@@ -117,6 +124,7 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     """The answer of a running server of the folder. None if there is none: faults of a query are
     then reported as without a server."""
     query: dict[str, Any] = {"k": arguments.k, "kind": arguments.kind, "cursor": arguments.cursor}
+    query["mode"] = arguments.mode
     query["filter"] = {"tags": arguments.tag}
     if arguments.where:
         query["where"] = arguments.where
@@ -129,7 +137,10 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     if answer is None:
         return None
     hits = tuple(map(_hit, answer["hits"]))
-    return SearchPage(hits, answer["next_cursor"], tuple(answer["notes"])), answer["model"]
+    notes = tuple(answer["notes"])
+    return SearchPage(hits, answer["next_cursor"], notes, answer.get("mode", "picture")), answer[
+        "model"
+    ]
 
 
 def _sent_terms(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -149,7 +160,10 @@ def _hit(sent: dict[str, Any]) -> Hit:
     known["tags"] = tuple(sent["tags"])
     if known.get("added"):
         known["added"] = int(datetime.fromisoformat(known["added"]).timestamp())
-    return Hit(Item(**known), sent["score"], sent["relevance"])
+    evidence = tuple(
+        Evidence(one["by"], one["points"], tuple(one["words"])) for one in sent.get("evidence", ())
+    )
+    return Hit(Item(**known), sent["score"], sent["relevance"], evidence)
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
@@ -170,12 +184,14 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "captions": hit.item.captions,
             "score": hit.score,
             "relevance": round(hit.relevance, 4),
+            "evidence": evidence_json(hit.evidence),
         }
         for hit in page.hits
     ]
     return {
         "hits": hits,
         "next_cursor": page.next_cursor,
+        "mode": page.mode,
         "model": model,
         "notes": list(page.notes),
     }

@@ -39,6 +39,7 @@ from mmembed.types import (
     Kind,
     Phase,
     Progress,
+    SearchMode,
     SearchPage,
     Term,
 )
@@ -226,10 +227,12 @@ class Collection(Answering, ItemEditing):
         kind: Kind = "image",
         cursor: str | None = None,
         where: Where = EVERYTHING,
+        mode: SearchMode | None = None,
     ) -> SearchPage:
-        """The k items of a kind that pass a filter and are nearest to the query, after an earlier
-        page's cursor. Raises QueryError, ImageError, NotFound."""
-        return self._searching.search(terms, k=k, kind=kind, cursor=cursor, where=where)
+        """The k items of a kind that pass a filter and fit the query best, after an earlier page's
+        cursor. mode: see `search.modes`; by default words look at captions, tags and names, too.
+        Raises QueryError, ImageError, NotFound."""
+        return self._searching.search(terms, k=k, kind=kind, cursor=cursor, where=where, mode=mode)
 
     def image_facts(self, data: bytes) -> ImageFacts:
         """The facts in the header of an image file that was embedded before."""

@@ -6,12 +6,14 @@ any page:   the rest of the pool, then the pictures after those of the pool, wit
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.errors import QueryError
 from mmembed.filters.tree import Where
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.fusion import MOST_BY_WORDS, POOL, Parts, caption_parts, deviations, word_parts
@@ -46,10 +48,13 @@ class FusedPage:
     """Items in their order, each with its evidence."""
 
     items: tuple[Item, ...]
+    cosines: tuple[float, ...]
+    """Of each with the query."""
     evidence: tuple[tuple[Evidence, ...], ...]
     rest: Order
     """The order after them."""
-    words: WordMatches
+    all_listed: bool
+    """Whether no other image matches the words."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +71,37 @@ class Hybrid:
     where: Where
     words_only: bool = False
 
+    @property
+    def key(self) -> bytes:
+        """8 bytes that tell this query from others."""
+        told = repr((self.text, self.where, self.words_only)).encode(errors="replace")
+        return hashlib.blake2b(self.caption.tobytes() + told, digest_size=8).digest()
+
     def page(self, count: int, order: Order | None) -> FusedPage:
-        """The next `count` items of an order; None for its beginning."""
+        """The next `count` items of an order; None for its beginning. Raises QueryError."""
+        if count < 1:
+            raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
         measured: _Measured | None = None
         if order is None:
             order, measured = self._order()
         items, rest = self._items(order, count)
-        ids = {item.id for item in items}
-        if measured is None or not ids <= set(measured.parts.item_ids.tolist()):
+        ids = [item.id for item in items]
+        if measured is None or not set(ids) <= set(measured.parts.item_ids.tolist()):
             measured = self._measured(sorted(ids))
         by_item = measured.evidence()
-        evidence = tuple(by_item.get(item.id, ()) for item in items)
-        return FusedPage(tuple(items), evidence, rest, measured.matches)
+        return FusedPage(
+            tuple(items),
+            tuple(self._scores(ids)),
+            tuple(by_item.get(item_id, ()) for item_id in ids),
+            rest,
+            measured.matches.complete,
+        )
+
+    def _scores(self, item_ids: Sequence[int]) -> list[float]:
+        """The cosines of items with the query, in the given order."""
+        ids, stored = self.store.vectors_of(item_ids)
+        scores = dict(zip(ids, _cosines(stored, self.caption), strict=True))
+        return [round(float(scores.get(item_id, 0.0)), 6) for item_id in item_ids]
 
     def _order(self) -> tuple[Order, _Measured]:
         if self.words_only:
@@ -136,10 +160,7 @@ class Hybrid:
         """The images that are still there, and their cosines with the query."""
         lacking = np.setdiff1d(item_ids, known.item_ids)
         ids, stored = self.store.vectors_of(lacking.tolist())
-        rows = stored.astype(np.float32)
-        cosines = np.empty(0)
-        if len(ids):
-            cosines = (rows @ self.picture) / np.linalg.norm(rows, axis=1)
+        cosines = _cosines(stored, self.picture)
         both = np.concatenate([known.item_ids, np.array(ids, np.int64)])
         order = np.argsort(both)
         return both[order], np.round(np.concatenate([known.cosines, cosines])[order], 6)
@@ -178,6 +199,19 @@ def _evidence(points: Sequence[float], words: tuple[str, ...]) -> tuple[Evidence
         if some > 0
     ]
     return tuple(sorted(found, key=lambda one: -one.points))
+
+
+def picture_evidence(score: float, usual: Background) -> tuple[Evidence, ...]:
+    """The evidence of an image that was found by its picture alone."""
+    return _evidence([float(deviations(np.array([score]), usual)[0]), 0.0, 0.0], ())
+
+
+def _cosines(stored: NDArray[np.float16], query: Vector) -> NDArray[np.float64]:
+    """Of stored vectors (n, dim) with a unit-norm query: (n,)."""
+    if not len(stored):
+        return np.empty(0)
+    rows = stored.astype(np.float64)
+    return np.asarray((rows @ query) / np.linalg.norm(rows, axis=1))
 
 
 def _end(hits: Sequence[tuple[Item, float]], before: Place | None) -> Place | None:

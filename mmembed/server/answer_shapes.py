@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, Field
 
-from mmembed.types import Kind
+from mmembed.types import Finder, Kind, SearchMode
 
 Score: TypeAlias = Annotated[float, Field(description="cosine similarity, in [-1, 1]")]
 
@@ -96,18 +96,32 @@ class ItemsAnswer(BaseModel):
     total: Annotated[int, Field(description="items on all pages")]
 
 
+class EvidenceAnswer(BaseModel):
+    """One of the parts that found a hit."""
+
+    by: Finder
+    points: Annotated[
+        float, Field(description="above 0: what the part adds to the value that orders hits")
+    ]
+    words: Annotated[list[str], Field(description="the words of the query that were found")]
+
+
 class HitAnswer(ItemAnswer):
     """A search result."""
 
     score: Score
     relevance: Annotated[float, Field(description="0 to 1; comparable between queries")]
+    evidence: Annotated[
+        list[EvidenceAnswer], Field(description="the parts that found it, by falling points")
+    ]
 
 
 class SearchAnswer(BaseModel):
-    """A page of hits by falling score."""
+    """A page of hits, the best first."""
 
     hits: list[HitAnswer]
     next_cursor: Annotated[str | None, Field(description="null on the last page")]
+    mode: SearchMode
     model: str
     notes: Annotated[list[str], Field(description="notes on the query for the caller")]
     took_ms: float

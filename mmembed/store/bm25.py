@@ -62,7 +62,7 @@ def rank_words(
     columns = _columns(asked, stems)
     counts = np.zeros((len(candidates), len(asked.words)))
     for row, candidate in enumerate(candidates):
-        for word in candidate.words.split(" "):
+        for word in candidate.words.split():
             if word in columns:
                 counts[row, columns[word]] += 1
     lengths = np.array([candidate.length for candidate in candidates], dtype=float)

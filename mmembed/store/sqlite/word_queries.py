@@ -54,7 +54,7 @@ class WordReader(Connections):
             return nothing()
         passing, all_seen = self._passing(asked, having, where)
         candidates = self._candidates(np.union1d(passing, np.array(also, np.int64)).tolist())
-        stems = stemmer.stems({word for one in candidates for word in one.words.split(" ")})
+        stems = stemmer.stems({word for one in candidates for word in one.words.split()})
         ranked = rank_words(asked, candidates, stems, length / max(items, 1))
         return matches_of(asked, ranked, count, passing, also, all_seen=all_seen)
 
