@@ -8,6 +8,7 @@
 # TORCH="torch torchvision"     the newest torch instead of the tested one
 # TORCH= VENV=~/my-env          an environment of yours, with the torch that is in it
 # PIP_FLAGS="…"                 passed to pip, for example another index for torch
+# WORKERS=2                     the tests by two processes; FAST=1 has one for each processor, at most 4
 # DATA=folder PORT=9000 MODEL=ViT-B-32/laion2b_s34b_b79k
 
 PYTHON ?= python3
@@ -15,6 +16,8 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0 torchvision==0.28.0
 PIP_FLAGS ?=
 PORT ?= 8000
+# All of them measure memory and time, too: by one process unless told otherwise.
+WORKERS ?= $(if $(FAST),logical,0)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_FLAGS)
 
@@ -44,8 +47,12 @@ install: $(VENV)/.installed
 # schemathesis is a plugin that takes seconds to load; its tests are slow ones.
 FAST_ONLY := -p no:schemathesis -m "not slow and not network and not clients"
 
+# A file's tests share what is made once for a module, so that a worker gets whole files. Each slow
+# worker may hold a model: with more than four, memory becomes scarce before the tests are faster.
+SPREAD := -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(if $(FAST),$(FAST_ONLY))
+	$(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY))
 
 # All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
 test-clients: $(VENV)/.test

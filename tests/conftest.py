@@ -18,7 +18,7 @@ from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog
 from tests.fake_encoder import COLOURS, FakeEncoder
 
-pytest_plugins = ("tests.network_audit.plugin",)
+pytest_plugins = ("tests.network_audit.plugin", "tests.workers")
 
 MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]

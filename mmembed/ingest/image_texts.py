@@ -45,10 +45,10 @@ class Sayings:
         self._words: dict[str, tuple[_Said, _Said, dict[str, str]]] = {}
         """Captions, tags and fields of images that were not requested yet."""
         self._where: dict[str, str] = {}
-        asked = {os.path.abspath(path) for path in manifests}
+        given = {os.path.abspath(path) for path in manifests}
         for path in manifests:
             self._take(path)
-        for path in (one for one in scan.manifests if str(one) not in asked):
+        for path in (path for path in scan.manifests if str(path) not in given):
             try:
                 check_link(str(path), scan.roots)
                 self._take(path)
@@ -94,8 +94,8 @@ class Sayings:
         only = frozenset({source})
         self._met.add(source)
         faults: list[ManifestError] = []
-        found = reading.read_manifest(path, limits=self._limits, faults=faults)
-        for image, words in found.items():
+        words_of_images = reading.read_manifest(path, limits=self._limits, faults=faults)
+        for image, words in words_of_images.items():
             captions, tags, fields = self._words.setdefault(image, ({}, {}, {}))
             self._where.setdefault(image, words.where)
             _add_all(captions, dict.fromkeys(words.captions, only))

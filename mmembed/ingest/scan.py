@@ -101,7 +101,7 @@ def check_paths(paths: Sequence[Path]) -> None:
 def scan(
     paths: Sequence[Path],
     passing: Passing = Passing(),  # noqa: B008
-    heed: Callable[[int], None] = lambda found: None,
+    heed: Callable[[int], None] = lambda count: None,
 ) -> Scan:
     """Walk folders and take files.
 
@@ -111,16 +111,16 @@ def scan(
     that does not exist, before anything is done.
     """
     check_paths(paths)
-    found = Scan(roots=list(dict.fromkeys(os.path.abspath(path) for path in paths)))
-    walk = _Walk(found, passing, heed)
-    for root in found.roots:
+    scanned = Scan(roots=list(dict.fromkeys(os.path.abspath(path) for path in paths)))
+    walk = _Walk(scanned, passing, heed)
+    for root in scanned.roots:
         walk.take_root(root)
-    return found
+    return scanned
 
 
 class _Walk:
-    def __init__(self, found: Scan, passing: Passing, heed: Callable[[int], None]) -> None:
-        self._found = found
+    def __init__(self, scanned: Scan, passing: Passing, heed: Callable[[int], None]) -> None:
+        self._scanned = scanned
         self._passing = passing
         self._heed = heed
         self._visited: set[str] = set()
@@ -130,15 +130,15 @@ class _Walk:
     def take_root(self, root: str) -> None:
         self._root = root
         if not self._passing.kept_out.isdisjoint(ancestors(root)):
-            self._found.kept_out += 1
-            self._found.closed.append(root)
+            self._scanned.kept_out += 1
+            self._scanned.closed.append(root)
         elif os.path.isdir(root):
             self._walk(root)
         else:
             sidecar = os.path.splitext(root)[0] + SIDECAR
             if os.path.lexists(sidecar):
-                self._found.texts.add(sidecar)
-            _take(root, self._found)
+                self._scanned.texts.add(sidecar)
+            _take(root, self._scanned)
 
     def _walk(self, root: str) -> None:
         pending = [root]
@@ -149,28 +149,28 @@ class _Walk:
             self._visited.add(folder)
             folders = [entry.path for entry in self._entries(folder) if self._enters(entry)]
             pending.extend(reversed(folders))
-            self._heed(len(self._found.files))
+            self._heed(len(self._scanned.files))
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         """The entries of a folder to examine."""
-        if _is_own_part(folder, self._found.roots):
-            self._found.passed.add(folder)
+        if _is_own_part(folder, self._scanned.roots):
+            self._scanned.passed.add(folder)
             return []
         try:
             with os.scandir(folder) as listed:
                 entries = sorted(listed, key=lambda entry: entry.name)
         except Exception as error:
-            self._found.passed.add(folder)
+            self._scanned.passed.add(folder)
             said = error.strerror if isinstance(error, OSError) else error
             reason = f"{printable(folder)}: the folder cannot be read: {said}"
-            self._found.failures.append(Failure(printable(folder), InputError.code, reason))
+            self._scanned.failures.append(Failure(printable(folder), InputError.code, reason))
             return []
         names = {entry.name for entry in entries}
         if NO_MEDIA in names and not self._passing.include_system and self._close(folder):
-            self._found.system += 1
+            self._scanned.system += 1
             return []
         if CATALOG_FILE in names:
-            self._found.collections += 1
+            self._scanned.collections += 1
             self._collections.add(folder)
         if folder in self._collections or os.path.dirname(folder) in self._collections:
             entries = [entry for entry in entries if _may_be_a_users(entry)]
@@ -181,49 +181,49 @@ class _Walk:
         try:
             return self._sort(entry)
         except Exception as error:  # an error of one entry does not stop the others
-            _pass_over(entry.path, self._found)
-            self._found.failures.append(failure_of(printable(entry.path), error))
+            _pass_over(entry.path, self._scanned)
+            self._scanned.failures.append(failure_of(printable(entry.path), error))
             return False
 
     def _sort(self, entry: os.DirEntry[str]) -> bool:
-        found, passing = self._found, self._passing
+        scanned, passing = self._scanned, self._passing
         folder = _is_folder(entry, follow=False)
         if entry.name.startswith("."):
-            found.hidden += 1
-            _pass_over(entry.path, found)
+            scanned.hidden += 1
+            _pass_over(entry.path, scanned)
         elif entry.path in passing.kept_out:
-            found.kept_out += self._close(entry.path)
+            scanned.kept_out += self._close(entry.path)
         elif passing.patterns and passing.excludes(entry.path, self._root, folder=folder):
-            found.excluded += self._close(entry.path)
+            scanned.excluded += self._close(entry.path)
         elif folder and passing.is_system(entry.path):
-            found.system += self._close(entry.path)
+            scanned.system += self._close(entry.path)
         elif folder:
             return True
         elif _is_folder(entry, follow=True):
-            found.linked += 1
-            _pass_over(entry.path, found)
+            scanned.linked += 1
+            _pass_over(entry.path, scanned)
         else:
-            _sort_file(entry, found)
+            _sort_file(entry, scanned)
         return False
 
     def _close(self, path: str) -> int:
         """Skip an entry, unless it was named by its own path; returns the number of skipped
         ones."""
-        if path in self._found.roots:
+        if path in self._scanned.roots:
             return 0
-        self._found.closed.append(path)
+        self._scanned.closed.append(path)
         return 1
 
 
-def _sort_file(entry: os.DirEntry[str], found: Scan) -> None:
+def _sort_file(entry: os.DirEntry[str], scanned: Scan) -> None:
     if entry.name in MANIFESTS:
-        found.manifests.append(Path(entry.path))
+        scanned.manifests.append(Path(entry.path))
     elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-        _take(entry.path, found)
+        _take(entry.path, scanned)
     elif entry.name.endswith(SIDECAR):
-        found.texts.add(entry.path)
+        scanned.texts.add(entry.path)
     elif not entry.name.lower().endswith(SIDECAR):
-        found.other += 1
+        scanned.other += 1
 
 
 def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
@@ -244,9 +244,9 @@ def _may_be_a_users(entry: os.DirEntry[str]) -> bool:
     )
 
 
-def _pass_over(path: str, found: Scan) -> None:
-    if path not in found.roots:
-        found.passed.add(path)
+def _pass_over(path: str, scanned: Scan) -> None:
+    if path not in scanned.roots:
+        scanned.passed.add(path)
 
 
 def _is_folder(entry: os.DirEntry[str], *, follow: bool) -> bool:
@@ -256,23 +256,23 @@ def _is_folder(entry: os.DirEntry[str], *, follow: bool) -> bool:
         return False
 
 
-def _take(path: str, found: Scan) -> None:
+def _take(path: str, scanned: Scan) -> None:
     try:
         path.encode()
         status = os.stat(path)
     except UnicodeEncodeError:
-        _refuse(path, "the file name is not valid UTF-8; rename it", found)
+        _refuse(path, "the file name is not valid UTF-8; rename it", scanned)
     except FileNotFoundError:
-        _refuse(path, "a link that leads nowhere", found)
+        _refuse(path, "a link that leads nowhere", scanned)
     except OSError as error:
         # A disk or network that hiccups does not make the picture gone.
-        _pass_over(path, found)
-        _refuse(path, f"cannot be read: {error.strerror}", found)
+        _pass_over(path, scanned)
+        _refuse(path, f"cannot be read: {error.strerror}", scanned)
     else:
         if stat.S_ISREG(status.st_mode):
-            found.files[path] = stat_of(status)
+            scanned.files[path] = stat_of(status)
         else:
-            _refuse(path, "not a regular file", found)
+            _refuse(path, "not a regular file", scanned)
 
 
 def stat_of(status: os.stat_result) -> FileStat:
@@ -281,8 +281,8 @@ def stat_of(status: os.stat_result) -> FileStat:
     return FileStat(storable(status.st_size), storable(status.st_mtime_ns), mark)
 
 
-def _refuse(path: str, reason: str, found: Scan) -> None:
-    found.failures.append(failure_of(printable(path), ImageError(printable(path), reason)))
+def _refuse(path: str, reason: str, scanned: Scan) -> None:
+    scanned.failures.append(failure_of(printable(path), ImageError(printable(path), reason)))
 
 
 def _under(path: str, folders: Sequence[str]) -> bool:

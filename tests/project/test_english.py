@@ -7,10 +7,12 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.project.sources import FILES, nodes_of, source_of
 
 ROOT = Path(__file__).parents[2]
 MOST_WORDS = 25
@@ -33,7 +35,6 @@ _PRONOUN = (
 _NO_SUBJECT = re.compile(rf"[(«“*]*((who|whoever|what|whatever)\b|{_PRONOUN})(?!.*\?$)", re.I)
 
 
-SOURCES = sorted((ROOT / "mmembed").glob("**/*.py"))
 WEB = sorted(path for kind in ("js", "css") for path in (ROOT / "web").glob(f"**/*.{kind}"))
 
 
@@ -93,16 +94,16 @@ def test_what_names_no_subject(sentence: str, refused: bool) -> None:
     assert bool(_NO_SUBJECT.match(sentence)) is refused
 
 
-def prose(source: str) -> str:
+def prose(source: str, nodes: Iterable[ast.AST]) -> str:
     """The docstrings of a module, those of attributes among them, and its comments, as paragraphs.
 
     Indented drawings are left out. Comments on adjacent lines are one paragraph.
     """
-    return "\n\n".join([*_docstrings(source), *_comments(source)])
+    return "\n\n".join([*_docstrings(nodes), *_comments(source)])
 
 
-def _docstrings(source: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+def _docstrings(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         match node:
             case ast.Expr(value=ast.Constant(value=str(text)), col_offset=indent):
                 first, *others = text.splitlines()
@@ -157,7 +158,11 @@ x = 1  # why
 y = 2  # type: ignore[misc]
 """An attribute."""
 '''
-    assert [*sentences(prose(source))] == ["A module.", "An attribute.", "A comment of two lines."]
+    assert [*sentences(prose(source, ast.walk(ast.parse(source))))] == [
+        "A module.",
+        "An attribute.",
+        "A comment of two lines.",
+    ]
 
 
 def test_prose_of_the_page() -> None:
@@ -173,9 +178,9 @@ def test_documents(page: Path) -> None:
     assert not nameless(text), "name the subjects of these sentences"
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("source", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_and_comments(source: Path) -> None:
-    text = prose(source.read_text("utf-8"))
+    text = prose(source_of(source), nodes_of(source))
     assert not long_ones(text), "shorten some of these sentences"
     assert not nameless(text), "name the subjects of these sentences"
 

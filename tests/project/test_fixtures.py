@@ -106,6 +106,7 @@ def test_bundled_model_is_small_and_described() -> None:
     ].keys()
 
 
+@pytest.mark.slow
 def test_bundled_model_loads_without_missing_weights() -> None:
     open_clip = import_open_clip()
     model, _ = open_clip.create_model_from_pretrained(f"local-dir:{BUNDLED}")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import SLOW_AS_A_WHOLE as SLOW
+
 TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "mmembed"
 LIMIT = 400
 """Lines of a file of tests."""
+_FROM_TESTS = re.compile(r"\bfrom\s+[\w.]*test_")
+"""Whatever imports so; most files do not, and need not be parsed."""
 OF_NO_PACKAGE = {
     *("benchmarks", "clients", "contracts", "golden", "network_audit", "project", "training"),
     "web",
@@ -41,12 +46,24 @@ def test_folders_of_tests_are_those_of_the_package() -> None:
     assert strangers == [], "no such folder in mmembed/"
 
 
+def test_every_package_has_tests_that_run_before_each_commit() -> None:
+    """Those that `make test FAST=1` leaves out say so near their top."""
+    packages = [file.parent.relative_to(PACKAGE) for file in PACKAGE.rglob("__init__.py")]
+    files = {
+        package: [file.read_text("utf-8") for file in (TESTS / package).glob("test_*.py")]
+        for package in packages
+    }
+    without = [str(name) for name, texts in files.items() if all(SLOW in text for text in texts)]
+    assert without == []
+
+
 def test_no_test_imports_from_another_file_of_tests() -> None:
     """What several tests need lies in a module of its own, so that files may be split and moved."""
     found = [
         f"{file}: {node.module}"
         for file in sorted(TESTS.rglob("*.py"))
-        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if _FROM_TESTS.search(text := file.read_text("utf-8"))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.ImportFrom) and ".test_" in f".{node.module}"
     ]
     assert found == []

@@ -79,8 +79,13 @@ def test_what_counts(event: str, arguments: tuple[Any, ...], host: Any) -> None:
         (LOCAL, "in the test", True),
     ],
 )
-def test_a_run_fails_by_it(code: str, where: str, passes: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("spread", [[], ["-n1"]], ids=["in one process", "by workers"])
+def test_a_run_fails_by_it(
+    code: str, where: str, passes: bool, spread: list[str], tmp_path: Path
+) -> None:
     """pytest in a process of its own, over one test."""
+    if spread:
+        pytest.importorskip("xdist")
     child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {code!r}])\n"
     lines = {"in the test": code, "in a process": child}.get(where, "pass")
     body = "".join(f"    {line}\n" for line in lines.splitlines())
@@ -93,7 +98,7 @@ def test_a_run_fails_by_it(code: str, where: str, passes: bool, tmp_path: Path) 
     variables = environment(PYTHONPATH=str(ROOT))
     variables.pop(sitecustomize.FILE, None)
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *spread, str(tmp_path)],
         cwd=tmp_path,
         env=variables,
         capture_output=True,

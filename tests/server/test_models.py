@@ -142,6 +142,7 @@ def test_a_further_model_is_named() -> None:
         Settings.from_env({"MMEMBED_MORE_MODELS": "bundled,auto"})
 
 
+@pytest.mark.slow
 def test_the_option_may_be_repeated(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.fake_mmembed"]
     models = ("--model", "fake", "--model", OTHER, "--model", "third")

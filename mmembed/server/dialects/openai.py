@@ -181,7 +181,9 @@ def create_embeddings(request: Request, body: JsonBody) -> JsonAnswer:
 def _encoding(embeddings_request: EmbeddingsRequest) -> tuple[Dtype, bool]:
     """Clients say base64 beside the type of numbers, or instead of it; the default is float."""
     said = [
-        one for field in ENCODING_FIELDS if (one := getattr(embeddings_request, field)) is not None
+        value
+        for field in ENCODING_FIELDS
+        if (value := getattr(embeddings_request, field)) is not None
     ]
     numbers: set[Dtype] = {value for value in said if value not in (BASE64, "float")}
     if len(numbers) > 1:

@@ -52,19 +52,19 @@ _HITS: Json = {
 @described(
     asked={"q": "a boat at sunset", "k": 3, "where": "date>=2020 -tag:private"}, answer=_HITS
 )
-def search_by_words(request: Request, asked: Annotated[WordsQuery, Query()]) -> JsonAnswer:
+def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> JsonAnswer:
     """Items of a kind by falling cosine similarity to the words."""
     return _answer(
         collection_of(request),
         SearchRequest(
-            q=asked.q,
-            k=asked.k,
-            cursor=asked.cursor,
-            kind=asked.kind,
-            filter=FilterShape(tags=asked.tag),
-            where=asked.where,
-            mode=asked.mode,
-            model=asked.model,
+            q=words.q,
+            k=words.k,
+            cursor=words.cursor,
+            kind=words.kind,
+            filter=FilterShape(tags=words.tag),
+            where=words.where,
+            mode=words.mode,
+            model=words.model,
         ),
     )
 

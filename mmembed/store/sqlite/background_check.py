@@ -42,8 +42,8 @@ class Checking:
         size = sum(p.stat().st_size for p in (catalog, Path(f"{catalog}{LOG}")) if p.exists())
         if size > AT_ONCE_BYTES:
             self._thread.start()
-        elif found := self.faults():
-            raise StoreError(self._said(found))
+        elif damage := self.faults():
+            raise StoreError(self._said(damage))
 
     def again(self) -> None:
         """Another program has changed the file under the log: check the rest."""
@@ -72,18 +72,18 @@ class Checking:
 
     def _beside(self) -> None:
         try:
-            found = self.faults(pause=True)
+            damage = self.faults(pause=True)
         except StoreError as error:
             if not self._ended.is_set():
                 log.warning("%s", error)
             return
-        if found:
-            log.error("%s", self._said(found))
-            self._condition.note("damaged", self._said(found))
+        if damage:
+            log.error("%s", self._said(damage))
+            self._condition.note("damaged", self._said(damage))
 
-    def _said(self, found: list[str]) -> str:
+    def _said(self, damage: list[str]) -> str:
         return (
-            f"{self._folder}: the catalog is damaged ({'; '.join(found)}); {remedy(self._folder)}"
+            f"{self._folder}: the catalog is damaged ({'; '.join(damage)}); {remedy(self._folder)}"
         )
 
 

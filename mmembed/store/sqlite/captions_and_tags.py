@@ -45,12 +45,12 @@ def words_of(rows: Rows, image_ids: Sequence[int]) -> dict[int, Words]:
 
 def _gathered(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, set[str]]]:
     """Rows of image, text and source, as texts by image."""
-    found: dict[int, dict[str, set[str]]] = {}
+    texts_of_images: dict[int, dict[str, set[str]]] = {}
     for image_id, text, source in rows:
-        sources = found.setdefault(int(image_id), {}).setdefault(str(text), set())
+        sources = texts_of_images.setdefault(int(image_id), {}).setdefault(str(text), set())
         if source is not None:
             sources.add(str(source))
-    return found
+    return texts_of_images
 
 
 def set_captions(
@@ -72,7 +72,7 @@ def set_captions(
         else:
             continue
         db.executemany(
-            "INSERT INTO caption_sources VALUES (?, ?)", [(item_id, one) for one in sources]
+            "INSERT INTO caption_sources VALUES (?, ?)", [(item_id, name) for name in sources]
         )
     for text, item_id in old.items():
         if text not in said:

@@ -120,11 +120,11 @@ class Catalog(Transactions):
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """Add a caption that belongs to no image; the same text keeps its id."""
         with self._transaction() as db:
-            found = db.execute(
+            row = db.execute(
                 "SELECT id FROM items WHERE kind = 'caption' AND sha256 = ? AND image_id IS NULL",
                 (entry.sha256,),
             ).fetchone()
-            item_id = int(found[0]) if found else RowWriter(db, self.folder).insert_caption(entry)
+            item_id = int(row[0]) if row else RowWriter(db, self.folder).insert_caption(entry)
             add_tags(db, item_id, by_hand(tags))
         return item_id
 

@@ -105,10 +105,10 @@ class Connections:
             self.condition.note("unreadable", None)
         except (sqlite3.Error, UnicodeDecodeError) as error:
             self.condition.note("unreadable", f"{self.folder}: cannot be read: {error}")
-        found = self.condition.troubles(writable=self._presence is not None)
+        faults = self.condition.troubles(writable=self._presence is not None)
         if self._presence is None:
-            found.append(Trouble("read_only", f"{self.folder}: may not be written"))
-        return found
+            faults.append(Trouble("read_only", f"{self.folder}: may not be written"))
+        return faults
 
     def notes(self) -> tuple[str, ...]:
         """The known faults that matter to searches, without a new check."""

@@ -34,13 +34,13 @@ class FileIdentity:
             try:
                 if identity(path) == opened:
                     continue
-                found = "was replaced"
+                fault = "was replaced"
             except FileNotFoundError:
-                found = "is gone"
+                fault = "is gone"
             except OSError as error:
-                found = f"cannot be looked at ({error.strerror})"
+                fault = f"cannot be looked at ({error.strerror})"
             return (
-                f"{path}: {found} while it was open here, and further changes would be lost; "
+                f"{path}: {fault} while it was open here, and further changes would be lost; "
                 "put it back, or stop this process and start it again"
             )
         return None

@@ -78,9 +78,9 @@ def faults(connection: sqlite3.Connection, *, pause: bool = False) -> list[str]:
     """
     connection.text_factory = legible
     try:
-        found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MOST_FOUND})")]
-        if found != ["ok"]:
-            return found
+        lines = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({MOST_FOUND})")]
+        if lines != ["ok"]:
+            return lines
         if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
             return ["rows point to others that are not there"]
         return list(_of_rows(connection, PAUSE_S if pause else 0.0))[:MOST_FOUND]

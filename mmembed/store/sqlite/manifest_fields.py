@@ -72,10 +72,10 @@ def add_index(db: sqlite3.Connection, name: str) -> None:
 
 def drop_index(db: sqlite3.Connection, name: str) -> None:
     """Drop the index of a manifest's field, within a transaction. Raises NotFound."""
-    found = _of_field(db.execute(_INDEXES_SQL).fetchall(), name)
-    if not found:
+    existing = _of_field(db.execute(_INDEXES_SQL).fetchall(), name)
+    if not existing:
         raise NotFound(f"{META}{name}: the field has no index")
-    for index in found:
+    for index in existing:
         db.execute(f'DROP INDEX "{index}"')
 
 

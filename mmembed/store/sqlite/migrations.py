@@ -159,14 +159,14 @@ def _rebuilt(path: Path, progress: Progress) -> Path:
 
 def _check_counts(db: sqlite3.Connection, path: Path) -> None:
     for table in ("vectors", "items", "tags", "failures", "changes"):
-        found, expected = (
+        readable, expected = (
             int(db.execute(f"SELECT count(*) FROM {schema}.{table}").fetchone()[0])
             for schema in ("main", "before")
         )
-        if found != expected:
+        if readable != expected:
             raise StoreError(
-                f"{path}: is damaged: {found} of its {expected} {table} can be read; it is as it "
-                f"was; {remedy(path.parent)}"
+                f"{path}: is damaged: {readable} of its {expected} {table} can be read; it is as "
+                f"it was; {remedy(path.parent)}"
             )
 
 
@@ -260,9 +260,9 @@ def _keep_copy(db: sqlite3.Connection, path: Path, copy: Path) -> None:
         db.execute("VACUUM INTO ?", (str(aside),))
         shutil.copymode(path, aside)
         with closing(sqlite3.connect(aside)) as copied:
-            found = [str(row[0]) for row in copied.execute("PRAGMA quick_check(1)")]
-        if found != ["ok"]:
-            raise StoreError(f"{path}: is damaged ({found[0]}), and stays as it is")
+            lines = [str(row[0]) for row in copied.execute("PRAGMA quick_check(1)")]
+        if lines != ["ok"]:
+            raise StoreError(f"{path}: is damaged ({lines[0]}), and stays as it is")
         with aside.open("rb") as file:
             sync(file)
         move(aside, copy)

@@ -80,8 +80,8 @@ def examine(path: Path) -> None:
     if not path.exists():
         return
     index = read_index(Path(f"{path}{INDEX}"))
-    found = read_log(Path(f"{path}{LOG}"))
-    fault = lost_log(path, index) if found is None else strangers(path, found, index)
+    log_file = read_log(Path(f"{path}{LOG}"))
+    fault = lost_log(path, index) if log_file is None else strangers(path, log_file, index)
     if fault is not None:
         raise StoreError(
             f"{path}: {fault}. To go on with the file as it is, without its log: "
@@ -97,7 +97,7 @@ def _refuse_what_is_lost(path: Path) -> None:
         return
     remains = [name for name in REMAINS if (path.parent / name).exists()]
     for kept in (f"{REPLACED}*", copies_of(path)):
-        remains += sorted(found.name for found in path.parent.glob(kept))
+        remains += sorted(file.name for file in path.parent.glob(kept))
     if remains:
         raise StoreError(
             f"{path}: is {'empty' if path.exists() else 'missing'}, but its folder holds "
@@ -221,12 +221,12 @@ def _migrate(
 
 def check_layout(connection: sqlite3.Connection, path: Path) -> None:
     """Raises StoreError if a database is no catalog of this version; sqlite3.Error."""
-    found = version(connection)
-    if found not in (0, newest()):
+    layout = version(connection)
+    if layout not in (0, newest()):
         copy = copy_of(path, newest())
         before = f"`mmembed restore {copy} --data {path.parent}`" if copy.exists() else "a backup"
         raise StoreError(
-            f"{path}: written by another version of mmembed (layout {found}, this one reads "
+            f"{path}: written by another version of mmembed (layout {layout}, this one reads "
             f"{newest()}); use that version, go back to {before}, or index into a new folder "
             "with --data"
         )

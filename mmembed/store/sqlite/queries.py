@@ -85,15 +85,15 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """The captions of images by image id, in the order of entry; images without any are left
         out."""
-        found: dict[int, list[str]] = {}
+        captions: dict[int, list[str]] = {}
         for chunk in chunks(image_ids):
             sql = (
                 f"SELECT image_id, caption FROM items WHERE image_id IN ({marks(chunk)}) "
                 "ORDER BY position, id"
             )
             for image_id, caption in self._rows(sql, chunk):
-                found.setdefault(int(image_id), []).append(str(caption))
-        return found
+                captions.setdefault(int(image_id), []).append(str(caption))
+        return captions
 
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
@@ -110,7 +110,7 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
     ) -> dict[int, list[Item]]:
         """The items that carry each of these vectors, by rising id; missing ids are left out."""
         condition, values = condition_of(where)
-        found: dict[int, list[Item]] = {}
+        items: dict[int, list[Item]] = {}
         for chunk in chunks(vector_ids):
             sql = (
                 f"SELECT {COLUMNS}, vector_id FROM content_vectors AS of_content "
@@ -118,8 +118,8 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
                 f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id"
             )
             for row in self._rows(sql, (*chunk, *values)):
-                found.setdefault(int(row[-1]), []).append(to_item(row[:-1]))
-        return found
+                items.setdefault(int(row[-1]), []).append(to_item(row[:-1]))
+        return items
 
     def vectors_matching(self, kind: Kind, where: Where) -> list[int]:
         """Ids of the vectors of items of a kind that pass a filter, rising."""
@@ -158,12 +158,12 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
         return [ImageFile(int(row[0]), str(row[1]), str(row[2])) for row in self._rows(sql, values)]
 
     def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
-        found: set[str] = set()
+        paths: set[str] = set()
         for chunk in chunks(values):
             some = f"{column} IN ({marks(chunk)})"
             sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
-            found.update(str(row[0]) for row in self._rows(sql, chunk))
-        return found
+            paths.update(str(row[0]) for row in self._rows(sql, chunk))
+        return paths
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """Captions and tags of images, by id, with their sources."""

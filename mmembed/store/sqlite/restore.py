@@ -91,9 +91,9 @@ def _check(copy: sqlite3.Connection, backup: Path) -> None:
         check_layout(copy, backup)
     except StoreError as error:
         raise InputError(str(error)) from error
-    found = faults(copy)
-    if found:
-        raise InputError(f"{backup}: is damaged ({'; '.join(found)}); take an older backup")
+    damage = faults(copy)
+    if damage:
+        raise InputError(f"{backup}: is damaged ({'; '.join(damage)}); take an older backup")
 
 
 def _exchange(copy: Path, folder: Path) -> Path | None:

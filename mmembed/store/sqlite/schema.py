@@ -189,14 +189,14 @@ def statements() -> str:
 
 def statements_of(sql: str) -> list[str]:
     """The statements of a script, in its order."""
-    found: list[str] = []
+    listed: list[str] = []
     statement = ""
     for part in sql.split(";"):
         statement += f"{part};"
         if sqlite3.complete_statement(statement):
-            found.append(statement)
+            listed.append(statement)
             statement = ""
-    return found
+    return listed
 
 
 def remedy(folder: Path) -> str:
@@ -215,11 +215,11 @@ def version(connection: sqlite3.Connection) -> int:
 def lacking(connection: sqlite3.Connection) -> str | None:
     """A table, index or trigger that is missing or another than ours; None where all are there.
     Further ones are no fault. Raises sqlite3.Error."""
-    found = _parts(connection)
+    existing = _parts(connection)
     for name, text in _ours().items():
-        if name not in found:
+        if name not in existing:
             return f"lacks {name}"
-        if found[name] != text:
+        if existing[name] != text:
             return f"has another {name}"
     return None
 

@@ -68,11 +68,11 @@ class VectorReader(Connections):
     def embeddings(self, vector_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The ids that are still there, and their vectors: float16 (n, dim). All are of one
         model."""
-        found: dict[int, bytes] = {}
+        vectors: dict[int, bytes] = {}
         for chunk in chunks(vector_ids):
             sql = f"SELECT id, embedding FROM vectors WHERE id IN ({marks(chunk)})"
-            found.update(self._rows(sql, chunk))
-        return list(found), stack(list(found.values()))
+            vectors.update(self._rows(sql, chunk))
+        return list(vectors), stack(list(vectors.values()))
 
     def all_embeddings(
         self, kind: Kind, chunk: int = 10_000, model: Model | None = None
@@ -103,7 +103,7 @@ class VectorReader(Connections):
     def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The items that are still there, in the given order, and their vectors: float16
         (n, dim)."""
-        found: dict[int, bytes] = {}
+        vectors: dict[int, bytes] = {}
         for chunk in chunks(item_ids):
             sql = (
                 "SELECT items.id, embedding FROM items "
@@ -111,16 +111,16 @@ class VectorReader(Connections):
                 "JOIN vectors ON vectors.id = of_content.vector_id "
                 f"WHERE items.id IN ({marks(chunk)}) AND of_content.model_id = {SERVING}"
             )
-            found.update(self._rows(sql, chunk))
-        ids = [item_id for item_id in item_ids if item_id in found]
-        return ids, stack([found[item_id] for item_id in ids])
+            vectors.update(self._rows(sql, chunk))
+        ids = [item_id for item_id in item_ids if item_id in vectors]
+        return ids, stack([vectors[item_id] for item_id in ids])
 
     def embeddings_of(
         self, kind: Kind, contents: Sequence[str], model: Model | None = None
     ) -> dict[str, NDArray[np.float16]]:
         """The vectors, float16 (dim,), that contents have already, by sha256."""
         model_id, values = _id_of(model)
-        found: dict[str, NDArray[np.float16]] = {}
+        vectors: dict[str, NDArray[np.float16]] = {}
         for chunk in chunks(contents):
             sql = (
                 "SELECT sha256, embedding FROM content_vectors AS of_content "
@@ -129,8 +129,8 @@ class VectorReader(Connections):
                 f"AND of_content.model_id = {model_id}"
             )
             for sha256, embedding in self._rows(sql, (kind, *chunk, *values)):
-                found[sha256] = np.frombuffer(embedding, dtype="<f2")
-        return found
+                vectors[sha256] = np.frombuffer(embedding, dtype="<f2")
+        return vectors
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """Up to `limit` contents of items above `after`, by rising sha256, that have no vector of

@@ -140,7 +140,7 @@ class _Chain:
 
 def _sums(words: Words, state: Words) -> Words:
     """SQLite's checksum of a few words, word by word."""
-    first, second = (int(one) for one in state)
+    first, second = (int(number) for number in state)
     for even, odd in words.reshape(-1, 2).tolist():
         first = (first + even + second) & 0xFFFFFFFF
         second = (second + odd + first) & 0xFFFFFFFF
@@ -154,9 +154,9 @@ def read_index(path: Path) -> LogIndex | None:
             raw = file.read(2 * INDEX_HEADER_BYTES + 4)
     except FileNotFoundError:
         return None
-    one, other = raw[:INDEX_HEADER_BYTES], raw[INDEX_HEADER_BYTES : 2 * INDEX_HEADER_BYTES]
-    if len(raw) < 2 * INDEX_HEADER_BYTES + 4 or one != other or not one[12]:
+    header, copy = raw[:INDEX_HEADER_BYTES], raw[INDEX_HEADER_BYTES : 2 * INDEX_HEADER_BYTES]
+    if len(raw) < 2 * INDEX_HEADER_BYTES + 4 or header != copy or not header[12]:
         return None
-    [committed] = struct.unpack_from("=I", one, 16)
+    [committed] = struct.unpack_from("=I", header, 16)
     [folded] = struct.unpack_from("=I", raw, 2 * INDEX_HEADER_BYTES)
-    return LogIndex(one[32:40], committed, folded)
+    return LogIndex(header[32:40], committed, folded)

@@ -137,19 +137,19 @@ class History:
             self._file.unlink(missing_ok=True)
 
 
-def strangers(catalog: Path, found: LogFile, index: LogIndex | None) -> str | None:
+def strangers(catalog: Path, log_file: LogFile, index: LogIndex | None) -> str | None:
     """Why this log is not of this catalog, or not all of it; None without a fault."""
     stamp = read_stamp(catalog)
-    replaced = stamp is not None and _is_replaced(catalog, stamp, found)
+    replaced = stamp is not None and _is_replaced(catalog, stamp, log_file)
     if replaced:
         return "was replaced, by a backup perhaps, and its log is of the catalog before"
-    known = index is not None and index.salts == found.salts
+    known = index is not None and index.salts == log_file.salts
     same_boot = stamp is not None and _is_of_this_boot(stamp)
     # An index that was copied a moment after the log of an open catalog may know more than the log.
     if known and index is not None and not (stamp and _is_copied(catalog, stamp)):
-        broken = found.committed < index.committed
+        broken = log_file.committed < index.committed
     else:  # one torn commit may be the end of a power cut; two were acknowledged
-        broken = found.lost_commits > (0 if same_boot else 1)
+        broken = log_file.lost_commits > (0 if same_boot else 1)
     return "has a log that is damaged: changes that were kept cannot be read" if broken else None
 
 
@@ -173,11 +173,11 @@ def read_stamp(catalog: Path) -> WalStamp | None:
         return None
 
 
-def _is_replaced(catalog: Path, stamp: WalStamp, found: LogFile) -> bool:
-    if stamp.salts != found.salts.hex():
+def _is_replaced(catalog: Path, stamp: WalStamp, log_file: LogFile) -> bool:
+    if stamp.salts != log_file.salts.hex():
         # The stamp belongs to another log. It is no evidence about this log, unless there should be
         # none.
-        return stamp.closed and found.committed > 0
+        return stamp.closed and log_file.committed > 0
     schemas = (stamp.schema, stamp.schema_after) if stamp.folding else (stamp.schema,)
     if stamp.schema and _shape(catalog)[0] not in schemas:
         return True  # copies that SQLite makes of a database have another one

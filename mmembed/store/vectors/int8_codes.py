@@ -27,7 +27,7 @@ Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Asked:
+class QueryCodes:
     """A query as one plane of codes or two: with 8 bits or 16."""
 
     planes: tuple[tuple[Codes, float], ...]
@@ -40,16 +40,16 @@ class Asked:
         """Approximate cosines from the codes (n, dim) of vectors, whose steps are float32 (n,),
         without the part that all share: float64 (n,)."""
         said = [worth * products(codes, plane) for plane, worth in self.planes]
-        found: Scores = np.sum(said, axis=0) * steps
-        return found
+        cosines: Scores = np.sum(said, axis=0) * steps
+        return cosines
 
     def off(self, columns: Columns) -> NDArray[np.float32]:
         """The largest difference between `about` and the cosines, either way: float32 (n,)."""
         _, stands_for, lost = columns
         # (vector - its decoded vector) . query, and the decoded vector . the query's rounding
         # error.
-        found: NDArray[np.float32] = lost * self.length + stands_for * self.missed + ROUNDING
-        return found
+        bounds: NDArray[np.float32] = lost * self.length + stands_for * self.missed + ROUNDING
+        return bounds
 
 
 @dataclass(frozen=True)
@@ -79,34 +79,34 @@ class Grid:
         lengths = [np.linalg.norm(part, axis=1) for part in (said, (scaled - said) * self.spread)]
         return codes.astype(np.int8), np.stack([steps, *lengths])
 
-    def asked(self, query: NDArray[np.float32], planes: int) -> Asked:
+    def encoded(self, query: NDArray[np.float32], planes: int) -> QueryCodes:
         """A float32 (dim,) query in one plane, or more finely in several."""
         scaled = rest = query.astype(np.float64) * self.spread
         worth = float(np.abs(scaled).max()) / LEVELS or 1.0
-        found = []
+        coded = []
         for _ in range(planes):
             codes = np.rint(rest / worth)
             rest = rest - codes * worth
-            found.append((codes.astype(np.int8), worth))
+            coded.append((codes.astype(np.int8), worth))
             worth /= 2 * LEVELS
         missed, length = float(np.linalg.norm(rest)), float(np.linalg.norm(query))
-        return Asked(tuple(found), missed, length)
+        return QueryCodes(tuple(coded), missed, length)
 
 
-def about_each(asked: Sequence[Asked], codes: Codes, steps: NDArray[np.float32]) -> Scores:
-    """The values of `Asked.about` for m queries of one plane: float64 (m, n). Codes are read
+def about_each(queries: Sequence[QueryCodes], codes: Codes, steps: NDArray[np.float32]) -> Scores:
+    """The values of `QueryCodes.about` for m queries of one plane: float64 (m, n). Codes are read
     once."""
-    if len(asked) < PACKED:
-        return np.stack([query.about(codes, steps) for query in asked])
-    packed = numkong.dots_pack(np.stack([query.planes[0][0] for query in asked]))
+    if len(queries) < PACKED:
+        return np.stack([query.about(codes, steps) for query in queries])
+    packed = numkong.dots_pack(np.stack([query.planes[0][0] for query in queries]))
     sums: Any = numkong.dots_packed(codes, packed)
-    worths = np.array([query.planes[0][1] for query in asked])
-    found: Scores = np.ascontiguousarray(np.asarray(sums).T) * worths[:, None] * steps
-    return found
+    worths = np.array([query.planes[0][1] for query in queries])
+    cosines: Scores = np.ascontiguousarray(np.asarray(sums).T) * worths[:, None] * steps
+    return cosines
 
 
 def products(codes: Codes, plane: Codes) -> Scores:
     """int8 (n, dim), (dim,) → their dot products, exact, as float64 (n,)."""
     sums: Any = numkong.dot(codes, plane)
-    found: Scores = np.asarray(sums)
-    return found
+    scores: Scores = np.asarray(sums)
+    return scores

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.int8_codes import Asked, Codes, Columns, Grid, Scores, about_each
+from mmembed.store.vectors.int8_codes import Codes, Columns, Grid, QueryCodes, Scores, about_each
 from mmembed.store.vectors.rescoring import Ids, Rows, chunks
 
 BLOCK = 16_384
@@ -93,28 +93,28 @@ class CodeScan:
     def nearest(self, wanted: Sequence[Wanted]) -> list[Ids]:
         """For each query, all candidates for its nearest vectors, in no order. The codes are read
         once for all queries."""
-        coarse = [self.grid.asked(one.query, planes=1) for one in wanted]
+        coarse = [self.grid.encoded(search.query, planes=1) for search in wanted]
         about = np.empty((len(wanted), len(self)))
         for at, block in self._parts():
             about[:, at] = about_each(coarse, block, self.columns[0, at])
-        found = []
-        for one, asked, row in zip(wanted, coarse, about, strict=True):
-            places = self._near(asked, row, self.columns, one.count)
-            found.append(self.ids[self._nearer(one, places)])
-        return found
+        nearest_ids = []
+        for search, query_codes, row in zip(wanted, coarse, about, strict=True):
+            places = self._near(query_codes, row, self.columns, search.count)
+            nearest_ids.append(self.ids[self._nearer(search, places)])
+        return nearest_ids
 
-    def nearest_among(self, one: Wanted, ids: Ids) -> tuple[Ids, int]:
+    def nearest_among(self, search: Wanted, ids: Ids) -> tuple[Ids, int]:
         """The same for one query among the given vectors that are there, and their number."""
         places = np.flatnonzero(np.isin(self.ids, ids))
-        coarse = self.grid.asked(one.query, planes=1)
-        near = self._left(coarse, one.count, places)
-        return self.ids[self._nearer(one, near)], len(places)
+        coarse = self.grid.encoded(search.query, planes=1)
+        near = self._left(coarse, search.count, places)
+        return self.ids[self._nearer(search, near)], len(places)
 
-    def _nearer(self, one: Wanted, places: Places) -> Places:
+    def _nearer(self, search: Wanted, places: Places) -> Places:
         # A query in 8 bits leaves some hundreds, and in 16 bits some tens of these.
-        return self._left(self.grid.asked(one.query, planes=2), one.count, places)
+        return self._left(self.grid.encoded(search.query, planes=2), search.count, places)
 
-    def _left(self, asked: Asked, count: int, places: Places) -> Places:
+    def _left(self, query_codes: QueryCodes, count: int, places: Places) -> Places:
         """The candidates for the `count` nearest among the vectors at rising places."""
         if count >= len(places):
             return places
@@ -123,19 +123,21 @@ class CodeScan:
             first, last = np.searchsorted(places, (at.start, at.stop))
             if first < last:
                 some = places[first:last]
-                parts.append(asked.about(block[some - at.start], self.columns[0, some]))
-        return places[self._near(asked, np.concatenate(parts), self.columns[:, places], count)]
+                parts.append(query_codes.about(block[some - at.start], self.columns[0, some]))
+        return places[
+            self._near(query_codes, np.concatenate(parts), self.columns[:, places], count)
+        ]
 
-    def _near(self, asked: Asked, about: Scores, columns: Columns, count: int) -> Places:
+    def _near(self, query_codes: QueryCodes, about: Scores, columns: Columns, count: int) -> Places:
         """The places whose cosine may be among the `count` largest, rising. The own error bound is
         computed for few places. The others cannot reach the limit even with the largest bound of
         all."""
         if count >= len(about):
             return np.arange(len(about))
         best = np.flatnonzero(about >= reached(about, count))
-        surely = float((about[best] - asked.off(columns[:, best])).min())
-        some = np.flatnonzero(about >= surely - float(asked.off(self._widest)[0]))
-        off = asked.off(columns[:, some])
+        surely = float((about[best] - query_codes.off(columns[:, best])).min())
+        some = np.flatnonzero(about >= surely - float(query_codes.off(self._widest)[0]))
+        off = query_codes.off(columns[:, some])
         low, high = about[some] - off, about[some] + off
         near: Places = some[high >= np.partition(low, -count)[-count]]
         return near

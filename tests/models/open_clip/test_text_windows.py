@@ -6,14 +6,12 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import ftfy
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from mmembed.models.batcher import Batcher
 from mmembed.models.open_clip import BUNDLED_FOLDER, OpenClipEncoder, load_encoder
-from mmembed.models.open_clip.bpe import _clean, _fixed
 from mmembed.models.open_clip.text_windows import _BORDERS, Windows
 from mmembed.models.text_reading import WindowedText
 
@@ -155,15 +153,3 @@ def test_the_model_reads_no_text(encoder: OpenClipEncoder, counting: Any) -> Non
         finally:
             del encoder.embed_texts
         assert set(read_by_model) == {0}
-
-
-def test_texts_are_cleaned_as_ftfy_does() -> None:
-    random.seed(1)
-    ascii_alone = list(map(chr, range(128)))
-    others = ["Ã©", "â€œ", "&amp;", "<b>", *"“”’é\u0301\u200b\ufdfaﬁ日。\u2028\x85\x1b[&;<>#"]
-    for count in range(1500):
-        pool = ascii_alone if count % 2 else ascii_alone + 10 * others
-        text = "".join(random.choices([*pool, *["\n"] * (len(pool) // 9)], k=count % 40))
-        assert _fixed(text) == ftfy.fix_text(text)
-        if text.isascii() and "&" not in text:
-            assert _clean(text) == " ".join(ftfy.fix_text(text).split()).lower()

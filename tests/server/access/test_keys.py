@@ -28,10 +28,20 @@ KEY, OTHER = "correct-horse-battery", "staple-of-the-second"
 FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    with serving(tmp_path, api_keys=(KEY, OTHER), log="json") as (client, _):
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    folder = tmp_path_factory.mktemp("collection")
+    with serving(folder, api_keys=(KEY, OTHER), log="json") as (client, _):
         yield client
+
+
+@pytest.fixture
+def client(served: TestClient) -> TestClient:
+    """A caller without cookies, none of whose guesses are remembered."""
+    app: Any = served.app
+    app.state.access.guesses = Guesses()
+    served.cookies.clear()
+    return served
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -305,6 +315,7 @@ def test_the_command_line_brings_its_key(
     assert (answer is not None and len(answer["hits"]) == 1) == answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keys", "said"), [(KEY, "keys need TLS"), ("", "asks for a key")])
 def test_a_server_for_others_says_who_gets_in(tmp_path: Path, keys: str, said: str) -> None:
     arguments = ("--data", str(tmp_path), "--model", "fake", "--host", "0.0.0.0")
@@ -315,6 +326,7 @@ def test_a_server_for_others_says_who_gets_in(tmp_path: Path, keys: str, said: s
     assert KEY not in errors
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_asks_for_the_key_once(server: tuple[Process, Path]) -> None:
     with sync_playwright() as playwright:

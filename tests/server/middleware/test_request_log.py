@@ -27,9 +27,9 @@ class Buggy(FakeEncoder):
         raise ZeroDivisionError("a bug")
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    with serving(tmp_path, Buggy()) as (client, _):
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with serving(tmp_path_factory.mktemp("collection"), Buggy()) as (client, _):
         yield client
 
 
@@ -115,6 +115,7 @@ def test_a_path_forges_no_line(client: TestClient, written: io.StringIO) -> None
     assert len(line) < 600
 
 
+@pytest.mark.slow
 def test_a_real_server_says_nothing_unless_asked(tmp_path: Path) -> None:
     lines = {}
     for mode in ("off", "text", "json"):

@@ -99,14 +99,14 @@ def test_what_is_added_is_found_at_once(client: TestClient) -> None:
         ({"image": ""}, 422, "image: the file is empty"),
     ],
 )
-def test_what_cannot_be_added(client: TestClient, body: JSON, status: int, said: str) -> None:
-    assert said in error_of(client.post("/v1/items", json=body), status)
-    assert client.get("/v1/items").json()["total"] == 0
+def test_what_cannot_be_added(empty: TestClient, body: JSON, status: int, said: str) -> None:
+    assert said in error_of(empty.post("/v1/items", json=body), status)
+    assert empty.get("/v1/items").json()["total"] == 0
 
 
-def test_one_image_at_a_time(client: TestClient) -> None:
+def test_one_image_at_a_time(empty: TestClient) -> None:
     files = [("image", (f"{n}.png", picture("red"))) for n in range(2)]
-    assert "expected one file" in error_of(client.post("/v1/items", files=files), 422)
+    assert "expected one file" in error_of(empty.post("/v1/items", files=files), 422)
 
 
 # -- listing -------------------------------------------------------------------------
@@ -150,10 +150,8 @@ def test_pages_of_items(client: TestClient) -> None:
         ("page=2", 422, "page: unknown field"),
     ],
 )
-def test_listings_that_make_no_sense(
-    client: TestClient, query: str, status: int, said: str
-) -> None:
-    assert said in error_of(client.get(f"/v1/items?{query}"), status)
+def test_listings_that_make_no_sense(empty: TestClient, query: str, status: int, said: str) -> None:
+    assert said in error_of(empty.get(f"/v1/items?{query}"), status)
 
 
 # -- reading and changing ------------------------------------------------------------
@@ -164,9 +162,9 @@ def test_listings_that_make_no_sense(
     ("item_id", "status"), [("7", 404), ("abc", 422), (str(10**30), 422), ("-1", 422)]
 )
 def test_items_that_are_not_there(
-    client: TestClient, method: str, item_id: str, status: int
+    empty: TestClient, method: str, item_id: str, status: int
 ) -> None:
-    answer = client.request(method, f"/v1/items/{item_id}", json={"tags": []})
+    answer = empty.request(method, f"/v1/items/{item_id}", json={"tags": []})
     assert "item" in error_of(answer, status)
 
 

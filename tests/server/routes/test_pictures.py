@@ -160,9 +160,9 @@ def test_a_caption_has_no_picture_of_its_own(client: TestClient) -> None:
         "/v1/items/1%00/image",
     ],
 )
-def test_no_way_leads_out(client: TestClient, path: str) -> None:
-    add(client, "red")
-    answer = client.get(path)
+def test_no_way_leads_out(empty: TestClient, path: str) -> None:
+    add(empty, "red")
+    answer = empty.get(path)
     assert answer.status_code in (404, 422)
     error_of(answer, answer.status_code)
 
@@ -214,9 +214,9 @@ def test_a_thumbnail_that_the_caller_has(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("size", ["0", "100", "-320", "big", "9" * 5000])
-def test_thumbnails_of_other_sizes(client: TestClient, size: str) -> None:
-    item = add(client, "red")
-    answer = client.get(f"/v1/items/{item['id']}/thumbnail?size={size}")
+def test_thumbnails_of_other_sizes(empty: TestClient, size: str) -> None:
+    item = add(empty, "red")
+    answer = empty.get(f"/v1/items/{item['id']}/thumbnail?size={size}")
     assert "320 or 1280" in error_of(answer, 422)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmembed.errors import ModelMismatch, NotFound, StoreError
+from mmembed.errors import ModelMismatch, NotFound, QueryError, StoreError
+from mmembed.filters import tree
 from mmembed.filters.parse import with_all
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import CaptionEntry, Model
@@ -196,7 +197,9 @@ def test_half_a_character_is_refused_as_a_whole(catalog: Catalog, entry: Entry) 
     with pytest.raises(StoreError, match="not kept"):
         catalog.write([entry("/a.jpg"), entry("/b\udcff.jpg")])
     assert catalog.count() == 0
-    assert _matching(catalog, with_all(EVERYTHING, ["\udcff"])) == []
+    with pytest.raises(QueryError, match="surrogate"):
+        with_all(EVERYTHING, ["\udcff"])
+    assert _matching(catalog, tree.Test("tag", "=", "\udcff")) == []
 
 
 def _matching(catalog: Catalog, where: Where) -> list[Any]:

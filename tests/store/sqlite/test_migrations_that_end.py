@@ -72,6 +72,7 @@ Catalog(folder, progress)
 # -- interruptions ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "moment",
     ["0", "2", "9", "30", "after the log is folded", "before the exchange", "with both names",

@@ -83,6 +83,7 @@ def test_restore_refuses_what_is_in_use_or_no_backup(tmp_path: Path) -> None:
     assert not list(folder.glob("*restor*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", range(1, 7))
 def test_a_restore_that_ends_half_way_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int

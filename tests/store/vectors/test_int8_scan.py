@@ -116,7 +116,7 @@ def test_no_cosine_lies_outside_its_bounds(make: Make) -> None:
         common = float(made.centre.astype(np.float64) @ query)
         exact = rows.astype(np.float64) @ query - common
         for planes in (1, 2):
-            asked = made.asked(query, planes)
+            asked = made.encoded(query, planes)
             about, off = asked.about(codes, columns[0]), asked.off(columns)
             assert (about - off <= exact - 1e-6).all()
             assert (exact + 1e-6 <= about + off).all()

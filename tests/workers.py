@@ -1,0 +1,37 @@
+"""How tests run where pytest-xdist spreads their files over several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers begin with the slow files: all would wait for a long one at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not _is_of_slow_file(item))
+
+
+def _is_of_slow_file(item: pytest.Item) -> bool:
+    module = item.getparent(pytest.Module)
+    return module is not None and any(mark.name == "slow" for mark in module.own_markers)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """A worker sends its reports, with all that was captured, as UTF-8. Names of files may hold
+    what has no place there."""
+    return _encodable((yield))
+
+
+def _encodable(value: Any) -> Any:
+    match value:
+        case str() if not value.isascii():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {key: _encodable(item) for key, item in value.items()}
+        case list() | tuple():
+            return type(value)(map(_encodable, value))
+    return value
