@@ -17,9 +17,10 @@ from mmembed.errors import Abandoned
 class Caller:
     """The requester of an answer, until it leaves. Any thread may call it."""
 
-    def __init__(self, *, patient: bool = False) -> None:
-        """patient: waits for a model for any time."""
+    def __init__(self, *, patient: bool = False, background: bool = False) -> None:
+        """patient: waits for a model for any time. background: waits while there are others."""
         self.left = False
+        self.background = background
         self.patient = patient
         self.admitted = patient
         """Whether a model has admitted this caller: begun work is not refused half-way."""

@@ -63,8 +63,9 @@ def write_pictures(folder: Path, colours: Sequence[str]) -> Path:
 
 def open_collection(folder: Path, encoder: Encoder | None = None, **settings: Any) -> Collection:
     """Over a fake encoder of the model's name, unless one is given."""
+    settings = {"model": "fake", "bank": "off", **settings}
     return Collection(
-        Settings.from_env({}, data=folder, model="fake", **settings),
+        Settings.from_env({}, data=folder, **settings),
         load=lambda name: encoder or FakeEncoder(name),
     )
 
@@ -145,7 +146,8 @@ def environment(**more: str) -> dict[str, str]:
     ours = ("MMEMBED_", "PYTHON", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     fixed = {"PYTHONPATH": PYTHONPATH, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
-    return {**kept, **fixed, "MMEMBED_CACHE": CACHE.name, **more}
+    ours_too = {"MMEMBED_CACHE": CACHE.name, "MMEMBED_BANK": "off"}  # the bank takes seconds
+    return {**kept, **fixed, **ours_too, **more}
 
 
 def complaints(stderr: str) -> str:

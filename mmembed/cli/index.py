@@ -12,6 +12,7 @@ from mmembed.cli.table import counted, plain, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.collection.collection import Collection, Report, check_paths
 from mmembed.config.settings import Settings, expanded
+from mmembed.errors import MmembedError
 
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
@@ -96,6 +97,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             include_removed=arguments.include_removed,
         )
         bar.close()
+        if not report.interrupted:
+            make_bank(collection)
         for line in summary(report):
             print(line)
         for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
@@ -110,6 +113,17 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     for line in emptiness(report):
         print(line, file=sys.stderr)
     return 1 if report.failures or report.kept_because_empty or not report.total else 0
+
+
+def make_bank(collection: Collection) -> None:
+    """Have the bank of texts ready, with progress if it must be embedded. Without it searches work,
+    so a failure is only said. Ctrl-C leaves it to the first search."""
+    with Bar("texts, once for this model") as bar:
+        try:
+            collection.make_bank(bar.update)
+        except (MmembedError, KeyboardInterrupt) as error:
+            why = str(error) or "interrupted"
+            print(f"the bank of texts was not embedded: {why}", file=sys.stderr)
 
 
 def summary(report: Report) -> list[str]:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
+from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
@@ -29,6 +30,7 @@ from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
+from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.store.entries import Trouble
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
@@ -41,6 +43,7 @@ from mmembed.types import (
     Progress,
     SearchMode,
     SearchPage,
+    Strategy,
     Term,
 )
 
@@ -83,6 +86,7 @@ class Collection(Answering, ItemEditing):
         keep_libraries_within(settings.cache)
         self.settings = settings
         self.limits = Limits.of(settings)
+        bank_texts = chosen_texts(settings.bank)
         if load is None and not (settings.data / CATALOG_FILE).exists():
             check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
@@ -95,6 +99,7 @@ class Collection(Answering, ItemEditing):
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
         self._searching = Searching(self.store, self.embedder, self.binding)
+        self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -122,6 +127,7 @@ class Collection(Answering, ItemEditing):
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
         self._fetcher.close()
+        self._bank.close()
         self._models.close()
         self.store.close()
 
@@ -217,6 +223,13 @@ class Collection(Answering, ItemEditing):
         """How many items there are, of one kind or of both."""
         return self.store.count(kind, where)
 
+    def make_bank(self, progress: Progress) -> None:
+        """Embed the bank of texts that corrects searches by words, unless it is there, or nothing
+        was indexed yet. Raises ModelError."""
+        model = self.store.model()
+        if model is not None:
+            self._bank.make(progress, model.fingerprint)
+
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -227,12 +240,16 @@ class Collection(Answering, ItemEditing):
         kind: Kind = "image",
         cursor: str | None = None,
         where: Where = EVERYTHING,
+        strategy: Strategy = "sum",
         mode: SearchMode | None = None,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and fit the query best, after an earlier page's
-        cursor. mode: see `search.modes`; by default words look at captions, tags and names, too.
-        Raises QueryError, ImageError, NotFound."""
-        return self._searching.search(terms, k=k, kind=kind, cursor=cursor, where=where, mode=mode)
+        cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
+        `search.modes`; by default words look at captions, tags and names, too. Raises QueryError,
+        ImageError, NotFound."""
+        return self._searching.search(
+            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy, mode=mode
+        )
 
     def image_facts(self, data: bytes) -> ImageFacts:
         """The facts in the header of an image file that was embedded before."""

@@ -135,6 +135,11 @@ class Settings:
     token_vocabulary: str = _setting(
         "", ".tiktoken file by which token ids in place of texts are decoded"
     )
+    bank: str = _setting(
+        "",
+        "file of generic texts, one a line, in place of the built-in ones that searches by words "
+        "are corrected by; off: no correction",
+    )
     exact_limit: int = _setting(150_000, "vectors up to which search is exact, not HNSW")
 
     def __post_init__(self) -> None:

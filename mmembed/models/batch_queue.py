@@ -19,6 +19,8 @@ SHORT_BATCHES = 2
 """Batches that may always wait: a slow model is no reason to refuse a handful of callers."""
 STRETCH = 8
 """A request may always wait this many times its own running time."""
+PASSED_OVER = 16
+"""Batches of others before a background request has a turn nevertheless."""
 MEMORY = 0.9
 """The share of its history that the pace keeps with every new batch."""
 
@@ -60,6 +62,8 @@ class Request:
     inputs: Inputs
     places: int = 0
     """Places in the queue that it takes."""
+    background: bool = False
+    """Whether it waits while there are others."""
     since: float = field(default_factory=time.monotonic)
     taken: int = 0
     """How many inputs have gone into batches."""
@@ -146,7 +150,8 @@ class _Lane:
 
 class Turns:
     """The lanes of images and texts share the model's time evenly while both wait, so that words do
-    not queue behind pictures. The caller holds a lock."""
+    not queue behind pictures. A background request is a batch of its own, and has its turn when no
+    others wait, or after `PASSED_OVER` batches of theirs. The caller holds a lock."""
 
     def __init__(self, batch: int, counts: BatchCounts) -> None:
         """batch: inputs in one turn."""
@@ -155,12 +160,18 @@ class Turns:
         self._batch = batch
         self._counts = counts
         self._lanes: dict[Kind, _Lane] = {"image": _Lane(), "text": _Lane()}
+        self._background: list[Request] = []
+        self._passed_over = 0
         self._clock = 0.0
         """The seconds of the lane that was served last; a lane that was empty begins there."""
 
     def __len__(self) -> int:
-        """Requests that wait."""
+        """Requests that wait, without those in the background."""
         return sum(map(len, self._lanes.values()))
+
+    def __bool__(self) -> bool:
+        """Whether any request waits."""
+        return len(self) > 0 or bool(self._background)
 
     @property
     def left(self) -> int:
@@ -169,6 +180,9 @@ class Turns:
 
     def add(self, request: Request) -> None:
         """Add a request."""
+        if request.background:
+            self._background.append(request)
+            return
         lane = self._lanes[request.kind]
         if not len(lane):
             lane.used_s = max(lane.used_s, self._clock)
@@ -178,19 +192,30 @@ class Turns:
 
     def remove(self, request: Request) -> None:
         """Remove a request, if it still waits."""
-        if self._lanes[request.kind].remove(request):
+        if request in self._background:
+            self._background.remove(request)
+        elif self._lanes[request.kind].remove(request):
             self.places -= request.places
 
     def take(self) -> list[Piece]:
         """The next batch, of one kind; empty if nothing waits."""
         waiting = [lane for lane in self._lanes.values() if len(lane)]
+        if self._background and (not waiting or self._passed_over >= PASSED_OVER):
+            return self._take_background()
         if not waiting:
             return []
+        self._passed_over += 1
         lane = min(waiting, key=lambda candidate: candidate.used_s)
         self._clock = lane.used_s
         pieces = lane.take(self._batch)
         self.places -= sum(request.places for request, _ in pieces if not request.left)
         return pieces
+
+    def _take_background(self) -> list[Piece]:
+        self._passed_over = 0
+        request = self._background.pop(0)
+        request.taken = len(request.inputs)
+        return [(request, request.inputs)]
 
     def charge(self, kind: Kind, seconds: float) -> None:
         """Account for a batch of this kind."""
@@ -200,6 +225,7 @@ class Turns:
         """Remove and return all waiting requests."""
         lanes = self._lanes.values()
         requests = [request for lane in lanes for request in (*lane.fresh, *lane.begun)]
+        requests += self._background
         for request in requests:
             self.remove(request)
         return requests

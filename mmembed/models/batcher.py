@@ -194,6 +194,9 @@ class Batcher:
         if self._closed:
             raise self._why_closed()
         caller = current_caller()
+        if caller.background:
+            request.background = True
+            return
         largest = max(1, self.max_queue // LARGEST_SHARE)
         request.places = min(math.ceil(request.left / self.batch), largest)
         if not caller.admitted:
@@ -258,7 +261,7 @@ class Batcher:
             seconds = self._runs.run(pieces) if pieces else 0.0
             with self._changed:
                 self._running = []
-                if pieces:
+                if pieces and not pieces[0][0].background:
                     self._turns.charge(pieces[0][0].kind, seconds)
         except BaseException as error:
             name, kind = self.facts.name, type(error).__name__
@@ -271,7 +274,7 @@ class Batcher:
     def _next_batch(self) -> list[Piece]:
         """Wait for requests and take some; [] means closed and nothing left to do."""
         with self._changed:
-            self._changed.wait_for(lambda: len(self._turns) or self._closed)
+            self._changed.wait_for(lambda: self._turns or self._closed)
             self._runs.moved_at = time.monotonic()
             self._running = [] if self.broken else self._turns.take()
             return self._running

@@ -22,8 +22,8 @@ from mmembed.search.hybrid import Order
 from mmembed.store.entries import LARGEST, Place
 
 _VERSION = 101
-_HEAD = struct.Struct("<B8sHBdQI")
-_ENDED, _HAS_TAIL, _LONG_IDS = 1, 2, 4
+_HEAD = struct.Struct("<B8sHBdQQQ")
+_ENDED, _LONG_IDS = 1, 2
 _SHORT = 2**32
 _CHECK_BYTES = 4
 MOST_IDS = max(3 * POOL, MOST_BY_WORDS)
@@ -31,13 +31,13 @@ MOST_CHARS = 4 * (_HEAD.size + 8 * MOST_IDS + _CHECK_BYTES)
 
 
 def written(order: Order, query: bytes) -> str:
-    """The opaque form of an order, which clients hand back. query: 8 bytes that tell queries
-    apart."""
-    tail = order.tail or Place(0.0, 0, 0)
+    """The opaque form of an order, which clients hand back. query: see
+    `paging.query_hash`."""
+    tail = order.tail
     is_long = max(order.item_ids, default=0) >= _SHORT
-    flags = order.ended * _ENDED | (order.tail is not None) * _HAS_TAIL | is_long * _LONG_IDS
+    flags = order.ended * _ENDED | is_long * _LONG_IDS
     head = _HEAD.pack(
-        _VERSION, query, order.shown, flags, tail.score, tail.item_id, min(tail.seen, _SHORT - 1)
+        _VERSION, query, order.shown, flags, tail.score, tail.item_id, tail.seen, tail.newest
     )
     packed = head + np.array(order.item_ids, _type(flags)).tobytes()
     return base64.urlsafe_b64encode(packed + _checksum(packed)).decode().rstrip("=")
@@ -67,14 +67,14 @@ def _unpacked(text: str) -> tuple[bytes, Order]:
     packed, check = packed[:-_CHECK_BYTES], packed[-_CHECK_BYTES:]
     if check != _checksum(packed):
         raise ValueError("checksum")
-    version, query, shown, flags, score, item_id, seen = _HEAD.unpack_from(packed)
+    version, query, shown, flags, score, item_id, seen, newest = _HEAD.unpack_from(packed)
     ids = tuple(np.frombuffer(packed[_HEAD.size :], _type(flags)).tolist())
     if version != _VERSION or not math.isfinite(score) or len(ids) > MOST_IDS or shown > len(ids):
         raise ValueError(version)
-    if max((*ids, item_id)) > LARGEST:
+    if max((*ids, item_id, seen, newest)) > LARGEST:
         raise ValueError("ids")
-    tail = Place(score, item_id, seen) if flags & _HAS_TAIL else None
-    return query, Order(ids, shown, tail, bool(flags & _ENDED))
+    tail = Place(score, item_id, seen, newest)
+    return query, Order(ids, tail, shown, bool(flags & _ENDED))
 
 
 def _type(flags: int) -> str:

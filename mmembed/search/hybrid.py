@@ -6,7 +6,6 @@ any page:   the rest of the pool, then the pictures after those of the pool, wit
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,8 @@ from mmembed.store.protocol import Store
 from mmembed.types import Background, Evidence, Finder, Item
 
 Vector = NDArray[np.float32]
+ABOVE_ALL = 2.0
+"""Above every cosine."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Order:
 
     item_ids: tuple[int, ...]
     """The pool, in its order."""
+    tail: Place
+    """After which the pictures go on behind the pool."""
     shown: int = 0
     """How many of the pool were shown."""
-    tail: Place | None = None
-    """After which the pictures go on behind the pool; None for their beginning."""
     ended: bool = False
     """Whether nothing comes after the pool."""
 
@@ -71,12 +72,6 @@ class Hybrid:
     where: Where
     words_only: bool = False
 
-    @property
-    def key(self) -> bytes:
-        """8 bytes that tell this query from others."""
-        told = repr((self.text, self.where, self.words_only)).encode(errors="replace")
-        return hashlib.blake2b(self.caption.tobytes() + told, digest_size=8).digest()
-
     def page(self, count: int, order: Order | None) -> FusedPage:
         """The next `count` items of an order; None for its beginning. Raises QueryError."""
         if count < 1:
@@ -107,15 +102,19 @@ class Hybrid:
         if self.words_only:
             measured = self._measured(())
             ids = measured.matches.item_ids.tolist()
-            return Order(tuple(ids), ended=True), measured
+            return Order(tuple(ids), self._beginning(), ended=True), measured
         pictures = self.store.nearest_images(self.picture, POOL, self.where, by="image")
         measured = self._measured(pictures.item_ids.tolist(), pictures)
-        tail = None
-        if len(pictures.item_ids):
-            last = len(pictures.item_ids) - 1
-            tail = Place(float(pictures.cosines[last]), int(pictures.item_ids[last]), last + 1)
+        tail, number = self._beginning(), len(pictures.item_ids)
+        if number:
+            score, item_id = float(pictures.cosines[-1]), int(pictures.item_ids[-1])
+            tail = replace(tail, score=score, item_id=item_id, seen=number)
         ids = measured.parts.order()
-        return Order(tuple(ids), tail=tail, ended=pictures.complete), measured
+        return Order(tuple(ids), tail, ended=pictures.complete), measured
+
+    def _beginning(self) -> Place:
+        """Before every item that is there now; later ones come on no page."""
+        return Place(ABOVE_ALL, 0, 0, self.store.newest_item())
 
     def _items(self, order: Order, count: int) -> tuple[list[Item], Order]:
         """The next items; those that are gone are left out."""
@@ -214,8 +213,8 @@ def _cosines(stored: NDArray[np.float16], query: Vector) -> NDArray[np.float64]:
     return np.asarray((rows @ query) / np.linalg.norm(rows, axis=1))
 
 
-def _end(hits: Sequence[tuple[Item, float]], before: Place | None) -> Place | None:
+def _end(hits: Sequence[tuple[Item, float]], before: Place) -> Place:
     if not hits:
         return before
     item, score = hits[-1]
-    return Place(score, item.id, (before.seen if before else 0) + len(hits))
+    return replace(before, score=score, item_id=item.id, seen=before.seen + len(hits))

@@ -8,7 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from mmembed.models.batch_queue import SHORT_BATCHES, STRETCH, BatchCounts, Kind, Request, Turns
+from mmembed.models.batch_queue import (
+    PASSED_OVER,
+    SHORT_BATCHES,
+    STRETCH,
+    BatchCounts,
+    Kind,
+    Request,
+    Turns,
+)
 
 BATCH = 4
 
@@ -222,3 +230,45 @@ def test_words_are_quick_though_pictures_overload_the_model() -> None:
     assert refused["image"] > 100
     assert refused["text"] == 0
     assert max(latencies["text"]) < 0.3
+
+
+# -- the background ------------------------------------------------------------------
+
+
+def test_a_background_request_waits_while_there_are_others(turns: Turns) -> None:
+    spare = Request("text", ["a", "b"], background=True)
+    turns.add(spare)
+    turns.add(texts(1))
+    turns.add(images(1))
+    assert len(turns) == 2
+    taken = [turns.take()[0][0] for _ in range(3)]
+    assert taken[-1] is spare
+    assert not turns
+    assert turns.take() == []
+
+
+def test_a_background_request_counts_for_nobodys_wait(turns: Turns) -> None:
+    turns.add(Request("text", ["x"] * 1000, background=True))
+    assert turns
+    assert len(turns) == turns.left == turns.places == turns.work_s() == 0
+    assert turns.too_long_s("text", 1, most_s=0.0) is None
+
+
+def test_a_background_request_has_its_turn_in_the_end(turns: Turns) -> None:
+    spare = Request("text", ["a"], background=True)
+    turns.add(spare)
+    for number in range(PASSED_OVER):
+        turns.add(texts(1, f"{number}"))
+        assert turns.take()[0][0] is not spare
+    turns.add(texts(1))
+    assert turns.take()[0][0] is spare
+
+
+def test_a_background_request_can_be_withdrawn(turns: Turns) -> None:
+    spare = Request("text", ["a"], background=True)
+    turns.add(spare)
+    turns.remove(spare)
+    assert not turns
+    turns.add(spare)
+    assert turns.clear() == [spare]
+    assert not turns

@@ -30,7 +30,7 @@ PICTURE, ITEM = Term(image=b"x"), Term(item=1)
 def test_words_find_images_by_all_that_is_known(
     terms: list[Term], kind: Kind, wanted: SearchMode | None, mode: SearchMode
 ) -> None:
-    assert mode_of(terms, kind, wanted) == mode
+    assert mode_of(terms, kind, "sum", wanted) == mode
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,14 @@ def test_other_modes_are_refused(
     terms: list[Term], kind: Kind, wanted: SearchMode, message: str
 ) -> None:
     with pytest.raises(QueryError, match=message):
-        mode_of(terms, kind, wanted)
+        mode_of(terms, kind, "sum", wanted)
 
 
 def test_the_words_are_those_that_are_looked_for() -> None:
     assert words_of([DOG, NOT_CAT, PICTURE, Term(text="beach", weight=0.5)]) == "a dog beach"
+
+
+def test_other_strategies_look_at_pictures_alone() -> None:
+    assert mode_of([DOG, DOG], "image", "best", None) == "picture"
+    with pytest.raises(QueryError, match="use strategy sum"):
+        mode_of([DOG, DOG], "image", "exclude", "hybrid")

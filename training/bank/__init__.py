@@ -1,0 +1,1 @@
+"""Makes the bank of generic texts that searches are corrected by."""
