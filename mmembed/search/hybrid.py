@@ -83,7 +83,7 @@ class Hybrid:
         ids = [item.id for item in items]
         if measured is None or not set(ids) <= set(measured.parts.item_ids.tolist()):
             measured = self._measured(sorted(ids))
-        by_item = measured.evidence()
+        by_item = measured.evidence(set(ids))
         return FusedPage(
             tuple(items),
             tuple(self._scores(ids)),
@@ -176,17 +176,16 @@ class _Measured:
     matches: WordMatches
     words_only: bool
 
-    def evidence(self) -> dict[int, tuple[Evidence, ...]]:
-        """The evidence of each image."""
+    def evidence(self, item_ids: set[int]) -> dict[int, tuple[Evidence, ...]]:
+        """The evidence of some images."""
         words = dict(zip(self.matches.item_ids.tolist(), self.matches.words, strict=True))
-        picture, caption, by_words = (part.tolist() for part in self.parts.points())
+        points = np.stack(self.parts.points(), axis=1)
         if self.words_only:
-            picture = caption = [0.0] * len(by_words)
+            points[:, :2] = 0
         return {
-            item_id: _evidence(of_item, words.get(item_id, ()))
-            for item_id, *of_item in zip(
-                self.parts.item_ids.tolist(), picture, caption, by_words, strict=True
-            )
+            item_id: _evidence(points[row].tolist(), words.get(item_id, ()))
+            for row, item_id in enumerate(self.parts.item_ids.tolist())
+            if item_id in item_ids
         }
 
 
