@@ -98,8 +98,8 @@ class Collection(Answering, ItemEditing):
         self._models = open_models(settings, self.binding, self._content_of, load)
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
-        self._searching = Searching(self.store, self.embedder, self.binding)
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
+        self._searching = Searching(self.store, self.embedder, self.binding, self._bank)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )

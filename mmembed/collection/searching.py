@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
+from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.folder_model import Binding
 from mmembed.filters.tree import Where
 from mmembed.item_failures import blaming
 from mmembed.models.inputs import Embedder, ImageInput
-from mmembed.search import fused_cursors, paging
+from mmembed.search import paging
+from mmembed.search.bank.bank import Bank
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.composition import Composition, backgrounds
 from mmembed.search.fusion import MOST_BY_WORDS
-from mmembed.search.hybrid import Hybrid, picture_evidence
+from mmembed.search.hub_correction import corrected
+from mmembed.search.hybrid import FusedPage, Hybrid, picture_evidence
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.modes import mode_of, words_of
 from mmembed.search.negations import note_on_negation
@@ -37,16 +40,34 @@ from mmembed.types import (
     Term,
 )
 
+NOT_YET = (
+    "The bank of texts is being embedded, once for this model. Until then pictures that resemble "
+    "every text may come first."
+)
+NOWHERE = Place(0.0, 0, 0)
+MANY = f"The {MOST_BY_WORDS} best of many matches are listed; say more words."
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    """Of a query, as cursors carry them."""
+
+    plain: bytes
+    """Of one that ranks by its terms as they are."""
+    corrected: bytes
+    """Of one that the bank corrects."""
+
 
 class Searching:
     """Searches one collection. Methods may be called from any thread."""
 
-    def __init__(self, store: Store, embedder: Embedder, binding: Binding) -> None:
+    def __init__(self, store: Store, embedder: Embedder, binding: Binding, bank: ModelBank) -> None:
         """embedder: the collection's model, which embeds the terms. binding: gives the embeddings
-        of items."""
+        of items. bank: of the same model."""
         self._store = store
         self._embedder = embedder
         self._binding = binding
+        self._bank = bank
 
     def search(
         self,
@@ -62,15 +83,29 @@ class Searching:
         """See Collection.search, which calls it."""
         check_terms(terms)
         chosen = mode_of(terms, kind, strategy, mode)
-        asked = self._hash(terms, kind, where, strategy, chosen)
-        if chosen != "picture":
-            return self._by_words(terms, k, cursor, where, chosen, asked)
-        begun = paging.read(cursor, asked, len(terms)) if cursor else None
-        rows = self._embeddings(terms)
+        asked = self._hashes(terms, kind, where, strategy, chosen)
+        begun = paging.read(cursor, (asked.plain, asked.corrected), len(terms)) if cursor else None
+        plain = self._embeddings(terms)
         notes = self._notes(terms) + self._store.notes()
         self._binding.check_folder()
+        bank = self._bank_for(terms, kind, begun, asked)
+        if bank is None and begun is None and self._is_correctable(terms, kind):
+            notes += (NOT_YET,) if self._bank.awaited else ()
+        rows = plain if bank is None else corrected(plain, self._tokens(terms), bank.words_mean)
         usual = begun.usual if begun else self._usual(rows, kind)
-        composed = Composition(rows, tuple(term.weight for term in terms), usual)
+        weights = tuple(term.weight for term in terms)
+        query = asked.plain if bank is None else asked.corrected
+        composed = Composition(rows, weights, usual)
+        if chosen != "picture":
+            hybrid = Hybrid(
+                self._store,
+                words_of(terms),
+                picture=composed.vector(),
+                caption=Composition(plain, weights, usual).direction(),
+                where=where,
+                words_only=chosen == "words",
+            )
+            return self._by_words(hybrid, k, Cursor(query, NOWHERE, usual), begun, notes)
         page = order(
             composed,
             strategy,
@@ -80,43 +115,53 @@ class Searching:
             after=begun.place if begun else None,
         )
         notes += notes_on_missing_fields(where, page.items, self._store)
-        hits = self._hits(composed, strategy, page, kind)
-        return SearchPage(hits, self._next_cursor(page, begun, asked, usual), notes)
+        hits = self._hits(Composition(plain, weights, usual), bank is None, strategy, page, kind)
+        return SearchPage(hits, self._next_cursor(page, begun, query, usual), notes)
 
     def _by_words(
-        self,
-        terms: Sequence[Term],
-        k: int,
-        cursor: str | None,
-        where: Where,
-        mode: SearchMode,
-        asked: bytes,
+        self, hybrid: Hybrid, k: int, cursor: Cursor, begun: Cursor | None, notes: tuple[str, ...]
     ) -> SearchPage:
-        begun = fused_cursors.read(cursor, asked) if cursor else None
-        rows = self._embeddings(terms)
-        notes = self._notes(terms) + self._store.notes()
-        self._binding.check_folder()
-        weights = tuple(term.weight for term in terms)
-        composed = Composition(rows, weights, self._usual(rows, "image"))
-        direction = composed.direction()
-        hybrid = Hybrid(
-            self._store, words_of(terms), composed.vector(), direction, where, mode == "words"
+        """cursor: of the next page, but for its place."""
+        page = hybrid.page(k, begun.order if begun else None)
+        notes += notes_on_missing_fields(hybrid.where, page.items, self._store)
+        if hybrid.words_only and not page.all_listed:
+            notes += (MANY,)
+        following = replace(cursor, place=page.rest.tail, order=page.rest)
+        mode: SearchMode = "words" if hybrid.words_only else "hybrid"
+        return SearchPage(
+            self._fused_hits(hybrid, page),
+            None if page.rest.is_over else paging.written(following),
+            notes,
+            mode,
         )
-        page = hybrid.page(k, begun)
-        notes += notes_on_missing_fields(where, page.items, self._store)
-        if mode == "words" and not page.all_listed:
-            notes += (f"The {MOST_BY_WORDS} best of many matches are listed; say more words.",)
-        usual = background(direction, self._store.sample("image", BACKGROUND_SIZE))
-        hits = tuple(
-            Hit(item, score, usual.relevance(score), evidence)
-            for item, score, evidence in zip(page.items, page.cosines, page.evidence, strict=True)
-        )
-        rest = None if page.rest.is_over else fused_cursors.written(page.rest, asked)
-        return SearchPage(hits, rest, notes, mode)
 
-    def _hash(self, terms: Sequence[Term], *further: object) -> bytes:
+    def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:
         model = self._store.model()
-        return paging.query_hash(terms, self._store.identity, model and model.fingerprint, *further)
+        parts = (self._store.identity, model and model.fingerprint, *further)
+        return _Hashes(
+            paging.query_hash(terms, *parts), paging.query_hash(terms, *parts, self._bank.digest)
+        )
+
+    def _bank_for(
+        self, terms: Sequence[Term], kind: Kind, begun: Cursor | None, asked: _Hashes
+    ) -> Bank | None:
+        """The bank that corrects a query; None for a query without words, for captions, and while
+        the bank is being embedded. A page keeps the order of its first page."""
+        if begun is not None and begun.query == asked.plain:
+            return None
+        if not self._is_correctable(terms, kind):
+            return None
+        if begun is not None:
+            self._bank.make(lambda done, total, failed: None)
+        return self._bank.now()
+
+    @staticmethod
+    def _is_correctable(terms: Sequence[Term], kind: Kind) -> bool:
+        return kind == "image" and any(term.text is not None for term in terms)
+
+    def _tokens(self, terms: Sequence[Term]) -> list[int | None]:
+        count = self._embedder.encoder.count_tokens
+        return [None if term.text is None else count(term.text) for term in terms]
 
     def _nearest(
         self, kind: Kind, where: Where, vector: Embedding, count: int, after: Place | None
@@ -153,13 +198,13 @@ class Searching:
         )
 
     def _hits(
-        self, composed: Composition, strategy: Strategy, page: Page, kind: Kind
+        self, composed: Composition, by_score: bool, strategy: Strategy, page: Page, kind: Kind
     ) -> tuple[Hit, ...]:
         """Scores are cosines with the sum of the terms as they are; for other strategies than
-        `sum`, of the positive terms."""
+        `sum`, of the positive terms. by_score: whether the cosine with a single term ranked."""
         direction = (composed if strategy == "sum" else composed.towards()).direction()
         usual = background(direction, self._store.sample(kind, BACKGROUND_SIZE))
-        if len(composed.weights) == 1:
+        if by_score and len(composed.weights) == 1:
             scores = dict(zip((item.id for item in page.items), page.values, strict=True))
         else:
             ids, stored = self._store.vectors_of([item.id for item in page.items])
@@ -170,6 +215,11 @@ class Searching:
             Hit(item, score, usual.relevance(score), picture_evidence(score, usual))
             for item, score in present
         )
+
+    def _fused_hits(self, hybrid: Hybrid, page: FusedPage) -> tuple[Hit, ...]:
+        usual = background(hybrid.caption, self._store.sample("image", BACKGROUND_SIZE))
+        hits = zip(page.items, page.cosines, page.evidence, strict=True)
+        return tuple(Hit(item, score, usual.relevance(score), why) for item, score, why in hits)
 
     def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
         windows = []
