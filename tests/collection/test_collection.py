@@ -150,10 +150,8 @@ def test_pages_of_any_size_make_the_same_list(
     open_collection: OpenCollection, gallery: Collection, exact_limit: int
 ) -> None:
     collection = open_collection(exact_limit=exact_limit)
-    for kind, mode, count in (
-        ("image", "picture", 12), ("image", "hybrid", 12), ("image", "words", 1),
-        ("caption", "picture", 24),
-    ):  # fmt: skip
+    every = (("image", "picture", 12), ("image", "hybrid", 12), ("image", "words", 1))
+    for kind, mode, count in (*every, ("caption", "picture", 24)):
         whole = everything(collection, 100, kind=kind, mode=mode)  # type: ignore[arg-type]
         assert len(whole) == len(set(whole)) == count
         for k in (1, 2, 5, 11, 12, 13):
