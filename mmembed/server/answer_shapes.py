@@ -106,6 +106,14 @@ class EvidenceAnswer(BaseModel):
     words: Annotated[list[str], Field(description="the words of the query that were found")]
 
 
+class ChunkAnswer(BaseModel):
+    """A part of a long caption."""
+
+    text: str
+    start: Annotated[int, Field(description="its first character in the caption")]
+    stop: Annotated[int, Field(description="the character after its last")]
+
+
 class HitAnswer(ItemAnswer):
     """A search result."""
 
@@ -113,6 +121,10 @@ class HitAnswer(ItemAnswer):
     relevance: Annotated[float, Field(description="0 to 1; comparable between queries")]
     evidence: Annotated[
         list[EvidenceAnswer], Field(description="the parts that found it, by falling points")
+    ]
+    chunk: Annotated[
+        ChunkAnswer | None,
+        Field(description="of a caption longer than the model reads at once: its nearest part"),
     ]
 
 

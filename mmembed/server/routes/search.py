@@ -39,7 +39,7 @@ _EVIDENCE: Json = {
     ]
 }
 _HITS: Json = {
-    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724, **_EVIDENCE}],
+    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724, "chunk": None, **_EVIDENCE}],
     "next_cursor": None,
     "mode": "hybrid",
     "model": "bundled",

@@ -270,3 +270,14 @@ def test_a_folder_that_another_model_filled_meanwhile_is_refused(tmp_path: Path)
         message = error_of(client.get("/v1/search?q=red"), 409)
     assert "was meanwhile built with other" in message
     assert str(tmp_path) not in message
+
+
+def test_a_part_of_a_long_caption_is_found(client: TestClient) -> None:
+    text = " ".join(["green"] * 75 + ["purple"] * 4)
+    add(client, "cyan", captions=[text])
+    body = {"q": "purple", "kind": "caption", "k": 1}
+    [hit] = client.post("/v1/search", json=body).json()["hits"]
+    assert hit["caption"] == text
+    assert hit["chunk"] == {"text": "purple " * 3 + "purple", "start": 450, "stop": 477}
+    [picture] = client.post("/v1/search", json={"q": "purple", "k": 1}).json()["hits"]
+    assert picture["chunk"] is None
