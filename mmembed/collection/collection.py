@@ -41,6 +41,7 @@ from mmembed.types import (
     Kind,
     Phase,
     Progress,
+    SearchMode,
     SearchPage,
     Strategy,
     Term,
@@ -240,12 +241,14 @@ class Collection(Answering, ItemEditing):
         cursor: str | None = None,
         where: Where = EVERYTHING,
         strategy: Strategy = "sum",
+        mode: SearchMode | None = None,
     ) -> SearchPage:
-        """The k items of a kind that pass a filter and are nearest to the query, after an earlier
-        page's cursor. strategy: how several terms make one order, see `search.ordering`. Raises
-        QueryError, ImageError, NotFound."""
+        """The k items of a kind that pass a filter and fit the query best, after an earlier page's
+        cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
+        `search.modes`; by default words look at captions, tags and names, too. Raises QueryError,
+        ImageError, NotFound."""
         return self._searching.search(
-            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy
+            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy, mode=mode
         )
 
     def image_facts(self, data: bytes) -> ImageFacts:

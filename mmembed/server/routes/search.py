@@ -32,9 +32,16 @@ from mmembed.types import NEGATIVE_WEIGHT, Term
 router = APIRouter(tags=["search"])
 
 
+_EVIDENCE: Json = {
+    "evidence": [
+        {"by": "picture", "points": 3.362, "words": []},
+        {"by": "words", "points": 2.0, "words": ["boat", "sunset"]},
+    ]
+}
 _HITS: Json = {
-    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724, "chunk": None}],
+    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724, "chunk": None, **_EVIDENCE}],
     "next_cursor": None,
+    "mode": "hybrid",
     "model": "bundled",
     "notes": [],
     "took_ms": 2.1,
@@ -58,6 +65,7 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
             kind=words.kind,
             filter=FilterShape(tags=words.tag),
             where=words.where,
+            mode=words.mode,
             model=words.model,
         ),
     )
@@ -97,12 +105,14 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         kind=search_request.kind,
         cursor=search_request.cursor,
         where=where,
+        mode=search_request.mode,
         strategy=search_request.strategy,
     )
     return JsonAnswer(
         {
             "hits": each_json(hit_json, page.hits),
             "next_cursor": page.next_cursor,
+            "mode": page.mode,
             "model": collection.model_name,
             "notes": page.notes,
             "took_ms": round((time.perf_counter() - started) * 1000, 2),
