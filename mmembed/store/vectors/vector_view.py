@@ -62,8 +62,8 @@ class VectorView:
         self.mark = ""
         """The mark of the last change in the history that the view was loaded from."""
         self._now = Generation(Table.empty(dim), 0)
-        self._saved: Graph | None = None
-        """The graph of the snapshot on disk."""
+        self._saved: tuple[Graph, int] | None = None
+        """The graph and the last change in the snapshot on disk."""
         self._changing = threading.Lock()
         self._building = threading.Lock()
         self._scanning = threading.Lock()
@@ -103,7 +103,7 @@ class VectorView:
         graph.reach = Reach(stamp.expansion, stamp.recall, stamp.promise)
         with self._changing:
             self._now = Generation(Table.of(ids, vectors), stamp.seq).with_graph(graph)
-            self._saved, self.mark = graph, stamp.mark
+            self._saved, self.mark = (graph, stamp.seq), stamp.mark
         return True
 
     def rebuild(
@@ -189,9 +189,9 @@ class VectorView:
 
     @property
     def unsaved(self) -> bool:
-        """Whether there is a graph that is not in the snapshot on disk."""
-        graph = self._now.graph
-        return graph is not None and graph is not self._saved
+        """Whether there is a graph that is not in the snapshot on disk, or a later change."""
+        now = self._now
+        return now.graph is not None and self._saved != (now.graph, now.seq)
 
     def save(self, collection: str, fingerprint: str, mark: Callable[[int], str]) -> None:
         """Publish a snapshot of the view as it is now. The view has a graph. mark: the mark of a
@@ -212,7 +212,7 @@ class VectorView:
             snapshot.write(self.path, snapshot.parts_of(now.graph.content, now.table), stamp)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from error
-        self._saved = now.graph
+        self._saved = now.graph, now.seq
 
     def _stamp(self, collection: str, fingerprint: str) -> Stamp:
         return Stamp(snapshot.LAYOUT, collection, fingerprint, self.kind, self.dim)
