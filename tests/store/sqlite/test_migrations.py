@@ -164,6 +164,7 @@ def test_searches_answer_what_they_answered(old: MakeFolder, form: str) -> None:
                 k=answer.get("k", 100),
                 kind=answer["kind"],
                 where=where_of(answer),
+                mode="picture",
             )
             hits = [[hit.item.id, hit.score, round(hit.relevance, 5)] for hit in page.hits]
             assert hits == answer["hits"], answer
