@@ -117,7 +117,8 @@ class Vectors(Protocol):
         self, vector_ids: Sequence[int], where: Where = EVERYTHING
     ) -> dict[int, list[Item]]:
         """The items that have each of these vectors and pass, by rising id; vectors without any
-        are left out."""
+        are left out. A caption in chunks comes with the chunk of the vector, as its `chunk`; it
+        comes for each of several equal chunks."""
 
 
 class Index(Protocol):
