@@ -156,7 +156,8 @@ def test_ids_that_were_given_are_never_given_again(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_searches_answer_what_they_answered(old: MakeFolder, form: str) -> None:
-    settings = Settings.from_env({}, data=old(form), model="fake", thumbnails=False)
+    alone = {"MMEMBED_BANK": "off"}
+    settings = Settings.from_env(alone, data=old(form), model="fake", thumbnails=False)
     with Collection(settings, load=lambda name: FakeEncoder()) as collection:
         for answer in EXPECTED["answers"]:
             page = collection.search(
