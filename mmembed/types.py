@@ -30,6 +30,13 @@ Phase: TypeAlias = Callable[[str, int], None]
 
 KINDS: tuple[Kind, ...] = ("image", "caption")
 
+Strategy: TypeAlias = Literal["sum", "best", "exclude"]
+"""The rule by which the terms of a query order the items; see search.ordering."""
+STRATEGIES: tuple[Strategy, ...] = ("sum", "best", "exclude")
+
+NEGATIVE_WEIGHT = -0.5
+"""The weight of a negative term unless another is given."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class HeaderFacts:
@@ -215,6 +222,7 @@ class Term:
     image: bytes | None = None
     item: int | None = None
     weight: float = 1.0
+    """Relative to the other terms; a negative one leads away, see NEGATIVE_WEIGHT."""
     name: str | None = None
     """Its name in errors instead of `query[i]`."""
 

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import os
 import sys
 from dataclasses import fields
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmembed.cli import service
 from mmembed.cli.open_to_read import check_exists
+from mmembed.cli.query_terms import add_term_arguments, given_terms
 from mmembed.cli.table import print_json, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where, with_all
 from mmembed.item_json import item_json
-from mmembed.types import KINDS, Hit, Item, SearchPage, Term
-
-if TYPE_CHECKING:
-    from mmembed.collection.collection import Collection
+from mmembed.types import KINDS, Hit, Item, SearchPage
 
 DESCRIPTION = """\
 Find the items nearest in meaning.
 
   mmembed search "two dogs on a beach"
-  mmembed search --image sunset.jpg -k 5
-  mmembed search "at night" --image street.jpg
-  mmembed search --image mystery.jpg --kind caption
+  mmembed search --like sunset.jpg -k 5
+  mmembed search "at night" --like street.jpg
+  mmembed search --like mystery.jpg --kind caption
+
+Words are never read as operators: --without says what to keep away from, --with adds a term of its
+own.
+
+  mmembed search "a dog" --without grass
+  mmembed search "a dog" --without-like meadow.jpg --strategy exclude
+  mmembed search "a king" --with "a woman" --without "a man"
 
 --where narrows the search:
 
@@ -48,9 +51,7 @@ While `mmembed serve` runs on the same folder, it answers at once; otherwise the
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("words", nargs="?", metavar='"WORDS"', help="words to look for")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="look for similar pictures")
-    parser.add_argument("--item", type=int, metavar="ID", help="look for items similar to this one")
+    add_term_arguments(parser)
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--kind", choices=KINDS, default="image", help="default: image")
     parser.add_argument(
@@ -95,22 +96,14 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
     upgraded(settings)
     with Collection(settings) as collection:
         page = collection.search(
-            _terms(collection, arguments),
+            [given.term(collection.read_image) for given in given_terms(arguments)],
             k=arguments.k,
             kind=arguments.kind,
             cursor=arguments.cursor,
             where=where,
+            strategy=arguments.strategy,
         )
         return page, collection.model_name
-
-
-def _terms(collection: Collection, arguments: argparse.Namespace) -> list[Term]:
-    terms = [Term(text=arguments.words)] if arguments.words is not None else []
-    if arguments.image is not None:
-        terms.append(Term(image=collection.read_image(arguments.image), name=str(arguments.image)))
-    if arguments.item is not None:
-        terms.append(Term(item=arguments.item))
-    return terms
 
 
 def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str] | None:
@@ -118,10 +111,11 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     then reported as without a server."""
     query: dict[str, Any] = {"k": arguments.k, "kind": arguments.kind, "cursor": arguments.cursor}
     query["filter"] = {"tags": arguments.tag}
+    query["strategy"] = arguments.strategy
     if arguments.where:
         query["where"] = arguments.where
     try:
-        query["query"] = _sent_terms(arguments)
+        query["query"] = [given.sent() for given in given_terms(arguments)]
     except OSError:
         return None
     running = service.find(settings)
@@ -130,17 +124,6 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
         return None
     hits = tuple(map(_hit, answer["hits"]))
     return SearchPage(hits, answer["next_cursor"], tuple(answer["notes"])), answer["model"]
-
-
-def _sent_terms(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    terms: list[dict[str, Any]] = [{"text": arguments.words}] if arguments.words is not None else []
-    if arguments.image is not None:
-        if not arguments.image.is_file():
-            raise FileNotFoundError(arguments.image)
-        terms.append({"image": base64.b64encode(arguments.image.read_bytes()).decode()})
-    if arguments.item is not None:
-        terms.append({"item": arguments.item})
-    return terms
 
 
 def _hit(sent: dict[str, Any]) -> Hit:

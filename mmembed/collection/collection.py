@@ -42,6 +42,7 @@ from mmembed.types import (
     Phase,
     Progress,
     SearchPage,
+    Strategy,
     Term,
 )
 
@@ -238,10 +239,14 @@ class Collection(Answering, ItemEditing):
         kind: Kind = "image",
         cursor: str | None = None,
         where: Where = EVERYTHING,
+        strategy: Strategy = "sum",
     ) -> SearchPage:
         """The k items of a kind that pass a filter and are nearest to the query, after an earlier
-        page's cursor. Raises QueryError, ImageError, NotFound."""
-        return self._searching.search(terms, k=k, kind=kind, cursor=cursor, where=where)
+        page's cursor. strategy: how several terms make one order, see `search.ordering`. Raises
+        QueryError, ImageError, NotFound."""
+        return self._searching.search(
+            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy
+        )
 
     def image_facts(self, data: bytes) -> ImageFacts:
         """The facts in the header of an image file that was embedded before."""

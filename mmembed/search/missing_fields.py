@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmembed.filters.fields import META
 from mmembed.filters.tree import EVERYTHING, Not, Test, Where
 
 if TYPE_CHECKING:
-    from mmembed.store.entries import Found
     from mmembed.store.protocol import Store
+    from mmembed.types import Item
 
 
-def notes_on_missing_fields(where: Where, found: Found, store: Store) -> tuple[str, ...]:
+def notes_on_missing_fields(where: Where, items: Sequence[Item], store: Store) -> tuple[str, ...]:
     """A sentence on each field of the filter that no item has, if nothing was found. Manifests name
     their fields freely: an error would be wrong, and silence would hide a misspelling."""
-    if found.hits or where == EVERYTHING:
+    if items or where == EVERYTHING:
         return ()
     asked = sorted(field for field in _fields_of(where) if field.startswith(META))
     lacking = [field for field in asked if not store.count(None, Test(field, "exists"))]

@@ -1,42 +1,100 @@
-"""Pages of results, and the cursors that lead from one to the next."""
+"""Cursors, which lead from one page of results to the next.
+
+    cursor = version · hash of the query · newest item · place · backgrounds of the terms · checksum
+
+A cursor holds what the order of its first page depends on besides the vectors, so that the next
+page keeps that order after a restart and on another server of the same collection. The checksum
+finds what is no cursor; it is no signature, for a made-up place harms nobody else.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import math
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mmembed.errors import QueryError
-from mmembed.store.entries import LARGEST, Found, Place
+from mmembed.store.entries import LARGEST, Place
+from mmembed.types import Background, Term
 
-_CURSOR = struct.Struct("<dQI")
-_MOST_SEEN = 2**32 - 1
-"""That a cursor can hold; more is no fault, since `seen` is a hint."""
-
-
-def cursor_of(place: Place) -> str:
-    """The opaque form of a place, which clients hand back."""
-    packed = _CURSOR.pack(place.score, place.item_id, min(place.seen, _MOST_SEEN))
-    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+_VERSION = 1
+_HEAD = struct.Struct("<B8sQdQQH")
+_USUAL = struct.Struct("<ff")
+_CHECK_BYTES = 4
+MOST_CHARS = 20_000
+"""Of a cursor: room for more terms than a query may have."""
 
 
-def place_of(cursor: str) -> Place:
-    """The place of a cursor. Raises QueryError if the text is no cursor of ours."""
+@dataclass(frozen=True)
+class Cursor:
+    """Where the next page begins, and what its order depends on."""
+
+    query: bytes
+    """See `query_hash`."""
+    place: Place
+    usual: tuple[Background, ...] = ()
+    """The background of each term when the first page was made; float32."""
+
+
+def query_hash(terms: Sequence[Term], *further: object) -> bytes:
+    """8 bytes that differ for other terms, or for other further parts of a query, which have a
+    `repr` that says all."""
+    digest = hashlib.blake2b(digest_size=8)
+    for term in terms:
+        image = None if term.image is None else hashlib.blake2b(term.image).hexdigest()
+        digest.update(repr((term.text, image, term.item, term.weight)).encode(errors="replace"))
+    digest.update(repr(further).encode(errors="replace"))
+    return digest.digest()
+
+
+def written(cursor: Cursor) -> str:
+    """The opaque form of a cursor, which clients hand back."""
+    place = cursor.place
+    packed = _HEAD.pack(
+        _VERSION, cursor.query, place.newest, place.score, place.item_id, place.seen,
+        len(cursor.usual),
+    )  # fmt: skip
+    packed += b"".join(_USUAL.pack(one.mean, one.deviation) for one in cursor.usual)
+    return base64.urlsafe_b64encode(packed + _checksum(packed)).decode().rstrip("=")
+
+
+def read(text: str, query: bytes, terms: int) -> Cursor:
+    """The cursor that was written so. query: the hash of the query that it comes with, which has so
+    many terms. Raises QueryError if the text is no cursor of ours, or that of another query."""
     try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        place = Place(*_CURSOR.unpack(base64.b64decode(padded, b"-_", validate=True)))
-        if not math.isfinite(place.score) or place.item_id > LARGEST:
-            raise ValueError(place)
+        cursor = _unpacked(text)
     except (binascii.Error, struct.error, ValueError):
-        raise QueryError("cursor: not a next_cursor of an earlier answer") from None
-    return place
+        raise QueryError("cursor: not a next_cursor of an earlier answer", param="cursor") from None
+    if cursor.query != query or len(cursor.usual) != terms:
+        raise QueryError(
+            "cursor: it belongs to another query; send it with the terms, strategy, kind and "
+            "filters of its first page, or leave it out",
+            param="cursor",
+        )
+    return cursor
 
 
-def next_cursor(found: Found, after: Place | None) -> str | None:
-    """The cursor of the next page; None if nothing comes after this one."""
-    if found.complete:
-        return None
-    item, score = found.hits[-1]
-    seen = (after.seen if after else 0) + len(found.hits)
-    return cursor_of(Place(score, item.id, seen))
+def _unpacked(text: str) -> Cursor:
+    """Raises ValueError, binascii.Error, struct.error."""
+    if len(text) > MOST_CHARS:
+        raise ValueError(len(text))
+    packed = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    packed, check = packed[:-_CHECK_BYTES], packed[-_CHECK_BYTES:]
+    if check != _checksum(packed):
+        raise ValueError("checksum")
+    version, query, newest, score, item_id, seen, terms = _HEAD.unpack_from(packed)
+    usual = tuple(Background(*pair) for pair in _USUAL.iter_unpack(packed[_HEAD.size :]))
+    numbers = [score, *(number for one in usual for number in (one.mean, one.deviation))]
+    if version != _VERSION or len(usual) != terms or not all(map(math.isfinite, numbers)):
+        raise ValueError(version)
+    if any(one.deviation <= 0 for one in usual) or max(newest, item_id, seen) > LARGEST:
+        raise ValueError("numbers")
+    return Cursor(query, Place(score, item_id, seen, newest), usual)
+
+
+def _checksum(packed: bytes) -> bytes:
+    return hashlib.blake2b(packed, digest_size=_CHECK_BYTES, key=b"mmembed cursor").digest()

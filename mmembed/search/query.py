@@ -1,28 +1,28 @@
-"""Weighted text, image and item terms → one query embedding."""
+"""Text, image and item terms → their embeddings."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
-from mmembed.search.mixing import mixed
 from mmembed.types import Embedding, Embeddings, Term
 
 
-def query_embedding(
+def term_embeddings(
     terms: Sequence[Term],
     *,
     embed_texts: Callable[[Sequence[str]], Embeddings],
     embed_image: Callable[[bytes], Embedding],
     embedding_of: Callable[[int], Embedding],
-) -> Embedding:
-    """The unit-norm sum of the terms' unit embeddings times their weights: float32 (dim,).
+) -> Embeddings:
+    """The embedding of each term: float32 (n, dim), unit-norm.
 
-    A negative weight leads away from a term. Raises QueryError if there is no term, or a term is
-    not exactly one thing. Also if a weight is 0 or not finite, or the terms cancel out. Raises
-    ProcessingError if the work of a term fails, and ModelError if a vector is not finite.
+    Raises QueryError if there is no term, or a term is not exactly one thing. Also if a weight is 0
+    or not finite. Raises ProcessingError if the work of a term fails.
     """
     check_terms(terms)
     texts = [term.text for term in terms if term.text is not None]
@@ -31,10 +31,7 @@ def query_embedding(
     for index, term in enumerate(terms):
         with blaming(term.name or f"query[{index}]"):
             rows.append(_part(term, by_text, embed_image, embedding_of))
-    query = mixed(rows, [term.weight for term in terms])
-    if query is None:
-        raise QueryError("the terms of the query cancel out; change their weights")
-    return query
+    return np.stack(rows)
 
 
 def _part(
@@ -56,10 +53,11 @@ def check_terms(terms: Sequence[Term]) -> None:
     if not terms:
         raise QueryError("the query is empty; give words, an image or an item")
     for index, term in enumerate(terms):
+        name = term.name or f"query[{index}]"
         parts = [term.text, term.image, term.item]
         if sum(part is not None for part in parts) != 1:
-            raise QueryError(f"query[{index}]: expected exactly one of text, image and item")
+            raise QueryError(f"{name}: expected exactly one of text, image and item")
         if term.text is not None and not term.text.strip():
-            raise QueryError(f"query[{index}]: the text is empty")
+            raise QueryError(f"{name}: the text is empty")
         if not math.isfinite(term.weight) or term.weight == 0:
-            raise QueryError(f"query[{index}]: weight {term.weight} is not a number other than 0")
+            raise QueryError(f"{name}: weight {term.weight} is not a number other than 0")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from mmembed.types import Kind
+from mmembed.types import NEGATIVE_WEIGHT, Kind, Strategy
 
 ItemId: TypeAlias = Annotated[int, Field(ge=1, le=2**63 - 1, description="id of an item")]
 Text: TypeAlias = Annotated[list[str], Field(fail_fast=True)]
@@ -32,6 +32,14 @@ Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the pa
 K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
 
 
+AnyStrategy: TypeAlias = Annotated[
+    Strategy, Field(description="how several terms make one order; see docs/search.md")
+]
+Without: TypeAlias = Annotated[
+    list[str], Field(fail_fast=True, max_length=50, description="words that lead away")
+]
+
+
 class Shape(BaseModel):
     """A request; unknown fields are errors rather than silently ignored."""
 
@@ -45,9 +53,17 @@ class TermShape(Shape):
     image: Encoded = None
     item: ItemId | None = None
     weight: Annotated[
-        float,
-        Field(ge=-1000, le=1000, allow_inf_nan=False, description="negative leads away from it"),
-    ] = 1.0
+        float | None,
+        Field(
+            ge=-1000,
+            le=1000,
+            allow_inf_nan=False,
+            description="relative to the other terms; 1 unless given; negative leads away from it",
+        ),
+    ] = None
+    negative: Annotated[
+        bool, Field(description=f"true: leads away; short for the weight {NEGATIVE_WEIGHT}")
+    ] = False
 
 
 class FilterShape(Shape):
@@ -61,6 +77,8 @@ class WordsQuery(Shape):
     """A search by words, in the address."""
 
     q: Annotated[str, Field(description="words")]
+    without: Without = []
+    strategy: AnyStrategy = "sum"
     k: K = 20
     cursor: Page = None
     kind: Kind = "image"
@@ -74,6 +92,8 @@ class SearchRequest(Shape):
 
     q: Annotated[str | None, Field(description="words")] = None
     query: Annotated[list[TermShape], Field(fail_fast=True)] | None = None
+    without: Without = []
+    strategy: AnyStrategy = "sum"
     k: K = 20
     cursor: Page = None
     kind: Kind = "image"

@@ -221,10 +221,12 @@ class Place:
     """The page's last item."""
     seen: int
     """The number of items up to here; a hint, which may save the store work."""
+    newest: int = LARGEST
+    """The largest id of an item when the first page was made; later items come on no page."""
 
     def precedes(self, score: float, item_id: int) -> bool:
         """Whether an item comes after this place in the order of results."""
-        return (-self.score, self.item_id) < (-score, item_id)
+        return item_id <= self.newest and (-self.score, self.item_id) < (-score, item_id)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,9 @@ class Items(Protocol):
     ) -> list[Item]:
         """Up to `limit` items that pass, with an id above `after`, by rising id."""
 
+    def newest_item(self) -> int:
+        """The largest id of an item; 0 if there is none."""
+
     def content(self, kind: Kind, sha256: str) -> Item | None:
         """Some item with this content, which therefore has a vector already; or None."""
 

@@ -55,6 +55,30 @@ def test_search_by_a_picture_and_by_an_item(data: Path, tmp_path: Path) -> None:
     assert json.loads(finished.stdout)["hits"][0]["id"] == best["id"]
 
 
+def test_negative_terms_lead_away(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(picture("green"))
+
+    def found(*arguments: str | Path) -> list[str]:
+        finished = fake("search", *arguments, "--json", "--data", data)
+        return [Path(hit["path"]).stem for hit in json.loads(finished.stdout)["hits"]]
+
+    plain = found("a field")
+    assert found("a field", "--without", "green")[-1] == "green"
+    assert found("a field", "--without-like", tmp_path / "x.png")[-1] == "green"
+    kept = found("a field", "--without", "green", "--strategy", "exclude")
+    assert 0 < len(kept) < len(plain)
+    assert "green" not in kept
+    assert found("red", "--with", "blue", "--strategy", "best")[:2] in (
+        ["red", "blue"], ["blue", "red"],
+    )  # fmt: skip
+
+
+def test_words_are_never_operators(data: Path) -> None:
+    finished = fake("search", "red -green without blue", "--data", data)
+    assert finished.stdout
+    assert "--without on the command line" in finished.stderr
+
+
 def test_searching_in_vain_says_why(data: Path) -> None:
     finished = fake("search", "red", "--tag", "holiday", "--data", data)
     assert (finished.returncode, finished.stdout) == (0, "")

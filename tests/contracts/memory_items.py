@@ -47,6 +47,9 @@ class MemoryItems(MemoryVectors):
     def item(self, item_id: int) -> Item:
         return _item(self._state, item_id)
 
+    def newest_item(self) -> int:
+        return max((item.id for item in self._state.of_kind(None)), default=0)
+
     def items(self, item_ids: Sequence[int]) -> list[Item]:
         known = self._state.items
         return [replace(known[one], captions=()) for one in item_ids if one in known]

@@ -1,60 +1,84 @@
-"""Cursors keep a place, and nothing else is taken for one."""
+"""Cursors keep a place and the query they belong to, and nothing else is taken for one."""
 
 from __future__ import annotations
 
 import base64
-import struct
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mmembed.errors import QueryError
-from mmembed.search.paging import cursor_of, next_cursor, place_of
-from mmembed.store.entries import Found, Place
-from mmembed.types import Item
+from mmembed.search.paging import Cursor, query_hash, read, written
+from mmembed.store.entries import Place
+from mmembed.types import Background, Term
 
-
-def _encoded(score: float, item_id: int = 1) -> str:
-    return base64.urlsafe_b64encode(struct.pack("<dQI", score, item_id, 1)).decode().rstrip("=")
+QUERY = query_hash([Term(text="red")], "image")
+CURSOR = Cursor(QUERY, Place(0.5, 7, 12, newest=40), (Background(0.25, 0.5),))
+IDS = st.integers(0, 2**63 - 1)
+NUMBERS = st.floats(0.0078125, 1, width=32)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["x", "AAAA", "%%%%", "é", "=", "A" * 26, "A" * 28, "A" * 10_000, "\0", "../..",
-     _encoded(float("nan")), _encoded(float("inf")), _encoded(0.5, item_id=2**63)],
+    ["x", "AAAA", "%%%%", "é", "=", "A" * 26, "A" * 100, "A" * 1_000_000, "\0", "../..",
+     written(CURSOR)[:-4], written(CURSOR) + "AAAA", written(CURSOR).swapcase(),
+     written(replace(CURSOR, place=Place(float("nan"), 1, 1))),
+     written(replace(CURSOR, place=Place(float("inf"), 1, 1))),
+     written(replace(CURSOR, place=Place(0.5, 2**63, 1))),
+     written(replace(CURSOR, usual=(Background(0.0, 0.0),))),
+     written(replace(CURSOR, usual=(Background(float("nan"), 1.0),)))],
 )  # fmt: skip
 def test_a_bad_cursor_is_a_query_error(text: str) -> None:
-    with pytest.raises(QueryError, match="cursor: not a next_cursor"):
-        place_of(text)
+    with pytest.raises(QueryError, match="cursor: not a next_cursor") as error:
+        read(text, QUERY, 1)
+    assert error.value.param == "cursor"
 
 
-@given(score=st.floats(-1, 1), item_id=st.integers(0, 2**63 - 1), seen=st.integers(0, 2**32 - 1))
-def test_a_cursor_survives_its_way(score: float, item_id: int, seen: int) -> None:
-    place = Place(score, item_id, seen)
-    assert place_of(cursor_of(place)) == place
+@given(score=st.floats(-1, 1), ids=st.tuples(IDS, IDS, IDS), usual=st.lists(NUMBERS, max_size=9))
+def test_a_cursor_survives_its_way(
+    score: float, ids: tuple[int, int, int], usual: list[float]
+) -> None:
+    backgrounds = tuple(Background(-one, one) for one in usual)
+    cursor = Cursor(QUERY, Place(score, *ids), backgrounds)
+    assert read(written(cursor), QUERY, len(usual)) == cursor
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("position", range(0, 60, 7))
+def test_a_changed_byte_is_found(position: int) -> None:
+    packed = bytearray(base64.urlsafe_b64decode(written(CURSOR) + "=="))
+    packed[position % len(packed)] ^= 1
+    with pytest.raises(QueryError, match="not a next_cursor"):
+        read(base64.urlsafe_b64encode(packed).decode().rstrip("="), QUERY, 1)
+
+
 @given(text=st.text(max_size=40))
-def test_any_text_is_a_cursor_or_refused(text: str) -> None:
-    try:
-        place = place_of(text)
-    except QueryError:
-        place = None
-    assert place is None or place_of(cursor_of(place)) == place
+def test_any_other_text_is_refused(text: str) -> None:
+    with pytest.raises(QueryError, match="not a next_cursor"):
+        read(text, QUERY, 1)
 
 
-def test_the_next_page_starts_after_the_last_item() -> None:
-    hits = tuple((Item(id=one, kind="image", sha256=""), 0.5) for one in (3, 7))
-    assert next_cursor(Found(hits, complete=True), None) is None
-    cursor = next_cursor(Found(hits, complete=False), Place(0.9, 1, 10))
-    assert cursor is not None
-    assert place_of(cursor) == Place(0.5, 7, 12)
+def test_a_cursor_of_another_query_is_refused() -> None:
+    for other, terms in ((query_hash([Term(text="blue")], "image"), 1), (QUERY, 2)):
+        with pytest.raises(QueryError, match="it belongs to another query; send it with"):
+            read(written(CURSOR), other, terms)
 
 
-def test_more_than_a_cursor_can_count_is_no_fault() -> None:
-    found = Found(((Item(id=7, kind="image", sha256=""), 0.5),), complete=False)
-    cursor = next_cursor(found, Place(0.9, 1, 2**32 - 1))
-    assert cursor is not None
-    assert place_of(cursor) == Place(0.5, 7, 2**32 - 1)
+def test_every_part_of_a_query_counts() -> None:
+    row = np.zeros(2).tobytes()
+    others = [
+        query_hash(terms, *further)
+        for terms, further in (
+            ([Term(text="red")], ("caption",)),
+            ([Term(text="red", weight=2)], ("image",)),
+            ([Term(text="red"), Term(text="red")], ("image",)),
+            ([Term(item=1)], ("image",)),
+            ([Term(image=row)], ("image",)),
+            ([Term(image=row + row)], ("image",)),
+            ([Term(text="\ud800")], ("image",)),
+        )
+    ]
+    assert len({QUERY, *others}) == len(others) + 1
+    assert query_hash([Term(text="red", name="its name in errors")], "image") == QUERY

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mmembed.errors import ModelError, NotFound, QueryError
-from mmembed.search.query import query_embedding
+from mmembed.search.composition import Composition, backgrounds
+from mmembed.search.query import term_embeddings
 from mmembed.types import Embeddings, Term
 
 AXES = np.eye(4, dtype=np.float32)
@@ -26,11 +27,15 @@ def embed(*terms: Term) -> list[float]:
         row: Embeddings = AXES[3]
         return row
 
-    row = query_embedding(
+    rows = term_embeddings(
         terms, embed_texts=embed_texts, embed_image=lambda _: AXES[2], embedding_of=embedding_of
     )
+    weights = tuple(term.weight for term in terms)
+    composition = Composition(rows, weights, backgrounds(rows, np.empty((0, 4), np.float32)))
+    row = composition.direction()
     assert row.dtype == np.float32
     assert np.linalg.norm(row) == pytest.approx(1)
+    assert composition.vector() == pytest.approx(row)  # without a sample nothing is standardised
     rounded: list[float] = np.round(row.astype(np.float64), 4).tolist()
     return rounded
 

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmembed.errors import QueryError
-from mmembed.search.paging import next_cursor, place_of
 from mmembed.store.entries import Place
 from mmembed.store.rank_items import rank_items
 from mmembed.types import Item, Ranked
@@ -41,8 +40,9 @@ class Shelf:
 
     def page(self, k: int, after: Place | None = None) -> tuple[list[int], Place | None]:
         found = rank_items(self.nearest, self.items_of, count=k, after=after)
-        cursor = next_cursor(found, after)
-        return [item.id for item, _ in found.hits], place_of(cursor) if cursor else None
+        ids = [item.id for item, _ in found.hits]
+        seen = (after.seen if after else 0) + len(ids)
+        return ids, None if found.complete else Place(found.hits[-1][1], ids[-1], seen)
 
     def pages(self, k: int) -> list[list[int]]:
         pages, cursor = [], None

@@ -27,7 +27,7 @@ from mmembed.server.request_bodies import (
     parse,
 )
 from mmembed.server.request_shapes import FilterShape, SearchRequest, TermShape, WordsQuery
-from mmembed.types import Term
+from mmembed.types import NEGATIVE_WEIGHT, Term
 
 router = APIRouter(tags=["search"])
 
@@ -46,11 +46,13 @@ _HITS: Json = {
     asked={"q": "a boat at sunset", "k": 3, "where": "date>=2020 -tag:private"}, answer=_HITS
 )
 def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> JsonAnswer:
-    """Items of a kind by falling cosine similarity to the words."""
+    """Items of a kind that are nearest to the words, and away from those in `without`."""
     return _answer(
         collection_of(request),
         SearchRequest(
             q=words.q,
+            without=words.without,
+            strategy=words.strategy,
             k=words.k,
             cursor=words.cursor,
             kind=words.kind,
@@ -65,14 +67,18 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
 @described(
     takes=SearchRequest,
     asked={
-        "query": [{"text": "at night"}, {"item": 1, "weight": 0.5}],
+        "query": [
+            {"text": "at night"},
+            {"item": 1, "weight": 2},
+            {"text": "rain", "negative": True},
+        ],
         "k": 3,
         "where": {"not": {"field": "tag", "op": "in", "value": ["private", "draft"]}},
     },
     answer=_HITS,
 )
 def search(request: Request, body: JsonBody) -> JsonAnswer:
-    """Items of a kind by falling cosine similarity to weighted words, images and items."""
+    """Items of a kind that are nearest to weighted words, images and items."""
     collection = collection_of(request)
     return _answer(collection, parse(body, SearchRequest, limits_of(request)))
 
@@ -91,6 +97,7 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         kind=search_request.kind,
         cursor=search_request.cursor,
         where=where,
+        strategy=search_request.strategy,
     )
     return JsonAnswer(
         {
@@ -107,15 +114,32 @@ def _terms(collection: Collection, search_request: SearchRequest) -> list[Term]:
     if (search_request.q is None) == (search_request.query is None):
         raise QueryError("expected exactly one of q and query")
     if search_request.query is None:
-        return [Term(text=search_request.q)]
-    return [_term(collection, *term) for term in enumerate(search_request.query)]
+        terms = [Term(text=search_request.q)]
+    else:
+        terms = [_term(collection, *term) for term in enumerate(search_request.query)]
+    return terms + [
+        Term(text=text, weight=NEGATIVE_WEIGHT, name=f"without[{index}]")
+        for index, text in enumerate(search_request.without)
+    ]
 
 
 def _term(collection: Collection, index: int, term: TermShape) -> Term:
     name = f"query[{index}].image"
     with blaming(name):
         image = None if term.image is None else image_bytes(term.image, name, collection)
-    return Term(text=term.text, image=image, item=term.item, weight=term.weight)
+    return Term(text=term.text, image=image, item=term.item, weight=_weight(index, term))
+
+
+def _weight(index: int, term: TermShape) -> float:
+    if term.negative and term.weight is not None:
+        raise QueryError(
+            f"query[{index}]: negative stands for the weight {NEGATIVE_WEIGHT}; give one of "
+            "weight and negative",
+            param=f"query[{index}].negative",
+        )
+    if term.weight is not None:
+        return term.weight
+    return NEGATIVE_WEIGHT if term.negative else 1.0
 
 
 def _check(collection: Collection, search_request: SearchRequest, terms: Sequence[Term]) -> None:

@@ -31,6 +31,10 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
         clause, values = clause_of(kind, where)
         return self._number(f"SELECT count(*) FROM items {clause}", values)
 
+    def newest_item(self) -> int:
+        """The largest id of an item; 0 if there is none."""
+        return self._number("SELECT coalesce(max(id), 0) FROM items")
+
     def item(self, item_id: int) -> Item:
         """One item with all its captions. Raises NotFound."""
         rows = self._rows(f"SELECT {COLUMNS} FROM items WHERE id = ?", (item_id,))

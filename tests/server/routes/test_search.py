@@ -90,6 +90,41 @@ def test_terms_are_mixed_by_weight(client: TestClient) -> None:
     assert away[-1] == "blue"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"q": "red", "without": ["blue"]},
+        {"query": [{"text": "red"}], "without": ["blue"]},
+        {"query": [{"text": "red"}, {"text": "blue", "negative": True}]},
+        {"query": [{"text": "red"}, {"text": "blue", "negative": False, "weight": -0.5}]},
+        {"query": [{"text": "red", "weight": 2}, {"text": "blue", "weight": -1}]},
+    ],
+)
+@pytest.mark.parametrize("strategy", ["sum", "best", "exclude"])
+def test_a_negative_term_leads_away(client: TestClient, query: JSON, strategy: str) -> None:
+    by_get = client.get(f"/v1/search?q=red&without=blue&strategy={strategy}").json()["hits"]
+    by_post = client.post("/v1/search", json={**query, "strategy": strategy}).json()["hits"]
+    assert by_post == by_get
+    colours = [hit["caption"].split()[1] for hit in by_get]
+    assert colours[0] == "red"
+    assert "blue" not in colours if strategy == "exclude" else colours[-1] == "blue"
+
+
+def test_a_negation_in_words_is_offered_as_a_term(client: TestClient) -> None:
+    answer = client.get("/v1/search?q=red+without+blue").json()
+    assert "search for “red” with “blue” as a negative term" in answer["notes"][0]
+    assert client.get("/v1/search?q=red&without=blue").json()["notes"] == []
+
+
+def test_a_cursor_of_another_query_is_refused(client: TestClient) -> None:
+    cursor = client.get("/v1/search?q=red&k=2").json()["next_cursor"]
+    assert client.get("/v1/search", params={"q": "red", "cursor": cursor}).status_code == 200
+    for other in ({"q": "blue"}, {"q": "red", "without": "blue"}, {"q": "red", "where": "width>1"}):
+        answer = client.get("/v1/search", params={**other, "cursor": cursor})
+        assert "cursor: it belongs to another query" in error_of(answer, 422)
+        assert answer.json()["error"]["param"] == "cursor"
+
+
 def test_pages_join_to_the_whole(client: TestClient) -> None:
     whole = [hit["id"] for hit in client.get("/v1/search?q=red&k=50").json()["hits"]]
     paged: list[int] = []
@@ -143,6 +178,14 @@ def test_the_model_may_be_named(client: TestClient) -> None:
         ({"query": [{"text": "a", "item": 1}]}, 422, "query[0]: expected exactly one"),
         ({"query": [{"text": "a", "weight": 0}]}, 422, "weight"),
         ({"query": [{"text": "a", "weight": 1e300}]}, 422, "query[0].weight"),
+        ({"query": [{"text": "a", "weight": -1, "negative": True}]}, 422, "give one of weight and"),
+        ({"q": "a", "without": [" "]}, 422, "without[0]: the text is empty"),
+        ({"q": "a", "strategy": "worst"}, 422, "strategy: "),
+        (
+            {"query": [{"text": "a", "negative": True}], "strategy": "exclude"},
+            422,
+            "exclude needs a term of positive weight",
+        ),
         ({"query": [{"txt": "a"}]}, 422, "query[0].txt: unknown field"),
         ({"query": [{"text": "a"}, {"text": "a", "weight": -1}]}, 422, "cancel out"),
         ({"query": [{"image": "!!!"}]}, 422, "query[0].image: neither"),

@@ -1,0 +1,76 @@
+"""The terms of a search on the command line: words, pictures and items, for and against."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmembed.types import NEGATIVE_WEIGHT, STRATEGIES, Term
+
+
+@dataclass(frozen=True)
+class GivenTerm:
+    """Exactly one of words, a picture's file and an item's id."""
+
+    text: str | None = None
+    file: Path | None = None
+    item: int | None = None
+    weight: float = 1.0
+
+    def term(self, read_image: Callable[[Path], bytes]) -> Term:
+        """The term of a query. Raises ImageError if the file cannot be read."""
+        if self.file is None:
+            return Term(text=self.text, item=self.item, weight=self.weight)
+        return Term(image=read_image(self.file), name=str(self.file), weight=self.weight)
+
+    def sent(self) -> dict[str, Any]:
+        """The term as a server takes it. Raises OSError if the file cannot be read."""
+        if self.file is not None and not self.file.is_file():
+            raise FileNotFoundError(self.file)
+        image = self.file and base64.b64encode(self.file.read_bytes()).decode()
+        parts = {"text": self.text, "image": image, "item": self.item}
+        given: dict[str, Any] = {name: part for name, part in parts.items() if part is not None}
+        return given if self.weight == 1 else {**given, "weight": self.weight}
+
+
+def add_term_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments that make the terms of a query."""
+    parser.add_argument("words", nargs="?", metavar='"WORDS"', help="words to look for")
+    parser.add_argument(
+        "--with", action="append", default=[], dest="further", metavar="WORDS",
+        help="further words, which count by themselves; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--like", "--image", action="append", default=[], type=Path, metavar="FILE",
+        help="look for similar pictures; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--item", type=int, metavar="ID", help="look for items similar to this one")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="WORDS",
+        help="words that lead away; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--without-like", action="append", default=[], type=Path, metavar="FILE",
+        help="a picture that leads away; repeatable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--strategy", choices=STRATEGIES, default="sum",
+        help="how several terms make one order: their sum (default), the best of them, or the sum "
+        "without what is near a --without",
+    )  # fmt: skip
+
+
+def given_terms(arguments: argparse.Namespace) -> list[GivenTerm]:
+    """The terms in the order of the help."""
+    words = [] if arguments.words is None else [arguments.words]
+    return [
+        *(GivenTerm(text=text) for text in words + arguments.further),
+        *(GivenTerm(file=file) for file in arguments.like),
+        *([] if arguments.item is None else [GivenTerm(item=arguments.item)]),
+        *(GivenTerm(text=text, weight=NEGATIVE_WEIGHT) for text in arguments.without),
+        *(GivenTerm(file=file, weight=NEGATIVE_WEIGHT) for file in arguments.without_like),
+    ]
