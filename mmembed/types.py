@@ -153,6 +153,9 @@ class Evidence:
     """The words of the query that were found, without case and accents."""
 
 
+Match: TypeAlias = Literal["yes", "unsure", "no"]
+
+
 @dataclass(frozen=True)
 class Hit:
     """One search result."""
@@ -161,7 +164,11 @@ class Hit:
     score: float
     """Cosine similarity of query and item, in [-1, 1]."""
     relevance: float
-    """0 to 1: the score's distance from the query's background; see Background."""
+    """0 to 1: `fits`; without it, the score's distance from the query's background, see
+    Background."""
+    fits: float | None = None
+    """0 to 1, how well it fits the query: for words, the share of other texts that fit the picture
+    less; for a picture, its likeness, see `search.likeness`. None where that is not known."""
     evidence: tuple[Evidence, ...] = ()
     """The parts that found it, by falling points."""
 
@@ -174,6 +181,9 @@ class SearchPage:
     next_cursor: str | None
     notes: tuple[str, ...]
     """Notes for the caller, such as on a query longer than the model's context."""
+    match: Match | None = None
+    """Whether the collection holds what was asked for, judged by the best hits. None where that
+    cannot be said, and on later pages."""
     mode: SearchMode = "picture"
     """How the hits were found."""
 

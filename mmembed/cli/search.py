@@ -49,6 +49,14 @@ While `mmembed serve` runs on the same folder, it answers at once; otherwise the
 """
 
 
+SPREAD = 8
+"""Power by which relevance is drawn: most results fit better than nine of ten other texts."""
+DOUBTS = {
+    "no": "nothing here fits {}; the nearest are:",
+    "unsure": "the nearest to {}, which may or may not be here:",
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_term_arguments(parser)
@@ -58,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--where", default="", metavar="FILTER", help="only items that pass a filter"
     )
     parser.add_argument("--tag", action="append", default=[], help="only with this tag")
+    parser.add_argument(
+        "--min-relevance",
+        type=float,
+        default=0.0,
+        metavar="0..1",
+        help="leave out items of a lower relevance",
+    )
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -66,6 +81,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Search and print; 0 also if nothing was found."""
     if arguments.k < 1 or arguments.k > settings.max_k:
         raise QueryError(f"-k {arguments.k}: expected 1 to {settings.max_k}")
+    if not 0 <= arguments.min_relevance <= 1:
+        raise QueryError(f"--min-relevance {arguments.min_relevance}: expected 0 to 1")
     parse_where(arguments.where)
     check_exists(settings)
     page, model = _of_service(settings, arguments) or _of_folder(settings, arguments)
@@ -74,10 +91,14 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         return 0
     for note in page.notes:
         print(note, file=sys.stderr)
+    if page.hits and page.match in DOUBTS:
+        print(DOUBTS[page.match].format(_named(arguments)), file=sys.stderr)
     if not page.hits:
         tagged = "".join(f" with the tag {tag}" for tag in arguments.tag)
         tagged += f" that pass {arguments.where}" if arguments.where else ""
         more = " after that cursor" if arguments.cursor else ""
+        least = arguments.min_relevance
+        more += f" of a relevance of {least:g} or more" if least > 0 else ""
         print(
             f"nothing found: {settings.data} holds no {arguments.kind}s{tagged}{more}",
             file=sys.stderr,
@@ -85,6 +106,10 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):
         print(line)
     return 0
+
+
+def _named(arguments: argparse.Namespace) -> str:
+    return "this picture" if arguments.words is None else f"“{arguments.words}”"
 
 
 def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str]:
@@ -102,6 +127,7 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             cursor=arguments.cursor,
             where=where,
             strategy=arguments.strategy,
+            min_relevance=arguments.min_relevance,
         )
         return page, collection.model_name
 
@@ -112,6 +138,7 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     query: dict[str, Any] = {"k": arguments.k, "kind": arguments.kind, "cursor": arguments.cursor}
     query["filter"] = {"tags": arguments.tag}
     query["strategy"] = arguments.strategy
+    query["min_relevance"] = arguments.min_relevance
     if arguments.where:
         query["where"] = arguments.where
     try:
@@ -123,7 +150,8 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     if answer is None:
         return None
     hits = tuple(map(_hit, answer["hits"]))
-    return SearchPage(hits, answer["next_cursor"], tuple(answer["notes"])), answer["model"]
+    page = SearchPage(hits, answer["next_cursor"], tuple(answer["notes"]), answer["match"])
+    return page, answer["model"]
 
 
 def _hit(sent: dict[str, Any]) -> Hit:
@@ -132,14 +160,14 @@ def _hit(sent: dict[str, Any]) -> Hit:
     known["tags"] = tuple(sent["tags"])
     if known.get("added"):
         known["added"] = int(datetime.fromisoformat(known["added"]).timestamp())
-    return Hit(Item(**known), sent["score"], sent["relevance"])
+    return Hit(Item(**known), sent["score"], sent["relevance"], sent["fits"])
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
     item = hit.item
     return (
         f"{hit.score:.3f}",
-        "▮" * round(round(hit.relevance, 4) * 10),
+        "▮" * round(round(hit.relevance, 4) ** SPREAD * 10),
         str(item.id),
         _shown(item.path),
         item.caption or "",
@@ -153,12 +181,14 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "captions": hit.item.captions,
             "score": hit.score,
             "relevance": round(hit.relevance, 4),
+            "fits": hit.fits,
         }
         for hit in page.hits
     ]
     return {
         "hits": hits,
         "next_cursor": page.next_cursor,
+        "match": page.match,
         "model": model,
         "notes": list(page.notes),
     }

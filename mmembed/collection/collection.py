@@ -11,6 +11,7 @@ from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.editing import ItemEditing
+from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
@@ -97,8 +98,9 @@ class Collection(Answering, ItemEditing):
         self._models = open_models(settings, self.binding, self._content_of, load)
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
-        self._searching = Searching(self.store, self.embedder, self.binding)
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
+        fitting = Fitting(self.store, self._bank.now)
+        self._searching = Searching(self.store, self.embedder, self.binding, fitting)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -240,12 +242,20 @@ class Collection(Answering, ItemEditing):
         cursor: str | None = None,
         where: Where = EVERYTHING,
         strategy: Strategy = "sum",
+        min_relevance: float = 0.0,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and are nearest to the query, after an earlier
-        page's cursor. strategy: how several terms make one order, see `search.ordering`. Raises
-        QueryError, ImageError, NotFound."""
+        page's cursor. strategy: how several terms make one order, see `search.ordering`.
+        min_relevance: hits below it, 0 to 1, are left out. Raises QueryError, ImageError,
+        NotFound."""
         return self._searching.search(
-            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy
+            terms,
+            k=k,
+            kind=kind,
+            cursor=cursor,
+            where=where,
+            strategy=strategy,
+            min_relevance=min_relevance,
         )
 
     def image_facts(self, data: bytes) -> ImageFacts:

@@ -8,13 +8,17 @@ from functools import partial
 
 import numpy as np
 
+from mmembed.collection.fitting import Asked, Fitting
 from mmembed.collection.folder_model import Binding
-from mmembed.filters.tree import Where
+from mmembed.errors import QueryError
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.item_failures import blaming
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.search import paging
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.composition import Composition, backgrounds
+from mmembed.search.looking_further import first_hits, page_above
+from mmembed.search.match import JUDGED
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
@@ -37,12 +41,15 @@ from mmembed.types import (
 class Searching:
     """Searches one collection. Methods may be called from any thread."""
 
-    def __init__(self, store: Store, embedder: Embedder, binding: Binding) -> None:
+    def __init__(
+        self, store: Store, embedder: Embedder, binding: Binding, fitting: Fitting
+    ) -> None:
         """embedder: the collection's model, which embeds the terms. binding: gives the embeddings
-        of items."""
+        of items. fitting: judges the hits."""
         self._store = store
         self._embedder = embedder
         self._binding = binding
+        self._fitting = fitting
 
     def search(
         self,
@@ -53,13 +60,32 @@ class Searching:
         cursor: str | None,
         where: Where,
         strategy: Strategy,
+        min_relevance: float,
     ) -> SearchPage:
         """See Collection.search, which calls it."""
-        asked = self._hash(terms, kind, where, strategy)
-        begun = paging.read(cursor, asked, len(terms)) if cursor else None
-        rows = self._embeddings(terms)
-        notes = self._notes(terms) + self._store.notes()
+        if not 0 <= min_relevance <= 1:  # also where it is no number
+            raise QueryError(f"min_relevance {min_relevance}: expected 0 to 1")
+        asked = Asked(terms, self._embeddings(terms), kind, filtered=where != EVERYTHING)
         self._binding.check_folder()
+
+        def page_of(count: int, after: str | None) -> SearchPage:
+            page = self._page(asked, count, after, where, strategy)
+            return self._fitting.judged(page, asked, first=after is None)
+
+        if cursor or kind != "image":
+            return page_above(min_relevance, page_of, k, cursor)
+        first = page_of(max(k, JUDGED), None)
+        if min_relevance > 0:
+            return replace(page_above(min_relevance, page_of, k, None), match=first.match)
+        return first_hits(k, first, page_of)
+
+    def _page(
+        self, asked: Asked, k: int, cursor: str | None, where: Where, strategy: Strategy
+    ) -> SearchPage:
+        terms, rows, kind = asked.terms, asked.rows, asked.kind
+        query = self._hash(terms, kind, where, strategy)
+        begun = paging.read(cursor, query, len(terms)) if cursor else None
+        notes = self._notes(terms) + self._store.notes()
         usual = begun.usual if begun else self._usual(rows, kind)
         composed = Composition(rows, tuple(term.weight for term in terms), usual)
         page = order(
@@ -72,7 +98,7 @@ class Searching:
         )
         notes += notes_on_missing_fields(where, page.items, self._store)
         hits = self._hits(composed, strategy, page, kind)
-        return SearchPage(hits, self._next_cursor(page, begun, asked, usual), notes)
+        return SearchPage(hits, self._next_cursor(page, begun, query, usual), notes)
 
     def _hash(self, terms: Sequence[Term], *further: object) -> bytes:
         model = self._store.model()

@@ -18,16 +18,12 @@ FEWEST = 32
 _SMALLEST = 1e-6
 
 
-def likeness(
-    query: Embedding, pictures: Embeddings, sample: Embeddings
-) -> NDArray[np.float64] | None:
-    """(n,), 0 to 1; below 0 counts as 0. None if the sample has fewer than FEWEST pictures.
+def likeness(query: Embedding, pictures: Embeddings, sample: Embeddings) -> NDArray[np.float64]:
+    """(n,), 0 to 1; below 0 counts as 0.
 
-    query: float32 (dim,); pictures: float32 (n, dim); sample: of the collection, float32 (m, dim);
-    all unit-norm.
+    query: float32 (dim,); pictures: float32 (n, dim); sample: at least FEWEST pictures of the
+    collection, float32 (m, dim); all unit-norm.
     """
-    if len(sample) < FEWEST:
-        return None
     mean = sample.mean(axis=0, dtype=np.float64)
     rest, others = query - mean, pictures - mean
     lengths = np.linalg.norm(rest) * np.linalg.norm(others, axis=1)

@@ -30,6 +30,9 @@ AnyWhere: TypeAlias = Annotated[
 ]
 Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]
 K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
+MinRelevance: TypeAlias = Annotated[
+    float, Field(ge=0, le=1, description="hits of a lower relevance are left out; pages stay full")
+]
 
 
 AnyStrategy: TypeAlias = Annotated[
@@ -84,6 +87,7 @@ class WordsQuery(Shape):
     kind: Kind = "image"
     tag: Tags = []
     where: Where = ""
+    min_relevance: MinRelevance = 0.0
     model: Model = None
 
 
@@ -99,6 +103,7 @@ class SearchRequest(Shape):
     kind: Kind = "image"
     filter: FilterShape = Field(default_factory=FilterShape)
     where: AnyWhere = ""
+    min_relevance: MinRelevance = 0.0
     model: Model = None
 
 

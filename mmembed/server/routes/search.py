@@ -33,8 +33,9 @@ router = APIRouter(tags=["search"])
 
 
 _HITS: Json = {
-    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724}],
+    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971}],
     "next_cursor": None,
+    "match": "yes",
     "model": "bundled",
     "notes": [],
     "took_ms": 2.1,
@@ -58,6 +59,7 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
             kind=words.kind,
             filter=FilterShape(tags=words.tag),
             where=words.where,
+            min_relevance=words.min_relevance,
             model=words.model,
         ),
     )
@@ -98,11 +100,13 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         cursor=search_request.cursor,
         where=where,
         strategy=search_request.strategy,
+        min_relevance=search_request.min_relevance,
     )
     return JsonAnswer(
         {
             "hits": each_json(hit_json, page.hits),
             "next_cursor": page.next_cursor,
+            "match": page.match,
             "model": collection.model_name,
             "notes": page.notes,
             "took_ms": round((time.perf_counter() - started) * 1000, 2),
