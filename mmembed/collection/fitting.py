@@ -90,7 +90,7 @@ class Judge(ABC):
 
     @abstractmethod
     def compare(self, pictures: Embeddings) -> tuple[Floats, Floats]:
-        """`fits` of pictures, and their strengths, of which the match is made; both (n,)."""
+        """`fits` of pictures, (n,), and the strengths of the first ones, which make the match."""
 
     @abstractmethod
     def match(self, ids: Sequence[int], strengths: Floats) -> Match | None:
@@ -105,7 +105,7 @@ class _ByWords(Judge):
     """How many pictures; 0 where that is not known."""
 
     def compare(self, pictures: Embeddings) -> tuple[Floats, Floats]:
-        fit = self.fit.of(self.words, pictures)
+        fit = self.fit.of(self.words, pictures, strengths=JUDGED)
         return fit.fits, fit.strengths
 
     def match(self, ids: Sequence[int], strengths: Floats) -> Match | None:

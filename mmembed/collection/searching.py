@@ -143,6 +143,8 @@ class Searching:
     ) -> tuple[Hit, ...]:
         """Scores are cosines with the sum of the terms as they are; for other strategies than
         `sum`, of the positive terms."""
+        if not page.items:
+            return ()
         direction = (composed if strategy == "sum" else composed.towards()).direction()
         usual = background(direction, self._store.sample(kind, BACKGROUND_SIZE))
         if len(composed.weights) == 1:

@@ -34,12 +34,12 @@ SMALLEST = 1e-4
 
 @dataclass(frozen=True)
 class Fit:
-    """How well words fit some pictures; all (n,)."""
+    """How well words fit some pictures."""
 
     fits: Floats
-    """0 to 1."""
+    """(n,), 0 to 1."""
     strengths: Floats
-    """In deviations."""
+    """Of the first pictures, in deviations."""
 
 
 class TextFit:
@@ -50,17 +50,18 @@ class TextFit:
         self._texts = bank.embeddings[:: -(-len(bank.texts) // COMPARED)]
         self._deviation = max(SMALLEST, _deviation(bank, pictures[:: len(pictures) // SAMPLE or 1]))
 
-    def of(self, words: Embedding, pictures: Embeddings) -> Fit:
-        """words: float32 (dim,), unit-norm; pictures: float32 (n, dim), unit-norm."""
+    def of(self, words: Embedding, pictures: Embeddings, *, strengths: int) -> Fit:
+        """words: float32 (dim,), unit-norm; pictures: float32 (n, dim), unit-norm. strengths: of
+        how many of the pictures the strength is wanted, which costs more than the rest."""
         texts = self._texts[self._texts @ words < SAME]
         cosines = pictures @ words
         if not len(texts):
-            return Fit(np.ones(len(cosines)), np.zeros(len(cosines)))
+            return Fit(np.ones(len(cosines)), np.zeros(len(cosines[:strengths])))
         others = pictures @ texts.T
-        fits = (others < cosines[:, None]).mean(axis=1)
-        usual = _soft_maximum(others / self._deviation)
-        strengths = cosines.astype(np.float64) / self._deviation - usual
-        return Fit(np.asarray(fits, np.float64), strengths)
+        less = np.count_nonzero(others < cosines[:, None], axis=1)
+        usual = _soft_maximum(others[:strengths] / self._deviation)
+        first = cosines[:strengths].astype(np.float64) / self._deviation
+        return Fit(np.asarray(less / len(texts), np.float64), first - usual)
 
 
 def _deviation(bank: Bank, pictures: Embeddings) -> float:

@@ -91,7 +91,9 @@ def test_captions_and_negative_terms_alone_are_not_judged(gallery: Collection) -
 
 def test_composed_queries_are_judged_by_their_positive_words(gallery: Collection) -> None:
     alone = gallery.search([Term(text="red")], k=len(COLOURS) * 8)
-    composed = gallery.search([Term(text="red"), Term(text="blue", weight=-0.5)], k=len(COLOURS) * 8)
+    composed = gallery.search(
+        [Term(text="red"), Term(text="blue", weight=-0.5)], k=len(COLOURS) * 8
+    )
     of_alone = {hit.item.id: hit.fits for hit in alone.hits}
     assert {hit.item.id: hit.fits for hit in composed.hits} == of_alone
 

@@ -40,7 +40,7 @@ def test_words_find_pictures(client: TestClient) -> None:
     answer = client.get("/v1/search", params={"q": "something blue", "k": 3})
     assert top(answer) == "a blue field"
     body = answer.json()
-    assert set(body) == {"hits", "next_cursor", "model", "notes", "took_ms"}
+    assert set(body) == {"hits", "next_cursor", "match", "model", "notes", "took_ms"}
     assert body["model"] == "fake"
     scores = [hit["score"] for hit in body["hits"]]
     assert scores == sorted(scores, reverse=True)
