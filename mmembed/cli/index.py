@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import counted, plain, table
 from mmembed.cli.upgrade import upgraded
@@ -116,14 +117,12 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def make_bank(collection: Collection) -> None:
-    """Have the bank of texts ready, with progress if it must be embedded. Without it searches work,
-    so a failure is only said. Ctrl-C leaves it to the first search."""
-    with Bar("texts, once for this model") as bar:
-        try:
-            collection.make_bank(bar.update)
-        except (MmembedError, KeyboardInterrupt) as error:
-            why = str(error) or "interrupted"
-            print(f"the bank of texts was not embedded: {why}", file=sys.stderr)
+    """Searches work without the bank, and begin to embed it: a failure is only said."""
+    try:
+        embed_bank(collection)
+    except (MmembedError, KeyboardInterrupt) as error:
+        why = str(error) or "interrupted"
+        print(f"the bank of texts was not embedded: {why}", file=sys.stderr)
 
 
 def summary(report: Report) -> list[str]:

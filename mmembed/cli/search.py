@@ -113,15 +113,18 @@ def _named(arguments: argparse.Namespace) -> str:
 
 
 def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str]:
-    from mmembed.collection.collection import (
-        Collection,  # takes longer than asking a running server
-    )
+    # These take longer than asking a running server.
+    from mmembed.cli.bank import embed_bank
+    from mmembed.collection.collection import Collection
 
     where = with_all(parse_where(arguments.where), arguments.tag)
     upgraded(settings)
     with Collection(settings) as collection:
+        terms = [given.term(collection.read_image) for given in given_terms(arguments)]
+        if arguments.kind == "image" and any(term.text is not None for term in terms):
+            embed_bank(collection)
         page = collection.search(
-            [given.term(collection.read_image) for given in given_terms(arguments)],
+            terms,
             k=arguments.k,
             kind=arguments.kind,
             cursor=arguments.cursor,

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from mmembed.cancellation import Caller, current_caller, working_for
 from mmembed.errors import Abandoned, MmembedError
 from mmembed.models.inputs import Embedder
-from mmembed.search.bank.bank import Bank
+from mmembed.search.bank.bank import Bank, digest_of
 from mmembed.search.bank.kept_bank import find_bank, keep_bank
 from mmembed.types import Progress
 
@@ -43,6 +44,16 @@ class ModelBank:
         self._lock = threading.Lock()
         self._making = threading.Lock()
         """Held while the bank is embedded, so that no other thread does so too."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of the bank's texts, also while it is not ready; hex."""
+        return digest_of(self._texts)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the bank is wanted and not ready."""
+        return bool(self._texts) and self._bank is None
 
     def now(self) -> Bank | None:
         """The bank if it is ready, without waiting for the model. Otherwise it is begun in the

@@ -15,6 +15,7 @@ from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.searching import Searching
 from mmembed.collection.single_flight import SingleFlight
@@ -99,8 +100,8 @@ class Collection(Answering, ItemEditing):
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
-        fitting = Fitting(self.store, self._bank.now)
-        self._searching = Searching(self.store, self.embedder, self.binding, fitting)
+        searching = Searching(self.store, self.embedder, self.binding, self._bank)
+        self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now))
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -248,7 +249,7 @@ class Collection(Answering, ItemEditing):
         page's cursor. strategy: how several terms make one order, see `search.ordering`.
         min_relevance: hits below it, 0 to 1, are left out. Raises QueryError, ImageError,
         NotFound."""
-        return self._searching.search(
+        return self._search.search(
             terms,
             k=k,
             kind=kind,

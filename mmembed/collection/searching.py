@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from mmembed.collection.fitting import Asked, Fitting
+from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.folder_model import Binding
-from mmembed.errors import QueryError
-from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.filters.tree import Where
 from mmembed.item_failures import blaming
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.search import paging
+from mmembed.search.bank.bank import Bank
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.composition import Composition, backgrounds
-from mmembed.search.looking_further import first_hits, page_above
-from mmembed.search.match import JUDGED
+from mmembed.search.hub_correction import corrected
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
@@ -37,57 +36,57 @@ from mmembed.types import (
     Term,
 )
 
+NOT_YET = (
+    "The bank of texts is being embedded, once for this model. Until then pictures that resemble "
+    "every text may come first."
+)
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    """Of a query, as cursors carry them."""
+
+    plain: bytes
+    """Of one that ranks by its terms as they are."""
+    corrected: bytes
+    """Of one that the bank corrects."""
+
 
 class Searching:
     """Searches one collection. Methods may be called from any thread."""
 
-    def __init__(
-        self, store: Store, embedder: Embedder, binding: Binding, fitting: Fitting
-    ) -> None:
+    def __init__(self, store: Store, embedder: Embedder, binding: Binding, bank: ModelBank) -> None:
         """embedder: the collection's model, which embeds the terms. binding: gives the embeddings
-        of items. fitting: judges the hits."""
+        of items. bank: of the same model."""
         self._store = store
         self._embedder = embedder
         self._binding = binding
-        self._fitting = fitting
+        self._bank = bank
 
-    def search(
+    def page(
         self,
         terms: Sequence[Term],
+        plain: Embeddings,
         *,
         k: int,
         kind: Kind,
         cursor: str | None,
         where: Where,
         strategy: Strategy,
-        min_relevance: float,
     ) -> SearchPage:
-        """See Collection.search, which calls it."""
-        if not 0 <= min_relevance <= 1:  # also where it is no number
-            raise QueryError(f"min_relevance {min_relevance}: expected 0 to 1")
-        asked = Asked(terms, self._embeddings(terms), kind, filtered=where != EVERYTHING)
-        self._binding.check_folder()
-
-        def page_of(count: int, after: str | None) -> SearchPage:
-            page = self._page(asked, count, after, where, strategy)
-            return self._fitting.judged(page, asked, first=after is None)
-
-        if cursor or kind != "image":
-            return page_above(min_relevance, page_of, k, cursor)
-        first = page_of(max(k, JUDGED), None)
-        if min_relevance > 0:
-            return replace(page_above(min_relevance, page_of, k, None), match=first.match)
-        return first_hits(k, first, page_of)
-
-    def _page(
-        self, asked: Asked, k: int, cursor: str | None, where: Where, strategy: Strategy
-    ) -> SearchPage:
-        terms, rows, kind = asked.terms, asked.rows, asked.kind
-        query = self._hash(terms, kind, where, strategy)
-        begun = paging.read(cursor, query, len(terms)) if cursor else None
+        """The next items of a query in their order, not yet judged; see Collection.search. plain:
+        the terms' `embeddings`."""
+        asked = self._hashes(terms, kind, where, strategy)
+        begun = paging.read(cursor, (asked.plain, asked.corrected), len(terms)) if cursor else None
         notes = self._notes(terms) + self._store.notes()
+        self._binding.check_folder()
+        bank = self._bank_for(terms, kind, begun, asked)
+        if bank is None and begun is None and self._is_correctable(terms, kind):
+            notes += (NOT_YET,) if self._bank.awaited else ()
+        rows = plain if bank is None else corrected(plain, self._tokens(terms), bank.words_mean)
         usual = begun.usual if begun else self._usual(rows, kind)
-        composed = Composition(rows, tuple(term.weight for term in terms), usual)
+        weights = tuple(term.weight for term in terms)
+        composed = Composition(rows, weights, usual)
         page = order(
             composed,
             strategy,
@@ -97,12 +96,37 @@ class Searching:
             after=begun.place if begun else None,
         )
         notes += notes_on_missing_fields(where, page.items, self._store)
-        hits = self._hits(composed, strategy, page, kind)
+        hits = self._hits(Composition(plain, weights, usual), bank is None, strategy, page, kind)
+        query = asked.plain if bank is None else asked.corrected
         return SearchPage(hits, self._next_cursor(page, begun, query, usual), notes)
 
-    def _hash(self, terms: Sequence[Term], *further: object) -> bytes:
+    def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:
         model = self._store.model()
-        return paging.query_hash(terms, self._store.identity, model and model.fingerprint, *further)
+        parts = (self._store.identity, model and model.fingerprint, *further)
+        return _Hashes(
+            paging.query_hash(terms, *parts), paging.query_hash(terms, *parts, self._bank.digest)
+        )
+
+    def _bank_for(
+        self, terms: Sequence[Term], kind: Kind, begun: Cursor | None, asked: _Hashes
+    ) -> Bank | None:
+        """The bank that corrects a query; None for a query without words, for captions, and while
+        the bank is being embedded. A page keeps the order of its first page."""
+        if begun is not None and begun.query == asked.plain:
+            return None
+        if not self._is_correctable(terms, kind):
+            return None
+        if begun is not None:
+            self._bank.make(lambda done, total, failed: None)
+        return self._bank.now()
+
+    @staticmethod
+    def _is_correctable(terms: Sequence[Term], kind: Kind) -> bool:
+        return kind == "image" and any(term.text is not None for term in terms)
+
+    def _tokens(self, terms: Sequence[Term]) -> list[int | None]:
+        count = self._embedder.encoder.count_tokens
+        return [None if term.text is None else count(term.text) for term in terms]
 
     def _nearest(
         self, kind: Kind, where: Where, vector: Embedding, count: int, after: Place | None
@@ -122,7 +146,7 @@ class Searching:
         newest = begun.place.newest if begun else self._store.newest_item()
         return paging.written(Cursor(asked, replace(page.end, newest=newest), usual))
 
-    def _embeddings(self, terms: Sequence[Term]) -> Embeddings:
+    def embeddings(self, terms: Sequence[Term]) -> Embeddings:
         """float32 (n, dim), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
         names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
         texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
@@ -139,15 +163,15 @@ class Searching:
         )
 
     def _hits(
-        self, composed: Composition, strategy: Strategy, page: Page, kind: Kind
+        self, composed: Composition, by_score: bool, strategy: Strategy, page: Page, kind: Kind
     ) -> tuple[Hit, ...]:
         """Scores are cosines with the sum of the terms as they are; for other strategies than
-        `sum`, of the positive terms."""
+        `sum`, of the positive terms. by_score: whether the cosine with a single term ranked."""
         if not page.items:
             return ()
         direction = (composed if strategy == "sum" else composed.towards()).direction()
         usual = background(direction, self._store.sample(kind, BACKGROUND_SIZE))
-        if len(composed.weights) == 1:
+        if by_score and len(composed.weights) == 1:
             scores = dict(zip((item.id for item in page.items), page.values, strict=True))
         else:
             ids, stored = self._store.vectors_of([item.id for item in page.items])

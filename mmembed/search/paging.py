@@ -62,14 +62,15 @@ def written(cursor: Cursor) -> str:
     return base64.urlsafe_b64encode(packed + _checksum(packed)).decode().rstrip("=")
 
 
-def read(text: str, query: bytes, terms: int) -> Cursor:
-    """The cursor that was written so. query: the hash of the query that it comes with, which has so
-    many terms. Raises QueryError if the text is no cursor of ours, or that of another query."""
+def read(text: str, queries: Sequence[bytes], terms: int) -> Cursor:
+    """The cursor that was written so. queries: the hashes of the query that it comes with, one for
+    each order it may have; it has so many terms. Raises QueryError if the text is no cursor of
+    ours, or that of another query."""
     try:
         cursor = _unpacked(text)
     except (binascii.Error, struct.error, ValueError):
         raise QueryError("cursor: not a next_cursor of an earlier answer", param="cursor") from None
-    if cursor.query != query or len(cursor.usual) != terms:
+    if cursor.query not in queries or len(cursor.usual) != terms:
         raise QueryError(
             "cursor: it belongs to another query; send it with the terms, strategy, kind and "
             "filters of its first page, or leave it out",

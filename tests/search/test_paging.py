@@ -16,6 +16,7 @@ from mmembed.store.entries import Place
 from mmembed.types import Background, Term
 
 QUERY = query_hash([Term(text="red")], "image")
+OTHER = query_hash([Term(text="red")], "caption")
 CURSOR = Cursor(QUERY, Place(0.5, 7, 12, newest=40), (Background(0.25, 0.5),))
 IDS = st.integers(0, 2**63 - 1)
 NUMBERS = st.floats(0.0078125, 1, width=32)
@@ -33,7 +34,7 @@ NUMBERS = st.floats(0.0078125, 1, width=32)
 )  # fmt: skip
 def test_a_bad_cursor_is_a_query_error(text: str) -> None:
     with pytest.raises(QueryError, match="cursor: not a next_cursor") as error:
-        read(text, QUERY, 1)
+        read(text, [QUERY], 1)
     assert error.value.param == "cursor"
 
 
@@ -43,7 +44,7 @@ def test_a_cursor_survives_its_way(
 ) -> None:
     backgrounds = tuple(Background(-one, one) for one in usual)
     cursor = Cursor(QUERY, Place(score, *ids), backgrounds)
-    assert read(written(cursor), QUERY, len(usual)) == cursor
+    assert read(written(cursor), [OTHER, QUERY], len(usual)) == cursor
 
 
 @pytest.mark.parametrize("position", range(0, 60, 7))
@@ -51,19 +52,19 @@ def test_a_changed_byte_is_found(position: int) -> None:
     packed = bytearray(base64.urlsafe_b64decode(written(CURSOR) + "=="))
     packed[position % len(packed)] ^= 1
     with pytest.raises(QueryError, match="not a next_cursor"):
-        read(base64.urlsafe_b64encode(packed).decode().rstrip("="), QUERY, 1)
+        read(base64.urlsafe_b64encode(packed).decode().rstrip("="), [QUERY], 1)
 
 
 @given(text=st.text(max_size=40))
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="not a next_cursor"):
-        read(text, QUERY, 1)
+        read(text, [QUERY], 1)
 
 
 def test_a_cursor_of_another_query_is_refused() -> None:
     for other, terms in ((query_hash([Term(text="blue")], "image"), 1), (QUERY, 2)):
         with pytest.raises(QueryError, match="it belongs to another query; send it with"):
-            read(written(CURSOR), other, terms)
+            read(written(CURSOR), [other], terms)
 
 
 def test_every_part_of_a_query_counts() -> None:

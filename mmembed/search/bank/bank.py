@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from mmembed.types import Embeddings
 
+FEW = 3
+
 
 @dataclass(frozen=True, eq=False)
 class Bank:
@@ -29,6 +31,14 @@ class Bank:
     def mean(self) -> NDArray[np.float32]:
         """The mean embedding, float32 (dim,); its norm is below 1."""
         return np.asarray(self.embeddings.mean(axis=0, dtype=np.float64), np.float32)
+
+    @cached_property
+    def words_mean(self) -> NDArray[np.float32]:
+        """The mean embedding of the texts of up to `FEW` words, float32 (dim,); of all texts if
+        they are less than a tenth. Sentences pull the mean to where captions of pictures lie."""
+        short = np.array([len(text.split()) <= FEW for text in self.texts])
+        rows = self.embeddings[short] if 10 * short.sum() >= len(short) else self.embeddings
+        return np.asarray(rows.mean(axis=0, dtype=np.float64), np.float32)
 
     @cached_property
     def second_moment(self) -> NDArray[np.float32]:

@@ -87,6 +87,15 @@ def test_the_moments_give_a_pictures_cosines_with_the_bank() -> None:
     assert variance == pytest.approx(cosines.var(), abs=1e-6)
 
 
+def test_the_mean_of_words_leaves_out_sentences() -> None:
+    rows = bank().embeddings
+    texts = ("a dog", *TEXTS[1:50], *(f"a sentence of number {number}" for number in range(50)))
+    mixed = Bank(texts, rows)
+    assert mixed.words_mean == pytest.approx(rows[:50].mean(axis=0), abs=1e-6)
+    assert mixed.mean == pytest.approx(rows.mean(axis=0), abs=1e-6)
+    assert Bank(texts[49:], rows[49:]).words_mean == pytest.approx(rows[49:].mean(axis=0), abs=1e-6)
+
+
 # -- the cache -----------------------------------------------------------------------
 
 
