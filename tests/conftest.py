@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ MakePicture = Callable[..., Path]
 OpenCollection = Callable[..., Collection]
 Index = Callable[..., Report]
 
+
+# Embedding the bank would change counts and orders at some moment.
+os.environ["MMEMBED_BANK"] = "off"
 
 SLOW_AS_A_WHOLE = "\npytestmark = pytest.mark.slow\n"
 
@@ -94,14 +98,8 @@ def open_collection(tmp_path: Path, encoder: FakeEncoder) -> Iterator[OpenCollec
     opened: list[Collection] = []
 
     def open_one(**settings: Any) -> Collection:
-        off = {"bank": "off"}  # embedding it would change counts and orders at some moment
-        chosen = {
-            "data": tmp_path / "data",
-            "model": "fake",
-            "decode_threads": 2,
-            **off,
-            **settings,
-        }
+        fixed = {"data": tmp_path / "data", "model": "fake", "decode_threads": 2, "bank": "off"}
+        chosen = {**fixed, **settings}
         collection = Collection(Settings.from_env({}, **chosen), load=lambda name: encoder)
         opened.append(collection)
         return collection

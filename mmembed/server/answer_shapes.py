@@ -111,7 +111,7 @@ class HitAnswer(ItemAnswer):
 
 
 class SearchAnswer(BaseModel):
-    """A page of hits by falling score."""
+    """A page of hits in the order of the search; scores need not fall."""
 
     hits: list[HitAnswer]
     next_cursor: Annotated[str | None, Field(description="null on the last page")]

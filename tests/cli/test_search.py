@@ -55,6 +55,38 @@ def test_search_by_a_picture_and_by_an_item(data: Path, tmp_path: Path) -> None:
     assert json.loads(finished.stdout)["hits"][0]["id"] == best["id"]
 
 
+def test_indexing_embeds_the_bank_and_a_search_is_corrected_by_it(
+    photos: Path, tmp_path: Path
+) -> None:
+    bank, cache = tmp_path / "bank.txt", tmp_path / "cache"
+    bank.write_text("".join(f"green {number}\n" for number in range(120)))
+    with_bank = {"MMEMBED_BANK": str(bank), "MMEMBED_CACHE": str(cache)}
+    data = ("--data", tmp_path / "data", "--model", "fake")
+    assert fake("index", photos, *data, **with_bank).returncode == 0
+    [kept] = (cache / "banks").iterdir()
+    kept.write_bytes(b"damaged")
+    words = ("search", "green green red", "--json", *data)
+    orders = []
+    for environ in ({}, with_bank, with_bank):
+        finished = fake(*words, **environ)
+        assert finished.returncode == 0
+        answer = json.loads(finished.stdout)
+        assert answer["notes"] == []
+        orders.append([hit["path"].rpartition("/")[2] for hit in answer["hits"]])
+    assert orders[0][0] == "green.png"
+    assert orders[1][0] == "red.png"
+    assert orders[2] == orders[1]
+    assert kept.stat().st_size > 100
+
+
+def test_a_bank_that_cannot_be_used_is_named(data: Path, tmp_path: Path) -> None:
+    bank = tmp_path / "bank.txt"
+    bank.write_text("a dog\na cat\n")
+    finished = fake("search", "red", "--data", data, MMEMBED_BANK=str(bank))
+    assert finished.returncode == 2
+    assert f"MMEMBED_BANK: {bank} holds 2 different texts" in finished.stderr
+
+
 def test_negative_terms_lead_away(data: Path, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(picture("green"))
 
