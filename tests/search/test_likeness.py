@@ -42,8 +42,8 @@ def test_strong_words_match_weak_ones_do_not() -> None:
 
 
 def test_more_pictures_ask_for_more_strength() -> None:
-    assert match_of_words([2.3] * 20, 1000) == "yes"
-    assert match_of_words([2.3] * 20, 8000) == "unsure"
+    assert match_of_words([2.4] * 20, 1000) == "yes"
+    assert match_of_words([2.4] * 20, 8000) == "unsure"
 
 
 def test_a_small_collection_is_judged_by_fewer_pictures() -> None:
