@@ -32,6 +32,18 @@ def item_json(item: Item) -> dict[str, object]:
     }
 
 
+def chunk_json(item: Item) -> dict[str, object] | None:
+    """The part of a long caption that a search found, without spaces around it: its text, its first
+    character, and the one after its last. None of a short one, which was found as a whole."""
+    if item.chunk is None or item.caption is None:
+        return None
+    start, stop = item.chunk
+    part = item.caption[start:stop]
+    start += len(part) - len(part.lstrip())
+    text = part.strip()
+    return {"text": text, "start": start, "stop": start + len(text)}
+
+
 def _iso(seconds: float) -> str | None:
     try:
         moment = datetime.fromtimestamp(seconds, timezone.utc)

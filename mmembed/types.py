@@ -118,6 +118,8 @@ class Item(HeaderFacts):
     """Further fields that a manifest gives it."""
     captions: tuple[str, ...] = ()
     """All captions of an image; filled where one item is read, not in lists."""
+    chunk: tuple[int, int] | None = None
+    """The characters of a long caption, first and after the last, which rank it in a search."""
 
     @property
     def moment(self) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,28 +76,25 @@ class FakeEncoder:
         """n texts → float32 (n, 16), unit-norm; windows of a long text are averaged."""
         self.batches.append(len(texts))
         rows = [
-            _unit(np.array([_word_bag(w) for w in self._windows(t)], np.float32)).mean(axis=0)
+            _unit(np.array([_word_bag(_words(w)) for w in self.split(t)], np.float32)).mean(axis=0)
             for t in texts
         ]
         return _unit(np.array(rows, np.float32).reshape(-1, DIM))
 
     def split(self, text: str, most: int | None = None) -> list[str]:
-        """The words of each window, or else the text itself."""
-        windows = self._windows(text)
-        return [" ".join(words) for words in windows[:most]] if len(windows) > 1 else [text]
+        """The windows of 75 words of a text; joined, they give the text."""
+        starts = [word.start() for word in re.finditer(r"\w+", text)]
+        step = self.facts.context_length - 2
+        cuts = [0, *starts[step::step], len(text)]
+        return [text[start:stop] for start, stop in pairwise(cuts)][:most]
 
     def count_windows(self, text: str) -> int:
         """One per 75 words or part of them."""
-        return len(self._windows(text))
+        return len(self.split(text))
 
     def count_tokens(self, text: str) -> int:
         """One per word, and a start and an end for each window."""
-        return sum(len(words) + 2 for words in self._windows(text))
-
-    def _windows(self, text: str) -> list[list[str]]:
-        words = re.findall(r"\w+", text.lower())
-        step = self.facts.context_length - 2
-        return [words[i : i + step] for i in range(0, max(len(words), 1), step)]
+        return sum(len(_words(window)) + 2 for window in self.split(text))
 
 
 def _colour_shares(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -111,6 +109,10 @@ def _layout(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     grey = pixels.mean(axis=0)
     y, x = np.mgrid[-1 : 1 : 1j * grey.shape[0], -1 : 1 : 1j * grey.shape[1]]
     return np.array([(grey * m).mean() for m in (x, y, x * x + y * y - 1, x * y)], np.float32)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def _word_bag(words: list[str]) -> NDArray[np.float32]:

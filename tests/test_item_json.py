@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 
-from mmembed.cli.search import _as_json, _hit
+import pytest
+
+from mmembed.cli.search import _as_json, _hit, _row
 from mmembed.item_json import item_json
 from mmembed.server.json_answers import JsonAnswer, hit_json
 from mmembed.types import Hit, Item, SearchPage
@@ -16,6 +18,9 @@ ITEM = Item(
     camera="D90", latitude=1.5, longitude=-13.5, meta={"author": "Ann"},
 )  # fmt: skip
 HIT = Hit(ITEM, 0.25, 0.5)
+TEXT = "A dog runs.  A cat sleeps. "
+LONG = Hit(Item(id=8, kind="caption", sha256="cd" * 32, caption=TEXT, chunk=(11, 27)), 0.5, 0.5)
+"""A long caption, of which a search found the second part."""
 OF_HTTP = {"links", "shown_by_browsers"}
 """Fields of addresses, which need a server."""
 
@@ -37,8 +42,18 @@ def test_the_command_line_shows_what_http_shows() -> None:
     assert {**of_http, "captions": []} == printed(HIT)
 
 
-def test_a_hit_of_a_running_server_is_printed_alike() -> None:
-    assert printed(_hit(sent(HIT))) == printed(HIT)
+@pytest.mark.parametrize("hit", [HIT, LONG])
+def test_a_hit_of_a_running_server_is_printed_alike(hit: Hit) -> None:
+    assert printed(_hit(sent(hit))) == printed(hit)
+
+
+def test_the_part_of_a_long_caption_that_was_found_is_shown() -> None:
+    part = {"text": "A cat sleeps.", "start": 13, "stop": 26}
+    assert sent(LONG)["chunk"] == printed(LONG)["chunk"] == part
+    assert TEXT[13:26] == part["text"]
+    assert _row(LONG)[-1] == "A cat sleeps."
+    assert sent(HIT)["chunk"] is None
+    assert _row(HIT)[-1] == "red"
 
 
 def test_times_are_in_utc() -> None:

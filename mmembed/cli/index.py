@@ -138,6 +138,7 @@ def summary(report: Report) -> list[str]:
         (report.removed, "gone or passed over, and removed from the collection"),
         (report.recaptioned, "with other captions than before"),
         (report.headers, "with dates and cameras that were read now"),
+        (report.cut, "long captions that are found by each of their parts now"),
         (len(report.failures), "failed"),
     ]
     lines += [f"{count:>8} {what}" for count, what in counts if count]

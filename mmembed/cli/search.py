@@ -17,7 +17,7 @@ from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where, with_all
-from mmembed.item_json import item_json
+from mmembed.item_json import chunk_json, item_json
 from mmembed.types import KINDS, Hit, Item, SearchPage
 
 DESCRIPTION = """\
@@ -161,6 +161,8 @@ def _hit(sent: dict[str, Any]) -> Hit:
     known = {field.name: sent[field.name] for field in fields(Item) if field.name in sent}
     known |= sent.get("location") or {}
     known["tags"] = tuple(sent["tags"])
+    chunk = sent.get("chunk")
+    known["chunk"] = (chunk["start"], chunk["stop"]) if chunk else None
     if known.get("added"):
         known["added"] = int(datetime.fromisoformat(known["added"]).timestamp())
     return Hit(Item(**known), sent["score"], sent["relevance"], sent["fits"])
@@ -173,7 +175,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
         "▮" * round(round(hit.relevance, 4) ** SPREAD * 10),
         str(item.id),
         _shown(item.path),
-        item.caption or "",
+        _found(item),
     )
 
 
@@ -185,6 +187,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "score": hit.score,
             "relevance": round(hit.relevance, 4),
             "fits": hit.fits,
+            "chunk": chunk_json(hit.item),
         }
         for hit in page.hits
     ]
@@ -195,6 +198,12 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
         "model": model,
         "notes": list(page.notes),
     }
+
+
+def _found(item: Item) -> str:
+    """The caption, or the part of a long one that was found."""
+    part = chunk_json(item)
+    return str(part["text"]) if part else item.caption or ""
 
 
 def _shown(path: str | None) -> str:

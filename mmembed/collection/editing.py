@@ -94,7 +94,7 @@ class ItemEditing:
 
     def add_caption(self, text: str, *, tags: Sequence[str] = ()) -> Item:
         """Index a caption that belongs to no image; the same text keeps its id."""
-        [entry] = self._pipeline.embed_captions([text])
+        [entry] = self._described([text])
         return self.store.item(self.store.write_caption(entry, tags))
 
     def update(

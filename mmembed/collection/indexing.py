@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmembed.config.settings import Settings
+from mmembed.errors import ModelError, ModelMismatch, ProcessingError
 from mmembed.ingest import (
     Passing,
     Pipeline,
@@ -24,6 +26,8 @@ from mmembed.ingest import (
 from mmembed.store.entries import ImageFile, KeptOut
 from mmembed.store.protocol import Store
 from mmembed.types import Item, Phase, Progress
+
+log = logging.getLogger(__name__)
 
 
 class Indexing:
@@ -58,6 +62,7 @@ class Indexing:
             plan.kept_out = moved_away(kept_out)
             report = self._pipeline.run(plan, known, progress)
             self._read_headers(found, report, phase)
+            self._cut_captions(report, phase)
             phase("saving the index", 0)
             self._store.publish()
         report.note(plan)
@@ -79,6 +84,24 @@ class Indexing:
                 self._pipeline.backfill_headers(wanted, heed)
             except KeyboardInterrupt:
                 report.interrupted = True
+
+    def _cut_captions(self, report: Report, phase: Phase) -> None:
+        """Of a time when each caption had one vector. Nothing else of an indexing needs the model
+        where nothing is new: it goes well without."""
+
+        def heed(count: int) -> None:
+            report.cut = count
+            phase("embedding long captions in chunks", count)
+
+        if not report.interrupted:
+            try:
+                self._pipeline.cut_captions(heed)
+            except KeyboardInterrupt:
+                report.interrupted = True
+            except (ModelError, ModelMismatch, ProcessingError) as error:
+                log.warning(
+                    "long captions keep their one vector until the next indexing: %s", error
+                )
 
     def keep_out(self, item: Item) -> None:
         """Have later indexings skip the file of an item; an upload or a caption has none."""

@@ -1,14 +1,21 @@
-"""Embeds captions as entries of the catalog; the same text is embedded once."""
+"""Embeds captions as entries of the catalog; the same text is embedded once.
+
+A caption that is longer than the model reads at once is embedded in chunks. Their mean would be
+near to every picture, and would not tell which part of the caption a search found.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate, islice
 
 import numpy as np
 
 from mmembed.errors import InputError
 from mmembed.ingest.embed_batches import embed_each
+from mmembed.item_failures import ends_all
 from mmembed.models.encoder import Encoder
+from mmembed.store.chunks import Chunk
 from mmembed.store.entries import CaptionEntry
 from mmembed.store.protocol import Store
 from mmembed.types import Embedding
@@ -27,23 +34,53 @@ def embed_captions(
     hashes = {text: entry.sha256 for text, entry in entries.items()}
     stored = store.embeddings_of("caption", list(hashes.values()))
     new = [text for text in entries if hashes[text] not in stored]
-    vectors = dict(zip(new, _rows(new, load), strict=True))
+    fresh = embed_in_chunks(new, load()) if new else {}
     for text in list(entries):
-        row = vectors[text] if text in vectors else stored[hashes[text]].astype(np.float32)
-        if isinstance(row, Exception):
-            errors[text] = row
+        entry = fresh.get(text) or CaptionEntry(text, stored[hashes[text]].astype(np.float32))
+        if isinstance(entry, Exception):
+            errors[text] = entry
             del entries[text]
         else:
-            entries[text] = CaptionEntry(text, row)
+            entries[text] = entry
     return entries, errors
 
 
-def _rows(texts: Sequence[str], load: Callable[[], Encoder]) -> list[Embedding | Exception]:
-    if not texts:
-        return []
-    embed = load().embed_texts
+def embed_in_chunks(texts: Sequence[str], encoder: Encoder) -> dict[str, CaptionEntry | Exception]:
+    """Each text with its embedding, or with those of its chunks if it is longer than the model
+    reads at once; or with its failure."""
+    chunks: dict[str, Sequence[str]] = {}
+    failed: dict[str, Exception] = {}
+    for text in texts:
+        try:
+            chunks[text] = encoder.split(text)
+        except Exception as error:
+            if ends_all(error):
+                raise
+            failed[text] = error
+    rows = iter(_rows([chunk for some in chunks.values() for chunk in some], encoder))
+    embedded = {
+        text: _entry(text, some, list(islice(rows, len(some)))) for text, some in chunks.items()
+    }
+    return failed | embedded
+
+
+def _entry(
+    text: str, chunks: Sequence[str], rows: Sequence[Embedding | Exception]
+) -> CaptionEntry | Exception:
+    good = [row for row in rows if not isinstance(row, Exception)]
+    if len(good) < len(rows):
+        return next(row for row in rows if isinstance(row, Exception))
+    if len(good) == 1:
+        return CaptionEntry(text, good[0])
+    ends = list(accumulate(map(len, chunks)))
+    return CaptionEntry(text, None, tuple(map(Chunk, [0, *ends], ends, good)))
+
+
+def _rows(texts: Sequence[str], encoder: Encoder) -> list[Embedding | Exception]:
     starts = range(0, len(texts), TEXTS_AT_ONCE)
-    parts = [embed_each(texts[start : start + TEXTS_AT_ONCE], embed) for start in starts]
+    parts = [
+        embed_each(texts[start : start + TEXTS_AT_ONCE], encoder.embed_texts) for start in starts
+    ]
     return [row for part in parts for row in part]
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mmembed.ingest.commit import Committing
+from mmembed.ingest.cut_captions import CuttingCaptions
 from mmembed.ingest.embed import EmbeddingStage
 from mmembed.ingest.embed_batches import grouped
 from mmembed.ingest.embed_captions import embed_captions
@@ -145,6 +146,10 @@ class Pipeline:
         return HeaderBackfill(self.store, self.headers, self.threads).run(wanted, heed)
 
     # -- captions --------------------------------------------------------------------
+
+    def cut_captions(self, heed: Callable[[int], None]) -> int:
+        """Embed earlier long captions in chunks; see CuttingCaptions.run."""
+        return CuttingCaptions(self.store, self.load).run(heed)
 
     def embed_captions(self, texts: Sequence[str]) -> list[CaptionEntry]:
         """Distinct captions with their embeddings. Raises InputError for an invalid text, and the

@@ -25,6 +25,8 @@ class Report:
     recaptioned: int = 0
     headers: int = 0
     """Files that were indexed before, of which only the header was read."""
+    cut: int = 0
+    """Long captions that were indexed before, and have a vector for each chunk now."""
     hidden: int = 0
     linked: int = 0
     other: int = 0

@@ -20,8 +20,8 @@ BEST = 10
 """Of these, the strongest, whose mean strength decides; of small collections fewer."""
 PICTURES_FOR_EACH = 10
 
-_YES = 2.3, 0.3
-_NO = 0.25, 0.2
+_YES = 2.3, 0.4
+_NO = 0.2, 0.1
 """Strength in 1,000 pictures, and its growth with ten times as many, whose best fit better by
 chance."""
 SMALLEST, LARGEST = 100, 10_000

@@ -130,7 +130,7 @@ class _Exclude(_Strategy):
         vector = self._towards.vector()
         kept: list[tuple[Item, float]] = []
         numbers: list[int] = []
-        place, batch, seen = self.after, self.count + 1, self._seen
+        place, batch, seen = self.after, GROWTH * self.count, self._seen
         while len(kept) <= self.count and seen < DEPTH:
             found = self.nearest(vector, min(batch, DEPTH - seen), place)
             far = self._far([item for item, _ in found.hits])
@@ -159,7 +159,7 @@ class _Best(_Strategy):
     the items up to it."""
 
     def page(self) -> Page:
-        depth = self._seen + self.count + 2
+        depth = self._seen + GROWTH * self.count
         while True:
             valued = self._candidates(min(depth, DEPTH))
             hits = [hit for hit in valued.hits if hit[1] > valued.reach]

@@ -96,6 +96,14 @@ class ItemsAnswer(BaseModel):
     total: Annotated[int, Field(description="items on all pages")]
 
 
+class ChunkAnswer(BaseModel):
+    """A part of a long caption."""
+
+    text: str
+    start: Annotated[int, Field(description="its first character in the caption")]
+    stop: Annotated[int, Field(description="the character after its last")]
+
+
 class HitAnswer(ItemAnswer):
     """A search result."""
 
@@ -107,6 +115,10 @@ class HitAnswer(ItemAnswer):
             description="0 to 1: the share of other texts that fit the picture less; for pictures "
             "their likeness within the collection; null where it is not known"
         ),
+    ]
+    chunk: Annotated[
+        ChunkAnswer | None,
+        Field(description="of a caption longer than the model reads at once: its nearest part"),
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from mmembed.store.chunks import Chunk
 from mmembed.types import HeaderFacts, Item
 
 if TYPE_CHECKING:
@@ -114,11 +115,13 @@ def same(words: Words, others: Words) -> bool:
 
 @dataclass(frozen=True)
 class CaptionEntry:
-    """A caption to write; without an embedding where its text has a vector already."""
+    """A caption to write; without an embedding and chunks where its text has vectors already."""
 
     text: str
     embedding: NDArray[np.float32] | None
-    """float32 (dim,), of any length but zero."""
+    """float32 (dim,), of any length but zero; None of a caption in chunks."""
+    chunks: tuple[Chunk, ...] = ()
+    """Of a long caption: its whole text, chunk after chunk."""
 
     @property
     def sha256(self) -> str:

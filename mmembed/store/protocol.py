@@ -1,7 +1,7 @@
 """The interface of every store; the program reaches stored data through it alone.
 
-    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors + Search
-            + WordIndex, with the Blobs beside them
+    Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors
+            + Chunks (`store.chunks`) + Search + WordIndex, with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
 that raises has changed nothing. Every method may be called from any thread, and by several
@@ -25,7 +25,16 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.entries import Found, Model, Place, RankedImages, Trouble, Upload, WordMatches
+from mmembed.store.chunks import Chunks
+from mmembed.store.entries import (
+    Found,
+    Model,
+    Place,
+    RankedImages,
+    Trouble,
+    Upload,
+    WordMatches,
+)
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
@@ -43,7 +52,8 @@ class Vectors(Protocol):
     entries are its own. Other models may have vectors of the same contents.
 
     Equal vectors of a model and kind are one vector, with one id. If no model is named, the serving
-    model is meant.
+    model is meant. A caption that is longer than its model reads at once has a vector for each of
+    its chunks. Where one vector is asked for, it is the mean of theirs, unit-norm.
     """
 
     def model(self) -> Model | None:
@@ -151,8 +161,8 @@ class Search(Protocol):
         query: float32 (dim,), unit-norm, of the model that serves. The order does not depend on
         `count`, so that pages which begin where the last one ended neither overlap nor leave
         out an item. Cosines are rounded to 6 decimals, so that equal vectors tie in every store.
-        The answer is as of the last change of any process. Raises QueryError where count is not
-        positive.
+        The answer is as of the last change of any process. A caption in chunks comes once, ranked
+        by its best chunk, which its `chunk` names. Raises QueryError where count is not positive.
         """
 
     def nearest_images(
@@ -243,7 +253,7 @@ class Blobs(Protocol):
         of deleted files. Raises StoreError."""
 
 
-class Store(Items, Fields, ItemWriter, Files, Vectors, Search, WordIndex, Protocol):
+class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex, Protocol):
     """The storage of one collection."""
 
     @property

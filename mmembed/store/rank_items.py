@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmembed.errors import QueryError
+from mmembed.store.chunks import ChunkVector
 from mmembed.store.entries import Found, Place, RankedImages
 from mmembed.types import Item, Ranked
 
@@ -17,6 +21,7 @@ GROWTH = 4
 def rank_items(
     nearest: Callable[[int], Ranked],
     items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]],
+    chunks_of: Callable[[Sequence[int]], Mapping[int, Sequence[ChunkVector]]],
     *,
     count: int,
     after: Place | None,
@@ -24,28 +29,53 @@ def rank_items(
     """The next `count` items after a place, by falling score, ties by rising id.
 
     `nearest(n)` ranks the n best vectors; `items_of` joins them with items: one vector may stand
-    for several, or for none. Raises QueryError if count is not positive.
+    for several, or for none. `chunks_of` gives the chunks of those items that have several vectors:
+    the best one ranks such an item, which comes once, with that chunk. Raises QueryError if count
+    is not positive.
     """
     if count < 1:
         raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
     seen = after.seen if after else 0
     beyond = count + 2  # one shows that there is more; the last tie is cut off
     while True:
-        ranked = _first(_after(nearest(seen + beyond), after), beyond)
+        above, below = _parted(nearest(seen + beyond), after)
+        ranked = _first(below, beyond)
         hits = _join(ranked, items_of)
         if after is not None:
             hits = [(item, score) for item, score in hits if after.precedes(score, item.id)]
+        hits = _with_chunks(hits, ranked, set(above.tolist()), chunks_of)
         if len(hits) > count or ranked.complete:
             return Found(tuple(hits[:count]), complete=len(hits) <= count)
         beyond *= GROWTH
 
 
-def _after(ranked: Ranked, after: Place | None) -> Ranked:
-    """Without the vectors above a place, whose items were all shown."""
+def _parted(ranked: Ranked, after: Place | None) -> tuple[NDArray[np.int64], Ranked]:
+    """The ids of the vectors above a place, whose items were all shown, and the others."""
     if after is None:
-        return ranked
+        return ranked.ids[:0], ranked
     above = int(np.searchsorted(-ranked.scores, -after.score))
-    return Ranked(ranked.ids[above:], ranked.scores[above:], ranked.complete)
+    below = Ranked(ranked.ids[above:], ranked.scores[above:], ranked.complete)
+    return ranked.ids[:above], below
+
+
+def _with_chunks(
+    hits: Sequence[tuple[Item, float]],
+    ranked: Ranked,
+    above: AbstractSet[int],
+    chunks_of: Callable[[Sequence[int]], Mapping[int, Sequence[ChunkVector]]],
+) -> list[tuple[Item, float]]:
+    """The hits with their best chunks; without the items that were shown for a better chunk."""
+    chunks = chunks_of([item.id for item, _ in hits])
+    if not chunks:
+        return list(hits)
+    scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
+    kept = []
+    for item, score in hits:
+        if any(chunk.vector_id in above for chunk in chunks.get(item.id, ())):
+            continue
+        best = [one for one in chunks.get(item.id, ()) if scores.get(one.vector_id) == score]
+        kept.append((replace(item, chunk=best[0][:2]) if best else item, score))
+    return kept
 
 
 def _first(ranked: Ranked, most: int) -> Ranked:
@@ -63,10 +93,14 @@ def _first(ranked: Ranked, most: int) -> Ranked:
 def _join(
     ranked: Ranked, items_of: Callable[[Sequence[int]], Mapping[int, Sequence[Item]]]
 ) -> list[tuple[Item, float]]:
+    """Each item once, with the score of its best vector."""
     scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
-    items_by_vector = items_of(list(scores))
-    hits = [(item, scores[key]) for key, items in items_by_vector.items() for item in items]
-    return sorted(hits, key=lambda hit: (-hit[1], hit[0].id))
+    hits: dict[int, tuple[Item, float]] = {}
+    for key, items in items_of(list(scores)).items():
+        for item in items:
+            if item.id not in hits or hits[item.id][1] < scores[key]:
+                hits[item.id] = item, scores[key]
+    return sorted(hits.values(), key=lambda hit: (-hit[1], hit[0].id))
 
 
 def rank_images(

@@ -166,7 +166,10 @@ class MemoryItems(MemoryVectors):
         state.items[item_id] = replace(item, tags=tags, meta=meta_of(words) or None)
 
     def _new_caption(self, state: State, entry: CaptionEntry, image: Item | None) -> int:
-        self._keep(state, "caption", entry.sha256, entry.embedding)
+        if entry.chunks:
+            self._keep_chunks(state, entry.sha256, entry.chunks)
+        else:
+            self._keep(state, "caption", entry.sha256, entry.embedding)
         item_id = self._new_id()
         now = int(time.time())
         item = Item(item_id, "caption", entry.sha256, caption=entry.text, added=now)

@@ -12,6 +12,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.store.chunks import ChunkVector
 from mmembed.store.entries import KeptOut, Mark, Model, Words
 from mmembed.types import Failure, Item, Kind
 
@@ -58,7 +59,11 @@ class State:
     """The fingerprint of the model that serves, if one does."""
     vectors: dict[int, Vector] = field(default_factory=dict)
     contents: dict[tuple[Kind, str, str], int] = field(default_factory=dict)
-    """Ids of vectors by kind, sha256 and model."""
+    """Ids of vectors by kind, sha256 and model; of a caption in chunks, of the first."""
+    chunks: dict[tuple[Kind, str, str], tuple[ChunkVector, ...]] = field(default_factory=dict)
+    """All chunks, where there are several vectors of a content."""
+    uncut: int = 0
+    """Captions up to this id may be long, and have one vector."""
     changes: dict[int, Change] = field(default_factory=dict)
 
     def copy(self) -> State:

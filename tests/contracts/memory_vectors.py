@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from mmembed.errors import ModelMismatch, NotFound, StoreError, Unstorable
 from mmembed.filters.matches import matches
 from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.chunks import Chunk, ChunkVector
 from mmembed.store.entries import Found, Model, Place, RankedImages
+from mmembed.store.mean_of_chunks import mean_of
 from mmembed.store.rank_items import rank_images, rank_items
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector
@@ -49,12 +51,35 @@ class MemoryVectors(Memory):
         self, kind: Kind, contents: Sequence[str], model: Model | None = None
     ) -> dict[str, NDArray[np.float16]]:
         state, digest = self._state, self._digest(model)
-        keys = {sha256: (kind, sha256, digest) for sha256 in contents}
-        return {
-            sha256: state.vectors[state.contents[key]].row
-            for sha256, key in keys.items()
-            if key in state.contents
-        }
+        found = {}
+        for sha256 in contents:
+            key = kind, sha256, digest
+            if key in state.chunks:
+                ids = [chunk.vector_id for chunk in state.chunks[key]]
+                found[sha256] = mean_of(np.stack([state.vectors[one].row for one in ids]))
+            elif key in state.contents:
+                found[sha256] = state.vectors[state.contents[key]].row
+        return found
+
+    def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
+        state, digest = self._state, self._digest(None)
+        items = [state.items[one] for one in item_ids if one in state.items]
+        keys = {item.id: (item.kind, item.sha256, digest) for item in items}
+        return {one: list(state.chunks[key]) for one, key in keys.items() if key in state.chunks}
+
+    def uncut_captions(self, limit: int) -> list[tuple[int, str]]:
+        captions = [one for one in self._state.of_kind("caption") if one.id <= self._state.uncut]
+        return [(one.id, one.caption or "") for one in reversed(captions)][:limit]
+
+    def cut_captions(self, cuts: Mapping[str, Sequence[Chunk]], down_to: int) -> None:
+        with self._change() as state:
+            known = {item.sha256 for item in state.of_kind("caption")}
+            for sha256, chunks in cuts.items():
+                if sha256 in known:
+                    state.contents.pop(("caption", sha256, self._digest(None)), None)
+                    self._keep_chunks(state, sha256, chunks)
+            state.uncut = down_to - 1
+            self._let_go(state)
 
     def add_embeddings(
         self, kind: Kind, embeddings: Mapping[str, NDArray[np.float32]], model: Model
@@ -116,11 +141,25 @@ class MemoryVectors(Memory):
         state.vectors[vector_id] = Vector(kind, of.fingerprint, row)
         state.changes[len(state.changes) + 1] = Change(kind, of.fingerprint, vector_id, 1)
 
+    def _keep_chunks(self, state: State, sha256: str, chunks: Sequence[Chunk]) -> None:
+        """Give a caption the vectors of its chunks, unless it has any."""
+        key: tuple[Kind, str, str] = "caption", sha256, self._digest(None)
+        if key in state.contents:
+            return
+        kept = []
+        for chunk in chunks:
+            state.contents.pop(key, None)
+            self._keep(state, "caption", sha256, chunk.embedding)
+            kept.append(ChunkVector(chunk.start, chunk.stop, state.contents[key]))
+        state.contents[key], state.chunks[key] = kept[0].vector_id, tuple(kept)
+
     def _let_go(self, state: State) -> None:
         """Drop the vectors of contents that no item has."""
         used = {(item.kind, item.sha256) for item in state.items.values()}
         state.contents = {key: one for key, one in state.contents.items() if key[:2] in used}
-        for vector_id in state.vectors.keys() - set(state.contents.values()):
+        state.chunks = {key: some for key, some in state.chunks.items() if key in state.contents}
+        kept = {chunk.vector_id for some in state.chunks.values() for chunk in some}
+        for vector_id in state.vectors.keys() - set(state.contents.values()) - kept:
             gone = state.vectors.pop(vector_id)
             change = Change(gone.kind, gone.model, vector_id, -1)
             state.changes[len(state.changes) + 1] = change
@@ -163,10 +202,12 @@ class MemoryVectors(Memory):
         joined: dict[int, list[Item]] = {}
         contents = self._state.contents
         for item in self._state.of_kind(None):
-            for (kind, sha256, _), vector_id in contents.items():
-                same = (kind, sha256) == (item.kind, item.sha256) and vector_id in vector_ids
-                if same and matches(where, item):
-                    joined.setdefault(vector_id, []).append(item)
+            for key, vector_id in contents.items():
+                if key[:2] != (item.kind, item.sha256) or not matches(where, item):
+                    continue
+                ids = {vector_id, *(one.vector_id for one in self._state.chunks.get(key, ()))}
+                for one in ids & set(vector_ids):
+                    joined.setdefault(one, []).append(item)
         return joined
 
     # -- search ----------------------------------------------------------------------
@@ -184,6 +225,7 @@ class MemoryVectors(Memory):
             return rank_items(
                 lambda most: self._nearest(query, most, kind),
                 lambda vector_ids: self.items_of_vectors(vector_ids, where),
+                self.chunks_of,
                 count=count,
                 after=after,
             )

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmembed.errors import QueryError
+from mmembed.store.chunks import ChunkVector
 from mmembed.store.entries import Place
 from mmembed.store.rank_items import rank_items
 from mmembed.types import Item, Ranked
@@ -24,6 +25,8 @@ class Shelf:
         self.scores = dict(scores)
         self.items = {key: list(ids) for key, ids in items.items()}
         self.joined = 0
+        self.chunks: dict[int, tuple[int, int] | None] = {}
+        """The chunks with which items were found."""
 
     def nearest(self, count: int) -> Ranked:
         order = sorted(self.scores, key=lambda key: (-self.scores[key], key))[:count]
@@ -38,8 +41,18 @@ class Shelf:
             if self.items.get(key)
         }
 
+    def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
+        """The vectors of items that have several, as chunks at the place of their ids."""
+        asked = set(item_ids)
+        chunks: dict[int, list[ChunkVector]] = {}
+        for key in sorted(self.items):
+            for item in asked.intersection(self.items[key]):
+                chunks.setdefault(item, []).append(ChunkVector(key, key + 1, key))
+        return {item: some for item, some in chunks.items() if len(some) > 1}
+
     def page(self, k: int, after: Place | None = None) -> tuple[list[int], Place | None]:
-        found = rank_items(self.nearest, self.items_of, count=k, after=after)
+        found = rank_items(self.nearest, self.items_of, self.chunks_of, count=k, after=after)
+        self.chunks |= {item.id: item.chunk for item, _ in found.hits}
         ids = [item.id for item, _ in found.hits]
         seen = (after.seen if after else 0) + len(ids)
         return ids, None if found.complete else Place(found.hits[-1][1], ids[-1], seen)
@@ -54,8 +67,8 @@ class Shelf:
             cursor = rest
 
     def everything(self) -> list[int]:
-        hits = [(-self.scores[key], i) for key, ids in self.items.items() for i in ids]
-        return [item_id for _, item_id in sorted(hits)]
+        hits = sorted((-self.scores[key], i) for key, ids in self.items.items() for i in ids)
+        return list(dict.fromkeys(item_id for _, item_id in hits))
 
 
 @st.composite
@@ -68,14 +81,33 @@ def shelves(draw: st.DrawFn) -> Shelf:
     return Shelf(scores, items)
 
 
-@given(shelf=shelves(), k=st.integers(1, 20))
+@st.composite
+def chunked(draw: st.DrawFn) -> Shelf:
+    """Items that have several vectors, and vectors of several items."""
+    shelf = draw(shelves())
+    for key in shelf.items:
+        shelf.items[key] = draw(st.lists(st.integers(0, 9), max_size=4, unique=True))
+    return shelf
+
+
+@given(shelf=chunked(), k=st.integers(1, 6))
+def test_an_item_comes_once_with_its_best_chunk(shelf: Shelf, k: int) -> None:
+    pages = shelf.pages(k)
+    assert [item_id for page in pages for item_id in page] == shelf.everything()
+    for item, chunk in shelf.chunks.items():
+        keys = [key for key in shelf.items if item in shelf.items[key]]
+        best = min(keys, key=lambda key: (-shelf.scores[key], key))
+        assert chunk == ((best, best + 1) if len(keys) > 1 else None)
+
+
+@given(shelf=shelves() | chunked(), k=st.integers(1, 20))
 def test_pages_make_one_list_in_order(shelf: Shelf, k: int) -> None:
     pages = shelf.pages(k)
     assert [item_id for page in pages for item_id in page] == shelf.everything()
     assert all(len(page) == k for page in pages[:-1])
 
 
-@given(shelf=shelves(), ks=st.lists(st.integers(1, 5), min_size=1, max_size=40))
+@given(shelf=shelves() | chunked(), ks=st.lists(st.integers(1, 5), min_size=1, max_size=40))
 def test_pages_of_different_sizes_make_the_same_list(shelf: Shelf, ks: list[int]) -> None:
     ids: list[int] = []
     cursor = None
@@ -147,7 +179,7 @@ FORGED = 2**32 - 1
 """The most that a cursor can claim to have been seen."""
 
 
-@given(shelf=shelves(), k=st.integers(1, 5), seen=st.integers(0, 20) | st.just(FORGED))
+@given(shelf=shelves() | chunked(), k=st.integers(1, 5), seen=st.integers(0, 20) | st.just(FORGED))
 def test_a_cursor_may_claim_to_have_seen_anything(shelf: Shelf, k: int, seen: int) -> None:
     ids, cursor = shelf.page(k)
     while cursor is not None:

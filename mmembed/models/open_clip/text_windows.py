@@ -16,6 +16,8 @@ _BORDERS = (
     re.compile(r"(?<=[.!?…])(?=\s)|(?<=[。！？\n])"),  # sentences
     re.compile(r"(?<=\s)(?=\S)"),  # words
 )
+_ALIKE = 1 / 3  # of two windows, which the shorter should have before a sentence is cut for it
+_MOST_CUTS = 3  # places where two windows could part that are tried
 _LONGEST_WORD = 500  # characters: tokenizing longer runs takes quadratic time
 _SPARE = 8  # tokens beyond the window that are looked at to see whether a text goes on
 _SURELY_LONG = 8  # characters for each token: such a text is looked at from its end
@@ -44,7 +46,11 @@ class Window(str):
 
 
 class Windows:
-    """Splits texts for one tokenizer, which maps texts to int64 (n, context_length)."""
+    """Splits texts for one tokenizer, which maps texts to int64 (n, context_length).
+
+    Windows are filled one after the other. A last window of a few words would say little of its
+    text, and weigh as much as a full one: the last two share their text evenly.
+    """
 
     def __init__(self, tokenizer: Tokenizer, context_length: int) -> None:
         self.tokenizer = tokenizer
@@ -56,11 +62,12 @@ class Windows:
     def split(self, text: str, most: int | None = None) -> list[Window]:
         """The text itself if it fits; else pieces that fit, or the first `most` of them. Joined,
         they give the text again. Texts are cut at the ends of sentences, a longer sentence between
-        words, and a longer word anywhere."""
+        words, and a longer word anywhere. A sentence is also cut where the last piece would be
+        much shorter than the one before."""
         if isinstance(text, Window):
             return [text]
         whole = self._fits(text)
-        return [whole] if whole is not None else list(islice(self._pack(text, 0), most))
+        return [whole] if whole is not None else list(islice(self._evened(text), most))
 
     def windows_of(self, text: str) -> list[Window]:
         """All windows, if the text was read before."""
@@ -71,6 +78,30 @@ class Windows:
     def count(self, window: Window) -> int:
         """Its tokens, start and end tokens included; padding is not counted."""
         return int((window.tokens != self._padding).sum())
+
+    def _evened(self, text: str) -> Iterator[Window]:
+        """The windows of a text, of which the last two are of like length."""
+        last: list[Window] = []
+        for window in self._pack(text, 0):
+            last.append(window)
+            if len(last) > 2:
+                yield last.pop(0)
+        yield from self._alike(*last) if len(last) == 2 else last
+
+    def _alike(self, first: Window, second: Window) -> tuple[Window, Window]:
+        """The text of two windows, parted near its middle where the second is much shorter."""
+        text, middle = first + second, (len(first) + len(second)) / 2
+        least = _ALIKE * len(text)
+        if len(second) >= least:
+            return first, second
+        for border, low in zip(_BORDERS, (least, 1), strict=True):
+            places = [found.start() for found in border.finditer(text, 0, len(first))]
+            near = sorted((one for one in places if one >= low), key=lambda at: abs(at - middle))
+            for place in near[:_MOST_CUTS]:
+                parts = self._fits(text[:place]), self._fits(text[place:])
+                if parts[0] is not None and parts[1] is not None:
+                    return parts[0], parts[1]
+        return first, second
 
     def _pack(self, text: str, level: int) -> Iterator[Window]:
         if level == len(_BORDERS):

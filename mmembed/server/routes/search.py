@@ -33,7 +33,7 @@ router = APIRouter(tags=["search"])
 
 
 _HITS: Json = {
-    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971}],
+    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971, "chunk": None}],
     "next_cursor": None,
     "match": "yes",
     "model": "bundled",

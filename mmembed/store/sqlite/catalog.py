@@ -14,6 +14,7 @@ from mmembed.errors import (
     NotFound,
     StoreFull,
 )
+from mmembed.store.chunks import Chunk
 from mmembed.store.entries import (
     CaptionEntry,
     ImageEntry,
@@ -25,6 +26,7 @@ from mmembed.store.entries import (
     storable,
 )
 from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
+from mmembed.store.sqlite.layout_4 import UNCUT
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
 from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.transactions import Transactions
@@ -35,7 +37,12 @@ from mmembed.store.sqlite.write_rows import (
     note_header,
     set_path,
 )
-from mmembed.store.sqlite.write_vectors import keep_vector, space_of
+from mmembed.store.sqlite.write_vectors import (
+    keep_vector,
+    replace_by_chunks,
+    serving_space,
+    space_of,
+)
 from mmembed.types import Failure, HeaderFacts, Kind
 
 LACKING_SQL = """
@@ -84,6 +91,17 @@ class Catalog(Transactions):
                 some_item = "SELECT 1 FROM items WHERE kind = ? AND sha256 = ? LIMIT 1"
                 if db.execute(some_item, (kind, sha256)).fetchone():
                     keep_vector(db, space, kind, sha256, embedding)
+
+    def cut_captions(self, cuts: Mapping[str, Sequence[Chunk]], down_to: int) -> None:
+        """Give captions the vectors of their chunks instead of the one that they have, by sha256.
+        down_to: the captions with this id and above it need not be looked at again."""
+        with self._transaction() as db:
+            space = serving_space(db)
+            for sha256, chunks in cuts.items():
+                some_item = "SELECT 1 FROM items WHERE kind = 'caption' AND sha256 = ? LIMIT 1"
+                if db.execute(some_item, (sha256,)).fetchone():
+                    replace_by_chunks(db, space, sha256, chunks)
+            db.execute("UPDATE meta SET value = ? WHERE key = ?", (str(down_to - 1), UNCUT))
 
     def serve(self, model: Model) -> None:
         """Have a model serve from now on; vectors of other models stay. Raises ModelMismatch if an

@@ -33,6 +33,12 @@ PROMISES = {
         "WHERE of_content.kind = items.kind AND of_content.sha256 = items.sha256 "
         f"AND model_id = {SERVING})"
     ),
+    "chunks of captions with a gap before them": (
+        "SELECT count(*) FROM content_vectors AS chunk WHERE start > 0 AND NOT EXISTS (SELECT 1 "
+        "FROM content_vectors AS previous WHERE previous.kind = chunk.kind "
+        "AND previous.sha256 = chunk.sha256 AND previous.model_id = chunk.model_id "
+        "AND previous.stop = chunk.start)"
+    ),
     "vectors of no content": (
         "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM content_vectors)"
     ),

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
-from mmembed.store.sqlite import layout_3
+from mmembed.store.sqlite import layout_3, layout_4
 
 FILE_NAME = CATALOG_FILE
 
@@ -173,7 +173,7 @@ WHEN old.vector_id <> new.vector_id BEGIN
 END;
 """
 """Layout 2, whole. It does not change any more: later additions go into LATER."""
-LATER: tuple[str, ...] = (layout_3.WORDS,)
+LATER: tuple[str, ...] = (layout_3.WORDS, layout_4.CHUNKS)
 """The additions of each later layout: SQL, which runs on existing and on new catalogs."""
 
 
@@ -240,5 +240,5 @@ def _parts(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def _plain(sql: str) -> str:
-    """SQL without comments and spaces, which change nothing."""
-    return re.sub(r"--[^\n]*|\s+", "", sql)
+    """SQL without comments, spaces and the quotes around a renamed table, which change nothing."""
+    return re.sub(r'--[^\n]*|[\s"]+', "", sql)

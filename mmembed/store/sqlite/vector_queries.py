@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import NotFound
+from mmembed.store.chunks import ChunkVector
 from mmembed.store.entries import Model
+from mmembed.store.mean_of_chunks import mean_of
 from mmembed.store.sqlite.connections import Connections
+from mmembed.store.sqlite.layout_4 import UNCUT
 from mmembed.store.sqlite.rows import SERVING, chunks, marks, stack
 from mmembed.types import Kind
 
@@ -88,22 +92,18 @@ class VectorReader(Connections):
             yield self.embeddings(ids[start : start + chunk].tolist())
 
     def vector_of(self, item_id: int) -> NDArray[np.float16]:
-        """The item's embedding, float16 (dim,). Raises NotFound."""
-        sql = (
-            "SELECT embedding FROM items "
-            f"JOIN content_vectors AS of_content USING (kind, sha256) "
-            "JOIN vectors ON vectors.id = of_content.vector_id "
-            f"WHERE items.id = ? AND of_content.model_id = {SERVING}"
-        )
-        rows = self._rows(sql, (item_id,))
-        if not rows:
-            raise NotFound(f"item {item_id}: no such item")
-        return np.frombuffer(rows[0][0], dtype="<f2")
+        """The item's embedding, float16 (dim,): of a caption in chunks the mean of theirs, which is
+        unit-norm. Raises NotFound."""
+        _, rows = self.vectors_of([item_id])
+        for row in rows:
+            vector: NDArray[np.float16] = row
+            return vector
+        raise NotFound(f"item {item_id}: no such item")
 
     def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
-        """The items that are still there, in the given order, and their vectors: float16
-        (n, dim)."""
-        vectors: dict[int, bytes] = {}
+        """The items that are still there, in the given order, and their vectors as `vector_of`
+        gives them: float16 (n, dim)."""
+        found: dict[int, NDArray[np.float16]] = {}
         for chunk in chunks(item_ids):
             sql = (
                 "SELECT items.id, embedding FROM items "
@@ -111,14 +111,40 @@ class VectorReader(Connections):
                 "JOIN vectors ON vectors.id = of_content.vector_id "
                 f"WHERE items.id IN ({marks(chunk)}) AND of_content.model_id = {SERVING}"
             )
-            vectors.update(self._rows(sql, chunk))
-        ids = [item_id for item_id in item_ids if item_id in vectors]
-        return ids, stack([vectors[item_id] for item_id in ids])
+            found |= _of_contents(self._rows(sql, chunk))
+        ids = [item_id for item_id in item_ids if item_id in found]
+        if not ids:
+            return ids, np.empty((0, 0), dtype=np.float16)
+        return ids, np.stack([found[item_id] for item_id in ids])
+
+    def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
+        """The chunks of captions that are kept in chunks, by item id; other items are left out."""
+        found: dict[int, list[ChunkVector]] = {}
+        for some in chunks(item_ids):
+            sql = (
+                "SELECT items.id, start, stop, vector_id FROM items "
+                "CROSS JOIN content_vectors AS of_content USING (kind, sha256) "
+                f"WHERE items.id IN ({marks(some)}) AND of_content.model_id = {SERVING} "
+                "AND stop IS NOT NULL ORDER BY items.id, start"
+            )
+            for item_id, *place in self._rows(sql, some):
+                found.setdefault(int(item_id), []).append(ChunkVector(*place))
+        return found
+
+    def uncut_captions(self, limit: int) -> list[tuple[int, str]]:
+        """Ids and texts of the next captions that may have to be cut into chunks, by falling id."""
+        sql = (
+            "SELECT id, caption FROM items NOT INDEXED WHERE id <= "
+            f"(SELECT CAST(value AS INTEGER) FROM meta WHERE key = '{UNCUT}') "
+            "AND kind = 'caption' ORDER BY id DESC LIMIT ?"
+        )
+        return [(int(item_id), str(text)) for item_id, text in self._rows(sql, (limit,))]
 
     def embeddings_of(
         self, kind: Kind, contents: Sequence[str], model: Model | None = None
     ) -> dict[str, NDArray[np.float16]]:
-        """The vectors, float16 (dim,), that contents have already, by sha256."""
+        """The vectors, float16 (dim,), that contents have already, by sha256; of a caption in
+        chunks their mean, unit-norm."""
         model_id, values = _id_of(model)
         vectors: dict[str, NDArray[np.float16]] = {}
         for chunk in chunks(contents):
@@ -128,8 +154,7 @@ class VectorReader(Connections):
                 f"WHERE of_content.kind = ? AND sha256 IN ({marks(chunk)}) "
                 f"AND of_content.model_id = {model_id}"
             )
-            for sha256, embedding in self._rows(sql, (kind, *chunk, *values)):
-                vectors[sha256] = np.frombuffer(embedding, dtype="<f2")
+            vectors |= _of_contents(self._rows(sql, (kind, *chunk, *values)))
         return vectors
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
@@ -143,6 +168,17 @@ class VectorReader(Connections):
             "ORDER BY sha256 LIMIT ?"
         )
         return [str(row[0]) for row in self._rows(sql, (kind, after, *values, limit))]
+
+
+def _of_contents(rows: Iterable[tuple[Any, bytes]]) -> dict[Any, NDArray[np.float16]]:
+    """Stored embeddings by key: where a key has several, their mean."""
+    blobs: dict[Any, list[bytes]] = {}
+    for key, embedding in rows:
+        blobs.setdefault(key, []).append(embedding)
+    return {
+        key: np.frombuffer(some[0], dtype="<f2") if len(some) == 1 else mean_of(stack(some))
+        for key, some in blobs.items()
+    }
 
 
 def _id_of(model: Model | None) -> tuple[str, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from mmembed.store.sqlite.captions_and_tags import (
     words_of,
 )
 from mmembed.store.sqlite.rows import HEADER, local_time
-from mmembed.store.sqlite.write_vectors import Space, keep_vector, serving_space
+from mmembed.store.sqlite.write_vectors import Space, keep_caption, keep_vector, serving_space
 from mmembed.store.uploads import is_of_any_folder, place_in
 from mmembed.types import HeaderFacts
 
@@ -161,7 +161,7 @@ class RowWriter:
         position: int = 0,
     ) -> int:
         """Add a caption, of an image or of none; returns its id."""
-        keep_vector(self._db, self._space, "caption", entry.sha256, entry.embedding)
+        keep_caption(self._db, self._space, entry)
         return self._insert(
             "INSERT INTO items (kind, path, sha256, caption, image_id, position, added) "
             "VALUES ('caption', ?, ?, ?, ?, ?, ?)",

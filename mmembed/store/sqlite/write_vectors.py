@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError, Unstorable
-from mmembed.store.entries import Model
+from mmembed.store.chunks import Chunk
+from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite.rows import SERVING
 from mmembed.types import Kind
+
+INSERT_SQL = """
+INSERT INTO content_vectors (kind, sha256, model_id, start, stop, vector_id)
+VALUES (?, ?, ?, ?, ?, ?)
+"""
 
 
 @dataclass(frozen=True)
@@ -54,18 +61,46 @@ def keep_vector(
 
     Equal vectors share one row: hundreds of identical keys would spoil an HNSW graph.
     """
-    known = db.execute(
-        "SELECT 1 FROM content_vectors WHERE kind = ? AND sha256 = ? AND model_id = ?",
-        (kind, sha256, space.model_id),
-    ).fetchone()
-    if known:
+    if _has_vectors(db, space, kind, sha256):
         return
     if embedding is None:
         raise Unstorable(f"content {sha256[:12]}… lost its vector meanwhile; run again")
+    vector_id = _vector(db, space, kind, blob_of(embedding, space.dim))
+    db.execute(INSERT_SQL, (kind, sha256, space.model_id, 0, None, vector_id))
+
+
+def keep_caption(db: sqlite3.Connection, space: Space, entry: CaptionEntry) -> None:
+    """Give a caption its vector, or those of its chunks, unless it has any. Raises Unstorable if it
+    then has none."""
+    if not entry.chunks:
+        keep_vector(db, space, "caption", entry.sha256, entry.embedding)
+    elif not _has_vectors(db, space, "caption", entry.sha256):
+        _insert_chunks(db, space, entry.sha256, entry.chunks)
+
+
+def replace_by_chunks(
+    db: sqlite3.Connection, space: Space, sha256: str, chunks: Sequence[Chunk]
+) -> None:
+    """Give a caption the vectors of its chunks instead of those that it has."""
     db.execute(
-        "INSERT INTO content_vectors (kind, sha256, model_id, vector_id) VALUES (?, ?, ?, ?)",
-        (kind, sha256, space.model_id, _vector(db, space, kind, blob_of(embedding, space.dim))),
+        "DELETE FROM content_vectors WHERE kind = 'caption' AND sha256 = ? AND model_id = ?",
+        (sha256, space.model_id),
     )
+    _insert_chunks(db, space, sha256, chunks)
+
+
+def _insert_chunks(
+    db: sqlite3.Connection, space: Space, sha256: str, chunks: Sequence[Chunk]
+) -> None:
+    for chunk in chunks:
+        vector_id = _vector(db, space, "caption", blob_of(chunk.embedding, space.dim))
+        values = ("caption", sha256, space.model_id, chunk.start, chunk.stop, vector_id)
+        db.execute(INSERT_SQL, values)
+
+
+def _has_vectors(db: sqlite3.Connection, space: Space, kind: Kind, sha256: str) -> bool:
+    sql = "SELECT 1 FROM content_vectors WHERE kind = ? AND sha256 = ? AND model_id = ? LIMIT 1"
+    return db.execute(sql, (kind, sha256, space.model_id)).fetchone() is not None
 
 
 def _vector(db: sqlite3.Connection, space: Space, kind: Kind, blob: bytes) -> int:

@@ -75,7 +75,10 @@ def mixtures() -> list[str]:
 @pytest.mark.parametrize("text", [*TEXTS, *mixtures()], ids=lambda text: text[:12])
 def test_windows_are_those_that_one_by_one_would_give(encoder: OpenClipEncoder, text: str) -> None:
     windows = encoder.windows.split(text)
-    assert windows == one_by_one(encoder.windows, text)
+    filled = list(encoder.windows._pack(text, 0)) if len(windows) > 1 else windows
+    assert filled == one_by_one(encoder.windows, text)
+    assert windows[:-2] == filled[:-2]
+    assert len(windows) == len(filled)
     assert "".join(windows) == text
     for most in (1, 2, len(windows)):
         assert encoder.split(text, most) == windows[:most]
@@ -153,3 +156,17 @@ def test_the_model_reads_no_text(encoder: OpenClipEncoder, counting: Any) -> Non
         finally:
             del encoder.embed_texts
         assert set(read_by_model) == {0}
+
+
+def test_the_last_window_is_not_a_word_alone(encoder: OpenClipEncoder) -> None:
+    context = encoder.facts.context_length
+    text = " ".join(["a dog jumps over the old wooden bench"] * 20)
+    lengths = [
+        [encoder.count_tokens(window) for window in encoder.split(text[:end])]
+        for end in range(len(text) // 2, len(text), 7)
+    ]
+    assert all(min(some[-2:]) > context / 3 for some in lengths if len(some) > 1)
+    sentence = "two men in red shirts carry a long ladder across the quiet street, and a small boy "
+    for last in ("sees it.", "on a brown bench sees it from his window."):
+        windows = encoder.split(f"{sentence * 2}{last} It rains.")
+        assert not any(window.strip() in ("It rains.", last) for window in windows)

@@ -250,3 +250,31 @@ def test_a_folder_that_another_model_filled_meanwhile_is_refused(tmp_path: Path)
         message = error_of(client.get("/v1/search?q=red"), 409)
     assert "was meanwhile built with other" in message
     assert str(tmp_path) not in message
+
+
+def test_a_part_of_a_long_caption_is_found(client: TestClient) -> None:
+    text = " ".join(["green"] * 75 + ["purple"] * 4)
+    add(client, "cyan", captions=[text])
+    body = {"q": "purple", "kind": "caption", "k": 1}
+    [hit] = client.post("/v1/search", json=body).json()["hits"]
+    assert hit["caption"] == text
+    assert hit["chunk"] == {"text": "purple " * 3 + "purple", "start": 450, "stop": 477}
+    [picture] = client.post("/v1/search", json={"q": "purple", "k": 1}).json()["hits"]
+    assert picture["chunk"] is None
+
+
+@pytest.mark.parametrize("bound", [0.0, 0.5, 1.0])
+def test_a_bound_leaves_out_hits_of_lower_relevance(client: TestClient, bound: float) -> None:
+    every = client.get("/v1/search", params={"q": "green", "k": 50}).json()["hits"]
+    by_get = client.get("/v1/search", params={"q": "green", "min_relevance": bound}).json()
+    by_post = client.post("/v1/search", json={"q": "green", "min_relevance": bound}).json()
+    kept = [hit["id"] for hit in every if hit["relevance"] >= bound]
+    assert [hit["id"] for hit in by_get["hits"]] == kept[:20]
+    assert by_post["hits"] == by_get["hits"]
+
+
+@pytest.mark.parametrize("bound", ["1.5", "-1", "much"])
+def test_a_bound_that_is_no_part_of_one_is_refused(client: TestClient, bound: str) -> None:
+    answer = client.get("/v1/search", params={"q": "green", "min_relevance": bound})
+    assert answer.status_code == 422
+    assert "min_relevance" in answer.json()["error"]["message"]

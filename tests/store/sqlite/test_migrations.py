@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mmembed.collection.collection import Collection
@@ -20,7 +21,8 @@ from mmembed.config.settings import Settings
 from mmembed.errors import InputError, StoreError
 from mmembed.filters.tree import EVERYTHING, All, Where
 from mmembed.filters.tree import Test as Condition
-from mmembed.store.entries import ImageEntry, Model
+from mmembed.store.chunks import Chunk
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.sqlite import Catalog, migrations, restore, schema
 from mmembed.types import Term
 from tests.fake_encoder import FakeEncoder
@@ -313,3 +315,33 @@ def test_a_later_step_that_fails_leaves_the_layout_before(
     assert layout_of(folder) == NEWEST
     later("ALTER TABLE items ADD COLUMN flavour TEXT;")
     assert [astuple(item)[0] for item in opened(folder).page(after=0, limit=3, kind=None)]
+
+
+# -- layout 4 ----------------------------------------------------------------------------
+
+
+def test_captions_of_earlier_layouts_are_to_be_cut(
+    old: MakeFolder, opened: Callable[[Path], Catalog]
+) -> None:
+    catalog = opened(old())
+    captions = [item for item in EXPECTED["items"] if item["kind"] == "caption"]
+    expected = [(item["id"], item["caption"]) for item in captions][::-1]
+    assert catalog.uncut_captions(99) == expected
+    assert catalog.uncut_captions(1) == expected[:1]
+    catalog.cut_captions({}, expected[0][0])
+    assert catalog.uncut_captions(99) == expected[1:]
+    catalog.cut_captions({}, 1)
+    assert catalog.uncut_captions(99) == []
+    assert catalog.check() == []
+
+
+def test_a_gap_between_chunks_is_a_fault(tmp_path: Path, opened: Callable[[Path], Catalog]) -> None:
+    catalog = opened(tmp_path)
+    catalog.claim(Model("two", "fingerprint-of-two", 2))
+    rows = np.eye(2, dtype=np.float32)
+    chunks = (Chunk(0, 4, rows[0]), Chunk(4, 9, rows[1]))
+    catalog.write_caption(CaptionEntry("red green", None, chunks))
+    assert catalog.check() == []
+    with closing(sqlite3.connect(tmp_path / NAME)) as db, db:
+        db.execute("UPDATE content_vectors SET stop = 3 WHERE start = 0")
+    assert catalog.check() == ["1 chunks of captions with a gap before them"]
