@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timezone
 
-from mmembed.types import Item
+from mmembed.types import Evidence, Item
 
 
 def item_json(item: Item) -> dict[str, object]:
@@ -30,6 +31,11 @@ def item_json(item: Item) -> dict[str, object]:
         "camera": item.camera,
         "lens": item.lens,
     }
+
+
+def evidence_json(evidence: Sequence[Evidence]) -> list[dict[str, object]]:
+    """The parts that found a hit."""
+    return [{"by": part.by, "points": part.points, "words": part.words} for part in evidence]
 
 
 def chunk_json(item: Item) -> dict[str, object] | None:

@@ -168,11 +168,11 @@ class Hit:
     relevance: float
     """0 to 1: `fits`; without it, the score's distance from the query's background, see
     Background."""
+    evidence: tuple[Evidence, ...] = ()
+    """The parts that found it, by falling points."""
     fits: float | None = None
     """0 to 1, how well it fits the query: for words, the share of other texts that fit the picture
     less; for a picture, its likeness, see `search.likeness`. None where that is not known."""
-    evidence: tuple[Evidence, ...] = ()
-    """The parts that found it, by falling points."""
 
 
 @dataclass(frozen=True)
@@ -183,11 +183,11 @@ class SearchPage:
     next_cursor: str | None
     notes: tuple[str, ...]
     """Notes for the caller, such as on a query longer than the model's context."""
+    mode: SearchMode = "picture"
+    """How the hits were found."""
     match: Match | None = None
     """Whether the collection holds what was asked for, judged by the best hits. None where that
     cannot be said, and on later pages."""
-    mode: SearchMode = "picture"
-    """How the hits were found."""
 
 
 @dataclass(frozen=True)

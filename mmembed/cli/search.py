@@ -17,8 +17,8 @@ from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where, with_all
-from mmembed.item_json import chunk_json, item_json
-from mmembed.types import KINDS, Hit, Item, SearchPage
+from mmembed.item_json import chunk_json, evidence_json, item_json
+from mmembed.types import KINDS, MODES, Evidence, Hit, Item, SearchPage
 
 DESCRIPTION = """\
 Find the items nearest in meaning.
@@ -62,6 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_term_arguments(parser)
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many (default 10)")
     parser.add_argument("--kind", choices=KINDS, default="image", help="default: image")
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="by pictures, captions and words together (hybrid, the default for words), by "
+        "pictures alone, or by the words of captions, tags and file names alone",
+    )
     parser.add_argument(
         "--where", default="", metavar="FILTER", help="only items that pass a filter"
     )
@@ -129,6 +135,7 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             kind=arguments.kind,
             cursor=arguments.cursor,
             where=where,
+            mode=arguments.mode,
             strategy=arguments.strategy,
             min_relevance=arguments.min_relevance,
         )
@@ -139,6 +146,7 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     """The answer of a running server of the folder. None if there is none: faults of a query are
     then reported as without a server."""
     query: dict[str, Any] = {"k": arguments.k, "kind": arguments.kind, "cursor": arguments.cursor}
+    query["mode"] = arguments.mode
     query["filter"] = {"tags": arguments.tag}
     query["strategy"] = arguments.strategy
     query["min_relevance"] = arguments.min_relevance
@@ -153,7 +161,8 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     if answer is None:
         return None
     hits = tuple(map(_hit, answer["hits"]))
-    page = SearchPage(hits, answer["next_cursor"], tuple(answer["notes"]), answer["match"])
+    notes, mode = tuple(answer["notes"]), answer.get("mode", "picture")
+    page = SearchPage(hits, answer["next_cursor"], notes, mode, answer.get("match"))
     return page, answer["model"]
 
 
@@ -165,7 +174,10 @@ def _hit(sent: dict[str, Any]) -> Hit:
     known["chunk"] = (chunk["start"], chunk["stop"]) if chunk else None
     if known.get("added"):
         known["added"] = int(datetime.fromisoformat(known["added"]).timestamp())
-    return Hit(Item(**known), sent["score"], sent["relevance"], sent["fits"])
+    evidence = tuple(
+        Evidence(one["by"], one["points"], tuple(one["words"])) for one in sent.get("evidence", ())
+    )
+    return Hit(Item(**known), sent["score"], sent["relevance"], evidence, sent.get("fits"))
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
@@ -187,6 +199,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "score": hit.score,
             "relevance": round(hit.relevance, 4),
             "fits": hit.fits,
+            "evidence": evidence_json(hit.evidence),
             "chunk": chunk_json(hit.item),
         }
         for hit in page.hits
@@ -195,6 +208,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
         "hits": hits,
         "next_cursor": page.next_cursor,
         "match": page.match,
+        "mode": page.mode,
         "model": model,
         "notes": list(page.notes),
     }

@@ -43,6 +43,7 @@ from mmembed.types import (
     Kind,
     Phase,
     Progress,
+    SearchMode,
     SearchPage,
     Strategy,
     Term,
@@ -243,12 +244,13 @@ class Collection(Answering, ItemEditing):
         cursor: str | None = None,
         where: Where = EVERYTHING,
         strategy: Strategy = "sum",
+        mode: SearchMode | None = None,
         min_relevance: float = 0.0,
     ) -> SearchPage:
-        """The k items of a kind that pass a filter and are nearest to the query, after an earlier
-        page's cursor. strategy: how several terms make one order, see `search.ordering`.
-        min_relevance: hits below it, 0 to 1, are left out. Raises QueryError, ImageError,
-        NotFound."""
+        """The k items of a kind that pass a filter and fit the query best, after an earlier page's
+        cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
+        `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
+        below it, 0 to 1, are left out. Raises QueryError, ImageError, NotFound."""
         return self._search.search(
             terms,
             k=k,
@@ -256,6 +258,7 @@ class Collection(Answering, ItemEditing):
             cursor=cursor,
             where=where,
             strategy=strategy,
+            mode=mode,
             min_relevance=min_relevance,
         )
 

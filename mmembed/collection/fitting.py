@@ -59,6 +59,8 @@ class Fitting:
         by_id = dict(zip(ids, np.round(fits, DIGITS).tolist(), strict=True))
         hits = tuple(_with_fits(hit, by_id.get(hit.item.id)) for hit in page.hits)
         match = judge.match(ids[:JUDGED], strengths[:JUDGED]) if first else None
+        if match == "no" and any(_in_words(hit) for hit in hits[:JUDGED]):
+            match = "unsure"  # a caption, tag or name says what the model does not see
         return replace(page, hits=hits, match=match)
 
     def _judge(self, asked: Asked) -> Judge | None:
@@ -126,6 +128,10 @@ class _ByPictures(Judge):
     def match(self, ids: Sequence[int], strengths: Floats) -> Match | None:
         others = zip(ids, strengths.tolist(), strict=True)
         return match_of_pictures([alike for item_id, alike in others if item_id not in self.own])
+
+
+def _in_words(hit: Hit) -> bool:
+    return any(evidence.by == "words" for evidence in hit.evidence)
 
 
 def _with_fits(hit: Hit, fits: float | None) -> Hit:

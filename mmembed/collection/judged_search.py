@@ -11,7 +11,7 @@ from mmembed.errors import QueryError
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.search.looking_further import first_hits, page_above
 from mmembed.search.match import JUDGED
-from mmembed.types import Kind, SearchPage, Strategy, Term
+from mmembed.types import Kind, SearchMode, SearchPage, Strategy, Term
 
 
 class JudgedSearch:
@@ -30,6 +30,7 @@ class JudgedSearch:
         cursor: str | None,
         where: Where,
         strategy: Strategy,
+        mode: SearchMode | None,
         min_relevance: float,
     ) -> SearchPage:
         """See Collection.search, which calls it."""
@@ -42,7 +43,14 @@ class JudgedSearch:
 
         def page_of(count: int, after: str | None) -> SearchPage:
             page = self._searching.page(
-                terms, rows, k=count, kind=kind, cursor=after, where=where, strategy=strategy
+                terms,
+                rows,
+                k=count,
+                kind=kind,
+                cursor=after,
+                where=where,
+                strategy=strategy,
+                mode=mode,
             )
             return self._fitting.judged(page, asked, first=after is None)
 

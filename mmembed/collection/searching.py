@@ -17,8 +17,11 @@ from mmembed.search import paging
 from mmembed.search.bank.bank import Bank
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.composition import Composition, backgrounds
+from mmembed.search.fusion import MOST_BY_WORDS
 from mmembed.search.hub_correction import corrected
+from mmembed.search.hybrid import FusedPage, Hybrid, picture_evidence
 from mmembed.search.missing_fields import notes_on_missing_fields
+from mmembed.search.modes import mode_of, words_of
 from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
 from mmembed.search.paging import Cursor
@@ -31,6 +34,7 @@ from mmembed.types import (
     Embeddings,
     Hit,
     Kind,
+    SearchMode,
     SearchPage,
     Strategy,
     Term,
@@ -40,6 +44,8 @@ NOT_YET = (
     "The bank of texts is being embedded, once for this model. Until then pictures that resemble "
     "every text may come first."
 )
+NOWHERE = Place(0.0, 0, 0)
+MANY = f"The {MOST_BY_WORDS} best of many matches are listed; say more words."
 
 
 @dataclass(frozen=True)
@@ -73,10 +79,12 @@ class Searching:
         cursor: str | None,
         where: Where,
         strategy: Strategy,
+        mode: SearchMode | None,
     ) -> SearchPage:
         """The next items of a query in their order, not yet judged; see Collection.search. plain:
         the terms' `embeddings`."""
-        asked = self._hashes(terms, kind, where, strategy)
+        chosen = mode_of(terms, kind, strategy, mode)
+        asked = self._hashes(terms, kind, where, strategy, chosen)
         begun = paging.read(cursor, (asked.plain, asked.corrected), len(terms)) if cursor else None
         notes = self._notes(terms) + self._store.notes()
         self._binding.check_folder()
@@ -86,7 +94,18 @@ class Searching:
         rows = plain if bank is None else corrected(plain, self._tokens(terms), bank.words_mean)
         usual = begun.usual if begun else self._usual(rows, kind)
         weights = tuple(term.weight for term in terms)
+        query = asked.plain if bank is None else asked.corrected
         composed = Composition(rows, weights, usual)
+        if chosen != "picture":
+            hybrid = Hybrid(
+                self._store,
+                words_of(terms),
+                picture=composed.vector(),
+                caption=Composition(plain, weights, usual).direction(),
+                where=where,
+                words_only=chosen == "words",
+            )
+            return self._by_words(hybrid, k, Cursor(query, NOWHERE, usual), begun, notes)
         page = order(
             composed,
             strategy,
@@ -97,8 +116,24 @@ class Searching:
         )
         notes += notes_on_missing_fields(where, page.items, self._store)
         hits = self._hits(Composition(plain, weights, usual), bank is None, strategy, page, kind)
-        query = asked.plain if bank is None else asked.corrected
         return SearchPage(hits, self._next_cursor(page, begun, query, usual), notes)
+
+    def _by_words(
+        self, hybrid: Hybrid, k: int, cursor: Cursor, begun: Cursor | None, notes: tuple[str, ...]
+    ) -> SearchPage:
+        """cursor: of the next page, but for its place."""
+        page = hybrid.page(k, begun.order if begun else None)
+        notes += notes_on_missing_fields(hybrid.where, page.items, self._store)
+        if hybrid.words_only and not page.all_listed:
+            notes += (MANY,)
+        following = replace(cursor, place=page.rest.tail, order=page.rest)
+        mode: SearchMode = "words" if hybrid.words_only else "hybrid"
+        return SearchPage(
+            self._fused_hits(hybrid, page),
+            None if page.rest.is_over else paging.written(following),
+            notes,
+            mode,
+        )
 
     def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:
         model = self._store.model()
@@ -178,7 +213,15 @@ class Searching:
             cosines = np.round(unit_rows(stored).astype(np.float64) @ direction, 6)
             scores = dict(zip(ids, cosines.tolist(), strict=True))
         present = [(item, scores[item.id]) for item in page.items if item.id in scores]
-        return tuple(Hit(item, score, usual.relevance(score)) for item, score in present)
+        return tuple(
+            Hit(item, score, usual.relevance(score), picture_evidence(score, usual))
+            for item, score in present
+        )
+
+    def _fused_hits(self, hybrid: Hybrid, page: FusedPage) -> tuple[Hit, ...]:
+        usual = background(hybrid.caption, self._store.sample("image", BACKGROUND_SIZE))
+        hits = zip(page.items, page.cosines, page.evidence, strict=True)
+        return tuple(Hit(item, score, usual.relevance(score), why) for item, score, why in hits)
 
     def _notes(self, terms: Sequence[Term]) -> tuple[str, ...]:
         windows = []

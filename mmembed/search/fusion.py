@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mmembed.store.entries import RankedImages, WordMatches
 from mmembed.types import Background
 
-POOL = 200
+POOL = 100
 """The best images by each of picture, caption and words are ordered by their value."""
 MOST_BY_WORDS = 500
 """Images that a search by words alone lists."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.errors import QueryError
 from mmembed.filters.tree import Where
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.fusion import MOST_BY_WORDS, POOL, Parts, caption_parts, deviations, word_parts
@@ -20,6 +21,8 @@ from mmembed.store.protocol import Store
 from mmembed.types import Background, Evidence, Finder, Item
 
 Vector = NDArray[np.float32]
+ABOVE_ALL = 2.0
+"""Above every cosine."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,10 @@ class Order:
 
     item_ids: tuple[int, ...]
     """The pool, in its order."""
+    tail: Place
+    """After which the pictures go on behind the pool."""
     shown: int = 0
     """How many of the pool were shown."""
-    tail: Place | None = None
-    """After which the pictures go on behind the pool; None for their beginning."""
     ended: bool = False
     """Whether nothing comes after the pool."""
 
@@ -46,10 +49,13 @@ class FusedPage:
     """Items in their order, each with its evidence."""
 
     items: tuple[Item, ...]
+    cosines: tuple[float, ...]
+    """Of each with the query."""
     evidence: tuple[tuple[Evidence, ...], ...]
     rest: Order
     """The order after them."""
-    words: WordMatches
+    all_listed: bool
+    """Whether no other image matches the words."""
 
 
 @dataclass(frozen=True)
@@ -67,31 +73,48 @@ class Hybrid:
     words_only: bool = False
 
     def page(self, count: int, order: Order | None) -> FusedPage:
-        """The next `count` items of an order; None for its beginning."""
+        """The next `count` items of an order; None for its beginning. Raises QueryError."""
+        if count < 1:
+            raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
         measured: _Measured | None = None
         if order is None:
             order, measured = self._order()
         items, rest = self._items(order, count)
-        ids = {item.id for item in items}
-        if measured is None or not ids <= set(measured.parts.item_ids.tolist()):
+        ids = [item.id for item in items]
+        if measured is None or not set(ids) <= set(measured.parts.item_ids.tolist()):
             measured = self._measured(sorted(ids))
-        by_item = measured.evidence()
-        evidence = tuple(by_item.get(item.id, ()) for item in items)
-        return FusedPage(tuple(items), evidence, rest, measured.matches)
+        by_item = measured.evidence(set(ids))
+        return FusedPage(
+            tuple(items),
+            tuple(self._scores(ids)),
+            tuple(by_item.get(item_id, ()) for item_id in ids),
+            rest,
+            measured.matches.complete,
+        )
+
+    def _scores(self, item_ids: Sequence[int]) -> list[float]:
+        """The cosines of items with the query, in the given order."""
+        ids, stored = self.store.vectors_of(item_ids)
+        scores = dict(zip(ids, _cosines(stored, self.caption), strict=True))
+        return [round(float(scores.get(item_id, 0.0)), 6) for item_id in item_ids]
 
     def _order(self) -> tuple[Order, _Measured]:
         if self.words_only:
             measured = self._measured(())
             ids = measured.matches.item_ids.tolist()
-            return Order(tuple(ids), ended=True), measured
+            return Order(tuple(ids), self._beginning(), ended=True), measured
         pictures = self.store.nearest_images(self.picture, POOL, self.where, by="image")
         measured = self._measured(pictures.item_ids.tolist(), pictures)
-        tail = None
-        if len(pictures.item_ids):
-            last = len(pictures.item_ids) - 1
-            tail = Place(float(pictures.cosines[last]), int(pictures.item_ids[last]), last + 1)
+        tail, number = self._beginning(), len(pictures.item_ids)
+        if number:
+            score, item_id = float(pictures.cosines[-1]), int(pictures.item_ids[-1])
+            tail = replace(tail, score=score, item_id=item_id, seen=number)
         ids = measured.parts.order()
-        return Order(tuple(ids), tail=tail, ended=pictures.complete), measured
+        return Order(tuple(ids), tail, ended=pictures.complete), measured
+
+    def _beginning(self) -> Place:
+        """Before every item that is there now; later ones come on no page."""
+        return Place(ABOVE_ALL, 0, 0, self.store.newest_item())
 
     def _items(self, order: Order, count: int) -> tuple[list[Item], Order]:
         """The next items; those that are gone are left out."""
@@ -136,10 +159,7 @@ class Hybrid:
         """The images that are still there, and their cosines with the query."""
         lacking = np.setdiff1d(item_ids, known.item_ids)
         ids, stored = self.store.vectors_of(lacking.tolist())
-        rows = stored.astype(np.float32)
-        cosines = np.empty(0)
-        if len(ids):
-            cosines = (rows @ self.picture) / np.linalg.norm(rows, axis=1)
+        cosines = _cosines(stored, self.picture)
         both = np.concatenate([known.item_ids, np.array(ids, np.int64)])
         order = np.argsort(both)
         return both[order], np.round(np.concatenate([known.cosines, cosines])[order], 6)
@@ -156,17 +176,16 @@ class _Measured:
     matches: WordMatches
     words_only: bool
 
-    def evidence(self) -> dict[int, tuple[Evidence, ...]]:
-        """The evidence of each image."""
+    def evidence(self, item_ids: set[int]) -> dict[int, tuple[Evidence, ...]]:
+        """The evidence of some images."""
         words = dict(zip(self.matches.item_ids.tolist(), self.matches.words, strict=True))
-        picture, caption, by_words = (part.tolist() for part in self.parts.points())
+        points = np.stack(self.parts.points(), axis=1)
         if self.words_only:
-            picture = caption = [0.0] * len(by_words)
+            points[:, :2] = 0
         return {
-            item_id: _evidence(of_item, words.get(item_id, ()))
-            for item_id, *of_item in zip(
-                self.parts.item_ids.tolist(), picture, caption, by_words, strict=True
-            )
+            item_id: _evidence(points[row].tolist(), words.get(item_id, ()))
+            for row, item_id in enumerate(self.parts.item_ids.tolist())
+            if item_id in item_ids
         }
 
 
@@ -180,8 +199,21 @@ def _evidence(points: Sequence[float], words: tuple[str, ...]) -> tuple[Evidence
     return tuple(sorted(found, key=lambda one: -one.points))
 
 
-def _end(hits: Sequence[tuple[Item, float]], before: Place | None) -> Place | None:
+def picture_evidence(score: float, usual: Background) -> tuple[Evidence, ...]:
+    """The evidence of an image that was found by its picture alone."""
+    return _evidence([float(deviations(np.array([score]), usual)[0]), 0.0, 0.0], ())
+
+
+def _cosines(stored: NDArray[np.float16], query: Vector) -> NDArray[np.float64]:
+    """Of stored vectors (n, dim) with a unit-norm query: (n,)."""
+    if not len(stored):
+        return np.empty(0)
+    rows = stored.astype(np.float64)
+    return np.asarray((rows @ query) / np.linalg.norm(rows, axis=1))
+
+
+def _end(hits: Sequence[tuple[Item, float]], before: Place) -> Place:
     if not hits:
         return before
     item, score = hits[-1]
-    return Place(score, item.id, (before.seen if before else 0) + len(hits))
+    return replace(before, score=score, item_id=item.id, seen=before.seen + len(hits))

@@ -1,6 +1,7 @@
 """Cursors, which lead from one page of results to the next.
 
-    cursor = version · hash of the query · newest item · place · backgrounds of the terms · checksum
+    cursor = version · hash of the query · newest item · place · backgrounds of the terms ·
+             pool of a search by words · checksum
 
 A cursor holds what the order of its first page depends on besides the vectors, so that the next
 page keeps that order after a restart and on another server of the same collection. The checksum
@@ -17,13 +18,20 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mmembed.errors import QueryError
+from mmembed.search.hybrid import Order
 from mmembed.store.entries import LARGEST, Place
 from mmembed.types import Background, Term
 
-_VERSION = 1
+_VERSION = 2
 _HEAD = struct.Struct("<B8sQdQQH")
 _USUAL = struct.Struct("<ff")
+_ORDER = struct.Struct("<HB")
+_ENDED, _LONG = 1, 2
+_SHORT_IDS, _LONG_IDS, _SHORT = "<u4", "<u8", 2**32
+"""Ids of a pool take four bytes each where they can."""
 _CHECK_BYTES = 4
 MOST_CHARS = 20_000
 """Of a cursor: room for more terms than a query may have."""
@@ -38,6 +46,8 @@ class Cursor:
     place: Place
     usual: tuple[Background, ...] = ()
     """The background of each term when the first page was made; float32."""
+    order: Order | None = None
+    """Of a search by words; its tail is the place."""
 
 
 def query_hash(terms: Sequence[Term], *further: object) -> bytes:
@@ -59,6 +69,7 @@ def written(cursor: Cursor) -> str:
         len(cursor.usual),
     )  # fmt: skip
     packed += b"".join(_USUAL.pack(one.mean, one.deviation) for one in cursor.usual)
+    packed += b"" if cursor.order is None else _packed_order(cursor.order)
     return base64.urlsafe_b64encode(packed + _checksum(packed)).decode().rstrip("=")
 
 
@@ -72,8 +83,8 @@ def read(text: str, queries: Sequence[bytes], terms: int) -> Cursor:
         raise QueryError("cursor: not a next_cursor of an earlier answer", param="cursor") from None
     if cursor.query not in queries or len(cursor.usual) != terms:
         raise QueryError(
-            "cursor: it belongs to another query; send it with the terms, strategy, kind and "
-            "filters of its first page, or leave it out",
+            "cursor: it belongs to another query; send it with the terms, strategy, mode, kind "
+            "and filters of its first page, or leave it out",
             param="cursor",
         )
     return cursor
@@ -88,13 +99,33 @@ def _unpacked(text: str) -> Cursor:
     if check != _checksum(packed):
         raise ValueError("checksum")
     version, query, newest, score, item_id, seen, terms = _HEAD.unpack_from(packed)
-    usual = tuple(Background(*pair) for pair in _USUAL.iter_unpack(packed[_HEAD.size :]))
+    end = _HEAD.size + terms * _USUAL.size
+    usual = tuple(Background(*pair) for pair in _USUAL.iter_unpack(packed[_HEAD.size : end]))
     numbers = [score, *(number for one in usual for number in (one.mean, one.deviation))]
     if version != _VERSION or len(usual) != terms or not all(map(math.isfinite, numbers)):
         raise ValueError(version)
     if any(one.deviation <= 0 for one in usual) or max(newest, item_id, seen) > LARGEST:
         raise ValueError("numbers")
-    return Cursor(query, Place(score, item_id, seen, newest), usual)
+    place = Place(score, item_id, seen, newest)
+    return Cursor(query, place, usual, _unpacked_order(packed[end:], place))
+
+
+def _packed_order(order: Order) -> bytes:
+    is_long = max(order.item_ids, default=0) >= _SHORT
+    flags = order.ended * _ENDED | is_long * _LONG
+    ids = np.array(order.item_ids, _LONG_IDS if is_long else _SHORT_IDS)
+    return _ORDER.pack(order.shown, flags) + ids.tobytes()
+
+
+def _unpacked_order(packed: bytes, tail: Place) -> Order | None:
+    """Raises ValueError, struct.error."""
+    if not packed:
+        return None
+    shown, flags = _ORDER.unpack_from(packed)
+    ids = np.frombuffer(packed[_ORDER.size :], _LONG_IDS if flags & _LONG else _SHORT_IDS)
+    if shown > len(ids) or (len(ids) and int(ids.max()) > LARGEST):
+        raise ValueError("ids")
+    return Order(tuple(ids.tolist()), tail, shown, bool(flags & _ENDED))
 
 
 def _checksum(packed: bytes) -> bytes:

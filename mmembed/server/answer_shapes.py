@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, Field
 
-from mmembed.types import Kind, Match
+from mmembed.types import Finder, Kind, Match, SearchMode
 
 Score: TypeAlias = Annotated[float, Field(description="cosine similarity, in [-1, 1]")]
 
@@ -96,6 +96,16 @@ class ItemsAnswer(BaseModel):
     total: Annotated[int, Field(description="items on all pages")]
 
 
+class EvidenceAnswer(BaseModel):
+    """One of the parts that found a hit."""
+
+    by: Finder
+    points: Annotated[
+        float, Field(description="above 0: what the part adds to the value that orders hits")
+    ]
+    words: Annotated[list[str], Field(description="the words of the query that were found")]
+
+
 class ChunkAnswer(BaseModel):
     """A part of a long caption."""
 
@@ -116,6 +126,9 @@ class HitAnswer(ItemAnswer):
             "their likeness within the collection; null where it is not known"
         ),
     ]
+    evidence: Annotated[
+        list[EvidenceAnswer], Field(description="the parts that found it, by falling points")
+    ]
     chunk: Annotated[
         ChunkAnswer | None,
         Field(description="of a caption longer than the model reads at once: its nearest part"),
@@ -134,6 +147,7 @@ class SearchAnswer(BaseModel):
             "be said, and on later pages"
         ),
     ]
+    mode: SearchMode
     model: str
     notes: Annotated[list[str], Field(description="notes on the query for the caller")]
     took_ms: float

@@ -11,7 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from mmembed.collection.collection import Classified
-from mmembed.item_json import chunk_json, item_json
+from mmembed.item_json import chunk_json, evidence_json, item_json
 from mmembed.server.error_answers import item_error
 from mmembed.types import Hit, Item
 
@@ -79,6 +79,7 @@ def hit_json(hit: Hit) -> Json:
         "score": round(hit.score, 6),
         "relevance": round(hit.relevance, 4),
         "fits": hit.fits,
+        "evidence": evidence_json(hit.evidence),
         "chunk": chunk_json(hit.item),
     }
 

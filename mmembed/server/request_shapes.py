@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from mmembed.types import NEGATIVE_WEIGHT, Kind, Strategy
+from mmembed.types import NEGATIVE_WEIGHT, Kind, SearchMode, Strategy
 
 ItemId: TypeAlias = Annotated[int, Field(ge=1, le=2**63 - 1, description="id of an item")]
 Text: TypeAlias = Annotated[list[str], Field(fail_fast=True)]
@@ -76,6 +76,15 @@ class FilterShape(Shape):
     folder: Annotated[str | None, Field(description="absolute path; items below it")] = None
 
 
+Mode: TypeAlias = Annotated[
+    SearchMode | None,
+    Field(
+        description="what finds images: pictures, captions and words (`hybrid`, the default for "
+        "words), pictures alone, or the words of captions, tags and file names alone"
+    ),
+]
+
+
 class WordsQuery(Shape):
     """A search by words, in the address."""
 
@@ -87,6 +96,7 @@ class WordsQuery(Shape):
     kind: Kind = "image"
     tag: Tags = []
     where: Where = ""
+    mode: Mode = None
     min_relevance: MinRelevance = 0.0
     model: Model = None
 
@@ -103,6 +113,7 @@ class SearchRequest(Shape):
     kind: Kind = "image"
     filter: FilterShape = Field(default_factory=FilterShape)
     where: AnyWhere = ""
+    mode: Mode = None
     min_relevance: MinRelevance = 0.0
     model: Model = None
 

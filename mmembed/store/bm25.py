@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,12 @@ K1, B = 1.2, 0.75
 MOST_ASKED = 32
 """Distinct words of a query that count."""
 MOST_LOOKED_AT = 10_000
-"""Images of one word that are candidates."""
-MOST_RANKED = 500
-"""Candidates that are ranked, whose words weigh most together."""
+"""Images of one word that are candidates; of many words, fewer of each."""
+MOST_TOGETHER = 10_000
+"""Of all words together, unless there are more than ten."""
+LEAST_LOOKED_AT = 1_000
+LEAST_RANKED = 100
+"""Candidates that are ranked, whose words weigh most together; more if more are wanted."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,11 @@ class Candidate:
     length: int
 
 
+def looked_at(words: int) -> int:
+    """Images of each word that are candidates, for a query of so many words."""
+    return min(MOST_LOOKED_AT, max(LEAST_LOOKED_AT, MOST_TOGETHER // max(words, 1)))
+
+
 def idf(having: int, items: int) -> float:
     """The weight of a word that `having` of `items` images have."""
     return math.log(1 + (max(items - having, 0) + 0.5) / (having + 0.5))
@@ -60,17 +69,23 @@ def rank_words(
     """Ids, scores and matched words of the candidates that have a word of a query, by falling
     score, ties by rising id. stems: of every word of the candidates."""
     columns = _columns(asked, stems)
-    counts = np.zeros((len(candidates), len(asked.words)))
-    for row, candidate in enumerate(candidates):
-        for word in candidate.words.split(" "):
-            if word in columns:
-                counts[row, columns[word]] += 1
+    width = len(asked.words)
+    cells = [
+        row * width + columns[word]
+        for row, candidate in enumerate(candidates)
+        for word in candidate.words.split()
+        if word in columns
+    ]
+    counts = np.bincount(
+        np.array(cells, dtype=np.int64), minlength=len(candidates) * width
+    ).reshape(-1, width)
     lengths = np.array([candidate.length for candidate in candidates], dtype=float)
     norm = K1 * (1 - B + B * lengths / max(mean_length, 1))
     scores = (counts * (K1 + 1) / (counts + norm[:, None])) @ asked.idf
     ids = np.array([candidate.item_id for candidate in candidates], dtype=np.int64)
     order = [int(row) for row in np.lexsort((ids, -scores)) if scores[row] > 0]
-    words = [tuple(w for w, n in zip(asked.words, counts[row], strict=True) if n) for row in order]
+    has = (counts > 0).tolist()
+    words = [tuple(compress(asked.words, has[row])) for row in order]
     return ids[order], scores[order], words
 
 

@@ -73,7 +73,7 @@ class FolderStore(Catalog):
         return rank_items(
             lambda most: view.nearest(query, most, among),
             lambda vector_ids: self.items_of_vectors(vector_ids, where),
-            self.chunks_of if kind == "caption" else lambda item_ids: {},
+            self.chunks_of,
             count=count,
             after=after,
         )

@@ -117,7 +117,8 @@ class Vectors(Protocol):
         self, vector_ids: Sequence[int], where: Where = EVERYTHING
     ) -> dict[int, list[Item]]:
         """The items that have each of these vectors and pass, by rising id; vectors without any
-        are left out."""
+        are left out. A caption in chunks comes with the chunk of the vector, as its `chunk`; it
+        comes for each of several equal chunks."""
 
 
 class Index(Protocol):
@@ -209,9 +210,9 @@ class WordIndex(Protocol):
 
         The text has no syntax: every character is part of a word, or parts words. At most
         MOST_ASKED distinct words count. A last word that no image has stands for the words that
-        begin with it. Of each word the first MOST_LOOKED_AT images, by rising id, are candidates;
-        the MOST_RANKED whose words weigh most together are ranked, whatever `count` is. Scores
-        and limits are those of `store.bm25`. The answer is as of the last change of any process.
+        begin with it. Of each word the first images by rising id are candidates. The candidates
+        whose words weigh most together are ranked, at least LEAST_RANKED. Scores and limits are
+        those of `store.bm25`. The answer is as of the last change of any process.
         """
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +27,9 @@ def rank_items(
     """The next `count` items after a place, by falling score, ties by rising id.
 
     `nearest(n)` ranks the n best vectors; `items_of` joins them with items: one vector may stand
-    for several, or for none. `chunks_of` gives the chunks of those items that have several vectors:
-    the best one ranks such an item, which comes once, with that chunk. Raises QueryError if count
-    is not positive.
+    for several, or for none. An item may have a vector for each of its chunks, and comes with one
+    chunk at a time. The best chunk ranks it, and it comes once; `chunks_of` gives the others.
+    Raises QueryError if count is not positive.
     """
     if count < 1:
         raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
@@ -43,7 +41,7 @@ def rank_items(
         hits = _join(ranked, items_of)
         if after is not None:
             hits = [(item, score) for item, score in hits if after.precedes(score, item.id)]
-        hits = _with_chunks(hits, ranked, set(above.tolist()), chunks_of)
+            hits = _not_shown(hits, above, chunks_of)
         if len(hits) > count or ranked.complete:
             return Found(tuple(hits[:count]), complete=len(hits) <= count)
         beyond *= GROWTH
@@ -58,24 +56,19 @@ def _parted(ranked: Ranked, after: Place | None) -> tuple[NDArray[np.int64], Ran
     return ranked.ids[:above], below
 
 
-def _with_chunks(
+def _not_shown(
     hits: Sequence[tuple[Item, float]],
-    ranked: Ranked,
-    above: AbstractSet[int],
+    above: NDArray[np.int64],
     chunks_of: Callable[[Sequence[int]], Mapping[int, Sequence[ChunkVector]]],
 ) -> list[tuple[Item, float]]:
-    """The hits with their best chunks; without the items that were shown for a better chunk."""
-    chunks = chunks_of([item.id for item, _ in hits])
-    if not chunks:
-        return list(hits)
-    scores = dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True))
-    kept = []
-    for item, score in hits:
-        if any(chunk.vector_id in above for chunk in chunks.get(item.id, ())):
-            continue
-        best = [one for one in chunks.get(item.id, ()) if scores.get(one.vector_id) == score]
-        kept.append((replace(item, chunk=best[0][:2]) if best else item, score))
-    return kept
+    """The hits without the items that were shown for a better chunk, whose vector is above."""
+    chunks = chunks_of([item.id for item, _ in hits if item.chunk is not None])
+    shown = set(above.tolist()) if chunks else set()
+    return [
+        (item, score)
+        for item, score in hits
+        if all(chunk.vector_id not in shown for chunk in chunks.get(item.id, ()))
+    ]
 
 
 def _first(ranked: Ranked, most: int) -> Ranked:
@@ -98,9 +91,15 @@ def _join(
     hits: dict[int, tuple[Item, float]] = {}
     for key, items in items_of(list(scores)).items():
         for item in items:
-            if item.id not in hits or hits[item.id][1] < scores[key]:
+            known = hits.get(item.id)
+            if known is None or _rank(item, scores[key]) < _rank(*known):
                 hits[item.id] = item, scores[key]
     return sorted(hits.values(), key=lambda hit: (-hit[1], hit[0].id))
+
+
+def _rank(item: Item, score: float) -> tuple[float, tuple[int, int]]:
+    """Of an item's chunks, the nearest comes first; of equal ones the first."""
+    return -score, item.chunk or (0, 0)
 
 
 def rank_images(

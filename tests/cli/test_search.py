@@ -45,6 +45,19 @@ def test_search_prints_json(data: Path) -> None:
     assert len(set(ids)) == 3
 
 
+def test_words_of_file_names_are_found_and_are_evidence(data: Path) -> None:
+    finished = fake("search", "GREEN", "--mode", "words", "--json", "--data", data)
+    answer = json.loads(finished.stdout)
+    assert answer["mode"] == "words"
+    assert any(hit["path"].endswith("green.png") for hit in answer["hits"])
+    for hit in answer["hits"]:
+        [evidence] = hit["evidence"]
+        assert (evidence["by"], evidence["words"]) == ("words", ["green"])
+    finished = fake("search", "--item", "1", "--mode", "words", "--data", data)
+    assert finished.returncode == 2
+    assert "mode: words needs words to look for" in finished.stderr
+
+
 def test_search_by_a_picture_and_by_an_item(data: Path, tmp_path: Path) -> None:
     (tmp_path / "x.png").write_bytes(picture("green"))
     finished = fake("search", "--image", tmp_path / "x.png", "--json", "--data", data)

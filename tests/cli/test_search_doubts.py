@@ -14,7 +14,7 @@ from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.types import Hit, Item, Match, SearchPage
 
-HIT = Hit(Item(id=1, kind="image", sha256="", path="/a.png"), 0.3, 0.98, 0.98)
+HIT = Hit(Item(id=1, kind="image", sha256="", path="/a.png"), 0.3, 0.98, fits=0.98)
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs the command on an answer of that match."""
 
     def run(match: Match | None, *arguments: str) -> int:
-        page = SearchPage((HIT,), None, (), match)
+        page = SearchPage((HIT,), None, (), match=match)
         monkeypatch.setattr(search, "_of_service", lambda *_: (page, "fake"))
         monkeypatch.setattr(search, "check_exists", lambda _: None)
         parser = argparse.ArgumentParser()

@@ -20,7 +20,7 @@ from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Report
 from mmembed.store import uploads
 from mmembed.store.entries import ImageEntry
-from mmembed.types import Kind, Term
+from mmembed.types import Kind, SearchMode, Term
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder
 from tests.folder_store import folder_store
 
@@ -48,13 +48,20 @@ def names(collection: Collection, query: Any, **options: Any) -> list[str]:
 
 
 def everything(
-    collection: Collection, k: int, *, kind: Kind = "image", where: Where = EVERYTHING
+    collection: Collection,
+    k: int,
+    *,
+    kind: Kind = "image",
+    where: Where = EVERYTHING,
+    mode: SearchMode | None = None,
 ) -> list[int]:
     """The ids on all pages of a search for red."""
     found: list[int] = []
     cursor = None
     while True:
-        page = collection.search([Term(text="red")], k=k, kind=kind, cursor=cursor, where=where)
+        page = collection.search(
+            [Term(text="red")], k=k, kind=kind, cursor=cursor, where=where, mode=mode
+        )
         found += [hit.item.id for hit in page.hits]
         cursor = page.next_cursor
         if cursor is None:
@@ -143,11 +150,13 @@ def test_pages_of_any_size_make_the_same_list(
     open_collection: OpenCollection, gallery: Collection, exact_limit: int
 ) -> None:
     collection = open_collection(exact_limit=exact_limit)
-    for kind, count in (("image", 12), ("caption", 24)):
-        whole = everything(collection, 100, kind=kind)  # type: ignore[arg-type]
+    every = (("image", "picture", 12), ("image", "hybrid", 12), ("image", "words", 1))
+    for kind, mode, count in (*every, ("caption", "picture", 24)):
+        whole = everything(collection, 100, kind=kind, mode=mode)  # type: ignore[arg-type]
         assert len(whole) == len(set(whole)) == count
         for k in (1, 2, 5, 11, 12, 13):
-            assert everything(collection, k, kind=kind) == whole  # type: ignore[arg-type]
+            pages = everything(collection, k, kind=kind, mode=mode)  # type: ignore[arg-type]
+            assert pages == whole
 
 
 def test_hnsw_and_exact_search_agree(open_collection: OpenCollection, gallery: Collection) -> None:
@@ -173,7 +182,8 @@ def test_ten_thousand_copies_are_all_returned_and_spoil_nothing(
     copies = [_write(gallery, f"/copies/{i:05}", red, "copy") for i in range(10_000)]
     gallery.store.write(copies)
     for collection in (gallery, open_collection(exact_limit=5)):
-        found = everything(collection, 1000)
+        assert len(set(everything(collection, 1000))) == 10_012
+        found = everything(collection, 1000, mode="picture")
         assert len(found) == len(set(found)) == 10_012
         assert found[:10_001] == sorted(found[:10_001])
         assert names(collection, "a blue bus")[0] == "blue"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -205,9 +206,13 @@ class MemoryVectors(Memory):
             for key, vector_id in contents.items():
                 if key[:2] != (item.kind, item.sha256) or not matches(where, item):
                     continue
-                ids = {vector_id, *(one.vector_id for one in self._state.chunks.get(key, ()))}
-                for one in ids & set(vector_ids):
-                    joined.setdefault(one, []).append(item)
+                parts = [
+                    (one.vector_id, replace(item, chunk=one[:2]))
+                    for one in self._state.chunks.get(key, ())
+                ]
+                for one, part in parts or [(vector_id, item)]:
+                    if one in vector_ids:
+                        joined.setdefault(one, []).append(part)
         return joined
 
     # -- search ----------------------------------------------------------------------

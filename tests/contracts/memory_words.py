@@ -38,7 +38,7 @@ class MemoryWords(Memory):
             return nothing()
         candidates = [Candidate(key, " ".join(words), len(words)) for key, words in said.items()]
         mean = sum(map(len, said.values())) / max(len(said), 1)
-        ranked = rank_words(asked, candidates, stems | {"": ""}, mean)
+        ranked = rank_words(asked, candidates, stems, mean)
         passing = [item.id for item in images.values() if matches(where, item)]
         return matches_of(asked, ranked, count, np.array(passing), also, all_seen=True)
 

@@ -143,3 +143,10 @@ def test_an_earlier_caption_is_cut_into_chunks(store: Store) -> None:
     assert len(vectors(store)) == 2
     assert store.count("caption", EVERYTHING) == 1
     assert store.check() == []
+
+
+def test_of_equal_chunks_the_first_is_named(store: Store) -> None:
+    document = store.write_caption(long("red green red", RED, GREEN, RED))
+    [(item, _)] = found(store, RED).hits
+    assert (item.id, item.chunk) == (document, (0, 4))
+    assert len(vectors(store)) == 2

@@ -130,7 +130,8 @@ def test_captions_without_an_image_are_no_images(store: Store) -> None:
 def test_an_upload_is_not_found_by_its_hash(store: Store, entry: Entry) -> None:
     sha256 = "ab" + "c" * 62
     with store.blobs.keeping(sha256, ".png", b"content") as upload:
-        store.write([entry(upload.path, sha256=sha256)])
+        [bare] = store.write([entry(upload.path, sha256=sha256)])
+    assert store.match_words("dog", 9, also=[bare]).item_ids.tolist() == []
     assert ids(store, "originals") == []
     assert ids(store, sha256[:20]) == []
 

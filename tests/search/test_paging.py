@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmembed.errors import QueryError
+from mmembed.search.fusion import MOST_BY_WORDS
+from mmembed.search.hybrid import Order
 from mmembed.search.paging import Cursor, query_hash, read, written
 from mmembed.store.entries import Place
 from mmembed.types import Background, Term
@@ -83,3 +85,30 @@ def test_every_part_of_a_query_counts() -> None:
     ]
     assert len({QUERY, *others}) == len(others) + 1
     assert query_hash([Term(text="red", name="its name in errors")], "image") == QUERY
+
+
+# -- searches by words -----------------------------------------------------------------
+
+
+@given(
+    item_ids=st.lists(IDS, max_size=500) | st.lists(st.integers(1, 2**32 - 1), max_size=500),
+    tail=st.builds(Place, st.floats(-1, 2), IDS, IDS, IDS),
+    ended=st.booleans(),
+)
+def test_the_order_of_a_search_by_words_is_kept(
+    item_ids: list[int], tail: Place, ended: bool
+) -> None:
+    order = Order(tuple(item_ids), tail, len(item_ids) // 2, ended)
+    cursor = replace(CURSOR, place=tail, order=order)
+    assert read(written(cursor), [QUERY], 1) == cursor
+
+
+def test_a_pool_fits_into_an_address() -> None:
+    order = Order(tuple(range(10**6, 10**6 + MOST_BY_WORDS)), CURSOR.place)
+    assert len(written(replace(CURSOR, order=order))) < 3000
+
+
+def test_more_shown_than_there_are_is_no_cursor() -> None:
+    order = Order((1, 2, 3), CURSOR.place, shown=4)
+    with pytest.raises(QueryError, match="not a next_cursor"):
+        read(written(replace(CURSOR, order=order)), [QUERY], 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -35,8 +36,12 @@ class Shelf:
 
     def items_of(self, vector_ids: Sequence[int]) -> dict[int, list[Item]]:
         self.joined += len(vector_ids)
+        vectors = Counter(item for ids in self.items.values() for item in ids)
         return {
-            key: [Item(item_id, "image", "") for item_id in sorted(self.items[key])]
+            key: [
+                Item(item, "image", "", chunk=(key, key + 1) if vectors[item] > 1 else None)
+                for item in sorted(self.items[key])
+            ]
             for key in vector_ids
             if self.items.get(key)
         }
@@ -48,7 +53,7 @@ class Shelf:
         for key in sorted(self.items):
             for item in asked.intersection(self.items[key]):
                 chunks.setdefault(item, []).append(ChunkVector(key, key + 1, key))
-        return {item: some for item, some in chunks.items() if len(some) > 1}
+        return chunks
 
     def page(self, k: int, after: Place | None = None) -> tuple[list[int], Place | None]:
         found = rank_items(self.nearest, self.items_of, self.chunks_of, count=k, after=after)

@@ -32,10 +32,19 @@ from mmembed.types import NEGATIVE_WEIGHT, Term
 router = APIRouter(tags=["search"])
 
 
+_EVIDENCE: Json = {
+    "evidence": [
+        {"by": "picture", "points": 3.362, "words": []},
+        {"by": "words", "points": 2.0, "words": ["boat", "sunset"]},
+    ]
+}
 _HITS: Json = {
-    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971, "chunk": None}],
+    "hits": [
+        {**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971, "chunk": None, **_EVIDENCE}
+    ],
     "next_cursor": None,
     "match": "yes",
+    "mode": "hybrid",
     "model": "bundled",
     "notes": [],
     "took_ms": 2.1,
@@ -60,6 +69,7 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
             filter=FilterShape(tags=words.tag),
             where=words.where,
             min_relevance=words.min_relevance,
+            mode=words.mode,
             model=words.model,
         ),
     )
@@ -99,6 +109,7 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         kind=search_request.kind,
         cursor=search_request.cursor,
         where=where,
+        mode=search_request.mode,
         strategy=search_request.strategy,
         min_relevance=search_request.min_relevance,
     )
@@ -107,6 +118,7 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
             "hits": each_json(hit_json, page.hits),
             "next_cursor": page.next_cursor,
             "match": page.match,
+            "mode": page.mode,
             "model": collection.model_name,
             "notes": page.notes,
             "took_ms": round((time.perf_counter() - started) * 1000, 2),

@@ -112,17 +112,21 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
     def items_of_vectors(
         self, vector_ids: Sequence[int], where: Where = EVERYTHING
     ) -> dict[int, list[Item]]:
-        """The items that carry each of these vectors, by rising id; missing ids are left out."""
+        """The items that carry each of these vectors, by rising id; missing ids are left out. An
+        item with a vector for each chunk comes with the chunk of this one."""
         condition, values = condition_of(where)
         items: dict[int, list[Item]] = {}
         for chunk in chunks(vector_ids):
             sql = (
-                f"SELECT {COLUMNS}, vector_id FROM content_vectors AS of_content "
+                f"SELECT {COLUMNS}, start, stop, vector_id FROM content_vectors AS of_content "
                 "CROSS JOIN items USING (kind, sha256) "
-                f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id"
+                f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id, start"
             )
-            for row in self._rows(sql, (*chunk, *values)):
-                items.setdefault(int(row[-1]), []).append(to_item(row[:-1]))
+            for *row, start, stop, vector_id in self._rows(sql, (*chunk, *values)):
+                item = to_item(tuple(row))
+                if stop is not None:
+                    item = replace(item, chunk=(start, stop))
+                items.setdefault(int(vector_id), []).append(item)
         return items
 
     def vectors_matching(self, kind: Kind, where: Where) -> list[int]:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.bm25 import (
+    LEAST_RANKED,
     MOST_ASKED,
-    MOST_LOOKED_AT,
-    MOST_RANKED,
     Asked,
     Candidate,
     idf,
+    looked_at,
     matches_of,
     nothing,
     rank_words,
@@ -31,9 +31,9 @@ from mmembed.store.word_tokens import asked_words
 
 FEW = 2_000
 """So many images that pass a filter are all candidates; their words are read without the index."""
-SCANNED = 5 * MOST_LOOKED_AT
-"""Images of one word that are compared with a filter."""
-OF_WORD_SQL = "SELECT rowid FROM word_index WHERE word_index MATCH ?"
+SCANNED = 5
+"""Times more images of a word are compared with a filter than are looked at without one."""
+OF_WORD_SQL = "SELECT rowid AS id FROM word_index WHERE word_index MATCH ?"
 TOTALS_SQL = """
 SELECT items, words, coalesce((SELECT max(item_id) FROM item_words), 0) FROM word_totals
 """
@@ -52,9 +52,9 @@ class WordReader(Connections):
         asked, having = self._asked(text, int(items), int(last))
         if not asked.words:
             return nothing()
-        passing, all_seen = self._passing(asked, having, where)
+        passing, all_seen = self._passing(asked, having, max(count, LEAST_RANKED), where)
         candidates = self._candidates(np.union1d(passing, np.array(also, np.int64)).tolist())
-        stems = stemmer.stems({word for one in candidates for word in one.words.split(" ")})
+        stems = stemmer.stems({word for one in candidates for word in one.words.split()})
         ranked = rank_words(asked, candidates, stems, length / max(items, 1))
         return matches_of(asked, ranked, count, passing, also, all_seen=all_seen)
 
@@ -79,40 +79,44 @@ class WordReader(Connections):
         stems = stemmer.stems(words)
         for word in words:
             of_form.setdefault(stems[word], word)
-        having = [self._having(_query(word)) for word in of_form.values()]
+        most = looked_at(len(of_form))
+        having = [self._having(_query(word), most) for word in of_form.values()]
         is_prefix = bool(having) and not len(having[-1])
         if is_prefix:
-            having[-1] = self._having(f"{_query(next(reversed(of_form.values())))}*")
-        weights = [idf(_number_of(ids, last_id), items) for ids in having]
+            having[-1] = self._having(f"{_query(next(reversed(of_form.values())))}*", most)
+        weights = [idf(_number_of(ids, most, last_id), items) for ids in having]
         return (
             Asked(tuple(of_form.values()), tuple(of_form), is_prefix, np.array(weights)),
             having,
         )
 
-    def _having(self, query: str, where: Where = EVERYTHING) -> Ids:
-        """The first images that have a word, up to one more than are looked at."""
+    def _having(self, query: str, most: int, where: Where = EVERYTHING) -> Ids:
+        """The first images that have a word, up to one more than `most`."""
         if where == EVERYTHING:
-            return self._ids(f"{OF_WORD_SQL} LIMIT {MOST_LOOKED_AT + 1}", [query])
+            return self._ids(f"{OF_WORD_SQL} LIMIT {most + 1}", [query])
         clause, values = clause_of("image", where)
         sql = (
-            f"SELECT items.id FROM ({OF_WORD_SQL} LIMIT {SCANNED}) AS found "
-            f"CROSS JOIN items ON items.id = found.rowid {clause} LIMIT {MOST_LOOKED_AT + 1}"
+            f"SELECT items.id FROM ({OF_WORD_SQL} LIMIT {SCANNED * most}) AS found "
+            f"CROSS JOIN items ON items.id = found.id {clause} LIMIT {most + 1}"
         )
         return self._ids(sql, [query, *values])
 
-    def _passing(self, asked: Asked, having: Sequence[Ids], where: Where) -> tuple[Ids, bool]:
+    def _passing(
+        self, asked: Asked, having: Sequence[Ids], count: int, where: Where
+    ) -> tuple[Ids, bool]:
         """The images to rank, which pass, and whether no other image matches."""
+        most = looked_at(len(asked.words))
         if where != EVERYTHING:
             clause, values = clause_of("image", where)
             few = self._ids(f"SELECT items.id FROM items {clause} LIMIT {FEW + 1}", values)
             if len(few) <= FEW:
                 return few, True
-            having = [self._having(query, where) for query in _queries(asked)]
-        all_seen = all(len(ids) <= MOST_LOOKED_AT for ids in having)
+            having = [self._having(query, most, where) for query in _queries(asked)]
+        all_seen = all(len(ids) <= most for ids in having)
         ids, places = np.unique(np.concatenate(having), return_inverse=True)
         weights = np.repeat(asked.idf, [len(some) for some in having])
         sums = np.bincount(places.ravel(), weights, len(ids))
-        best = ids[np.lexsort((ids, -sums))[:MOST_RANKED]]
+        best = ids[np.lexsort((ids, -sums))[:count]]
         return best, all_seen and len(best) == len(ids)
 
     def _candidates(self, image_ids: Sequence[int]) -> list[Candidate]:
@@ -123,14 +127,15 @@ class WordReader(Connections):
         return found
 
     def _ids(self, sql: str, values: Sequence[object]) -> Ids:
-        rows = self._rows(sql, values)
-        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+        """Ids as one text: a third of the time of a row for each."""
+        [(text,)] = self._rows(f"SELECT group_concat(id) FROM ({sql})", values)
+        return np.fromstring(text or "", np.int64, sep=",")
 
 
-def _number_of(first: Ids, last_id: int) -> int:
-    """How many images have a word, of which these are the first: an estimate if there are more,
-    as if they lay evenly among the ids."""
-    if len(first) <= MOST_LOOKED_AT:
+def _number_of(first: Ids, most: int, last_id: int) -> int:
+    """How many images have a word, of which these are the first: an estimate if there are more
+    than `most`, as if they lay evenly among the ids."""
+    if len(first) <= most:
         return len(first)
     return int(len(first) * last_id / first[-1])
 

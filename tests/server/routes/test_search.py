@@ -40,7 +40,9 @@ def test_words_find_pictures(client: TestClient) -> None:
     answer = client.get("/v1/search", params={"q": "something blue", "k": 3})
     assert top(answer) == "a blue field"
     body = answer.json()
-    assert set(body) == {"hits", "next_cursor", "match", "model", "notes", "took_ms"}
+    assert set(body) == {
+        "hits", "next_cursor", "match", "mode", "model", "notes", "took_ms",
+    }  # fmt: skip
     assert body["model"] == "fake"
     scores = [hit["score"] for hit in body["hits"]]
     assert scores == sorted(scores, reverse=True)
@@ -138,6 +140,26 @@ def test_pages_join_to_the_whole(client: TestClient) -> None:
             break
     assert paged == whole
     assert len(whole) == len(COLOURS)
+
+
+def test_words_of_tags_are_found_and_are_evidence(client: TestClient) -> None:
+    answer = client.get("/v1/search?q=warm&mode=words").json()
+    assert answer["mode"] == "words"
+    assert answer["hits"]
+    for hit in answer["hits"]:
+        assert "warm" in hit["tags"]
+        assert hit["evidence"] == [{"by": "words", "points": 2.0, "words": ["warm"]}]
+    posted = client.post("/v1/search", json={"q": "warm", "mode": "words"}).json()
+    assert posted["hits"] == answer["hits"]
+
+
+def test_words_look_at_all_and_items_at_pictures(client: TestClient) -> None:
+    for query, mode in (("q=red", "hybrid"), ("q=red&kind=caption", "picture")):
+        assert client.get(f"/v1/search?{query}").json()["mode"] == mode
+    assert client.post("/v1/search", json={"query": [{"item": 1}]}).json()["mode"] == "picture"
+    answer = client.post("/v1/search", json={"query": [{"item": 1}], "mode": "words"})
+    assert "needs words to look for" in error_of(answer, 422)
+    assert "mode" in error_of(client.get("/v1/search?q=red&mode=all"), 422)
 
 
 def test_tags_narrow_the_search(client: TestClient) -> None:

@@ -86,8 +86,8 @@ def test_a_broken_index_is_built_anew(tmp_path: Path, entry: Entry) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a few images reach."""
-    monkeypatch.setattr(word_queries, "MOST_LOOKED_AT", 10)
-    monkeypatch.setattr(word_queries, "MOST_RANKED", 5)
+    monkeypatch.setattr(word_queries, "looked_at", lambda words: 10)
+    monkeypatch.setattr(word_queries, "LEAST_RANKED", 5)
     monkeypatch.setattr(word_queries, "FEW", 2)
 
 
@@ -95,7 +95,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_common_words_are_looked_at_in_part(catalog: Catalog, entry: Entry) -> None:
     tags = [("common", "rare") if n in (3, 35) else ("common",) for n in range(40)]
     written = catalog.write([entry(f"/{n}", tags=some) for n, some in enumerate(tags)])
-    found = catalog.match_words("common rare", 99)
+    found = catalog.match_words("common rare", 5)
     assert found.item_ids[:2].tolist() == [written[3], written[35]]
     assert found.words[:2] == (("common", "rare"),) * 2
     assert len(found.item_ids) == 5

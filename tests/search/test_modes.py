@@ -1,0 +1,59 @@
+"""The mode of a query."""
+
+from __future__ import annotations
+
+import pytest
+
+from mmembed.errors import QueryError
+from mmembed.search.modes import mode_of, words_of
+from mmembed.types import Kind, SearchMode, Term
+
+DOG, NOT_CAT = Term(text="a dog"), Term(text="cat", weight=-1)
+PICTURE, ITEM = Term(image=b"x"), Term(item=1)
+
+
+@pytest.mark.parametrize(
+    ("terms", "kind", "wanted", "mode"),
+    [
+        ([DOG], "image", None, "hybrid"),
+        ([DOG, DOG], "image", None, "hybrid"),
+        ([DOG], "caption", None, "picture"),
+        ([PICTURE], "image", None, "picture"),
+        ([ITEM], "image", None, "picture"),
+        ([DOG, PICTURE], "image", None, "picture"),
+        ([DOG, NOT_CAT], "image", None, "picture"),
+        ([DOG], "image", "picture", "picture"),
+        ([DOG], "image", "words", "words"),
+        ([DOG, PICTURE], "image", "hybrid", "hybrid"),
+    ],
+)
+def test_words_find_images_by_all_that_is_known(
+    terms: list[Term], kind: Kind, wanted: SearchMode | None, mode: SearchMode
+) -> None:
+    assert mode_of(terms, kind, "sum", wanted) == mode
+
+
+@pytest.mark.parametrize(
+    ("terms", "kind", "wanted", "message"),
+    [
+        ([DOG], "caption", "words", "finds images; use picture"),
+        ([PICTURE], "image", "hybrid", "needs words"),
+        ([NOT_CAT], "image", "words", "needs words"),
+        ([DOG], "image", "all", "is none of hybrid, picture, words"),
+    ],
+)
+def test_other_modes_are_refused(
+    terms: list[Term], kind: Kind, wanted: SearchMode, message: str
+) -> None:
+    with pytest.raises(QueryError, match=message):
+        mode_of(terms, kind, "sum", wanted)
+
+
+def test_the_words_are_those_that_are_looked_for() -> None:
+    assert words_of([DOG, NOT_CAT, PICTURE, Term(text="beach", weight=0.5)]) == "a dog beach"
+
+
+def test_other_strategies_look_at_pictures_alone() -> None:
+    assert mode_of([DOG, DOG], "image", "best", None) == "picture"
+    with pytest.raises(QueryError, match="use strategy sum"):
+        mode_of([DOG, DOG], "image", "exclude", "hybrid")
