@@ -70,7 +70,7 @@ log = logging.getLogger(__name__)
 def open_store(settings: Settings) -> Store:
     """The store in the data folder, which is made if there is none. Raises StoreError if the folder
     cannot be used."""
-    return FolderStore(settings.data, exact_limit=settings.exact_limit)
+    return FolderStore(settings.data, exact_limit=settings.exact_limit, recall=settings.recall)
 
 
 class Collection(Answering, ItemEditing):
