@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Asked:
+class JudgedQuery:
     """A query, as its hits are judged."""
 
     terms: Sequence[Term]
@@ -46,7 +46,7 @@ class Fitting:
         self._bank = bank
         self._made: tuple[Bank, Embeddings, TextFit] | None = None
 
-    def judged(self, page: SearchPage, asked: Asked, *, first: bool) -> SearchPage:
+    def judged(self, page: SearchPage, asked: JudgedQuery, *, first: bool) -> SearchPage:
         """The page with `fits` of its hits, and with `match` if it is the first one. As it is for
         captions, without a bank, in too small a collection, and for terms that cancel out."""
         if asked.kind != "image" or not page.hits:
@@ -63,7 +63,7 @@ class Fitting:
             match = "unsure"  # a caption, tag or name says what the model does not see
         return replace(page, hits=hits, match=match)
 
-    def _judge(self, asked: Asked) -> Judge | None:
+    def _judge(self, asked: JudgedQuery) -> Judge | None:
         """By the positive words, else by the positive pictures."""
         sample = self._store.sample("image", BACKGROUND_SIZE)
         words = _sum(asked, words=True)
@@ -138,7 +138,7 @@ def _with_fits(hit: Hit, fits: float | None) -> Hit:
     return hit if fits is None else replace(hit, fits=fits, relevance=fits)
 
 
-def _sum(asked: Asked, *, words: bool) -> Embedding | None:
+def _sum(asked: JudgedQuery, *, words: bool) -> Embedding | None:
     """The direction of the positive terms that are words, or of those that are not."""
     chosen = [
         (row, term.weight)

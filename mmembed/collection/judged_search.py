@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mmembed.collection.fitting import Asked, Fitting
+from mmembed.collection.fitting import Fitting, JudgedQuery
 from mmembed.collection.searching import Searching
 from mmembed.errors import QueryError
 from mmembed.filters.tree import EVERYTHING, Where
@@ -39,7 +39,7 @@ class JudgedSearch:
                 f"min_relevance {min_relevance}: expected 0 to 1", param="min_relevance"
             )
         rows = self._searching.embeddings(terms)
-        asked = Asked(terms, rows, kind, filtered=where != EVERYTHING)
+        asked = JudgedQuery(terms, rows, kind, filtered=where != EVERYTHING)
 
         def page_of(count: int, after: str | None) -> SearchPage:
             page = self._searching.page(

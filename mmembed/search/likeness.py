@@ -1,9 +1,8 @@
 """How alike pictures are, within their collection.
 
 Likeness is the cosine of two embeddings after the mean embedding of the collection has been taken
-from both: 1 for the same picture, about 0 for two pictures taken at random, whatever the model and
-the collection. The plain cosine of two random pictures is 0.8 in one collection and 0.65 in
-another.
+from both. It is 1 for the same picture and about 0 for two pictures taken at random. The plain
+cosine of two random pictures is 0.8 in one collection and 0.65 in another.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A bound on relevance: pages stay full, for hits below it are left out before a page is cut.
 
-Relevance does not fall evenly along the order, so further hits are looked at until the page is
-full, nothing is left, or MOST hits were looked at.
+Relevance does not fall evenly along the order, so further hits are looked at. That ends when the
+page is full, when nothing is left, or after MOST hits.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ UNRELATED = 0.5
 
 def match_of_words(strengths: Sequence[float], pictures: int) -> Match | None:
     """strengths: of the JUDGED first hits, in deviations, see `search.text_fit`. pictures: how many
-    were searched; 0 where that is not known. None without hits."""
+    were searched; 0 where that is not known. The answer is None without hits."""
     if not len(strengths):
         return None
     fewest = pictures or len(strengths)
@@ -58,7 +58,7 @@ def _at(pictures: int, threshold: tuple[float, float]) -> float:
 
 def match_of_pictures(likenesses: Sequence[float]) -> Match | None:
     """likenesses: of the first hits with the query picture, see `search.likeness`; without the
-    query's own item. None without hits."""
+    query's own item. The answer is None without hits."""
     if not len(likenesses):
         return None
     best = max(likenesses)
