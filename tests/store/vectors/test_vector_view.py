@@ -360,10 +360,9 @@ def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors, graph: bo
 
 def test_a_vector_of_the_wrong_kind_does_not_enter(many: Vectors) -> None:
     view = view_of(many[:20])
-    with pytest.raises(StoreError):
-        view.apply([99], np.full((1, DIM), np.nan, np.float16), [], 21)
-    with pytest.raises(StoreError):
-        view.apply([99], np.ones((1, DIM - 1), np.float16), [], 21)
+    for wrong in (np.full((1, DIM), np.nan), np.ones((1, DIM - 1))):
+        with pytest.raises(StoreError):
+            view.apply([99], wrong.astype(np.float16), [], 21)
     assert len(view) == 20
 
 
@@ -372,14 +371,10 @@ def test_search_goes_on_while_the_view_follows(many: Vectors) -> None:
     stop = threading.Event()
 
     def search(seed: int) -> int:
-        done = 0
-        for query in clustered(200, seed=seed):
-            ids = view.search(query, 10).ids
-            assert len(set(ids.tolist())) == 10
-            done += 1
-            if stop.is_set():
-                break
-        return done
+        queries = iter(clustered(200, seed=seed))
+        while not stop.is_set() and (query := next(queries, None)) is not None:
+            assert len(set(view.search(query, 10).ids.tolist())) == 10
+        return seed + 1
 
     with ThreadPoolExecutor(3) as pool:
         searches = [pool.submit(search, seed) for seed in range(3)]
