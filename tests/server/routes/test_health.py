@@ -113,7 +113,7 @@ def test_a_view_that_fails(
     def fail(*_: Any, **__: Any) -> Any:
         raise errors.StoreError("a vector of the catalog is broken; restore a backup")
 
-    monkeypatch.setattr(folder_store(collection)._views, "_current", fail)
+    monkeypatch.setattr(folder_store(collection)._views, "_published_since", fail)
     assert client.get("/v1/search?q=red").status_code == 507
     assert reasons(client) == ["views_failed"]
     monkeypatch.undo()
