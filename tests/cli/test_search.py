@@ -78,7 +78,7 @@ def test_indexing_embeds_the_bank_and_a_search_is_corrected_by_it(
     assert fake("index", photos, *data, **with_bank).returncode == 0
     [kept] = (cache / "banks").iterdir()
     kept.write_bytes(b"damaged")
-    words = ("search", "green green red", "--json", *data)
+    words = ("search", "green green red", "--json", "--mode", "picture", *data)
     orders = []
     for environ in ({}, with_bank, with_bank):
         finished = fake(*words, **environ)
