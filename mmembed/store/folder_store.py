@@ -45,7 +45,8 @@ class FolderStore(Catalog):
 
     def close(self) -> None:
         """Close the catalog, once no graph is read any more."""
-        self._views.close()
+        if hasattr(self, "_views"):  # otherwise opening failed
+            self._views.close()
         super().close()
 
     def known_files(self) -> dict[str, Known]:

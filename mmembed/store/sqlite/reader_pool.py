@@ -122,6 +122,9 @@ class Readers:
         """A new connection; None if one of the others has to do."""
         try:
             connection = self._open()
+            with self._counting:  # while the folder is where it was; later it may be gone
+                if self._counter is None and not self._closed:
+                    self._counter = self._open()
         except sqlite3.Error:
             if not self._open_now:
                 raise
