@@ -127,6 +127,7 @@ class _Exclude(_Strategy):
     """`seen` of a place counts the items that were looked at, also those that were dropped."""
 
     def page(self) -> Page:
+        """One page of the items that are far from every negative term."""
         vector = self._towards.vector()
         kept: list[tuple[Item, float]] = []
         numbers: list[int] = []
