@@ -60,9 +60,9 @@ class IndexSync:
     def view(self, kind: Kind) -> VectorView | None:
         """The view of a kind as of the catalog's last change; None while nothing was indexed."""
         try:
+            current = self._current.get(kind)  # before the view that it is the version of
             view = self._views.get(kind)
-            version = self._catalog.version()
-            if version != self._current.get(kind) or self._published_since(kind, view):
+            if self._catalog.version() != current or self._published_since(kind, view):
                 with self._lock:
                     view = self._brought_up(kind)
         except Exception as error:

@@ -127,5 +127,6 @@ def test_a_page_of_a_corrected_order_goes_on_after_a_restart(
 
 
 def test_a_negative_word_alone_leads_away_from_what_it_means(indexed: Collection) -> None:
+    indexed.make_bank(quietly)
     towards = ids(indexed, RED)
     assert ids(indexed, [Term(text="red pink", weight=-1)]) == towards[::-1]

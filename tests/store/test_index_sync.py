@@ -268,6 +268,21 @@ def test_a_large_backlog_is_followed_in_portions(
     assert set(answers(views)[0]) == set(range(1, 41))
 
 
+def test_a_view_that_another_thread_loads_meanwhile_is_found(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(catalog, entry, 0, 5)
+    views, version = fresh(catalog), catalog.version
+
+    def meanwhile() -> int:
+        monkeypatch.setattr(catalog, "version", version)
+        assert views.view("image") is not None
+        return version()
+
+    monkeypatch.setattr(catalog, "version", meanwhile)
+    assert views.view("image") is not None
+
+
 def test_many_threads_may_ask_while_others_write(
     catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry
 ) -> None:
