@@ -78,12 +78,13 @@ def meanings(test: Test) -> list[tuple[Kind, Value]]:
     values = test.value if isinstance(test.value, tuple) else (test.value,)
     texts = tuple(value for value in values if isinstance(value, str))
     truths = tuple(value for value in values if isinstance(value, bool))
+    truths += _spelt_truths(test, texts)
     numbers = tuple(value for value in values if not isinstance(value, str | bool))
     by_kind: list[tuple[Kind, tuple[Scalar, ...]]] = [
         ("text", texts),
         ("number", numbers + _spelt_numbers(test, texts)),
         ("number in text", numbers),
-        ("truth", truths + _spelt_truths(test, texts)),
+        ("truth", truths),
         ("truth in text", truths),
     ]
     return [(kind, some if several else some[0]) for kind, some in by_kind if some]
