@@ -11,7 +11,7 @@ from mmembed.collection.folder_model import Binding
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import NotFound, QueryError
-from mmembed.filters.fields import META, plain_name, spelling
+from mmembed.filters.fields import META, plain_name
 from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.item_failures import blaming
 from mmembed.media.decode import decode, media_type, printable, thumbnail
@@ -54,9 +54,7 @@ class ItemEditing:
         field = plain_name(field)
         known = [one.name for one in self.fields() if one.name.startswith(META)]
         if field not in known:
-            some = (
-                ", ".join(map(spelling, known)) or "none: no manifest that was indexed brought any"
-            )
+            some = ", ".join(known) or "none: no manifest that was indexed brought any"
             raise QueryError(f"{field}: no field of a manifest; known are {some}")
         self.store.index_field(field.removeprefix(META))
 
