@@ -10,13 +10,15 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 
 LONGEST = 48
 """Characters of a word; longer runs, such as hashes, are no words."""
 MOST_OF_ITEM = 20_000
 """Words of an image that are kept; the rest is left out."""
+NAMES_KEPT = 5_000
+"""Names whose words are kept in memory: most images share their folders and tags."""
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0670]")
 """Of Latin, Greek and Cyrillic letters; vowel points of Hebrew and Arabic."""
 _UNSPACED = (
@@ -57,10 +59,11 @@ def asked_words(text: str) -> list[str]:
     return list(found)
 
 
-def words_in_name(name: str) -> list[str]:
+@lru_cache(maxsize=NAMES_KEPT)
+def words_in_name(name: str) -> tuple[str, ...]:
     """The words of a tag, a folder or a file name: `BeachHoliday_2024` is also its parts."""
     parts = _PARTS.sub(" ", unicodedata.normalize("NFC", name))
-    return list(dict.fromkeys([*words_in(name), *words_in(parts)]))
+    return tuple(dict.fromkeys([*words_in(name), *words_in(parts)]))
 
 
 def words_of_image(captions: Sequence[str], tags: Sequence[str], path: str | None) -> list[str]:

@@ -51,7 +51,7 @@ def test_texts_have_words(text: str, words: list[str]) -> None:
     ],
 )
 def test_names_have_parts(name: str, words: list[str]) -> None:
-    assert words_in_name(name) == words
+    assert list(words_in_name(name)) == words
 
 
 def test_words_are_asked_once_and_pairs_of_signs_alone() -> None:

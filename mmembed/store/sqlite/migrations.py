@@ -31,7 +31,7 @@ from mmembed.store.sqlite.schema import (
     version,
 )
 from mmembed.store.sqlite.wal_stamp import History
-from mmembed.store.sqlite.word_rows import write_words
+from mmembed.store.sqlite.word_rows import fill_words
 
 log = logging.getLogger(__name__)
 
@@ -190,10 +190,10 @@ def _take_steps(db: sqlite3.Connection, progress: Progress) -> None:
     for layout in range(version(db), newest()):
         db.execute("BEGIN IMMEDIATE")
         try:
-            for statement in statements_of(schema.LATER[layout - BASE_VERSION]):
-                db.execute(statement)
             if layout + 1 == layout_3.VERSION:
-                _write_words(db, progress)
+                _add_words(db, progress)
+            else:
+                _run(db, schema.LATER[layout - BASE_VERSION])
             db.execute(f"PRAGMA user_version = {layout + 1}")
             db.execute("COMMIT")
         except BaseException:  # Ctrl-C, too
@@ -202,8 +202,9 @@ def _take_steps(db: sqlite3.Connection, progress: Progress) -> None:
             raise
 
 
-def _write_words(db: sqlite3.Connection, progress: Progress) -> None:
-    """Write the words of all images."""
+def _add_words(db: sqlite3.Connection, progress: Progress) -> None:
+    """The tables of words, with the words of all images, and then their triggers."""
+    _run(db, layout_3.TABLES)
     [total] = db.execute("SELECT count(*) FROM words_due").fetchone()
     done = 0
 
@@ -212,7 +213,13 @@ def _write_words(db: sqlite3.Connection, progress: Progress) -> None:
         done += count
         progress(done, total)
 
-    write_words(db, written)
+    fill_words(db, written)
+    _run(db, layout_3.TRIGGERS)
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    for statement in statements_of(script):
+        db.execute(statement)
 
 
 def _check_tables(db: sqlite3.Connection, path: Path, layout: int) -> None:

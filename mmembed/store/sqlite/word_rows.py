@@ -19,6 +19,11 @@ INSERT INTO item_words (item_id, words, length) VALUES (?, ?, ?)
 ON CONFLICT (item_id) DO UPDATE SET words = excluded.words, length = excluded.length
 WHERE words <> excluded.words
 """
+REBUILD_SQL = "INSERT INTO word_index (word_index) VALUES ('rebuild')"
+TOTALS_SQL = """
+UPDATE word_totals SET (items, words) =
+  (SELECT count(*), coalesce(sum(length), 0) FROM item_words)
+"""
 
 
 def write_words(db: sqlite3.Connection, written: Callable[[int], None] = lambda n: None) -> None:
@@ -33,10 +38,18 @@ def write_words(db: sqlite3.Connection, written: Callable[[int], None] = lambda 
         written(len(due))
 
 
+def fill_words(db: sqlite3.Connection, written: Callable[[int], None]) -> None:
+    """Write the words of all images that are due, within a transaction, in a catalog whose words
+    have no triggers yet."""
+    write_words(db, written)
+    db.execute(REBUILD_SQL)
+    db.execute(TOTALS_SQL)
+
+
 def rebuild_words(db: sqlite3.Connection) -> None:
     """Build the index anew from the words of images, which are all due afterwards, within a
     transaction."""
-    db.execute("INSERT INTO word_index (word_index) VALUES ('rebuild')")
+    db.execute(REBUILD_SQL)
     db.execute("INSERT OR IGNORE INTO words_due SELECT id FROM items WHERE kind = 'image'")
 
 
