@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from mmembed.filters.tree import Scalar, Test, Value
 
 Kind: TypeAlias = Literal["text", "number", "truth", "number in text", "truth in text"]
-"""What a value is, or what its text is spelt as."""
+"""The type of a value, or the type that its text spells."""
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _CELL = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
@@ -45,7 +45,7 @@ def truth_of(text: str) -> bool | None:
 
 
 def bare(text: str) -> Scalar:
-    """What a value without quotes means in a filter. A number may be beyond 64 bits: it is no
+    """The meaning of a value without quotes in a filter. A number may be beyond 64 bits: it is no
     text, and its caller refuses it."""
     truth = truth_of(text)
     if truth is not None:
@@ -54,7 +54,7 @@ def bare(text: str) -> Scalar:
 
 
 def cell(text: str) -> str | int | float:
-    """What a cell of CSV is stored as."""
+    """The value that a cell of CSV is stored as."""
     if not _CELL.fullmatch(text):
         return text
     return float(text) if "." in text else int(text)
