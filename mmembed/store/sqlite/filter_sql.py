@@ -207,23 +207,29 @@ def _of_meta(test: Test) -> Condition:
         return f"{found} IS NOT NULL", []
     if test.operator == "!=":
         return _negated(_of_meta(Test(test.field, "=", test.value)))
-    parts = (_of_kind_of_json(test, kind, wanted, path) for kind, wanted in meanings(test))
-    return _joined(" OR ", parts, "0")
+    alone = f"json_type(items.meta, {path})"
+    kinds = meanings(test)
+    single = [_of_json_kind(test, kind, wanted, alone, found) for kind, wanted in kinds]
+    # One look at the elements of a list serves all kinds: rows are mostly of one kind.
+    elements = [
+        _of_json_kind(test, kind, wanted, "element.type", "element.value") for kind, wanted in kinds
+    ]
+    of_element, values = _joined(" OR ", elements, "0")
+    each = f"SELECT 1 FROM json_each(items.meta, {path}) AS element WHERE {of_element}"
+    listed = f"({alone} = 'array' AND EXISTS ({each}))"
+    return _joined(" OR ", [*single, (listed, values)], "0")
 
 
-def _of_kind_of_json(test: Test, kind: readings.Kind, value: Value, path: str) -> Condition:
-    """The field, or an element of the list that it holds, is of a kind and compares."""
+def _of_json_kind(
+    test: Test, kind: readings.Kind, value: Value, type_: str, expression: str
+) -> Condition:
+    """A value, given by the SQL of its type and of itself, is of a kind and compares."""
     types, read = _KINDS[kind]
     if kind == "truth":
         truths = value if isinstance(value, tuple) else (value,)
         types = ",".join(f"'{str(truth).lower()}'" for truth in truths)
-    alone = f"json_type(items.meta, {path})"
-    wanted = Test(test.field, test.operator, value)
-    of_one, values = _read_as(kind, read, f"json_extract(items.meta, {path})", wanted)
-    of_element, more = _read_as(kind, read, "element.value", wanted)
-    listed = f"SELECT 1 FROM json_each(items.meta, {path}) AS element WHERE element.type IN"
-    in_list = f"{alone} = 'array' AND EXISTS ({listed} ({types}) AND {of_element})"
-    return f"(({alone} IN ({types}) AND {of_one}) OR ({in_list}))", [*values, *more]
+    compared, values = _read_as(kind, read, expression, Test(test.field, test.operator, value))
+    return f"({type_} IN ({types}) AND {compared})", values
 
 
 def _read_as(kind: readings.Kind, read: str, expression: str, test: Test) -> Condition:
