@@ -15,7 +15,8 @@ DIM = 32
 def pictures(common: float, count: int = 500) -> Embeddings:
     rows = np.random.default_rng(1).normal(size=(count, DIM))
     rows[:, 0] += common
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    unit: Embeddings = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 @pytest.mark.parametrize("common", [0.0, 10.0, 40.0])

@@ -14,7 +14,8 @@ DIM = 16
 
 def units(count: int, seed: int) -> Embeddings:
     rows = np.random.default_rng(seed).normal(size=(count, DIM)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Embeddings = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_the_same_words_in_the_bank_do_not_count_against_them(bank: Bank) -> Non
 
 
 def test_a_model_that_tells_nothing_apart_gives_finite_figures() -> None:
-    same = np.ones((200, DIM), np.float32) / 4
+    same = np.full((200, DIM), 0.25, np.float32)
     fit = TextFit(Bank(("a",) * 200, same), same[:3]).of(units(1, 3)[0], same[:3], strengths=2)
     assert fit.strengths.shape == (2,)
     assert np.isfinite(fit.strengths).all()

@@ -20,7 +20,7 @@ QUERIES = 192
 SAMPLE = 1024
 """Vectors whose spread the queries in no vector's place have."""
 SEED = 11
-SPARED = 0.4
+SPARED = 0.5
 """Share of the permitted misses that is not used up, since other queries may miss more."""
 EXPANSIONS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, LARGEST_EXPANSION)
 TIE = 1e-6

@@ -155,7 +155,7 @@ def _searcher(lane: Index) -> Worker[Pool, Ids]:
 def _index(dim: int) -> Index:
     return Index(
         ndim=dim,
-        metric="cos",
+        metric="ip",
         dtype="i8",
         connectivity=CONNECTIVITY,
         expansion_add=EXPANSION_ADD,

@@ -224,7 +224,9 @@ def test_a_viewed_snapshot_answers_as_the_view_that_it_was_saved_from(
     view.save("c", "f", lambda seq: "m")
     loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
     assert loaded.load("c", "f")
-    assert isinstance(graph_of(loaded).content.obj, mmap.mmap)
+    content = graph_of(loaded).content
+    assert isinstance(content, memoryview)
+    assert isinstance(content.obj, mmap.mmap)
     assert loaded.ids().tolist() == view.ids().tolist()
     for query in clustered(5, seed=2):
         for count in (9, 200):
