@@ -19,7 +19,7 @@ PORT ?= 8000
 # All of them measure memory and time, too: by one process unless told otherwise.
 WORKERS ?= $(if $(FAST),logical,0)
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt $(PIP_FLAGS)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt $(PIP_FLAGS)
 
 ifdef PHOTOS
 SOURCE := $(PHOTOS)
@@ -36,6 +36,8 @@ endif
 .PHONY: run install test test-clients pin-clients check bench format constraints wheel clean
 
 run: install
+	@$(BIN)/mmembed serve --check --port $(PORT)
+	@echo "the first start tries the engines for each model, and keeps the fastest: up to some minutes"
 	@$(BIN)/mmembed index "$(SOURCE)" --data "$(DATA)" --model "$(MODEL)" || [ $$? -eq 1 ]
 ifndef PHOTOS
 	@echo "your own  make run PHOTOS=~/Pictures"
@@ -60,7 +62,7 @@ test-clients: $(VENV)/.test
 
 # The newest versions that tests/clients/requirements/*.in allow, and all that they need.
 pin-clients: $(VENV)/.test
-	$(PIP) uv
+	$(PIP) --quiet uv
 	PATH="$(BIN):$$PATH" $(BIN)/python -m tests.clients.environments --pin
 
 check: $(VENV)/.test
@@ -82,17 +84,17 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing into $(VENV); the first time this fetches torch and takes some minutes"
-	$(PIP) $(TORCH) --editable .
+	@echo "installing into $(VENV); the first time this fetches torch and more: 1 to 10 minutes"
+	@$(PIP) $(TORCH) --editable .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed
-	$(PIP) --editable '.[test,check]'
+	$(PIP) --quiet --editable '.[test,check]'
 	@touch $@
 
 # The tested set, for every Python and system that we support; torch is chosen above.
 constraints: $(VENV)/.test
-	$(PIP) uv
+	$(PIP) --quiet uv
 	printf '%s\n' $(TORCH) | $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
 	  --all-extras --constraint /dev/stdin --no-header --no-annotate --no-emit-index-url --upgrade \
 	  | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.txt

@@ -16,7 +16,7 @@ LINE_S = 10.0
 LATER_LINE_S = 60.0
 """Seconds between two lines of long work: a log should stay readable."""
 FIRST_MINUTES_S = 300.0
-OPENING = "opening the model, which takes longer the first time"
+OPENING = "opening the model; the first time, its engines are measured, which takes minutes"
 """Shown until the first picture is done: the model is opened beside reading and decoding."""
 
 

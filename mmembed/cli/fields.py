@@ -10,6 +10,7 @@ from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.table import print_json, table
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
+from mmembed.filters.fields import spelling
 
 if TYPE_CHECKING:
     from mmembed.store.entries import FieldFacts
@@ -54,4 +55,4 @@ def _row(field: FieldFacts) -> tuple[str, ...]:
     examples = (f"{example[:EXAMPLE_CHARS]}…" if len(example) > EXAMPLE_CHARS else example
                 for example in field.examples)  # fmt: skip
     indexed = "yes" if field.indexed else ""
-    return field.name, field.type, str(field.items), indexed, ", ".join(examples)
+    return spelling(field.name), field.type, str(field.items), indexed, ", ".join(examples)

@@ -21,7 +21,8 @@ run it again: it goes on where it was.
 
 Captions are taken from name.txt beside name.jpg, from files called captions or metadata
 (.jsonl, .csv, .tsv, .parquet) in the folders, and from --captions FILE. Their columns are
-file_name, caption or captions, and tags.
+file_name, caption or captions, and tags. Every other column becomes a field to filter by, called
+meta.NAME; `mmembed fields` lists them.
 
 Hidden files and folders, bins, thumbnail folders and other system folders are skipped, and
 everything that --exclude names. docs/indexing.md has the details.

@@ -25,6 +25,22 @@ class FurtherModels(argparse.Action):
             namespace.more_models = (*(namespace.more_models or ()), values)
 
 
+class Once(argparse.Action):
+    """Refuses an option that is given twice: else the last one would win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """As argparse calls it."""
+        if getattr(namespace, self.dest) != self.default:
+            parser.error(f"{option_string}: given twice; join both with a space, or with or")
+        setattr(namespace, self.dest, values)
+
+
 def add_collection_options(
     parser: argparse.ArgumentParser, default: str | None = None, *, several: bool = False
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from mmembed.cli import service
 from mmembed.cli.open_to_read import check_exists
+from mmembed.cli.options import Once
 from mmembed.cli.query_terms import add_term_arguments, given_terms
 from mmembed.cli.table import print_json, table
 from mmembed.cli.upgrade import upgraded
@@ -69,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "pictures alone, or by the words of captions, tags and file names alone",
     )
     parser.add_argument(
-        "--where", default="", metavar="FILTER", help="only items that pass a filter"
+        "--where", default="", metavar="FILTER", action=Once, help="only items that pass a filter"
     )
     parser.add_argument("--tag", action="append", default=[], help="only with this tag")
     parser.add_argument(

@@ -52,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("--host", help=f"address to listen on (default {Settings.host})")
     parser.add_argument("--port", type=int, help=f"port to listen on (default {Settings.port})")
+    parser.add_argument(
+        "--check", action="store_true", help="only see whether the address is free, and end"
+    )
     parser.set_defaults(settings_of=_settings, more_models=None)
 
 
@@ -62,6 +65,9 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Serve until interrupted; requests in progress are answered first."""
     listener = _listen(settings)
+    if arguments.check:
+        listener.close()
+        return 0
     try:
         from mmembed.collection.collection import Collection  # after the port is known to be free
         from mmembed.server import logs

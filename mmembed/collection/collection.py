@@ -33,6 +33,7 @@ from mmembed.models.inputs import ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.search.bank.bank_texts import chosen_texts
+from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
@@ -225,6 +226,11 @@ class Collection(Answering, ItemEditing):
     def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
         """How many items there are, of one kind or of both."""
         return self.store.count(kind, where)
+
+    def notes_on(self, where: Where, *, found: bool) -> tuple[str, ...]:
+        """A sentence on each field of the filter that no item has, or has with a value of the type
+        that it is compared with. found: whether any item passed."""
+        return notes_on_missing_fields(where, found, self.store)
 
     def make_bank(self, progress: Progress) -> None:
         """Embed the bank of texts that corrects searches by words, unless it is there, or nothing

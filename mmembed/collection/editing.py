@@ -11,7 +11,7 @@ from mmembed.collection.folder_model import Binding
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import NotFound, QueryError
-from mmembed.filters.fields import META
+from mmembed.filters.fields import META, plain_name
 from mmembed.ingest import Pipeline, keep_thumbnail
 from mmembed.item_failures import blaming
 from mmembed.media.decode import decode, media_type, printable, thumbnail
@@ -51,6 +51,7 @@ class ItemEditing:
     def index_field(self, field: str) -> None:
         """Index a manifest's field, such as `meta.author`, so that filters on it need not read
         every item. Raises QueryError for a field that no manifest brought, LimitError."""
+        field = plain_name(field)
         known = [one.name for one in self.fields() if one.name.startswith(META)]
         if field not in known:
             some = ", ".join(known) or "none: no manifest that was indexed brought any"
@@ -59,7 +60,7 @@ class ItemEditing:
 
     def drop_field_index(self, field: str) -> None:
         """Drop the index of a manifest's field. Raises NotFound where it has none."""
-        self.store.drop_field_index(field.removeprefix(META))
+        self.store.drop_field_index(plain_name(field).removeprefix(META))
 
     def add_image(
         self, data: bytes, *, name: str, captions: Sequence[str] = (), tags: Sequence[str] = ()

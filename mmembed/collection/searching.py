@@ -114,7 +114,7 @@ class Searching:
             count=k,
             after=begun.place if begun else None,
         )
-        notes += notes_on_missing_fields(where, page.items, self._store)
+        notes += notes_on_missing_fields(where, bool(page.items), self._store)
         hits = self._hits(Composition(plain, weights, usual), bank is None, strategy, page, kind)
         return SearchPage(hits, self._next_cursor(page, begun, query, usual), notes)
 
@@ -123,7 +123,7 @@ class Searching:
     ) -> SearchPage:
         """cursor: of the next page, but for its place."""
         page = hybrid.page(k, begun.order if begun else None)
-        notes += notes_on_missing_fields(hybrid.where, page.items, self._store)
+        notes += notes_on_missing_fields(hybrid.where, bool(page.items), self._store)
         if hybrid.words_only and not page.all_listed:
             notes += (MANY,)
         following = replace(cursor, place=page.rest.tail, order=page.rest)

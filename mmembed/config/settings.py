@@ -148,7 +148,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Raises InputError for a value, or a further model, that makes no sense."""
         data = expanded(self.data, variable("data"))
-        lost = self.cache == DEFAULT_CACHE and not has_home()
+        lost = str(self.cache) == str(DEFAULT_CACHE) and not has_home()
         cache = data / "cache" if lost else expanded(self.cache, variable("cache"))
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "cache", cache)
@@ -184,11 +184,13 @@ def has_home() -> bool:
     return os.path.isabs(os.path.expanduser("~"))
 
 
-def expanded(path: Path, named: str) -> Path:
+def expanded(path: str | Path, named: str) -> Path:
     """The path with `~` and `~user` filled in, and absolute. Raises InputError, which names the
     setting of the path."""
+    if not isinstance(path, str | os.PathLike) or path == "":
+        raise InputError(f"{named}={path!r}: expected a path, as in data/try")
     try:
-        return path.expanduser().absolute()
+        return Path(path).expanduser().absolute()
     except (RuntimeError, OSError) as error:
         raise InputError(
             f"{named}: {path} leads nowhere: there is no such home folder or current folder; "

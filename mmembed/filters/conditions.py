@@ -15,6 +15,7 @@ from mmembed.filters.fields import (
     check_meta_name,
     field_type,
     known_fields,
+    plain_name,
     rules_of,
 )
 from mmembed.filters.tree import Operator, Scalar, Test, Where, negated
@@ -40,15 +41,15 @@ class Fault(Exception):
 def field_named(name: str) -> str:
     """The field of this name; the case of letters matters in the fields of manifests alone.
     Raises Fault, which lists the known ones."""
-    if name.startswith(META):
+    field = plain_name(name)
+    if field.startswith(META):
         try:
-            check_meta_name(name.removeprefix(META))
+            check_meta_name(field.removeprefix(META))
         except ValueError as error:
-            raise Fault(f"{name[:40]!r}: {error}") from None
-        return name
-    if name.lower() not in FIELDS:
+            raise Fault(f"{field[:40]!r}: {error}") from None
+    elif field not in FIELDS:
         raise Fault(f"unknown field {name[:40]!r}; known fields are {known_fields()}")
-    return name.lower()
+    return field
 
 
 def condition(field: str, operator: Operator, value: object) -> Where:

@@ -20,6 +20,8 @@ META = "meta."
 """Prefix of the fields that manifests bring: `meta.author`."""
 MAX_NAME_CHARS = 100
 """Characters of a manifest field's name."""
+BARE_FIELD = re.compile(r"[^\W\d][\w.-]*")
+"""A field that a filter in words names without quotes."""
 _UNFIT_NAME = re.compile(r'["\\\x00-\x1f\x7f]')
 
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
@@ -107,6 +109,23 @@ def field_type(name: str) -> FieldType:
 def known_fields() -> str:
     """All fields, as errors list them."""
     return f"{', '.join(FIELDS)}, and {META}NAME for a field of a manifest"
+
+
+def plain_name(name: str) -> str:
+    """A field as the tree names it: `meta.two words` for `meta."two words"` and `META.two words`.
+    The case of letters matters in what follows `meta.` alone."""
+    if name[: len(META)].lower() != META:
+        return name.lower()
+    rest = name[len(META) :]
+    quoted = len(rest) > 1 and rest[0] == rest[-1] == '"'
+    return META + (rest[1:-1] if quoted else rest)
+
+
+def spelling(name: str) -> str:
+    """A field as a filter in words spells it: `meta."two words"`."""
+    if not name.startswith(META) or BARE_FIELD.fullmatch(name):
+        return name
+    return f'{META}"{name.removeprefix(META)}"'
 
 
 def check_meta_name(name: str) -> None:

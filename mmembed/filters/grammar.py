@@ -26,7 +26,7 @@ from mmembed.filters.conditions import (
     field_named,
     typed,
 )
-from mmembed.filters.fields import META, field_type, known_fields, rules_of
+from mmembed.filters.fields import BARE_FIELD, field_type, known_fields, rules_of
 from mmembed.filters.scanner import BARE, BARE_END, Scanner, WrittenValue
 from mmembed.filters.tree import EVERYTHING, Operator, Scalar, Where, all_of, any_of, negated
 
@@ -34,7 +34,7 @@ SYMBOLS: Mapping[str, Operator] = {
     "=": "=", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
     "~": "contains", "^": "startswith",
 }  # fmt: skip
-FIELD = re.compile(r'meta\."[^"]*"|[^\W\d][\w.-]*', re.IGNORECASE)
+FIELD = re.compile(rf'meta\."[^"]*"|{BARE_FIELD.pattern}', re.IGNORECASE)
 _OPERATOR = re.compile(r"\s*(!=|<=|>=|[:=<>~^])\s*")
 
 
@@ -108,7 +108,7 @@ class _Reader:
             self._fail_at_word(start)
         if name[0].lower() == "has":
             return self._exists(operator[1])
-        field = scanner.checked(lambda: _field(name[0]), start)
+        field = scanner.checked(lambda: field_named(name[0]), start)
         meant = SYMBOLS.get(operator[1]) or rules_of(field).colon
         scanner.checked(lambda: check_operator(field, meant), operator.start(1))
         spans = self._spans(field)
@@ -122,7 +122,7 @@ class _Reader:
         if symbol not in (":", "=") or name is None:
             scanner.fail("expected has:FIELD, as in has:caption", start)
         scanner.checked(lambda: self._counter.add(0), start)
-        return condition(scanner.checked(lambda: _field(name[0]), start), "exists", True)
+        return condition(scanner.checked(lambda: field_named(name[0]), start), "exists", True)
 
     def _spans(self, field: str) -> list[_Span]:
         ranged = field_type(field) != "text"
@@ -140,6 +140,8 @@ class _Reader:
         low = None if scanner.sees("..") else scanner.value(BARE_END)
         if not scanner.take(".."):
             return _Span(low)
+        if scanner.sees("."):
+            scanner.fail("a span has two dots, as in 5..8; write 0.5 for .5", scanner.at)
         follows = scanner.words[scanner.at : scanner.at + 1]
         high = scanner.value(BARE_END) if follows.strip("),") and not follows.isspace() else None
         if low is None and high is None:
@@ -183,10 +185,3 @@ class _Reader:
             f"fields are {known_fields()}",
             at,
         )
-
-
-def _field(name: str) -> str:
-    """Raises Fault."""
-    if name[: len(META)].lower() == META:
-        return field_named(META + name[len(META) :].strip('"'))
-    return field_named(name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from operator import eq, ge, gt, le, lt
 from typing import Any as Anything
 
 from mmembed.filters.dates import period, period_seconds
 from mmembed.filters.fields import META, field_type
+from mmembed.filters.readings import as_kind, meanings
 from mmembed.filters.tree import All, Any, Not, Scalar, Test, Where
 from mmembed.types import Item
 
@@ -31,8 +32,19 @@ def matches(where: Where, item: Item) -> bool:
     if where.operator == "exists":
         return bool(values)
     if where.operator == "!=":
-        return not any(_passes(Test(where.field, "=", where.value), value) for value in values)
-    return any(_passes(where, value) for value in values)
+        return not _any_passes(Test(where.field, "=", where.value), values)
+    return _any_passes(where, values)
+
+
+def _any_passes(test: Test, values: Sequence[Scalar]) -> bool:
+    if not test.field.startswith(META):
+        return any(_passes(test, value) for value in values)
+    return any(
+        _passes(Test(test.field, test.operator, wanted), read)
+        for kind, wanted in meanings(test)
+        for value in values
+        if (read := as_kind(value, kind)) is not None
+    )
 
 
 def values_of(item: Item, field: str) -> tuple[Scalar, ...]:
@@ -94,8 +106,6 @@ def _compares(field: str, operator: str, value: Scalar, wanted: Scalar) -> bool:
     of = field_type(field)
     if of == "date":
         return _compares_dates(operator, value, str(wanted))
-    if of == "json" and _json_kind(value) != _json_kind(wanted):
-        return False
     if field == "folder":
         return str(value).startswith(os.path.join(str(wanted), ""))
     return _ORDERS[operator](value, wanted)
@@ -111,12 +121,6 @@ def _compares_dates(operator: str, value: Scalar, wanted: str) -> bool:
     if operator == "=":
         return bool(first <= value <= last)
     return _ORDERS[operator](value, first if operator in ("<", ">=") else last)
-
-
-def _json_kind(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "truth"
-    return "text" if isinstance(value, str) else "number"
 
 
 def _has_part(operator: str, text: str, part: str) -> bool:

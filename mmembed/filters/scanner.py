@@ -9,12 +9,11 @@ from typing import NoReturn, TypeVar
 
 from mmembed.errors import QueryError
 from mmembed.filters.conditions import Fault, check_text
+from mmembed.filters.readings import bare
 from mmembed.filters.tree import Scalar
 
 T = TypeVar("T")
 
-NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", re.ASCII)
-"""A number as the value of a manifest's field; in quotes it is a text."""
 BARE = re.compile(r'[^\s()",“”]+')
 """A value without quotes."""
 BARE_END = re.compile(r'(?:(?!\.\.)[^\s()",“”])+')
@@ -38,10 +37,7 @@ class WrittenValue:
     @property
     def scalar(self) -> Scalar:
         """The value for a field that takes numbers, truth values and texts."""
-        if self.quoted or not NUMBER.fullmatch(self.text):
-            truth = {"true": True, "false": False}
-            return self.text if self.quoted else truth.get(self.text, self.text)
-        return int(self.text) if self.text.lstrip("+-").isdigit() else float(self.text)
+        return self.text if self.quoted else bare(self.text)
 
 
 class Scanner:
@@ -90,7 +86,7 @@ class Scanner:
     def _word(word: str) -> re.Pattern[str]:
         return re.compile(rf"{word}(?=[\s()-]|$)", re.IGNORECASE)
 
-    def value(self, bare: re.Pattern[str]) -> WrittenValue:
+    def value(self, unquoted: re.Pattern[str]) -> WrittenValue:
         """Move past a value, in quotes or bare. Raises QueryError."""
         start = self.at
         if quoted := self.match(_QUOTED):
@@ -98,13 +94,12 @@ class Scanner:
             return self._written(text, True, start)
         if self.words[start : start + 1] in tuple(QUOTES):
             self.fail("this quotation mark is not closed", start)
-        word = self.match(bare)
+        word = self.match(unquoted)
         if word is None:
             self.fail("expected a value; one with spaces or commas stands in quotes", start)
         return self._written(word[0], False, start)
 
     def _written(self, text: str, quoted: bool, at: int) -> WrittenValue:
-        # Python refuses to read a number of several thousand digits.
         self.checked(lambda: check_text(text), at)
         return WrittenValue(text, quoted, at)
 

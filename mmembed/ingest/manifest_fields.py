@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Set
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from mmembed.errors import ManifestError
+from mmembed.filters import readings
 from mmembed.filters.fields import check_meta_name
 from mmembed.ingest.caption_rules import clean
 from mmembed.store.entries import LARGEST
@@ -19,8 +19,6 @@ MAX_FIELDS = 64
 """Fields of one picture in one manifest."""
 MAX_VALUE_CHARS = 4000
 """Of one value as JSON."""
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,15})?")
-"""Cells of CSV that are numbers; 007 and +1 are texts."""
 
 
 class FurtherFields:
@@ -90,10 +88,8 @@ def _check(name: str, value: Any) -> None:
 def _of_text(cell: Any) -> str | int | float | None:
     if not isinstance(cell, str):
         return None
-    text = cell.strip()
-    if not _NUMBER.fullmatch(text):
-        return _clean(text) or None
-    return float(text) if "." in text else int(text)
+    text = _clean(cell.strip())
+    return readings.cell(text) if text else None
 
 
 def _plain(value: Any) -> Any:

@@ -17,8 +17,9 @@ FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "filepath", "f
 CAPTION_COLUMNS = ("captions", "caption", "text")
 TAG_COLUMNS = ("tags", "keywords")
 LABEL_COLUMNS = ("label", "class", "class_name", "category")
-SAID_COLUMNS = frozenset(FILE_COLUMNS + CAPTION_COLUMNS + TAG_COLUMNS)
-"""Every other column is a field that filters know."""
+SAID_COLUMNS = frozenset(CAPTION_COLUMNS + TAG_COLUMNS)
+"""Every other column is a field that filters know. So is a file column beside the one that names
+the file."""
 COLUMNS = Columns(FILE_COLUMNS + CAPTION_COLUMNS + TAG_COLUMNS + LABEL_COLUMNS, FILE_COLUMNS)
 LONGEST_NAME = 4096
 """Characters of a file name."""
@@ -58,6 +59,7 @@ def read_manifest(
     for number, row in rows_of(path, replace(COLUMNS, further=True)):
         try:
             row, name = _named(row)
+            column_of_file = next(column for column in FILE_COLUMNS if row.get(column))
             cells = [row[column] for column in CAPTION_COLUMNS if row.get(column)]
             captions = [text for cell in cells for text in captions_in(cell, limits)]
             cells = [row[column] for column in TAG_COLUMNS if row.get(column)]
@@ -66,13 +68,23 @@ def read_manifest(
             words = found.get(image) or ManifestWords(where=f"{path}:{number}")
             _add(words, captions, tags, limits)
             found[image] = words
-            words.fields = further.of(row, words.fields)
+            words.fields = further.of(_further(row, column_of_file), words.fields)
         except Exception as error:  # any error of one row: the others are read
             noted.add(number, error)
         for fault in further.faults():
             noted.add(number, fault)
     noted.end()
     return found
+
+
+def _further(row: Row, column_of_file: str) -> Row:
+    """The row without the column that names its file. Others of that kind may hold a second name,
+    but also a picture's bytes, as in `image` of many data sets."""
+    return {
+        name: cell
+        for name, cell in row.items()
+        if name not in FILE_COLUMNS or (name != column_of_file and isinstance(cell, str))
+    }
 
 
 def read_labels(path: Path, folder: Path | None = None) -> dict[str, str]:

@@ -94,6 +94,7 @@ class ItemsAnswer(BaseModel):
     items: list[ItemAnswer]
     next_cursor: Annotated[str | None, Field(description="null on the last page")]
     total: Annotated[int, Field(description="items on all pages")]
+    notes: Annotated[list[str], Field(description="on conditions of the filter without effect")]
 
 
 class EvidenceAnswer(BaseModel):

@@ -23,6 +23,7 @@ from mmembed.collection.collection import Collection
 from mmembed.config.limits import Limits
 from mmembed.config.settings import PREFIX, Settings
 from mmembed.errors import EncodedBody, ImageError, LimitError, QueryError, StoreFull
+from mmembed.server import repeated_names
 from mmembed.server.error_answers import printable
 from mmembed.server.limits.json_size import OTHER_FIELDS, check_size
 
@@ -139,15 +140,20 @@ AnyBody: TypeAlias = Annotated[bytes | Form, Depends(_read_any)]
 
 def parse(raw: bytes, shape: type[AnyShape], limits: Limits) -> AnyShape:
     """A JSON body as a shape. Raises LimitError for more than requests within the limits need,
-    RequestValidationError, and QueryError for UTF-16 and -32."""
+    RequestValidationError, and QueryError for UTF-16 and -32, and for a filter with a name that
+    comes twice."""
     encoding = json.detect_encoding(raw[:4])
     if encoding not in ("utf-8", "utf-8-sig"):
         raise QueryError(f"the body is JSON in {encoding.upper()}; send it in UTF-8")
     check_size(raw, limits)
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        return shape.model_validate_json(raw.removeprefix(codecs.BOM_UTF8))
+        parsed = shape.model_validate_json(raw)
     except ValidationError as error:
         raise _invalid(error) from None
+    if isinstance(getattr(parsed, "where", None), dict):
+        repeated_names.check_filter(raw)
+    return parsed
 
 
 def check(values: dict[str, Any], shape: type[AnyShape]) -> AnyShape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from mmembed.types import NEGATIVE_WEIGHT, Kind, SearchMode, Strategy
 
@@ -24,8 +25,17 @@ Tags: TypeAlias = Annotated[
 Where: TypeAlias = Annotated[
     str, Field(description="a filter in words, such as date>=2024 -tag:private")
 ]
+
+
+def _words_or_object(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise PydanticCustomError("where", "expected a filter in words, or an object")
+    return value
+
+
 AnyWhere: TypeAlias = Annotated[
     str | dict[str, Any],
+    BeforeValidator(_words_or_object),
     Field(description='a filter: in words, or as {"field": …, "op": …, "value": …}'),
 ]
 Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]

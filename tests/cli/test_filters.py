@@ -77,3 +77,13 @@ def test_the_help_of_search_teaches_filters() -> None:
     shown = fake("search", "--help").stdout
     assert shown.count("--where '") == 3
     assert "meta.NAME" in shown
+
+
+def test_a_filter_given_twice_is_wrong_use(data: Path) -> None:
+    finished = fake("search", "red", "--where", "tag:a", "--where", "tag:b", "--data", data)
+    assert finished.returncode == 2
+    assert "--where: given twice; join both with a space" in finished.stderr
+
+
+def test_the_help_of_index_says_what_other_columns_become() -> None:
+    assert "meta.NAME" in fake("index", "--help").stdout

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
+from mmembed.cli import main
 from tests.cli.processes import FAKE, HEEDFUL, fake, real
 from tests.serving import PATIENCE_S, Process, data_uri, eventually, picture
 
@@ -32,6 +33,22 @@ def test_a_port_that_is_taken(held: socket.socket, data: Path) -> None:
     [line] = finished.stderr.splitlines()
     assert f"127.0.0.1:{port}: cannot listen there" in line
     assert "choose another --port or --host" in line
+
+
+def test_an_address_is_checked_without_serving(
+    held: socket.socket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    free = ["serve", "--check", "--port", "0", "--data", str(tmp_path / "data")]
+    assert main(free) == 0
+    assert not (tmp_path / "data").exists()
+    assert main(["serve", "--check", "--port", str(held.getsockname()[1])]) == 2
+    assert "cannot listen there" in capsys.readouterr().err
+
+
+def test_make_run_checks_the_port_before_it_indexes() -> None:
+    rules = (Path(__file__).parents[2] / "Makefile").read_text()
+    run = rules.split("\nrun: ", 1)[1].split("\n\n", 1)[0]
+    assert run.index("serve --check --port $(PORT)") < run.index("mmembed index")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

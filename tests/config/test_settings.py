@@ -59,3 +59,13 @@ def test_switches(text: str, value: bool) -> None:
 
 def test_every_setting_has_a_variable() -> None:
     assert len(set(map(variable, names()))) == len(names())
+
+
+def test_paths_may_be_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/somewhere")
+    settings = Settings(data="data/try", cache="~/c")  # type: ignore[arg-type]
+    assert settings.data == Path.cwd() / "data/try"
+    assert settings.cache == Path("/somewhere/c")
+    for wrong in (5, None, ""):
+        with pytest.raises(InputError, match=r"MMEMBED_DATA=.*: expected a path"):
+            Settings(data=wrong)  # type: ignore[arg-type]

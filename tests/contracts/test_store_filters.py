@@ -77,8 +77,8 @@ def filled(store: Store, entry: Entry) -> Store:
         ("meta.author=Ann", "a"),
         ("meta.author!=Ann", "bc"),
         ("meta.author~an", "a"),
-        ("meta.stars=5", "a"),
-        ('meta.stars="5"', "b"),
+        ("meta.stars=5", "ab"),
+        ('meta.stars="5"', "ab"),
         ("meta.people=Ann meta.people>6", "b"),
         ("-has:meta.author", "c"),
     ],
@@ -116,3 +116,44 @@ def test_fields_are_counted_and_indexed(filled: Store) -> None:
         filled.index_field(f"n{n}")
     with pytest.raises(LimitError, match=r"meta\.one more"):
         filled.index_field("one more")
+
+
+PRIVATE = [
+    # what the field holds, and filters that the item passes
+    (True, ["true", "TRUE", '"true"']),
+    ("true", ["true", "True", '"true"']),
+    ("TRUE", ["true", '"TRUE"']),
+    (["no", "True"], ["true", "false,true"]),
+    (5, ["5", "5.0", "+5", '"5"', "4,5", "4..6", '"5","6"']),
+    ("5", ["5", "05", '"5"', "4..6", "..5", "7,5"]),
+    ("1234567890123456", ["1234567890123456", '"1234567890123456"']),
+    ("1e5", ["1e5", "100000", '"1e5"']),
+    ("+1", ["+1", "1", '"+1"']),
+    (".5", [".5", "0.5", '".5"']),
+    ("007", ["007", '"007"']),
+    (["a", "12"], ["12", "11,12"]),
+]
+
+
+@pytest.mark.parametrize(("held", "written"), PRIVATE, ids=repr)
+def test_not_leaves_out_what_a_value_means_in_any_file(
+    store: Store, entry: Entry, held: Any, written: list[str]
+) -> None:
+    [image] = store.write([entry("/p/a")])
+    store.describe([(image, said(private=held), ())])
+    for value in written:
+        assert store.count("image", parse_where(f"meta.private:{value}")) == 1, value
+        assert store.count("image", parse_where(f"not meta.private:{value}")) == 0, value
+        assert store.count("image", parse_where(f"meta.private!={value}")) == 0, value
+    for value in ("false", "8", '"8"', "no-such"):
+        assert store.count("image", parse_where(f"meta.private:{value}")) == 0, value
+
+
+def test_json_filters_read_types_as_words_do(store: Store, entry: Entry) -> None:
+    [image] = store.write([entry("/p/a")])
+    store.describe([(image, said(public="TRUE", level="3", rank=4), ())])
+    for fields in ({"meta.public": True}, {"meta.public": "true"}, {"meta.level": 3},
+                   {"meta.rank": "4"}, {"meta.rank": ["1", "4"]}):  # fmt: skip
+        assert store.count("image", parse_where({"not": fields})) == 0, fields
+    above = {"field": "meta.level", "op": ">=", "value": 3}
+    assert store.count("image", parse_where(above)) == 1

@@ -8,7 +8,8 @@ from hypothesis.strategies import SearchStrategy
 from mmembed.filters.conditions import condition
 from mmembed.filters.tree import EVERYTHING, Operator, Where, all_of, any_of, negated
 
-WORDS = ("a", "A", "Ab", "aB_", "%", "*b", "[a]", "é", "É", "ß", "\U0010ffff", "a'b", 'a"b\\')
+WORDS = ("a", "A", "Ab", "aB_", "%", "*b", "[a]", "é", "É", "ß", "\U0010ffff", "a'b", 'a"b\\',
+         "1", "1.0", "+1", "1e0", ".5", "007", "true", "TRUE", "9" * 20)  # fmt: skip
 TEXTS = st.sampled_from(WORDS) | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4
 )

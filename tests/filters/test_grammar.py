@@ -96,6 +96,7 @@ def test_words_make_a_tree(words: str, tree: Where) -> None:
         ("tag:a,", 7, "expected a value"),
         ("width>tall", 7, "'tall': expected a number"),
         ("width>5MB", 7, "'5MB': expected a number"),
+        ("width:5...8", 10, "a span has two dots, as in 5..8"),
         ("width:9..1", 7, "9 comes after 1"),
         ("width>1e999", 7, "expected a finite number"),
         (f"width>{2**63}", 7, "a number beyond 64 bits"),

@@ -37,6 +37,8 @@ A, B, C = (Is("tag", "=", name) for name in "abc")
         ({"field": "bytes", "op": ">", "value": "5MB"}, Is("bytes", ">", 5_000_000)),
         ({"field": "width", "op": "between", "value": [1, 2]}, Is("width", "between", (1, 2))),
         ({"meta.a": True}, Is("meta.a", "=", True)),
+        ({"META.Author": "x"}, Is("meta.Author", "=", "x")),
+        ({"field": 'Meta."two words"', "value": 1}, Is("meta.two words", "=", 1)),
     ],
 )
 def test_json_makes_a_tree(given: dict[str, Any], tree: Where) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import LimitError, NotFound, QueryError
+from mmembed.filters.fields import spelling
 from mmembed.filters.parse import parse_where
 from mmembed.ingest import Report
 from mmembed.ingest.manifest_fields import FurtherFields
@@ -170,3 +171,70 @@ def test_a_field_is_indexed_on_request(
         collection.drop_field_index("meta.it's")
     collection.index_field("meta.n19")
     assert collection.store.troubles() == []
+
+
+def test_private_pictures_of_a_csv_stay_out(
+    collection: Collection, index: Index, picture: MakePicture, photos: Path
+) -> None:
+    for seed, name in enumerate(("a.png", "b.png", "c.png")):
+        picture(name, seed=seed)
+    rows = "file,private,id\na.png,true,1234567890123456\nb.png,TRUE,1e5\nc.png,false,.5\n"
+    (photos / "metadata.csv").write_text(rows)
+    index()
+    assert passing(collection, "not meta.private:true") == ["c.png"]
+    assert passing(collection, "meta.private:true") == ["a.png", "b.png"]
+    assert passing(collection, 'meta.private!="true"') == ["c.png"]
+    assert passing(collection, "meta.id:1234567890123456") == ["a.png"]
+    assert passing(collection, "meta.id:1e5 or meta.id:.5") == ["b.png", "c.png"]
+    assert passing(collection, "not meta.id>=1") == ["c.png"]
+
+
+def test_conditions_without_effect_are_said_where_items_pass(
+    collection: Collection, index: Index, picture: MakePicture, photos: Path
+) -> None:
+    picture("a.png")
+    row: dict[str, object] = {"file": "a.png", "private": True, "two words": "x", "day": "2024-05"}
+    write_rows(photos / "metadata.jsonl", row)
+    index()
+
+    def notes(words: str, *, found: bool = True) -> tuple[str, ...]:
+        return collection.notes_on(parse_where(words), found=found)
+
+    lacking = "No item has the field meta.privat; manifests brought"
+    for words in ("not meta.privat:true", "meta.privat!=1", "kind:image or meta.privat:true",
+                  "-has:meta.privat"):  # fmt: skip
+        [note] = notes(words)
+        assert note.startswith(f'{lacking} meta.day, meta.private, meta."two words"'), words
+    for words in ("not meta.private:true", 'meta."two words"!=y', "not meta.day~2024"):
+        assert notes(words) == (), words
+    [note] = notes("not meta.day>=2024")
+    assert note == (
+        "No item has a value of meta.day that is a number; the values are of the type text."
+    )
+    [note] = notes("meta.private:5", found=False)
+    assert note.endswith("that is a number; the values are of the type true or false.")
+
+
+def test_a_field_is_named_as_filters_spell_it(
+    collection: Collection, index: Index, picture: MakePicture, photos: Path
+) -> None:
+    picture("a.png")
+    names = ("two words", "it's", "x=1", "[0]", "plain")
+    write_rows(photos / "metadata.jsonl", {"file": "a.png", **dict.fromkeys(names, "v")})
+    index()
+    for name in known(collection):
+        assert passing(collection, f"{spelling(name)}=v") == ["a.png"]
+        assert collection.count("image", parse_where({spelling(name): "v"})) == 1
+        assert collection.count("image", parse_where({name: "v"})) == 1
+        collection.index_field(spelling(name))
+        assert known(collection)[name][3]
+        collection.drop_field_index(spelling(name))
+    assert spelling("meta.plain") == "meta.plain"
+
+
+def test_a_second_column_of_file_names_is_a_field(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("file_name,path,image\na.png,scans/7,\n")
+    assert fields_in(path) == {"path": "scans/7"}
+    row: dict[str, object] = {"file_name": "a.png", "image": {"bytes": "…"}, "n": 1}
+    assert fields_in(write_rows(tmp_path / "rows.jsonl", row)) == {"n": 1}

@@ -86,3 +86,10 @@ def test_the_project_speaks_of_itself_alone() -> None:
     """No path of the machine it was made on."""
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile"]:
         assert not re.search(r"/(home|root|work)/", document.read_text()), document
+
+
+def test_examples_in_python_heed_the_environment() -> None:
+    """`Settings()` would make a collection in the home folder, whatever MMEMBED_DATA says."""
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        for example in re.findall(r"^```python\n(.*?)^```", path.read_text("utf-8"), re.S | re.M):
+            assert "Settings()" not in example, path.name

@@ -16,6 +16,7 @@ from mmembed.server.answer_shapes import ItemsAnswer, WholeItem
 from mmembed.server.api_examples import ITEM, WHOLE
 from mmembed.server.json_answers import JsonAnswer, each_json, item_with_links, whole_item_json
 from mmembed.server.openapi import FILE, PICTURE, described, form_of, many
+from mmembed.server.repeated_names import check_address
 from mmembed.server.request_bodies import (
     AnyBody,
     Form,
@@ -48,11 +49,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 @router.get("", response_model=ItemsAnswer)
 @described(
     asked={"kind": "image", "limit": 50},
-    answer={"items": [ITEM], "next_cursor": None, "total": 1},
+    answer={"items": [ITEM], "next_cursor": None, "total": 1, "notes": []},
 )
 def list_items(request: Request, listing: Annotated[ItemsQuery, Query()]) -> JsonAnswer:
     """Items by rising id."""
     collection, limits = collection_of(request), limits_of(request)
+    check_address(request, "where")
     limit = listing.limit
     check_count("items asked for with limit", limit, limits.page, "max_k")
     if listing.cursor is not None and not _CURSOR.fullmatch(listing.cursor):
@@ -69,6 +71,7 @@ def list_items(request: Request, listing: Annotated[ItemsQuery, Query()]) -> Jso
             "items": each_json(item_with_links, page[:limit]),
             "next_cursor": str(page[limit - 1].id) if more else None,
             "total": collection.count(listing.kind, where),
+            "notes": collection.notes_on(where, found=bool(page)),
         }
     )
 

@@ -16,6 +16,7 @@ from mmembed.server.answer_shapes import SearchAnswer
 from mmembed.server.api_examples import ITEM
 from mmembed.server.json_answers import Json, JsonAnswer, each_json, hit_json
 from mmembed.server.openapi import described
+from mmembed.server.repeated_names import check_address
 from mmembed.server.request_bodies import (
     JsonBody,
     check_all_chars,
@@ -57,6 +58,7 @@ _HITS: Json = {
 )
 def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> JsonAnswer:
     """Items of a kind that are nearest to the words, and away from those in `without`."""
+    check_address(request, "where")
     return _answer(
         collection_of(request),
         SearchRequest(

@@ -6,12 +6,15 @@ both. Values are bound; the only text in the SQL is the name of a manifest's fie
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
+from mmembed.filters import readings
 from mmembed.filters.dates import period, period_seconds
 from mmembed.filters.fields import FIELDS, META, check_meta_name, field_type
 from mmembed.filters.matches import alike
+from mmembed.filters.readings import meanings
 from mmembed.filters.tree import All, Not, Scalar, Test, Value, Where
 from mmembed.types import Kind
 
@@ -25,6 +28,13 @@ _EXPRESSIONS: Mapping[str, str] = {
     "WHEN items.width = items.height THEN 'square' END",
 }
 _LAST = chr(0x10FFFF)
+NUMBER_OF, TRUTH_OF = "mmembed_number_of", "mmembed_truth_of"
+
+
+def add_functions(db: sqlite3.Connection) -> None:
+    """Give a connection the functions that conditions call."""
+    for name, read in ((NUMBER_OF, readings.number_of), (TRUTH_OF, readings.truth_of)):
+        db.create_function(name, 1, read, deterministic=True)
 
 
 def condition_of(where: Where) -> Condition:
@@ -197,34 +207,41 @@ def _of_meta(test: Test) -> Condition:
         return f"{found} IS NOT NULL", []
     if test.operator == "!=":
         return _negated(_of_meta(Test(test.field, "=", test.value)))
-    parts = (_of_type(test, types, value, path) for types, value in _by_type(test.value))
-    return _joined(" OR ", parts, "0")
-
-
-def _of_type(test: Test, types: str, value: Value | None, path: str) -> Condition:
-    """The field, or an element of the list that it holds, is of a type and compares."""
     alone = f"json_type(items.meta, {path})"
-    listed = f"SELECT 1 FROM json_each(items.meta, {path}) AS element WHERE element.type IN"
-    if value is None:
-        in_list = f"{alone} = 'array' AND EXISTS ({listed} ({types}))"
-        return f"({alone} IN ({types}) OR {in_list})", []
-    wanted = Test(test.field, test.operator, value)
-    of_one, values = _compared(f"json_extract(items.meta, {path})", wanted)
-    of_element, more = _compared("element.value", wanted)
-    in_list = f"{alone} = 'array' AND EXISTS ({listed} ({types}) AND {of_element})"
-    return f"(({alone} IN ({types}) AND {of_one}) OR ({in_list}))", [*values, *more]
-
-
-def _by_type(value: Value) -> list[tuple[str, Value | None]]:
-    """SQLite's names of a JSON type, and the values of that type; None if the type alone
-    decides."""
-    values = value if isinstance(value, tuple) else (value,)
-    texts = tuple(one for one in values if isinstance(one, str))
-    numbers = tuple(one for one in values if not isinstance(one, str | bool))
-    kinds: list[tuple[str, Value | None]] = [
-        (f"'{str(one).lower()}'", None) for one in (True, False) if any(v is one for v in values)
+    kinds = meanings(test)
+    single = [_of_json_kind(test, kind, wanted, alone, found) for kind, wanted in kinds]
+    # One look at the elements of a list serves all kinds: rows are mostly of one kind.
+    elements = [
+        _of_json_kind(test, kind, wanted, "element.type", "element.value") for kind, wanted in kinds
     ]
-    for types, some in (("'text'", texts), ("'integer','real'", numbers)):
-        if some:
-            kinds.append((types, cast(Value, some if isinstance(value, tuple) else some[0])))
-    return kinds
+    of_element, values = _joined(" OR ", elements, "0")
+    each = f"SELECT 1 FROM json_each(items.meta, {path}) AS element WHERE {of_element}"
+    listed = f"({alone} = 'array' AND EXISTS ({each}))"
+    return _joined(" OR ", [*single, (listed, values)], "0")
+
+
+def _of_json_kind(
+    test: Test, kind: readings.Kind, value: Value, type_: str, expression: str
+) -> Condition:
+    """A value, given by the SQL of its type and of itself, is of a kind and compares."""
+    types, read = _KINDS[kind]
+    if kind == "truth":
+        truths = value if isinstance(value, tuple) else (value,)
+        types = ",".join(f"'{str(truth).lower()}'" for truth in truths)
+    compared, values = _read_as(kind, read, expression, Test(test.field, test.operator, value))
+    return f"({type_} IN ({types}) AND {compared})", values
+
+
+def _read_as(kind: readings.Kind, read: str, expression: str, test: Test) -> Condition:
+    """The comparison of one value; of a truth value, its type decides already."""
+    return ("1", []) if kind == "truth" else _compared(read.format(expression), test)
+
+
+_KINDS: Mapping[readings.Kind, tuple[str, str]] = {
+    "text": ("'text'", "{}"),
+    "number": ("'integer','real'", "{}"),
+    "number in text": ("'text'", f"{NUMBER_OF}({{}})"),
+    "truth": ("", "{}"),
+    "truth in text": ("'text'", f"{TRUTH_OF}({{}})"),
+}
+"""SQLite's names of the JSON types of each kind, and the SQL that reads a value as the kind."""

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.sqlite.file_identity import LOG, FileIdentity
+from mmembed.store.sqlite.filter_sql import add_functions
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
 from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
@@ -151,6 +152,7 @@ def raw_connection(path: Path, options: str) -> sqlite3.Connection:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     # Sorting needs no temporary file: its disk may be full.
     connection.execute("PRAGMA temp_store = MEMORY")
+    add_functions(connection)
     return connection
 
 

@@ -95,3 +95,34 @@ def test_tags_and_a_folder_are_checked_as_in_a_filter(client: TestClient) -> Non
     assert answer.json()["error"]["param"] == "folder"
     error_of(client.get("/v1/search", params={"q": "x", "tag": "a\0"}), 422)
     error_of(client.get("/v1/items", params={"tag": "a\0"}), 422)
+
+
+def test_listings_say_which_conditions_are_without_effect(client: TestClient) -> None:
+    answer = client.get("/v1/items", params={"where": "not meta.nothere:1"}).json()
+    assert answer["items"]
+    assert answer["notes"] == ["No item has the field meta.nothere; no manifest brought any."]
+    searched = client.get("/v1/search", params={"q": "x", "where": "not meta.nothere:1"}).json()
+    assert searched["hits"]
+    assert answer["notes"][0] in searched["notes"]
+    assert client.get("/v1/items", params={"where": "tag:red"}).json()["notes"] == []
+
+
+def test_a_filter_given_twice_is_refused(client: TestClient) -> None:
+    for route in ("/v1/items?", "/v1/search?q=x&"):
+        answer = client.get(f"{route}where=tag:a&where=tag:b")
+        assert error_of(answer, 422).startswith("where: given twice; join both")
+    for where, place in (
+        ('{"tag": "a", "tag": "b"}', "where: 'tag' comes twice"),
+        ('{"and": [{"tag": "a"}, {"not": {"tag": 1, "tag": 2}}]}', "where.and[1].not: 'tag'"),
+        ('{"tag": "a"}, "where": {"tag": "b"}', "where: comes twice in the body"),
+    ):
+        body = f'{{"q": "x", "where": {where}}}'
+        headers = {"content-type": "application/json"}
+        answer = client.post("/v1/search", content=body, headers=headers)
+        assert error_of(answer, 422).startswith(place)
+
+
+@pytest.mark.parametrize("where", [[], 5, None, True])
+def test_a_filter_of_another_kind_is_told_what_it_may_be(client: TestClient, where: Any) -> None:
+    answer = client.post("/v1/search", json={"q": "x", "where": where})
+    assert error_of(answer, 422) == "where: expected a filter in words, or an object"

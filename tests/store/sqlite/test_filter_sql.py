@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 from mmembed.filters.matches import matches
 from mmembed.filters.parse import parse_where
 from mmembed.filters.tree import Where
-from mmembed.store.sqlite.filter_sql import clause_of, condition_of, meta_index_columns
+from mmembed.store.sqlite.filter_sql import (
+    add_functions,
+    clause_of,
+    condition_of,
+    meta_index_columns,
+)
 from mmembed.store.sqlite.schema import statements
 from tests.filters.random_filters import CONDITIONS, NUMBERS, TEXTS
 
@@ -65,6 +70,7 @@ def _place(item: Any) -> object:
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as connection:
+        add_functions(connection)
         connection.executescript(statements())
         yield connection
 
@@ -96,6 +102,7 @@ def _insert(db: sqlite3.Connection, item: SimpleNamespace) -> None:
 @settings(max_examples=200, deadline=None)
 def test_sql_passes_what_python_passes(where: Where, items: list[Any]) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
+        add_functions(db)
         db.executescript(statements())
         for number, item in enumerate(items, 1):
             item.id = number
