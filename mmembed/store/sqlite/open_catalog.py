@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.sqlite.file_identity import LOG, FileIdentity
+from mmembed.store.sqlite.filter_sql import add_functions
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
 from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
@@ -161,6 +162,7 @@ def reading_connection(path: Path, options: str, place: FileIdentity) -> sqlite3
     connection = raw_connection(path, options)
     try:
         connection.execute("PRAGMA query_only = ON")
+        add_functions(connection)
         connection.execute("SELECT count(*) FROM meta").fetchone()
         _check(place)
     except BaseException:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-MOST = 8
+from mmembed.store.sqlite.slow_reads import SlowReads
+
+MOST = 10
 """Connections; each holds two open files."""
 WAIT_S = 0.1
 CLOSE_WAIT_S = 10.0
@@ -24,6 +26,7 @@ class Readers:
         """open_one: opens another connection; raises sqlite3.Error if that is impossible, or would
         read another file than the others."""
         self._open = open_one
+        self._slow = SlowReads()
         # Taken and given back without a lock, the last one first: its cache is the warmest.
         self._idle: deque[sqlite3.Connection] = deque()
         self._open_now = 0
@@ -36,20 +39,29 @@ class Readers:
     ) -> list[tuple[Any, ...]]:
         """Every row of an answer. text: decodes its texts, which otherwise must be UTF-8. Raises
         sqlite3.Error."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._another()
+        connection = self._taken()
         try:
             connection.text_factory = text or str
             return connection.execute(sql, values).fetchall()
         finally:
-            self._idle.append(connection)
-            if self._waiting or self._closed:
-                self._given_back()
+            self._give_back(connection)
+
+    def slow_rows(
+        self, sql: str, values: Sequence[object] = (), text: Callable[[bytes], str] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """The same for a statement that may take long: see SlowReads, whose errors it raises."""
+        with self._slow.turn():
+            connection = self._taken()
+            try:
+                connection.text_factory = text or str
+                with self._slow.watching(connection):
+                    return connection.execute(sql, values).fetchall()
+            finally:
+                self._give_back(connection)
 
     def close(self) -> None:
-        """Close all connections; waits for connections in use."""
+        """Close all connections; slow statements end, connections in use are waited for."""
+        self._slow.close()
         deadline = time.monotonic() + CLOSE_WAIT_S
         with self._change:
             self._closed = True
@@ -57,6 +69,17 @@ class Readers:
             while self._open_now and time.monotonic() < deadline:
                 self._change.wait(WAIT_S)
                 self._close_idle()
+
+    def _taken(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._another()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._idle.append(connection)
+        if self._waiting or self._closed:
+            self._given_back()
 
     def _given_back(self) -> None:
         with self._change:
