@@ -19,9 +19,7 @@ import pytest
 from mmembed.classify import classifier
 from mmembed.classify.zero_shot import TEMPLATES
 from mmembed.collection.collection import Collection
-from mmembed.filters.tree import EVERYTHING
-from mmembed.store.sqlite import queries, word_queries
-from mmembed.store.sqlite.filter_sql import clause_of
+from tests.endless_filters import make_endless
 from tests.serving import (
     PATIENCE_S,
     Gate,
@@ -233,20 +231,11 @@ def test_a_slow_filter_ends_with_its_callers_and_keeps_no_other_waiting(
     image = {"image": data_uri(picture("red")), "tags": ["x"]}
     added = httpx.post(f"{callers.address}/v1/items", json=image, timeout=PATIENCE_S)
     assert added.status_code == 201
-    for module in (queries, word_queries):
-        monkeypatch.setattr(module, "clause_of", endless_clause)
-    slow = [callers.ask("/v1/items?where=tag:x") for _ in range(30)]
+    make_endless(monkeypatch.setattr)
+    slow = [callers.ask("/v1/items?where=tag:x") for _ in range(12)]
     eventually(lambda: callers.in_progress() >= len(slow))
     assert callers.get("/health").status_code == 200
     assert callers.get(f"/v1/items/{added.json()['id']}").status_code == 200
     for connection in slow:
         connection.close()
     eventually(lambda: callers.in_progress() <= 1)  # but for the one that asks
-
-
-def endless_clause(kind: Any, where: Any) -> tuple[str, list[object]]:
-    """The condition of a filter that takes for ever; of every other one, what it is."""
-    if where == EVERYTHING:
-        return clause_of(kind, where)
-    numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1e12)"
-    return f"WHERE ({numbers} SELECT count(*) FROM n) > items.id", []

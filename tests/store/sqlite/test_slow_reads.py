@@ -15,16 +15,13 @@ from mmembed.cancellation import Caller, working_for
 from mmembed.errors import Abandoned, MmembedError, Overloaded, QueryError, StoreError
 from mmembed.filters.parse import parse_where
 from mmembed.store.entries import CaptionEntry, ImageEntry
-from mmembed.store.sqlite import Catalog, queries, slow_reads, word_queries
+from mmembed.store.sqlite import Catalog, slow_reads
 from mmembed.store.sqlite.slow_reads import SlowReads
+from tests.endless_filters import make_endless
 from tests.serving import eventually
 
 Entry = Callable[..., ImageEntry]
 SOME = parse_where("tag:x")
-ENDLESS = (
-    "(WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1e12) "
-    "SELECT count(*) FROM n) > items.id"
-)
 READS: dict[str, Callable[[Catalog], object]] = {
     "count": lambda catalog: catalog.count("image", SOME),
     "page": lambda catalog: catalog.page(after=0, limit=5, kind="image", where=SOME),
@@ -41,9 +38,7 @@ def slow(catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> Ite
     """A catalog whose filters never end."""
     words = (CaptionEntry("boat", np.array((0, 1, 0, 0), np.float32)),)
     catalog.write([entry("/a.jpg", tags=("x",), captions=words)])
-    monkeypatch.setattr(queries, "condition_of", lambda where: (ENDLESS, []))
-    for module in (queries, word_queries):
-        monkeypatch.setattr(module, "clause_of", lambda kind, where: (f"WHERE {ENDLESS}", []))
+    make_endless(monkeypatch.setattr)
     yield catalog
     catalog.close()
 
