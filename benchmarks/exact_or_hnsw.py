@@ -7,8 +7,8 @@ All ways answer the same queries over the same clustered unit vectors, in turns,
 Prints a table and, with --json, writes the same figures to a file: seconds to build, memory and
 file in MB, median and 99th percentile of a search for the best ten in milliseconds, and recall@10
 against exact search. A million vectors of 512 dimensions take about 4 GB. `exact_limit` in
-mmembed/config.py is chosen from it, and EXPANSION_SEARCH in mmembed/index/hnsw.py (compare
-others with --expansions). Beside other projects: `python -m benchmarks search`.
+mmembed/config.py is chosen from it. A collection's graph chooses its expansion itself; here
+--expansions are compared. Beside other projects: `python -m benchmarks search`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.vectors import BATCH, DIM, Vectors, clustered
 from mmembed.store.vectors import VectorView, hnsw
+from mmembed.store.vectors.hnsw import Reach
 from mmembed.store.vectors.int8_scan import CodeScan
 
 K = 10
@@ -70,20 +71,21 @@ def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Sea
     view.rebuild(batches(vectors), seq=1, graph=True)
     build_s = time.perf_counter() - started
     started = time.perf_counter()
-    scan: CodeScan = view._scanned()
+    scan: CodeScan = view._scanned()[1]
     scan_s = time.perf_counter() - started
     codes = sum(block.nbytes for block in scan.blocks) + scan.columns.nbytes + scan.ids.nbytes
-    index = view._vectors._index
-    memory, file = index.memory_usage / MB, index.serialized_length / MB
+    graph = view._now.graph
+    assert graph is not None
+    memory = (len(graph.content) + 2 * vectors.size) / MB
 
     def search(query: NDArray[np.float32], limit: int, expansion: int) -> NDArray[np.int64]:
-        view.exact_limit, index.expansion_search = limit, expansion
+        view.exact_limit, graph.reach = limit, Reach(expansion)
         return view.search(query, K).ids
 
-    yield Way(size, "exact", scan_s, codes / MB, 0.0), lambda q: search(q, size, 0)
+    yield Way(size, "exact", scan_s, codes / MB, 0.0), lambda q: search(q, size, 64)
     for one in expansions:
         name = f"HNSW {hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}/{one}"
-        yield Way(size, name, build_s, memory, file), lambda q, e=one: search(q, 0, e)
+        yield Way(size, name, build_s, memory, memory), lambda q, e=one: search(q, 0, e)
 
 
 def compare(size: int, dim: int, queries: int, expansions: list[int]) -> list[Way]:
@@ -118,7 +120,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=DIM)
     parser.add_argument("--sizes", nargs="+", default=["10000,50000,100000"], help="also a,b,c")
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--expansions", type=int, nargs="+", default=[hnsw.EXPANSION_SEARCH])
+    parser.add_argument("--expansions", type=int, nargs="+", default=[64, 128, 256, 512])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     sizes = [int(one) for some in asked.sizes for one in some.split(",")]

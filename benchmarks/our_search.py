@@ -33,7 +33,7 @@ class Ours:
         self.view.rebuild(self.numbered(folder), seq=1, graph=self.graph)
         seconds = time.perf_counter() - started
         if self.graph:
-            self.view.save(COLLECTION, FINGERPRINT, MARK)
+            self.view.save(COLLECTION, FINGERPRINT, lambda seq: MARK)
         return seconds
 
     def open(self, folder: Path) -> None:

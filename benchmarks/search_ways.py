@@ -43,7 +43,7 @@ def all_ways(peers: Path, size: int) -> list[SearchWay]:
     marks = (" (chosen)", "") if exactly else ("", " (chosen)")
     packages = ("mmembed", "usearch", "numkong")
     by_hand, theirs = ("numpy",), ("faiss-cpu", "numpy")
-    ef = f"{hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}/{hnsw.EXPANSION_SEARCH}"
+    ef = f"{hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}"
     return [
         SearchWay(REFERENCE, here, "baselines.numpy_search", "", "numpy", "vectors.npy", by_hand),
         SearchWay(f"mmembed, exact{marks[0]}", here, "our_search", "exact", "mmembed-exact",

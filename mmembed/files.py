@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import mmap
 import os
 import secrets
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
+
+Part: TypeAlias = bytes | bytearray | memoryview | mmap.mmap
 
 ASIDE = ".new"
 """Suffix of the names of incomplete files."""
@@ -29,7 +32,7 @@ def is_full(error: BaseException) -> bool:
 
 def replace(
     path: Path,
-    *parts: bytes | bytearray,
+    *parts: Part,
     mode: int = SHARED,
     durable: bool = False,
     one_writer: bool = False,

@@ -155,6 +155,9 @@ class Evidence:
     """The words of the query that were found, without case and accents."""
 
 
+Match: TypeAlias = Literal["yes", "unsure", "no"]
+
+
 @dataclass(frozen=True)
 class Hit:
     """One search result."""
@@ -163,9 +166,13 @@ class Hit:
     score: float
     """Cosine similarity of query and item, in [-1, 1]."""
     relevance: float
-    """0 to 1: the score's distance from the query's background; see Background."""
+    """0 to 1: `fits`; without it, the score's distance from the query's background, see
+    Background."""
     evidence: tuple[Evidence, ...] = ()
     """The parts that found it, by falling points."""
+    fits: float | None = None
+    """0 to 1, how well it fits the query: for words, the share of other texts that fit the picture
+    less; for a picture, its likeness, see `search.likeness`. None where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +185,9 @@ class SearchPage:
     """Notes for the caller, such as on a query longer than the model's context."""
     mode: SearchMode = "picture"
     """How the hits were found."""
+    match: Match | None = None
+    """Whether the collection holds what was asked for, judged by the best hits. None where that
+    cannot be said, and on later pages."""
 
 
 @dataclass(frozen=True)

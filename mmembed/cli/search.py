@@ -49,6 +49,14 @@ While `mmembed serve` runs on the same folder, it answers at once; otherwise the
 """
 
 
+SPREAD = 8
+"""Power by which relevance is drawn: most results fit better than nine of ten other texts."""
+DOUBTS = {
+    "no": "nothing here fits {}; the nearest are:",
+    "unsure": "the nearest to {}, which may or may not be here:",
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     add_term_arguments(parser)
@@ -64,6 +72,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--where", default="", metavar="FILTER", help="only items that pass a filter"
     )
     parser.add_argument("--tag", action="append", default=[], help="only with this tag")
+    parser.add_argument(
+        "--min-relevance",
+        type=float,
+        default=0.0,
+        metavar="0..1",
+        help="leave out items of a lower relevance",
+    )
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -72,6 +87,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Search and print; 0 also if nothing was found."""
     if arguments.k < 1 or arguments.k > settings.max_k:
         raise QueryError(f"-k {arguments.k}: expected 1 to {settings.max_k}")
+    if not 0 <= arguments.min_relevance <= 1:
+        raise QueryError(f"--min-relevance {arguments.min_relevance}: expected 0 to 1")
     parse_where(arguments.where)
     check_exists(settings)
     page, model = _of_service(settings, arguments) or _of_folder(settings, arguments)
@@ -80,10 +97,14 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         return 0
     for note in page.notes:
         print(note, file=sys.stderr)
+    if page.hits and page.match in DOUBTS:
+        print(DOUBTS[page.match].format(_named(arguments)), file=sys.stderr)
     if not page.hits:
         tagged = "".join(f" with the tag {tag}" for tag in arguments.tag)
         tagged += f" that pass {arguments.where}" if arguments.where else ""
         more = " after that cursor" if arguments.cursor else ""
+        least = arguments.min_relevance
+        more += f" of a relevance of {least:g} or more" if least > 0 else ""
         print(
             f"nothing found: {settings.data} holds no {arguments.kind}s{tagged}{more}",
             file=sys.stderr,
@@ -91,6 +112,10 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):
         print(line)
     return 0
+
+
+def _named(arguments: argparse.Namespace) -> str:
+    return "this picture" if arguments.words is None else f"“{arguments.words}”"
 
 
 def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str]:
@@ -112,6 +137,7 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             where=where,
             mode=arguments.mode,
             strategy=arguments.strategy,
+            min_relevance=arguments.min_relevance,
         )
         return page, collection.model_name
 
@@ -123,6 +149,7 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     query["mode"] = arguments.mode
     query["filter"] = {"tags": arguments.tag}
     query["strategy"] = arguments.strategy
+    query["min_relevance"] = arguments.min_relevance
     if arguments.where:
         query["where"] = arguments.where
     try:
@@ -135,7 +162,8 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
         return None
     hits = tuple(map(_hit, answer["hits"]))
     notes, mode = tuple(answer["notes"]), answer.get("mode", "picture")
-    return SearchPage(hits, answer["next_cursor"], notes, mode), answer["model"]
+    page = SearchPage(hits, answer["next_cursor"], notes, mode, answer.get("match"))
+    return page, answer["model"]
 
 
 def _hit(sent: dict[str, Any]) -> Hit:
@@ -149,14 +177,14 @@ def _hit(sent: dict[str, Any]) -> Hit:
     evidence = tuple(
         Evidence(one["by"], one["points"], tuple(one["words"])) for one in sent.get("evidence", ())
     )
-    return Hit(Item(**known), sent["score"], sent["relevance"], evidence)
+    return Hit(Item(**known), sent["score"], sent["relevance"], evidence, sent.get("fits"))
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
     item = hit.item
     return (
         f"{hit.score:.3f}",
-        "▮" * round(round(hit.relevance, 4) * 10),
+        "▮" * round(round(hit.relevance, 4) ** SPREAD * 10),
         str(item.id),
         _shown(item.path),
         _found(item),
@@ -170,6 +198,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "captions": hit.item.captions,
             "score": hit.score,
             "relevance": round(hit.relevance, 4),
+            "fits": hit.fits,
             "evidence": evidence_json(hit.evidence),
             "chunk": chunk_json(hit.item),
         }
@@ -178,6 +207,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
     return {
         "hits": hits,
         "next_cursor": page.next_cursor,
+        "match": page.match,
         "mode": page.mode,
         "model": model,
         "notes": list(page.notes),

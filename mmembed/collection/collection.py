@@ -11,9 +11,11 @@ from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.editing import ItemEditing
+from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.searching import Searching
 from mmembed.collection.single_flight import SingleFlight
@@ -68,7 +70,7 @@ log = logging.getLogger(__name__)
 def open_store(settings: Settings) -> Store:
     """The store in the data folder, which is made if there is none. Raises StoreError if the folder
     cannot be used."""
-    return FolderStore(settings.data, exact_limit=settings.exact_limit)
+    return FolderStore(settings.data, exact_limit=settings.exact_limit, recall=settings.recall)
 
 
 class Collection(Answering, ItemEditing):
@@ -99,7 +101,8 @@ class Collection(Answering, ItemEditing):
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
-        self._searching = Searching(self.store, self.embedder, self.binding, self._bank)
+        searching = Searching(self.store, self.embedder, self.binding, self._bank)
+        self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now))
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -242,13 +245,21 @@ class Collection(Answering, ItemEditing):
         where: Where = EVERYTHING,
         strategy: Strategy = "sum",
         mode: SearchMode | None = None,
+        min_relevance: float = 0.0,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and fit the query best, after an earlier page's
         cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
-        `search.modes`; by default words look at captions, tags and names, too. Raises QueryError,
-        ImageError, NotFound."""
-        return self._searching.search(
-            terms, k=k, kind=kind, cursor=cursor, where=where, strategy=strategy, mode=mode
+        `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
+        below it, 0 to 1, are left out. Raises QueryError, ImageError, NotFound."""
+        return self._search.search(
+            terms,
+            k=k,
+            kind=kind,
+            cursor=cursor,
+            where=where,
+            strategy=strategy,
+            mode=mode,
+            min_relevance=min_relevance,
         )
 
     def image_facts(self, data: bytes) -> ImageFacts:

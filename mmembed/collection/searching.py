@@ -25,7 +25,7 @@ from mmembed.search.modes import mode_of, words_of
 from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
 from mmembed.search.paging import Cursor
-from mmembed.search.query import check_terms, term_embeddings
+from mmembed.search.query import term_embeddings
 from mmembed.store.entries import Found, Place
 from mmembed.store.protocol import Store
 from mmembed.types import (
@@ -69,9 +69,10 @@ class Searching:
         self._binding = binding
         self._bank = bank
 
-    def search(
+    def page(
         self,
         terms: Sequence[Term],
+        plain: Embeddings,
         *,
         k: int,
         kind: Kind,
@@ -80,12 +81,11 @@ class Searching:
         strategy: Strategy,
         mode: SearchMode | None,
     ) -> SearchPage:
-        """See Collection.search, which calls it."""
-        check_terms(terms)
+        """The next items of a query in their order, not yet judged; see Collection.search. plain:
+        the terms' `embeddings`."""
         chosen = mode_of(terms, kind, strategy, mode)
         asked = self._hashes(terms, kind, where, strategy, chosen)
         begun = paging.read(cursor, (asked.plain, asked.corrected), len(terms)) if cursor else None
-        plain = self._embeddings(terms)
         notes = self._notes(terms) + self._store.notes()
         self._binding.check_folder()
         bank = self._bank_for(terms, kind, begun, asked)
@@ -181,7 +181,7 @@ class Searching:
         newest = begun.place.newest if begun else self._store.newest_item()
         return paging.written(Cursor(asked, replace(page.end, newest=newest), usual))
 
-    def _embeddings(self, terms: Sequence[Term]) -> Embeddings:
+    def embeddings(self, terms: Sequence[Term]) -> Embeddings:
         """float32 (n, dim), unit-norm. Raises QueryError, ImageError, NotFound, ProcessingError."""
         names = [term.name or f"query[{index}]" for index, term in enumerate(terms)]
         texts = [name for name, term in zip(names, terms, strict=True) if term.text is not None]
@@ -202,6 +202,8 @@ class Searching:
     ) -> tuple[Hit, ...]:
         """Scores are cosines with the sum of the terms as they are; for other strategies than
         `sum`, of the positive terms. by_score: whether the cosine with a single term ranked."""
+        if not page.items:
+            return ()
         direction = (composed if strategy == "sum" else composed.towards()).direction()
         usual = background(direction, self._store.sample(kind, BACKGROUND_SIZE))
         if by_score and len(composed.weights) == 1:

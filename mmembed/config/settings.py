@@ -141,6 +141,9 @@ class Settings:
         "are corrected by; off: no correction",
     )
     exact_limit: int = _setting(150_000, "vectors up to which search is exact, not HNSW")
+    recall: float = _setting(
+        0.99, "share of the ten nearest vectors that HNSW must find; a graph is built to keep it"
+    )
 
     def __post_init__(self) -> None:
         """Raises InputError for a value, or a further model, that makes no sense."""
@@ -215,6 +218,8 @@ def _check(name: str, value: Any) -> None:
         return
     if not 0 <= value < math.inf:
         raise InputError(f"{variable(name)}={value}: expected a number from 0 up")
+    if name == "recall" and value >= 1:
+        raise InputError(f"{variable(name)}={value}: expected a number below 1, such as 0.99")
     if value == 0 and name not in MAY_BE_ZERO:
         raise InputError(f"{variable(name)}=0: expected a number above 0")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, Field
 
-from mmembed.types import Finder, Kind, SearchMode
+from mmembed.types import Finder, Kind, Match, SearchMode
 
 Score: TypeAlias = Annotated[float, Field(description="cosine similarity, in [-1, 1]")]
 
@@ -118,7 +118,14 @@ class HitAnswer(ItemAnswer):
     """A search result."""
 
     score: Score
-    relevance: Annotated[float, Field(description="0 to 1; comparable between queries")]
+    relevance: Annotated[float, Field(description="fits; where that is null, a rough figure")]
+    fits: Annotated[
+        float | None,
+        Field(
+            description="0 to 1: the share of other texts that fit the picture less; for pictures "
+            "their likeness within the collection; null where it is not known"
+        ),
+    ]
     evidence: Annotated[
         list[EvidenceAnswer], Field(description="the parts that found it, by falling points")
     ]
@@ -133,6 +140,13 @@ class SearchAnswer(BaseModel):
 
     hits: list[HitAnswer]
     next_cursor: Annotated[str | None, Field(description="null on the last page")]
+    match: Annotated[
+        Match | None,
+        Field(
+            description="whether the collection holds what was asked for; null where that cannot "
+            "be said, and on later pages"
+        ),
+    ]
     mode: SearchMode
     model: str
     notes: Annotated[list[str], Field(description="notes on the query for the caller")]

@@ -78,6 +78,7 @@ def hit_json(hit: Hit) -> Json:
         **item_with_links(hit.item),
         "score": round(hit.score, 6),
         "relevance": round(hit.relevance, 4),
+        "fits": hit.fits,
         "evidence": evidence_json(hit.evidence),
         "chunk": chunk_json(hit.item),
     }

@@ -30,6 +30,9 @@ AnyWhere: TypeAlias = Annotated[
 ]
 Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]
 K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
+MinRelevance: TypeAlias = Annotated[
+    float, Field(ge=0, le=1, description="hits of a lower relevance are left out; pages stay full")
+]
 
 
 AnyStrategy: TypeAlias = Annotated[
@@ -94,6 +97,7 @@ class WordsQuery(Shape):
     tag: Tags = []
     where: Where = ""
     mode: Mode = None
+    min_relevance: MinRelevance = 0.0
     model: Model = None
 
 
@@ -110,6 +114,7 @@ class SearchRequest(Shape):
     filter: FilterShape = Field(default_factory=FilterShape)
     where: AnyWhere = ""
     mode: Mode = None
+    min_relevance: MinRelevance = 0.0
     model: Model = None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,11 @@ from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Found, Known, Place, RankedImages, Trouble
 from mmembed.store.index_sync import IndexSync
+from mmembed.store.passing import PassingVectors
 from mmembed.store.rank_items import rank_images, rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
+from mmembed.store.vectors import RECALL
 from mmembed.store.vectors.exact_and_hnsw import ExactAndHnsw
 from mmembed.types import Embeddings, Kind
 
@@ -22,12 +24,14 @@ from mmembed.types import Embeddings, Kind
 class FolderStore(Catalog):
     """A catalog with the views that search it and its own files; see Store."""
 
-    def __init__(self, folder: Path, *, exact_limit: int) -> None:
-        """exact_limit: up to so many vectors of a kind are searched without an HNSW graph. Raises
-        StoreError if the folder cannot be used, StoreBusy while it is being restored."""
+    def __init__(self, folder: Path, *, exact_limit: int, recall: float = RECALL) -> None:
+        """exact_limit: up to so many vectors of a kind are searched without an HNSW graph. recall:
+        the share of the nearest ten vectors that a graph must find. Raises StoreError if the
+        folder cannot be used, StoreBusy while it is being restored."""
         super().__init__(folder)
-        self._exact_limit = exact_limit
-        self._views = IndexSync(self, exact_limit=exact_limit)
+        self._sync = partial(IndexSync, self, exact_limit=exact_limit, recall=recall)
+        self._views = self._sync()
+        self._filtered = PassingVectors(self.version)
 
     @property
     def name(self) -> str:
@@ -38,6 +42,11 @@ class FolderStore(Catalog):
     def blobs(self) -> FolderBlobs:
         """See Store.blobs."""
         return FolderBlobs(self)
+
+    def close(self) -> None:
+        """Close the catalog, once no graph is read any more."""
+        self._views.close()
+        super().close()
 
     def known_files(self) -> dict[str, Known]:
         """See Files.known_files. Uploads are no files of a folder that is indexed: whether the
@@ -69,7 +78,9 @@ class FolderStore(Catalog):
         view = self._views.view(kind)
         if view is None:
             return Found((), complete=True)
-        among = None if where == EVERYTHING else self.vectors_matching(kind, where)
+        among = None
+        if where != EVERYTHING:
+            among = self._filtered.of((kind, where), lambda: self.vectors_matching(kind, where))
         return rank_items(
             lambda most: view.nearest(query, most, among),
             lambda vector_ids: self.items_of_vectors(vector_ids, where),
@@ -87,11 +98,12 @@ class FolderStore(Catalog):
             return RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
         among = None
         if where != EVERYTHING:
-            by_itself = by == "image"
             among = (
-                self.vectors_matching(by, where)
-                if by_itself
-                else self.caption_vectors_matching(where)
+                self._filtered.of((by, where), lambda: self.vectors_matching(by, where))
+                if by == "image"
+                else self._filtered.of(
+                    ("of images", where), lambda: self.caption_vectors_matching(where)
+                )
             )
         return rank_images(
             view.nearest(query, count + 1, among),
@@ -106,10 +118,10 @@ class FolderStore(Catalog):
 
     def index(self, kind: Kind) -> ExactAndHnsw | None:
         """See Search.index."""
-        view = IndexSync(self, exact_limit=self._exact_limit).view(kind)  # nobody else's
+        view = self._sync().view(kind)  # nobody else's
         if view is None or not len(view):
             return None
-        return ExactAndHnsw(view, lambda: self.all_embeddings(kind))
+        return ExactAndHnsw(view)
 
     def index_sizes(self) -> dict[Kind, int]:
         """See Search.index_sizes."""

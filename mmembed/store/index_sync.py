@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from mmembed.errors import StoreError
 from mmembed.store.entries import Model
 from mmembed.store.sqlite import Catalog
 from mmembed.store.sqlite.lock_files import WRITE_WAIT_S
-from mmembed.store.vectors import VectorView, snapshot
+from mmembed.store.vectors import RECALL, VectorView, snapshot
 from mmembed.types import KINDS, Kind
 
 log = logging.getLogger(__name__)
@@ -32,34 +33,52 @@ class IndexSync:
     over them and saves it, and other processes load it. Until then search is exact, for any number
     of vectors: no start waits for a graph.
 
-    The only locks that are held together are the publishing lock, this one's, a view's
-    and the catalog's, taken in that order.
+    While the catalog does not change, no lock is taken. Graphs are built without a lock that
+    searches or changes need. The only locks that are held together are the publishing lock, this
+    one's, a view's and the catalog's, taken in that order.
     """
 
-    def __init__(self, catalog: Catalog, *, exact_limit: int) -> None:
+    def __init__(self, catalog: Catalog, *, exact_limit: int, recall: float = RECALL) -> None:
+        """recall: the share of the nearest ten vectors that a graph must find."""
         self._catalog = catalog
         self._exact_limit = exact_limit
+        self._recall = recall
         self._model: Model | None = None
         """The model whose vectors the views hold."""
         self._views: dict[Kind, VectorView] = {}
-        self._sizes: dict[Kind, int] = {}
         self._seen: dict[Kind, int | None] = {}
         """When the last examined snapshot was published."""
+        self._current: dict[Kind, int] = {}
+        """The version of the catalog that each view holds."""
+        self._working: dict[Kind, threading.Thread] = {}
+        """Threads that build or load a graph while another answers."""
+        self._closed = threading.Event()
         self.failed: str | None = None
         """Why the last search found no view; None if it did."""
         self._lock = threading.Lock()
 
     def view(self, kind: Kind) -> VectorView | None:
         """The view of a kind as of the catalog's last change; None while nothing was indexed."""
-        with self._lock:
-            try:
-                model = self._serving()
-                view = None if model is None else self._current(kind, model)
-            except Exception as error:
-                self.failed = f"{kind}s cannot be searched: {error}"
-                raise
-            self.failed = None
-            return view
+        try:
+            view = self._views.get(kind)
+            version = self._catalog.version()
+            if version != self._current.get(kind) or self._published_since(kind, view):
+                with self._lock:
+                    view = self._brought_up(kind)
+        except Exception as error:
+            self.failed = f"{kind}s cannot be searched: {error}"
+            raise
+        self.failed = None
+        return view
+
+    def _brought_up(self, kind: Kind) -> VectorView | None:
+        version = self._catalog.version()  # before what it stands for is read
+        model = self._serving()
+        if model is None:
+            return None
+        view = self._followed(kind, model)
+        self._current[kind] = version
+        return view
 
     def last_view(self, kind: Kind) -> VectorView | None:
         """`view`, without comparing with the catalog if it is loaded."""
@@ -67,11 +86,19 @@ class IndexSync:
 
     def sizes(self) -> dict[Kind, int]:
         """Vectors in each view that is loaded, as of when it was last used."""
-        return dict(self._sizes)  # asking the views would wait while one is rebuilt
+        return {kind: len(view) for kind, view in self._views.items()}
+
+    def close(self) -> None:
+        """Stop building and loading graphs; waits until they have stopped."""
+        self._closed.set()
+        for thread in list(self._working.values()):
+            thread.join()
+
+    # -- publishing ------------------------------------------------------------------
 
     def publish(self, *, build: bool = True) -> None:
-        """Save the graphs that are newer than their snapshots. Missing graphs are built first,
-        unless they are not wanted now.
+        """Save the graphs that are not in their snapshots. Missing graphs, and graphs that are
+        behind their vectors, are built first, unless they are not wanted now.
 
         If they cannot be saved, on a full disk for example, that is logged and costs only time: the
         next start searches exactly. Raises StoreBusy.
@@ -79,44 +106,33 @@ class IndexSync:
         if self._catalog.model() is None:
             return
         kinds = KINDS if build else tuple(self._views)
-        for kind in kinds:  # built before the lock on publishing is taken; searches here wait
-            self._large(kind, build)
+        for kind in kinds:  # the slow part is done before other threads have to wait
+            view = self._large(kind)
+            if build and view is not None and view.wants_build:
+                view.build()
         with self._catalog.exclusive("publishing", wait_s=WRITE_WAIT_S):
             for kind in kinds:
-                view = self._large(kind, build)
+                view = self._large(kind)
                 if view is None:
                     self._discard(kind)
                 else:
                     self._save(view)
 
-    def _large(self, kind: Kind, build: bool) -> VectorView | None:
-        """The view of a kind; None if there are too few vectors for a graph."""
-        model = self._catalog.model()
-        if model is None or not self._is_large(kind, model):
-            return None
-        with self._lock:
-            model = self._serving()
-            return None if model is None else self._current(kind, model, build=build)
-
-    def _serving(self) -> Model | None:
-        """The model that serves. Views of another one are let go; the lock is held."""
-        model = self._catalog.model()
-        if self._model is not None and (model is None or not _same(model, self._model)):
-            log.info("%s: another model serves now", self._catalog.folder)
-            self._views, self._sizes, self._seen = {}, {}, {}
-        self._model = model
-        return model
-
     def rebuild(self) -> None:
         """Read every view anew from the catalog, build the graphs, and publish them."""
-        with self._lock:
-            model = self._serving()
-            if model is None:
-                return
-            for kind in KINDS:
-                view = self._current(kind, model)
-                self._read(view, model, graph=len(view) > self._exact_limit)
+        model = self._catalog.model()
+        if model is None:
+            return
+        for kind in KINDS:
+            view = self._new(kind, model)
+            self._read(view, model, graph=self._is_large(kind, model))
+            self._take(view, model)
         self.publish()
+
+    def _large(self, kind: Kind) -> VectorView | None:
+        """The view of a kind; None if there are too few vectors for a graph."""
+        model = self._catalog.model()
+        return self.view(kind) if model is not None and self._is_large(kind, model) else None
 
     def _discard(self, kind: Kind) -> None:
         """Delete a snapshot of a time when there were more: it would be older every day."""
@@ -126,53 +142,106 @@ class IndexSync:
             log.warning("%s: cannot be deleted: %s", self._path(kind), error.strerror)
 
     def _save(self, view: VectorView) -> None:
-        # No thread updates the view meanwhile, so the mark is that of its last change.
+        model = self._model
+        if not view.unsaved or model is None or self._views.get(view.kind) is not view:
+            return  # another model serves by now
+        try:
+            view.save(self._catalog.identity, model.fingerprint, self._catalog.mark)
+        except StoreError as error:
+            log.warning("%s; the next start searches exactly", error)
+
+    # -- following, with the lock held -----------------------------------------------
+
+    def _serving(self) -> Model | None:
+        """The model that serves. Views of another one are let go."""
+        model = self._catalog.model()
+        if self._model is not None and (model is None or not _same(model, self._model)):
+            log.info("%s: another model serves now", self._catalog.folder)
+            self._current = {}  # first: while it names a view, no lock is taken
+            self._views, self._seen = {}, {}
+        self._model = model
+        return model
+
+    def _followed(self, kind: Kind, model: Model) -> VectorView:
+        """The view of a kind as of the catalog's last change. It has a graph if one was
+        published."""
+        view = self._views.get(kind)
+        if view is None or self._published_since(kind, view):
+            view = self._published(kind, model, view) or view
+        if view is None:
+            view = self._new(kind, model)
+            self._read(view, model, graph=False)
+        self._follow(view, model, self._catalog.last_change())
+        self._views[kind] = view
+        if view.is_outgrown:
+            self._work(kind, view.build)
+        return view
+
+    def _published_since(self, kind: Kind, view: VectorView | None) -> bool:
+        """Whether a view lacks a graph, or has outgrown its own, and a snapshot was published that
+        was not examined before."""
+        if view is None or not (view.wants_graph or view.is_outgrown):
+            return False
+        return snapshot.published_at(self._path(kind)) != self._seen.get(kind)
+
+    def _published(self, kind: Kind, model: Model, view: VectorView | None) -> VectorView | None:
+        """The view in the snapshot, if there is a valid snapshot that is needed. Beside a view that
+        answers, a large one is loaded in the background, and takes its place later."""
+        if not self._is_large(kind, model):
+            return None
+        self._seen[kind] = snapshot.published_at(self._path(kind))
+        newer = self._new(kind, model)
+        if view is not None and snapshot.is_large(self._path(kind)):
+            self._work(kind, lambda: self._load_beside(newer, model))
+            return None
+        return newer if self._load(newer, model) else None
+
+    def _load_beside(self, view: VectorView, model: Model) -> None:
+        if self._load(view, model):
+            self._take(view, model)
+
+    def _take(self, view: VectorView, model: Model) -> None:
+        """Have a view answer, in place of another one of its kind; the lock is not held."""
         with self._lock:
-            if not view.has_graph or view.saved_seq == view.seq:
-                return
-            if self._model is None or self._views.get(view.kind) is not view:
-                return  # another model serves by now
+            serving = self._serving()
+            if serving is not None and _same(serving, model):
+                self._follow(view, model, self._catalog.last_change())
+                self._views[view.kind] = view
+
+    def _work(self, kind: Kind, task: Callable[[], object]) -> None:
+        """Run a task in the background, unless another one of this kind runs."""
+        if kind in self._working or self._closed.is_set():
+            return
+
+        def work() -> None:
             try:
-                mark = self._catalog.mark(view.seq)
-                view.save(self._catalog.identity, self._model.fingerprint, mark)
+                task()
             except StoreError as error:
-                log.warning("%s; the next start searches exactly", error)
+                log.warning("%s; searching as before", error)
+            finally:
+                del self._working[kind]
+
+        thread = threading.Thread(target=work, name=f"{kind}s.usearch", daemon=True)
+        self._working[kind] = thread
+        thread.start()
+
+    # -- views -----------------------------------------------------------------------
 
     def _path(self, kind: Kind) -> Path:
         return self._catalog.folder / f"{kind}s.usearch"
-
-    def _current(self, kind: Kind, model: Model, *, build: bool = False) -> VectorView:
-        """The view of a kind as of the catalog's last change. It has a graph if one was published,
-        or is to be built."""
-        view = self._views.get(kind)
-        if view is None or view.wants_graph:
-            view = self._published(kind, model) or view
-        if view is None:
-            view = self._new(kind, model)
-            self._read(view, model, graph=build and self._is_large(kind, model))
-        self._follow(view, model, self._catalog.last_change())
-        if build and view.wants_graph:
-            self._read(view, model, graph=True)
-        self._views[kind] = view
-        self._sizes[kind] = len(view)
-        return view
-
-    def _published(self, kind: Kind, model: Model) -> VectorView | None:
-        """The view in the snapshot, if there is a valid snapshot that was not examined before, and
-        that is needed."""
-        published_at = snapshot.published_at(self._path(kind))
-        if published_at == self._seen.get(kind) or not self._is_large(kind, model):
-            return None
-        self._seen[kind] = published_at
-        view = self._new(kind, model)
-        return view if self._load(view, model) else None
 
     def _is_large(self, kind: Kind, model: Model) -> bool:
         return self._catalog.extent(kind, model)[1] > self._exact_limit
 
     def _new(self, kind: Kind, model: Model) -> VectorView:
-        limit = self._exact_limit
-        return VectorView(self._path(kind), kind=kind, dim=model.dim, exact_limit=limit)
+        return VectorView(
+            self._path(kind),
+            kind=kind,
+            dim=model.dim,
+            exact_limit=self._exact_limit,
+            recall=self._recall,
+            go_on=lambda: not self._closed.is_set(),
+        )
 
     def _load(self, view: VectorView, model: Model) -> bool:
         """Load the snapshot, if there is a valid one."""
@@ -213,9 +282,6 @@ class IndexSync:
             some = added[start : start + FOLLOW_AT_ONCE]
             view.apply(*self._catalog.embeddings(some), (), view.seq)
         view.apply((), NO_VECTORS, removed, until)
-        if view.wants_rebuild:
-            log.info("%s: many vectors were removed; reading the others anew", view.path)
-            self._read(view, model, graph=False)
 
 
 def _same(model: Model, other: Model) -> bool:

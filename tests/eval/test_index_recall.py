@@ -55,8 +55,8 @@ def test_a_graph_that_misses_is_found_out(
     index()
     whole = Graph.pool
 
-    def half(self: Graph, query: Any) -> Any:
-        return whole(self, query)[1::2]
+    def half(self: Graph, query: Any, count: int) -> Any:
+        return whole(self, query, count)[1::2]
 
     monkeypatch.setattr(Graph, "pool", half)
     report = measure_index(Settings.from_env({}, data=tmp_path / "data"), k=10)

@@ -1,7 +1,8 @@
-"""A snapshot, and a note of which views were rebuilt."""
+"""A snapshot, and a note of which views were read anew or got a graph."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,15 +13,18 @@ from tests.store.vectors.clustered import Vectors, clustered, view_of
 
 @pytest.fixture
 def rebuilt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The kinds of the views that were rebuilt in this test."""
+    """The kinds of the views that were rebuilt, or got a graph, in this test."""
     kinds: list[str] = []
-    real = VectorView.rebuild
 
-    def rebuild(view: VectorView, *arguments: Any, **named: Any) -> None:
-        kinds.append(view.kind)
-        real(view, *arguments, **named)
+    def noted(real: Callable[..., None]) -> Callable[..., None]:
+        def rebuild(view: VectorView, *arguments: Any, **named: Any) -> None:
+            kinds.append(view.kind)
+            real(view, *arguments, **named)
 
-    monkeypatch.setattr(VectorView, "rebuild", rebuild)
+        return rebuild
+
+    monkeypatch.setattr(VectorView, "rebuild", noted(VectorView.rebuild))
+    monkeypatch.setattr(VectorView, "build", noted(VectorView.build))
     return kinds
 
 
@@ -29,7 +33,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> VectorView:
     """A small view that was saved; what is done to copies of its file is up to the test."""
     path = tmp_path_factory.mktemp("saved") / "images.usearch"
     view = view_of(clustered(60), path=str(path), graph=True)
-    view.save("collection", "fingerprint", "mark")
+    view.save("collection", "fingerprint", lambda seq: "mark")
     return view
 
 

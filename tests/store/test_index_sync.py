@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -169,14 +170,64 @@ def test_a_catalog_that_goes_back_under_a_running_view_is_followed(
     assert set(answers(views)[0]) == set(range(1, 31))
 
 
-def test_many_removals_rebuild_the_view(catalog: Catalog, entry: Entry, rebuilt: list[str]) -> None:
-    fill(catalog, entry, 0, 300)
+def test_many_removals_want_another_graph(
+    catalog: Catalog, entry: Entry, rebuilt: list[str]
+) -> None:
+    fill(catalog, entry, 0, 600)
     views = fresh(catalog)
     views.publish()
     rebuilt.clear()
-    catalog.remove(list(range(1, 151)))
-    assert set(answers(views)[0]) <= set(range(151, 301))
+    catalog.remove(list(range(1, 301)))
+    assert {i for found in answers(views) for i in found} <= set(range(301, 601))
+    views.close()  # after it was built in the background
     assert rebuilt == ["image"]
+    assert not images(views).is_outgrown
+    assert {i for found in answers(views) for i in found} <= set(range(301, 601))
+
+
+def test_no_lock_is_taken_while_nothing_changes(
+    catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry
+) -> None:
+    """And each change by any connection is seen."""
+    published(catalog, entry)
+    views, other = fresh(catalog), open_catalog()
+    answers(views)
+    with views._lock, ThreadPoolExecutor(8) as pool:
+        assert all(len(found) == 5 for found in pool.map(lambda _: answers(views), range(40)))
+    for number, writer in enumerate((catalog, other, catalog)):
+        writer.remove([number + 1])
+        assert number + 1 not in images(views).ids().tolist()
+
+
+def test_a_large_graph_of_another_process_is_loaded_in_the_background(
+    catalog: Catalog,
+    open_catalog: Callable[[], Catalog],
+    entry: Entry,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(snapshot, "VIEWED_FROM", 1)
+    fill(catalog, entry, 0, 40)
+    running = fresh(catalog)
+    exact = answers(running)
+    fresh(open_catalog()).publish()
+    begun, go = threading.Event(), threading.Event()
+    real = VectorView.load
+
+    def load(view: VectorView, *arguments: Any) -> bool:
+        begun.set()
+        assert go.wait(30)
+        return real(view, *arguments)
+
+    monkeypatch.setattr(VectorView, "load", load)
+    assert answers(running) == exact
+    assert begun.wait(30)
+    fill(catalog, entry, 40, 1)
+    assert 41 in images(running).ids().tolist()  # meanwhile
+    assert not images(running).has_graph
+    go.set()
+    running.close()
+    assert images(running).has_graph
+    assert 41 in images(running).ids().tolist()
 
 
 def test_a_writer_during_the_start_does_not_make_it_rebuild(

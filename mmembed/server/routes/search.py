@@ -39,8 +39,11 @@ _EVIDENCE: Json = {
     ]
 }
 _HITS: Json = {
-    "hits": [{**ITEM, "score": 0.354831, "relevance": 0.6724, "chunk": None, **_EVIDENCE}],
+    "hits": [
+        {**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971, "chunk": None, **_EVIDENCE}
+    ],
     "next_cursor": None,
+    "match": "yes",
     "mode": "hybrid",
     "model": "bundled",
     "notes": [],
@@ -65,6 +68,7 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
             kind=words.kind,
             filter=FilterShape(tags=words.tag),
             where=words.where,
+            min_relevance=words.min_relevance,
             mode=words.mode,
             model=words.model,
         ),
@@ -107,11 +111,13 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         where=where,
         mode=search_request.mode,
         strategy=search_request.strategy,
+        min_relevance=search_request.min_relevance,
     )
     return JsonAnswer(
         {
             "hits": each_json(hit_json, page.hits),
             "next_cursor": page.next_cursor,
+            "match": page.match,
             "mode": page.mode,
             "model": collection.model_name,
             "notes": page.notes,

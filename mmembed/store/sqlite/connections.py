@@ -96,6 +96,13 @@ class Connections:
                 self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
             raise StoreError(reason) from error
 
+    def version(self) -> int:
+        """A number that rises with each change by any process. Raises StoreError."""
+        try:
+            return self._readers.version()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
+
     def _number(self, sql: str, values: Sequence[object] = (), *, where: Where = EVERYTHING) -> int:
         rows = self._rows(sql, values, where=where)
         return int(rows[0][0] or 0) if rows else 0

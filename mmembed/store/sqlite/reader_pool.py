@@ -6,8 +6,8 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from mmembed.store.sqlite.slow_reads import SlowReads
@@ -33,48 +33,73 @@ class Readers:
         self._change = threading.Condition()
         self._waiting = 0
         self._closed = False
+        self._versions: dict[tuple[int, int], int] = {}
+        """The count of changes by what each connection saw of them."""
+        self._counting = threading.Lock()
+        self._counter: sqlite3.Connection | None = None
 
     def rows(
         self, sql: str, values: Sequence[object] = (), text: Callable[[bytes], str] | None = None
     ) -> list[tuple[Any, ...]]:
         """Every row of an answer. text: decodes its texts, which otherwise must be UTF-8. Raises
         sqlite3.Error."""
-        connection = self._taken()
-        try:
+        with self._connection() as connection:
             connection.text_factory = text or str
             return connection.execute(sql, values).fetchall()
-        finally:
-            self._give_back(connection)
 
     def slow_rows(
         self, sql: str, values: Sequence[object] = (), text: Callable[[bytes], str] | None = None
     ) -> list[tuple[Any, ...]]:
         """The same for a statement that may take long: see SlowReads, whose errors it raises."""
-        with self._slow.turn():
-            connection = self._taken()
-            try:
-                connection.text_factory = text or str
-                with self._slow.watching(connection):
-                    return connection.execute(sql, values).fetchall()
-            finally:
-                self._give_back(connection)
+        with self._slow.turn(), self._connection() as connection, self._slow.watching(connection):
+            connection.text_factory = text or str
+            return connection.execute(sql, values).fetchall()
+
+    def version(self) -> int:
+        """A number that rises with each change by any process. Raises sqlite3.Error."""
+        with self._connection() as connection:
+            seen = id(connection), _data_version(connection)
+        known = self._versions.get(seen)
+        return self._counted(seen) if known is None else known
+
+    def _counted(self, seen: tuple[int, int]) -> int:
+        """Each connection counts the changes that it saw. One of them counts for all."""
+        with self._counting:
+            if self._closed:
+                raise sqlite3.ProgrammingError("the catalog is closed")
+            if self._counter is None:
+                self._counter = self._open()
+            count = _data_version(self._counter)
+            latest = {key: known for key, known in self._versions.items() if known == count}
+            self._versions = {**latest, seen: count}
+        return count
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._another()
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
 
     def close(self) -> None:
         """Close all connections; slow statements end, connections in use are waited for."""
         self._slow.close()
         deadline = time.monotonic() + CLOSE_WAIT_S
+        self._closed = True
+        with self._counting:
+            if self._counter is not None:
+                self._counter.close()
+                self._counter = None
         with self._change:
             self._closed = True
             self._close_idle()
             while self._open_now and time.monotonic() < deadline:
                 self._change.wait(WAIT_S)
                 self._close_idle()
-
-    def _taken(self) -> sqlite3.Connection:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._another()
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         self._idle.append(connection)
@@ -118,3 +143,9 @@ class Readers:
             return None
         self._open_now += 1
         return connection
+
+
+def _data_version(connection: sqlite3.Connection) -> int:
+    # SQLite compares the header of its log in shared memory: no file is read.
+    [[number]] = connection.execute("PRAGMA data_version").fetchall()
+    return int(number)

@@ -1,10 +1,11 @@
 """Views of the catalog's vectors that can always be rebuilt. Owns usearch and numkong.
 
-snapshot (a verified file) → hnsw (the graph and its vectors)   ┐
-int8_codes (a vector in int8) → int8_scan (an int8 copy of all) ┴ rescoring → vector_view (search)
+table (vectors by id) ┬ rotation (int8 for HNSW) → hnsw → expansion (how far to search it) ┐
+                      └ int8_codes (int8 with bounds) → int8_scan (exact search) ─────────────────┴
+    → generation (all of one moment) → view (follows the catalog, searches, builds) ⇄ snapshot
 """
 
 from mmembed.store.vectors.rescoring import unit
-from mmembed.store.vectors.vector_view import VectorView
+from mmembed.store.vectors.vector_view import RECALL, VectorView
 
-__all__ = ["VectorView", "unit"]
+__all__ = ["RECALL", "VectorView", "unit"]

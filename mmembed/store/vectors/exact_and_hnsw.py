@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.flat import Vectors
 from mmembed.store.vectors.rescoring import Ids
 from mmembed.store.vectors.vector_view import VectorView
 from mmembed.types import Kind, Ranked
@@ -17,16 +15,14 @@ from mmembed.types import Kind, Ranked
 class ExactAndHnsw:
     """A view without other users; see Index. For one thread."""
 
-    def __init__(
-        self, view: VectorView, vectors: Callable[[], Iterable[tuple[Sequence[int], Vectors]]]
-    ) -> None:
-        """vectors: all of the view's kind; a missing graph is built from them."""
+    def __init__(self, view: VectorView) -> None:
+        """A missing graph is built."""
         self._view = view
         self.kind: Kind = view.kind
         large = view.has_graph and len(view) > view.exact_limit
         self.in_use: Literal["exact", "hnsw"] = "hnsw" if large else "exact"
         if not view.has_graph:
-            view.rebuild(vectors(), view.seq, graph=True)
+            view.build()
 
     def __len__(self) -> int:
         return len(self._view)

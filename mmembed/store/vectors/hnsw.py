@@ -1,16 +1,18 @@
-"""USearch's HNSW graph and the float16 vectors in it. Owns usearch.
+"""An HNSW graph over int8 codes. It never changes, so searches run side by side. Owns usearch.
 
-USearch crashes if it is saved, measured or read during an addition: the caller holds a lock.
+USearch crashes if it is read during an addition, and lets one thread at a time search an index. So
+a graph is built apart, and then viewed by one index for each processor.
 """
 
 from __future__ import annotations
 
 import ctypes
-import mmap
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,121 +26,138 @@ if sys.platform == "linux":
 from usearch.index import Index
 
 from mmembed.errors import StoreError
-from mmembed.store.vectors.flat import Vectors, check_sound
-from mmembed.store.vectors.rescoring import POOL, Ids, Rows, unit
+from mmembed.files import Part
+from mmembed.store.vectors.coalesce import Together, Worker
+from mmembed.store.vectors.rescoring import POOL, Ids, chunks
+from mmembed.store.vectors.rotation import codes_of
+from mmembed.store.vectors.table import Table
+
+log = logging.getLogger(__name__)
 
 CONNECTIVITY = 16
 EXPANSION_ADD = 128
-EXPANSION_SEARCH = 512
+LARGEST_EXPANSION = 2048
+"""More than this finds hardly more, and takes as long as an exact search."""
 SINGLE_THREAD_BELOW = 10_000
 """Vectors below which one thread builds: several threads lose recall on small graphs."""
-REBUILD_TOMBSTONES = 0.3
+PORTION = 2_000
+"""Vectors that are encoded and added at a time."""
+MOST_LANES = 16
+"""Indexes that view one graph; each takes 16 bytes a vector."""
+TOGETHER = 8
+"""Queries that one index answers in one call while others wait."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A query that asks for candidates."""
+
+    code: NDArray[np.int8]
+    """int8 (dim,)."""
+    count: int
+    """How many of the nearest."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The results that a graph finds, and at what cost."""
+
+    expansion: int
+    """The number of vectors that a search visits."""
+    recall: float = 0.0
+    """The share of the nearest ten that it found when it was measured."""
+    promise: float = 0.0
+    """The share that it was to find."""
 
 
 class Graph:
-    """The distinct vectors of one view by their ids."""
+    """A graph over the vectors with ids up to `covers`; any thread may search it."""
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, content: Part, *, dim: int, nodes: int, covers: int) -> None:
+        """content: verified bytes, read in place. Raises StoreError if they hold something
+        else."""
+        self.content = content
         self.dim = dim
-        self.removed = 0
-        """The number of nodes that are tombstones."""
-        self._index = self._empty()
-        self._viewed: mmap.mmap | None = None
-        """The memory of the graph, if it is not USearch's own."""
+        self.nodes = nodes
+        """The number of vectors, including those that were removed since."""
+        self.covers = covers
+        self._lanes = [self._view() for _ in range(min(os.cpu_count() or 1, MOST_LANES))]
+        self.reach = Reach(POOL)
+        self._together = Together(*map(_searcher, self._lanes), most=TOGETHER)
 
-    def __len__(self) -> int:
-        return len(self._index)
-
-    def _empty(self) -> Index:
-        return Index(
-            ndim=self.dim,
-            metric="cos",
-            dtype="f16",
-            connectivity=CONNECTIVITY,
-            expansion_add=EXPANSION_ADD,
-            expansion_search=EXPANSION_SEARCH,
-        )
-
-    @classmethod
-    def opened(cls, content: bytes | mmap.mmap, *, dim: int, count: int, removed: int) -> Graph:
-        """The graph in the verified bytes of a snapshot; an mmap is read in place. Raises
-        StoreError if they hold something else."""
-        graph = cls(dim)
-        index, dtype = graph._index, graph._index.dtype
+    def _view(self) -> Index:
+        index = _index(self.dim)
         try:
-            if isinstance(content, mmap.mmap):
-                index.view(content)
-                graph._viewed = content
-            else:
-                index.load(content)
+            index.view(self.content)
         except Exception as error:  # USearch raises any error of its C++ core
             raise StoreError(f"cannot be loaded ({error})") from error
-        if (index.ndim, len(index), index.dtype) != (dim, count, dtype):
+        if (index.ndim, len(index), index.dtype) != (self.dim, self.nodes, _index(1).dtype):
             raise StoreError("holds something else than its stamp says")
-        index.expansion_search = EXPANSION_SEARCH
-        graph.removed = removed
-        return graph
+        return index
 
-    def bytes(self) -> bytearray:
-        """The bytes for a snapshot."""
-        content: bytearray = self._index.save()
-        return content
-
-    def ids(self) -> Ids:
-        """The ids of all vectors, rising."""
-        return np.sort(np.asarray(self._index.keys).astype(np.int64))
-
-    def contains(self, ids: Sequence[int]) -> NDArray[np.bool_]:
-        """bool (n,): whether there are vectors of these ids."""
-        if not len(ids):
-            return np.zeros(0, dtype=bool)
-        return np.atleast_1d(self._index.contains(np.asarray(ids, dtype=np.uint64)))
-
-    def rows(self, ids: Ids) -> Rows:
-        """The vectors of n ids that are all there: float32 (n, dim), unit-norm."""
-        if not len(ids):
-            return np.empty((0, self.dim), dtype=np.float32)
-        return unit(np.vstack(self._index.get(ids.astype(np.uint64))))
-
-    def pool(self, query: NDArray[np.float32]) -> Ids:
-        """The 64 vectors, or all, that HNSW finds nearest to a float32 (dim,) query."""
-        found = self._index.search(query, min(POOL, len(self._index)))
-        return np.asarray(found.keys).astype(np.int64)
-
-    def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
-        """Add n new vectors. Raises StoreError, and adds nothing, if a vector is of another length,
-        not finite or 0."""
-        if not len(ids):
-            return
-        check_sound(len(ids), vectors, self.dim)
-        self._own()
-        small = len(self) + len(ids) < SINGLE_THREAD_BELOW
-        self._index.add(
-            np.asarray(ids, dtype=np.uint64),
-            np.ascontiguousarray(vectors),
-            threads=1 if small else os.cpu_count() or 1,
-        )
-        # USearch puts new vectors into the places of removed ones.
-        self.removed = max(0, self.removed - len(ids))
-
-    def remove(self, ids: Ids) -> None:
-        """Remove vectors that are there."""
-        self._own()
-        # Without compact: that cuts edges without mending them, and ruins recall.
-        self._index.remove(ids.astype(np.uint64))
-        self.removed += len(ids)
+    @classmethod
+    def built(
+        cls, table: Table, former: Graph | None = None, go_on: Callable[[], bool] = lambda: True
+    ) -> Graph:
+        """A graph over all vectors of a table, which grows from a former graph of it, if there is
+        one. Takes minutes for a million vectors, and twice the graph's memory. Raises StoreError
+        once it may not go on."""
+        ids = table.ids if former is None else table.ids_after(former.covers)
+        if former is not None and not len(ids):
+            return cls(former.content, dim=table.dim, nodes=former.nodes, covers=former.covers)
+        index = _index(table.dim)
+        if former is not None:
+            index.load(former.content)
+        threads = 1 if len(table) < SINGLE_THREAD_BELOW else os.cpu_count() or 1
+        for done, some in enumerate(chunks(ids, PORTION)):
+            if done and done % 50 == 0:
+                log.info("graph: %d of %d vectors added", done * PORTION, len(ids))
+            if not go_on():
+                raise StoreError("the graph is no longer wanted")
+            index.add(some.astype(np.uint64), codes_of(table.rows(some)), threads=threads)
+        content: bytearray = index.save()
+        covers = int(ids[-1]) if len(ids) else 0
+        return cls(content, dim=table.dim, nodes=len(index), covers=covers)
 
     @property
-    def wants_rebuild(self) -> bool:
-        """Whether so many vectors were removed that searching has become slow."""
-        return self.removed > max(100, REBUILD_TOMBSTONES * len(self))
+    def reach(self) -> Reach:
+        """The share that it finds. Setting it sets the expansion, for all searches."""
+        return self._reach
 
-    def _own(self) -> None:
-        """Copy a graph that lies in a snapshot's bytes, because it cannot be changed there. That
-        takes a second for a million vectors, once, and saves a second index for new vectors."""
-        if self._viewed is not None:
-            index = self._empty()
-            index.load(self._viewed)
-            index.expansion_search = EXPANSION_SEARCH
-            self._index = index  # only then may the former graph's memory go
-            self._viewed = None
+    @reach.setter
+    def reach(self, value: Reach) -> None:
+        self._reach = value
+        for lane in self._lanes:
+            lane.expansion_search = value.expansion
+
+    def pool(self, query: NDArray[np.float32], count: int) -> Ids:
+        """The ids that HNSW finds nearest to a float32 (dim,) query, `count` or all; of removed
+        vectors, too."""
+        if not self.nodes:
+            return np.empty(0, np.int64)
+        [code] = codes_of(query[None])
+        return self._together(Pool(code, min(count, self.nodes)))
+
+
+def _searcher(lane: Index) -> Worker[Pool, Ids]:
+    def search(pools: Sequence[Pool]) -> list[Ids]:
+        found: dict[int, Ids] = {}
+        for count in {pool.count for pool in pools}:  # apart: the count affects what is found
+            places = [place for place, pool in enumerate(pools) if pool.count == count]
+            codes = np.stack([pools[place].code for place in places])
+            keys = np.atleast_2d(lane.search(codes, count, threads=1).keys).astype(np.int64)
+            found.update(zip(places, keys, strict=True))
+        return [found[place] for place in range(len(pools))]
+
+    return search
+
+
+def _index(dim: int) -> Index:
+    return Index(
+        ndim=dim,
+        metric="ip",
+        dtype="i8",
+        connectivity=CONNECTIVITY,
+        expansion_add=EXPANSION_ADD,
+        enable_key_lookups=False,
+    )

@@ -25,6 +25,9 @@ SAMPLE = 4096
 GROUP = 64
 """Size of a group of values of which only the largest is compared."""
 
+COPIED = 4
+"""Part of a block's vectors from which on all are scored: copying some takes longer."""
+
 Places = NDArray[np.int64]
 
 
@@ -90,6 +93,20 @@ class CodeScan:
             columns=self.columns[:, stays],
         )
 
+    def only(self, ids: Ids) -> CodeScan:
+        """A scan over those of these vectors that are in this one, one after the other."""
+        stays = np.isin(self.ids, ids)
+        kept = [block[stays[part]] for part, block in self._parts()]
+        blocks = (np.concatenate(kept),) if stays.any() else ()
+        return replace(self, ids=self.ids[stays], blocks=blocks, columns=self.columns[:, stays])
+
+    def brought_to(self, ids: Ids, rows_of: Callable[[Ids], Rows]) -> CodeScan:
+        """A scan over these vectors, of which this one may have others and lack some."""
+        gone = self.ids[~np.isin(self.ids, ids, assume_unique=True)]
+        new = ids[~np.isin(ids, self.ids, assume_unique=True)]
+        scan = self.without(gone) if len(gone) else self
+        return scan.with_more(new, rows_of(new)) if len(new) else scan
+
     def nearest(self, wanted: Sequence[Wanted]) -> list[Ids]:
         """For each query, all candidates for its nearest vectors, in no order. The codes are read
         once for all queries."""
@@ -105,10 +122,17 @@ class CodeScan:
 
     def nearest_among(self, search: Wanted, ids: Ids) -> tuple[Ids, int]:
         """The same for one query among the given vectors that are there, and their number."""
-        places = np.flatnonzero(np.isin(self.ids, ids))
+        places = self.places_of(ids)
+        return self.nearest_at(search, places), len(places)
+
+    def places_of(self, ids: Ids) -> Places:
+        """The places of the given vectors that are there, rising."""
+        return np.flatnonzero(np.isin(self.ids, ids))
+
+    def nearest_at(self, search: Wanted, places: Places) -> Ids:
+        """All candidates for the nearest of the vectors at rising places."""
         coarse = self.grid.encoded(search.query, planes=1)
-        near = self._left(coarse, search.count, places)
-        return self.ids[self._nearer(search, near)], len(places)
+        return self.ids[self._nearer(search, self._left(coarse, search.count, places))]
 
     def _nearer(self, search: Wanted, places: Places) -> Places:
         # A query in 8 bits leaves some hundreds, and in 16 bits some tens of these.
@@ -123,10 +147,16 @@ class CodeScan:
             first, last = np.searchsorted(places, (at.start, at.stop))
             if first < last:
                 some = places[first:last]
-                parts.append(query_codes.about(block[some - at.start], self.columns[0, some]))
+                parts.append(self._about(query_codes, at, block, some))
         return places[
             self._near(query_codes, np.concatenate(parts), self.columns[:, places], count)
         ]
+
+    def _about(self, query_codes: QueryCodes, at: slice, block: Codes, places: Places) -> Scores:
+        if len(places) * COPIED < len(block):
+            return query_codes.about(block[places - at.start], self.columns[0, places])
+        scores: Scores = query_codes.about(block, self.columns[0, at])[places - at.start]
+        return scores
 
     def _near(self, query_codes: QueryCodes, about: Scores, columns: Columns, count: int) -> Places:
         """The places whose cosine may be among the `count` largest, rising. The own error bound is

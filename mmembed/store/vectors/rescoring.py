@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 
 from mmembed.types import Ranked
 
+HEAD = 50
+"""Results that come from the first candidates of HNSW."""
 POOL = 64
-"""Candidates that HNSW returns for every k: the order must not depend on k. EXPANSION_SEARCH in
-graph.py is the number of visited vectors."""
+"""Those candidates, the same for every number of wanted results: the order must not depend on it.
+How many vectors HNSW visits for them is chosen when a graph is built."""
+NECK = 256
+"""Results up to which HNSW is searched once more, for as many candidates as below. Further down,
+exact search finds them."""
+NECK_POOL = 512
 MARGIN = 32
 """Candidates fetched beyond twice the wanted ones, where HNSW's results go on exactly."""
-HEAD = 50
-"""Results from HNSW, with a recall of 98 % or better even for dense vectors. Further down it misses
-more, so exact search finds the later results."""
 FEW = 256
 """Vectors that are scored one by one: no copy of all is made to find the best of them."""
 CHUNK = 512
@@ -47,6 +50,19 @@ def rank(
     scores = np.concatenate([np.empty(0), *parts])
     order = np.lexsort((ids, -scores))[:count]
     return Ranked(ids[order], scores[order], complete=count >= size)
+
+
+def continued(head: Ranked, tail: Ranked, count: int, size: int) -> Ranked:
+    """The results of one ranking and then those of another that come after all of them; `count` of
+    `size` vectors."""
+    if not len(head.ids):
+        after = np.ones(len(tail.ids), dtype=bool)
+    else:
+        last, score = head.ids[-1], head.scores[-1]
+        after = (tail.scores < score) | ((tail.scores == score) & (tail.ids > last))
+    ids = np.concatenate([head.ids, tail.ids[after]])[:count]
+    scores = np.concatenate([head.scores, tail.scores[after]])[:count]
+    return Ranked(ids, scores, complete=count >= size)
 
 
 def _score(rows: Rows, query: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -12,21 +12,31 @@ import json
 import logging
 import mmap
 import os
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+
 from mmembed import files
+from mmembed.errors import StoreError
+from mmembed.files import Part
+from mmembed.store.vectors.rescoring import Ids
+from mmembed.store.vectors.table import Table, Vectors
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 1
+LAYOUT = 2
 VIEWED_FROM = 64 * 2**20
 """Bytes from which a copy of a file is used in place, not copied once more."""
 CHUNK_BYTES = 16 * 2**20
 """Read while the part before is hashed."""
+
+ALIGNED = 64
+"""The ids and vectors start at a multiple of so many bytes."""
 
 Digest = hashlib.blake2b
 
@@ -40,23 +50,34 @@ class Stamp:
     fingerprint: str
     kind: str
     dim: int
-    seq: int
+    seq: int = 0
     """The last change of the catalog that the snapshot holds."""
-    mark: str
+    mark: str = ""
     """The random mark of that change; of another history, it differs."""
-    count: int
-    removed: int
-    """The number of the graph's nodes that are tombstones."""
+    count: int = 0
+    """The number of vectors."""
+    nodes: int = 0
+    """The number of vectors in the graph."""
+    covers: int = 0
+    """The last id in the graph."""
+    graph_bytes: int = 0
+    expansion: int = 0
+    """The number of vectors that a search visits, so that it finds what was promised."""
+    recall: float = 0.0
+    """The share of the nearest ten that it found when it was measured."""
+    promise: float = 0.0
     size: int = 0
     """Bytes of the file."""
     checksum: str = ""
     """blake2b of the other fields and the file, hex."""
 
-    def sealed(self, content: bytes | bytearray) -> Stamp:
+    def sealed(self, parts: Sequence[Part]) -> Stamp:
         """This stamp with the size and checksum of a file."""
-        digest = self.digest(len(content))
-        digest.update(content)
-        return replace(self, size=len(content), checksum=digest.hexdigest())
+        size = sum(memoryview(part).nbytes for part in parts)
+        digest = self.digest(size)
+        for part in parts:
+            digest.update(part)
+        return replace(self, size=size, checksum=digest.hexdigest())
 
     def digest(self, size: int) -> Digest:
         """The hash of these fields, to be continued with a file of `size` bytes."""
@@ -77,12 +98,41 @@ def published_at(path: Path) -> int | None:
         return None
 
 
-def write(path: Path, content: bytes | bytearray, stamp: Stamp) -> None:
+def is_large(path: Path) -> bool:
+    """Whether loading a snapshot takes longer than a search may."""
+    try:
+        return path.stat().st_size >= VIEWED_FROM
+    except OSError:
+        return False
+
+
+def parts_of(graph: Part, table: Table) -> list[Part]:
+    """The parts of a file: the graph, and the ids and vectors of a table."""
+    size = memoryview(graph).nbytes
+    ids = np.ascontiguousarray(table.ids, dtype="<i8")
+    arrays = [array.data.cast("B") for array in (ids, *table.arrays()) if len(array)]
+    return [graph, bytes(-size % ALIGNED), *arrays]
+
+
+def parted(content: Part, stamp: Stamp) -> tuple[memoryview, Ids, Vectors]:
+    """The graph, the ids, and the vectors in the content of a verified file. Raises StoreError if
+    they do not fit the stamp."""
+    whole, count = memoryview(content), stamp.count
+    start = stamp.graph_bytes + -stamp.graph_bytes % ALIGNED
+    middle = start + 8 * count
+    if len(whole) != middle + 2 * stamp.dim * count:
+        raise StoreError("holds something else than its stamp says")
+    ids = np.frombuffer(whole[start:middle], dtype="<i8")
+    vectors = np.frombuffer(whole[middle:], dtype="<f2").reshape(count, stamp.dim)
+    return whole[: stamp.graph_bytes], ids, vectors
+
+
+def write(path: Path, parts: Sequence[Part], stamp: Stamp) -> None:
     """Publish a snapshot and its stamp. A reader sees the old pair, the new pair, or a pair that
     does not match, which it ignores. Raises OSError."""
-    full = stamp.sealed(content)
+    full = stamp.sealed(parts)
     stamped = json.dumps(asdict(full), indent=1).encode()
-    files.replace(path, content, durable=True, one_writer=True)
+    files.replace(path, *parts, durable=True, one_writer=True)
     files.replace(sidecar(path), stamped, durable=True, one_writer=True)
     files.sync_folder(path.parent)
 

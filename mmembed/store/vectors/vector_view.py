@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,51 +15,72 @@ from numpy.typing import NDArray
 from mmembed.errors import StoreError
 from mmembed.store.vectors import snapshot
 from mmembed.store.vectors.coalesce import Together
-from mmembed.store.vectors.flat import Flat, Vectors
-from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.expansion import choose_expansion
+from mmembed.store.vectors.generation import Generation
+from mmembed.store.vectors.hnsw import Graph, Reach
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
-from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, Ids, Rows, rank, unit
+from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, NECK, Ids, Rows, continued, rank
 from mmembed.store.vectors.snapshot import Stamp
+from mmembed.store.vectors.subset import Subset, first
+from mmembed.store.vectors.table import Table, Vectors
 from mmembed.types import Kind, Ranked
 
 log = logging.getLogger(__name__)
 
 TOGETHER = 8
 """Queries that share one read of the scan; with more, nothing is saved and the first waits."""
+RECALL = 0.99
+"""Share of the nearest ten vectors that a graph finds, unless something else is promised."""
 
 
 class VectorView:
     """The distinct vectors of one kind, with an HNSW graph over them where one was built.
 
-    Without a graph, search is exact for any number of vectors. One lock guards every call of the
-    vectors' holder. Exact search reads the scan, which is made at first need and follows additions
-    and removals. It is read without the lock, and a holder of the lock must not wait for its
-    readers.
+    Without a graph, search is exact for any number of vectors. A search reads the generation of
+    that moment, without a lock. Changes make another generation, one at a time; so does a new
+    graph, which is built while both searches and changes go on.
     """
 
-    def __init__(self, path: Path, *, kind: Kind, dim: int, exact_limit: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        kind: Kind,
+        dim: int,
+        exact_limit: int,
+        recall: float = RECALL,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """recall: the share of the nearest ten vectors that a graph must find. go_on: asked while a
+        graph is built; if it says no, building fails."""
         self.path = path
         self.kind = kind
         self.dim = dim
         self.exact_limit = exact_limit
-        self.seq = 0
-        """The last change of the catalog that this view holds."""
+        self.recall = recall
+        self._go_on = go_on
         self.mark = ""
-        """The mark of that change in the history that the view was loaded from."""
-        self.saved_seq = -1
-        """The last change in the snapshot on disk; -1 if there is none."""
-        self._lock = threading.RLock()
-        self._scan_together = Together(self._scan_for, most=TOGETHER)
-        self._take(Flat(dim))
+        """The mark of the last change in the history that the view was loaded from."""
+        self._now = Generation(Table.empty(dim), 0)
+        self._saved: tuple[Graph, int] | None = None
+        """The graph and the last change in the snapshot on disk."""
+        self._changing = threading.Lock()
+        self._building = threading.Lock()
+        self._scanning = threading.Lock()
+        self._scan_together = Together(self._nearest, most=TOGETHER)
+        self._sample: tuple[Table, int, Rows] | None = None
 
     def __len__(self) -> int:
-        with self._lock:
-            return len(self._vectors)
+        return len(self._now)
+
+    @property
+    def seq(self) -> int:
+        """The last change of the catalog that this view holds."""
+        return self._now.seq
 
     def ids(self) -> Ids:
         """The ids of all vectors in the view, rising."""
-        with self._lock:
-            return self._vectors.ids()
+        return self._now.table.ids
 
     # -- following the catalog -------------------------------------------------------
 
@@ -67,77 +90,67 @@ class VectorView:
         `mark` is then that of the snapshot: it is for the caller to compare it with the
         catalog's.
         """
-        found = snapshot.read(self.path, self._stamp(collection, fingerprint, "", 0))
+        found = snapshot.read(self.path, self._stamp(collection, fingerprint))
         if found is None:
             return False
         content, stamp = found
         try:
-            graph = Graph.opened(content, dim=self.dim, count=stamp.count, removed=stamp.removed)
+            in_graph, ids, vectors = snapshot.parted(content, stamp)
+            graph = Graph(in_graph, dim=self.dim, nodes=stamp.nodes, covers=stamp.covers)
         except StoreError as error:
             log.warning("%s: %s; not used", self.path, error)
             return False
-        with self._lock:
-            self._take(graph)
-            self.seq = self.saved_seq = stamp.seq
-            self.mark = stamp.mark
+        graph.reach = Reach(stamp.expansion, stamp.recall, stamp.promise)
+        with self._changing:
+            self._now = Generation(Table.of(ids, vectors), stamp.seq).with_graph(graph)
+            self._saved, self.mark = (graph, stamp.seq), stamp.mark
         return True
-
-    def _take(self, vectors: Flat | Graph) -> None:
-        self._vectors = vectors
-        self._scan: CodeScan | None = None
-        self._sample: tuple[int, Rows] | None = None
-        """The number of wanted ids, and the ids."""
 
     def rebuild(
         self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int, *, graph: bool
     ) -> None:
         """Load all vectors of the catalog as of change `seq`, and build a graph if wanted. If that
         fails, the view stays as it was."""
-        vectors = Graph(self.dim) if graph else Flat(self.dim)
-        for ids, some in batches:
-            self._add(vectors, ids, some)
-        with self._lock:
-            self._take(vectors)
-            self.seq = seq
-            self.saved_seq = -1
+        table = Table.empty(self.dim)
+        with self._named():
+            for ids, vectors in batches:
+                table = table.with_more(np.asarray(ids, dtype=np.int64), vectors)
+        read = Generation(table, seq)
+        if graph:
+            read = self._built(read)
+        with self._changing:
+            self._now = read
 
     def apply(
         self, added: Sequence[int], vectors: Vectors, removed: Sequence[int], seq: int
     ) -> None:
         """Update the view to change `seq`; known ids stay as they are."""
-        with self._lock:
-            new = ~self._vectors.contains(added)
+        with self._changing, self._named():
+            now = self._now
+            ids = np.asarray(added, dtype=np.int64)
+            new = ~now.table.contains(ids)
             if new.any():
-                self._enter(np.asarray(added, dtype=np.int64)[new], vectors[new])
-            gone = np.asarray(removed, dtype=np.int64)[self._vectors.contains(removed)]
+                now = now.with_more(ids[new], vectors[new])
+            gone = np.asarray(removed, dtype=np.int64)
+            gone = gone[now.table.contains(gone)]
             if len(gone):
-                self._leave(gone)
-            self.seq = seq
+                now = now.without(gone)
+            self._now = replace(now, seq=seq)
 
-    def _enter(self, ids: Ids, vectors: Vectors) -> None:
-        scan, self._scan, self._sample = self._scan, None, None
-        self._add(self._vectors, ids, vectors)
-        if scan is not None:
-            scan = scan.with_more(ids, unit(vectors))
-            self._scan = None if scan.outgrown else scan
-
-    def _leave(self, ids: Ids) -> None:
-        scan, self._scan, self._sample = self._scan, None, None
-        self._vectors.remove(ids)
-        if scan is not None:
-            self._scan = scan.without(ids)
-
-    def _add(self, to: Flat | Graph, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
+    @contextmanager
+    def _named(self) -> Iterator[None]:
         try:
-            to.add(ids, vectors)
+            yield
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
+
+    # -- graphs ----------------------------------------------------------------------
 
     @property
     def has_graph(self) -> bool:
         """Whether there is a graph for a snapshot; vectors alone are read from the catalog as
         fast."""
-        return isinstance(self._vectors, Graph)
+        return self._now.graph is not None
 
     @property
     def wants_graph(self) -> bool:
@@ -145,112 +158,150 @@ class VectorView:
         return not self.has_graph and len(self) > self.exact_limit
 
     @property
-    def wants_rebuild(self) -> bool:
-        """Whether so many vectors were removed that searching has become slow."""
-        with self._lock:
-            return isinstance(self._vectors, Graph) and self._vectors.wants_rebuild
+    def is_outgrown(self) -> bool:
+        """Whether so much changed since the graph was built that another should be."""
+        return self._now.wants_merge
 
-    def save(self, collection: str, fingerprint: str, mark: str) -> None:
-        """Publish a snapshot of the view as it is now, whose last change has this mark. The
-        view has a graph. Raises StoreError."""
-        with self._lock:
-            assert isinstance(self._vectors, Graph)
-            content = self._vectors.bytes()
-            stamp = self._stamp(collection, fingerprint, mark, self._vectors.removed)
+    @property
+    def wants_build(self) -> bool:
+        """Whether a graph is missing, or behind the vectors, or of another promise."""
+        graph = self._now.graph
+        if graph is None:
+            return self.wants_graph
+        return self.is_outgrown or graph.reach.promise != self.recall
+
+    def build(self) -> None:
+        """Build a graph over the vectors of now, and have it answer from then on. Searches and
+        changes go on meanwhile. Raises StoreError."""
+        with self._building:
+            base = self._now
+            graph = self._built(base).graph
+            with self._changing:
+                if base.table.is_former_of(self._now.table):
+                    self._now = self._now.with_graph(graph)
+
+    def _built(self, base: Generation) -> Generation:
+        with self._named():
+            graph = Graph.built(base.table, base.growable, self._go_on)
+            choose_expansion(graph, base.table, self.recall)
+        log.info("%s: %s", self.path, graph.reach)
+        return base.with_graph(graph)
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether there is a graph that is not in the snapshot on disk, or a later change."""
+        now = self._now
+        return now.graph is not None and self._saved != (now.graph, now.seq)
+
+    def save(self, collection: str, fingerprint: str, mark: Callable[[int], str]) -> None:
+        """Publish a snapshot of the view as it is now. The view has a graph. mark: the mark of a
+        change of the catalog. Raises StoreError."""
+        now = self._now
+        assert now.graph is not None
+        stamp = replace(
+            self._stamp(collection, fingerprint),
+            seq=now.seq,
+            mark=mark(now.seq),
+            count=len(now),
+            nodes=now.graph.nodes,
+            covers=now.graph.covers,
+            graph_bytes=len(now.graph.content),
+            **asdict(now.graph.reach),
+        )
         try:
-            snapshot.write(self.path, content, stamp)
+            snapshot.write(self.path, snapshot.parts_of(now.graph.content, now.table), stamp)
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from error
-        self.saved_seq = stamp.seq
+        self._saved = now.graph, now.seq
 
-    def _stamp(self, collection: str, fingerprint: str, mark: str, removed: int) -> Stamp:
-        return Stamp(
-            layout=snapshot.LAYOUT,
-            collection=collection,
-            fingerprint=fingerprint,
-            kind=self.kind,
-            dim=self.dim,
-            seq=self.seq,
-            mark=mark,
-            count=len(self._vectors),
-            removed=removed,
-        )
+    def _stamp(self, collection: str, fingerprint: str) -> Stamp:
+        return Stamp(snapshot.LAYOUT, collection, fingerprint, self.kind, self.dim)
 
     # -- searching -------------------------------------------------------------------
 
     def search(self, query: NDArray[np.float32], count: int) -> Ranked:
         """The `count` nearest vectors to a unit-norm float32 (dim,) query."""
-        head = self._head(query, count)
-        if head is None:
-            return self._search_exactly(query, count, None)
-        return head if count <= HEAD else self._with_tail(head, query, count)
+        while True:
+            now = self._now
+            if now.graph is None or len(now) <= self.exact_limit:
+                return self._search_exactly(query, count, None)
+            found = now.head(query, count)
+            if count > NECK:
+                # The first results do not depend on the number of wanted ones.
+                tail = self._search_exactly(query, 2 * count + MARGIN, None)
+                found = continued(found, tail, count, len(now))
+            if self._still_hold(now, found):
+                return found
 
-    def nearest(
-        self, query: NDArray[np.float32], count: int, among: Sequence[int] | None
-    ) -> Ranked:
+    def nearest(self, query: NDArray[np.float32], count: int, among: Subset | None) -> Ranked:
         """`search`, or `search_among` if only some vectors are wanted."""
-        if among is None:
-            return self.search(query, count)
-        return self.search_among(query, among, count)
+        return (
+            self.search(query, count) if among is None else self.search_among(query, among, count)
+        )
 
-    def search_among(self, query: NDArray[np.float32], ids: Sequence[int], count: int) -> Ranked:
-        """The nearest among the vectors with these ids, always exactly."""
-        wanted = np.asarray(ids, dtype=np.int64)
-        if len(wanted) > FEW:
-            return self._search_exactly(query, count, wanted)
-        with self._lock:
-            kept = wanted[self._vectors.contains(ids)]
-            return rank(kept, self._vectors.rows, query, count, size=len(kept))
+    def search_among(self, query: NDArray[np.float32], among: Subset, count: int) -> Ranked:
+        """The nearest among some vectors: exactly, or by the graph where they are so many that it
+        finds enough of them."""
+        while True:
+            now = self._now
+            head = None
+            if among.is_wide(now) and len(now) > self.exact_limit:
+                head = among.head(now, query)
+            if head is None or count > HEAD:
+                found = self._search_exactly(query, count + (MARGIN if head else 0), among)
+                found = found if head is None else continued(head, found, count, len(among))
+            else:
+                found = first(head, count)
+            if self._still_hold(now, found):
+                return found
 
-    def _search_exactly(self, query: NDArray[np.float32], count: int, among: Ids | None) -> Ranked:
-        one = Wanted(query, max(count, 1))
+    def _search_exactly(
+        self, query: NDArray[np.float32], count: int, among: Subset | None
+    ) -> Ranked:
+        if among is not None and len(among) <= FEW:
+            table = self._now.table
+            kept = among.ids[table.contains(among.ids)]
+            return rank(kept, table.rows, query, count, size=len(kept))
+        wanted = Wanted(query, max(count, 1))
         while True:
             if among is None:
-                scan, near = self._scan_together(one)  # other threads may do so meanwhile
-                size = len(scan)
+                now, near = self._scan_together(wanted)  # for other threads, too
+                size = len(now)
             else:
-                scan = self._scanned()
-                near, size = scan.nearest_among(one, among)
-            with self._lock:
-                if scan is self._scan:  # or some of these vectors may be gone
-                    return rank(near, self._vectors.rows, query, count, size=size)
+                now, scan = self._scanned()
+                near, size = among.nearest(scan, wanted)
+            found = rank(near, now.table.rows, query, count, size=size)
+            if self._still_hold(now, found):
+                return found
 
-    def _scan_for(self, wanted: Sequence[Wanted]) -> list[tuple[CodeScan, Ids]]:
-        scan = self._scanned()
-        return [(scan, near) for near in scan.nearest(wanted)]
+    def _still_hold(self, now: Generation, found: Ranked) -> bool:
+        """Whether no result was removed while it was searched."""
+        return now is self._now or bool(self._now.table.contains(found.ids).all())
 
-    def _scanned(self) -> CodeScan:
-        with self._lock:
-            if self._scan is None:
-                self._scan = CodeScan.of(self._vectors.ids(), self._vectors.rows)
-            return self._scan
+    def _nearest(self, wanted: Sequence[Wanted]) -> list[tuple[Generation, Ids]]:
+        now, scan = self._scanned()
+        return [(now, near) for near in scan.nearest(wanted)]
 
-    def _head(self, query: NDArray[np.float32], count: int) -> Ranked | None:
-        """The graph's results, up to HEAD; None if it is not searched."""
-        with self._lock:
-            graph = self._vectors
-            if not isinstance(graph, Graph) or len(graph) <= self.exact_limit:
-                return None
-            pool = graph.pool(query)
-            return rank(pool, graph.rows, query, min(count, HEAD), size=len(graph))
-
-    def _with_tail(self, head: Ranked, query: NDArray[np.float32], count: int) -> Ranked:
-        # The first results do not depend on the number of wanted ones; the rest follows on them.
-        tail = self._search_exactly(query, 2 * count + MARGIN, None)
-        after = (tail.scores < head.scores[-1]) | (
-            (tail.scores == head.scores[-1]) & (tail.ids > head.ids[-1])
-        )
-        ids = np.concatenate([head.ids, tail.ids[after]])[:count]
-        scores = np.concatenate([head.scores, tail.scores[after]])[:count]
-        return Ranked(ids, scores, complete=count >= len(self))
+    def _scanned(self) -> tuple[Generation, CodeScan]:
+        """The generation of now with codes of all its vectors."""
+        now = self._now
+        if now.scan is not None:
+            return now, now.scan
+        with self._scanning:  # which takes seconds: searches by the graph and changes go on
+            table = self._now.table
+            scan = self._now.scan or CodeScan.of(table.ids, table.rows)
+            with self._changing:
+                scan = scan.brought_to(self._now.table.ids, self._now.table.rows)
+                self._now = now = replace(self._now, scan=scan)
+        return now, scan
 
     def sample(self, count: int) -> Rows:
         """Up to `count` vectors from all over the view, the same ones until it changes: float32
         (n, dim), unit-norm."""
-        with self._lock:
-            if self._sample is None or self._sample[0] != count:
-                ids = self._vectors.ids()
-                # From all over the collection: neighbours in it are often of one folder.
-                spread = ids[:: max(1, -(-len(ids) // count))]
-                self._sample = count, self._vectors.rows(spread)
-            return self._sample[1]
+        kept, table = self._sample, self._now.table
+        if kept is not None and kept[0] is table and kept[1] == count:
+            return kept[2]
+        # From all over the collection: neighbours in it are often of one folder.
+        rows = table.rows(table.ids[:: max(1, -(-len(table) // count))])
+        self._sample = table, count, rows
+        return rows

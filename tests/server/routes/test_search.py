@@ -40,7 +40,9 @@ def test_words_find_pictures(client: TestClient) -> None:
     answer = client.get("/v1/search", params={"q": "something blue", "k": 3})
     assert top(answer) == "a blue field"
     body = answer.json()
-    assert set(body) == {"hits", "next_cursor", "mode", "model", "notes", "took_ms"}
+    assert set(body) == {
+        "hits", "next_cursor", "match", "mode", "model", "notes", "took_ms",
+    }  # fmt: skip
     assert body["model"] == "fake"
     scores = [hit["score"] for hit in body["hits"]]
     assert scores == sorted(scores, reverse=True)
@@ -281,3 +283,20 @@ def test_a_part_of_a_long_caption_is_found(client: TestClient) -> None:
     assert hit["chunk"] == {"text": "purple " * 3 + "purple", "start": 450, "stop": 477}
     [picture] = client.post("/v1/search", json={"q": "purple", "k": 1}).json()["hits"]
     assert picture["chunk"] is None
+
+
+@pytest.mark.parametrize("bound", [0.0, 0.5, 1.0])
+def test_a_bound_leaves_out_hits_of_lower_relevance(client: TestClient, bound: float) -> None:
+    every = client.get("/v1/search", params={"q": "green", "k": 50}).json()["hits"]
+    by_get = client.get("/v1/search", params={"q": "green", "min_relevance": bound}).json()
+    by_post = client.post("/v1/search", json={"q": "green", "min_relevance": bound}).json()
+    kept = [hit["id"] for hit in every if hit["relevance"] >= bound]
+    assert [hit["id"] for hit in by_get["hits"]] == kept[:20]
+    assert by_post["hits"] == by_get["hits"]
+
+
+@pytest.mark.parametrize("bound", ["1.5", "-1", "much"])
+def test_a_bound_that_is_no_part_of_one_is_refused(client: TestClient, bound: str) -> None:
+    answer = client.get("/v1/search", params={"q": "green", "min_relevance": bound})
+    assert answer.status_code == 422
+    assert "min_relevance" in answer.json()["error"]["message"]

@@ -15,7 +15,10 @@ import pytest
 from mmembed.errors import StoreError
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.store.vectors import VectorView
+from mmembed.store.vectors import subset as subset_module
+from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.int8_scan import CodeScan
+from mmembed.store.vectors.subset import Subset
 from tests.serving import PATIENCE_S
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
 
@@ -29,10 +32,18 @@ def brute_force(vectors: Vectors, query: Vectors, count: int) -> list[int]:
     return ids
 
 
+def subset(ids: list[int]) -> Subset:
+    return Subset(np.array(ids, dtype=np.int64))
+
+
 @pytest.fixture(scope="module")
 def graph(many: Vectors) -> VectorView:
-    """Past its exact limit: searched by HNSW."""
-    return view_of(many, exact_limit=10)
+    """Past its exact limit: searched by HNSW. The tests' queries are of other clusters than its
+    vectors, so more is promised than the tests need."""
+    view = view_of(many, exact_limit=10)
+    view.recall = 0.998
+    view.build()
+    return view
 
 
 # -- what is found ---------------------------------------------------------------------
@@ -51,7 +62,7 @@ def test_hnsw_finds_what_brute_force_finds_in_its_order(many: Vectors, graph: Ve
         expected = brute_force(many, query, 10)
         ids = graph.search(query, 10).ids.tolist()
         found += len(set(ids) & set(expected))
-        same += ids == [i for i in expected if i in ids]
+        same += [i for i in ids if i in expected] == [i for i in expected if i in ids]
     assert found >= 0.99 * 100 * 10
     assert same == 100
 
@@ -64,7 +75,7 @@ def test_the_order_does_not_depend_on_how_many_are_asked_for(
     for query in clustered(5, seed=3):
         longest = view.search(query, 5000).ids.tolist()
         assert len(set(longest)) == len(longest) >= 4990
-        for count in (1, 2, 10, 49, 50, 51, 256, 300, 1000, 4000):
+        for count in (1, 2, 10, 49, 50, 51, 255, 256, 257, 300, 1000, 4000):
             assert view.search(query, count).ids.tolist() == longest[:count]
 
 
@@ -100,12 +111,38 @@ def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: Vect
     for query in clustered(5, seed=5):
         among = list(range(7, 5000, 13))
         expected = [i for i in brute_force(many, query, 5000) if i in set(among)]
-        found = graph.search_among(query, [*among, 99_999], 20)
+        found = graph.search_among(query, subset([*among, 99_999]), 20)
         assert found.ids.tolist() == expected[:20]
         assert not found.complete
-        assert graph.nearest(query, 400, among).complete
-    assert graph.search_among(query, [], 5).ids.tolist() == []
-    assert graph.search_among(query, [99_999], 5).complete
+        assert graph.nearest(query, 400, subset(among)).complete
+    assert graph.search_among(query, subset([]), 5).ids.tolist() == []
+    assert graph.search_among(query, subset([99_999]), 5).complete
+
+
+@pytest.mark.parametrize("theme", [False, True])
+def test_a_wide_filter_is_searched_by_the_graph_and_a_strange_one_exactly(
+    many: Vectors, graph: VectorView, monkeypatch: pytest.MonkeyPatch, theme: bool
+) -> None:
+    """A folder of one theme: near some queries all pass, near the others none."""
+    monkeypatch.setattr(subset_module, "WIDE_FROM", 100)
+    monkeypatch.setattr(subset_module, "CODES_KEPT", 1500)
+    monkeypatch.setattr(subset_module, "MOST_CANDIDATES", 1000)
+    near = many @ many[0]
+    for share in (0.1, 0.5):
+        passing = near >= np.quantile(near, 1 - share) if theme else near != near.min()
+        ids = np.flatnonzero(passing) + 1
+        if not theme:
+            ids = ids[:: round(1 / share)]
+        among, hits, members = Subset(ids), 0, set(ids.tolist())
+        for query in [*clustered(20, seed=6), *many[:2]]:
+            expected = [i for i in brute_force(many, query, 5000) if i in members]
+            longest = graph.search_among(query, among, 400).ids.tolist()
+            assert set(longest) <= members
+            assert len(set(longest)) == min(400, len(ids))
+            for count in (1, 10, 50, 51):
+                assert graph.search_among(query, among, count).ids.tolist() == longest[:count]
+            hits += len(set(longest[:10]) & set(expected[:10]))
+        assert hits >= 0.99 * 220
 
 
 def test_an_empty_view_answers_with_nothing() -> None:
@@ -136,7 +173,7 @@ def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_pa
     gone = list(range(1, 1001, 3))
     view.apply([], np.empty((0, 0), np.float16), gone, 1001)
     view.apply([2001, 2002], many[1000:1002].astype(np.float16), [], 1002)
-    view.save("c", "f", "m")
+    view.save("c", "f", lambda seq: "m")
     loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
     assert loaded.load("c", "f")
     for one in (view, loaded):
@@ -144,7 +181,7 @@ def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_pa
             ids = one.search(query, 2000).ids.tolist()
             assert not set(ids) & set(gone)
             assert {2001, 2002} < set(ids)
-        assert one.search_among(many[0], gone, 5).ids.tolist() == []
+        assert one.search_among(many[0], subset(gone), 5).ids.tolist() == []
 
 
 def test_applying_the_same_changes_twice_changes_nothing(many: Vectors) -> None:
@@ -168,7 +205,7 @@ def test_a_view_that_followed_answers_as_one_that_is_new(many: Vectors, exact_li
     for query in clustered(5, seed=8):
         order = brute_force(many[ids - 1], query, len(ids))
         expected = [int(ids[place - 1]) for place in order]
-        assert view.search_among(query, ids.tolist(), 80).ids.tolist() == expected[:80]
+        assert view.search_among(query, Subset(ids), 80).ids.tolist() == expected[:80]
         assert view.search(query, len(ids)).ids.tolist() == expected
 
 
@@ -216,21 +253,96 @@ def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many
     pool.shutdown()
 
 
-def test_past_thirty_percent_of_tombstones_a_view_wants_to_be_rebuilt(
-    many: Vectors, tmp_path: Path
+NOTHING = np.empty((0, 0), np.float16)
+
+
+def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None:
+    """Few changes, and so many that they are scanned; a graph that grew, and a new one."""
+    view = view_of(many[:2000], exact_limit=10)
+    for first, last, gone in ((2000, 2020, 5), (2020, 2600, 30), (2600, 2601, 900)):
+        view.apply(
+            list(range(first + 1, last + 1)),
+            many[first:last].astype(np.float16),
+            list(range(1, gone)),
+            last,
+        )
+        for _ in range(2):
+            ids = view.ids()
+            found = 0
+            for query in clustered(30, seed=last):
+                expected = [int(ids[i - 1]) for i in brute_force(many[ids - 1], query, 60)]
+                hits = view.search(query, 60).ids.tolist()
+                assert not set(hits) & set(range(1, gone))
+                assert view.search(query, 7).ids.tolist() == hits[:7]
+                found += len(set(hits[:10]) & set(expected[:10]))
+            assert found >= 0.97 * 300
+            newest = view.search(many[last - 1], 1).ids.tolist()
+            assert newest == [last]
+            view.build()
+    assert not view.is_outgrown
+
+
+def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None:
+    view = view_of(many[:1000], exact_limit=10)
+    assert not view.wants_build
+    view.apply(list(range(1001, 1101)), many[1000:1100].astype(np.float16), [], 1100)
+    assert not view.wants_build
+    view.apply([], NOTHING, list(range(1, 201)), 1101)
+    assert view.wants_build
+    view.build()
+    assert not view.wants_build
+    view.recall = 0.5
+    assert view.wants_build
+    assert not view.is_outgrown
+
+
+def test_searches_and_changes_go_on_while_a_graph_is_built(
+    many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    view = view_of(many[:1000], path=str(tmp_path / "v"), graph=True)
-    nothing = np.empty((0, 0), np.float16)
-    view.apply([], nothing, list(range(1, 201)), 1001)
-    assert not view.wants_rebuild
-    view.apply([], nothing, list(range(201, 301)), 1002)
-    assert view.wants_rebuild
-    view.save("c", "f", "m")
-    loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=1)
-    assert loaded.load("c", "f")
-    assert loaded.wants_rebuild
-    loaded.apply(list(range(1001, 1301)), many[1000:1300].astype(np.float16), [], 1003)
-    assert not loaded.wants_rebuild  # the places of the removed were taken by new ones
+    view = view_of(many[:1000], exact_limit=10)
+    real = Graph.built.__func__  # type: ignore[attr-defined]
+    met: list[int] = []
+
+    def built(cls: type[Graph], *arguments: Any) -> Graph:
+        graph: Graph = real(cls, *arguments)
+        view.apply([1001], many[1000:1001].astype(np.float16), [5], 1001)
+        met.extend(view.search(many[1000], 1).ids.tolist())
+        return graph
+
+    monkeypatch.setattr(Graph, "built", classmethod(built))
+    view.build()
+    assert met == [1001]
+    assert view.search(many[1000], 1).ids.tolist() == [1001]
+    assert 5 not in view.search(many[4], 900).ids
+    assert view.seq == 1001
+
+
+def test_a_graph_of_vectors_that_were_read_anew_meanwhile_is_not_taken(
+    many: Vectors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = view_of(many[:1000], exact_limit=10)
+    real = Graph.built.__func__  # type: ignore[attr-defined]
+
+    def built(cls: type[Graph], *arguments: Any) -> Graph:
+        others = many[2000:3000].astype(np.float16)
+        view.rebuild([(list(range(1, 1001)), others)], seq=7, graph=False)
+        graph: Graph = real(cls, *arguments)
+        return graph
+
+    monkeypatch.setattr(Graph, "built", classmethod(built))
+    view.build()
+    assert not view.has_graph
+    assert view.search(many[2003], 1).ids.tolist() == [4]
+
+
+def test_a_build_that_may_not_go_on_leaves_the_view_as_it_was(many: Vectors) -> None:
+    view = view_of(many[:1000], exact_limit=10)
+    former = view._now.graph
+    view.apply([], NOTHING, list(range(1, 500)), 1001)
+    view._go_on = lambda: False
+    with pytest.raises(StoreError, match="no longer wanted"):
+        view.build()
+    assert view._now.graph is former
 
 
 @pytest.mark.parametrize("graph", [False, True])

@@ -1,0 +1,120 @@
+"""Whether `match` and its strength tell words that a collection holds from words that it lacks.
+
+    python -m benchmarks.query_fit BANK.npz CASE.npz…    → a table in Markdown
+
+A bank holds `texts` and their `embeddings`. A case holds `pictures` (n, dim), `words` (m, dim), all
+unit-norm and by the model of the bank, and `present` (m,): whether the pictures show the words.
+Cases whose names differ in what follows the last `-` are draws of one row.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.search.bank.bank import Bank
+from mmembed.search.hub_correction import corrected
+from mmembed.search.match import BEST, JUDGED, match_of_words
+from mmembed.search.text_fit import TextFit
+
+DRAWS = 2000
+SAMPLE = 1024
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of the queries of one draw; all (m,)."""
+
+    present: NDArray[np.bool_]
+    cosines: Floats
+    """Of the best hit."""
+    strengths: Floats
+    matches: NDArray[np.str_]
+
+
+def outcome(case: Any, bank: Bank) -> Outcome:
+    """Judges the words of a case as a search does."""
+    pictures, words = case["pictures"], case["words"]
+    fit = TextFit(bank, pictures[:SAMPLE])
+    ranking = corrected(words, [1] * len(words), bank.words_mean) @ pictures.T
+    cosines, strengths, matches = [], [], []
+    for query, values in zip(words, ranking, strict=True):
+        hits = np.argsort(-values)[:JUDGED]
+        cosines.append(float((pictures @ query).max()))
+        found = fit.of(query, pictures[hits], strengths=JUDGED).strengths
+        strengths.append(float(np.sort(found)[-BEST:].mean()))
+        matches.append(match_of_words(found.tolist(), len(pictures)))
+    return Outcome(case["present"], np.array(cosines), np.array(strengths), np.array(matches))
+
+
+def auroc(values: Floats, present: NDArray[np.bool_]) -> float:
+    """How often words that are present have the larger value."""
+    return float((values[present][:, None] > values[~present]).mean())
+
+
+def interval(outcomes: list[Outcome], figure: Any) -> str:
+    """A figure of an outcome, the mean over the draws, and its 95 % interval by bootstrap."""
+    rng = np.random.default_rng(0)
+    means = [
+        np.mean([figure(one, _resampled(one, rng)) for one in outcomes])
+        for _ in range(DRAWS // len(outcomes))
+    ]
+    centre = np.mean([figure(one, np.arange(len(one.present))) for one in outcomes])
+    low, high = np.quantile(means, [0.025, 0.975])
+    return f"{centre:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _resampled(one: Outcome, rng: np.random.Generator) -> NDArray[np.int64]:
+    there, absent = np.flatnonzero(one.present), np.flatnonzero(~one.present)
+    return np.concatenate([rng.choice(there, len(there)), rng.choice(absent, len(absent))])
+
+
+def row(name: str, outcomes: list[Outcome]) -> str:
+    """A row of the table."""
+    by_cosine = interval(outcomes, lambda one, some: auroc(one.cosines[some], one.present[some]))
+    by_strength = interval(
+        outcomes, lambda one, some: auroc(one.strengths[some], one.present[some])
+    )
+    gain = interval(
+        outcomes,
+        lambda one, some: (
+            auroc(one.strengths[some], one.present[some])
+            - auroc(one.cosines[some], one.present[some])
+        ),
+    )
+    present = np.concatenate([one.present for one in outcomes])
+    matches = np.concatenate([one.matches for one in outcomes])
+    yes, no = matches == "yes", matches == "no"
+    said = (
+        f"{present[yes].sum()} of {yes.sum()} | {(~present[no]).sum()} of {no.sum()} | "
+        f"{(matches == 'unsure').mean():.2f}"
+    )
+    queries = f"{present.sum()} + {(~present).sum()}"
+    return f"| {name} | {queries} | {by_cosine} | {by_strength} | {gain} | {said} |"
+
+
+def main(paths: Iterable[Path], bank: Bank) -> None:
+    """Prints the table."""
+    print(
+        "| | queries present + absent | AUROC of the best cosine | AUROC of the strength | gain | "
+        "`yes` right | `no` right | unsure |\n|---|---|---|---|---|---|---|---|"
+    )
+    for name, cases in groupby(sorted(paths), lambda path: path.stem.rpartition("-")[0]):
+        print(row(name, [outcome(np.load(path), bank) for path in cases]), flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bank", type=Path)
+    parser.add_argument("cases", type=Path, nargs="+")
+    arguments = parser.parse_args()
+    stored = np.load(arguments.bank)
+    main(arguments.cases, Bank(tuple(map(str, stored["texts"])), stored["embeddings"]))

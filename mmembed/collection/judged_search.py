@@ -1,0 +1,62 @@
+"""Searches whose hits are judged: pages of a query → `fits`, `match`, and a bound on relevance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mmembed.collection.fitting import Fitting, JudgedQuery
+from mmembed.collection.searching import Searching
+from mmembed.errors import QueryError
+from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.search.looking_further import first_hits, page_above
+from mmembed.search.match import JUDGED
+from mmembed.types import Kind, SearchMode, SearchPage, Strategy, Term
+
+
+class JudgedSearch:
+    """Searches one collection and judges the hits. Methods may be called from any thread."""
+
+    def __init__(self, searching: Searching, fitting: Fitting) -> None:
+        self._searching = searching
+        self._fitting = fitting
+
+    def search(
+        self,
+        terms: Sequence[Term],
+        *,
+        k: int,
+        kind: Kind,
+        cursor: str | None,
+        where: Where,
+        strategy: Strategy,
+        mode: SearchMode | None,
+        min_relevance: float,
+    ) -> SearchPage:
+        """See Collection.search, which calls it."""
+        if not 0 <= min_relevance <= 1:  # also where it is no number
+            raise QueryError(
+                f"min_relevance {min_relevance}: expected 0 to 1", param="min_relevance"
+            )
+        rows = self._searching.embeddings(terms)
+        asked = JudgedQuery(terms, rows, kind, filtered=where != EVERYTHING)
+
+        def page_of(count: int, after: str | None) -> SearchPage:
+            page = self._searching.page(
+                terms,
+                rows,
+                k=count,
+                kind=kind,
+                cursor=after,
+                where=where,
+                strategy=strategy,
+                mode=mode,
+            )
+            return self._fitting.judged(page, asked, first=after is None)
+
+        if cursor or kind != "image":
+            return page_above(min_relevance, page_of, k, cursor)
+        first = page_of(max(k, JUDGED), None)
+        if min_relevance > 0:
+            return replace(page_above(min_relevance, page_of, k, None), match=first.match)
+        return first_hits(k, first, page_of)
