@@ -13,8 +13,11 @@ def alike(letter: str) -> str:
 
 
 def has_part(text: str, part: str) -> bool:
-    """Whether a text contains a part. The time grows with the sum of their lengths, nearly, and
-    not with their product: a filter's part and a tag may both repeat one letter."""
+    """Whether a text contains a part.
+
+    The time grows with the sum of their lengths, nearly. The product would be too much: a filter's
+    part and a tag may both repeat one letter.
+    """
     if len(part) > len(text) or _folded(part) not in _folded(text):
         return False
     places = _places(part)
