@@ -27,7 +27,7 @@ _EXPRESSIONS: Mapping[str, str] = {
 }
 _LAST = chr(0x10FFFF)
 _HAS_PART = "has_part"
-_SHORT_PART = 10
+_SHORT_PART = 20
 """Letters of a part that GLOB looks for in texts of any length."""
 _GLOB_STEPS = 100_000
 """Comparisons of letters that GLOB may take: up to the text's length times the part's. Then 2 ms

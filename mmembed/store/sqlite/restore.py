@@ -31,8 +31,8 @@ def restore(backup: Path, folder: Path) -> Path | None:
     Nothing is touched before the copy is whole and sound. The backup may be the folder's own
     catalog, which is then taken without its log.
 
-    Raises InputError if it is no sound backup, StoreBusy while the folder is in use or
-    the backup is locked, StoreFull without room, StoreError if it cannot be written.
+    Raises InputError if it is no sound backup. Raises StoreBusy while the folder is in use or the
+    backup is locked, StoreFull without room, and StoreError if the folder cannot be written.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
