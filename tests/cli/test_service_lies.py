@@ -178,7 +178,7 @@ def test_nothing_is_sent_to_other_machines(
     def ask(*arguments: object) -> Any:
         raise AssertionError(f"asked {arguments}")
 
-    monkeypatch.setattr(service, "Line", ask)
+    monkeypatch.setattr(service, "ServiceConnection", ask)
     assert service.find(settings_of(folder)) is None
 
 
