@@ -70,10 +70,14 @@ def test_a_model_that_hangs_keeps_no_server_from_ending(
 
 
 def test_slow_filters_keep_no_server_from_ending(tmp_path: Path) -> None:
-    variables = {"GRACE_S": GRACE_S, "LAST_S": LAST_S, "ENDLESS_FILTERS": "1"}
     with (
         ThreadPoolExecutor(12) as pool,
-        Process(FAKE, "--data", str(tmp_path), "--model", "fake", **variables) as server,
+        Process(
+            *(FAKE, "--data", str(tmp_path), "--model", "fake"),
+            GRACE_S=GRACE_S,
+            LAST_S=LAST_S,
+            ENDLESS_FILTERS="1",
+        ) as server,
     ):
         body = {"image": data_uri(picture("red")), "tags": ["x"]}
         added = httpx.post(f"{server.address}/v1/items", json=body, timeout=PATIENCE_S)

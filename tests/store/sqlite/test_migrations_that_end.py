@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mmembed import files
 from mmembed.errors import StoreBusy, StoreError, StoreFull
 from mmembed.store.sqlite import Catalog, kept_copies, open_catalog, schema
 from mmembed.store.sqlite.lock_files import Presence
@@ -193,7 +194,7 @@ def test_an_exchange_that_fails_leaves_nothing(
     old: MakeFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = old()
-    real = kept_copies.move
+    real = files.move
 
     def move(path: Path, to: Path) -> None:
         if ".new" in path.name:
