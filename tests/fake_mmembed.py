@@ -3,7 +3,7 @@
 SECONDS_A_BATCH in the environment makes the encoder slow; LINE_S is the time between two lines
 of progress. The encoder hangs at texts with «hang», and as a model of the name «hanging» it is
 never loaded. GRACE_S and LAST_S are what `serve` gives to requests and to all the rest when it
-ends.
+ends. With ENDLESS_FILTERS, no filter ever ends.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mmembed.cli import bar, main, serve, shutdown
 from mmembed.collection.collection import Collection
 from mmembed.eval import Bench
 from mmembed.models import registry
+from tests.endless_filters import make_endless
 from tests.fake_encoder import FakeEncoder
 
 SECONDS_A_BATCH = float(os.environ.get("SECONDS_A_BATCH", "0"))
@@ -46,6 +47,8 @@ if __name__ == "__main__":
         serve.GRACE_S = int(os.environ["GRACE_S"])
         shutdown.LAST_S = float(os.environ["LAST_S"])
         registry.CLOSING_S = 1.0  # type: ignore[attr-defined]
+    if "ENDLESS_FILTERS" in os.environ:
+        make_endless(setattr)
     Collection.__init__.__defaults__ = (load, None)  # of its parameters `load` and `store`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
     sys.exit(main())

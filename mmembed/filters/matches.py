@@ -10,6 +10,7 @@ from typing import Any as Anything
 from mmembed.filters.dates import period, period_seconds
 from mmembed.filters.fields import META, field_type
 from mmembed.filters.readings import as_kind, meanings
+from mmembed.filters.text_parts import has_part
 from mmembed.filters.tree import All, Any, Not, Scalar, Test, Where
 from mmembed.types import Item
 
@@ -98,7 +99,8 @@ def _passes(test: Test, value: Scalar) -> bool:
         ends = zip((">=", "<="), wanted, strict=True)
         return all(_compares(test.field, operator, value, end) for operator, end in ends)
     if test.operator in ("startswith", "contains"):
-        return isinstance(value, str) and _has_part(test.operator, value, str(wanted))
+        fits = str.startswith if test.operator == "startswith" else has_part
+        return isinstance(value, str) and fits(value, str(wanted))
     return _compares(test.field, test.operator, value, wanted)
 
 
@@ -121,17 +123,3 @@ def _compares_dates(operator: str, value: Scalar, wanted: str) -> bool:
     if operator == "=":
         return bool(first <= value <= last)
     return _ORDERS[operator](value, first if operator in ("<", ">=") else last)
-
-
-def _has_part(operator: str, text: str, part: str) -> bool:
-    if operator == "startswith":
-        return text.startswith(part)
-    forms = [alike(letter) for letter in part]
-    starts = range(len(text) - len(part) + 1)
-    return any(all(text[at + i] in some for i, some in enumerate(forms)) for at in starts)
-
-
-def alike(letter: str) -> str:
-    """The character in all the cases that `contains` takes for the same, itself first."""
-    forms = (letter, letter.lower(), letter.upper())
-    return "".join(dict.fromkeys(form for form in forms if len(form) == 1))

@@ -6,6 +6,7 @@ that OpenAI's clients read, with the key that Jina's read beside it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed import errors
+from mmembed.cancellation import current_caller
 from mmembed.config.settings import Settings
 from mmembed.files import is_full
 from mmembed.types import Failure
@@ -51,6 +53,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
 }
 """Status of every error class; a test fails when a class is missing."""
 
+ENDING = "the server is ending; try again once it runs again"
 MESSAGE_CHARS = 2000
 PARAM_CHARS = 200
 """Characters of the sent value that an error quotes at most."""
@@ -152,6 +155,10 @@ class LastResort:
             await self.app(scope, receive, noted)
         except ClientDisconnect:
             log.debug("%s: the caller left before the request was whole", scope.get("path"))
+        except asyncio.CancelledError:  # the server ends, and waits no longer
+            current_caller().leave()  # the threads work for nobody any more
+            if scope["type"] == "http" and not started:
+                await answer(503, ENDING, errors.Overloaded.code)(scope, receive, send)
         except Exception as error:
             if started or scope["type"] != "http":
                 raise

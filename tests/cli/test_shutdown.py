@@ -69,6 +69,32 @@ def test_a_model_that_hangs_keeps_no_server_from_ending(
     catalog.close()
 
 
+def test_slow_filters_keep_no_server_from_ending(tmp_path: Path) -> None:
+    with (
+        ThreadPoolExecutor(12) as pool,
+        Process(
+            *(FAKE, "--data", str(tmp_path), "--model", "fake"),
+            GRACE_S=GRACE_S,
+            LAST_S=LAST_S,
+            ENDLESS_FILTERS="1",
+        ) as server,
+    ):
+        body = {"image": data_uri(picture("red")), "tags": ["x"]}
+        added = httpx.post(f"{server.address}/v1/items", json=body, timeout=PATIENCE_S)
+        assert added.status_code == 201
+        slow = f"{server.address}/v1/items?where=tag:x"
+        asked = [pool.submit(httpx.get, slow, timeout=PATIENCE_S) for _ in range(12)]
+        eventually(lambda: waiting(server.address) > len(asked))
+        started = time.monotonic()
+        code, errors = server.end()
+        assert time.monotonic() - started < float(LAST_S)
+        assert code == 0, errors
+        assert "Traceback" not in errors
+        for one in asked:
+            error = one.exception(PATIENCE_S)
+            assert error is not None or one.result().status_code == 503
+
+
 def test_a_model_that_is_never_loaded_keeps_no_server_from_ending(tmp_path: Path) -> None:
     child = subprocess.Popen(
         [*FAKE, "serve", "--port", "0", "--data", tmp_path, "--model", "hanging"],

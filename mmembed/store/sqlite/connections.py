@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmembed.errors import StoreError
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Trouble
 from mmembed.store.sqlite.background_check import Checking, is_damage
 from mmembed.store.sqlite.disk_reserve import Reserve
@@ -77,14 +78,19 @@ class Connections:
             keep_for_ever(self._connection)
         return moved is None
 
-    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, sql: str, values: Sequence[object] = (), *, where: Where = EVERYTHING
+    ) -> list[tuple[Any, ...]]:
+        """where: the filter that is part of the statement, and may make it slow: such a statement
+        may also raise Abandoned, QueryError, Overloaded."""
+        read = self._readers.rows if where == EVERYTHING else self._readers.slow_rows
         try:
-            return self._readers.rows(sql, values)
+            return read(sql, values)
         except (OverflowError, UnicodeEncodeError):
             return []  # a number or text that no row can hold
         except (sqlite3.Error, UnicodeDecodeError) as error:  # a message may quote damage
             if "decode to UTF-8" in str(error):  # in one row; the others are not affected
-                return self._readers.rows(sql, values, text=legible)
+                return read(sql, values, text=legible)
             reason = f"{self.folder}: the catalog cannot be read: {error}"
             if is_damage(error):
                 self.condition.note("damaged", f"{reason}; {remedy(self.folder)}")
@@ -97,8 +103,8 @@ class Connections:
         except sqlite3.Error as error:
             raise StoreError(f"{self.folder}: the catalog cannot be read: {error}") from error
 
-    def _number(self, sql: str, values: Sequence[object] = ()) -> int:
-        rows = self._rows(sql, values)
+    def _number(self, sql: str, values: Sequence[object] = (), *, where: Where = EVERYTHING) -> int:
+        rows = self._rows(sql, values, where=where)
         return int(rows[0][0] or 0) if rows else 0
 
     def check(self) -> list[str]:

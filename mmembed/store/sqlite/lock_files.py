@@ -124,7 +124,8 @@ def _opened(path: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise StoreError(f"{path}: cannot be locked: {error.strerror}") from error
+        kind = StoreFull if files.is_full(error) else StoreError
+        raise kind(f"{path}: cannot be locked: {error.strerror}") from error
     _keep_from_others(descriptor)
     return descriptor
 

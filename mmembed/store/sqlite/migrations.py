@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
 
 from mmembed.errors import StoreBusy, StoreError, StoreFull
-from mmembed.files import move, sync, sync_folder
+from mmembed.files import move, sync
 from mmembed.store.sqlite import layout_1, layout_3, schema
+from mmembed.store.sqlite.background_check import is_busy, is_full
+from mmembed.store.sqlite.kept_copies import check_places, copy_of, exchange, keep_copy
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, exclusive
 from mmembed.store.sqlite.schema import (
     BASE_VERSION,
@@ -67,16 +68,6 @@ def pending(folder: Path) -> Path | None:
     return copy_of(path, layout) if 0 < layout < newest() else None
 
 
-def copy_of(path: Path, layout: int) -> Path:
-    """Where the copy of a catalog of an earlier layout is kept."""
-    return path.with_name(copies_of(path).replace("*", str(layout)))
-
-
-def copies_of(path: Path) -> str:
-    """The pattern of the names of all such copies."""
-    return f"{path.stem}.layout-*{path.suffix}"
-
-
 def migrate(
     db: sqlite3.Connection, path: Path, *, alone: bool, progress: Progress | None = None
 ) -> None:
@@ -95,22 +86,30 @@ def migrate(
         )
     purpose = f"bringing the catalog {step}"
     with exclusive(path.with_name(WRITE_LOCK), purpose=purpose, wait_s=WRITE_WAIT_S):
-        _check_tables(db, path, layout)
-        _check_room(db, path, step)
-        _fold(db, path)
         copy = copy_of(path, layout)
-        log.info("%s: is brought %s; as it was, it stays in %s", path, step, copy.name)
-        started = time.monotonic()
         try:
+            _check_tables(db, path, layout)
+            check_places(path, copy)
+            _check_room(db, path, step)
+            _fold(db, path)
+            log.info("%s: is brought %s; as it was, it stays in %s", path, step, copy.name)
+            started = time.monotonic()
             if layout < BASE_VERSION:
-                _exchange(path, _rebuilt(path, progress or progress_in_log(path)), copy)
+                exchange(path, _rebuilt(path, progress or progress_in_log(path)), copy)
             else:
-                _keep_copy(db, path, copy)
+                keep_copy(db, path, copy)
                 _take_steps(db, progress or progress_in_log(path))
         except sqlite3.Error as error:
-            kind = StoreFull if "is full" in str(error) else StoreError
-            raise kind(f"{path}: cannot be brought {step}: {error}; it is as it was") from error
+            raise _unchanged(path, step, error) from error
         log.info("%s: layout %d, in %.1f s", path, newest(), time.monotonic() - started)
+
+
+def _unchanged(path: Path, step: str, error: sqlite3.Error) -> StoreError:
+    reason = f"{path}: cannot be brought {step}"
+    if is_busy(error):
+        return StoreBusy(f"{reason}: another program has it open; close it, then try again")
+    kind = StoreFull if is_full(error) else StoreError
+    return kind(f"{reason}: {error}; it is as it was")
 
 
 def upgrade(path: Path, progress: Progress) -> None:
@@ -168,21 +167,6 @@ def _check_counts(db: sqlite3.Connection, path: Path) -> None:
                 f"{path}: is damaged: {readable} of its {expected} {table} can be read; it is as "
                 f"it was; {remedy(path.parent)}"
             )
-
-
-def _exchange(path: Path, new: Path, copy: Path) -> None:
-    """Put the new file in place of the old one, which is kept under the name of its copy."""
-    status = path.stat()
-    shutil.copymode(path, new)
-    with suppress(OSError):  # only root may give files away
-        os.chown(new, status.st_uid, status.st_gid)
-    copy.unlink(missing_ok=True)
-    try:
-        os.link(path, copy)
-    except OSError:  # some file systems have no second names
-        move(path, copy)
-    move(new, path)
-    sync_folder(path.parent)
 
 
 def _take_steps(db: sqlite3.Connection, progress: Progress) -> None:
@@ -257,26 +241,6 @@ def _check_room(db: sqlite3.Connection, path: Path, step: str) -> None:
             f"new tables, and {_megabytes(free)} are; free some space, or move the folder to a "
             "larger disk"
         )
-
-
-def _keep_copy(db: sqlite3.Connection, path: Path, copy: Path) -> None:
-    """Raises StoreError where the copy is not sound: then the catalog is damaged."""
-    aside = copy.with_name(f"{copy.name}.new")
-    aside.unlink(missing_ok=True)
-    try:
-        db.execute("VACUUM INTO ?", (str(aside),))
-        shutil.copymode(path, aside)
-        with closing(sqlite3.connect(aside)) as copied:
-            lines = [str(row[0]) for row in copied.execute("PRAGMA quick_check(1)")]
-        if lines != ["ok"]:
-            raise StoreError(f"{path}: is damaged ({lines[0]}), and stays as it is")
-        with aside.open("rb") as file:
-            sync(file)
-        move(aside, copy)
-        sync_folder(copy.parent)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 def _megabytes(size: int) -> str:

@@ -11,11 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-from mmembed.errors import StoreBusy, StoreError
+from mmembed import files
+from mmembed.errors import StoreBusy, StoreError, StoreFull
+from mmembed.store.sqlite.background_check import is_busy, is_full
+from mmembed.store.sqlite.disk_reserve import Reserve
 from mmembed.store.sqlite.file_identity import LOG, FileIdentity
 from mmembed.store.sqlite.filter_sql import add_functions
+from mmembed.store.sqlite.kept_copies import copies_of, copy_of
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
-from mmembed.store.sqlite.migrations import Progress, copies_of, copy_of, migrate
+from mmembed.store.sqlite.migrations import Progress, migrate
 from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
 from mmembed.store.sqlite.wal_file import read_index, read_log
 from mmembed.store.sqlite.wal_stamp import FILE as HISTORY_FILE
@@ -51,7 +55,8 @@ def connect(folder: Path, migrating: Progress | None = None) -> Opened:
     Autocommit mode: transactions are begun explicitly. A folder that cannot be written, on a
     read-only disk for example, can still be read. Then other processes cannot see that it is open.
     Raises StoreError if the folder cannot be used or the file is no sound catalog of this version.
-    Raises StoreBusy while it is being restored or migrated, StoreFull if that needs more space.
+    Raises StoreBusy while it is being restored or migrated, or another program has locked it;
+    StoreFull if there is no room, not even that which is reserved for removals.
     """
     path = folder / FILE_NAME
     presence = None
@@ -68,6 +73,10 @@ def connect(folder: Path, migrating: Progress | None = None) -> Opened:
     except BaseException as error:
         if presence is not None:
             presence.leave()
+        if _is_for_room(error, reserve := Reserve(folder)):
+            if reserve.give_up():  # a catalog that is not open could remove nothing
+                return connect(folder, migrating)
+            raise StoreFull(reserve.shortage()) from error
         if isinstance(error, sqlite3.Error | UnicodeError):  # damage may be quoted in the message
             raise _unusable(path, error) from error
         if isinstance(error, OSError):
@@ -109,7 +118,7 @@ def _refuse_what_is_lost(path: Path) -> None:
 def _presence(folder: Path) -> Presence | None:
     try:
         return Presence(folder)
-    except StoreBusy:
+    except (StoreBusy, StoreFull):
         raise
     except StoreError:
         return None
@@ -256,7 +265,19 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
+def _is_for_room(error: BaseException, reserve: Reserve) -> bool:
+    """Whether a catalog could not be opened because the disk is full: SQLite makes files beside it
+    even to read, and calls their failure a disk I/O error."""
+    if files.is_full(error):
+        return True
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    return is_full(error) or ("disk I/O" in str(error) and reserve.is_short())
+
+
 def _unusable(path: Path, error: Exception) -> StoreError:
+    if isinstance(error, sqlite3.Error) and is_busy(error):
+        return StoreBusy(f"{path}: another program has locked it; close that, then try again")
     hint = "" if isinstance(error, sqlite3.ProgrammingError) else f"; {remedy(path.parent)}"
     if path.exists() and not _writable(path):
         hint = "; it may not be written by this user, as its folder may: change its owner or mode"

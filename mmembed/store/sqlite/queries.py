@@ -29,7 +29,7 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
     def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
         """The number of items, of one kind or of all."""
         clause, values = clause_of(kind, where)
-        return self._number(f"SELECT count(*) FROM items {clause}", values)
+        return self._number(f"SELECT count(*) FROM items {clause}", values, where=where)
 
     def newest_item(self) -> int:
         """The largest id of an item; 0 if there is none."""
@@ -70,7 +70,7 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
                 f"{of_image if kind == 'image' else of_caption} "
                 f"WHERE vector_id IN ({marks(chunk)}) AND {condition}"
             )
-            for vector_id, item_id in self._rows(sql, (*chunk, *values)):
+            for vector_id, item_id in self._rows(sql, (*chunk, *values), where=where):
                 found.setdefault(int(vector_id), []).append(int(item_id))
         return found
 
@@ -84,7 +84,7 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
             f"AND of_content.sha256 = captions.sha256 {clause} "
             f"AND of_content.model_id = {SERVING} ORDER BY 1"
         )
-        return [int(row[0]) for row in self._rows(sql, values)]
+        return [int(row[0]) for row in self._rows(sql, values, where=where)]
 
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """The captions of images by image id, in the order of entry; images without any are left
@@ -107,7 +107,8 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
         # Walking by id: the index by kind would have all captions sorted for every page.
         table = "items NOT INDEXED" if kind == "caption" else "items"
         sql = f"SELECT {COLUMNS} FROM {table} {clause} AND items.id > ? ORDER BY items.id LIMIT ?"
-        return [to_item(row) for row in self._rows(sql, (*values, after, limit))]
+        rows = self._rows(sql, (*values, after, limit), where=where)
+        return [to_item(row) for row in rows]
 
     def items_of_vectors(
         self, vector_ids: Sequence[int], where: Where = EVERYTHING
@@ -122,7 +123,8 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
                 "CROSS JOIN items USING (kind, sha256) "
                 f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id, start"
             )
-            for *row, start, stop, vector_id in self._rows(sql, (*chunk, *values)):
+            rows = self._rows(sql, (*chunk, *values), where=where)
+            for *row, start, stop, vector_id in rows:
                 item = to_item(tuple(row))
                 if stop is not None:
                     item = replace(item, chunk=(start, stop))
@@ -137,8 +139,7 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
             "CROSS JOIN content_vectors AS of_content USING (kind, sha256) "
             f"{clause} AND of_content.model_id = {SERVING} ORDER BY 1"
         )
-        rows = self._rows(sql, values)
-        return [int(row[0]) for row in rows]
+        return [int(row[0]) for row in self._rows(sql, values, where=where)]
 
     def content(self, kind: Kind, sha256: str) -> Item | None:
         """Some item with this content, which therefore has a vector already; or None."""

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-MOST = 8
+from mmembed.store.sqlite.slow_reads import SlowReads
+
+MOST = 10
 """Connections; each holds two open files."""
 WAIT_S = 0.1
 CLOSE_WAIT_S = 10.0
@@ -24,6 +26,7 @@ class Readers:
         """open_one: opens another connection; raises sqlite3.Error if that is impossible, or would
         read another file than the others."""
         self._open = open_one
+        self._slow = SlowReads()
         # Taken and given back without a lock, the last one first: its cache is the warmest.
         self._idle: deque[sqlite3.Connection] = deque()
         self._open_now = 0
@@ -41,6 +44,14 @@ class Readers:
         """Every row of an answer. text: decodes its texts, which otherwise must be UTF-8. Raises
         sqlite3.Error."""
         with self._connection() as connection:
+            connection.text_factory = text or str
+            return connection.execute(sql, values).fetchall()
+
+    def slow_rows(
+        self, sql: str, values: Sequence[object] = (), text: Callable[[bytes], str] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """The same for a statement that may take long: see SlowReads, whose errors it raises."""
+        with self._slow.turn(), self._connection() as connection, self._slow.watching(connection):
             connection.text_factory = text or str
             return connection.execute(sql, values).fetchall()
 
@@ -72,12 +83,11 @@ class Readers:
         try:
             yield connection
         finally:
-            self._idle.append(connection)
-            if self._waiting or self._closed:
-                self._given_back()
+            self._give_back(connection)
 
     def close(self) -> None:
-        """Close all connections; waits for connections in use."""
+        """Close all connections; slow statements end, connections in use are waited for."""
+        self._slow.close()
         deadline = time.monotonic() + CLOSE_WAIT_S
         self._closed = True
         with self._counting:
@@ -90,6 +100,11 @@ class Readers:
             while self._open_now and time.monotonic() < deadline:
                 self._change.wait(WAIT_S)
                 self._close_idle()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._idle.append(connection)
+        if self._waiting or self._closed:
+            self._given_back()
 
     def _given_back(self) -> None:
         with self._change:

@@ -8,8 +8,9 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from mmembed.errors import InputError, StoreError
-from mmembed.files import move, sync, sync_folder
+from mmembed.errors import InputError, MmembedError, StoreBusy, StoreError, StoreFull
+from mmembed.files import is_full, move, sync, sync_folder
+from mmembed.store.sqlite import background_check
 from mmembed.store.sqlite.file_identity import LOG
 from mmembed.store.sqlite.integrity import faults
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
@@ -30,15 +31,15 @@ def restore(backup: Path, folder: Path) -> Path | None:
     Nothing is touched before the copy is whole and sound. The backup may be the folder's own
     catalog, which is then taken without its log.
 
-    Raises InputError if it is no sound backup, StoreBusy while the folder is in use, StoreError if
-    it cannot be written.
+    Raises InputError if it is no sound backup. Raises StoreBusy while the folder is in use or the
+    backup is locked, StoreFull without room, and StoreError if the folder cannot be written.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         presence = Presence(folder, wait_s=0)
         try:
             if not presence.alone:
-                raise StoreError(
+                raise StoreBusy(
                     f"{folder}: is in use; stop the server and the commands that have it open"
                 )
             lock = exclusive(folder / WRITE_LOCK, purpose="restoring", wait_s=WRITE_WAIT_S)
@@ -47,7 +48,8 @@ def restore(backup: Path, folder: Path) -> Path | None:
         finally:
             presence.leave()
     except (OSError, shutil.Error) as error:
-        raise StoreError(f"{folder}: cannot be restored into: {error}") from error
+        kind = StoreFull if is_full(error) else StoreError
+        raise kind(f"{folder}: cannot be restored into: {error}") from error
 
 
 def _copy(backup: Path, folder: Path) -> Path:
@@ -66,11 +68,19 @@ def _copy(backup: Path, folder: Path) -> Path:
             sync(file)
     except sqlite3.Error as error:
         copy.unlink(missing_ok=True)
-        raise InputError(f"{backup}: is not a backup that can be restored: {error}") from error
+        raise _not_restored(backup, folder, error) from error
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
     return copy
+
+
+def _not_restored(backup: Path, folder: Path, error: sqlite3.Error) -> MmembedError:
+    if background_check.is_full(error):
+        return StoreFull(f"{folder}: the disk has no room for a copy of {backup}; free some space")
+    if background_check.is_busy(error):
+        return StoreBusy(f"{backup}: another program has locked it; close that, then try again")
+    return InputError(f"{backup}: is not a backup that can be restored: {error}")
 
 
 def _opened(backup: Path, folder: Path) -> sqlite3.Connection:

@@ -99,7 +99,7 @@ class WordReader(Connections):
             f"SELECT items.id FROM ({OF_WORD_SQL} LIMIT {SCANNED * most}) AS found "
             f"CROSS JOIN items ON items.id = found.id {clause} LIMIT {most + 1}"
         )
-        return self._ids(sql, [query, *values])
+        return self._ids(sql, [query, *values], where)
 
     def _passing(
         self, asked: Asked, having: Sequence[Ids], count: int, where: Where
@@ -108,7 +108,7 @@ class WordReader(Connections):
         most = looked_at(len(asked.words))
         if where != EVERYTHING:
             clause, values = clause_of("image", where)
-            few = self._ids(f"SELECT items.id FROM items {clause} LIMIT {FEW + 1}", values)
+            few = self._ids(f"SELECT items.id FROM items {clause} LIMIT {FEW + 1}", values, where)
             if len(few) <= FEW:
                 return few, True
             having = [self._having(query, most, where) for query in _queries(asked)]
@@ -126,9 +126,9 @@ class WordReader(Connections):
             found += [Candidate(*row) for row in self._rows(sql, chunk)]
         return found
 
-    def _ids(self, sql: str, values: Sequence[object]) -> Ids:
+    def _ids(self, sql: str, values: Sequence[object], where: Where = EVERYTHING) -> Ids:
         """Ids as one text: a third of the time of a row for each."""
-        [(text,)] = self._rows(f"SELECT group_concat(id) FROM ({sql})", values)
+        [(text,)] = self._rows(f"SELECT group_concat(id) FROM ({sql})", values, where=where)
         return np.fromstring(text or "", np.int64, sep=",")
 
 

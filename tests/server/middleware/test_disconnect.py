@@ -19,6 +19,7 @@ import pytest
 from mmembed.classify import classifier
 from mmembed.classify.zero_shot import TEMPLATES
 from mmembed.collection.collection import Collection
+from tests.endless_filters import make_endless
 from tests.serving import (
     PATIENCE_S,
     Gate,
@@ -75,6 +76,12 @@ class Callers:
         first = self.ask("/v1/search?q=first")
         assert gate.reached.wait(PATIENCE_S)
         return first
+
+    def in_progress(self) -> float:
+        """The requests that the server counts, with the one that asks."""
+        lines = self.get("/metrics").text.splitlines()
+        [line] = [line for line in lines if line.startswith("mmembed_requests_in_progress ")]
+        return float(line.split()[1])
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(f"{self.address}{path}", timeout=PATIENCE_S)
@@ -216,3 +223,19 @@ def test_more_callers_than_asyncio_has_threads_keep_nobody_waiting(
             assert callers.get(path).status_code == 200
         gate.open.set()
         assert {one.getresponse().status for one in waiting} == {200}
+
+
+def test_a_slow_filter_ends_with_its_callers_and_keeps_no_other_waiting(
+    callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = {"image": data_uri(picture("red")), "tags": ["x"]}
+    added = httpx.post(f"{callers.address}/v1/items", json=image, timeout=PATIENCE_S)
+    assert added.status_code == 201
+    make_endless(monkeypatch.setattr)
+    slow = [callers.ask("/v1/items?where=tag:x") for _ in range(12)]
+    eventually(lambda: callers.in_progress() >= len(slow))
+    assert callers.get("/health").status_code == 200
+    assert callers.get(f"/v1/items/{added.json()['id']}").status_code == 200
+    for connection in slow:
+        connection.close()
+    eventually(lambda: callers.in_progress() <= 1)  # but for the one that asks

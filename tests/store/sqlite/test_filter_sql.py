@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from mmembed.store.sqlite.filter_sql import (
 from mmembed.store.sqlite.schema import statements
 from tests.filters.random_filters import CONDITIONS, NUMBERS, TEXTS
 
+LONG = "a" * 999 + "b"
 COLUMNS = (
     *("id", "kind", "path", "caption", "width", "height", "bytes", "format", "date", "camera"),
     *("lens", "latitude", "longitude", "added"),
@@ -143,3 +145,17 @@ def test_nothing_that_is_asked_for_becomes_sql(db: sqlite3.Connection) -> None:
         assert _passing(db, parse_where(words)) == []
     with pytest.raises(ValueError, match="its name holds a quotation mark"):
         meta_index_columns('a" b')
+
+
+def test_one_comparison_never_takes_long(db: sqlite3.Connection) -> None:
+    texts = ["a" * 300_000, "x" + "a" * 300_000 + "B", "Aa" * 500 + "b", "a" * 11, None]
+    db.executemany(
+        "INSERT INTO items (id, kind, caption, sha256) VALUES (?, 'caption', ?, '')",
+        enumerate(texts),
+    )
+    started = time.thread_time()
+    assert _passing(db, parse_where({"field": "caption", "op": "contains", "value": LONG})) == [
+        1,
+        2,
+    ]
+    assert time.thread_time() - started < 2

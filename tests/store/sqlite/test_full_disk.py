@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,9 +18,10 @@ import pytest
 
 from mmembed.errors import StoreError, StoreFull
 from mmembed.store.entries import ImageEntry, Model
-from mmembed.store.sqlite import Catalog, disk_reserve
+from mmembed.store.sqlite import Catalog, disk_reserve, open_catalog, restore
 from tests.folder_store import folder_store
 from tests.serving import add, data_uri, error_of, picture, serving
+from tests.store.sqlite.old_layouts import LAYOUT_1
 
 pytestmark = pytest.mark.slow
 
@@ -113,6 +115,99 @@ def test_uploads_are_removed_on_a_full_disk(small_disk: Path) -> None:
         folder_store(collection).condition._probed = None
         assert client.post("/v1/items", json=body).status_code == 201
         assert client.get("/ready").status_code == 200
+
+
+def test_a_full_disk_keeps_no_catalog_from_being_opened(small_disk: Path, entry: Entry) -> None:
+    data = small_disk / "data"
+    catalog = Catalog(data)
+    catalog.claim(Model("four", "f", 4))
+    ids = catalog.write([entry(f"/{n}.jpg", (1, n, n % 7, 0)) for n in range(20)])
+    catalog.close()
+    fill(small_disk)
+    again = Catalog(data)
+    assert again.count() == 20
+    assert again.remove(ids[:10]) == 10
+    with pytest.raises(StoreFull):
+        again.write([entry("/too much.jpg")])
+    again.close()
+    (data / "reserve").unlink(missing_ok=True)
+    fill(small_disk)
+    with pytest.raises(StoreFull, match=r"disk is full.*free some space") as raised:
+        Catalog(data)
+    assert "backup" not in str(raised.value)
+
+
+def test_an_earlier_layout_on_a_full_disk_says_what_has_to_be_free(small_disk: Path) -> None:
+    data = small_disk / "data"
+    shutil.copytree(LAYOUT_1 / "last", data)
+    (data / "reserve").write_bytes(bytes(2 * 2**20))
+    fill(small_disk)
+    with pytest.raises(StoreFull, match="17 MB have to be free"):
+        Catalog(data)
+
+
+def test_a_backup_without_room_is_not_called_unsound(
+    small_disk: Path, tmp_path: Path, entry: Entry
+) -> None:
+    catalog = Catalog(tmp_path / "data")
+    catalog.claim(Model("four", "f", 4))
+    catalog.write([entry(f"/{'x' * 500}{n}.jpg", (n + 1, 1, 0, 0)) for n in range(2000)])
+    catalog.close()
+    fill(small_disk, leave=2**19)
+    with pytest.raises(StoreFull, match="no room for a copy of"):
+        restore(tmp_path / "data" / "catalog.sqlite3", small_disk / "data")
+    assert not list((small_disk / "data").glob("*.sqlite3"))
+
+
+@pytest.mark.parametrize("reserved", [True, False])
+def test_sqlites_io_error_on_a_full_disk_is_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reserved: bool
+) -> None:
+    Catalog(tmp_path).close()
+    reserve = tmp_path / "reserve"
+    if reserved:
+        reserve.write_bytes(b"room")
+    real = open_catalog.raw_connection
+
+    def connection(path: Path, options: str) -> sqlite3.Connection:
+        if reserved and not reserve.exists():
+            return real(path, options)
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(open_catalog, "raw_connection", connection)
+    free = os.statvfs_result((4096, 4096, 9, 0, 0, 9, 9, 9, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: free)
+    if reserved:
+        Catalog(tmp_path).close()
+        assert not reserve.exists()
+    else:
+        with pytest.raises(StoreFull, match="free some space"):
+            Catalog(tmp_path)
+
+
+def test_a_disk_that_fails_is_not_called_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Catalog(tmp_path).close()
+
+    def fail(*_: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(open_catalog, "raw_connection", fail)
+    with pytest.raises(StoreError, match="put a backup in its place") as raised:
+        Catalog(tmp_path)
+    assert not isinstance(raised.value, StoreFull)
+
+
+def test_a_lock_file_that_finds_no_room_is_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StoreFull, match="cannot be locked"):
+        Catalog(tmp_path)
 
 
 def test_room_is_taken_and_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

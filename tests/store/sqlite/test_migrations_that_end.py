@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from mmembed import files
 from mmembed.errors import StoreBusy, StoreError, StoreFull
-from mmembed.store.sqlite import Catalog, schema
+from mmembed.store.sqlite import Catalog, kept_copies, open_catalog, schema
 from mmembed.store.sqlite.lock_files import Presence
 from tests.store.sqlite.old_layouts import (
     EXPECTED,
@@ -60,11 +62,11 @@ match moment:
     case "after the log is folded":
         after(migrations, "_fold")
     case "before the exchange":
-        before(migrations, "_exchange")
+        before(migrations, "exchange")
     case "with both names":
-        after(migrations.os, "link")
+        after(os, "link")
     case "after the exchange":
-        after(migrations, "_exchange")
+        after(migrations, "exchange")
 Catalog(folder, progress)
 """
 
@@ -141,6 +143,74 @@ def test_a_catalog_that_another_process_has_open_is_left_alone(old: MakeFolder) 
     finally:
         other.leave()
     assert layout_of(folder) == 1
+
+
+@pytest.mark.parametrize("in_a_transaction", [False, True])
+def test_a_catalog_that_another_program_has_open_is_busy(
+    old: MakeFolder, monkeypatch: pytest.MonkeyPatch, in_a_transaction: bool
+) -> None:
+    monkeypatch.setattr(open_catalog, "BUSY_TIMEOUT_S", 0.05)
+    folder = old()
+    with closing(sqlite3.connect(folder / NAME, isolation_level=None)) as other:
+        if in_a_transaction:
+            other.execute("BEGIN IMMEDIATE")
+        other.execute("SELECT count(*) FROM items").fetchone()
+        with pytest.raises(StoreBusy, match="another program has it open; close it") as raised:
+            Catalog(folder)
+    assert "backup" not in str(raised.value)
+    assert layout_of(folder) == 1
+    Catalog(folder).close()
+
+
+def test_a_folder_in_the_place_of_the_copy_is_named(old: MakeFolder) -> None:
+    folder = old()
+    before = digest(folder / NAME)
+    (folder / KEPT).mkdir()
+    with pytest.raises(StoreError, match=rf"{KEPT}: is a folder.*move it"):
+        Catalog(folder)
+    assert digest(folder / NAME) == before
+    assert sorted(path.name for path in folder.glob("*.sqlite3")) == [KEPT, NAME]
+
+
+def test_a_link_is_not_replaced_by_a_file(old: MakeFolder) -> None:
+    folder = old()
+    (folder / NAME).rename(folder / "elsewhere")
+    (folder / NAME).symlink_to(folder / "elsewhere")
+    with pytest.raises(StoreError, match=r"is a link, which a new file would replace"):
+        Catalog(folder)
+    assert (folder / NAME).is_symlink()
+
+
+def test_the_copy_of_an_earlier_migration_stays(old: MakeFolder) -> None:
+    folder = old()
+    (folder / KEPT).write_text("earlier")
+    Catalog(folder).close()
+    assert layout_of(folder) == NEWEST
+    assert rows(folder, "SELECT count(*) FROM items", KEPT) == [[len(EXPECTED["items"])]]
+    assert (folder / KEPT.replace(".sqlite3", ".1.sqlite3")).read_text() == "earlier"
+
+
+def test_an_exchange_that_fails_leaves_nothing(
+    old: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = old()
+    real = files.move
+
+    def move(path: Path, to: Path) -> None:
+        if ".new" in path.name:
+            raise OSError(errno.EIO, "Input/output error")
+        real(path, to)
+
+    def link(*_: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    monkeypatch.setattr(kept_copies, "move", move)
+    with pytest.raises(StoreError, match="Input/output error"):
+        Catalog(folder)
+    monkeypatch.undo()
+    assert layout_of(folder) == 1
+    assert [path.name for path in folder.glob("*.sqlite3")] == [NAME]
 
 
 def test_a_newer_layout_is_refused_with_a_way_back(old: MakeFolder) -> None:
