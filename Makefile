@@ -2,7 +2,7 @@
 # make run PHOTOS=~/Pictures    search your own
 # make test                     run all tests; FAST=1 those that take seconds, before each commit
 # make test-clients             the packages that clients use, against a server; see below
-# make check                    ruff, mypy, dependency rule
+# make check                    ruff, mypy, and the rules for sources, tests and docs
 # make bench                    mmembed beside other projects; BENCH=--quick to see that it works
 #
 # TORCH="torch torchvision"     the newest torch instead of the tested one
@@ -46,15 +46,20 @@ endif
 
 install: $(VENV)/.installed
 
-# schemathesis is a plugin that takes seconds to load; its tests are slow ones.
-FAST_ONLY := -p no:schemathesis -m "not slow and not network and not clients"
+# schemathesis is a plugin that takes seconds to load; its tests are slow ones. `make check` runs the
+# tests of the project's own rules.
+FAST_ONLY := --ignore=tests/project -o tmp_path_retention_policy=failed -p no:schemathesis -m "not slow and not network and not clients"
+
+IN_MEMORY := $(if $(shell df -Pk /dev/shm 2>/dev/null | awk '$$4 > 2000000 {print $$4}'),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 # A file's tests share what is made once for a module, so that a worker gets whole files. Each slow
 # worker may hold a model: with more than four, memory becomes scarce before the tests are faster.
 SPREAD := -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# The fast ones write their files to memory where there is room: a third of their time is a disk's.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY))
+	$(if $(FAST),$(IN_MEMORY)) $(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY))
 
 # All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
 test-clients: $(VENV)/.test
@@ -69,7 +74,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/project/test_dependency_rule.py
+	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 4 tests/project
 
 # Options of `python -m benchmarks`, such as --engines, --photos and --cache.
 bench: $(VENV)/.installed

@@ -26,6 +26,7 @@ def eventually(found: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_log_has_lines_with_rate_and_remaining_time() -> None:
     log = io.StringIO()
     with Bar(stream=log) as shown:
@@ -43,6 +44,7 @@ def test_a_log_has_lines_with_rate_and_remaining_time() -> None:
     assert "\r" not in written
 
 
+@pytest.mark.slow
 def test_opening_the_model_is_no_part_of_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr(bar, "time", SimpleNamespace(monotonic=lambda: now))

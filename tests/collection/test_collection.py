@@ -190,6 +190,7 @@ def test_ten_thousand_copies_are_all_returned_and_spoil_nothing(
     assert folder_store(gallery).extent("image")[1] == 12
 
 
+@pytest.mark.slow
 def test_equal_vectors_of_different_contents_do_not_hurt_either(
     gallery: Collection, open_collection: OpenCollection
 ) -> None:

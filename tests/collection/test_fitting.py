@@ -32,6 +32,7 @@ def gallery(open_collection: OpenCollection, picture: MakePicture, photos: Path)
     return collection
 
 
+@pytest.mark.slow
 def test_words_that_fit_have_higher_figures(gallery: Collection) -> None:
     page = gallery.search([Term(text="red")], k=len(COLOURS) * 8)
     fits = {Path(hit.item.path or "").stem: hit.fits for hit in page.hits}
@@ -43,6 +44,7 @@ def test_words_that_fit_have_higher_figures(gallery: Collection) -> None:
     assert page.match in {"yes", "unsure", "no"}
 
 
+@pytest.mark.slow
 def test_the_answer_depends_on_no_page_size(gallery: Collection) -> None:
     long, short = (gallery.search([Term(text="red")], k=k) for k in (30, 3))
     assert short.hits == long.hits[:3]
@@ -53,6 +55,7 @@ def test_the_answer_depends_on_no_page_size(gallery: Collection) -> None:
     assert rest.match is None
 
 
+@pytest.mark.slow
 def test_a_bound_leaves_out_what_fits_less(gallery: Collection) -> None:
     every = gallery.search([Term(text="red")], k=len(COLOURS) * 8).hits
     bound = sorted(hit.relevance for hit in every)[len(every) // 2]
@@ -68,6 +71,7 @@ def test_a_bound_leaves_out_what_fits_less(gallery: Collection) -> None:
     assert shown == expected
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_collection_is_found_and_its_own_item_does_not_count(
     gallery: Collection,
 ) -> None:
@@ -80,6 +84,7 @@ def test_a_picture_of_the_collection_is_found_and_its_own_item_does_not_count(
     assert (len(alone.hits), alone.match) == (1, None)
 
 
+@pytest.mark.slow
 def test_captions_and_negative_terms_alone_are_not_judged(gallery: Collection) -> None:
     captions = gallery.search([Term(text="red")], kind="caption")
     away = gallery.search([Term(text="red", weight=-1)])
@@ -89,6 +94,7 @@ def test_captions_and_negative_terms_alone_are_not_judged(gallery: Collection) -
         assert all(0 <= hit.relevance <= 1 for hit in page.hits)
 
 
+@pytest.mark.slow
 def test_composed_queries_are_judged_by_their_positive_words(gallery: Collection) -> None:
     alone = gallery.search([Term(text="red")], k=len(COLOURS) * 8)
     composed = gallery.search(

@@ -115,6 +115,7 @@ def test_pages_keep_the_order_of_the_first(
     assert {len(one) for one in pages[:-1]} == {2}
 
 
+@pytest.mark.slow
 def test_another_process_goes_on_where_a_page_ended(
     gallery: Collection, open_collection: OpenCollection
 ) -> None:

@@ -40,6 +40,7 @@ def filled(store: Store, entry: Entry) -> Store:
     return store
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -135,6 +136,7 @@ PRIVATE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("held", "written"), PRIVATE, ids=repr)
 def test_not_leaves_out_what_a_value_means_in_any_file(
     store: Store, entry: Entry, held: Any, written: list[str]

@@ -269,6 +269,7 @@ def test_the_nearest_come_first(store: Store, entry: Entry) -> None:
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 7, 60, 500])
 @pytest.mark.parametrize(
     "where",

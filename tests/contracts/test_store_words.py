@@ -41,6 +41,7 @@ def beach(store: Store, entry: Entry) -> dict[str, int]:
 # -- what is found -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "names"),
     [
@@ -177,6 +178,7 @@ def test_a_change_that_fails_changes_no_words(store: Store, entry: Entry) -> Non
 # -- what is asked -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

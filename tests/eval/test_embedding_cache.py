@@ -38,6 +38,7 @@ def test_a_second_run_embeds_nothing(bench: OpenBench, classes: Path, tmp_path: 
     assert [path.suffix for path in shards(tmp_path / "data", "*")] == [".npz"] * 2
 
 
+@pytest.mark.slow
 def test_nothing_is_kept_or_taken_without_cache(
     bench: OpenBench, captions: Path, tmp_path: Path
 ) -> None:
@@ -50,6 +51,7 @@ def test_nothing_is_kept_or_taken_without_cache(
     assert encoder.batches
 
 
+@pytest.mark.slow
 def test_vectors_of_another_model_are_not_taken(bench: OpenBench, captions: Path) -> None:
     data = read_captioned(captions)
     measure_retrieval(bench(FakeEncoder("a")), ["a"], data)
@@ -58,6 +60,7 @@ def test_vectors_of_another_model_are_not_taken(bench: OpenBench, captions: Path
     assert other.batches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["truncated", "altered", "emptied"])
 def test_a_broken_file_is_named_and_embedded_again(
     bench: OpenBench,

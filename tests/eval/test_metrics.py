@@ -209,6 +209,7 @@ def test_a_model_does_not_differ_from_itself() -> None:
     assert not found["a"].excludes_zero
 
 
+@pytest.mark.slow
 def test_pairing_shows_what_two_separate_intervals_would_hide() -> None:
     generator = np.random.default_rng(0)
     theirs = generator.random(200) < 0.5

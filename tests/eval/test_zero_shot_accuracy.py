@@ -112,6 +112,7 @@ def test_unreadable_images_are_named_and_left_out(bench: OpenBench, classes: Pat
         measure_zero_shot(bench(), ["fake"], task(classes))
 
 
+@pytest.mark.slow
 def test_a_model_that_fails_on_one_image_fails_on_that_alone(
     bench: OpenBench, classes: Path
 ) -> None:

@@ -153,6 +153,7 @@ def test_a_filter_may_not_be_endless() -> None:
         parse_where(" " * 10_001)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet='tag:dtewih.5,"“()-~^=<>! \\orn\ud800\0', max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_any_words_are_read_or_refused(words: str) -> None:

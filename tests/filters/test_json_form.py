@@ -110,6 +110,7 @@ def _as_json(tree: Where) -> dict[str, Any]:
     return {"and" if isinstance(tree, All) else "or": [_as_json(part) for part in tree.of]}
 
 
+@pytest.mark.slow
 @given(FILTERS)
 @settings(max_examples=300, deadline=None)
 def test_every_tree_can_be_written_in_json(tree: Where) -> None:

@@ -202,6 +202,7 @@ def test_a_link_that_leaves_the_folders_is_not_read(
         assert "PRIVATE" not in failure.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "kept", "message"),
     [

@@ -30,6 +30,7 @@ class Status:
         return getattr(self._status, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time_ns", TIMES)
 @pytest.mark.parametrize("field", ["st_mtime_ns", "st_ctime_ns"])
 def test_a_file_of_any_time_is_indexed(
@@ -93,6 +94,7 @@ def test_vectors_that_are_none_are_failures_of_their_pictures(
         catalog.write([entry("/a", np.full(4, np.nan))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [-(2**40), -1, 2**34, 2**40])
 def test_a_file_of_any_time_is_served(tmp_path: Path, seconds: int) -> None:
     from tests.serving import picture as picture_bytes

@@ -189,6 +189,7 @@ def test_a_file_that_cannot_be_read_at_all_is_named(
     assert str(error.value).startswith(f"{tmp_path / name}:")
 
 
+@pytest.mark.slow
 def test_a_huge_line_is_not_read_whole(read: Read) -> None:
     """300 MB of it would take several times that as an object."""
     import tracemalloc
@@ -207,6 +208,7 @@ def test_a_huge_line_is_not_read_whole(read: Read) -> None:
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.slow
 def test_quotation_marks_that_never_end_cost_no_minutes(read: Read) -> None:
     started = time.monotonic()
     content = b"file_name,caption\n" + b'a.png,"x\n' * 20_001 + b"b.png,y\n"
@@ -267,6 +269,7 @@ class TestParquet:
         assert "15.png" not in found
         assert fault.startswith("11: the 10 rows from here on cannot be read")
 
+    @pytest.mark.slow
     def test_a_text_that_all_rows_share_is_not_there_for_each(
         self, write: Callable[..., Path]
     ) -> None:
@@ -289,6 +292,7 @@ class TestParquet:
         with pytest.raises(ManifestError, match=r"1,200,000 rows in [0-9,]+ bytes, which cannot"):
             read_manifest(path)
 
+    @pytest.mark.slow
     def test_a_row_of_very_many_values_fails(self, write: Callable[..., Path]) -> None:
         pyarrow = pytest.importorskip("pyarrow")
         ends = pyarrow.array([0, 25_000_000], pyarrow.int32())

@@ -265,6 +265,7 @@ def test_odd_animations_give_the_first_frame() -> None:
         assert decode(ODD / name).frames == 3
 
 
+@pytest.mark.slow
 def test_threads_decode_at_once() -> None:
     data = [encoded(quarters((64 + i, 48)), kind) for i in range(20) for kind in ("JPEG", "HEIF")]
     barrier = threading.Barrier(8)
@@ -319,6 +320,7 @@ def test_what_is_shrunk_is_turned_upright_all_the_same() -> None:
     assert (picture.width, picture.height) == (1200, 1600)
 
 
+@pytest.mark.slow
 def test_other_kinds_are_decoded_in_full() -> None:
     picture = decode(photograph((1600, 1200), kind="PNG"), side=100)
     assert picture.image.size == (picture.width, picture.height) == (1600, 1200)

@@ -70,6 +70,7 @@ def test_a_codestream_that_says_another_size_than_its_box_counts() -> None:
         decode(bytes(data), limits=limits(), side=256)
 
 
+@pytest.mark.slow
 def test_a_jpeg_2000_is_halved_as_often_as_it_can_be() -> None:
     image = Image.new("RGB", (2600, 1700), (10, 120, 30))
     data = saved(image, "JPEG2000", num_resolutions=3)

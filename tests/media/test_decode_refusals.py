@@ -182,6 +182,7 @@ def test_such_a_tag_in_exif_is_no_reason(kind: str) -> None:
     assert decode(data).image.size == quarters().size
 
 
+@pytest.mark.slow
 def test_a_bmp_of_many_runs_is_opened() -> None:
     width, height = 700, 400
     runs = b"".join(b"\1\1" * width + b"\0\0" for _ in range(height)) + b"\0\1"
@@ -245,6 +246,7 @@ def test_whatever_pillow_raises_is_an_image_error(
         decode(encoded(quarters()), name="cat")
 
 
+@pytest.mark.slow
 def test_pillows_warnings_stay_inside() -> None:
     exif_that_warns = b"Exif\0\0II*\0\x08\0\0\0\x05\0" + bytes(20)
     data = encoded(quarters(), "TIFF", compression="tiff_lzw")

@@ -310,6 +310,7 @@ def test_no_bytes_are_an_error(garbage: bytes) -> None:
         assert isinstance(facts_of(io.BytesIO(head + garbage), garbage), HeaderFacts)
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.sampled_from(sorted({*DATES, *PLACE, tag.GPS_DATE, tag.GPS_TIME, tag.DATE_TIME})),

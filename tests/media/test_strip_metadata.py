@@ -73,6 +73,7 @@ BROKEN_CHUNKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("case", BROKEN_CHUNKS)
 def test_a_broken_chunk_of_a_png_is_skipped(case: str, after: bool) -> None:

@@ -149,6 +149,7 @@ def test_a_model_that_hangs_is_given_up(encoder: GatedEncoder, pool: ThreadPoolE
     wait_until(lambda: batcher.ended)
 
 
+@pytest.mark.slow
 def test_a_slow_model_is_not_given_up_while_it_moves() -> None:
     class Slow(FakeEncoder):
         def embed_texts(self, texts: Sequence[str]) -> Embeddings:

@@ -162,6 +162,7 @@ def hanging(model: LazyEncoder, gate: Gate) -> None:
         model.embed_texts(["hangs"])
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_is_replaced() -> None:
     gates = [Gate(), Gate(), Gate(), Gate()]
     waiting = iter(gates)
@@ -184,6 +185,7 @@ def test_a_model_that_hangs_is_replaced() -> None:
     model.close()
 
 
+@pytest.mark.slow
 def test_nothing_watches_over_a_model_that_is_gone() -> None:
     gates = [Gate(), Gate()]
     waiting = iter(gates)

@@ -75,6 +75,7 @@ def pages(query: Hybrid, count: int, between: Callable[[], object] = lambda: Non
         between()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["dog", "cat", "number9", "nothing of it", "a dog cat"])
 def test_pages_of_any_size_hold_every_image_once(
     search: Callable[..., Hybrid], store: Store, text: str

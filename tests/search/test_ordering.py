@@ -79,6 +79,7 @@ def expected(shelf: Shelf, composition: Composition, strategy: Strategy) -> list
     return [int(one) for one in ids[np.lexsort((ids, -values[kept].round(digits)))]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["sum", "best", "exclude"])
 @pytest.mark.parametrize("weights", [(1, -0.5), (1, 2), (1, 1, -1), (1, 0.5, -0.7, -1)])
 def test_pages_join_to_the_order_by_definition(

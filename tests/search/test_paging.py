@@ -90,6 +90,7 @@ def test_every_part_of_a_query_counts() -> None:
 # -- searches by words -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(
     item_ids=st.lists(IDS, max_size=500) | st.lists(st.integers(1, 2**32 - 1), max_size=500),
     tail=st.builds(Place, st.floats(-1, 2), IDS, IDS, IDS),

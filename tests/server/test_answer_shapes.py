@@ -14,6 +14,7 @@ from mmembed.server.dialects import cohere, list_models, openai, voyage
 from tests.serving import data_uri, picture
 
 
+@pytest.mark.slow
 def test_every_route_is_described(client: TestClient) -> None:
     described = client.get("/openapi.json").json()
     methods = {(method, path) for path, ways in described["paths"].items() for method in ways}

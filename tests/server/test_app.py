@@ -27,6 +27,7 @@ from tests.serving import (
 # -- pages ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/", "/docs"])
 def test_pages_come_from_here_alone(client: TestClient, path: str) -> None:
     answer = client.get(path)
@@ -55,6 +56,7 @@ def test_a_slash_too_many_is_forgiven(client: TestClient) -> None:
 # -- many callers at once ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_many_callers_while_the_collection_grows(tmp_path: Path) -> None:
     colours = ["red", "green", "blue", "yellow"]
     folder = tmp_path / "photos"

@@ -139,6 +139,7 @@ def good(rows: list[Any], index: int) -> list[float]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", IMAGE_ROUTES)
 def test_a_picture_costs_its_neighbours_nothing(
     client: TestClient, route: str, picture_fault: str, caplog: pytest.LogCaptureFixture
@@ -166,6 +167,7 @@ def vector_of(colour: str) -> list[float]:
     return row
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", TEXT_ROUTES)
 def test_a_text_costs_its_neighbours_nothing(
     client: TestClient, route: str, text_fault: str, caplog: pytest.LogCaptureFixture

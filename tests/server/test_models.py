@@ -175,6 +175,7 @@ def test_a_model_that_cannot_be_loaded_harms_no_other(tmp_path: Path) -> None:
         assert client.get("/health").json()["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_an_idle_model_comes_back_for_the_next_request(tmp_path: Path) -> None:
     with serving(tmp_path, unload_after=0.05) as (client, collection):
         item = add(client, "red")["id"]

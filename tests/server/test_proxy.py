@@ -79,6 +79,7 @@ def _listens(port: int) -> bool:
         return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.slow
 def test_the_page_may_change_things(proxy: str) -> None:
     """As a browser that was given the address https://photos.example:PORT."""
     port = proxy.rpartition(":")[2]
@@ -98,6 +99,7 @@ def test_the_page_may_change_things(proxy: str) -> None:
         assert client.get("/v1/items", headers=foreign).status_code == 400
 
 
+@pytest.mark.slow
 def test_a_check_without_a_host(proxy: str) -> None:
     """As balancers ask by default."""
     with socket.create_connection(("127.0.0.1", int(proxy.rpartition(":")[2]))) as line:
@@ -106,6 +108,7 @@ def test_a_check_without_a_host(proxy: str) -> None:
         assert line.recv(100).split()[1] == b"200"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [300_000, 5_000_000])
 def test_a_refused_upload_is_told_why(proxy: str, size: int) -> None:
     """The server closes such a connection before it has read what the proxy sends."""

@@ -54,6 +54,7 @@ def test_views_follow_another_connection_without_reopening(
     assert rebuilt == []
 
 
+@pytest.mark.slow
 def test_views_follow_another_process(catalog: Catalog, entry: Entry) -> None:
     published(catalog, entry)
     views = fresh(catalog)
@@ -170,6 +171,7 @@ def test_a_catalog_that_goes_back_under_a_running_view_is_followed(
     assert set(answers(views)[0]) == set(range(1, 31))
 
 
+@pytest.mark.slow
 def test_many_removals_want_another_graph(
     catalog: Catalog, entry: Entry, rebuilt: list[str]
 ) -> None:

@@ -95,6 +95,7 @@ def chunked(draw: st.DrawFn) -> Shelf:
     return shelf
 
 
+@pytest.mark.slow
 @given(shelf=chunked(), k=st.integers(1, 6))
 def test_an_item_comes_once_with_its_best_chunk(shelf: Shelf, k: int) -> None:
     pages = shelf.pages(k)
@@ -105,6 +106,7 @@ def test_an_item_comes_once_with_its_best_chunk(shelf: Shelf, k: int) -> None:
         assert chunk == ((best, best + 1) if len(keys) > 1 else None)
 
 
+@pytest.mark.slow
 @given(shelf=shelves() | chunked(), k=st.integers(1, 20))
 def test_pages_make_one_list_in_order(shelf: Shelf, k: int) -> None:
     pages = shelf.pages(k)
@@ -112,6 +114,7 @@ def test_pages_make_one_list_in_order(shelf: Shelf, k: int) -> None:
     assert all(len(page) == k for page in pages[:-1])
 
 
+@pytest.mark.slow
 @given(shelf=shelves() | chunked(), ks=st.lists(st.integers(1, 5), min_size=1, max_size=40))
 def test_pages_of_different_sizes_make_the_same_list(shelf: Shelf, ks: list[int]) -> None:
     ids: list[int] = []
@@ -149,6 +152,7 @@ def test_nothing_is_shown_twice_though_the_collection_changes(
     assert stayed <= set(shown)
 
 
+@pytest.mark.slow
 def test_a_vector_of_more_items_than_a_page_fills_several() -> None:
     shelf = Shelf({1: 0.9, 2: 0.8, 3: 0.7}, {1: range(500), 2: [1000], 3: range(600, 700)})
     pages = shelf.pages(7)
@@ -184,6 +188,7 @@ FORGED = 2**32 - 1
 """The most that a cursor can claim to have been seen."""
 
 
+@pytest.mark.slow
 @given(shelf=shelves() | chunked(), k=st.integers(1, 5), seen=st.integers(0, 20) | st.just(FORGED))
 def test_a_cursor_may_claim_to_have_seen_anything(shelf: Shelf, k: int, seen: int) -> None:
     ids, cursor = shelf.page(k)

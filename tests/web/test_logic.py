@@ -13,6 +13,7 @@ from tests.web.gestures import HERE
 WEB = HERE.parents[1] / "web"
 
 
+@pytest.mark.slow
 def test_the_pure_logic() -> None:
     node = shutil.which("node")
     if node is None:

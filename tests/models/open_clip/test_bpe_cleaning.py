@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 
 import ftfy
+import pytest
 
 from mmembed.models.open_clip.bpe import _clean, _fixed
 
 
+@pytest.mark.slow
 def test_texts_are_cleaned_as_ftfy_does() -> None:
     random.seed(1)
     ascii_alone = list(map(chr, range(128)))

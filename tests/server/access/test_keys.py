@@ -199,6 +199,7 @@ def test_who_was_let_in_before_stays_in(
     error_of(client.get("/v1/items", headers=bearer(OTHER)), 429)
 
 
+@pytest.mark.slow
 def test_guesses_are_counted_by_address_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     now, slept = 0.0, []
 
@@ -305,6 +306,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, 
         assert process.end() == (0, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "answers"), [(KEY, True), (OTHER, False), (None, False)])
 def test_the_command_line_brings_its_key(
     server: tuple[Process, Path], key: str | None, answers: bool

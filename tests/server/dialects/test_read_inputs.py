@@ -130,6 +130,7 @@ def test_addresses_are_waited_for_together(
     np.testing.assert_array_equal(found, [vector(RED), vector(BLUE), vector(RED)])
 
 
+@pytest.mark.slow
 def test_one_image_waits_for_few_of_large_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ async def come(place: Room, most: int, part: int) -> Share:
     return share
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[80] * 10, [40, 90, 10, 64, 64, 100, 1], [30] * 40])
 def test_bodies_side_by_side_all_become_whole(sizes: list[int]) -> None:
     async def run() -> Room:
@@ -64,6 +65,7 @@ def test_no_more_comes_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_large_uploads_side_by_side_are_all_answered(tmp_path: Path) -> None:
     collection = open_collection(tmp_path, max_upload_mb=1)
     with listening(collection) as address, ExitStack() as stack:

@@ -188,6 +188,7 @@ def test_one_address_has_a_limit_but_this_machine_and_proxies_have_none() -> Non
     assert not Clients(0).full(Clients(0).group("192.0.2.1"))
 
 
+@pytest.mark.slow
 def test_one_caller_behind_a_proxy_leaves_room_for_others(tmp_path: Path) -> None:
     gate = Gate()
     collection = open_collection(tmp_path, gate, max_per_client=2)
@@ -240,6 +241,7 @@ def full(folder: Path) -> Iterator[str]:
             line.close()
 
 
+@pytest.mark.slow
 def test_a_refusal_is_the_same_made_early_or_late(tmp_path: Path) -> None:
     """With `Expect`, a request takes the long way."""
     with full(tmp_path) as address, httpx.Client(timeout=PATIENCE_S) as client:
@@ -258,6 +260,7 @@ def test_a_refusal_is_the_same_made_early_or_late(tmp_path: Path) -> None:
         assert re.search(r'requests_total{method="POST",route="other",status="429"} 2', metrics)
 
 
+@pytest.mark.slow
 def test_what_needs_no_model_is_answered_all_the_same(tmp_path: Path) -> None:
     with full(tmp_path) as address, httpx.Client(timeout=PATIENCE_S) as client:
         for path in ("/", "/static/app.js", "/v1/items", "/v1/models", "/metrics"):
@@ -268,6 +271,7 @@ def test_what_needs_no_model_is_answered_all_the_same(tmp_path: Path) -> None:
             assert int(refused.headers["retry-after"]) >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
     [
@@ -293,6 +297,7 @@ def test_a_head_that_can_be_read_in_two_ways_is_not_refused_early(
 # -- ten times the capacity ----------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_server_under_ten_times_its_capacity_does_as_much_as_before(tmp_path: Path) -> None:
     collection = open_collection(tmp_path, Slow(), batch=4, max_wait=0.3)
     with listening(collection) as address:

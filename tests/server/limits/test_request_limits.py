@@ -102,6 +102,7 @@ WAYS: list[tuple[str, str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "name", "body"), WAYS)
 def test_a_text_of_too_many_windows(client: TestClient, path: str, name: str, body: Any) -> None:
     said = error_of(client.post(path, json=body), 413)

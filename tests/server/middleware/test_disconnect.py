@@ -103,6 +103,7 @@ def callers(collection: Collection, gate: Noting) -> Iterator[Callers]:
         yield callers
 
 
+@pytest.mark.slow
 def test_they_are_not_embedded_and_their_places_are_free(
     callers: Callers, collection: Collection, gate: Noting
 ) -> None:
@@ -128,6 +129,7 @@ def test_they_are_not_embedded_and_their_places_are_free(
     assert collection.embedder.counts().abandoned == 23
 
 
+@pytest.mark.slow
 def test_who_waits_for_the_labels_of_another_who_leaves_gets_them(
     callers: Callers, collection: Collection, gate: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +169,7 @@ def large(word: str) -> Any:
     return {"images": [data_uri(picture("red"))], "labels": labels, "templates": TEMPLATES}
 
 
+@pytest.mark.slow
 def test_a_large_classification_lets_others_through_and_ends_with_its_caller(
     tmp_path: Path,
 ) -> None:
@@ -203,6 +206,7 @@ def test_a_large_classification_lets_others_through_and_ends_with_its_caller(
         assert prompts() < embedded + 100
 
 
+@pytest.mark.slow
 def test_a_connection_is_used_again(callers: Callers) -> None:
     """Listening for the end of one request takes nothing from the next."""
     with httpx.Client(base_url=callers.address) as client:
@@ -213,6 +217,7 @@ def test_a_connection_is_used_again(callers: Callers) -> None:
             assert client.get("/health").status_code == 200
 
 
+@pytest.mark.slow
 def test_more_callers_than_asyncio_has_threads_keep_nobody_waiting(
     tmp_path: Path, gate: Noting
 ) -> None:
@@ -225,6 +230,7 @@ def test_more_callers_than_asyncio_has_threads_keep_nobody_waiting(
         assert {one.getresponse().status for one in waiting} == {200}
 
 
+@pytest.mark.slow
 def test_a_slow_filter_ends_with_its_callers_and_keeps_no_other_waiting(
     callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

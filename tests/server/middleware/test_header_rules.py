@@ -70,6 +70,7 @@ def test_our_own_pages_may_post(client: TestClient) -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("allowed", "host", "served"),
     [

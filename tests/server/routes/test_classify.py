@@ -83,6 +83,7 @@ def test_top_k_keeps_the_best(client: TestClient) -> None:
     assert len(result["labels"]) == 3
 
 
+@pytest.mark.slow
 def test_an_answer_larger_than_its_request_is_refused(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +284,7 @@ class Quick(FakeEncoder):
         return [text]
 
 
+@pytest.mark.slow
 def test_all_of_imagenet_in_one_request(tmp_path: Path) -> None:
     """1000 labels, CLIP's 80 templates; asked again, nothing is embedded."""
     encoder = Quick()

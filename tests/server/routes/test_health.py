@@ -87,6 +87,7 @@ def test_a_catalog_that_cannot_be_read(
     assert client.get("/health").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_folder_that_does_not_answer(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_a_view_that_fails(
     assert client.get("/health").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_hides_no_other_trouble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +160,7 @@ def test_looking_often_writes_seldom(
     assert len(tries) <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", BOTH)
 def test_who_has_no_key_learns_no_path(tmp_path: Path, path: str) -> None:
     model, key = f"local-dir:{tmp_path}/models/mine", "k" * 40
@@ -240,6 +243,7 @@ def test_a_model_that_cannot_be_loaded_is_not_healthy(tmp_path: Path) -> None:
         assert "no such folder" in error_of(client.get("/v1/search?q=red"), 503)
 
 
+@pytest.mark.slow
 def test_a_busy_model_is_healthy(tmp_path: Path) -> None:
     """A probe would wait behind all the others, and say nothing of them."""
     gate = Gate()
@@ -256,6 +260,7 @@ def test_a_busy_model_is_healthy(tmp_path: Path) -> None:
         assert {one.result().status_code for one in [running, *waiting]} == {200}
 
 
+@pytest.mark.slow
 def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PATIENCE_S", 0.05)
     monkeypatch.setattr("mmembed.models.lazy_encoder.ALIVE_S", 0.0)

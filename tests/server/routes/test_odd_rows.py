@@ -32,6 +32,7 @@ ODD_ROWS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ODD_ROWS)
 def test_a_row_that_holds_something_odd(tmp_path: Path, case: str) -> None:
     column, value = ODD_ROWS[case]

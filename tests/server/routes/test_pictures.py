@@ -254,6 +254,7 @@ WAYS = ("link", "link to a like file", "link to a copy", "hard link", "pipe", "f
         "link to itself", "page", "drawing", "noise")  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("uploaded", [False, True])
 def test_what_is_not_what_was_indexed_is_not_served(
@@ -390,8 +391,7 @@ def test_no_file_stays_open(served: tuple[TestClient, Collection]) -> None:
 def test_an_upload_that_is_damaged_is_healed_by_uploading_it_again(
     served: tuple[TestClient, Collection],
 ) -> None:
-    client, _ = served
-    item = add(client, "red")
+    client, item = served[0], add(served[0], "red")
     path, data = Path(item["path"]), picture("red")
     path.write_bytes(data[:50] + bytes([data[50] ^ 1]) + data[51:])
     assert "upload it again" in error_of(client.get(item["links"]["image"]), 404)

@@ -100,6 +100,7 @@ def _insert(db: sqlite3.Connection, item: SimpleNamespace) -> None:
     )
 
 
+@pytest.mark.slow
 @given(where=CONDITIONS, items=st.lists(ITEMS, min_size=1, max_size=5, unique_by=_place))
 @settings(max_examples=200, deadline=None)
 def test_sql_passes_what_python_passes(where: Where, items: list[Any]) -> None:

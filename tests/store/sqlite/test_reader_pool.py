@@ -79,6 +79,7 @@ def test_a_server_answers_while_another_program_writes(
         other.close()
 
 
+@pytest.mark.slow
 def test_every_reader_sees_what_was_acknowledged(catalog: Catalog) -> None:
     """On whichever connection it asks."""
     barrier = threading.Barrier(16)
@@ -97,6 +98,7 @@ def test_every_reader_sees_what_was_acknowledged(catalog: Catalog) -> None:
         list(pool.map(write_and_read, range(16)))
 
 
+@pytest.mark.slow
 def test_many_threads_share_a_few_connections(catalog: Catalog, entry: Entry) -> None:
     catalog.write([entry("/a.jpg")])
     before = len(os.listdir("/dev/fd"))

@@ -59,6 +59,7 @@ def reading(
     return future
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READS)
 def test_a_read_ends_when_its_caller_leaves(slow: Catalog, name: str) -> None:
     caller = Caller()
@@ -72,6 +73,7 @@ def test_a_read_ends_when_its_caller_leaves(slow: Catalog, name: str) -> None:
     assert slow.item(1).path == "/a.jpg"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READS)
 def test_a_read_ends_after_some_time(slow: Catalog, name: str) -> None:
     slow._readers._slow = SlowReads(limit_s=0.1)
@@ -108,6 +110,7 @@ def test_slow_reads_keep_no_other_waiting(slow: Catalog) -> None:
                 future.result(30)
 
 
+@pytest.mark.slow
 def test_who_waits_too_long_for_slow_reads_of_others_is_told(slow: Catalog) -> None:
     slow._readers._slow = limits = SlowReads(limit_s=0.3, most=1)
     owner = Caller(patient=True)

@@ -20,6 +20,7 @@ from tests.store.sqlite.soundness import Entry, is_sound
 OpenCatalog = Callable[[], Catalog]
 
 
+@pytest.mark.slow
 def test_a_writer_of_another_process_is_named(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_an_interrupt_leaves_no_transaction_open(
     assert is_sound(catalog)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_in_a_transaction_leaves_nothing(
     catalog: Catalog, entry: Entry, open_catalog: OpenCatalog
 ) -> None:
@@ -148,6 +150,7 @@ def test_a_full_disk_loses_nothing_that_was_kept(catalog: Catalog, entry: Entry)
     assert is_sound(catalog)
 
 
+@pytest.mark.slow
 def test_a_change_is_kept_though_its_checkpoint_fails(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,6 +169,7 @@ def test_a_change_is_kept_though_its_checkpoint_fails(
     assert wal.stat().st_size == 0
 
 
+@pytest.mark.slow
 def test_the_log_does_not_grow_without_end(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_too_few_answers_are_an_error_and_not_the_end() -> None:
     assert together(1) == 1
 
 
+@pytest.mark.slow
 def test_many_threads_get_their_own_answers() -> None:
     doubling = Doubling()
     doubling.go.set()

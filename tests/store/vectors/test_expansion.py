@@ -25,6 +25,7 @@ def graph(table: Table) -> Graph:
     return Graph.built(table)
 
 
+@pytest.mark.slow
 def test_the_least_expansion_that_keeps_the_promise_is_chosen(table: Table, graph: Graph) -> None:
     met = []
     for promise in (0.5, 0.999):
@@ -35,6 +36,7 @@ def test_the_least_expansion_that_keeps_the_promise_is_chosen(table: Table, grap
     assert met[0] == EXPANSIONS[0] < met[1]
 
 
+@pytest.mark.slow
 def test_other_queries_than_those_that_were_measured_find_as_much(
     table: Table, graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +46,7 @@ def test_other_queries_than_those_that_were_measured_find_as_much(
         assert share(graph, table, rows, nearest(table, rows, 10)) >= 0.98
 
 
+@pytest.mark.slow
 def test_a_promise_that_cannot_be_kept_is_said(
     table: Table,
     graph: Graph,

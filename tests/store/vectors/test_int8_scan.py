@@ -95,6 +95,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8_scan, "PORTION", 300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", SHAPES)
 def test_the_best_of_what_is_left_are_those_of_brute_force(make: Make) -> None:
     random = np.random.default_rng(1)

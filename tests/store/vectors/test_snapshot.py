@@ -75,6 +75,7 @@ _FLIPS = settings(
 )
 
 
+@pytest.mark.slow
 @_FLIPS
 @given(data=st.data())
 def test_a_flipped_byte_is_noticed(saved: VectorView, tmp_path: Path, data: Any) -> None:
@@ -215,6 +216,7 @@ def viewed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "CHUNK_BYTES", 10_000)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("viewed")
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_a_viewed_snapshot_answers_as_the_view_that_it_was_saved_from(
@@ -274,6 +276,7 @@ def test_a_viewed_snapshot_that_is_damaged_is_not_trusted(
         assert reload(path) is None
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("viewed")
 def test_a_view_of_a_snapshot_outlives_the_snapshot_that_takes_its_files_place(
     many: Vectors, tmp_path: Path
@@ -289,6 +292,7 @@ def test_a_view_of_a_snapshot_outlives_the_snapshot_that_takes_its_files_place(
     assert view.search(many[3], 20).ids.tolist() == expected
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("viewed")
 @pytest.mark.parametrize("damage", ["truncated", "overwritten", "emptied"])
 def test_a_search_survives_what_is_done_to_its_file(

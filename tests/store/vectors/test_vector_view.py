@@ -56,6 +56,7 @@ def test_exact_search_equals_brute_force(many: Vectors) -> None:
             assert view.search(query, count).ids.tolist() == brute_force(many, query, count)
 
 
+@pytest.mark.slow
 def test_hnsw_finds_what_brute_force_finds_in_its_order(many: Vectors, graph: VectorView) -> None:
     found = same = 0
     for query in clustered(100, seed=9):
@@ -256,6 +257,7 @@ def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many
 NOTHING = np.empty((0, 0), np.float16)
 
 
+@pytest.mark.slow
 def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None:
     """Few changes, and so many that they are scanned; a graph that grew, and a new one."""
     view = view_of(many[:2000], exact_limit=10)
