@@ -74,7 +74,7 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 4 tests/project
+	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 4 -m "not slow" tests/project
 
 # Options of `python -m benchmarks`, such as --engines, --photos and --cache.
 bench: $(VENV)/.installed

@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from mmembed.cli.options import add_collection_options
 from mmembed.cli.parser import Parser
 from mmembed.cli.table import plain
 from mmembed.config.commands import own_version
-from mmembed.config.settings import Settings
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -71,6 +69,9 @@ def program() -> NoReturn:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    # Not imported at the top: the list of commands needs no settings, and comes in half the time.
+    from mmembed.config.settings import Settings
+
     try:
         settings = Settings.from_env(
             data=arguments.data,
@@ -126,6 +127,8 @@ def _parser(given: Sequence[str]) -> Parser:
 
 
 def _add(name: str, parser: argparse.ArgumentParser) -> None:
+    from mmembed.cli.options import add_collection_options  # it imports the settings, too
+
     command = import_module(f"mmembed.cli.{name}")
     parser.description = command.DESCRIPTION
     parser.set_defaults(run=command.run, settings_of=lambda parsed: {})

@@ -8,8 +8,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from mmembed.config.settings import Settings
-
 NAME = "mmembed"
 PICTURES = "~/Pictures"
 """Stands for a person's own pictures."""
@@ -58,4 +56,6 @@ def _same(path: Path, other: Path) -> bool:
 
 
 def _is_default(folder: Path) -> bool:
+    from mmembed.config.settings import Settings  # takes longer than the rest of `mmembed --help`
+
     return folder == Path(os.path.expanduser(str(Settings.data)))
