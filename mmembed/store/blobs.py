@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmembed.errors import StoreFull
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.entries import ImageFile, Upload
-from mmembed.store.orphan_files import OrphanFiles
-from mmembed.store.sqlite import Catalog
-from mmembed.store.sqlite.lock_files import WRITE_WAIT_S, make_upload_lock
+from mmembed.store.orphan_files import FilesOwner, OrphanFiles
 from mmembed.types import Item
 
 
-class FolderBlobs:
-    """The blobs of a catalog, in its folder; see Blobs."""
+WAIT_S = 30.0
+"""Seconds that an upload waits for another process that keeps or deletes the same content."""
 
-    def __init__(self, catalog: Catalog) -> None:
+
+class FolderBlobs:
+    """The blobs of a store, in a folder; see Blobs."""
+
+    def __init__(self, catalog: FilesOwner) -> None:
         self._catalog = catalog
         self._folder = catalog.folder
         self._thumbnails = thumbnail_cache.folder_in(catalog.folder)
@@ -28,7 +29,7 @@ class FolderBlobs:
     @contextmanager
     def keeping(self, sha256: str, suffix: str, data: bytes) -> Iterator[Upload]:
         """See Blobs.keeping. Raises StoreBusy where another process keeps the content's lock."""
-        with self._catalog.exclusive("uploading", part=sha256, wait_s=WRITE_WAIT_S):
+        with self._catalog.exclusive("uploading", part=sha256, wait_s=WAIT_S):
             for known in self._uploads_of(sha256):
                 # Another version may have given the format another suffix.
                 suffix = Path(known.path).name.removeprefix(sha256)
@@ -50,11 +51,8 @@ class FolderBlobs:
         path = uploads.place_in(self._folder, item.path or "", item.sha256)
         assert path is not None, f"item {item.id}: no upload"
         self._catalog.check_place()
-        try:
-            make_upload_lock(self._folder, item.sha256)
-        except StoreFull:  # even the lock needs room, the first time
-            self._catalog.make_room()
-        with self._catalog.exclusive("uploading", part=item.sha256, wait_s=WRITE_WAIT_S):
+        self._catalog.ready_upload_lock(item.sha256)
+        with self._catalog.exclusive("uploading", part=item.sha256, wait_s=WAIT_S):
             # The item is gone, and the picture was uploaded again: the file belongs to another item
             # now.
             self._catalog.item(item.id)

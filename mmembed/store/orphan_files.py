@@ -7,14 +7,17 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from mmembed.errors import StoreBusy
 from mmembed.files import ASIDE, move
 from mmembed.store import thumbnail_cache, uploads
-from mmembed.store.sqlite import Catalog
+from mmembed.store.entries import ImageFile
+from mmembed.store.protocol import Purpose
+from mmembed.types import Item, Kind
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +34,41 @@ SECONDS = 2.0
 _UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
 
 
+class FilesOwner(Protocol):
+    """The part of a store that its files need."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder that they lie in."""
+
+    def check_place(self) -> None:
+        """Raises StoreError if the items cannot be asked for, or not be trusted."""
+
+    def ready_upload_lock(self, sha256: str) -> None:
+        """Make sure that the lock of a content can be taken though the disk is full."""
+
+    def exclusive(
+        self, purpose: Purpose, *, part: str = "", wait_s: float = 0
+    ) -> AbstractContextManager[None]:
+        """See Store.exclusive."""
+
+    def item(self, item_id: int) -> Item:
+        """See Items.item."""
+
+    def images_of(self, sha256: str) -> list[ImageFile]:
+        """See Items.images_of."""
+
+    def contents_among(self, contents: Sequence[str]) -> set[str]:
+        """See Items.contents_among."""
+
+    def count(self, kind: Kind | None = None) -> int:
+        """See Items.count."""
+
+
 class OrphanFiles:
     """Finds and deletes them, folder by folder; nothing else than files that we made."""
 
-    def __init__(self, catalog: Catalog, seconds: float = SECONDS) -> None:
+    def __init__(self, catalog: FilesOwner, seconds: float = SECONDS) -> None:
         self._catalog = catalog
         self._seconds = seconds
         self._now = time.time()

@@ -12,6 +12,7 @@ from mmembed.store.entries import Model
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from tests.contracts.memory_store import MemoryStore
+from tests.temporary_postgres import postgres_store
 
 FOUR = Model("four", "fingerprint-of-four", 4)
 """The model whose vectors the tests write: four numbers."""
@@ -20,11 +21,21 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
     "embedded": lambda folder: FolderStore(folder / "data", exact_limit=50_000),
     "embedded, by graph": lambda folder: FolderStore(folder / "data", exact_limit=8),
     "memory": lambda folder: MemoryStore(folder / "uploads"),
+    "postgresql": postgres_store,
+    "postgresql, by graph": lambda folder: postgres_store(
+        folder, exact_limit=8, enable_seqscan="off", enable_sort="off"
+    ),
 }
 """Makes an empty store in an empty folder."""
+SLOW = ("postgresql", "postgresql, by graph")
+"""Stores whose server takes seconds to start."""
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in STORES
+    ]
+)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store that belongs to no model."""
     with closing(STORES[request.param](tmp_path)) as store:

@@ -163,6 +163,14 @@ class Transactions(CatalogReader):
         with lock, self._writing:
             self._fold()
 
+    def ready_upload_lock(self, sha256: str) -> None:
+        """Make the lock file of a content, which needs room the first time: on a full disk, the
+        room that is reserved. Raises StoreError."""
+        try:
+            make_upload_lock(self.folder, sha256)
+        except StoreFull:
+            self.make_room()
+
     @contextmanager
     def exclusive(self, purpose: Purpose, *, part: str = "", wait_s: float = 0) -> Iterator[None]:
         """See Store.exclusive. No purpose is the write lock: other processes may write

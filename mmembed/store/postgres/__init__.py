@@ -1,0 +1,10 @@
+"""PostgreSQL with pgvector: a collection that many machines share. Owns psycopg.
+
+address → connections → open_database → statements → item_queries → fields, vector_queries
+filter_sql, rows → said_words, write_vectors → write_images, word_rows → write_files → write_items
+nearest → graphs → search; word_queries, integrity → postgres_store
+"""
+
+from mmembed.store.postgres.postgres_store import PostgresStore
+
+__all__ = ["PostgresStore"]

@@ -1,0 +1,64 @@
+"""The address of a PostgreSQL database, and the name under which it may be shown."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from mmembed.errors import InputError
+
+SCHEMES = ("postgresql", "postgres")
+SCHEMA = "mmembed"
+"""The schema of a collection, unless the address names another one."""
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
+
+
+@dataclass(frozen=True)
+class Address:
+    """The place of a collection in a database."""
+
+    connect: str = field(repr=False)
+    """The address as libpq takes it, with its password."""
+    schema: str
+    name: str
+    """Host, port, database and schema: no user, password or further parameter."""
+
+
+def address_of(text: str) -> Address:
+    """Read `postgresql://user:password@host:port/database?schema=photos`.
+
+    Every other parameter of the address is passed to libpq. Raises InputError, which never shows
+    the text: it may hold a password.
+    """
+    try:
+        parts = urlsplit(text)
+        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    except ValueError:
+        raise _unreadable("it is no address") from None
+    if parts.scheme not in SCHEMES:
+        raise _unreadable("it does not begin with postgresql://")
+    if "," in parts.path:
+        raise _unreadable("it names several databases; one is supported")
+    given = dict(query)
+    schema = given.pop("schema", SCHEMA)
+    if not _SCHEMA_NAME.fullmatch(schema):
+        raise _unreadable(
+            f"schema={schema[:60]} is no name of a schema; use small letters, digits and _"
+        )
+    connect = urlunsplit(parts._replace(query=urlencode(given), fragment=""))
+    return Address(connect, schema, _shown(parts.netloc, parts.path, given, schema))
+
+
+def _shown(netloc: str, path: str, given: dict[str, str], schema: str) -> str:
+    host = netloc.rpartition("@")[2] or given.get("host", "")
+    database = path.strip("/") or given.get("dbname", "")
+    named = "" if schema == SCHEMA else f"?schema={schema}"
+    return f"postgresql://{host.lstrip('/')}/{database}{named}"
+
+
+def _unreadable(reason: str) -> InputError:
+    return InputError(
+        f"MMEMBED_STORE: {reason}; expected postgresql://user:password@host:5432/database",
+        param="store",
+    )

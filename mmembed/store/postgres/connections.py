@@ -1,0 +1,334 @@
+"""Connections to a PostgreSQL database. Owns psycopg, and translates its errors."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg.adapt import Dumper
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Format, TransactionStatus
+
+from mmembed.errors import MmembedError, StoreBusy, StoreError, StoreFull, Unstorable
+from mmembed.store.postgres.address import Address
+
+MOST = 16
+"""Connections of a process at a time, besides those that hold a purpose."""
+WAIT_S = 30.0
+"""Seconds that a statement waits for one of them, and a change for the changes of others."""
+CONNECT_S = 10
+"""Seconds after which an attempt to connect is given up, unless the address says otherwise."""
+FIXED = {
+    "jit": "off",  # compiling costs more than a search
+    "hnsw.iterative_scan": "relaxed_order",  # otherwise filtered searches come back short
+    "hnsw.max_scan_tuples": "200000",
+    "timezone": "UTC",
+}
+"""Settings of every connection, by name."""
+ROWS = 256
+"""Rows that one statement inserts."""
+ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
+
+class Half:
+    """A vector as a value in a statement."""
+
+    def __init__(self, row: NDArray[np.float16]) -> None:
+        """row: float16 (dim,), finite."""
+        self.content = len(row).to_bytes(2, "big") + bytes(2) + row.astype(">f2").tobytes()
+
+
+class _HalfDumper(Dumper):  # type: ignore[misc]
+    """halfvec in the binary form: two bytes of length, two that are zero, and the numbers."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: Half) -> bytes:
+        return obj.content
+
+
+class Session:
+    """A connection in use."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Every row of an answer."""
+        rows: list[tuple[Any, ...]] = self._execute(sql, values).fetchall()
+        return rows
+
+    def run(self, sql: str, values: Sequence[object] = ()) -> int:
+        """Run a statement without an answer; returns how many rows it changed."""
+        return int(self._execute(sql, values).rowcount)
+
+    def script(self, sql: str) -> None:
+        """Run statements without values."""
+        self._connection.execute(sql)
+
+    def many(self, sql: str, values: Sequence[Sequence[object]]) -> None:
+        """Run a statement once for each of these, in one journey to the server."""
+        if values:
+            self._connection.cursor().executemany(sql, values)
+
+    def insert(
+        self, into: str, rows: Sequence[Sequence[object]], after: str = ""
+    ) -> list[tuple[Any, ...]]:
+        """Insert rows, many with each statement, whose triggers then run once.
+
+        into: table and columns. after: what follows the values; the rows that it returns.
+        """
+        returned: list[tuple[Any, ...]] = []
+        for start in range(0, len(rows), ROWS):
+            some = rows[start : start + ROWS]
+            marks = ", ".join([f"({', '.join(['%s'] * len(some[0]))})"] * len(some))
+            values = [value for row in some for value in row]
+            cursor = self._execute(f"INSERT INTO {into} VALUES {marks} {after}", values)
+            if "RETURNING" in after:
+                returned += cursor.fetchall()
+        return returned
+
+    def _execute(self, sql: str, values: Sequence[object]) -> Any:
+        return self._connection.execute(sql, tuple(values), binary=True)
+
+    def cancel(self) -> None:
+        """End the statement that another thread runs here. If that fails, nothing happens."""
+        with suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=5.0)
+
+
+class Connections:
+    """The connections of a store, opened when needed. Any thread may ask.
+
+    A connection that was lost is replaced by the next statement.
+    """
+
+    def __init__(self, address: Address) -> None:
+        """Opens nothing. Raises StoreError for an address that libpq does not know."""
+        self.address = address
+        self._options = _options(address)
+        self._path: str | None = None
+        self._half: type[_HalfDumper] | None = None
+        # The last one that was given back comes first.
+        self._idle: deque[Any] = deque()
+        self._places = threading.BoundedSemaphore(MOST)
+        self._closed = False
+
+    def prepare(self, path: str, half: int) -> None:
+        """Have later connections look for tables in a search path, and know the type halfvec by
+        its number."""
+        self._path = path
+        self._half = type("_HalfDumper", (_HalfDumper,), {"oid": half})
+        self._drop_idle()
+
+    def close(self) -> None:
+        """Close the idle connections now, and those in use when they are given back."""
+        self._closed = True
+        self._drop_idle()
+
+    def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Every row of an answer, which is asked for once more where the connection was lost.
+        Raises StoreError."""
+        with self.translating("cannot be read"):
+            try:
+                with self._session() as session:
+                    return session.rows(sql, values)
+            except psycopg.OperationalError as error:
+                if not _is_lost(error):
+                    raise
+            with self._session() as session:
+                return session.rows(sql, values)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A connection for several statements, each a transaction. Raises psycopg.Error, which
+        `translating` translates."""
+        with self._session() as session:
+            yield session
+
+    @contextmanager
+    def transaction(self, *, lock_key: int | None = None, limit_ms: int = 0) -> Iterator[Session]:
+        """A transaction for the length of the block; the block's errors undo it.
+
+        lock_key: of an advisory lock that is held for as long. limit_ms: milliseconds that one
+        statement may take; 0 for any time.
+        """
+        with self._begun() as session:
+            if limit_ms:
+                session.run(f"SET LOCAL statement_timeout = {int(limit_ms)}")
+            if lock_key is not None:
+                session.run(f"SET LOCAL lock_timeout = '{int(WAIT_S)}s'")
+                session.run("SELECT pg_advisory_xact_lock(%s::bigint)", (lock_key,))
+                session.run("SET LOCAL lock_timeout = 0")
+            yield session
+
+    @contextmanager
+    def _begun(self) -> Iterator[Session]:
+        with self._taken() as connection:
+            try:
+                connection.execute("BEGIN")
+            except psycopg.OperationalError:
+                self._drop_idle()  # all of them were lost at once, most likely
+                connection = None
+            if connection is not None:
+                yield from self._ended(connection)
+                return
+        with self._taken() as connection:
+            connection.execute("BEGIN")
+            yield from self._ended(connection)
+
+    def _ended(self, connection: Any) -> Iterator[Session]:
+        try:
+            yield Session(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(psycopg.Error):
+                if not connection.closed:
+                    connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def alone(self, purpose: str) -> Iterator[Session]:
+        """A connection of its own, which others see under this purpose, and which no limit on
+        connections holds up."""
+        with self.translating("cannot be reached"):
+            connection = self._connect(
+                f"mmembed {os.getpid()}@{socket.gethostname()[:20]} {purpose}"
+            )
+        try:
+            yield Session(connection)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def translating(self, doing: str) -> Iterator[None]:
+        """Translate errors of the database. doing: completes «the database …» in messages."""
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self._translated(error, doing) from error
+
+    def is_canceled(self, error: BaseException | None) -> bool:
+        """Whether a statement was ended before its time."""
+        return isinstance(error, psycopg.errors.QueryCanceled)
+
+    def is_lock_timeout(self, error: BaseException) -> bool:
+        """Whether a statement waited for a lock for too long."""
+        return isinstance(error, psycopg.errors.LockNotAvailable)
+
+    # -- taking and giving back ------------------------------------------------------
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with self._taken() as connection:
+            yield Session(connection)
+
+    @contextmanager
+    def _taken(self) -> Iterator[Any]:
+        if not self._places.acquire(timeout=WAIT_S):
+            raise StoreBusy(
+                f"{self.address.name}: all {MOST} connections of this process were in use for "
+                f"{WAIT_S:g} s; try again later"
+            )
+        try:
+            connection = self._idle_one() or self._connect("mmembed")
+            try:
+                yield connection
+            finally:
+                self._give_back(connection)
+        finally:
+            self._places.release()
+
+    def _idle_one(self) -> Any:
+        with suppress(IndexError):
+            while True:
+                connection = self._idle.pop()
+                if not connection.closed:
+                    return connection
+        return None
+
+    def _give_back(self, connection: Any) -> None:
+        if connection.closed:
+            self._drop_idle()
+        elif self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _drop_idle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
+
+    def _connect(self, named: str) -> Any:
+        if self._closed:
+            raise StoreError(f"{self.address.name}: the store is closed")
+        options = {**self._options, "application_name": named[:60]}
+        connection = psycopg.connect(**options, autocommit=True)
+        try:
+            settings = {**FIXED, **({"search_path": self._path} if self._path else {})}
+            if self._half is not None:
+                connection.adapters.register_dumper(Half, self._half)
+                each = ", ".join("set_config(%s, %s, false)" for _ in settings)
+                pairs = [text for pair in settings.items() for text in pair]
+                connection.execute(f"SELECT {each}", pairs)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    # -- errors ----------------------------------------------------------------------
+
+    def _translated(self, error: Any, doing: str) -> MmembedError:
+        """Our error for one of the database's. Messages of libpq hold hosts and users, but no
+        password; those about an address that is not understood are never shown."""
+        state = error.sqlstate or ""
+        reason = f"{self.address.name}: the database {doing}: {_said(error)}"
+        if state[:2] in ("22", "23", "21") or state == "54000" or isinstance(
+            error, psycopg.DataError
+        ):
+            return Unstorable(reason)
+        if state[:2] == "40" or state in ("55P03", "53300"):
+            return StoreBusy(f"{reason}; others are at work in it, try again")
+        if state in ("53100", "53200"):
+            return StoreFull(f"{reason}; free some space on the database's disk")
+        if state == "25006":
+            return StoreError(f"{reason}; it may not be written: connect to its primary")
+        if _is_lost(error):
+            return StoreError(
+                f"{reason}; make sure that the server runs and can be reached, then try again: "
+                "mmembed connects anew by itself"
+            )
+        return StoreError(reason)
+
+
+def _options(address: Address) -> dict[str, Any]:
+    try:
+        given = conninfo_to_dict(address.connect)
+    except psycopg.Error:
+        raise StoreError(
+            "MMEMBED_STORE: libpq does not understand the address; expected "
+            "postgresql://user:password@host:5432/database, with special signs written as %XX"
+        ) from None
+    return {"connect_timeout": CONNECT_S, **ALIVE, **given}
+
+
+def _said(error: Any) -> str:
+    primary = error.diag.message_primary if error.sqlstate else None
+    return " ".join(str(primary or error).split())[:500]
+
+
+def _is_lost(error: Any) -> bool:
+    """Whether the connection is gone or could not be made, whatever was asked."""
+    state = error.sqlstate or ""
+    return isinstance(error, psycopg.OperationalError) and (
+        state == "" or state[:2] in ("08", "28", "3D") or state[:3] == "57P"
+    )

@@ -1,0 +1,166 @@
+"""Builds HNSW graphs, and measures how far a search of one must look."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import StoreFull
+from mmembed.store.postgres.nearest import NearestVectors, Searched
+from mmembed.store.postgres.rows import EMBEDDING, halves
+from mmembed.store.vectors.rescoring import Rows, unit
+from mmembed.types import KINDS, Embeddings, Kind
+
+log = logging.getLogger(__name__)
+
+EXPANSIONS = (256, 384, 512, 768, 1000)
+"""pgvector allows up to 1,000."""
+NEIGHBOURS, BUILD_EXPANSION = 16, 128
+"""Of each vector in a graph, and how many are visited to find them: pgvector's m and
+ef_construction."""
+K = 10
+"""Results of a query of which the share that is found is measured."""
+QUERIES = 96
+"""Queries of each sort: vectors of the collection, and random directions."""
+SAMPLE = 1_024
+"""Vectors whose spread the random directions have."""
+SEED = 11
+SPARED = 0.5
+"""Share of the permitted misses that is not used up, since other queries may miss more."""
+TIE = 1e-6
+"""Cosines that differ by less are equal."""
+PORTION = 20_000
+"""Vectors that are read at a time."""
+OUTGROWN = 2.0
+"""Factor by which a collection may grow before its graph is measured again."""
+LARGEST_MEMORY_KB = 4 * 2**20
+GRAPH_SQL = "SELECT promise, vectors FROM graphs WHERE model_id = %s AND kind = %s"
+NOTE_SQL = """
+INSERT INTO graphs VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (model_id, kind) DO UPDATE
+SET expansion = excluded.expansion, recall = excluded.recall, promise = excluded.promise,
+    vectors = excluded.vectors
+"""
+
+
+class Graphs(NearestVectors):
+    """The HNSW graphs of a store."""
+
+    recall: float
+    """The share of the nearest ten vectors that a graph must find."""
+
+    def build_graphs(self, *, anew: bool = False) -> None:
+        """Build the graphs of kinds with more vectors than are scanned, where they are missing.
+        anew: also where they are there."""
+        for kind in KINDS:
+            searched = self.searched(kind)
+            if searched is not None and searched.vectors > self.exact_limit:
+                self.build_graph(searched, anew=anew)
+
+    def build_graph(self, searched: Searched, *, anew: bool = False) -> None:
+        """Build the graph of a kind, unless it is there and keeps its promise; searches and changes
+        go on meanwhile. Raises StoreBusy beside another process that builds."""
+        if not anew and self._is_current(searched):
+            return
+        with self.exclusive("publishing"):
+            if anew or not searched.expansion:
+                self._create(searched)
+            self._measure(searched)
+
+    def _is_current(self, searched: Searched) -> bool:
+        rows = self._rows(GRAPH_SQL, (searched.model_id, searched.kind))
+        return bool(rows) and bool(
+            abs(rows[0][0] - self.recall) < TIE and searched.vectors <= OUTGROWN * rows[0][1]
+        )
+
+    def _create(self, searched: Searched) -> None:
+        name = f"vectors_hnsw_{searched.model_id}_{searched.kind}"
+        with self._changing() as session:
+            sql = "DELETE FROM graphs WHERE model_id = %s AND kind = %s"
+            session.run(sql, (searched.model_id, searched.kind))
+            session.script(f"DROP INDEX IF EXISTS {name}")
+        # In a session of its own: concurrently, and so not in a transaction.
+        build = (
+            f"CREATE INDEX CONCURRENTLY {name} ON vectors USING hnsw "
+            f"({searched.typed} halfvec_cosine_ops) "
+            f"WITH (m = {NEIGHBOURS}, ef_construction = {BUILD_EXPANSION}) "
+            f"WHERE {searched.condition.replace('vectors.', '')}"
+        )
+        try:
+            self._build(searched, build)
+        except StoreFull:  # most likely the shared memory of its parallel workers
+            with self._changing() as session:
+                session.script(f"DROP INDEX IF EXISTS {name}")
+            self._build(searched, build, alone=True)
+
+    def _build(self, searched: Searched, build: str, *, alone: bool = False) -> None:
+        per_vector = 2 * searched.dim + 16 * NEIGHBOURS + 256
+        wanted = min(LARGEST_MEMORY_KB, searched.vectors * per_vector // 800 + 65_536)
+        with (
+            self._connections.alone("building a graph") as session,
+            self._connections.translating("did not build the graph"),
+        ):
+            session.run(f"SET maintenance_work_mem = '{wanted}kB'")
+            if alone:
+                session.run("SET max_parallel_maintenance_workers = 0")
+            session.script(build)
+
+    def _measure(self, searched: Searched) -> None:
+        """Note the least expansion with which the graph finds the promised share, in both halves of
+        the queries."""
+        halves_of_queries = self._queries(searched)
+        least = [self._tenth(searched, queries) for queries in halves_of_queries]
+        recall, expansion = 0.0, EXPANSIONS[0]
+        for expansion in EXPANSIONS:
+            recall = min(
+                self._share(searched, queries, limits, expansion)
+                for queries, limits in zip(halves_of_queries, least, strict=True)
+            )
+            if recall >= self.recall + (1 - self.recall) * SPARED:
+                break
+        if recall < self.recall:
+            log.warning("the graph of %ss finds %.3f of the nearest ten, less than %.3f",
+                        searched.kind, recall, self.recall)  # fmt: skip
+        row = (searched.model_id, searched.kind, expansion, recall, self.recall, searched.vectors)
+        with self._changing() as session:
+            session.run(NOTE_SQL, row)
+
+    def _queries(self, searched: Searched) -> tuple[Rows, Rows]:
+        """Vectors from all over the collection, and random directions as wide as these are spread:
+        queries in words lie beside all images, where a graph finds less."""
+        sample = self.sample(searched.kind, SAMPLE)
+        weights = np.random.default_rng(SEED).normal(size=(QUERIES, len(sample)))
+        directions = weights.astype(np.float32) @ (sample - sample.mean(axis=0)) + TIE
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        return sample[:: max(1, -(-len(sample) // QUERIES))], directions
+
+    def _tenth(self, searched: Searched, queries: Rows) -> NDArray[np.float32]:
+        """The cosine of the tenth nearest vector to each query, by a look at all of them."""
+        best = np.full((len(queries), K), -2, dtype=np.float32)
+        after = 0
+        sql = (
+            f"SELECT id, {EMBEDDING.format('embedding')} FROM vectors "
+            f"WHERE {searched.condition} AND id > %s ORDER BY id LIMIT {PORTION}"
+        )
+        while rows := self._rows(sql, (after,)):
+            units = unit(halves([row[1] for row in rows]))
+            cosines = np.hstack([best, queries @ units.T])
+            best = np.partition(cosines, -K, axis=1)[:, -K:]
+            after = int(rows[-1][0])
+        least: NDArray[np.float32] = best.min(axis=1)
+        return least
+
+    def _share(
+        self, searched: Searched, queries: Rows, least: NDArray[np.float32], expansion: int
+    ) -> float:
+        hits = 0
+        for query, limit in zip(queries, least, strict=True):
+            head = self.head(searched, query, expansion)
+            if head is not None:
+                hits += int((head.scores[:K] >= limit - TIE).sum())
+        return hits / (len(queries) * min(K, searched.vectors))
+
+    def sample(self, kind: Kind, count: int) -> Embeddings:
+        """See Search.sample."""
+        raise NotImplementedError

@@ -1,0 +1,225 @@
+"""The nearest vectors to a query: by a scan of all, or by an HNSW graph, scored by our own rule.
+
+PostgreSQL finds candidates; their cosines are computed here from the stored vectors, as in every
+store. So the order of equal cosines, and of pages, does not depend on pgvector's rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.postgres.connections import Half
+from mmembed.store.postgres.filter_sql import Condition, clause_of
+from mmembed.store.postgres.rows import EMBEDDING, SERVING, halves
+from mmembed.store.postgres.statements import Statements
+from mmembed.store.vectors.rescoring import Ids, Rows, continued, rank, unit
+from mmembed.types import Kind, Ranked
+
+HEAD = 200
+"""Results that come from the first candidates of a graph; those further down are scanned for."""
+POOL = 256
+"""Those candidates, the same for every number of wanted results: the order must not depend on
+it."""
+MARGIN = 32
+"""Candidates of a scan beyond the wanted ones."""
+GROWTH = 4
+"""Factor for their number where the last ones may be out of order."""
+FLOAT_ERROR = 2e-5
+"""By how much pgvector's cosine of two vectors may be wrong."""
+MOST_SCANNED = 20_000
+"""Up to so many vectors that pass a filter are scanned; of more, a graph is searched."""
+SPACE_SQL = f"""
+SELECT models.id, dim, coalesce(totals.vectors, 0), coalesce(expansion, 0)
+FROM models LEFT JOIN vector_totals AS totals ON totals.model_id = models.id AND totals.kind = %s
+LEFT JOIN graphs ON graphs.model_id = models.id AND graphs.kind = %s WHERE models.id = {SERVING}
+"""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """The vectors of a kind and the serving model."""
+
+    kind: Kind
+    model_id: int
+    dim: int
+    vectors: int
+    """How many there are."""
+    expansion: int
+    """Vectors that a search of their graph visits; 0 without a graph."""
+
+    @property
+    def condition(self) -> str:
+        """SQL that they alone pass, spelt out, so that their graph is used."""
+        return f"vectors.model_id = {int(self.model_id)} AND vectors.kind = '{self.kind}'"
+
+    @property
+    def typed(self) -> str:
+        """SQL for a vector with its length, which the graph is over."""
+        return f"(embedding::halfvec({int(self.dim)}))"
+
+
+@dataclass(frozen=True)
+class Passing:
+    """The vectors whose items pass a filter."""
+
+    where: Where
+    items: str
+    """SQL: the tables of items and their vectors, and the condition."""
+    values: Sequence[object]
+
+    @property
+    def ids(self) -> Condition:
+        """SQL for the ids of the vectors."""
+        return f"SELECT of_content.vector_id FROM {self.items}", list(self.values)
+
+
+def passing(searched: Searched, where: Where, *, of_images: bool) -> Passing | None:
+    """The vectors that pass; None if all do. of_images: the filter is for images, of which the
+    vectors may be of captions."""
+    if where == EVERYTHING:
+        return None
+    by_caption = of_images and searched.kind == "caption"
+    owners = "captions" if by_caption else "items"
+    join = "JOIN items AS captions ON captions.image_id = items.id" if by_caption else ""
+    clause, values = clause_of("image" if of_images else searched.kind, where)
+    tables = (
+        f"items {join} JOIN content_vectors AS of_content ON of_content.kind = {owners}.kind "
+        f"AND of_content.sha256 = {owners}.sha256 AND of_content.model_id = {searched.model_id} "
+        f"{clause}"
+    )
+    return Passing(where, tables, values)
+
+
+class NearestVectors(Statements):
+    """Ranks vectors."""
+
+    exact_limit: int
+    """Up to so many vectors of a kind are scanned."""
+
+    def searched(self, kind: Kind) -> Searched | None:
+        """The vectors of a kind; None if there are none."""
+        rows = self._rows(SPACE_SQL, (kind, kind))
+        if not rows or not rows[0][2]:
+            return None
+        return Searched(kind, *map(int, rows[0]))
+
+    def nearest(
+        self, searched: Searched, query: NDArray[np.float32], count: int, among: Passing | None
+    ) -> Ranked:
+        """The `count` nearest to a unit-norm float32 (dim,) query, or among those that pass."""
+        head = None
+        if searched.expansion and searched.vectors > self.exact_limit and self._is_wide(among):
+            head = self.head(searched, query, searched.expansion, among)
+        if head is None:
+            return self.scanned(searched, query, count, among)
+        if count <= len(head.ids):
+            return Ranked(head.ids[:count], head.scores[:count], complete=False)
+        tail = self.scanned(searched, query, count + len(head.ids), among)
+        joined = continued(head, tail, count, searched.vectors)
+        most = len(head.ids) + len(tail.ids)
+        return Ranked(joined.ids, joined.scores, complete=tail.complete and most <= 2 * count)
+
+    def _is_wide(self, among: Passing | None) -> bool:
+        """Whether so many vectors pass that they should not be scanned."""
+        if among is None:
+            return True
+        sql = f"SELECT count(*) FROM (SELECT FROM {among.items} LIMIT {MOST_SCANNED + 1}) AS some"
+        return self._number(sql, among.values, where=among.where) > MOST_SCANNED
+
+    def head(
+        self,
+        searched: Searched,
+        query: NDArray[np.float32],
+        expansion: int,
+        among: Passing | None = None,
+    ) -> Ranked | None:
+        """The first results by the graph; None if it has not found enough of them."""
+        passes, values = "", []
+        if among is not None:
+            # A subquery that PostgreSQL cannot turn into a join, which would leave the graph aside.
+            passes = (
+                f"AND (SELECT TRUE FROM {among.items} AND of_content.vector_id = vectors.id "
+                "LIMIT 1)"
+            )
+            values = list(among.values)
+        sql = (
+            f"SELECT id, {EMBEDDING.format('embedding')} FROM vectors WHERE {searched.condition} "
+            f"{passes} ORDER BY {searched.typed} <=> %s LIMIT {POOL}"
+        )
+        with self._reading(among.where if among else EVERYTHING) as session:
+            session.run(f"SET LOCAL hnsw.ef_search = {int(expansion)}")
+            rows = session.rows(sql, (*values, _half(query)))
+        if len(rows) < min(POOL, searched.vectors):
+            return None
+        ids, found = _read(rows)
+        ranked = _ranked(ids, found, query, HEAD)
+        return Ranked(ranked.ids, ranked.scores, complete=False)
+
+    def scanned(
+        self,
+        searched: Searched,
+        query: NDArray[np.float32],
+        count: int,
+        among: Passing | None = None,
+    ) -> Ranked:
+        """The nearest by a look at every vector.
+
+        Candidates are taken until every other vector is further away than the last wanted one,
+        however pgvector rounds.
+        """
+        passes, values = "", []
+        if among is not None:
+            of_items, values = among.ids
+            passes = f"AND id IN ({of_items})"
+        half = _half(query)
+        sql = (
+            f"SELECT id, {EMBEDDING.format('embedding')}, embedding <=> %s AS distance "
+            f"FROM vectors WHERE {searched.condition} {passes} ORDER BY distance, id LIMIT %s"
+        )
+        error = _rounding(query) + FLOAT_ERROR
+        most = count + MARGIN
+        while True:
+            with self._reading(among.where if among else EVERYTHING) as session:
+                rows = session.rows(sql, (half, *values, most))
+            ids, found = _read(rows)
+            ranked = _ranked(ids, found, query, len(ids))
+            if len(rows) < most:
+                complete = len(ids) <= count
+                return Ranked(ranked.ids[:count], ranked.scores[:count], complete)
+            furthest = 1 - float(rows[-1][2]) + error
+            if int((ranked.scores > furthest).sum()) >= count:
+                return Ranked(ranked.ids[:count], ranked.scores[:count], complete=False)
+            most *= GROWTH
+
+
+def _half(query: NDArray[np.float32]) -> Half:
+    return Half(query.astype(np.float16))
+
+
+def _rounding(query: NDArray[np.float32]) -> float:
+    """How far the query lies from what PostgreSQL is asked: cosines differ by no more."""
+    half = query.astype(np.float16).astype(np.float64)
+    return float(np.linalg.norm(query - half / np.linalg.norm(half)))
+
+
+def _read(rows: Sequence[Sequence[Any]]) -> tuple[Ids, Rows]:
+    ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    return ids, unit(halves([row[1] for row in rows]))
+
+
+def _ranked(ids: Ids, rows: Rows, query: NDArray[np.float32], count: int) -> Ranked:
+    places = {int(vector_id): place for place, vector_id in enumerate(ids)}
+
+    def rows_of(some: Ids) -> Rows:
+        return rows[[places[int(vector_id)] for vector_id in some]]
+
+    return rank(ids, rows_of, query, count, size=len(ids))
+
+
+

@@ -1,0 +1,81 @@
+"""The store in a PostgreSQL database with pgvector; its files lie in a folder beside it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from mmembed.errors import MmembedError
+from mmembed.store.blobs import FolderBlobs
+from mmembed.store.entries import Trouble
+from mmembed.store.postgres.address import address_of
+from mmembed.store.postgres.integrity import Integrity
+from mmembed.store.postgres.search import Finder
+from mmembed.store.postgres.statements import Statements
+from mmembed.store.postgres.word_queries import WordReader
+from mmembed.store.postgres.word_rows import rebuild_words
+from mmembed.store.postgres.write_items import StoreWriter
+from mmembed.store.uploads import place_in
+from mmembed.store.vectors import RECALL
+
+
+class PostgresStore(StoreWriter, Finder, WordReader, Integrity):
+    """A collection in a database; see Store. Any number of processes may have it open."""
+
+    def __init__(
+        self, address: str, folder: Path, *, exact_limit: int, recall: float = RECALL
+    ) -> None:
+        """address: `postgresql://…`. folder: of uploads and thumbnails; processes on several
+        machines need the same one. exact_limit: up to so many vectors of a kind are searched
+        without an HNSW graph. recall: the share of the nearest ten vectors that a graph must
+        find.
+
+        Raises InputError for an address that is none, StoreError if the database cannot be used.
+        """
+        Finder.__init__(self)
+        self.folder = folder
+        self.exact_limit = exact_limit
+        self.recall = recall
+        Statements.__init__(self, address_of(address))
+
+    @cached_property
+    def blobs(self) -> FolderBlobs:
+        """See Store.blobs."""
+        return FolderBlobs(self)
+
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        """Where an upload lies in this store; None for a path that is no upload."""
+        here = place_in(self.folder, path, sha256)
+        return None if here is None else str(here)
+
+    def rebuild(self) -> None:
+        """See Search.rebuild. Raises StoreBusy."""
+        self.build_graphs(anew=True)
+        with self._changing() as session:
+            rebuild_words(session)
+
+    def troubles(self) -> list[Trouble]:
+        """See Store.troubles."""
+        try:
+            [(standby, read_only)] = self._connections.rows(
+                "SELECT pg_is_in_recovery(), current_setting('transaction_read_only')::boolean"
+            )
+        except MmembedError as error:
+            return [Trouble("unreadable", str(error))]
+        if standby or read_only:
+            return [Trouble("read_only", f"{self.name}: may not be written")]
+        return []
+
+    def notes(self) -> tuple[str, ...]:
+        """See Store.notes: a database that has faults does not answer."""
+        return ()
+
+    # -- what its files need of a store ----------------------------------------------
+
+    def check_place(self) -> None:
+        """Raises StoreError if the database cannot be asked: files that no item seems to have may
+        then be the last copies."""
+        self._connections.rows("SELECT 1")
+
+    def ready_upload_lock(self, sha256: str) -> None:
+        """A lock in the database needs no room."""

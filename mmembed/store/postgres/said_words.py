@@ -1,0 +1,172 @@
+"""Captions, tags and further fields of images, with their sources, for many images at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mmembed.store.entries import CaptionEntry, Said, Words
+from mmembed.store.postgres.connections import Session
+from mmembed.store.postgres.write_vectors import Space, keep_captions
+
+Rows: TypeAlias = Callable[[str, Sequence[object]], Iterable[Sequence[Any]]]
+"""Runs a statement with its values."""
+
+CAPTIONS_SQL = """
+SELECT items.image_id, items.caption, source
+FROM items LEFT JOIN caption_sources ON caption_id = items.id
+WHERE items.image_id = ANY(%s) ORDER BY items.position, items.id
+"""
+TAGS_SQL = """
+SELECT tags.item_id, tags.tag, source FROM tags LEFT JOIN tag_sources USING (item_id, tag)
+WHERE tags.item_id = ANY(%s) ORDER BY tags.tag
+"""
+FIELDS_SQL = "SELECT item_id, source, fields FROM meta_sources WHERE item_id = ANY(%s)"
+INTO_ITEMS = "items (kind, path, sha256, caption, image_id, position, added)"
+FIRST_CAPTION_SQL = """
+UPDATE items SET caption = said.caption FROM (
+  SELECT images.id, (SELECT caption FROM items AS captions WHERE captions.image_id = images.id
+                     ORDER BY position, captions.id LIMIT 1) AS caption
+  FROM items AS images WHERE images.id = ANY(%s) AND images.kind = 'image') AS said
+WHERE items.id = said.id AND items.caption IS DISTINCT FROM said.caption
+"""
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """The captions that an image is to have, in this order."""
+
+    image_id: int
+    path: str | None
+    said: Said
+    entries: Mapping[str, CaptionEntry]
+    """By text: a new caption without an entry is left out."""
+
+
+def words_of(rows: Rows, image_ids: Sequence[int]) -> dict[int, Words]:
+    """Captions, tags and further fields of images, by id, with their sources."""
+    ids = (list(image_ids),)
+    captions, tags = _gathered(rows(CAPTIONS_SQL, ids)), _gathered(rows(TAGS_SQL, ids))
+    fields: dict[int, dict[str, str]] = {}
+    for image_id, source, text in rows(FIELDS_SQL, ids):
+        fields.setdefault(int(image_id), {})[str(source)] = str(text)
+    return {
+        image: Words(captions.get(image, {}), tags.get(image, {}), fields.get(image, {}))
+        for image in image_ids
+    }
+
+
+def _gathered(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str, set[str]]]:
+    """Rows of image, text and source, as texts by image."""
+    texts_of_images: dict[int, dict[str, set[str]]] = {}
+    for image_id, text, source in rows:
+        sources = texts_of_images.setdefault(int(image_id), {}).setdefault(str(text), set())
+        if source is not None:
+            sources.add(str(source))
+    return texts_of_images
+
+
+def set_captions(
+    session: Session, space: Callable[[], Space], images: Sequence[Captioned], now: int
+) -> None:
+    """Make these the captions of images; captions that stay keep their ids. now: seconds since
+    1970. Raises Unstorable."""
+    image_ids = [image.image_id for image in images]
+    sql = "SELECT image_id, caption, id FROM items WHERE image_id = ANY(%s)"
+    old = {(row[0], row[1]): int(row[2]) for row in session.rows(sql, (image_ids,))}
+    ids = {**old, **_insert_new(session, space, images, old, now)}
+    wanted = {
+        (image.image_id, text): (position, sources)
+        for image in images
+        for position, (text, sources) in enumerate(image.said.items())
+    }
+    stay = {key: item_id for key, item_id in old.items() if key in wanted}
+    session.many(
+        "UPDATE items SET position = %s WHERE id = %s AND position <> %s",
+        [(wanted[key][0], item_id, wanted[key][0]) for key, item_id in stay.items()],
+    )
+    session.run("DELETE FROM caption_sources WHERE caption_id = ANY(%s)", (list(stay.values()),))
+    session.insert(
+        "caption_sources",
+        [(ids[key], name) for key in wanted if key in ids for name in sorted(wanted[key][1])],
+    )
+    gone = [item_id for key, item_id in old.items() if key not in wanted]
+    session.run("DELETE FROM items WHERE id = ANY(%s)", (gone,))
+    choose_first_captions(session, image_ids)
+
+
+def _insert_new(
+    session: Session,
+    space: Callable[[], Space],
+    images: Sequence[Captioned],
+    old: Mapping[tuple[int, str], int],
+    now: int,
+) -> dict[tuple[int, str], int]:
+    """Insert captions that an image has not yet; returns their ids by image and text."""
+    new = [
+        (image, position, image.entries[text])
+        for image in images
+        for position, text in enumerate(image.said)
+        if (image.image_id, text) not in old and text in image.entries
+    ]
+    if not new:
+        return {}
+    rows = [
+        ("caption", image.path, entry.sha256, entry.text, image.image_id, position, now)
+        for image, position, entry in new
+    ]
+    ids = [int(row[0]) for row in session.insert(INTO_ITEMS, rows, "RETURNING id")]
+    keep_captions(session, space(), [entry for _, _, entry in new])
+    keys = [(image.image_id, entry.text) for image, _, entry in new]
+    return dict(zip(keys, ids, strict=True))
+
+
+def choose_first_captions(session: Session, image_ids: Sequence[int]) -> None:
+    """An image's own row shows the first of its captions."""
+    session.run(FIRST_CAPTION_SQL, (list(image_ids),))
+
+
+def set_tags(session: Session, said: Mapping[int, Said]) -> None:
+    """Make these the tags of items, by id."""
+    session.run("DELETE FROM tags WHERE item_id = ANY(%s)", (list(said),))
+    add_tags(session, said)
+
+
+def add_tags(session: Session, said: Mapping[int, Said]) -> None:
+    """Add tags to items, each once."""
+    rows = [(item_id, tag) for item_id, tags in said.items() for tag in tags]
+    session.insert("tags", rows, "ON CONFLICT DO NOTHING")
+    session.insert(
+        "tag_sources",
+        [
+            (item_id, tag, source)
+            for item_id, tags in said.items()
+            for tag, sources in tags.items()
+            for source in sorted(sources)
+        ],
+        "ON CONFLICT DO NOTHING",
+    )
+
+
+def set_fields(session: Session, said: Mapping[int, Mapping[str, str]]) -> None:
+    """Make these the further fields of items: JSON objects by source. Where two say the same field,
+    the first source counts."""
+    session.run("DELETE FROM meta_sources WHERE item_id = ANY(%s)", (list(said),))
+    session.insert(
+        "meta_sources",
+        [(item_id, source, text) for item_id, of in said.items() for source, text in of.items()],
+    )
+    joined = [(_joined(fields), item_id) for item_id, fields in said.items()]
+    session.many(
+        "UPDATE items SET meta = %s::jsonb WHERE id = %s AND meta IS DISTINCT FROM %s::jsonb",
+        [(meta, item_id, meta) for meta, item_id in joined],
+    )
+
+
+def _joined(said: Mapping[str, str]) -> str | None:
+    joined: dict[str, object] = {}
+    for _, fields in sorted(said.items()):
+        joined = {**json.loads(fields), **joined}
+    return json.dumps(joined, ensure_ascii=False) if joined else None

@@ -1,0 +1,153 @@
+"""Finding items by a query vector."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.entries import Found, Place, RankedImages
+from mmembed.store.postgres.graphs import Graphs
+from mmembed.store.postgres.nearest import Searched, passing
+from mmembed.store.postgres.rows import EMBEDDING, halves
+from mmembed.store.postgres.vector_queries import VectorReader
+from mmembed.store.rank_items import rank_images, rank_items
+from mmembed.store.vectors.rescoring import unit
+from mmembed.types import KINDS, Embeddings, Kind, Ranked
+
+SAMPLE_SQL = f"""
+SELECT {EMBEDDING.format('embedding')} FROM vectors JOIN (
+  SELECT id, row_number() OVER (ORDER BY id) AS place FROM vectors WHERE {{condition}}
+) AS places USING (id) WHERE (place - 1) %% %s = 0 ORDER BY id
+"""
+SAMPLE_S = 5.0
+"""Seconds that the sample of a large collection stays, though vectors change meanwhile: it takes
+a look at all ids."""
+SMALL = 20_000
+"""Vectors of a collection whose sample follows every change."""
+
+
+class Finder(Graphs, VectorReader):
+    """See Search."""
+
+    def __init__(self) -> None:
+        self._samples: dict[tuple[Kind, int], tuple[tuple[int, int], float, Embeddings]] = {}
+        self._sampling = threading.Lock()
+
+    def search(
+        self,
+        query: NDArray[np.float32],
+        count: int,
+        where: Where = EVERYTHING,
+        *,
+        kind: Kind,
+        after: Place | None = None,
+    ) -> Found:
+        """See Search.search. Raises QueryError."""
+        searched = self.searched(kind)
+        if searched is None:
+            return Found((), complete=True)
+        among = passing(searched, where, of_images=False)
+        return rank_items(
+            lambda most: self.nearest(searched, query, most, among),
+            lambda vector_ids: self.items_of_vectors(vector_ids, where),
+            self.chunks_of,
+            count=count,
+            after=after,
+        )
+
+    def nearest_images(
+        self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
+    ) -> RankedImages:
+        """See Search.nearest_images."""
+        searched = self.searched(by)
+        if searched is None:
+            return RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
+        among = passing(searched, where, of_images=True)
+        return rank_images(
+            self.nearest(searched, query, count + 1, among),
+            lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
+            count,
+        )
+
+    def sample(self, kind: Kind, count: int) -> Embeddings:
+        """See Search.sample."""
+        searched = self.searched(kind)
+        if searched is None:
+            return np.empty((0, 0), dtype=np.float32)
+        state = searched.model_id, self.last_change()
+        with self._sampling:
+            known = self._samples.get((kind, count))
+            if known is not None and _is_current(known[0], known[1], state, searched):
+                return known[2]
+            step = max(1, -(-searched.vectors // count))
+            rows = self._rows(SAMPLE_SQL.format(condition=searched.condition), (step,))
+            sample = unit(halves([row[0] for row in rows]))
+            self._samples = {**self._samples, (kind, count): (state, time.monotonic(), sample)}
+        return sample
+
+    def index(self, kind: Kind) -> PostgresIndex | None:
+        """See Search.index. A missing graph is built, and stays."""
+        searched = self.searched(kind)
+        return None if searched is None else PostgresIndex(self, searched)
+
+    def index_sizes(self) -> dict[Kind, int]:
+        """See Search.index_sizes: of all kinds."""
+        found = {kind: self.searched(kind) for kind in KINDS}
+        return {kind: searched.vectors for kind, searched in found.items() if searched}
+
+    def vector_ids(self, searched: Searched) -> NDArray[np.int64]:
+        """Ids of all vectors of a kind, rising."""
+        rows = self._rows(f"SELECT id FROM vectors WHERE {searched.condition} ORDER BY id")
+        return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+    def publish(self, *, build: bool = True) -> None:
+        """See Search.publish. Graphs are part of the database: there is nothing to save."""
+        if build:
+            self.build_graphs()
+
+
+def _is_current(
+    made_of: tuple[int, int], made_at: float, state: tuple[int, int], searched: Searched
+) -> bool:
+    if made_of == state:
+        return True
+    large = searched.vectors > SMALL
+    return large and made_of[0] == state[0] and time.monotonic() < made_at + SAMPLE_S
+
+
+class PostgresIndex:
+    """The vectors of a kind, searched in each of both ways; see Index."""
+
+    def __init__(self, finder: Finder, searched: Searched) -> None:
+        large = searched.expansion > 0 and searched.vectors > finder.exact_limit
+        self.in_use: Literal["exact", "hnsw"] = "hnsw" if large else "exact"
+        if not searched.expansion:
+            finder.build_graph(searched)
+            searched = finder.searched(searched.kind) or searched
+        self._finder = finder
+        self._searched = searched
+        self.kind: Kind = searched.kind
+
+    def __len__(self) -> int:
+        return self._searched.vectors
+
+    def ids(self) -> NDArray[np.int64]:
+        """See Index.ids."""
+        return self._finder.vector_ids(self._searched)
+
+    def exact(self, query: NDArray[np.float32], count: int) -> Ranked:
+        """See Index.exact."""
+        return self._finder.scanned(self._searched, query, count)
+
+    def approximate(self, query: NDArray[np.float32], count: int) -> Ranked:
+        """See Index.approximate: by the HNSW graph."""
+        head = self._finder.head(self._searched, query, self._searched.expansion)
+        if head is None or count > len(head.ids):
+            return self.exact(query, count)
+        return Ranked(head.ids[:count], head.scores[:count], complete=False)
+

