@@ -6,9 +6,11 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -57,8 +59,21 @@ def _started() -> str:
             pytest.skip(f"PostgreSQL does not start here: {error}")
 
     def stop() -> None:
-        started.stop()
+        with suppress(ProcessLookupError):
+            os.kill(started.get_pid(), signal.SIGQUIT)  # nothing of it is kept
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
-    return str(started.get_uri())
+    found = str(started.get_uri())
+    _hurry(found)
+    return found
+
+
+def _hurry(found: str) -> None:
+    """Nothing of this server outlives the tests: it need not wait for its disk."""
+    import psycopg
+
+    with psycopg.connect(found, autocommit=True) as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")

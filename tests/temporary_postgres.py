@@ -17,10 +17,11 @@ def postgres_store(folder: Path, *, exact_limit: int = 50_000, **options: Any) -
 
     class TemporaryStore(PostgresStore):
         def close(self) -> None:
-            schema = self._connections.address.schema
-            self._connections.rows("SELECT set_config('client_min_messages', 'error', false)")
-            with self._connections.transaction() as session:
-                session.run(f'DROP SCHEMA "{schema}" CASCADE')
+            if not self._connections.is_closed:
+                schema = self._connections.address.schema
+                with self._connections.transaction() as session:
+                    session.run("SET LOCAL client_min_messages = error")
+                    session.run(f'DROP SCHEMA "{schema}" CASCADE')
             super().close()
 
     return TemporaryStore(at, folder / "data", exact_limit=exact_limit)

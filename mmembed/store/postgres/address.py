@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from mmembed.errors import InputError
 
@@ -33,26 +33,27 @@ def address_of(text: str) -> Address:
     """
     try:
         parts = urlsplit(text)
-        query = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
         raise _unreadable("it is no address") from None
     if parts.scheme not in SCHEMES:
         raise _unreadable("it does not begin with postgresql://")
     if "," in parts.path:
         raise _unreadable("it names several databases; one is supported")
-    given = dict(query)
-    schema = given.pop("schema", SCHEMA)
+    # The other parameters stay as they are written: libpq reads + in another way than browsers.
+    given = [part for part in parts.query.split("&") if part]
+    schema = next((part[7:] for part in given if part.startswith("schema=")), SCHEMA)
     if not _SCHEMA_NAME.fullmatch(schema):
         raise _unreadable(
             f"schema={schema[:60]} is no name of a schema; use small letters, digits and _"
         )
-    connect = urlunsplit(parts._replace(query=urlencode(given), fragment=""))
-    return Address(connect, schema, _shown(parts.netloc, parts.path, given, schema))
+    query = "&".join(part for part in given if not part.startswith("schema="))
+    connect = urlunsplit(parts._replace(query=query, fragment=""))
+    return Address(connect, schema, _shown(parts.netloc, parts.path, parse_qs(query), schema))
 
 
-def _shown(netloc: str, path: str, given: dict[str, str], schema: str) -> str:
-    host = netloc.rpartition("@")[2] or given.get("host", "")
-    database = path.strip("/") or given.get("dbname", "")
+def _shown(netloc: str, path: str, given: dict[str, list[str]], schema: str) -> str:
+    host = netloc.rpartition("@")[2] or given.get("host", [""])[0]
+    database = path.strip("/") or given.get("dbname", [""])[0]
     named = "" if schema == SCHEMA else f"?schema={schema}"
     return f"postgresql://{host.lstrip('/')}/{database}{named}"
 

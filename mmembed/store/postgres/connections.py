@@ -120,7 +120,7 @@ class Connections:
         # The last one that was given back comes first.
         self._idle: deque[Any] = deque()
         self._places = threading.BoundedSemaphore(MOST)
-        self._closed = False
+        self.is_closed = False
 
     def prepare(self, path: str, half: int) -> None:
         """Have later connections look for tables in a search path, and know the type halfvec by
@@ -131,7 +131,7 @@ class Connections:
 
     def close(self) -> None:
         """Close the idle connections now, and those in use when they are given back."""
-        self._closed = True
+        self.is_closed = True
         self._drop_idle()
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -258,7 +258,7 @@ class Connections:
     def _give_back(self, connection: Any) -> None:
         if connection.closed:
             self._drop_idle()
-        elif self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+        elif self.is_closed or connection.info.transaction_status != TransactionStatus.IDLE:
             connection.close()
         else:
             self._idle.append(connection)
@@ -269,7 +269,7 @@ class Connections:
                 self._idle.pop().close()
 
     def _connect(self, named: str) -> Any:
-        if self._closed:
+        if self.is_closed:
             raise StoreError(f"{self.address.name}: the store is closed")
         options = {**self._options, "application_name": named[:60]}
         connection = psycopg.connect(**options, autocommit=True)

@@ -33,7 +33,8 @@ GROWTH = 4
 FLOAT_ERROR = 2e-5
 """By how much pgvector's cosine of two vectors may be wrong."""
 MOST_SCANNED = 20_000
-"""Up to so many vectors that pass a filter are scanned; of more, a graph is searched."""
+"""Up to so many vectors that pass a filter are scanned, though exact_limit be larger; of more, a
+graph is searched."""
 SPACE_SQL = f"""
 SELECT models.id, dim, coalesce(totals.vectors, 0), coalesce(expansion, 0)
 FROM models LEFT JOIN vector_totals AS totals ON totals.model_id = models.id AND totals.kind = %s
@@ -129,8 +130,9 @@ class NearestVectors(Statements):
         """Whether so many vectors pass that they should not be scanned."""
         if among is None:
             return True
-        sql = f"SELECT count(*) FROM (SELECT FROM {among.items} LIMIT {MOST_SCANNED + 1}) AS some"
-        return self._number(sql, among.values, where=among.where) > MOST_SCANNED
+        most = min(MOST_SCANNED, self.exact_limit)
+        sql = f"SELECT count(*) FROM (SELECT FROM {among.items} LIMIT {most + 1}) AS first"
+        return self._number(sql, among.values, where=among.where) > most
 
     def head(
         self,

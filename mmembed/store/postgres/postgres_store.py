@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
-from mmembed.errors import MmembedError
+from mmembed.errors import MmembedError, StoreError
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Trouble
 from mmembed.store.postgres.address import address_of
@@ -36,7 +36,14 @@ class PostgresStore(StoreWriter, Finder, WordReader, Integrity):
         self.folder = folder
         self.exact_limit = exact_limit
         self.recall = recall
-        Statements.__init__(self, address_of(address))
+        at = address_of(address)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{folder}: the folder for uploads and thumbnails cannot be made: {error.strerror}"
+            ) from error
+        Statements.__init__(self, at)
 
     @cached_property
     def blobs(self) -> FolderBlobs:

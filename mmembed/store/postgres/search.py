@@ -30,6 +30,8 @@ a look at all ids."""
 SMALL = 20_000
 """Vectors of a collection whose sample follows every change."""
 
+NOTHING = Ranked(np.empty(0, np.int64), np.empty(0), complete=True)
+
 
 class Finder(Graphs, VectorReader):
     """See Search."""
@@ -49,11 +51,9 @@ class Finder(Graphs, VectorReader):
     ) -> Found:
         """See Search.search. Raises QueryError."""
         searched = self.searched(kind)
-        if searched is None:
-            return Found((), complete=True)
-        among = passing(searched, where, of_images=False)
+        among = searched and passing(searched, where, of_images=False)
         return rank_items(
-            lambda most: self.nearest(searched, query, most, among),
+            lambda most: self.nearest(searched, query, most, among) if searched else NOTHING,
             lambda vector_ids: self.items_of_vectors(vector_ids, where),
             self.chunks_of,
             count=count,
