@@ -75,6 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         settings = Settings.from_env(
             data=arguments.data,
+            store=arguments.store,
             model=arguments.model,
             engine=arguments.engine,
             **arguments.settings_of(arguments),

@@ -108,13 +108,17 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         if arguments.profile and report.stages:
             for line in profile(report):
                 print(line)
-        print(f"model: {collection.why_this_model}; folder: {settings.data}")
+        print(f"model: {collection.why_this_model}; {_where(settings)}")
     if report.interrupted:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         return 130
     for line in emptiness(report):
         print(line, file=sys.stderr)
     return 1 if report.failures or report.kept_because_empty or not report.total else 0
+
+
+def _where(settings: Settings) -> str:
+    return f"store: {settings.place}" if settings.store else f"folder: {settings.data}"
 
 
 def make_bank(collection: Collection) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.commands import PICTURES, command
-from mmembed.config.settings import CATALOG_FILE, Settings
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def check_exists(settings: Settings) -> None:
     """Raises InputError, with the remedy, if the data folder holds no collection."""
-    if not _exists(settings) and (settings.data.is_dir() or not settings.data.exists()):
+    if not settings.is_made and (settings.data.is_dir() or not settings.data.exists()):
         fill = command("index", PICTURES, folder=settings.data)
         raise InputError(f"{settings.data}: holds no collection; fill it with {fill}")
 
@@ -31,7 +31,7 @@ def model_alone(settings: Settings) -> Iterator[Collection]:
     duration of the block, whose model answers all the same."""
     from mmembed.collection.collection import Collection  # takes a while
 
-    if _exists(settings):
+    if settings.is_made:
         upgraded(settings)
         with Collection(settings) as collection:
             yield collection
@@ -41,7 +41,3 @@ def model_alone(settings: Settings) -> Iterator[Collection]:
         Collection(replace(settings, data=Path(folder))) as collection,
     ):
         yield collection
-
-
-def _exists(settings: Settings) -> bool:
-    return (settings.data / CATALOG_FILE).exists()

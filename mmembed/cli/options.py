@@ -44,11 +44,15 @@ class Once(argparse.Action):
 def add_collection_options(
     parser: argparse.ArgumentParser, default: str | None = None, *, several: bool = False
 ) -> None:
-    """--data, --model and --engine. A command within a command has argparse.SUPPRESS for a default,
-    so that earlier options stay. several: --model may be repeated."""
+    """--data, --store, --model and --engine. A command within a command has argparse.SUPPRESS for
+    a default, so that earlier options stay. several: --model may be repeated."""
     parser.add_argument(
         "--data", metavar="DIR", default=default,
         help=f"folder of the collection (default {Settings.data})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--store", metavar="ADDRESS", default=default,
+        help="postgresql://user@host:5432/database that holds the collection in place of a folder",
     )  # fmt: skip
     parser.add_argument(
         "--model", metavar="ID", default=default, action=FurtherModels if several else "store",

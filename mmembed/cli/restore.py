@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mmembed.collection.collection import Collection, restore
 from mmembed.config.settings import Settings, expanded
+from mmembed.errors import InputError
 
 DESCRIPTION = """\
 Put a backup of catalog.sqlite3 in place of a collection's catalog. The backup is checked first, and
@@ -27,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Restore, and print the state of the collection."""
+    if settings.store:
+        raise InputError(
+            f"{settings.place}: a database is restored by its own tools, such as pg_restore; leave "
+            "out --store and MMEMBED_STORE to restore a folder"
+        )
     aside = restore(expanded(arguments.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.count(kind) for kind in ("image", "caption"))

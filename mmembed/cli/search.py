@@ -107,7 +107,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         least = arguments.min_relevance
         more += f" of a relevance of {least:g} or more" if least > 0 else ""
         print(
-            f"nothing found: {settings.data} holds no {arguments.kind}s{tagged}{more}",
+            f"nothing found: {settings.place} holds no {arguments.kind}s{tagged}{more}",
             file=sys.stderr,
         )
     for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):

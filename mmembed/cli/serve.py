@@ -173,8 +173,9 @@ def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
     print(f"mmembed   http://{address}:{port}")
     for model in collection.model_states():
         print(f"model     {model['id']}, {model['dim']} dimensions")
-    print(f"data      {settings.data}: {known['images']} images, {known['captions']} captions")
-    print(f"add more  {command('index', PICTURES, folder=settings.data)}", flush=True)
+    print(f"data      {settings.place}: {known['images']} images, {known['captions']} captions")
+    folder = None if settings.store else settings.data
+    print(f"add more  {command('index', PICTURES, folder=folder)}", flush=True)
     if collection.notice:
         print(f"note      {collection.notice}", file=sys.stderr)
         print(

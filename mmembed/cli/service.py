@@ -191,8 +191,10 @@ def _proven(left: Json) -> ServiceConnection:
 
 
 def _expected(settings: Settings) -> Json:
-    """Values that must be equal for both: the very file of the catalog, not a copy, and the
-    settings that affect the order of results."""
+    """Values that must be equal for both: the very file of the catalog, not a copy, or the
+    database, and the settings that affect the order of results."""
+    if settings.store:
+        return {"catalog": settings.place, "exact_limit": settings.exact_limit}
     status = (settings.data / CATALOG_FILE).stat()
     catalog = [status.st_dev, status.st_ino]
     return {"catalog": catalog, "exact_limit": settings.exact_limit}

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
 
 
 def upgraded(settings: Settings) -> None:
-    """Bring the catalog of the data folder to today's layout, if it has an earlier one. Raises
-    StoreError, StoreBusy, StoreFull."""
+    """Bring the catalog of the data folder to today's layout, if it has an earlier one; a database
+    is brought to it when it is opened. Raises StoreError, StoreBusy, StoreFull."""
+    if settings.store:
+        return
     from mmembed.collection.upgrade import kept_copy, upgrade  # takes a while
 
     copy = kept_copy(settings.data)

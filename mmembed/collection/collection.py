@@ -17,11 +17,12 @@ from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.open_models import decode_threads, open_models
+from mmembed.collection.open_store import open_store
 from mmembed.collection.searching import Searching
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
-from mmembed.config.settings import CATALOG_FILE, PREFIX, Settings
+from mmembed.config.settings import PREFIX, Settings
 from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.filters.tree import EVERYTHING, Where
@@ -35,7 +36,6 @@ from mmembed.models.open_clip import check_obtainable
 from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
-from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
 from mmembed.types import (
@@ -61,17 +61,10 @@ __all__ = [
     "SearchPage",
     "Trouble",
     "check_paths",
-    "open_store",
     "restore",
 ]
 
 log = logging.getLogger(__name__)
-
-
-def open_store(settings: Settings) -> Store:
-    """The store in the data folder, which is made if there is none. Raises StoreError if the folder
-    cannot be used."""
-    return FolderStore(settings.data, exact_limit=settings.exact_limit, recall=settings.recall)
 
 
 class Collection(Answering, ItemEditing):
@@ -90,7 +83,7 @@ class Collection(Answering, ItemEditing):
         self.settings = settings
         self.limits = Limits.of(settings)
         bank_texts = chosen_texts(settings.bank)
-        if load is None and not (settings.data / CATALOG_FILE).exists():
+        if load is None and not settings.is_made:
             check_obtainable(settings.model, settings.cache)  # otherwise an empty folder would stay
         self.store = store or open_store(settings)
         if not settings.location:

@@ -13,6 +13,7 @@ from typing import Any
 from mmembed.config.batching import Batching
 from mmembed.config.host_names import EVERY, has_port, pattern_of
 from mmembed.config.limits import Limits
+from mmembed.config.store_address import address_of
 from mmembed.config.text_limits import TextLimits
 from mmembed.errors import InputError
 
@@ -20,6 +21,9 @@ PREFIX = "MMEMBED_"
 DEFAULT_CACHE = Path("~/.cache/mmembed")
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file that marks a data folder."""
+FOLDER_MARKS = (CATALOG_FILE, "files-of-a-database")
+"""Names of the files that mark folders of a collection: one that holds it whole, and one with the
+files of a collection in a database."""
 MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after",
                          "max_per_client", "model_timeout"})  # fmt: skip
 CHOICES = {"log": ("off", "text", "json")}
@@ -40,6 +44,12 @@ class Settings:
 
     data: Path = _setting(
         Path("~/.local/share/mmembed"), "folder that holds the collection; made where missing"
+    )
+    store: str = _setting(
+        "",
+        "postgresql://… address of the database that holds the collection; uploads and thumbnails "
+        "stay in the folder",
+        secret=True,
     )
     model: str = _setting(
         "auto", "auto, bundled, architecture/pretrained, hf-hub:org/name or local-dir:/path"
@@ -157,10 +167,22 @@ class Settings:
                 f"{variable('more_models')}: auto can only be the first; name a further model by "
                 "its id, `mmembed models` lists them"
             )
+        if self.store:
+            address_of(self.store)
         for name in names():
             _check(name, getattr(self, name))
         _check_keys(self.api_keys)
         _check_hosts(self.allowed_hosts, self.fetch_allow)
+
+    @property
+    def place(self) -> str:
+        """The collection's name in messages: its folder, or its address without a password."""
+        return address_of(self.store).name if self.store else str(self.data)
+
+    @property
+    def is_made(self) -> bool:
+        """Whether the collection is there; a database is not asked."""
+        return bool(self.store) or (self.data / CATALOG_FILE).exists()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

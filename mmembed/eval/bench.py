@@ -10,10 +10,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.collection.collection import open_store
 from mmembed.collection.folder_model import chosen_model
+from mmembed.collection.open_store import open_store
 from mmembed.config.limits import Limits
-from mmembed.config.settings import CATALOG_FILE, Settings
+from mmembed.config.settings import Settings
 from mmembed.eval.embed_images import EmbeddedImages, ImageStage
 from mmembed.eval.embed_texts import TextStage
 from mmembed.eval.stored_embeddings import Counts, Progress, StoredEmbeddings
@@ -38,7 +38,7 @@ class Bench:
     def choice(self) -> ModelChoice:
         """The model of the settings; `auto` is the data folder's."""
         known = None
-        if (self.settings.data / CATALOG_FILE).is_file():
+        if self.settings.is_made:
             with closing(open_store(self.settings)) as store:
                 known = store.model()
         return chosen_model(self.settings.model, known)

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.collection.collection import open_store
-from mmembed.config.settings import CATALOG_FILE, Settings
+from mmembed.collection.open_store import open_store
+from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.eval import metrics
 from mmembed.eval.bootstrap import SEED, Figure, bootstrap
@@ -80,7 +80,7 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
     """
     if k < 1 or queries < 1:
         raise InputError(f"-k {k} and --queries {queries}: expected at least 1")
-    if not (settings.data / CATALOG_FILE).is_file():
+    if not settings.is_made:
         raise InputError(f"{settings.data}: holds no collection; fill it with `mmembed index`")
     with closing(open_store(settings)) as store:
         indexes = {kind: index for kind in KINDS if (index := store.index(kind)) is not None}
@@ -94,7 +94,7 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
     if not results:
         sizes = ", ".join(f"{len(index)} {kind}s" for kind, index in indexes.items()) or "nothing"
         raise InputError(
-            f"{settings.data}: holds {sizes}, too few for recall@{k}; "
+            f"{settings.place}: holds {sizes}, too few for recall@{k}; "
             "choose a smaller -k, or index more"
         )
     notes = tuple(
@@ -102,7 +102,7 @@ def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> Ind
         for kind, index in indexes.items()
         if len(index) <= k
     )
-    return IndexReport(str(settings.data), settings.exact_limit, tuple(results), notes)
+    return IndexReport(settings.place, settings.exact_limit, tuple(results), notes)
 
 
 def _sample(store: Store, index: Index, count: int) -> Sample:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from mmembed.config.settings import CATALOG_FILE
+from mmembed.config.settings import FOLDER_MARKS
 from mmembed.errors import ImageError, InputError
 from mmembed.ingest.exclusions import NO_MEDIA, Passing
 from mmembed.item_failures import failure_of
@@ -169,7 +169,7 @@ class _Walk:
         if NO_MEDIA in names and not self._passing.include_system and self._close(folder):
             self._scanned.system += 1
             return []
-        if CATALOG_FILE in names:
+        if not names.isdisjoint(FOLDER_MARKS):
             self._scanned.collections += 1
             self._collections.add(folder)
         if folder in self._collections or os.path.dirname(folder) in self._collections:
@@ -233,7 +233,9 @@ def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
     home, kind = os.path.split(above)
     if kind not in OWN_PARTS or (kind == "originals" and above in roots):
         return False
-    return bool(_TWO_DIGITS.fullmatch(name)) and os.path.exists(os.path.join(home, CATALOG_FILE))
+    return bool(_TWO_DIGITS.fullmatch(name)) and any(
+        os.path.exists(os.path.join(home, mark)) for mark in FOLDER_MARKS
+    )
 
 
 def _may_be_a_users(entry: os.DirEntry[str]) -> bool:

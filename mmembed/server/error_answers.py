@@ -187,7 +187,11 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
 
 def scrubbed(message: str, settings: Settings) -> str:
     """A message without the folders of this machine, but with the names of files in them."""
-    known = {"the data folder": settings.data, "the cache": settings.cache}
+    known = {
+        "the data folder": settings.data,
+        "the cache": settings.cache,
+        **({"the database": settings.place} if settings.store else {}),
+    }
     for name, folder in known.items():
         message = message.replace(str(folder), name)
     return without_paths(message)

@@ -11,7 +11,6 @@ from mmembed.store.entries import ImageFile, Upload
 from mmembed.store.orphan_files import FilesOwner, OrphanFiles
 from mmembed.types import Item
 
-
 WAIT_S = 30.0
 """Seconds that an upload waits for another process that keeps or deletes the same content."""
 

@@ -32,9 +32,7 @@ SLOW = ("postgresql", "postgresql, by graph")
 
 
 @pytest.fixture(
-    params=[
-        pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in STORES
-    ]
+    params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in STORES]
 )
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store that belongs to no model."""

@@ -17,8 +17,9 @@ from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Format, TransactionStatus
 
-from mmembed.errors import MmembedError, StoreBusy, StoreError, StoreFull, Unstorable
-from mmembed.store.postgres.address import Address
+from mmembed.config.store_address import Address
+from mmembed.errors import StoreBusy, StoreError
+from mmembed.store.postgres.database_errors import is_lost, translated
 
 MOST = 16
 """Connections of a process at a time, besides those that hold a purpose."""
@@ -142,7 +143,7 @@ class Connections:
                 with self._session() as session:
                     return session.rows(sql, values)
             except psycopg.OperationalError as error:
-                if not _is_lost(error):
+                if not is_lost(error):
                     raise
             with self._session() as session:
                 return session.rows(sql, values)
@@ -214,7 +215,7 @@ class Connections:
         try:
             yield
         except psycopg.Error as error:
-            raise self._translated(error, doing) from error
+            raise translated(error, f"{self.address.name}: the database {doing}") from error
 
     def is_canceled(self, error: BaseException | None) -> bool:
         """Whether a statement was ended before its time."""
@@ -285,30 +286,6 @@ class Connections:
             raise
         return connection
 
-    # -- errors ----------------------------------------------------------------------
-
-    def _translated(self, error: Any, doing: str) -> MmembedError:
-        """Our error for one of the database's. Messages of libpq hold hosts and users, but no
-        password; those about an address that is not understood are never shown."""
-        state = error.sqlstate or ""
-        reason = f"{self.address.name}: the database {doing}: {_said(error)}"
-        if state[:2] in ("22", "23", "21") or state == "54000" or isinstance(
-            error, psycopg.DataError
-        ):
-            return Unstorable(reason)
-        if state[:2] == "40" or state in ("55P03", "53300"):
-            return StoreBusy(f"{reason}; others are at work in it, try again")
-        if state in ("53100", "53200"):
-            return StoreFull(f"{reason}; free some space on the database's disk")
-        if state == "25006":
-            return StoreError(f"{reason}; it may not be written: connect to its primary")
-        if _is_lost(error):
-            return StoreError(
-                f"{reason}; make sure that the server runs and can be reached, then try again: "
-                "mmembed connects anew by itself"
-            )
-        return StoreError(reason)
-
 
 def _options(address: Address) -> dict[str, Any]:
     try:
@@ -319,16 +296,3 @@ def _options(address: Address) -> dict[str, Any]:
             "postgresql://user:password@host:5432/database, with special signs written as %XX"
         ) from None
     return {"connect_timeout": CONNECT_S, **ALIVE, **given}
-
-
-def _said(error: Any) -> str:
-    primary = error.diag.message_primary if error.sqlstate else None
-    return " ".join(str(primary or error).split())[:500]
-
-
-def _is_lost(error: Any) -> bool:
-    """Whether the connection is gone or could not be made, whatever was asked."""
-    state = error.sqlstate or ""
-    return isinstance(error, psycopg.OperationalError) and (
-        state == "" or state[:2] in ("08", "28", "3D") or state[:3] == "57P"
-    )

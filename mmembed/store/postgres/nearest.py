@@ -142,14 +142,13 @@ class NearestVectors(Statements):
         among: Passing | None = None,
     ) -> Ranked | None:
         """The first results by the graph; None if it has not found enough of them."""
-        passes, values = "", []
+        passes, values = "", list(among.values if among else ())
         if among is not None:
             # A subquery that PostgreSQL cannot turn into a join, which would leave the graph aside.
             passes = (
                 f"AND (SELECT TRUE FROM {among.items} AND of_content.vector_id = vectors.id "
                 "LIMIT 1)"
             )
-            values = list(among.values)
         sql = (
             f"SELECT id, {EMBEDDING.format('embedding')} FROM vectors WHERE {searched.condition} "
             f"{passes} ORDER BY {searched.typed} <=> %s LIMIT {POOL}"
@@ -175,10 +174,7 @@ class NearestVectors(Statements):
         Candidates are taken until every other vector is further away than the last wanted one,
         however pgvector rounds.
         """
-        passes, values = "", []
-        if among is not None:
-            of_items, values = among.ids
-            passes = f"AND id IN ({of_items})"
+        passes, values = _only(among)
         half = _half(query)
         sql = (
             f"SELECT id, {EMBEDDING.format('embedding')}, embedding <=> %s AS distance "
@@ -198,6 +194,14 @@ class NearestVectors(Statements):
             if int((ranked.scores > furthest).sum()) >= count:
                 return Ranked(ranked.ids[:count], ranked.scores[:count], complete=False)
             most *= GROWTH
+
+
+def _only(among: Passing | None) -> Condition:
+    """SQL for «and it passes»."""
+    if among is None:
+        return "", []
+    sql, values = among.ids
+    return f"AND id IN ({sql})", values
 
 
 def _half(query: NDArray[np.float32]) -> Half:
@@ -222,6 +226,3 @@ def _ranked(ids: Ids, rows: Rows, query: NDArray[np.float32], count: int) -> Ran
         return rows[[places[int(vector_id)] for vector_id in some]]
 
     return rank(ids, rows_of, query, count, size=len(ids))
-
-
-

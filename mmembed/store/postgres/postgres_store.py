@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 
+from mmembed.config.settings import FOLDER_MARKS
+from mmembed.config.store_address import address_of
 from mmembed.errors import MmembedError, StoreError
+from mmembed.files import PRIVATE
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Trouble
-from mmembed.store.postgres.address import address_of
 from mmembed.store.postgres.integrity import Integrity
+from mmembed.store.postgres.nearest import MOST_SCANNED
 from mmembed.store.postgres.search import Finder
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import WordReader
@@ -25,25 +28,22 @@ class PostgresStore(StoreWriter, Finder, WordReader, Integrity):
     def __init__(
         self, address: str, folder: Path, *, exact_limit: int, recall: float = RECALL
     ) -> None:
-        """address: `postgresql://…`. folder: of uploads and thumbnails; processes on several
-        machines need the same one. exact_limit: up to so many vectors of a kind are searched
-        without an HNSW graph. recall: the share of the nearest ten vectors that a graph must
-        find.
+        """address: `postgresql://…`. folder: in which uploads and thumbnails have a folder;
+        processes on several machines need the same one. exact_limit: up to so many vectors of a
+        kind are searched without an HNSW graph, but at most MOST_SCANNED. recall: the share of the
+        nearest ten vectors that a graph must find.
 
         Raises InputError for an address that is none, StoreError if the database cannot be used.
         """
         Finder.__init__(self)
-        self.folder = folder
-        self.exact_limit = exact_limit
+        self.exact_limit = min(exact_limit, MOST_SCANNED)
         self.recall = recall
-        at = address_of(address)
+        Statements.__init__(self, address_of(address))
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"{folder}: the folder for uploads and thumbnails cannot be made: {error.strerror}"
-            ) from error
-        Statements.__init__(self, at)
+            self.folder = _made(folder, self.identity, self.name)
+        except BaseException:
+            self.close()
+            raise
 
     @cached_property
     def blobs(self) -> FolderBlobs:
@@ -86,3 +86,18 @@ class PostgresStore(StoreWriter, Finder, WordReader, Integrity):
 
     def ready_upload_lock(self, sha256: str) -> None:
         """A lock in the database needs no room."""
+
+
+def _made(data: Path, identity: str, name: str) -> Path:
+    """The folder of the files of a collection: no two collections share one, since each deletes
+    what none of its items needs."""
+    folder = data / f"database-{identity[:16]}"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (folder / FOLDER_MARKS[1]).touch(mode=PRIVATE)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: the folder for uploads and thumbnails of {name} cannot be made: "
+            f"{error.strerror}; choose another one with --data"
+        ) from error
+    return folder

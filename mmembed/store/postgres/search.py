@@ -20,7 +20,7 @@ from mmembed.store.vectors.rescoring import unit
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
 
 SAMPLE_SQL = f"""
-SELECT {EMBEDDING.format('embedding')} FROM vectors JOIN (
+SELECT {EMBEDDING.format("embedding")} FROM vectors JOIN (
   SELECT id, row_number() OVER (ORDER BY id) AS place FROM vectors WHERE {{condition}}
 ) AS places USING (id) WHERE (place - 1) %% %s = 0 ORDER BY id
 """
@@ -51,7 +51,7 @@ class Finder(Graphs, VectorReader):
     ) -> Found:
         """See Search.search. Raises QueryError."""
         searched = self.searched(kind)
-        among = searched and passing(searched, where, of_images=False)
+        among = passing(searched, where, of_images=False) if searched else None
         return rank_items(
             lambda most: self.nearest(searched, query, most, among) if searched else NOTHING,
             lambda vector_ids: self.items_of_vectors(vector_ids, where),
@@ -150,4 +150,3 @@ class PostgresIndex:
         if head is None or count > len(head.ids):
             return self.exact(query, count)
         return Ranked(head.ids[:count], head.scores[:count], complete=False)
-

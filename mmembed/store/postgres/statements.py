@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmembed.cancellation import Caller, current_caller
+from mmembed.config.store_address import Address
 from mmembed.errors import Abandoned, Overloaded, QueryError, StoreBusy, Unstorable
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.postgres.address import Address
 from mmembed.store.postgres.connections import Connections, Session
 from mmembed.store.postgres.open_database import key_of, open_database
 from mmembed.store.protocol import Purpose
@@ -142,7 +142,9 @@ class Statements:
             ):
                 yield session
         except (UnicodeEncodeError, OverflowError) as error:
-            raise Unstorable(f"{self.name}: the database did not keep the change: {error}") from error
+            raise Unstorable(
+                f"{self.name}: the database did not keep the change: {error}"
+            ) from error
 
     @contextmanager
     def exclusive(self, purpose: Purpose, *, part: str = "", wait_s: float = 0) -> Iterator[None]:
@@ -188,4 +190,3 @@ def _watched(caller: Caller, session: Session) -> Iterator[None]:
     finally:
         done.set()
         thread.join()  # a late cancel must not reach the connection's next statement
-

@@ -25,13 +25,13 @@ ORDER BY vector_id
 """
 VECTORS_SQL = f"SELECT id, {EMBEDDING.format('embedding')} FROM vectors WHERE id = ANY(%s)"
 OF_ITEMS_SQL = f"""
-SELECT items.id, {EMBEDDING.format('embedding')} FROM items
+SELECT items.id, {EMBEDDING.format("embedding")} FROM items
 JOIN content_vectors AS of_content USING (kind, sha256)
 JOIN vectors ON vectors.id = of_content.vector_id
 WHERE items.id = ANY(%s) AND of_content.model_id = {SERVING} ORDER BY items.id, start
 """
 OF_CONTENTS_SQL = f"""
-SELECT sha256, {EMBEDDING.format('embedding')} FROM content_vectors AS of_content
+SELECT sha256, {EMBEDDING.format("embedding")} FROM content_vectors AS of_content
 JOIN vectors ON vectors.id = vector_id
 WHERE of_content.kind = %s AND sha256 = ANY(%s) AND of_content.model_id = {{model}}
 ORDER BY sha256, start
@@ -175,8 +175,7 @@ class VectorReader(ItemReader):
         condition, values = condition_of(where)
         of_image = "JOIN items USING (kind, sha256)"
         of_caption = (
-            "JOIN items AS captions USING (kind, sha256) "
-            "JOIN items ON items.id = captions.image_id"
+            "JOIN items AS captions USING (kind, sha256) JOIN items ON items.id = captions.image_id"
         )
         sql = (
             "SELECT DISTINCT vector_id, items.id FROM content_vectors AS of_content "

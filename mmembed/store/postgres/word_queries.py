@@ -79,7 +79,9 @@ class WordReader(Statements):
         self, form: str, most: int, where: Where = EVERYTHING, *, is_prefix: bool = False
     ) -> Ids:
         """The first images that have a word, or one that begins so, up to one more than `most`."""
-        found, values = (OF_PREFIX_SQL, [form, _after(form)]) if is_prefix else (OF_FORM_SQL, [form])
+        found, values = (
+            (OF_PREFIX_SQL, [form, _after(form)]) if is_prefix else (OF_FORM_SQL, [form])
+        )
         if where == EVERYTHING:
             return self._ids(f"{found} LIMIT {most + 1}", values)
         clause, more = clause_of("image", where)

@@ -15,7 +15,9 @@ from mmembed.store.word_tokens import words_of_image
 
 PORTION = 1_000
 """Images whose words are written at a time."""
-DUE_SQL = "DELETE FROM words_due WHERE item_id IN (SELECT item_id FROM words_due LIMIT %s) RETURNING item_id"  # noqa: E501
+DUE_SQL = """
+DELETE FROM words_due WHERE item_id IN (SELECT item_id FROM words_due LIMIT %s) RETURNING item_id
+"""
 CAPTIONS_SQL = """
 SELECT image_id, caption FROM items WHERE image_id = ANY(%s) ORDER BY position, id
 """
@@ -30,7 +32,7 @@ def write_words(session: Session) -> None:
     while due := [int(row[0]) for row in session.rows(DUE_SQL, (PORTION,))]:
         sql = "SELECT item_id, words FROM item_words WHERE item_id = ANY(%s)"
         known = dict(session.rows(sql, (due,)))
-        said = {item_id: words for item_id, words in _words_of_images(session, due)}
+        said = dict(_words_of_images(session, due))
         changed = {key: words for key, words in said.items() if known.get(key) != " ".join(words)}
         session.run(
             "DELETE FROM item_words WHERE item_id = ANY(%s)",
@@ -53,9 +55,7 @@ def rebuild_words(session: Session) -> None:
     write_words(session)
 
 
-def _words_of_images(
-    session: Session, image_ids: Sequence[int]
-) -> Iterator[tuple[int, list[str]]]:
+def _words_of_images(session: Session, image_ids: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
     """Images that are there, with all words about them, by rising id."""
     captions, tags = (
         _gathered(session.rows(sql, (image_ids,))) for sql in (CAPTIONS_SQL, TAGS_SQL)

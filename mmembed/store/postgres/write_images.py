@@ -93,9 +93,7 @@ class ImageWriter:
                 return int(item_id)
         return None
 
-    def _say(
-        self, entries: Sequence[ImageEntry], ids: Mapping[str, int], new: set[int]
-    ) -> None:
+    def _say(self, entries: Sequence[ImageEntry], ids: Mapping[str, int], new: set[int]) -> None:
         """Write the words of entries. Most pictures are new, without captions and tags."""
         described = [
             (ids[entry.path], entry.path, entry.reading, entry.captions)

@@ -112,9 +112,7 @@ class StoreWriter(FileWriter, VectorReader):
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """See ItemWriter.write_caption. Raises Unstorable."""
         with self._changing() as session:
-            sql = (
-                "SELECT id FROM items WHERE kind = 'caption' AND sha256 = %s AND image_id IS NULL"
-            )
+            sql = "SELECT id FROM items WHERE kind = 'caption' AND sha256 = %s AND image_id IS NULL"
             rows = session.rows(sql, (entry.sha256,))
             if not rows:
                 values = ("caption", entry.sha256, entry.text, int(time.time()))

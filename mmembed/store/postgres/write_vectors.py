@@ -72,7 +72,7 @@ def keep_vectors(
 
     Equal vectors share one row: hundreds of identical keys would spoil an HNSW graph.
     """
-    wanted = {}
+    wanted: dict[str, NDArray[np.float32] | None] = {}
     for sha256, embedding in embeddings:
         if wanted.get(sha256) is None:
             wanted[sha256] = embedding
@@ -97,13 +97,10 @@ def keep_captions(session: Session, space: Space, entries: Sequence[CaptionEntry
     _insert_chunks(session, space, {one: cut[one] for one in cut if one not in known})
 
 
-def replace_by_chunks(
-    session: Session, space: Space, cuts: Mapping[str, Sequence[Chunk]]
-) -> None:
+def replace_by_chunks(session: Session, space: Space, cuts: Mapping[str, Sequence[Chunk]]) -> None:
     """Give captions the vectors of their chunks, by sha256, instead of those that they have."""
     session.run(
-        "DELETE FROM content_vectors WHERE kind = 'caption' AND model_id = %s "
-        "AND sha256 = ANY(%s)",
+        "DELETE FROM content_vectors WHERE kind = 'caption' AND model_id = %s AND sha256 = ANY(%s)",
         (space.model_id, list(cuts)),
     )
     _insert_chunks(session, space, cuts)
