@@ -13,7 +13,7 @@ def postgres_store(folder: Path, *, exact_limit: int = 50_000, **options: Any) -
     """An empty store, whose schema is dropped when it is closed. options: settings of its
     connections. Skips the test where there is no server."""
     at = address(**options)
-    from mmembed.store.postgres import PostgresStore  # psycopg may be missing
+    from mmembed.store.postgres.postgres_store import PostgresStore  # psycopg may be missing
 
     class TemporaryStore(PostgresStore):
         def close(self) -> None:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def upgraded(settings: Settings) -> None:
-    """Bring the catalog of the data folder to today's layout, if it has an earlier one; a database
-    is brought to it when it is opened. Raises StoreError, StoreBusy, StoreFull."""
+    """Bring the catalog of the data folder to today's layout, if it has an earlier one. A database
+    is brought to its layout when it is opened. Raises StoreError, StoreBusy, StoreFull."""
     if settings.store:
         return
     from mmembed.collection.upgrade import kept_copy, upgrade  # takes a while

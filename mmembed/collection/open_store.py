@@ -13,7 +13,9 @@ def open_store(settings: Settings) -> Store:
     there is none. Raises StoreError if it cannot be used, InputError where a library is missing."""
     if settings.store:
         try:
-            from mmembed.store.postgres import PostgresStore  # most people do not have its library
+            from mmembed.store.postgres.postgres_store import (
+                PostgresStore,  # most people do not have its library
+            )
         except ImportError as error:
             raise InputError(
                 f"{settings.place}: the library psycopg is needed ({error}); install it with "

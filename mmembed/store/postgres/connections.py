@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Format, TransactionStatus
+from psycopg.types import TypeInfo
 
 from mmembed.config.store_address import Address
 from mmembed.errors import StoreBusy, StoreError
@@ -34,8 +35,6 @@ FIXED = {
     "timezone": "UTC",
 }
 """Settings of every connection, by name."""
-ROWS = 256
-"""Rows that one statement inserts."""
 ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
@@ -83,19 +82,24 @@ class Session:
     def insert(
         self, into: str, rows: Sequence[Sequence[object]], after: str = ""
     ) -> list[tuple[Any, ...]]:
-        """Insert rows, many with each statement, whose triggers then run once.
+        """Insert rows in their order with one statement, whose triggers then run once.
 
-        into: table and columns. after: what follows the values; the rows that it returns.
+        into: the table, and its columns with their types: `tags (item_id bigint, tag text)`. after:
+        what follows the values, such as RETURNING, whose rows are returned.
         """
-        returned: list[tuple[Any, ...]] = []
-        for start in range(0, len(rows), ROWS):
-            some = rows[start : start + ROWS]
-            marks = ", ".join([f"({', '.join(['%s'] * len(some[0]))})"] * len(some))
-            values = [value for row in some for value in row]
-            cursor = self._execute(f"INSERT INTO {into} VALUES {marks} {after}", values)
-            if "RETURNING" in after:
-                returned += cursor.fetchall()
-        return returned
+        if not rows:
+            return []
+        # A column is one bound value: psycopg would take longer to read a mark for each field than
+        # the server takes to insert it.
+        table, columns = into.rstrip(")").split(" (")
+        named = [column.partition(" ") for column in columns.split(", ")]
+        names = ", ".join(name for name, _, _ in named)
+        arrays = ", ".join(
+            f"{'%b' if of_type == 'halfvec' else '%s'}::{of_type}[]" for _, _, of_type in named
+        )
+        sql = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {after}"
+        cursor = self._execute(sql, [list(column) for column in zip(*rows, strict=True)])
+        return cursor.fetchall() if "RETURNING" in after else []
 
     def _execute(self, sql: str, values: Sequence[object]) -> Any:
         return self._connection.execute(sql, tuple(values), binary=True)
@@ -117,17 +121,19 @@ class Connections:
         self.address = address
         self._options = _options(address)
         self._path: str | None = None
-        self._half: type[_HalfDumper] | None = None
+        self._half: Any = None
         # The last one that was given back comes first.
         self._idle: deque[Any] = deque()
         self._places = threading.BoundedSemaphore(MOST)
         self.is_closed = False
 
-    def prepare(self, path: str, half: int) -> None:
-        """Have later connections look for tables in a search path, and know the type halfvec by
-        its number."""
-        self._path = path
-        self._half = type("_HalfDumper", (_HalfDumper,), {"oid": half})
+    def prepare(self, *path: str) -> None:
+        """Have later connections look for tables and types in these schemas. Raises
+        psycopg.Error."""
+        self._path = ", ".join(f'"{schema}"' for schema in (*path, "pg_catalog"))
+        with self._taken() as connection:
+            connection.execute("SELECT set_config('search_path', %s, false)", (self._path,))
+            self._half = TypeInfo.fetch(connection, "halfvec")
         self._drop_idle()
 
     def close(self) -> None:
@@ -277,7 +283,9 @@ class Connections:
         try:
             settings = {**FIXED, **({"search_path": self._path} if self._path else {})}
             if self._half is not None:
-                connection.adapters.register_dumper(Half, self._half)
+                self._half.register(connection)
+                dumper = type("_HalfDumper", (_HalfDumper,), {"oid": self._half.oid})
+                connection.adapters.register_dumper(Half, dumper)
                 each = ", ".join("set_config(%s, %s, false)" for _ in settings)
                 pairs = [text for pair in settings.items() for text in pair]
                 connection.execute(f"SELECT {each}", pairs)

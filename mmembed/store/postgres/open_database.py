@@ -27,9 +27,8 @@ def open_database(connections: Connections) -> None:
     with connections.translating("cannot be opened"), connections.session() as session:
         _check_version(_extension(session, name)[0], name)
         where = _extension(session, name)[1]
-        [(oid,)] = session.rows("SELECT %s::regtype::oid::int8", (f'"{where}".halfvec',))
-    connections.prepare(f'"{schema}", "{where}", pg_catalog', int(oid))
     with connections.translating("cannot be opened"):
+        connections.prepare(schema, where)
         known = _layout(connections, schema)
         if known < len(STEPS):
             _make_layout(connections, schema, name)

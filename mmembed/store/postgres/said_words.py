@@ -24,7 +24,10 @@ SELECT tags.item_id, tags.tag, source FROM tags LEFT JOIN tag_sources USING (ite
 WHERE tags.item_id = ANY(%s) ORDER BY tags.tag
 """
 FIELDS_SQL = "SELECT item_id, source, fields FROM meta_sources WHERE item_id = ANY(%s)"
-INTO_ITEMS = "items (kind, path, sha256, caption, image_id, position, added)"
+INTO_ITEMS = (
+    "items (kind text, path text, sha256 text, caption text, image_id bigint, position integer, "
+    "added bigint)"
+)
 FIRST_CAPTION_SQL = """
 UPDATE items SET caption = said.caption FROM (
   SELECT images.id, (SELECT caption FROM items AS captions WHERE captions.image_id = images.id
@@ -89,7 +92,7 @@ def set_captions(
     )
     session.run("DELETE FROM caption_sources WHERE caption_id = ANY(%s)", (list(stay.values()),))
     session.insert(
-        "caption_sources",
+        "caption_sources (caption_id bigint, source text)",
         [(ids[key], name) for key in wanted if key in ids for name in sorted(wanted[key][1])],
     )
     gone = [item_id for key, item_id in old.items() if key not in wanted]
@@ -137,9 +140,9 @@ def set_tags(session: Session, said: Mapping[int, Said]) -> None:
 def add_tags(session: Session, said: Mapping[int, Said]) -> None:
     """Add tags to items, each once."""
     rows = [(item_id, tag) for item_id, tags in said.items() for tag in tags]
-    session.insert("tags", rows, "ON CONFLICT DO NOTHING")
+    session.insert("tags (item_id bigint, tag text)", rows, "ON CONFLICT DO NOTHING")
     session.insert(
-        "tag_sources",
+        "tag_sources (item_id bigint, tag text, source text)",
         [
             (item_id, tag, source)
             for item_id, tags in said.items()
@@ -155,7 +158,7 @@ def set_fields(session: Session, said: Mapping[int, Mapping[str, str]]) -> None:
     the first source counts."""
     session.run("DELETE FROM meta_sources WHERE item_id = ANY(%s)", (list(said),))
     session.insert(
-        "meta_sources",
+        "meta_sources (item_id bigint, source text, fields text)",
         [(item_id, source, text) for item_id, of in said.items() for source, text in of.items()],
     )
     joined = [(_joined(fields), item_id) for item_id, fields in said.items()]

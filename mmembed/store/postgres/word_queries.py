@@ -123,8 +123,8 @@ class WordReader(Statements):
 
 
 def _number_of(first: Ids, most: int, last_id: int) -> int:
-    """How many images have a word, of which these are the first: an estimate if there are more
-    than `most`, as if they lay evenly among the ids."""
+    """How many images have a word, of which these are the first. If there are more than `most`, it
+    is an estimate, as if they lay evenly among the ids."""
     if len(first) <= most:
         return len(first)
     return int(len(first) * last_id / first[-1])

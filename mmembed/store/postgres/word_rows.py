@@ -25,6 +25,11 @@ TAGS_SQL = "SELECT item_id, tag FROM tags WHERE item_id = ANY(%s) ORDER BY tag"
 IMAGES_SQL = """
 SELECT id, path, sha256 FROM items WHERE id = ANY(%s) AND kind = 'image' ORDER BY id
 """
+KEEP_SQL = """
+INSERT INTO item_words SELECT item_id, words, length, string_to_array(forms, ' ')
+FROM unnest(%s::bigint[], %s::text[], %s::integer[], %s::text[]) AS said (
+  item_id, words, length, forms)
+"""
 
 
 def write_words(session: Session) -> None:
@@ -40,10 +45,10 @@ def write_words(session: Session) -> None:
         )
         stems = stemmer.stems({word for words in changed.values() for word in words})
         rows = [
-            (item_id, " ".join(words), len(words), sorted({stems[word] for word in words}))
+            (item_id, " ".join(words), len(words), " ".join({stems[word] for word in words}))
             for item_id, words in changed.items()
         ]
-        session.insert("item_words (item_id, words, length, forms)", rows)
+        session.run(KEEP_SQL, [list(column) for column in zip(*rows, strict=True)] or [[]] * 4)
 
 
 def rebuild_words(session: Session) -> None:

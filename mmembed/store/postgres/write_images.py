@@ -24,7 +24,12 @@ from mmembed.store.uploads import is_of_any_folder
 from mmembed.types import HeaderFacts
 
 _FILE = ("sha256", "width", "height", "bytes", "format", "mtime_ns", "date", "header_read", *HEADER)
-INTO_ITEMS = f"items (kind, path, added, {', '.join(_FILE)})"
+_TYPES = {"text": ("sha256", "format", "date", "taken", "camera", "lens"),
+          "double precision": ("latitude", "longitude")}  # fmt: skip
+_TYPE_OF = {name: of_type for of_type, names in _TYPES.items() for name in names}
+_COLUMNS = ", ".join(f"{name} {_TYPE_OF.get(name, 'bigint')}" for name in _FILE)
+INTO_ITEMS = f"items (kind text, path text, added bigint, {_COLUMNS})"
+INTO_MARKS = "file_marks (item_id bigint, device bigint, inode bigint, ctime_ns bigint)"
 UPDATE_SQL = f"UPDATE items SET {', '.join(f'{name} = %s' for name in _FILE)} WHERE id = %s"
 MARK_SQL = """ON CONFLICT (item_id) DO UPDATE
 SET device = excluded.device, inode = excluded.inode, ctime_ns = excluded.ctime_ns"""
@@ -175,4 +180,4 @@ def set_paths(session: Session, paths: Mapping[int, str]) -> None:
 def mark_files(session: Session, marks: Sequence[tuple[int, Mark]]) -> None:
     """Set the marks of images' files, by id; each id once."""
     rows = {item_id: (item_id, *mark) for item_id, mark in marks}
-    session.insert("file_marks", list(rows.values()), MARK_SQL)
+    session.insert(INTO_MARKS, list(rows.values()), MARK_SQL)

@@ -101,7 +101,7 @@ class StoreWriter(FileWriter, VectorReader):
             rows = {failure.name: (failure.name, failure.code, failure.message)
                     for failure in failures}  # fmt: skip
             session.insert(
-                "failures (path, error, message)",
+                "failures (path text, error text, message text)",
                 list(rows.values()),
                 "ON CONFLICT (path) DO UPDATE SET error = excluded.error, "
                 "message = excluded.message, at = now()",
@@ -117,7 +117,9 @@ class StoreWriter(FileWriter, VectorReader):
             if not rows:
                 values = ("caption", entry.sha256, entry.text, int(time.time()))
                 rows = session.insert(
-                    "items (kind, sha256, caption, added)", [values], "RETURNING id"
+                    "items (kind text, sha256 text, caption text, added bigint)",
+                    [values],
+                    "RETURNING id",
                 )
                 keep_captions(session, serving_space(session, self.name), [entry])
             item_id = int(rows[0][0])

@@ -17,8 +17,11 @@ from mmembed.store.postgres.rows import SERVING
 from mmembed.types import Kind
 
 DIGEST_BYTES = 16
-INTO_VECTORS = "vectors (model_id, kind, digest, embedding)"
-INTO_CONTENTS = "content_vectors (kind, sha256, model_id, start, stop, vector_id)"
+INTO_VECTORS = "vectors (model_id integer, kind text, digest bytea, embedding halfvec)"
+INTO_CONTENTS = (
+    "content_vectors (kind text, sha256 text, model_id integer, start integer, stop integer, "
+    "vector_id bigint)"
+)
 KNOWN_SQL = """
 SELECT DISTINCT sha256 FROM content_vectors WHERE kind = %s AND model_id = %s AND sha256 = ANY(%s)
 """

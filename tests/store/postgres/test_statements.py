@@ -16,9 +16,12 @@ from mmembed.cancellation import Caller, working_for
 from mmembed.errors import Abandoned, QueryError, StoreBusy, StoreError, Unstorable
 from mmembed.filters.parse import parse_where
 from mmembed.store.entries import ImageEntry, Model
-from mmembed.store.postgres import PostgresStore
-from mmembed.store.postgres.open_database import open_database
 from tests.postgres_server import address, new_schema
+
+pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
+
+from mmembed.store.postgres.open_database import open_database
+from mmembed.store.postgres.postgres_store import PostgresStore
 
 pytestmark = pytest.mark.slow
 FOUR = Model("four", "fingerprint-of-four", 4)
