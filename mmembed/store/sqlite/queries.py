@@ -116,18 +116,21 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
         """The items that carry each of these vectors, by rising id; missing ids are left out. An
         item with a vector for each chunk comes with the chunk of this one."""
         condition, values = condition_of(where)
-        items: dict[int, list[Item]] = {}
+        places: list[tuple[Any, ...]] = []
         for chunk in chunks(vector_ids):
             sql = (
-                f"SELECT {COLUMNS}, start, stop, vector_id FROM content_vectors AS of_content "
-                "CROSS JOIN items USING (kind, sha256) "
+                "SELECT vector_id, items.id, of_content.sha256, start, stop "
+                "FROM content_vectors AS of_content CROSS JOIN items USING (kind, sha256) "
                 f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id, start"
             )
-            rows = self._rows(sql, (*chunk, *values), where=where)
-            for *row, start, stop, vector_id in rows:
-                item = to_item(tuple(row))
-                if stop is not None:
-                    item = replace(item, chunk=(start, stop))
+            places += self._rows(sql, (*chunk, *values), where=where)
+        # Each item once: a long caption has thousands of chunks, and a text for all of them.
+        known = {item.id: item for item in self.items(list({place[1] for place in places}))}
+        items: dict[int, list[Item]] = {}
+        for vector_id, item_id, sha256, start, stop in places:
+            item = known.get(item_id)
+            if item is not None and item.sha256 == sha256:  # not replaced meanwhile
+                item = item if stop is None else replace(item, chunk=(start, stop))
                 items.setdefault(int(vector_id), []).append(item)
         return items
 
