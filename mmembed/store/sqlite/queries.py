@@ -44,12 +44,14 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
             to_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ()))
         )
 
-    def items(self, item_ids: Sequence[int]) -> list[Item]:
-        """The items that are still there, in the given order."""
+    def items(self, item_ids: Sequence[int], where: Where = EVERYTHING) -> list[Item]:
+        """The items that are still there and pass, in the given order."""
+        condition, values = condition_of(where)
         found: dict[int, Item] = {}
         for chunk in chunks(item_ids):
-            sql = f"SELECT {COLUMNS} FROM items WHERE id IN ({marks(chunk)})"
-            found |= {int(row[0]): to_item(row) for row in self._rows(sql, chunk)}
+            sql = f"SELECT {COLUMNS} FROM items WHERE items.id IN ({marks(chunk)}) AND {condition}"
+            rows = self._rows(sql, (*chunk, *values), where=where)
+            found |= {int(row[0]): to_item(row) for row in rows}
         return [found[item_id] for item_id in item_ids if item_id in found]
 
     def images_of_vectors(
