@@ -10,7 +10,7 @@ from typing import Any
 from mmembed.errors import NotFound
 from mmembed.filters.tree import EVERYTHING, Test, Where
 from mmembed.store.entries import ImageFile, KeptOut, Known, Words
-from mmembed.store.postgres.filter_sql import clause_of
+from mmembed.store.postgres.filter_sql import clause_of, condition_of
 from mmembed.store.postgres.rows import COLUMNS, to_item
 from mmembed.store.postgres.said_words import words_of
 from mmembed.store.postgres.statements import Statements
@@ -60,10 +60,12 @@ class ItemReader(Statements):
             return replace(item, captions=tuple(self.captions_of([item_id]).get(item_id, ())))
         raise NotFound(f"item {item_id}: no such item")
 
-    def items(self, item_ids: Sequence[int]) -> list[Item]:
+    def items(self, item_ids: Sequence[int], where: Where = EVERYTHING) -> list[Item]:
         """See Items.items."""
-        sql = f"SELECT {COLUMNS} FROM items WHERE id = ANY(%s)"
-        found = {int(row[0]): to_item(row) for row in self._rows(sql, (list(item_ids),))}
+        condition, values = condition_of(where)
+        sql = f"SELECT {COLUMNS} FROM items WHERE items.id = ANY(%s) AND {condition}"
+        rows = self._rows(sql, (list(item_ids), *values), where=where)
+        found = {int(row[0]): to_item(row) for row in rows}
         return [found[item_id] for item_id in item_ids if item_id in found]
 
     def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:

@@ -15,7 +15,7 @@ from mmembed.store.postgres.graphs import Graphs
 from mmembed.store.postgres.nearest import Searched, passing
 from mmembed.store.postgres.rows import EMBEDDING, halves
 from mmembed.store.postgres.vector_queries import VectorReader
-from mmembed.store.rank_items import rank_images, rank_items
+from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.store.vectors.rescoring import unit
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
 
@@ -68,8 +68,8 @@ class Finder(Graphs, VectorReader):
         if searched is None:
             return RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
         among = passing(searched, where, of_images=True)
-        return rank_images(
-            self.nearest(searched, query, count + 1, among),
+        return nearest_images(
+            lambda most: self.nearest(searched, query, most, among),
             lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
             count,
         )

@@ -14,7 +14,7 @@ from mmembed.store.chunks import ChunkVector
 from mmembed.store.entries import Model
 from mmembed.store.postgres.filter_sql import condition_of
 from mmembed.store.postgres.item_queries import ItemReader
-from mmembed.store.postgres.rows import COLUMNS, EMBEDDING, SERVING, halves, of_contents, to_item
+from mmembed.store.postgres.rows import EMBEDDING, SERVING, halves, of_contents
 from mmembed.store.postgres.schema import UNCUT
 from mmembed.types import Item, Kind
 
@@ -154,17 +154,19 @@ class VectorReader(ItemReader):
         """See Vectors.items_of_vectors."""
         condition, values = condition_of(where)
         sql = (
-            f"SELECT {COLUMNS}, start, stop, vector_id FROM content_vectors AS of_content "
-            "JOIN items USING (kind, sha256) "
+            "SELECT vector_id, items.id, items.sha256, start, stop "
+            "FROM content_vectors AS of_content JOIN items USING (kind, sha256) "
             f"WHERE vector_id = ANY(%s) AND {condition} ORDER BY items.id, start"
         )
+        places = self._rows(sql, (list(vector_ids), *values), where=where)
+        # Each item once: a long caption has thousands of chunks, and a text for all of them.
+        known = {item.id: item for item in self.items(list({place[1] for place in places}))}
         items: dict[int, list[Item]] = {}
-        rows = self._rows(sql, (list(vector_ids), *values), where=where)
-        for *row, start, stop, vector_id in rows:
-            item = to_item(row)
-            if stop is not None:
-                item = replace(item, chunk=(start, stop))
-            items.setdefault(int(vector_id), []).append(item)
+        for vector_id, item_id, sha256, start, stop in places:
+            item = known.get(item_id)
+            if item is not None and item.sha256 == sha256:  # not replaced meanwhile
+                item = item if stop is None else replace(item, chunk=(start, stop))
+                items.setdefault(int(vector_id), []).append(item)
         return items
 
     def images_of_vectors(
