@@ -32,6 +32,7 @@ FIXED = {
     "jit": "off",  # compiling costs more than a search
     "hnsw.iterative_scan": "relaxed_order",  # otherwise filtered searches come back short
     "hnsw.max_scan_tuples": "200000",
+    "hnsw.scan_mem_multiplier": "8",
     "timezone": "UTC",
 }
 """Settings of every connection, by name."""

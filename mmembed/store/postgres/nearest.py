@@ -26,6 +26,8 @@ HEAD = 200
 POOL = 256
 """Those candidates, the same for every number of wanted results: the order must not depend on
 it."""
+LARGEST_STEP = 1_000
+"""Vectors that pgvector visits at a time; its iterative scan goes on where more are wanted."""
 MARGIN = 32
 """Candidates of a scan beyond the wanted ones."""
 GROWTH = 4
@@ -149,13 +151,20 @@ class NearestVectors(Statements):
                 f"AND (SELECT TRUE FROM {among.items} AND of_content.vector_id = vectors.id "
                 "LIMIT 1)"
             )
+        half = _half(query)
+        near = (
+            f"SELECT id, embedding, embedding <=> %s AS distance FROM vectors "
+            f"WHERE {searched.condition} {passes} "
+            f"ORDER BY {searched.typed} <=> %s LIMIT {max(POOL, int(expansion))}"
+        )
+        # Materialized: an iterated scan gives its results in no strict order.
         sql = (
-            f"SELECT id, {EMBEDDING.format('embedding')} FROM vectors WHERE {searched.condition} "
-            f"{passes} ORDER BY {searched.typed} <=> %s LIMIT {POOL}"
+            f"WITH near AS MATERIALIZED ({near}) SELECT id, {EMBEDDING.format('embedding')} "
+            f"FROM near ORDER BY distance, id LIMIT {POOL}"
         )
         with self._reading(among.where if among else EVERYTHING) as session:
-            session.run(f"SET LOCAL hnsw.ef_search = {int(expansion)}")
-            rows = session.rows(sql, (*values, _half(query)))
+            session.run(f"SET LOCAL hnsw.ef_search = {min(int(expansion), LARGEST_STEP)}")
+            rows = session.rows(sql, (half, *values, half))
         if len(rows) < min(POOL, searched.vectors):
             return None
         ids, found = _read(rows)
