@@ -22,8 +22,7 @@ DEFAULT_CACHE = Path("~/.cache/mmembed")
 CATALOG_FILE = "catalog.sqlite3"
 """Name of the file that marks a data folder."""
 FOLDER_MARKS = (CATALOG_FILE, "files-of-a-database")
-"""Names of the files that mark folders of a collection: one that holds it whole, and one with the
-files of a collection in a database."""
+"""Marks of folders that hold a collection, and of those with the files of one in a database."""
 MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after",
                          "max_per_client", "model_timeout"})  # fmt: skip
 CHOICES = {"log": ("off", "text", "json")}
@@ -47,8 +46,7 @@ class Settings:
     )
     store: str = _setting(
         "",
-        "postgresql://… address of the database that holds the collection; uploads and thumbnails "
-        "stay in the folder",
+        "postgresql://… address of the database that holds the collection; uploads stay files",
         secret=True,
     )
     model: str = _setting(
@@ -194,11 +192,9 @@ class Settings:
         values = {
             name: _parse(name, text) for name in names() if (text := environ.get(variable(name)))
         }
-        values.update({name: value for name, value in overrides.items() if value is not None})
-        for name in ("data", "cache"):
-            if name in values:
-                values[name] = Path(values[name])
-        return cls(**values)
+        values |= {name: value for name, value in overrides.items() if value is not None}
+        folders = {name: Path(values[name]) for name in ("data", "cache") if name in values}
+        return cls(**{**values, **folders})
 
 
 def has_home() -> bool:

@@ -233,9 +233,8 @@ def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
     home, kind = os.path.split(above)
     if kind not in OWN_PARTS or (kind == "originals" and above in roots):
         return False
-    return bool(_TWO_DIGITS.fullmatch(name)) and any(
-        os.path.exists(os.path.join(home, mark)) for mark in FOLDER_MARKS
-    )
+    marks = (os.path.join(home, mark) for mark in FOLDER_MARKS)
+    return bool(_TWO_DIGITS.fullmatch(name)) and any(map(os.path.exists, marks))
 
 
 def _may_be_a_users(entry: os.DirEntry[str]) -> bool:

@@ -10,17 +10,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import numpy as np
 import psycopg
-from numpy.typing import NDArray
-from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import Format, TransactionStatus
+from psycopg.pq import TransactionStatus
 from psycopg.types import TypeInfo
 
 from mmembed.config.store_address import Address
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.postgres.database_errors import is_lost, translated
+from mmembed.store.postgres.halfvec import Half, HalfDumper
 
 MOST = 16
 """Connections of a process at a time, besides those that hold a purpose."""
@@ -37,23 +35,6 @@ FIXED = {
 }
 """Settings of every connection, by name."""
 ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
-
-
-class Half:
-    """A vector as a value in a statement."""
-
-    def __init__(self, row: NDArray[np.float16]) -> None:
-        """row: float16 (dim,), finite."""
-        self.content = len(row).to_bytes(2, "big") + bytes(2) + row.astype(">f2").tobytes()
-
-
-class _HalfDumper(Dumper):  # type: ignore[misc]
-    """halfvec in the binary form: two bytes of length, two that are zero, and the numbers."""
-
-    format = Format.BINARY
-
-    def dump(self, obj: Half) -> bytes:
-        return obj.content
 
 
 class Session:
@@ -285,7 +266,7 @@ class Connections:
             settings = {**FIXED, **({"search_path": self._path} if self._path else {})}
             if self._half is not None:
                 self._half.register(connection)
-                dumper = type("_HalfDumper", (_HalfDumper,), {"oid": self._half.oid})
+                dumper = type("HalfDumper", (HalfDumper,), {"oid": self._half.oid})
                 connection.adapters.register_dumper(Half, dumper)
                 each = ", ".join("set_config(%s, %s, false)" for _ in settings)
                 pairs = [text for pair in settings.items() for text in pair]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from mmembed.errors import StoreError, Unstorable
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import CaptionEntry, Model
-from mmembed.store.postgres.connections import Half, Session
+from mmembed.store.postgres.connections import Session
+from mmembed.store.postgres.halfvec import Half
 from mmembed.store.postgres.rows import SERVING
 from mmembed.types import Kind
 
