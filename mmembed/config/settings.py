@@ -192,9 +192,10 @@ class Settings:
         values = {
             name: _parse(name, text) for name in names() if (text := environ.get(variable(name)))
         }
-        values |= {name: value for name, value in overrides.items() if value is not None}
-        folders = {name: Path(values[name]) for name in ("data", "cache") if name in values}
-        return cls(**{**values, **folders})
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        for name in {"data", "cache"} & values.keys():
+            values[name] = Path(values[name])
+        return cls(**values)
 
 
 def has_home() -> bool:

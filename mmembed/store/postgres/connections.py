@@ -1,4 +1,4 @@
-"""Connections to a PostgreSQL database. Owns psycopg, and translates its errors."""
+"""DatabaseConnections to a PostgreSQL database. Owns psycopg, and translates its errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mmembed.store.postgres.database_errors import is_lost, translated
 from mmembed.store.postgres.halfvec import Half, HalfDumper
 
 MOST = 16
-"""Connections of a process at a time, besides those that hold a purpose."""
+"""DatabaseConnections of a process at a time, besides those that hold a purpose."""
 WAIT_S = 30.0
 """Seconds that a statement waits for one of them, and a change for the changes of others."""
 CONNECT_S = 10
@@ -92,7 +92,7 @@ class Session:
             self._connection.cancel_safe(timeout=5.0)
 
 
-class Connections:
+class DatabaseConnections:
     """The connections of a store, opened when needed. Any thread may ask.
 
     A connection that was lost is replaced by the next statement.

@@ -24,7 +24,7 @@ GROUP BY key, of_type ORDER BY key COLLATE "C", count(*) DESC
 """
 
 
-class FieldReader(ItemReader):
+class StoredFields(ItemReader):
     """Queries of fields; see Fields."""
 
     def fields(self) -> list[FieldFacts]:

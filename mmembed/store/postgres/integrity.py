@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 
 from mmembed.store.postgres.rows import EMBEDDING, SERVING, halves
-from mmembed.store.postgres.vector_queries import VectorReader
+from mmembed.store.postgres.vector_queries import StoredVectors
 from mmembed.store.postgres.write_vectors import digest_of
 
 MOST_FOUND = 5
@@ -82,7 +82,7 @@ PROMISES = {
 """Queries that count faults; each must give 0."""
 
 
-class Integrity(VectorReader):
+class Integrity(StoredVectors):
     """See Store.check."""
 
     def check(self) -> list[str]:

@@ -68,7 +68,7 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class Passing:
+class PassingItems:
     """The vectors whose items pass a filter."""
 
     where: Where
@@ -82,7 +82,7 @@ class Passing:
         return f"SELECT of_content.vector_id FROM {self.items}", list(self.values)
 
 
-def passing(searched: Searched, where: Where, *, of_images: bool) -> Passing | None:
+def passing(searched: Searched, where: Where, *, of_images: bool) -> PassingItems | None:
     """The vectors that pass; None if all do. of_images: the filter is for images, of which the
     vectors may be of captions."""
     if where == EVERYTHING:
@@ -96,7 +96,7 @@ def passing(searched: Searched, where: Where, *, of_images: bool) -> Passing | N
         f"AND of_content.sha256 = {owners}.sha256 AND of_content.model_id = {searched.model_id} "
         f"{clause}"
     )
-    return Passing(where, tables, values)
+    return PassingItems(where, tables, values)
 
 
 class NearestVectors(Statements):
@@ -113,7 +113,7 @@ class NearestVectors(Statements):
         return Searched(kind, *map(int, rows[0]))
 
     def nearest(
-        self, searched: Searched, query: NDArray[np.float32], count: int, among: Passing | None
+        self, searched: Searched, query: NDArray[np.float32], count: int, among: PassingItems | None
     ) -> Ranked:
         """The `count` nearest to a unit-norm float32 (dim,) query, or among those that pass."""
         head = None
@@ -128,7 +128,7 @@ class NearestVectors(Statements):
         most = len(head.ids) + len(tail.ids)
         return Ranked(joined.ids, joined.scores, complete=tail.complete and most <= 2 * count)
 
-    def _is_wide(self, among: Passing | None) -> bool:
+    def _is_wide(self, among: PassingItems | None) -> bool:
         """Whether so many vectors pass that they should not be scanned."""
         if among is None:
             return True
@@ -141,7 +141,7 @@ class NearestVectors(Statements):
         searched: Searched,
         query: NDArray[np.float32],
         expansion: int,
-        among: Passing | None = None,
+        among: PassingItems | None = None,
     ) -> Ranked | None:
         """The first results by the graph; None if it has not found enough of them."""
         passes, values = "", list(among.values if among else ())
@@ -176,7 +176,7 @@ class NearestVectors(Statements):
         searched: Searched,
         query: NDArray[np.float32],
         count: int,
-        among: Passing | None = None,
+        among: PassingItems | None = None,
     ) -> Ranked:
         """The nearest by a look at every vector.
 
@@ -205,7 +205,7 @@ class NearestVectors(Statements):
             most *= GROWTH
 
 
-def _only(among: Passing | None) -> Condition:
+def _only(among: PassingItems | None) -> Condition:
     """SQL for «and it passes»."""
     if among is None:
         return "", []

@@ -7,7 +7,7 @@ import uuid
 from hashlib import blake2b
 
 from mmembed.errors import StoreError
-from mmembed.store.postgres.connections import Connections, Session
+from mmembed.store.postgres.connections import DatabaseConnections, Session
 from mmembed.store.postgres.schema import STEPS
 
 OLDEST_PGVECTOR = (0, 8, 2)
@@ -18,7 +18,7 @@ WHERE extname = 'vector'
 """
 
 
-def open_database(connections: Connections) -> None:
+def open_database(connections: DatabaseConnections) -> None:
     """Bring the tables of a database to this version's layout, which an empty database gets.
 
     Raises StoreError where that cannot be; StoreBusy while another process does it for too long.
@@ -70,7 +70,7 @@ def _check_version(version: str, name: str) -> None:
         )
 
 
-def _layout(connections: Connections, schema: str) -> int:
+def _layout(connections: DatabaseConnections, schema: str) -> int:
     """The number of the layout; 0 where there are no tables."""
     table = f'"{schema}".meta'
     if connections.rows("SELECT to_regclass(%s)::text", (table,)) == [(None,)]:
@@ -84,7 +84,7 @@ def _layout(connections: Connections, schema: str) -> int:
     return int(rows[0][0])
 
 
-def _make_layout(connections: Connections, schema: str, name: str) -> None:
+def _make_layout(connections: DatabaseConnections, schema: str, name: str) -> None:
     lock = key_of("layout", schema)
     with connections.transaction(lock_key=lock) as session:
         session.run(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')

@@ -15,14 +15,14 @@ from mmembed.store.postgres.integrity import Integrity
 from mmembed.store.postgres.nearest import MOST_SCANNED
 from mmembed.store.postgres.search import Finder
 from mmembed.store.postgres.statements import Statements
-from mmembed.store.postgres.word_queries import WordReader
+from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
 from mmembed.store.postgres.write_items import StoreWriter
 from mmembed.store.uploads import place_in
 from mmembed.store.vectors import RECALL
 
 
-class PostgresStore(StoreWriter, Finder, WordReader, Integrity):
+class PostgresStore(StoreWriter, Finder, StoredWords, Integrity):
     """A collection in a database; see Store. Any number of processes may have it open."""
 
     def __init__(

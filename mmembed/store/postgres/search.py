@@ -14,7 +14,7 @@ from mmembed.store.entries import Found, Place, RankedImages
 from mmembed.store.postgres.graphs import Graphs
 from mmembed.store.postgres.nearest import Searched, passing
 from mmembed.store.postgres.rows import EMBEDDING, halves
-from mmembed.store.postgres.vector_queries import VectorReader
+from mmembed.store.postgres.vector_queries import StoredVectors
 from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.store.vectors.rescoring import unit
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
@@ -33,7 +33,7 @@ SMALL = 20_000
 NOTHING = Ranked(np.empty(0, np.int64), np.empty(0), complete=True)
 
 
-class Finder(Graphs, VectorReader):
+class Finder(Graphs, StoredVectors):
     """See Search."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from mmembed.cancellation import Caller, current_caller
 from mmembed.config.store_address import Address
 from mmembed.errors import Abandoned, Overloaded, QueryError, StoreBusy, Unstorable
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.postgres.connections import Connections, Session
+from mmembed.store.postgres.connections import DatabaseConnections, Session
 from mmembed.store.postgres.open_database import key_of, open_database
 from mmembed.store.protocol import Purpose
 
@@ -40,7 +40,7 @@ class Statements:
     def __init__(self, address: Address, *, limit_s: float = LIMIT_S) -> None:
         """limit_s: seconds for a filtered statement of a request. Raises StoreError."""
         self._limit_s = limit_s
-        self._connections = Connections(address)
+        self._connections = DatabaseConnections(address)
         self._slow = threading.BoundedSemaphore(MOST_SLOW)
         try:
             open_database(self._connections)

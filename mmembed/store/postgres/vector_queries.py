@@ -53,7 +53,7 @@ SELECT DISTINCT sha256 FROM items WHERE kind = %s AND sha256 > %s AND NOT EXISTS
 """
 
 
-class VectorReader(ItemReader):
+class StoredVectors(ItemReader):
     """Queries of vectors; see Vectors and Chunks. If no model is named, the serving model is
     meant."""
 

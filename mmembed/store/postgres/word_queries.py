@@ -40,7 +40,7 @@ SELECT DISTINCT item_id AS id FROM word_forms WHERE form >= %s AND form < %s ORD
 Ids = NDArray[np.int64]
 
 
-class WordReader(Statements):
+class StoredWords(Statements):
     """Queries of words; see WordIndex."""
 
     def match_words(

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from mmembed.errors import LimitError, NotFound
 from mmembed.filters.fields import META
 from mmembed.store.entries import KeptOut, Mark, storable
-from mmembed.store.postgres.fields import MAX_INDEXES, FieldReader
+from mmembed.store.postgres.fields import MAX_INDEXES, StoredFields
 from mmembed.store.postgres.filter_sql import meta_index_columns
 from mmembed.store.postgres.word_rows import write_words
 from mmembed.store.postgres.write_images import date_of, mark_files, set_paths
@@ -25,7 +25,7 @@ longitude = %s, date = %s, header_read = %s WHERE id = %s
 """
 
 
-class FileWriter(FieldReader):
+class FileWriter(StoredFields):
     """Changes of files' facts and of fields; see Files and Fields."""
 
     # -- files -----------------------------------------------------------------------

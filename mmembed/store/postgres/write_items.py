@@ -14,7 +14,7 @@ from mmembed.store.entries import CaptionEntry, ImageEntry, Model, Reading, by_h
 from mmembed.store.postgres.connections import Session
 from mmembed.store.postgres.said_words import add_tags, choose_first_captions, set_tags
 from mmembed.store.postgres.schema import UNCUT
-from mmembed.store.postgres.vector_queries import VectorReader
+from mmembed.store.postgres.vector_queries import StoredVectors
 from mmembed.store.postgres.word_rows import write_words
 from mmembed.store.postgres.write_files import FileWriter
 from mmembed.store.postgres.write_images import ImageWriter
@@ -38,7 +38,7 @@ ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
 
 
-class StoreWriter(FileWriter, VectorReader):
+class StoreWriter(FileWriter, StoredVectors):
     """Changes; see ItemWriter, Vectors and Chunks."""
 
     # -- models and vectors ----------------------------------------------------------

@@ -56,7 +56,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 def queries(count: int = 40) -> NDArray[np.float32]:
     rows = np.random.default_rng(3).normal(size=(count, DIM)).astype(np.float32)
     rows[::2] = 2 * rows[::2] + 6 * ROWS[: len(rows[::2])]
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
 
 
 def numbers(found: Any) -> list[int]:
