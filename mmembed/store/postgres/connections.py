@@ -112,7 +112,8 @@ class DatabaseConnections:
     def prepare(self, *path: str) -> None:
         """Have later connections look for tables and types in these schemas. Raises
         psycopg.Error."""
-        self._path = ", ".join(f'"{schema}"' for schema in (*path, "pg_catalog"))
+        # PostgreSQL's own schema comes before these: nobody can put functions in front of its own.
+        self._path = ", ".join(f'"{schema}"' for schema in path)
         with self._taken() as connection:
             connection.execute("SELECT set_config('search_path', %s, false)", (self._path,))
             self._half = TypeInfo.fetch(connection, "halfvec")

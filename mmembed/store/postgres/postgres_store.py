@@ -13,7 +13,7 @@ from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Trouble
 from mmembed.store.postgres.integrity import Integrity
 from mmembed.store.postgres.nearest import MOST_SCANNED
-from mmembed.store.postgres.search import Finder
+from mmembed.store.postgres.search import VectorSearch
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
@@ -22,7 +22,7 @@ from mmembed.store.uploads import place_in
 from mmembed.store.vectors import RECALL
 
 
-class PostgresStore(StoreWriter, Finder, StoredWords, Integrity):
+class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
     """A collection in a database; see Store. Any number of processes may have it open."""
 
     def __init__(
@@ -35,7 +35,7 @@ class PostgresStore(StoreWriter, Finder, StoredWords, Integrity):
 
         Raises InputError for an address that is none, StoreError if the database cannot be used.
         """
-        Finder.__init__(self)
+        VectorSearch.__init__(self)
         self.exact_limit = min(exact_limit, MOST_SCANNED)
         self.recall = recall
         Statements.__init__(self, address_of(address))

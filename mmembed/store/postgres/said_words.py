@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from mmembed.store.entries import CaptionEntry, Said, Words
 from mmembed.store.postgres.connections import Session
-from mmembed.store.postgres.write_vectors import Space, keep_captions
+from mmembed.store.postgres.write_vectors import VectorSpace, keep_captions
 
 Rows: TypeAlias = Callable[[str, Sequence[object]], Iterable[Sequence[Any]]]
 """Runs a statement with its values."""
@@ -72,7 +72,7 @@ def _gathered(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str, set[str]]]:
 
 
 def set_captions(
-    session: Session, space: Callable[[], Space], images: Sequence[Captioned], now: int
+    session: Session, space: Callable[[], VectorSpace], images: Sequence[Captioned], now: int
 ) -> None:
     """Make these the captions of images; captions that stay keep their ids. now: seconds since
     1970. Raises Unstorable."""
@@ -102,7 +102,7 @@ def set_captions(
 
 def _insert_new(
     session: Session,
-    space: Callable[[], Space],
+    space: Callable[[], VectorSpace],
     images: Sequence[Captioned],
     old: Mapping[tuple[int, str], int],
     now: int,

@@ -33,7 +33,7 @@ SMALL = 20_000
 NOTHING = Ranked(np.empty(0, np.int64), np.empty(0), complete=True)
 
 
-class Finder(Graphs, StoredVectors):
+class VectorSearch(Graphs, StoredVectors):
     """See Search."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ def _is_current(
 class PostgresIndex:
     """The vectors of a kind, searched in each of both ways; see Index."""
 
-    def __init__(self, finder: Finder, searched: Searched) -> None:
+    def __init__(self, finder: VectorSearch, searched: Searched) -> None:
         large = searched.expansion > 0 and searched.vectors > finder.exact_limit
         self.in_use: Literal["exact", "hnsw"] = "hnsw" if large else "exact"
         if not searched.expansion:

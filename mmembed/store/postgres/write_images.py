@@ -19,7 +19,7 @@ from mmembed.store.postgres.said_words import (
     set_tags,
     words_of,
 )
-from mmembed.store.postgres.write_vectors import Space, keep_vectors, serving_space
+from mmembed.store.postgres.write_vectors import VectorSpace, keep_vectors, serving_space
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.types import HeaderFacts
 
@@ -49,7 +49,7 @@ class ImageWriter:
         self._now = int(time.time())
 
     @cached_property
-    def _space(self) -> Space:
+    def _space(self) -> VectorSpace:
         return serving_space(self._session, self._name)
 
     def write(self, entries: Sequence[ImageEntry]) -> list[int]:

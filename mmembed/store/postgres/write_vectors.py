@@ -29,7 +29,7 @@ SELECT DISTINCT sha256 FROM content_vectors WHERE kind = %s AND model_id = %s AN
 
 
 @dataclass(frozen=True)
-class Space:
+class VectorSpace:
     """The vectors of one model, to which a transaction adds."""
 
     model_id: int
@@ -47,27 +47,27 @@ class _Part:
     digest: bytes
 
 
-def serving_space(session: Session, name: str) -> Space:
+def serving_space(session: Session, name: str) -> VectorSpace:
     """The vectors of the model that serves. Raises StoreError if there is none."""
     rows = session.rows(f"SELECT id, dim FROM models WHERE id = {SERVING}")
     if not rows:
         raise StoreError(f"{name} belongs to no model yet; claim it for one before writing")
-    return Space(*rows[0])
+    return VectorSpace(*rows[0])
 
 
-def space_of(session: Session, model: Model) -> Space:
+def space_of(session: Session, model: Model) -> VectorSpace:
     """The vectors of a model, which the store knows from now on."""
     session.run(
         "INSERT INTO models (name, fingerprint, dim) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
         (model.name, model.fingerprint, model.dim),
     )
     sql = "SELECT id, dim FROM models WHERE fingerprint = %s"
-    return Space(*session.rows(sql, (model.fingerprint,))[0])
+    return VectorSpace(*session.rows(sql, (model.fingerprint,))[0])
 
 
 def keep_vectors(
     session: Session,
-    space: Space,
+    space: VectorSpace,
     kind: Kind,
     embeddings: Sequence[tuple[str, NDArray[np.float32] | None]],
 ) -> None:
@@ -91,7 +91,7 @@ def keep_vectors(
     _insert(session, space, kind, parts)
 
 
-def keep_captions(session: Session, space: Space, entries: Sequence[CaptionEntry]) -> None:
+def keep_captions(session: Session, space: VectorSpace, entries: Sequence[CaptionEntry]) -> None:
     """Give captions their vectors, or those of their chunks, unless they have any. Raises
     Unstorable for one that then has none."""
     whole = [(entry.sha256, entry.embedding) for entry in entries if not entry.chunks]
@@ -101,7 +101,9 @@ def keep_captions(session: Session, space: Space, entries: Sequence[CaptionEntry
     _insert_chunks(session, space, {one: cut[one] for one in cut if one not in known})
 
 
-def replace_by_chunks(session: Session, space: Space, cuts: Mapping[str, Sequence[Chunk]]) -> None:
+def replace_by_chunks(
+    session: Session, space: VectorSpace, cuts: Mapping[str, Sequence[Chunk]]
+) -> None:
     """Give captions the vectors of their chunks, by sha256, instead of those that they have."""
     session.run(
         "DELETE FROM content_vectors WHERE kind = 'caption' AND model_id = %s AND sha256 = ANY(%s)",
@@ -110,7 +112,9 @@ def replace_by_chunks(session: Session, space: Space, cuts: Mapping[str, Sequenc
     _insert_chunks(session, space, cuts)
 
 
-def _insert_chunks(session: Session, space: Space, cuts: Mapping[str, Sequence[Chunk]]) -> None:
+def _insert_chunks(
+    session: Session, space: VectorSpace, cuts: Mapping[str, Sequence[Chunk]]
+) -> None:
     parts = [
         _part(sha256, chunk.start, chunk.stop, chunk.embedding, space.dim)
         for sha256, chunks in cuts.items()
@@ -119,7 +123,7 @@ def _insert_chunks(session: Session, space: Space, cuts: Mapping[str, Sequence[C
     _insert(session, space, "caption", parts)
 
 
-def _known(session: Session, space: Space, kind: Kind, contents: list[str]) -> set[str]:
+def _known(session: Session, space: VectorSpace, kind: Kind, contents: list[str]) -> set[str]:
     if not contents:
         return set()
     rows = session.rows(KNOWN_SQL, (kind, space.model_id, contents))
@@ -142,7 +146,7 @@ def digest_of(row: NDArray[np.float16]) -> bytes:
     return hashlib.blake2b(row.tobytes(), digest_size=DIGEST_BYTES).digest()
 
 
-def _insert(session: Session, space: Space, kind: Kind, parts: Sequence[_Part]) -> None:
+def _insert(session: Session, space: VectorSpace, kind: Kind, parts: Sequence[_Part]) -> None:
     if not parts:
         return
     distinct = {part.digest: part.row for part in parts}
