@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmembed.collection.collection import Collection, restore
 from mmembed.config.settings import Settings, expanded
 
 DESCRIPTION = """\
@@ -27,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Restore, and print the state of the collection."""
+    from mmembed.collection.collection import Collection, restore  # takes a while
+
     aside = restore(expanded(arguments.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.count(kind) for kind in ("image", "caption"))
