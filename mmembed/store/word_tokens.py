@@ -41,7 +41,8 @@ _ASCII_PARTS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 def words_in(text: str) -> list[str]:
     """The words of a caption or a query, in order; each is of letters and digits, or a sign."""
     if text.isascii():  # The same in a fraction of the time.
-        return [run for run in _ASCII_RUNS.findall(text.lower()) if len(run) <= LONGEST]
+        runs: list[str] = _ASCII_RUNS.findall(text.lower())
+        return runs if len(text) <= LONGEST else [run for run in runs if len(run) <= LONGEST]
     found: list[str] = []
     for run in _runs().findall(_folded(text)):
         if len(run) > 1 and _of_unspaced().match(run):
@@ -67,11 +68,15 @@ def asked_words(text: str) -> list[str]:
 @lru_cache(maxsize=NAMES_KEPT)
 def words_in_name(name: str) -> tuple[str, ...]:
     """The words of a tag, a folder or a file name: `BeachHoliday_2024` is also its parts."""
+    return tuple(_words_and_parts(name))
+
+
+def _words_and_parts(name: str) -> dict[str, None]:
     if name.isascii():
         parts = " ".join(_ASCII_PARTS.findall(name))
     else:
         parts = _PARTS.sub(" ", unicodedata.normalize("NFC", name))
-    return tuple(dict.fromkeys(words_in(name) + words_in(parts)))
+    return dict.fromkeys(words_in(name) + words_in(parts))
 
 
 def words_of_image(captions: Sequence[str], tags: Sequence[str], path: str | None) -> list[str]:
@@ -83,9 +88,10 @@ def words_of_image(captions: Sequence[str], tags: Sequence[str], path: str | Non
     for tag in tags:
         words += words_in_name(tag)
     if path is not None:
-        folder, name = os.path.split(path)
+        folder, _, name = path.rpartition(os.sep)
+        stem, _, _ = name.rpartition(".")
         words += _words_in_folder(folder)
-        words += words_in_name(os.path.splitext(name)[0])
+        words += _words_and_parts(stem if stem.strip(".") else name)
     return words[:MOST_OF_ITEM]
 
 
