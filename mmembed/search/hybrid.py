@@ -80,23 +80,25 @@ class Hybrid:
         if order is None:
             order, measured = self._order()
         items, rest = self._items(order, count)
+        cosines = self._scores([item.id for item in items])
+        items = [item for item in items if item.id in cosines]  # others were removed just now
         ids = [item.id for item in items]
         if measured is None or not set(ids) <= set(measured.parts.item_ids.tolist()):
             measured = self._measured(sorted(ids))
         by_item = measured.evidence(set(ids))
         return FusedPage(
             tuple(items),
-            tuple(self._scores(ids)),
+            tuple(cosines[item_id] for item_id in ids),
             tuple(by_item.get(item_id, ()) for item_id in ids),
             rest,
             measured.matches.complete,
         )
 
-    def _scores(self, item_ids: Sequence[int]) -> list[float]:
-        """The cosines of items with the query, in the given order."""
+    def _scores(self, item_ids: Sequence[int]) -> dict[int, float]:
+        """The cosines with the query of the items that are still there."""
         ids, stored = self.store.vectors_of(item_ids)
-        scores = dict(zip(ids, _cosines(stored, self.caption), strict=True))
-        return [round(float(scores.get(item_id, 0.0)), 6) for item_id in item_ids]
+        cosines = np.round(_cosines(stored, self.caption), 6)
+        return dict(zip(ids, cosines.tolist(), strict=True))
 
     def _order(self) -> tuple[Order, _Measured]:
         if self.words_only:
@@ -117,11 +119,11 @@ class Hybrid:
         return Place(ABOVE_ALL, 0, 0, self.store.newest_item())
 
     def _items(self, order: Order, count: int) -> tuple[list[Item], Order]:
-        """The next items; those that are gone are left out."""
+        """The next items; those that are gone, or pass no longer, are left out."""
         items: list[Item] = []
         while len(items) < count and order.shown < len(order.item_ids):
             until = order.shown + count - len(items)
-            items += self.store.items(order.item_ids[order.shown : until])
+            items += self.store.items(order.item_ids[order.shown : until], self.where)
             order = replace(order, shown=min(until, len(order.item_ids)))
         pool = set(order.item_ids)
         while len(items) < count and not order.is_over:
