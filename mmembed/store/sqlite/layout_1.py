@@ -91,11 +91,11 @@ def to_layout_2(db: sqlite3.Connection) -> Iterator[int]:
 
 def _by_object(statements: list[str]) -> dict[str, list[str]]:
     """Statements by the object that each creates: TABLE, INDEX, TRIGGER."""
-    found: dict[str, list[str]] = {}
+    by_object: dict[str, list[str]] = {}
     for statement in statements:
         words = re.sub(r"--[^\n]*", "", statement).replace("UNIQUE", "").split()
-        found.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
-    return found
+        by_object.setdefault(words[1] if len(words) > 1 else "", []).append(statement)
+    return by_object
 
 
 def rows_of(db: sqlite3.Connection) -> int:
