@@ -1,4 +1,4 @@
-"""What `mmembed eval` measures, as its arguments say."""
+"""Measures for `mmembed eval`, as its arguments say."""
 
 from __future__ import annotations
 
@@ -85,4 +85,4 @@ def _bench(settings: Settings, arguments: argparse.Namespace) -> Iterator[Bench]
 
 
 MEASURES = {"zero_shot": _zero_shot, "retrieval": _retrieval, "index": _index}
-"""By what is measured."""
+"""The measures by their names."""
