@@ -97,9 +97,9 @@ def place_in(folder: Path, path: str, sha256: str) -> Path | None:
 
 
 def owner_of(folder: Path, catalog: str) -> Path | None:
-    """The other data folder that the uploads of this one are: `originals` is a link into a folder
-    with a file of that name, its catalog. None where they are its own, though a link may lead to
-    another disk."""
+    """The other data folder that the uploads belong to, if `originals` is a link into one. catalog:
+    the name of the file by which a data folder is known. None where the uploads are this folder's,
+    though a link may lead to another disk."""
     owner = Path(os.path.realpath(folder / FOLDER)).parent
     is_other = str(owner) != os.path.realpath(folder) and (owner / catalog).exists()
     return owner if is_other else None
