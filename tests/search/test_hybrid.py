@@ -159,8 +159,8 @@ def test_without_captions_and_words_the_pictures_alone_are_searched(
     by_pool = Hybrid(memory, "cat", QUERY, QUERY, EVERYTHING)
     assert pages(query, 7) == [item.id for item, _ in nearest]
     assert pages(by_pool, 7) != [item.id for item, _ in nearest]
-    monkeypatch.setattr(memory, "nearest_images", lambda *_, by, **__: no_more[by])
-    no_more = {"caption": hybrid_module.NOTHING}
+    known = {"caption": hybrid_module.NOTHING}  # of images nothing is asked
+    monkeypatch.setattr(memory, "nearest_images", lambda *_, by, **__: known[by])
     page = query.page(5, None)
     assert [one.by for evidence in page.evidence for one in evidence] == ["picture"] * 5
     assert page.cosines == tuple(cosine for _, cosine in nearest[:5])
