@@ -20,11 +20,13 @@ class GivenTerm:
     file: Path | None = None
     item: int | None = None
     weight: float = 1.0
+    name: str | None = None
+    """As the command line knows it."""
 
     def term(self, read_image: Callable[[Path], bytes]) -> Term:
         """The term of a query. Raises ImageError if the file cannot be read."""
         if self.file is None:
-            return Term(text=self.text, item=self.item, weight=self.weight)
+            return Term(text=self.text, item=self.item, weight=self.weight, name=self.name)
         return Term(image=read_image(self.file), name=str(self.file), weight=self.weight)
 
     def sent(self) -> dict[str, Any]:
@@ -68,9 +70,13 @@ def given_terms(arguments: argparse.Namespace) -> list[GivenTerm]:
     """The terms in the order of the help."""
     words = [] if arguments.words is None else [arguments.words]
     return [
-        *(GivenTerm(text=text) for text in words + arguments.further),
+        *(GivenTerm(text=text, name="WORDS") for text in words),
+        *(GivenTerm(text=text, name="--with") for text in arguments.further),
         *(GivenTerm(file=file) for file in arguments.like),
         *([] if arguments.item is None else [GivenTerm(item=arguments.item)]),
-        *(GivenTerm(text=text, weight=NEGATIVE_WEIGHT) for text in arguments.without),
+        *(
+            GivenTerm(text=text, weight=NEGATIVE_WEIGHT, name="--without")
+            for text in arguments.without
+        ),
         *(GivenTerm(file=file, weight=NEGATIVE_WEIGHT) for file in arguments.without_like),
     ]

@@ -101,22 +101,33 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     if page.hits and page.match in DOUBTS:
         print(DOUBTS[page.match].format(_named(arguments)), file=sys.stderr)
     if not page.hits:
-        tagged = "".join(f" with the tag {tag}" for tag in arguments.tag)
-        tagged += f" that pass {arguments.where}" if arguments.where else ""
-        more = " after that cursor" if arguments.cursor else ""
-        least = arguments.min_relevance
-        more += f" of a relevance of {least:g} or more" if least > 0 else ""
-        print(
-            f"nothing found: {settings.data} holds no {arguments.kind}s{tagged}{more}",
-            file=sys.stderr,
-        )
+        print(f"nothing found: {_why_nothing(settings, arguments)}", file=sys.stderr)
     for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):
         print(line)
     return 0
 
 
 def _named(arguments: argparse.Namespace) -> str:
-    return "this picture" if arguments.words is None else f"“{arguments.words}”"
+    words = [text for text in (arguments.words, *arguments.further) if text is not None]
+    if words:
+        return f"“{words[0]}”"
+    return "this picture" if arguments.like else f"item {arguments.item}"
+
+
+def _why_nothing(settings: Settings, arguments: argparse.Namespace) -> str:
+    narrowed = "".join(f" with the tag {tag}" for tag in arguments.tag)
+    narrowed += f" that pass {arguments.where}" if arguments.where else ""
+    least = arguments.min_relevance
+    narrowed += " after that cursor" if arguments.cursor else ""
+    narrowed += f" of a relevance of {least:g} or more" if least > 0 else ""
+    if arguments.mode == "words":
+        return (
+            f"no caption, tag or name of the images{narrowed} in {settings.data} has any of these "
+            "words; leave --mode out to look at the pictures, too"
+        )
+    if arguments.strategy == "exclude":
+        narrowed += " that are far from what is excluded"
+    return f"{settings.data} holds no {arguments.kind}s{narrowed}"
 
 
 def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[SearchPage, str]:

@@ -75,7 +75,8 @@ class ModelBank:
         where it is known without loading it. Raises the model's errors."""
         if self._bank is None and self._texts:
             with self._making:
-                self._bank = self._kept(fingerprint) or self._embedded(progress)
+                # Another thread may have made it meanwhile, without a place to keep it.
+                self._bank = self._bank or self._kept(fingerprint) or self._embedded(progress)
 
     def close(self) -> None:
         """Give up the work in the background."""

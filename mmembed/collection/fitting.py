@@ -66,16 +66,22 @@ class Fitting:
     def _judge(self, asked: JudgedQuery) -> Judge | None:
         """By the positive words, else by the positive pictures."""
         sample = self._store.sample("image", BACKGROUND_SIZE)
-        words = _sum(asked, words=True)
+        captions = self._captions(asked.terms)
+        words = _sum(asked, captions, words=True)
         if words is not None:
             searched = 0 if asked.filtered else self._store.index_sizes().get("image", 0)
             fit = self._text_fit(sample)
             return _ByWords(words, fit, searched) if fit else None
-        picture = _sum(asked, words=False)
+        picture = _sum(asked, captions, words=False)
         if picture is None or len(sample) < FEWEST:
             return None
         own = {term.item for term in asked.terms if term.item is not None}
         return _ByPictures(picture, sample, own)
+
+    def _captions(self, terms: Sequence[Term]) -> set[int]:
+        """The items of the query that are captions: words, as they would be typed."""
+        items = self._store.items([term.item for term in terms if term.item is not None])
+        return {item.id for item in items if item.kind == "caption"}
 
     def _text_fit(self, sample: Embeddings) -> TextFit | None:
         bank = self._bank()
@@ -138,11 +144,12 @@ def _with_fits(hit: Hit, fits: float | None) -> Hit:
     return hit if fits is None else replace(hit, fits=fits, relevance=fits)
 
 
-def _sum(asked: JudgedQuery, *, words: bool) -> Embedding | None:
-    """The direction of the positive terms that are words, or of those that are not."""
+def _sum(asked: JudgedQuery, captions: Set[int], *, words: bool) -> Embedding | None:
+    """The direction of the positive terms that are words, or of those that are not. captions: the
+    items that are captions."""
     chosen = [
         (row, term.weight)
         for term, row in zip(asked.terms, asked.rows, strict=True)
-        if term.weight > 0 and (term.text is not None) == words
+        if term.weight > 0 and (term.text is not None or term.item in captions) == words
     ]
     return mixed([row for row, _ in chosen], [weight for _, weight in chosen]) if chosen else None

@@ -94,10 +94,13 @@ class Hybrid:
         if order is None:
             order, measured = self._order()
         items, by_picture, rest = self._items(order, count)
+        cosines = self._scores([item.id for item in items])
+        items = [item for item in items if item.id in cosines]  # others were removed just now
         ids = [item.id for item in items]
-        scores = tuple(self._scores(ids))
+        scores = tuple(cosines[item_id] for item_id in ids)
         if not order.item_ids and not self.words_only:
-            evidence = picture_evidence(by_picture, self._usual("image", self.picture))
+            by_it = [by_picture[item_id] for item_id in ids]
+            evidence = picture_evidence(by_it, self._usual("image", self.picture))
             return FusedPage(tuple(items), scores, evidence, rest, all_listed=True)
         if measured is None or not set(ids) <= set(measured.parts.item_ids.tolist()):
             measured = self._measured(ids, self._matches(ids), self._captions())
@@ -105,11 +108,11 @@ class Hybrid:
         evidence = tuple(by_item.get(item_id, ()) for item_id in ids)
         return FusedPage(tuple(items), scores, evidence, rest, measured.matches.complete)
 
-    def _scores(self, item_ids: Sequence[int]) -> list[float]:
-        """The cosines of items with the query, in the given order."""
+    def _scores(self, item_ids: Sequence[int]) -> dict[int, float]:
+        """The cosines with the query of the items that are still there."""
         ids, stored = self.store.vectors_of(item_ids)
-        scores = dict(zip(ids, _cosines(stored, self.caption), strict=True))
-        return [round(float(scores.get(item_id, 0.0)), 6) for item_id in item_ids]
+        cosines = np.round(_cosines(stored, self.caption), 6)
+        return dict(zip(ids, cosines.tolist(), strict=True))
 
     def _order(self) -> tuple[Order, _Measured | None]:
         if self.words_only:
@@ -145,14 +148,14 @@ class Hybrid:
         """Before every item that is there now; later ones come on no page."""
         return Place(ABOVE_ALL, 0, 0, self.store.newest_item())
 
-    def _items(self, order: Order, count: int) -> tuple[list[Item], list[float], Order]:
-        """The next items; those that are gone are left out. Also the cosines of those of them that
-        come behind the pool."""
+    def _items(self, order: Order, count: int) -> tuple[list[Item], dict[int, float], Order]:
+        """The next items; those that are gone, or pass no longer, are left out. Also the cosines of
+        the pictures behind the pool, by id."""
         items: list[Item] = []
-        cosines: list[float] = []
+        cosines: dict[int, float] = {}
         while len(items) < count and order.shown < len(order.item_ids):
             until = order.shown + count - len(items)
-            items += self.store.items(order.item_ids[order.shown : until])
+            items += self.store.items(order.item_ids[order.shown : until], self.where)
             order = replace(order, shown=min(until, len(order.item_ids)))
         pool = set(order.item_ids)
         while len(items) < count and not order.is_over:
@@ -160,7 +163,7 @@ class Hybrid:
                 self.picture, count - len(items), self.where, kind="image", after=order.tail
             )
             items += [item for item, _ in found.hits if item.id not in pool]
-            cosines += [cosine for item, cosine in found.hits if item.id not in pool]
+            cosines |= {item.id: cosine for item, cosine in found.hits}
             order = replace(order, tail=_end(found.hits, order.tail), ended=found.complete)
         return items, cosines, order
 

@@ -6,7 +6,7 @@ page is full, when nothing is left, or after MOST hits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -16,6 +16,8 @@ MOST = 2_000
 """Hits that are looked at for one page."""
 LARGEST_STEP = 500
 GROWTH = 2
+TRIES = 5
+"""Attempts to end a page at a hit while items come and go."""
 
 PageOf: TypeAlias = Callable[[int, str | None], SearchPage]
 """The next hits of a search: how many, and after which cursor."""
@@ -24,36 +26,45 @@ PageOf: TypeAlias = Callable[[int, str | None], SearchPage]
 def page_above(least: float, page_of: PageOf, count: int, cursor: str | None) -> SearchPage:
     """Up to `count` hits of that relevance or more, after a cursor. If fewer were found among MOST,
     a note says so, and the next cursor leads on from there."""
-    kept: list[Hit] = []
+    kept: tuple[Hit, ...] = ()
     notes: tuple[str, ...] | None = None
-    looked, step = 0, count
+    looked, step, tries = 0, count, 0
     while True:
         page = page_of(step, cursor)
         notes = page.notes if notes is None else notes
         places = [place for place, hit in enumerate(page.hits, 1) if hit.relevance >= least]
         places = places[: count - len(kept)]
-        kept += [page.hits[place - 1] for place in places]
-        if len(kept) == count:
-            return replace(_cut(page, places[-1], page_of, cursor), hits=tuple(kept), notes=notes)
+        some = tuple(page.hits[place - 1] for place in places)
+        if len(kept) + len(some) == count:
+            shorter, tries = _cut(page, places[-1], page_of, cursor), tries + 1
+            if tries < TRIES and not _same(shorter.hits, page.hits[: places[-1]]):
+                continue  # otherwise the next page would repeat or lack a hit
+            return replace(shorter, hits=kept + some, notes=notes)
+        kept += some
         looked += len(page.hits)
         cursor = page.next_cursor
         if cursor is None or looked >= MOST:
             notes += _notes_on_the_bound(least, looked) if cursor else ()
-            return replace(page, hits=tuple(kept), notes=notes)
+            return replace(page, hits=kept, notes=notes)
         step = min(GROWTH * step, LARGEST_STEP, MOST - looked)
 
 
 def first_hits(count: int, page: SearchPage, page_of: PageOf) -> SearchPage:
-    """The first `count` hits of a first page that may be longer."""
+    """The first `count` hits of a first page that may be longer, and the match of all its hits."""
     if len(page.hits) <= count:
         return page
-    return replace(_cut(page, count, page_of, None), hits=page.hits[:count], notes=page.notes)
+    # With the hits that its cursor leads on from: items may have come or gone since the longer one.
+    return replace(_cut(page, count, page_of, None), match=page.match)
 
 
 def _cut(page: SearchPage, place: int, page_of: PageOf, cursor: str | None) -> SearchPage:
-    """A page whose cursor leads on behind its hit at a place, counted from 1."""
+    """A page that ends with its hit at a place, counted from 1, unless the items changed."""
     # The order does not depend on the count, so a shorter page ends at the same hit.
     return page if place == len(page.hits) else page_of(place, cursor)
+
+
+def _same(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
+    return [hit.item.id for hit in hits] == [hit.item.id for hit in others]
 
 
 def _notes_on_the_bound(least: float, looked: int) -> tuple[str, ...]:

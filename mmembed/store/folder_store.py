@@ -14,7 +14,7 @@ from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Found, Known, Place, RankedImages, Trouble
 from mmembed.store.index_sync import IndexSync
 from mmembed.store.passing import PassingVectors
-from mmembed.store.rank_items import rank_images, rank_items
+from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.store.vectors import RECALL
@@ -107,8 +107,8 @@ class FolderStore(Catalog):
                     ("of images", where), lambda: self.caption_vectors_matching(where)
                 )
             )
-        return rank_images(
-            view.nearest(query, count + 1, among),
+        return nearest_images(
+            lambda most: view.nearest(query, most, among),
             lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
             count,
         )

@@ -35,7 +35,7 @@ class IndexSync:
 
     While the catalog does not change, no lock is taken. Graphs are built without a lock that
     searches or changes need. The only locks that are held together are the publishing lock, this
-    one's, a view's and the catalog's, taken in that order.
+    one's, that of starting threads, a view's and the catalog's, taken in that order.
     """
 
     def __init__(self, catalog: Catalog, *, exact_limit: int, recall: float = RECALL) -> None:
@@ -52,6 +52,8 @@ class IndexSync:
         """The version of the catalog that each view holds."""
         self._working: dict[Kind, threading.Thread] = {}
         """Threads that build or load a graph while another answers."""
+        self._starting = threading.Lock()
+        """Held while such a thread is started, and while this is closed."""
         self._closed = threading.Event()
         self.failed: str | None = None
         """Why the last search found no view; None if it did."""
@@ -94,8 +96,10 @@ class IndexSync:
 
     def close(self) -> None:
         """Stop building and loading graphs; waits until they have stopped."""
-        self._closed.set()
-        for thread in list(self._working.values()):
+        with self._starting:
+            self._closed.set()
+            threads = list(self._working.values())
+        for thread in threads:
             thread.join()
 
     # -- publishing ------------------------------------------------------------------
@@ -214,8 +218,6 @@ class IndexSync:
 
     def _work(self, kind: Kind, task: Callable[[], object]) -> None:
         """Run a task in the background, unless another one of this kind runs."""
-        if kind in self._working or self._closed.is_set():
-            return
 
         def work() -> None:
             try:
@@ -225,9 +227,11 @@ class IndexSync:
             finally:
                 del self._working[kind]
 
-        thread = threading.Thread(target=work, name=f"{kind}s.usearch", daemon=True)
-        self._working[kind] = thread
-        thread.start()
+        with self._starting:
+            if kind not in self._working and not self._closed.is_set():
+                thread = threading.Thread(target=work, name=f"{kind}s.usearch", daemon=True)
+                self._working[kind] = thread
+                thread.start()
 
     # -- views -----------------------------------------------------------------------
 

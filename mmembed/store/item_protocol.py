@@ -33,8 +33,8 @@ class Items(Protocol):
     def item(self, item_id: int) -> Item:
         """One item with all its captions. Raises NotFound."""
 
-    def items(self, item_ids: Sequence[int]) -> list[Item]:
-        """The items that are still there, in the given order."""
+    def items(self, item_ids: Sequence[int], where: Where = EVERYTHING) -> list[Item]:
+        """The items that are still there and pass, in the given order."""
 
     def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
         """Which of these images have a caption, and which have a tag."""

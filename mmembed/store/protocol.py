@@ -173,7 +173,7 @@ class Search(Protocol):
         those of the `count` nearest captions, each by its best one.
 
         By their own vectors, the images are the first of `search`; fewer than `count` if more
-        images tie with the last.
+        images tie with the last. The chunks of a few long captions leave room for the others.
         """
 
     def sample(self, kind: Kind, count: int) -> Embeddings:

@@ -15,6 +15,11 @@ from mmembed.types import Item, Ranked
 GROWTH = 4
 """Factor for the next number of ranked vectors if they gave too few items."""
 
+FEW_IMAGES = 8
+"""Vectors for each image from which on more of them are ranked."""
+LARGEST_GROWTH = 64
+"""Times the wanted vectors that are ranked at most, about."""
+
 
 def rank_items(
     nearest: Callable[[int], Ranked],
@@ -100,6 +105,23 @@ def _join(
 def _rank(item: Item, score: float) -> tuple[float, tuple[int, int]]:
     """Of an item's chunks, the nearest comes first; of equal ones the first."""
     return -score, item.chunk or (0, 0)
+
+
+def nearest_images(
+    nearest: Callable[[int], Ranked],
+    images_of: Callable[[Sequence[int]], Mapping[int, Sequence[int]]],
+    count: int,
+) -> RankedImages:
+    """The images of the `count` nearest vectors; see `rank_images`. Of more vectors, if these are
+    of very few images: a long caption has thousands of chunks, and would hide all others."""
+    most = count + 1
+    while True:
+        ranked = nearest(most)
+        images = rank_images(ranked, images_of, count)
+        enough = len(images.item_ids) * FEW_IMAGES >= count
+        if enough or ranked.complete or most > LARGEST_GROWTH * count:
+            return images
+        most *= GROWTH
 
 
 def rank_images(

@@ -118,6 +118,13 @@ def test_negative_terms_lead_away(data: Path, tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("option", ["--with", "--without"])
+def test_empty_words_are_named_by_their_option(data: Path, option: str) -> None:
+    finished = fake("search", "red", option, " ", "--data", data)
+    assert finished.returncode == 2
+    assert finished.stderr == f"mmembed: {option}: the text is empty\n"
+
+
 def test_words_are_never_operators(data: Path) -> None:
     finished = fake("search", "red -green without blue", "--data", data)
     assert finished.stdout

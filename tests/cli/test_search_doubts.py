@@ -21,8 +21,8 @@ HIT = Hit(Item(id=1, kind="image", sha256="", path="/a.png"), 0.3, 0.98, fits=0.
 def answered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Runs the command on an answer of that match."""
 
-    def run(match: Match | None, *arguments: str) -> int:
-        page = SearchPage((HIT,), None, (), match=match)
+    def run(match: Match | None, *arguments: str, hits: tuple[Hit, ...] = (HIT,)) -> int:
+        page = SearchPage(hits, None, (), match=match)
         monkeypatch.setattr(search, "_of_service", lambda *_: (page, "fake"))
         monkeypatch.setattr(search, "check_exists", lambda _: None)
         parser = argparse.ArgumentParser()
@@ -62,3 +62,37 @@ def test_json_has_the_figures(answered: Any, capsys: pytest.CaptureFixture[str])
 def test_a_bound_that_is_no_part_of_one_is_refused(answered: Any) -> None:
     with pytest.raises(QueryError, match=r"--min-relevance 1\.5: expected 0 to 1"):
         answered("yes", "red", "--min-relevance", "1.5")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--item", "3"], "nothing here fits item 3; the nearest are:\n"),
+        (["--like", "a.png"], "nothing here fits this picture; the nearest are:\n"),
+        (["--with", "a missile"], "nothing here fits “a missile”; the nearest are:\n"),
+    ],
+)
+def test_a_doubt_names_what_was_asked(
+    answered: Any, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    answered("no", *arguments)
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "{data} holds no images"),
+        (["--mode", "words", "--tag", "x"],
+         "no caption, tag or name of the images with the tag x in {data} has any of these words; "
+         "leave --mode out to look at the pictures, too"),
+        (["--without", "red", "--strategy", "exclude"],
+         "{data} holds no images that are far from what is excluded"),
+    ],
+)  # fmt: skip
+def test_a_search_in_vain_says_what_it_looked_at(
+    answered: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path,
+    arguments: list[str], said: str,
+) -> None:  # fmt: skip
+    answered(None, "red", *arguments, hits=())
+    assert capsys.readouterr().err == f"nothing found: {said.format(data=tmp_path)}\n"

@@ -140,3 +140,23 @@ def test_closing_ends_the_work(open_bank: Open) -> None:
     bank.close()
     assert all(one.name != "mmembed-bank" for one in threading.enumerate())
     gate.open.set()
+
+
+def test_a_bank_that_another_thread_makes_meanwhile_is_not_made_again(
+    open_bank: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it where the cache folder cannot keep it."""
+    monkeypatch.setattr("mmembed.collection.bank_of_model.keep_bank", lambda *_: None)
+    bank, making = open_bank(encoder := FakeEncoder()), threading.Lock()
+
+    class Meanwhile:
+        def __enter__(self) -> None:
+            monkeypatch.setattr(bank, "_making", making)
+            bank.make(quietly)  # as another thread would, before this one has the lock
+
+        def __exit__(self, *_: object) -> None:
+            """No lock is held."""
+
+    monkeypatch.setattr(bank, "_making", Meanwhile())
+    bank.make(quietly)
+    assert sum(encoder.batches) == len(TEXTS)

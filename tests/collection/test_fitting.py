@@ -123,3 +123,14 @@ def test_an_empty_collection_says_nothing(collection: Collection) -> None:
 def test_a_bound_that_is_no_part_of_one_is_refused(collection: Collection, bound: float) -> None:
     with pytest.raises(QueryError, match="min_relevance"):
         collection.search([Term(text="red")], min_relevance=bound)
+
+
+def test_the_item_of_a_caption_is_judged_as_its_words(gallery: Collection) -> None:
+    [caption] = gallery.search([Term(text="something red, number 3")], k=1, kind="caption").hits
+    text = caption.item.caption
+    assert text is not None
+    by_item = gallery.search([Term(item=caption.item.id)], k=9)
+    by_words = gallery.search([Term(text=text)], k=99, mode="picture")
+    fits = {hit.item.id: hit.fits for hit in by_words.hits}
+    assert all(abs((hit.fits or 0) - (fits[hit.item.id] or 0)) < 0.01 for hit in by_item.hits)
+    assert by_item.match != "no"

@@ -50,9 +50,10 @@ class MemoryItems(MemoryVectors):
     def newest_item(self) -> int:
         return max((item.id for item in self._state.of_kind(None)), default=0)
 
-    def items(self, item_ids: Sequence[int]) -> list[Item]:
+    def items(self, item_ids: Sequence[int], where: Where = EVERYTHING) -> list[Item]:
         known = self._state.items
-        return [replace(known[one], captions=()) for one in item_ids if one in known]
+        there = [known[one] for one in item_ids if one in known]
+        return [replace(item, captions=()) for item in there if matches(where, item)]
 
     def described(self, image_ids: Sequence[int]) -> tuple[set[int], set[int]]:
         items = self.items(image_ids)

@@ -14,7 +14,7 @@ from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.chunks import Chunk, ChunkVector
 from mmembed.store.entries import Found, Model, Place, RankedImages
 from mmembed.store.mean_of_chunks import mean_of
-from mmembed.store.rank_items import rank_images, rank_items
+from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.types import Embeddings, Item, Kind, Ranked
 from tests.contracts.memory_state import Change, Memory, State, Vector
 
@@ -245,11 +245,12 @@ class MemoryVectors(Memory):
             owners[vector_id] = [image for image in of if image is not None and image in images]
         ranked = self._nearest(query, len(owners) + 1, by)
         passing = [row for row, key in enumerate(ranked.ids.tolist()) if owners.get(key)]
-        complete = len(passing) <= count + 1
-        few = Ranked(
-            ranked.ids[passing][: count + 1], ranked.scores[passing][: count + 1], complete
-        )
-        return rank_images(few, lambda ids: {key: owners[key] for key in ids}, count)
+
+        def passing_ones(most: int) -> Ranked:
+            rows = passing[:most]
+            return Ranked(ranked.ids[rows], ranked.scores[rows], len(passing) <= most)
+
+        return nearest_images(passing_ones, lambda ids: {key: owners[key] for key in ids}, count)
 
     def _nearest(self, query: NDArray[np.float32], most: int, kind: Kind) -> Ranked:
         ids, rows = self._units(kind)

@@ -150,3 +150,19 @@ def test_of_equal_chunks_the_first_is_named(store: Store) -> None:
     [(item, _)] = found(store, RED).hits
     assert (item.id, item.chunk) == (document, (0, 4))
     assert len(vectors(store)) == 2
+
+
+def test_the_chunks_of_a_long_caption_leave_room_for_the_captions_of_other_images(
+    store: Store, entry: Entry
+) -> None:
+    rows = [(5, number / 1000, 0, 0.5) for number in range(300)]
+    novel = long("a chunk of a novel, " * 300, *rows)
+    [first, second] = store.write(
+        [
+            entry("/novel", captions=(novel,)),
+            entry("/short", captions=(CaptionEntry("red", RED + GREEN),)),
+        ]
+    )
+    ranked = store.nearest_images(RED, 100, by="caption")
+    assert ranked.item_ids.tolist() == [first, second]
+    assert ranked.complete

@@ -159,3 +159,9 @@ def test_json_filters_read_types_as_words_do(store: Store, entry: Entry) -> None
         assert store.count("image", parse_where({"not": fields})) == 0, fields
     above = {"field": "meta.level", "op": ">=", "value": 3}
     assert store.count("image", parse_where(above)) == 1
+
+
+def test_items_by_their_ids_pass_a_filter_too(filled: Store) -> None:
+    a, b, c = (item.id for item in filled.page(after=0, limit=9, kind="image"))
+    found = filled.items([c, 99, b, a], parse_where("tag:x"))
+    assert [item.path for item in found] == ["/q/c", "/p/a"]

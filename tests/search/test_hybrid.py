@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from mmembed.search import hybrid as hybrid_module
 from mmembed.search.hybrid import FusedPage, Hybrid, Order
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.protocol import Store
+from mmembed.types import Item
 from tests.contracts.memory_store import MemoryStore
 
 QUERY = np.array((1, 0, 0, 0), np.float32)
@@ -164,6 +165,36 @@ def test_without_captions_and_words_the_pictures_alone_are_searched(
     page = query.page(5, None)
     assert [one.by for evidence in page.evidence for one in evidence] == ["picture"] * 5
     assert page.cosines == tuple(cosine for _, cosine in nearest[:5])
+
+
+@pytest.mark.parametrize("words_only", [False, True])
+def test_images_that_pass_no_longer_are_on_no_later_page(
+    search: Callable[..., Hybrid], store: Store, words_only: bool
+) -> None:
+    query = search("dog", Condition("tag", "!=", "private"), words_only=words_only)
+    whole = pages(query, 4)
+    first = query.page(4, None)
+    store.update(whole[5], tags=["private"])
+    second = query.page(4, first.rest)
+    assert [item.id for item in second.items] == [whole[4], *whole[6:9]]
+
+
+def test_an_image_that_another_thread_removes_meanwhile_is_left_out(
+    search: Callable[..., Hybrid], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, items = pages(search("dog"), 4), store.items
+
+    def meanwhile(item_ids: Sequence[int], where: Where = EVERYTHING) -> list[Item]:
+        found = items(item_ids, where)
+        if len(item_ids) == 3:  # those of the page
+            monkeypatch.setattr(store, "items", items)
+            store.remove([whole[1]])
+        return found
+
+    monkeypatch.setattr(store, "items", meanwhile)
+    page = search("dog").page(3, None)
+    assert [item.id for item in page.items] == [whole[0], whole[2]]
+    assert len(page.cosines) == len(page.evidence) == 2
 
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mmembed.search.looking_further import MOST, first_hits, page_above
@@ -67,3 +69,42 @@ def test_the_first_hits_of_a_longer_page_lead_on_behind_the_last() -> None:
     assert (len(page.hits), page.next_cursor) == (5, "5")
     whole = pages(5, None)
     assert first_hits(5, whole, pages) is whole
+
+
+class Changing(Pages):
+    """After one of the calls, the first hit of its page is gone, or another comes before it."""
+
+    def __init__(self, relevances: list[float], *, after: int, comes: bool) -> None:
+        super().__init__(relevances)
+        self.calls, self.after, self.comes = 0, after, comes
+
+    def __call__(self, count: int, cursor: str | None) -> SearchPage:
+        page, start = super().__call__(count, cursor), int(cursor or 0)
+        self.calls += 1
+        if self.calls == self.after and self.comes:
+            self.hits.insert(start, Hit(Item(id=99, kind="image", sha256=""), 0.0, 1.0))
+        elif self.calls == self.after:
+            del self.hits[start]
+        return replace(page, match="yes" if count == 20 else "no")
+
+
+@pytest.mark.parametrize("comes", [False, True])
+def test_a_page_and_its_cursor_are_of_one_moment_while_items_come_and_go(comes: bool) -> None:
+    pages = Changing([1.0] * 30, after=1, comes=comes)
+    page = first_hits(5, pages(20, None), pages)
+    assert page.next_cursor == "5"
+    assert page.hits == tuple(pages.hits[:5])
+
+
+@pytest.mark.parametrize("comes", [False, True])
+def test_a_page_above_a_bound_and_its_cursor_are_of_one_moment(comes: bool) -> None:
+    pages = Changing([0.1, 0.9, 0.9] * 9, after=2, comes=comes)
+    page = page_above(0.5, pages, 5, None)
+    shown = pages.hits[: int(page.next_cursor or 0)]
+    assert list(page.hits) == [hit for hit in shown if hit.relevance >= 0.5]
+    assert len(page.hits) == 5
+
+
+def test_the_match_of_a_short_page_is_that_of_all_judged_hits() -> None:
+    pages = Changing([1.0] * 30, after=0, comes=False)
+    assert first_hits(5, pages(20, None), pages).match == "yes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from mmembed.store.sqlite import Catalog
-from mmembed.store.vectors import snapshot
+from mmembed.store.vectors import VectorView, snapshot
 from tests.store.folder_views import answers, fill, fresh, images, published
 from tests.store.vectors.clustered import Entry
 
@@ -134,3 +135,49 @@ def test_a_snapshot_that_cannot_be_deleted_is_no_failure(
     monkeypatch.setattr(snapshot, "discard", refuse)
     fresh(catalog, exact_limit=40).publish()
     assert "cannot be deleted: Permission denied" in caplog.text
+
+
+def test_a_view_that_another_thread_reads_anew_meanwhile_is_not_saved(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the catalog went back in its history."""
+    fill(catalog, entry, 0, 40)
+    views = fresh(catalog)
+    unsaved = VectorView.__dict__["unsaved"].fget
+
+    def meanwhile(view: VectorView) -> bool:
+        was_unsaved = unsaved(view)
+        view.rebuild(catalog.all_embeddings("image"), view.seq, graph=False)
+        return bool(was_unsaved)
+
+    monkeypatch.setattr(VectorView, "unsaved", property(meanwhile))
+    views.publish()
+    assert list(catalog.folder.glob("*.usearch*")) == []
+
+
+def test_closing_waits_for_a_thread_that_is_just_being_started(
+    catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(catalog, entry)
+    views, errors = fresh(catalog), list[BaseException]()
+    images(views)
+    fill(catalog, entry, 40, 300)  # the graph is outgrown
+    start, closing = threading.Thread.start, list[threading.Thread]()
+
+    def close() -> None:
+        try:
+            views.close()
+        except BaseException as error:
+            errors.append(error)
+
+    def meanwhile(thread: threading.Thread) -> None:
+        if thread.name == "images.usearch":
+            closing.append(threading.Thread(target=close))
+            start(closing[0])
+            closing[0].join(0.2)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", meanwhile)
+    images(views)
+    closing[0].join(30)
+    assert errors == []

@@ -44,12 +44,14 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
             to_item(rows[0]), captions=tuple(self.captions_of([item_id]).get(item_id, ()))
         )
 
-    def items(self, item_ids: Sequence[int]) -> list[Item]:
-        """The items that are still there, in the given order."""
+    def items(self, item_ids: Sequence[int], where: Where = EVERYTHING) -> list[Item]:
+        """The items that are still there and pass, in the given order."""
+        condition, values = condition_of(where)
         found: dict[int, Item] = {}
         for chunk in chunks(item_ids):
-            sql = f"SELECT {COLUMNS} FROM items WHERE id IN ({marks(chunk)})"
-            found |= {int(row[0]): to_item(row) for row in self._rows(sql, chunk)}
+            sql = f"SELECT {COLUMNS} FROM items WHERE items.id IN ({marks(chunk)}) AND {condition}"
+            rows = self._rows(sql, (*chunk, *values), where=where)
+            found |= {int(row[0]): to_item(row) for row in rows}
         return [found[item_id] for item_id in item_ids if item_id in found]
 
     def images_of_vectors(
@@ -116,18 +118,21 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
         """The items that carry each of these vectors, by rising id; missing ids are left out. An
         item with a vector for each chunk comes with the chunk of this one."""
         condition, values = condition_of(where)
-        items: dict[int, list[Item]] = {}
+        places: list[tuple[Any, ...]] = []
         for chunk in chunks(vector_ids):
             sql = (
-                f"SELECT {COLUMNS}, start, stop, vector_id FROM content_vectors AS of_content "
-                "CROSS JOIN items USING (kind, sha256) "
+                "SELECT vector_id, items.id, of_content.sha256, start, stop "
+                "FROM content_vectors AS of_content CROSS JOIN items USING (kind, sha256) "
                 f"WHERE vector_id IN ({marks(chunk)}) AND {condition} ORDER BY items.id, start"
             )
-            rows = self._rows(sql, (*chunk, *values), where=where)
-            for *row, start, stop, vector_id in rows:
-                item = to_item(tuple(row))
-                if stop is not None:
-                    item = replace(item, chunk=(start, stop))
+            places += self._rows(sql, (*chunk, *values), where=where)
+        # Each item once: a long caption has thousands of chunks, and a text for all of them.
+        known = {item.id: item for item in self.items(list({place[1] for place in places}))}
+        items: dict[int, list[Item]] = {}
+        for vector_id, item_id, sha256, start, stop in places:
+            item = known.get(item_id)
+            if item is not None and item.sha256 == sha256:  # not replaced meanwhile
+                item = item if stop is None else replace(item, chunk=(start, stop))
                 items.setdefault(int(vector_id), []).append(item)
         return items
 

@@ -199,10 +199,11 @@ class VectorView:
         return now.graph is not None and self._saved != (now.graph, now.seq)
 
     def save(self, collection: str, fingerprint: str, mark: Callable[[int], str]) -> None:
-        """Publish a snapshot of the view as it is now. The view has a graph. mark: the mark of a
+        """Publish a snapshot of the view as it is now, if it has a graph. mark: the mark of a
         change of the catalog. Raises StoreError."""
         now = self._now
-        assert now.graph is not None
+        if now.graph is None:
+            return  # another thread read the view anew a moment ago
         stamp = replace(
             self._stamp(collection, fingerprint),
             seq=now.seq,

@@ -12,6 +12,7 @@ from mmembed.errors import ModelMismatch, NotFound, QueryError, StoreError
 from mmembed.filters import tree
 from mmembed.filters.parse import with_all
 from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.chunks import Chunk
 from mmembed.store.entries import CaptionEntry, Model
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Failure
@@ -291,3 +292,14 @@ def test_nothing_is_written_before_a_model_has_claimed_the_folder(
     with pytest.raises(StoreError, match="no model yet"):
         catalog.write([entry("/a.jpg")])
     catalog.close()
+
+
+def test_the_text_of_a_long_caption_is_read_once_for_all_its_chunks(catalog: Catalog) -> None:
+    chunks = [Chunk(place, place + 1, np.eye(4, dtype=np.float32)[place]) for place in range(4)]
+    document = catalog.write_caption(CaptionEntry("long", None, tuple(chunks)))
+    ids = [one for some, _ in catalog.all_embeddings("caption") for one in some]
+    items = [item for some in catalog.items_of_vectors(ids).values() for item in some]
+    assert [(item.id, item.chunk) for item in items] == [
+        (document, (place, place + 1)) for place in range(4)
+    ]
+    assert len({id(item.caption) for item in items}) == 1
