@@ -3,8 +3,9 @@
     python -m benchmarks.query_fit BANK.npz CASE.npz…    → a table in Markdown
 
 A bank holds `texts` and their `embeddings`. A case holds `pictures` (n, dim), `words` (m, dim), all
-unit-norm and by the model of the bank, and `present` (m,): whether the pictures show the words.
-Cases whose names differ in what follows the last `-` are draws of one row.
+unit-norm and by the model of the bank, `names` (m,) of the words, and `present` (m,): whether the
+pictures show the words. Cases whose names differ in what follows the last `-` are draws of one row.
+Intervals are by bootstrap of the words, which several draws may share.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from numpy.typing import NDArray
 
 from mmembed.search.bank.bank import Bank
 from mmembed.search.hub_correction import corrected
-from mmembed.search.match import BEST, JUDGED, match_of_words
+from mmembed.search.match import JUDGED, match_of_words, strength_of_words
 from mmembed.search.text_fit import TextFit
 
-DRAWS = 2000
+DRAWS = 500
 SAMPLE = 1024
+SINGLE = 3
+"""Tokens of a word, with start and end."""
 Floats = NDArray[np.float64]
 
 
@@ -33,6 +36,7 @@ Floats = NDArray[np.float64]
 class Outcome:
     """Of the queries of one draw; all (m,)."""
 
+    names: NDArray[np.str_]
     present: NDArray[np.bool_]
     cosines: Floats
     """Of the best hit."""
@@ -43,16 +47,18 @@ class Outcome:
 def outcome(case: Any, bank: Bank) -> Outcome:
     """Judges the words of a case as a search does."""
     pictures, words = case["pictures"], case["words"]
-    fit = TextFit(bank, pictures[:SAMPLE])
-    ranking = corrected(words, [1] * len(words), bank.words_mean) @ pictures.T
+    fit = TextFit(bank, pictures[:: -(-len(pictures) // SAMPLE)])
+    ranking = corrected(words, [SINGLE] * len(words), bank.words_mean) @ pictures.T
     cosines, strengths, matches = [], [], []
     for query, values in zip(words, ranking, strict=True):
-        hits = np.argsort(-values)[:JUDGED]
         cosines.append(float((pictures @ query).max()))
-        found = fit.of(query, pictures[hits], strengths=JUDGED).strengths
-        strengths.append(float(np.sort(found)[-BEST:].mean()))
-        matches.append(match_of_words(found.tolist(), len(pictures)))
-    return Outcome(case["present"], np.array(cosines), np.array(strengths), np.array(matches))
+        first = fit.of(query, pictures[np.argsort(-values)[:JUDGED]], strengths=JUDGED).strengths
+        sample = fit.in_sample(query)
+        strengths.append(strength_of_words(first, sample, len(sample)))
+        matches.append(match_of_words(first, sample, len(pictures)))
+    return Outcome(
+        case["names"], case["present"], np.array(cosines), np.array(strengths), np.array(matches)
+    )
 
 
 def auroc(values: Floats, present: NDArray[np.bool_]) -> float:
@@ -63,18 +69,16 @@ def auroc(values: Floats, present: NDArray[np.bool_]) -> float:
 def interval(outcomes: list[Outcome], figure: Any) -> str:
     """A figure of an outcome, the mean over the draws, and its 95 % interval by bootstrap."""
     rng = np.random.default_rng(0)
-    means = [
-        np.mean([figure(one, _resampled(one, rng)) for one in outcomes])
-        for _ in range(DRAWS // len(outcomes))
-    ]
-    centre = np.mean([figure(one, np.arange(len(one.present))) for one in outcomes])
+    names = np.unique(np.concatenate([draw.names for draw in outcomes]))
+    places = [np.searchsorted(names, draw.names) for draw in outcomes]
+    means = []
+    for _ in range(DRAWS):
+        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+        some = [np.repeat(np.arange(len(place)), times[place]) for place in places]
+        means.append(np.mean([figure(*pair) for pair in zip(outcomes, some, strict=True)]))
+    centre = np.mean([figure(draw, np.arange(len(draw.present))) for draw in outcomes])
     low, high = np.quantile(means, [0.025, 0.975])
     return f"{centre:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _resampled(one: Outcome, rng: np.random.Generator) -> NDArray[np.int64]:
-    there, absent = np.flatnonzero(one.present), np.flatnonzero(~one.present)
-    return np.concatenate([rng.choice(there, len(there)), rng.choice(absent, len(absent))])
 
 
 def row(name: str, outcomes: list[Outcome]) -> str:

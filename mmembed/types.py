@@ -186,8 +186,8 @@ class SearchPage:
     mode: SearchMode = "picture"
     """How the hits were found."""
     match: Match | None = None
-    """Whether the collection holds what was asked for, judged by the best hits. None where that
-    cannot be said, and on later pages."""
+    """Whether the collection holds what was asked for, judged by the first page. None where
+    that cannot be said."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ DIGITS = 4
 """Of `fits`, so that a bound on what clients see is the bound on what is compared."""
 
 Floats = NDArray[np.float64]
+NOTHING: Floats = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ class Fitting:
         captions = self._captions(asked.terms)
         words = _sum(asked, captions, words=True)
         if words is not None:
-            searched = 0 if asked.filtered else self._store.index_sizes().get("image", 0)
             fit = self._text_fit(sample)
-            return _ByWords(words, fit, searched) if fit else None
+            pictures = self._store.index_sizes().get("image", 0)
+            return _ByWords(words, fit, asked.filtered, pictures) if fit else None
         picture = _sum(asked, captions, words=False)
         if picture is None or len(sample) < FEWEST:
             return None
@@ -89,7 +90,8 @@ class Fitting:
             return None
         made = self._made  # a sample stays the same one until a vector changes
         if made is None or made[0] is not bank or made[1] is not sample:
-            self._made = made = bank, sample, TextFit(bank, sample)
+            before = made[2] if made is not None and made[0] is bank else None
+            self._made = made = bank, sample, TextFit(bank, sample, before)
         return made[2]
 
 
@@ -109,15 +111,18 @@ class Judge(ABC):
 class _ByWords(Judge):
     words: Embedding
     fit: TextFit
-    searched: int
-    """How many pictures; 0 where that is not known."""
+    filtered: bool
+    """Whether only some of the pictures are searched."""
+    pictures: int
+    """How many the collection has."""
 
     def compare(self, pictures: Embeddings) -> tuple[Floats, Floats]:
         fit = self.fit.of(self.words, pictures, strengths=JUDGED)
         return fit.fits, fit.strengths
 
     def match(self, ids: Sequence[int], strengths: Floats) -> Match | None:
-        return match_of_words(strengths.tolist(), self.searched)
+        sample = NOTHING if self.filtered else self.fit.in_sample(self.words)
+        return match_of_words(strengths, sample, self.pictures)
 
 
 @dataclass(frozen=True)

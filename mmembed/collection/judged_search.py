@@ -11,6 +11,7 @@ from mmembed.errors import QueryError
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.search.looking_further import first_hits, page_above
 from mmembed.search.match import JUDGED
+from mmembed.search.paging import read_match, with_match
 from mmembed.types import Kind, SearchMode, SearchPage, Strategy, Term
 
 
@@ -54,9 +55,15 @@ class JudgedSearch:
             )
             return self._fitting.judged(page, asked, first=after is None)
 
+        cursor, match = read_match(cursor)
         if cursor or kind != "image":
-            return page_above(min_relevance, page_of, k, cursor)
-        first = page_of(max(k, JUDGED), None)
-        if min_relevance > 0:
-            return replace(page_above(min_relevance, page_of, k, None), match=first.match)
-        return first_hits(k, first, page_of)
+            page = page_above(min_relevance, page_of, k, cursor)
+        else:
+            first = page_of(max(k, JUDGED), None)
+            match = first.match
+            page = (
+                page_above(min_relevance, page_of, k, None)
+                if min_relevance > 0
+                else first_hits(k, first, page_of)
+            )
+        return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))

@@ -1,7 +1,7 @@
 """Cursors, which lead from one page of results to the next.
 
     cursor = version · hash of the query · newest item · place · backgrounds of the terms ·
-             pool of a search by words · checksum
+             pool of a search by words · checksum [~ what the first page said]
 
 A cursor holds what the order of its first page depends on besides the vectors, so that the next
 page keeps that order after a restart and on another server of the same collection. The checksum
@@ -17,13 +17,14 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from mmembed.errors import QueryError
 from mmembed.search.hybrid import Order
 from mmembed.store.entries import LARGEST, Place
-from mmembed.types import Background, Term
+from mmembed.types import Background, Match, Term
 
 _VERSION = 2
 _HEAD = struct.Struct("<B8sQdQQH")
@@ -33,6 +34,7 @@ _ENDED, _LONG = 1, 2
 _SHORT_IDS, _LONG_IDS, _SHORT = "<u4", "<u8", 2**32
 """Ids of a pool take four bytes each where they can."""
 _CHECK_BYTES = 4
+_SAID = "~"
 MOST_CHARS = 20_000
 """Of a cursor: room for more terms than a query may have."""
 
@@ -88,6 +90,20 @@ def read(text: str, queries: Sequence[bytes], terms: int) -> Cursor:
             param="cursor",
         )
     return cursor
+
+
+def with_match(cursor: str | None, match: Match | None) -> str | None:
+    """A cursor whose page says of the query what the first one did."""
+    return cursor if cursor is None or match is None else f"{cursor}{_SAID}{match}"
+
+
+def read_match(cursor: str | None) -> tuple[str | None, Match | None]:
+    """The cursor itself, and the match that it carries. Text that is no match stays with the
+    cursor, which then is no cursor of ours."""
+    for match in get_args(Match):
+        if cursor is not None and cursor.endswith(_SAID + match):
+            return cursor.removesuffix(_SAID + match), match
+    return cursor, None
 
 
 def _unpacked(text: str) -> Cursor:

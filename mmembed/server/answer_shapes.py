@@ -144,8 +144,8 @@ class SearchAnswer(BaseModel):
     match: Annotated[
         Match | None,
         Field(
-            description="whether the collection holds what was asked for; null where that cannot "
-            "be said, and on later pages"
+            description="whether the collection holds what was asked for, by the first page; null "
+            "where that cannot be said"
         ),
     ]
     mode: SearchMode

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmembed.search.likeness import likeness
-from mmembed.search.match import match_of_pictures, match_of_words
+from mmembed.search.match import match_of_pictures
 from mmembed.types import Embeddings
 
 DIM = 32
@@ -33,25 +33,3 @@ def test_a_copy_is_a_match_and_the_like_of_random_pictures_is_none() -> None:
     assert match_of_pictures([0.8, 0.7]) == "unsure"
     assert match_of_pictures([0.3]) == "no"
     assert match_of_pictures([]) is None
-
-
-def test_strong_words_match_weak_ones_do_not() -> None:
-    assert match_of_words([2.5] * 20, 1000) == "yes"
-    assert match_of_words([1.0] * 20, 1000) == "unsure"
-    assert match_of_words([0.1] * 20, 1000) == "no"
-    assert match_of_words([], 1000) is None
-
-
-def test_more_pictures_ask_for_more_strength() -> None:
-    assert match_of_words([2.4] * 20, 1000) == "yes"
-    assert match_of_words([2.4] * 20, 8000) == "unsure"
-
-
-def test_a_small_collection_is_judged_by_fewer_pictures() -> None:
-    assert match_of_words([3.0, *[-1.0] * 9], 10) == "yes"
-    assert match_of_words([3.0, *[-1.0] * 19], 8000) == "no"
-
-
-def test_where_the_number_is_unknown_both_sides_are_careful() -> None:
-    assert match_of_words([2.3] * 20, 0) == "unsure"
-    assert match_of_words([3.0, *[-1.0] * 19], 0) == "unsure"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mmembed.errors import QueryError
 from mmembed.search.fusion import MOST_BY_WORDS
 from mmembed.search.hybrid import Order
-from mmembed.search.paging import Cursor, query_hash, read, written
+from mmembed.search.paging import Cursor, query_hash, read, read_match, with_match, written
 from mmembed.store.entries import Place
 from mmembed.types import Background, Term
 
@@ -113,3 +113,17 @@ def test_more_shown_than_there_are_is_no_cursor() -> None:
     order = Order((1, 2, 3), CURSOR.place, shown=4)
     with pytest.raises(QueryError, match="not a next_cursor"):
         read(written(replace(CURSOR, order=order)), [QUERY], 1)
+
+
+def test_a_cursor_carries_what_the_first_page_said() -> None:
+    cursor = written(CURSOR)
+    assert read_match(with_match(cursor, "unsure")) == (cursor, "unsure")
+    assert read_match(with_match(cursor, None)) == (cursor, None)
+    assert (with_match(None, "yes"), read_match(None)) == (None, (None, None))
+
+
+def test_a_cursor_that_says_something_else_is_refused() -> None:
+    text, match = read_match(written(CURSOR) + "~perhaps")
+    assert (text, match) == (written(CURSOR) + "~perhaps", None)
+    with pytest.raises(QueryError, match="cursor: not a next_cursor"):
+        read(text or "", [QUERY], 1)

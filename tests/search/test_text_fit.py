@@ -66,6 +66,33 @@ def test_the_same_words_in_the_bank_do_not_count_against_them(bank: Bank) -> Non
     assert fit.fits[0] == 1
 
 
+def test_the_sample_has_the_strengths_of_its_pictures(bank: Bank) -> None:
+    pictures, [words] = units(90, 2), units(1, 3)
+    for query in (words, bank.embeddings[7]):  # the latter is a text of the bank itself
+        fit = TextFit(bank, pictures)
+        assert fit.in_sample(query) == pytest.approx(
+            fit.of(query, pictures, strengths=90).strengths, abs=1e-3
+        )
+
+
+def test_what_is_known_of_pictures_before_gives_the_same(bank: Bank) -> None:
+    pictures, [words] = units(200, 2), units(1, 3)
+    before = TextFit(bank, pictures[:-3])
+    again, anew = TextFit(bank, pictures[1:], before), TextFit(bank, pictures[1:])
+    assert again.in_sample(words) == pytest.approx(anew.in_sample(words), abs=1e-4)
+
+
+def test_the_same_picture_twice_counts_twice(bank: Bank) -> None:
+    pictures = units(40, 2)[np.array([0, 0, *range(38)])]
+    assert len(TextFit(bank, pictures).in_sample(units(1, 3)[0])) == 40
+
+
+def test_a_bank_of_the_words_alone_says_nothing(bank: Bank) -> None:
+    words = bank.embeddings[7]
+    alone = Bank(("a", "b"), np.stack([words, words]))
+    assert not TextFit(alone, units(9, 2)).in_sample(words).any()
+
+
 def test_a_model_that_tells_nothing_apart_gives_finite_figures() -> None:
     same = np.full((200, DIM), 0.25, np.float32)
     fit = TextFit(Bank(("a",) * 200, same), same[:3]).of(units(1, 3)[0], same[:3], strengths=2)
