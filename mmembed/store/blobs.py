@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,10 @@ from mmembed.store.entries import ImageFile, Upload
 from mmembed.store.orphan_files import OrphanFiles
 from mmembed.store.sqlite import Catalog
 from mmembed.store.sqlite.lock_files import WRITE_WAIT_S, make_upload_lock
+from mmembed.store.sqlite.schema import FILE_NAME
 from mmembed.types import Item
+
+log = logging.getLogger(__name__)
 
 
 class FolderBlobs:
@@ -60,6 +64,11 @@ class FolderBlobs:
             self._catalog.item(item.id)
             if any(image.item_id != item.id for image in self._uploads_of(item.sha256)):
                 yield  # the file is another item's, too
+                return
+            owner = uploads.owner_of(self._folder, FILE_NAME)
+            if owner is not None:
+                log.warning("%s: stays, for it is an upload of %s", path, owner)
+                yield
                 return
             with uploads.discarding(path):
                 yield

@@ -15,6 +15,7 @@ from mmembed.errors import StoreBusy
 from mmembed.files import ASIDE, move
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite.schema import FILE_NAME
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class OrphanFiles:
         self._catalog.check_place()
         cache = thumbnail_cache.folder_in(self._catalog.folder)
         deleted = sum(map(self._thumbnails, self._parts(cache)))
+        if uploads.owner_of(self._catalog.folder, FILE_NAME) is not None:
+            return deleted  # another data folder's items point to the uploads
         return deleted + self._uploads(self._catalog.folder / uploads.FOLDER)
 
     def _parts(self, folder: Path) -> Iterator[Path]:

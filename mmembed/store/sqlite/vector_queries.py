@@ -117,6 +117,18 @@ class VectorReader(Connections):
             return ids, np.empty((0, 0), dtype=np.float16)
         return ids, np.stack([vectors[item_id] for item_id in ids])
 
+    def vector_ids_of(self, item_ids: Sequence[int]) -> dict[int, int]:
+        """The id of a vector of each item that is still there, by the items' ids."""
+        found: dict[int, int] = {}
+        for chunk in chunks(item_ids):
+            sql = (
+                "SELECT items.id, vector_id FROM items "
+                "CROSS JOIN content_vectors AS of_content USING (kind, sha256) "
+                f"WHERE items.id IN ({marks(chunk)}) AND of_content.model_id = {SERVING}"
+            )
+            found.update(self._rows(sql, chunk))
+        return found
+
     def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
         """The chunks of captions that are kept in chunks, by item id; other items are left out."""
         found: dict[int, list[ChunkVector]] = {}

@@ -82,6 +82,11 @@ class VectorView:
         """The ids of all vectors in the view, rising."""
         return self._now.table.ids
 
+    def vectors(self, ids: Sequence[int]) -> Vectors | None:
+        """The vectors of n ids as they are stored: float16 (n, dim). None if one is missing."""
+        table, wanted = self._now.table, np.asarray(ids, dtype=np.int64)
+        return table.vectors(wanted) if table.contains(wanted).all() else None
+
     # -- following the catalog -------------------------------------------------------
 
     def load(self, collection: str, fingerprint: str) -> bool:
