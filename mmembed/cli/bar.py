@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from typing import TextIO
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mmembed.types import Phase, Progress
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 LINE_S = 10.0
 """Seconds between two lines, in the first minutes."""
@@ -53,9 +54,8 @@ class Bar:
             self._lines.update(done, total, failed)
             return
         if self._bar is None or self._bar.total is None:
-            self._hide()
-            self._bar = tqdm(
-                total=total, initial=done, unit=f" {self._unit}", leave=False, file=self._stream,
+            self._bar = self._begun(
+                total=total, initial=done, unit=f" {self._unit}",
                 postfix=OPENING if done < total else None,
             )  # fmt: skip
         if done > self._bar.n:
@@ -69,12 +69,17 @@ class Bar:
             self._lines.phase(what, count)
             return
         if self._bar is None or self._bar.total is not None:
-            self._hide()
-            self._bar = tqdm(total=None, bar_format="{desc}", leave=False, file=self._stream)
+            self._bar = self._begun(total=None, bar_format="{desc}")
         self._bar.set_description_str(_counted(what, count))
 
+    def _begun(self, **form: Any) -> tqdm[None]:
+        """The next bar, in place of the one before: two at a time would take two lines."""
+        from tqdm import tqdm  # no command needs it before it works
+
+        self._hide()
+        return tqdm(leave=False, file=self._stream, **form)
+
     def _hide(self) -> None:
-        """Before the next bar is made: two at a time would take two lines."""
         if self._bar is not None:
             self._bar.close()
 

@@ -6,12 +6,15 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmembed.cli.open_to_read import model_alone
 from mmembed.cli.table import plain, print_json, table
-from mmembed.collection.collection import Classified, ImageInput
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
+
+if TYPE_CHECKING:
+    from mmembed.collection.collection import Classified
 
 DESCRIPTION = """\
 Give every picture a probability for each of your labels: any words will do.
@@ -45,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Classify and print; 1 if some images failed."""
+    from mmembed.collection.collection import ImageInput  # takes a while
+
     images = [ImageInput(str(path), path=path) for path in arguments.images]
     images += [ImageInput(f"item {item}", item=item) for item in arguments.item]
     if not images:

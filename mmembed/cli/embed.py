@@ -6,13 +6,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmembed.cli.open_to_read import model_alone
 from mmembed.cli.table import plain, print_json
-from mmembed.collection.collection import ImageInput
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
-from mmembed.types import Embedding, Failure
+from mmembed.types import Failure
+
+if TYPE_CHECKING:
+    from mmembed.types import Embedding
 
 DESCRIPTION = """\
 Print unit-norm embeddings as JSON Lines, for programs of your own. Nothing is indexed.
@@ -30,6 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Embed and print; 1 if some failed."""
+    from mmembed.collection.collection import ImageInput  # takes a while
+
     if not arguments.images and not arguments.text:
         raise InputError("nothing to embed; give picture files, or --text")
     failed = 0

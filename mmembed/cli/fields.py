@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.table import print_json, table
-from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.filters.fields import spelling
 
@@ -36,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Change an index where that is asked for, and list the fields."""
+    from mmembed.collection.collection import Collection  # takes a while
+
     check_exists(settings)
     with Collection(settings) as collection:
         if arguments.index is not None:

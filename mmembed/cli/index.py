@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import counted, plain, table
 from mmembed.cli.upgrade import upgraded
-from mmembed.collection.collection import Collection, Report, check_paths
 from mmembed.config.settings import Settings, expanded
 from mmembed.errors import MmembedError
+
+if TYPE_CHECKING:
+    from mmembed.collection.collection import Collection, Report
 
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
@@ -86,6 +88,8 @@ def _settings(parsed: argparse.Namespace) -> dict[str, Any]:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
+    from mmembed.collection.collection import Collection, check_paths  # takes a while
+
     paths = [expanded(path, "PATH") for path in arguments.paths]
     check_paths(paths)  # before a folder is made
     upgraded(settings)

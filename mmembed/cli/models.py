@@ -7,21 +7,17 @@ import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.table import table
-from mmembed.collection.model_tools import (
-    ENGINES,
-    RECOMMENDED,
-    Measured,
-    engines_of,
-    models_like,
-    quantise_with,
-)
 from mmembed.config.commands import command
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.settings import Settings, expanded
 from mmembed.errors import InputError
+
+if TYPE_CHECKING:
+    from mmembed.collection.model_tools import Measured
 
 DESCRIPTION = """\
 List the ids that --model takes, or try every engine with one model and say how fast each is.
@@ -55,6 +51,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         return _quantise(settings, [expanded(path, "--quantize") for path in arguments.quantize])
     if arguments.measure:
         return _measure(settings)
+    from mmembed.collection.model_tools import RECOMMENDED, models_like  # takes a while
+
     names = models_like(arguments.words)
     for name in names:
         print(f"{name}  (recommended)" if name == RECOMMENDED else name)
@@ -62,12 +60,16 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
 
 def _measure(settings: Settings) -> int:
+    from mmembed.collection.model_tools import engines_of
+
     name, measured = engines_of(settings)
     _print(name, sorted(measured, key=lambda trial: -trial.images_per_second))
     return 0
 
 
 def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
+    from mmembed.collection.model_tools import quantise_with
+
     with Bar() as bar, redirect_stdout(sys.stderr):  # nncf shows its progress on stdout
         name, measured = quantise_with(settings, paths, bar.update)
         bar.close()
@@ -78,6 +80,8 @@ def _quantise(settings: Settings, paths: Sequence[Path]) -> int:
 
 
 def _print(name: str, measured: Sequence[Measured]) -> None:
+    from mmembed.collection.model_tools import ENGINES
+
     print(f"{name}:")
     rows = [
         (

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.table import counted, plain
 from mmembed.cli.upgrade import upgraded
-from mmembed.collection.collection import Collection, Removed
 from mmembed.config.settings import Settings, expanded
+
+if TYPE_CHECKING:
+    from mmembed.collection.collection import Removed
 
 DESCRIPTION = """\
 Take pictures out of the collection, with their captions: one file, or all below a folder, even if
@@ -40,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Remove; 1 if there was nothing below some path."""
+    from mmembed.collection.collection import Collection  # takes a while
+
     check_exists(settings)
     missed = 0
     upgraded(settings)

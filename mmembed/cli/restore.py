@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmembed.collection.collection import Collection, restore
 from mmembed.config.settings import Settings, expanded
 from mmembed.errors import InputError
 
@@ -33,6 +32,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             f"{settings.place}: a database is restored by its own tools, such as pg_restore; leave "
             "out --store and MMEMBED_STORE to restore a folder"
         )
+    from mmembed.collection.collection import Collection, restore  # takes a while
+
     aside = restore(expanded(arguments.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.count(kind) for kind in ("image", "caption"))

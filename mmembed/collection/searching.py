@@ -16,6 +16,7 @@ from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.search import paging
 from mmembed.search.bank.bank import Bank
 from mmembed.search.calibration import BACKGROUND_SIZE, background
+from mmembed.search.chunk_vectors import vectors_by_chunk
 from mmembed.search.composition import Composition, backgrounds
 from mmembed.search.fusion import MOST_BY_WORDS
 from mmembed.search.hub_correction import corrected
@@ -111,6 +112,7 @@ class Searching:
             strategy,
             nearest=partial(self._nearest, kind, where),
             vectors_of=self._store.vectors_of,
+            chunks_of=partial(vectors_by_chunk, self._store),
             count=k,
             after=begun.place if begun else None,
         )
@@ -213,9 +215,10 @@ class Searching:
             cosines = np.round(unit_rows(stored).astype(np.float64) @ direction, 6)
             scores = dict(zip(ids, cosines.tolist(), strict=True))
         present = [(item, scores[item.id]) for item in page.items if item.id in scores]
+        evidence = picture_evidence([score for _, score in present], usual)
         return tuple(
-            Hit(item, score, usual.relevance(score), picture_evidence(score, usual))
-            for item, score in present
+            Hit(item, score, usual.relevance(score), why)
+            for (item, score), why in zip(present, evidence, strict=True)
         )
 
     def _fused_hits(self, hybrid: Hybrid, page: FusedPage) -> tuple[Hit, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mmembed.ingest.passed_over import PassedOver
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.stage_profile import StageTime, limit
 from mmembed.types import Failure
 
 
 @dataclass
-class Report:
+class Report(PassedOver):
     """The results of one indexing."""
 
     total: int = 0
@@ -27,17 +28,6 @@ class Report:
     """Files that were indexed before, of which only the header was read."""
     cut: int = 0
     """Long captions that were indexed before, and have a vector for each chunk now."""
-    hidden: int = 0
-    linked: int = 0
-    other: int = 0
-    system: int = 0
-    """Folders of systems and programs."""
-    excluded: int = 0
-    """Files and folders."""
-    kept_out: int = 0
-    """Files and folders that were taken out for good."""
-    collections: int = 0
-    """Data folders, whose own files were skipped."""
     empty: list[str] = field(default_factory=list)
     """The paths below which there was no picture."""
     kept_because_empty: bool = False
@@ -53,8 +43,6 @@ class Report:
 
     def note(self, plan: Plan) -> None:
         """Add the counts of skipped files."""
-        found = plan.scan
-        self.hidden, self.linked, self.other = found.hidden, found.linked, found.other
-        self.system, self.excluded = found.system, found.excluded
-        self.collections, self.empty = found.collections, found.empty()
-        self.kept_out = found.kept_out + len(plan.moved_out)
+        self.take_counts(plan.scan)
+        self.kept_out += len(plan.moved_out)
+        self.empty = plan.scan.empty()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from mmembed.config.settings import FOLDER_MARKS
 from mmembed.errors import ImageError, InputError
 from mmembed.ingest.exclusions import NO_MEDIA, Passing
+from mmembed.ingest.passed_over import PassedOver
 from mmembed.item_failures import failure_of
 from mmembed.media.decode import printable
 from mmembed.store.entries import Mark, signed, storable
@@ -49,7 +50,7 @@ class FileStat(NamedTuple):
 
 
 @dataclass
-class Scan:
+class Scan(PassedOver):
     """The files below the scanned paths."""
 
     roots: list[str] = field(default_factory=list)
@@ -64,13 +65,6 @@ class Scan:
     unreadable files. Items of these paths from another time stay."""
     closed: list[str] = field(default_factory=list)
     """Paths that were skipped on purpose. Items of these paths leave the collection."""
-    hidden: int = 0
-    linked: int = 0
-    other: int = 0
-    system: int = 0
-    excluded: int = 0
-    kept_out: int = 0
-    collections: int = 0
 
     def covers(self, path: str) -> bool:
         """Whether the scan would have found this file if it still existed."""

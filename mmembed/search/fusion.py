@@ -1,14 +1,17 @@
 """Pictures, captions and words as one order of images.
 
     value = picture                                        without a caption
-    value = 0.7·picture + 0.65·caption − 2                 with captions
+    value = 0.7·picture + 0.65·caption − against           with captions
     value − 0.3                                            with tags and without a caption
     value + 2·words                                        in every case
 
 picture, caption: the cosine of the image, and of its best caption, with the query, in deviations
 above the usual cosine of the query. words: BM25, 1 for the best match, and less if even that lacks
 most of the query. A caption counts against an image until it matches: otherwise the images with
-captions would bury all others.
+captions would bury all others. The more captions there are, the better the best of them match by
+chance. So `against` is up to 2.75 instead of 2: as much as makes the tenth best image with captions
+no better than the tenth best of these by their pictures alone. It stays 2 where an image has nearly
+all words of the query.
 """
 
 from __future__ import annotations
@@ -22,13 +25,24 @@ from mmembed.store.entries import RankedImages, WordMatches
 from mmembed.types import Background
 
 POOL = 100
-"""The best images by each of picture, caption and words are ordered by their value."""
+"""The best images by words, and the NEAREST by picture and by caption, are ordered by their value.
+"""
+NEAREST = 49
+"""With one more, a graph is searched only once."""
 MOST_BY_WORDS = 500
 """Images that a search by words alone lists."""
 PICTURE_BESIDE_CAPTION = 0.7
 CAPTION = 0.65
 WORDS = 2.0
 HAS_CAPTION = 2.0
+ALIKE = 10
+"""The place at which images with captions are compared with their pictures alone."""
+FEWEST = 2 * ALIKE
+"""Images with captions that are needed to compare them."""
+MOST_BY_CHANCE = 0.75
+HALF_COVERED, COVERED = 0.6, 0.9
+"""Parts of the attainable score of words from which the best match is hardly, and no more, one by
+chance."""
 HAS_TAGS = 0.3
 LEAST_OF_WORDS = 0.2
 """The part of the attainable score from which the best match counts as 1."""
@@ -50,6 +64,8 @@ class Parts:
     words: Floats
     """0 to 1."""
     tagged: NDArray[np.bool_]
+    against: float = HAS_CAPTION
+    """Points that captions count against their image."""
 
     def points(self) -> tuple[Floats, Floats, Floats]:
         """The points that picture, caption and words add to the value of each image."""
@@ -61,7 +77,7 @@ class Parts:
     def values(self) -> Floats:
         """By which the images are ordered."""
         captioned = ~np.isnan(self.caption)
-        against = np.where(captioned, HAS_CAPTION, np.where(self.tagged, HAS_TAGS, 0.0))
+        against = np.where(captioned, self.against, np.where(self.tagged, HAS_TAGS, 0.0))
         return np.asarray(np.round(sum(self.points()) - against, DIGITS))
 
     def order(self) -> list[int]:
@@ -69,6 +85,22 @@ class Parts:
         return [
             int(item_id) for item_id in self.item_ids[np.lexsort((self.item_ids, -self.values()))]
         ]
+
+
+def against_captions(parts: Parts, by_picture: NDArray[np.int64], covered: float) -> float:
+    """Points that captions count against their image. by_picture: the nearest by picture, which
+    are many. covered: of the attainable score of words, the part that the best match has."""
+    captioned = ~np.isnan(parts.caption)
+    nearest = np.isin(parts.item_ids, by_picture)
+    if captioned.sum() < FEWEST or not nearest.any():
+        return HAS_CAPTION
+    fused = np.sort(np.sum(parts.points(), axis=0)[captioned])[-ALIKE]
+    alone = np.sort(parts.picture[captioned & nearest])
+    # Where fewer are among the nearest, the others are no better than the last of these.
+    least = parts.picture[nearest].min()
+    by_chance = float(fused - (alone[-ALIKE] if len(alone) >= ALIKE else least)) - HAS_CAPTION
+    doubt = (COVERED - covered) / (COVERED - HALF_COVERED)
+    return HAS_CAPTION + min(max(by_chance, 0.0), MOST_BY_CHANCE) * min(max(doubt, 0.0), 1.0)
 
 
 def deviations(cosines: Floats, usual: Background) -> Floats:

@@ -2,6 +2,9 @@
 
 first page: the best by picture, caption and words → their parts → the pool in its order
 any page:   the rest of the pool, then the pictures after those of the pool, without repeats
+
+Where no image that passes has a caption or a matching word, the pool is empty: the images are
+searched by their pictures alone.
 """
 
 from __future__ import annotations
@@ -15,7 +18,16 @@ from numpy.typing import NDArray
 from mmembed.errors import QueryError
 from mmembed.filters.tree import Where
 from mmembed.search.calibration import BACKGROUND_SIZE, background
-from mmembed.search.fusion import MOST_BY_WORDS, POOL, Parts, caption_parts, deviations, word_parts
+from mmembed.search.fusion import (
+    MOST_BY_WORDS,
+    NEAREST,
+    POOL,
+    Parts,
+    against_captions,
+    caption_parts,
+    deviations,
+    word_parts,
+)
 from mmembed.store.entries import Place, RankedImages, WordMatches
 from mmembed.store.protocol import Store
 from mmembed.types import Background, Evidence, Finder, Item
@@ -23,6 +35,8 @@ from mmembed.types import Background, Evidence, Finder, Item
 Vector = NDArray[np.float32]
 ABOVE_ALL = 2.0
 """Above every cosine."""
+SMALLEST = 1e-9
+NOTHING = RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
 
 
 @dataclass(frozen=True)
@@ -79,20 +93,20 @@ class Hybrid:
         measured: _Measured | None = None
         if order is None:
             order, measured = self._order()
-        items, rest = self._items(order, count)
+        items, by_picture, rest = self._items(order, count)
         cosines = self._scores([item.id for item in items])
         items = [item for item in items if item.id in cosines]  # others were removed just now
         ids = [item.id for item in items]
+        scores = tuple(cosines[item_id] for item_id in ids)
+        if not order.item_ids and not self.words_only:
+            by_it = [by_picture[item_id] for item_id in ids]
+            evidence = picture_evidence(by_it, self._usual("image", self.picture))
+            return FusedPage(tuple(items), scores, evidence, rest, all_listed=True)
         if measured is None or not set(ids) <= set(measured.parts.item_ids.tolist()):
-            measured = self._measured(sorted(ids))
+            measured = self._measured(ids, self._matches(ids), self._captions())
         by_item = measured.evidence(set(ids))
-        return FusedPage(
-            tuple(items),
-            tuple(cosines[item_id] for item_id in ids),
-            tuple(by_item.get(item_id, ()) for item_id in ids),
-            rest,
-            measured.matches.complete,
-        )
+        evidence = tuple(by_item.get(item_id, ()) for item_id in ids)
+        return FusedPage(tuple(items), scores, evidence, rest, measured.matches.complete)
 
     def _scores(self, item_ids: Sequence[int]) -> dict[int, float]:
         """The cosines with the query of the items that are still there."""
@@ -100,27 +114,45 @@ class Hybrid:
         cosines = np.round(_cosines(stored, self.caption), 6)
         return dict(zip(ids, cosines.tolist(), strict=True))
 
-    def _order(self) -> tuple[Order, _Measured]:
+    def _order(self) -> tuple[Order, _Measured | None]:
         if self.words_only:
-            measured = self._measured(())
+            measured = self._measured((), self._matches(()), self._captions())
             ids = measured.matches.item_ids.tolist()
             return Order(tuple(ids), self._beginning(), ended=True), measured
-        pictures = self.store.nearest_images(self.picture, POOL, self.where, by="image")
-        measured = self._measured(pictures.item_ids.tolist(), pictures)
-        tail, number = self._beginning(), len(pictures.item_ids)
-        if number:
-            score, item_id = float(pictures.cosines[-1]), int(pictures.item_ids[-1])
-            tail = replace(tail, score=score, item_id=item_id, seen=number)
-        ids = measured.parts.order()
-        return Order(tuple(ids), tail, ended=pictures.complete), measured
+        captions = self._captions()
+        matches = None if len(captions.item_ids) else self._matches(())
+        if matches is not None and not len(matches.item_ids):
+            return Order((), self._beginning()), None
+        pictures = self.store.nearest_images(self.picture, NEAREST, self.where, by="image")
+        ids = pictures.item_ids.tolist()
+        if matches is None or not matches.complete:
+            matches = self._matches(ids)
+        measured = self._measured(ids, matches, captions, pictures)
+        tail = self._beginning()
+        if ids:
+            score, number = float(pictures.cosines[-1]), len(ids)
+            tail = replace(tail, score=score, item_id=ids[-1], seen=number)
+        return Order(tuple(measured.parts.order()), tail, ended=pictures.complete), measured
+
+    def _matches(self, also: Sequence[int]) -> WordMatches:
+        count = MOST_BY_WORDS if self.words_only else POOL
+        return self.store.match_words(self.text, count, self.where, also=sorted(also))
+
+    def _captions(self) -> RankedImages:
+        """The images with the nearest captions."""
+        if self.words_only:
+            return NOTHING
+        return self.store.nearest_images(self.caption, NEAREST, self.where, by="caption")
 
     def _beginning(self) -> Place:
         """Before every item that is there now; later ones come on no page."""
         return Place(ABOVE_ALL, 0, 0, self.store.newest_item())
 
-    def _items(self, order: Order, count: int) -> tuple[list[Item], Order]:
-        """The next items; those that are gone, or pass no longer, are left out."""
+    def _items(self, order: Order, count: int) -> tuple[list[Item], dict[int, float], Order]:
+        """The next items; those that are gone, or pass no longer, are left out. Also the cosines of
+        the pictures behind the pool, by id."""
         items: list[Item] = []
+        cosines: dict[int, float] = {}
         while len(items) < count and order.shown < len(order.item_ids):
             until = order.shown + count - len(items)
             items += self.store.items(order.item_ids[order.shown : until], self.where)
@@ -131,21 +163,23 @@ class Hybrid:
                 self.picture, count - len(items), self.where, kind="image", after=order.tail
             )
             items += [item for item, _ in found.hits if item.id not in pool]
+            cosines |= {item.id: cosine for item, cosine in found.hits}
             order = replace(order, tail=_end(found.hits, order.tail), ended=found.complete)
-        return items, order
+        return items, cosines, order
 
-    def _measured(self, item_ids: Sequence[int], pictures: RankedImages | None = None) -> _Measured:
-        """The parts of these images, and of the best by caption and words. pictures: whose cosines
-        are known."""
-        count = MOST_BY_WORDS if self.words_only else POOL
-        matches = self.store.match_words(self.text, count, self.where, also=item_ids)
-        nothing = RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
-        captions = nothing
-        if not self.words_only:
-            captions = self.store.nearest_images(self.caption, POOL, self.where, by="caption")
+    def _measured(
+        self,
+        item_ids: Sequence[int],
+        matches: WordMatches,
+        captions: RankedImages,
+        pictures: RankedImages | None = None,
+    ) -> _Measured:
+        """The parts of these images, and of the best by caption and words. pictures: the nearest
+        of them, whose cosines are known."""
         every = np.union1d(np.array(item_ids, np.int64), matches.item_ids)
-        ids, cosines = self._cosines(np.union1d(every, captions.item_ids), pictures or nothing)
-        captioned, tagged = self.store.described(ids.tolist())
+        ids, cosines = self._cosines(np.union1d(every, captions.item_ids), pictures or NOTHING)
+        captioned, tagged = self.store.described(np.setdiff1d(ids, captions.item_ids).tolist())
+        captioned |= set(captions.item_ids.tolist())
         parts = Parts(
             ids,
             deviations(cosines, self._usual("image", self.picture)),
@@ -153,6 +187,10 @@ class Hybrid:
             word_parts(ids, matches),
             np.isin(ids, np.array(sorted(tagged), np.int64)),
         )
+        if pictures is not None and not pictures.complete:
+            covered = float(matches.scores.max(initial=0)) / max(matches.attainable, SMALLEST)
+            against = against_captions(parts, pictures.item_ids, covered)
+            parts = replace(parts, against=against)
         return _Measured(parts, matches, self.words_only)
 
     def _cosines(
@@ -201,9 +239,12 @@ def _evidence(points: Sequence[float], words: tuple[str, ...]) -> tuple[Evidence
     return tuple(sorted(found, key=lambda one: -one.points))
 
 
-def picture_evidence(score: float, usual: Background) -> tuple[Evidence, ...]:
-    """The evidence of an image that was found by its picture alone."""
-    return _evidence([float(deviations(np.array([score]), usual)[0]), 0.0, 0.0], ())
+def picture_evidence(
+    cosines: Sequence[float], usual: Background
+) -> tuple[tuple[Evidence, ...], ...]:
+    """The evidence of images that were found by their pictures alone."""
+    points = deviations(np.array(cosines, np.float64), usual).tolist()
+    return tuple(_evidence([some, 0.0, 0.0], ()) for some in points)
 
 
 def _cosines(stored: NDArray[np.float16], query: Vector) -> NDArray[np.float64]:

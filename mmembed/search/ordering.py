@@ -3,7 +3,8 @@
 sum      the weighted sum of the standardised terms: one vector ranks
 exclude  by the sum of the positive terms; items that are clearly near a negative term are dropped
 best     by the best positive term; items that a negative term fits better, AGAINST times its
-         weight, come last, those that it fits least first
+         weight, come last, those that it fits least first. A caption in chunks counts by the
+         chunk that a term fits best
 
 Each order depends on the items' vectors and the composition alone. So a page that begins at a place
 goes on in the order of the page before, whatever was added or removed meanwhile.
@@ -63,11 +64,13 @@ def order(
     *,
     nearest: Nearest,
     vectors_of: VectorsOf,
+    chunks_of: VectorsOf,
     count: int,
     after: Place | None,
 ) -> Page:
     """The next `count` items after a place. nearest: finds the items nearest to a unit-norm vector,
-    after a place. vectors_of: the stored vectors of items.
+    after a place. vectors_of: the stored vectors of items. chunks_of: those of each of their
+    chunks; the id of an item comes once for each, one after the other.
 
     Raises QueryError if the terms cancel out, or if `best` or `exclude` have no positive term.
     """
@@ -80,7 +83,7 @@ def order(
             param="strategy",
         )
     by_strategy = _Exclude if strategy == "exclude" else _Best
-    return by_strategy(composition, nearest, vectors_of, count, after).page()
+    return by_strategy(composition, nearest, vectors_of, chunks_of, count, after).page()
 
 
 def _page_of(found: Found, after: Place | None) -> Page:
@@ -102,6 +105,7 @@ class _Strategy:
     composition: Composition
     nearest: Nearest
     vectors_of: VectorsOf
+    chunks_of: VectorsOf
     count: int
     after: Place | None
 
@@ -176,13 +180,24 @@ class _Best(_Strategy):
         """The `depth` items nearest to each positive term."""
         lists = [self.nearest(row, depth, None) for row in unit_rows(self._towards.rows)]
         items = {item.id: item for found in lists for item, _ in found.hits}
-        ids, vectors = self._vectors(list(items.values()))
-        if not ids:
+        with_chunks, stored = self.chunks_of(list(items))
+        if not with_chunks:
             return _Valued((), all_known=True)
-        positive = self._towards.standardised(vectors) * np.array(self._towards.weights)
-        values = dict(zip(ids, self._values(positive, vectors).tolist(), strict=True))
-        ranked = sorted(values, key=lambda item_id: (-values[item_id], item_id))
-        hits = tuple((items[item_id], values[item_id]) for item_id in ranked)
+        ids, starts = _first_of_each(with_chunks)
+        vectors = unit_rows(stored)
+        towards = self._towards.standardised(vectors) * np.array(self._towards.weights)
+        against = self._away.standardised(vectors) * (-AGAINST * np.array(self._away.weights))
+        positive = np.maximum.reduceat(towards, starts)
+        values = self._values(positive, np.maximum.reduceat(against, starts))
+        best = dict(
+            zip(ids, zip(values.tolist(), positive.argmax(axis=1), strict=True), strict=True)
+        )
+        ranked = sorted(best, key=lambda item_id: (-best[item_id][0], item_id))
+        named = [{item.id: item for item, _ in found.hits} for found in lists]
+        hits = tuple(
+            (named[best[item_id][1]].get(item_id, items[item_id]), best[item_id][0])
+            for item_id in ranked
+        )
         if depth >= DEPTH or all(found.complete for found in lists):
             return _Valued(hits, all_known=True)
         row_of = {item_id: row for row, item_id in enumerate(ids)}
@@ -194,13 +209,18 @@ class _Best(_Strategy):
         ]
         return _Valued(hits, reach=float(_squashed(max(ends, default=np.inf) + _ROUNDING)))
 
-    def _values(self, positive: NDArray[np.float64], vectors: Embeddings) -> NDArray[np.float64]:
-        """positive: of each vector and positive term, (n, terms)."""
-        best = positive.max(axis=1)
-        against = self._away.standardised(vectors) * (-AGAINST * np.array(self._away.weights))
-        worst = against.max(axis=1, initial=-np.inf)
+    @staticmethod
+    def _values(positive: NDArray[np.float64], against: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each item and each term: (n, terms)."""
+        best, worst = positive.max(axis=1), against.max(axis=1, initial=-np.inf)
         values = np.where(best > worst, _squashed(best), -_squashed(worst))
         return np.asarray(np.round(values, 9))
+
+
+def _first_of_each(ids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Ids that come several times, one after the other: each once, and its first place."""
+    starts = [place for place, item in enumerate(ids) if not place or ids[place - 1] != item]
+    return [ids[place] for place in starts], starts
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,11 @@ SAME = 0.99
 """Cosine with the words from which a text of the bank is taken for the same words."""
 SAMPLE = 128
 """Pictures whose cosines with the bank give its deviation."""
+ROWS = 16
+"""Pictures that are compared at once."""
+MOST_PRODUCTS = 2**18
+"""Multiplications in one matrix product: BLAS shares larger ones among threads, which wait for each
+other. That takes a hundred times as long while other requests have the processor."""
 SMALLEST = 1e-4
 """Of a deviation: below it a model tells no text from another."""
 STEP = 0.05
@@ -54,7 +59,8 @@ class TextFit:
     def __init__(self, bank: Bank, sample: Embeddings, before: TextFit | None = None) -> None:
         """sample: pictures from all over the collection, float32 (n, dim), unit-norm. before: of
         the same bank and a sample of which some pictures may be the same, which saves time."""
-        self._texts = bank.embeddings[:: -(-len(bank.texts) // COMPARED)]
+        step = -(-len(bank.texts) // COMPARED)
+        self._texts = np.ascontiguousarray(bank.embeddings[::step])
         self._deviation = _deviation(bank, sample[:: len(sample) // SAMPLE or 1])
         self._sample = sample
         self._by_picture = self._usual_by_picture(before)
@@ -63,11 +69,12 @@ class TextFit:
     def of(self, words: Embedding, pictures: Embeddings, *, strengths: int) -> Fit:
         """words: float32 (dim,), unit-norm; pictures: float32 (n, dim), unit-norm. strengths: of
         how many of the pictures the strength is wanted, which costs more than the rest."""
-        texts = self._texts[self._texts @ words < SAME]
+        differ = self._texts @ words < SAME
+        texts = self._texts if differ.all() else self._texts[differ]
         cosines = pictures @ words
         if not len(texts):
             return Fit(np.ones(len(cosines)), np.zeros(len(cosines[:strengths])))
-        others = pictures @ texts.T
+        others = products(pictures, texts)
         less = np.count_nonzero(others < cosines[:, None], axis=1)
         usual = _soft_maximum(others[:strengths] / self._deviation)
         first = cosines[:strengths].astype(np.float64) / self._deviation
@@ -101,6 +108,19 @@ class TextFit:
         left = count - np.exp(SHARPNESS * above).sum(axis=1)
         shares = np.maximum(left, _LEFT * count) / (count - len(same))
         return np.asarray(usual + np.log(shares) / SHARPNESS, np.float64)
+
+
+def products(pictures: Embeddings, texts: Embeddings) -> Embeddings:
+    """float32 (n, dim) and (m, dim) → their dot products, (n, m)."""
+    step = max(1, MOST_PRODUCTS // (ROWS * texts.shape[1]))
+    found = np.empty((len(pictures), len(texts)), np.float32)
+    for row in range(0, len(pictures), ROWS):
+        some = pictures[row : row + ROWS]
+        for text in range(0, len(texts), step):
+            np.matmul(
+                some, texts[text : text + step].T, found[row : row + ROWS, text : text + step]
+            )
+    return found
 
 
 def _deviation(bank: Bank, pictures: Embeddings) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mmembed.config.settings import CATALOG_FILE
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.entries import ImageFile, Upload
 from mmembed.store.orphan_files import FilesOwner, OrphanFiles
@@ -13,6 +15,8 @@ from mmembed.types import Item
 
 WAIT_S = 30.0
 """Seconds that an upload waits for another process that keeps or deletes the same content."""
+
+log = logging.getLogger(__name__)
 
 
 class FolderBlobs:
@@ -57,6 +61,11 @@ class FolderBlobs:
             self._catalog.item(item.id)
             if any(image.item_id != item.id for image in self._uploads_of(item.sha256)):
                 yield  # the file is another item's, too
+                return
+            owner = uploads.owner_of(self._folder, CATALOG_FILE)
+            if owner is not None:
+                log.warning("%s: stays, for it is an upload of %s", path, owner)
+                yield
                 return
             with uploads.discarding(path):
                 yield

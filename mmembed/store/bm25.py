@@ -23,9 +23,9 @@ MOST_ASKED = 32
 """Distinct words of a query that count."""
 MOST_LOOKED_AT = 10_000
 """Images of one word that are candidates; of many words, fewer of each."""
-MOST_TOGETHER = 10_000
+MOST_TOGETHER = 5_000
 """Of all words together, unless there are more than ten."""
-LEAST_LOOKED_AT = 1_000
+LEAST_LOOKED_AT = 500
 LEAST_RANKED = 100
 """Candidates that are ranked, whose words weigh most together; more if more are wanted."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -111,6 +112,16 @@ class FolderStore(Catalog):
             lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
             count,
         )
+
+    def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        """See Vectors.vectors_of. Vectors of images that are in memory are not read from the
+        catalog."""
+        view = self._views.loaded("image")
+        known = {} if view is None else self.vector_ids_of(item_ids)
+        if view is None or len(known) < len(item_ids):
+            return super().vectors_of(item_ids)
+        vectors = view.vectors([known[item_id] for item_id in item_ids])
+        return super().vectors_of(item_ids) if vectors is None else (list(item_ids), vectors)
 
     def sample(self, kind: Kind, count: int) -> Embeddings:
         """See Search.sample: of the vectors as they were last searched."""

@@ -86,6 +86,10 @@ class IndexSync:
         """`view`, without comparing with the catalog if it is loaded."""
         return self._views.get(kind) or self.view(kind)
 
+    def loaded(self, kind: Kind) -> VectorView | None:
+        """The view of a kind if it is loaded, of whatever change."""
+        return self._views.get(kind)
+
     def sizes(self) -> dict[Kind, int]:
         """Vectors in each view that is loaded, as of when it was last used."""
         return {kind: len(view) for kind, view in self._views.items()}

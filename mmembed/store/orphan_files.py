@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Protocol
 
+from mmembed.config.settings import CATALOG_FILE
 from mmembed.errors import StoreBusy
 from mmembed.files import ASIDE, move
 from mmembed.store import thumbnail_cache, uploads
@@ -80,6 +81,8 @@ class OrphanFiles:
         self._catalog.check_place()
         cache = thumbnail_cache.folder_in(self._catalog.folder)
         deleted = sum(map(self._thumbnails, self._parts(cache)))
+        if uploads.owner_of(self._catalog.folder, CATALOG_FILE) is not None:
+            return deleted  # another data folder's items point to the uploads
         return deleted + self._uploads(self._catalog.folder / uploads.FOLDER)
 
     def _parts(self, folder: Path) -> Iterator[Path]:

@@ -96,6 +96,15 @@ def place_in(folder: Path, path: str, sha256: str) -> Path | None:
     return folder / FOLDER / sha256[:2] / os.path.basename(path)
 
 
+def owner_of(folder: Path, catalog: str) -> Path | None:
+    """The other data folder that the uploads belong to, if `originals` is a link into one. catalog:
+    the name of the file by which a data folder is known. None where the uploads are this folder's,
+    though a link may lead to another disk."""
+    owner = Path(os.path.realpath(folder / FOLDER)).parent
+    is_other = str(owner) != os.path.realpath(folder) and (owner / catalog).exists()
+    return owner if is_other else None
+
+
 def is_of_any_folder(path: str, sha256: str) -> bool:
     """Whether a path is an upload with this content, in any data folder. Folders are moved, copied
     and mounted elsewhere."""

@@ -172,6 +172,35 @@ def test_two_copies_of_a_folder_do_not_touch_each_others_files(
     assert files_of(other) == [NAME]
 
 
+def test_a_copy_whose_uploads_are_a_link_leaves_the_first_folders_files(
+    open_collection: OpenCollection, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = upload(open_collection)
+    ignored = shutil.ignore_patterns(uploads.FOLDER)
+    shutil.copytree(tmp_path / "data", tmp_path / "copy", ignore=ignored)
+    (tmp_path / "copy" / uploads.FOLDER).symlink_to(tmp_path / "data" / uploads.FOLDER)
+    copy = open_collection(data=tmp_path / "copy")
+    blue = copy.add_image(picture("blue"), name="b")  # the copy's catalog is no empty one
+    copy.remove(images(copy)[0].id)
+    assert [item.id for item in images(copy)] == [blue.id]
+    assert f"stays, for it is an upload of {tmp_path / 'data'}" in caplog.text
+    gone = file.with_name(file.name + uploads.GONE)
+    file.rename(gone)  # the first folder is about to remove it
+    copy.collect_leftovers()
+    assert gone.read_bytes() == RED
+
+
+def test_uploads_on_another_disk_are_the_folders_own(
+    open_collection: OpenCollection, tmp_path: Path
+) -> None:
+    file = upload(open_collection)
+    file.parents[1].rename(tmp_path / "disk")
+    (tmp_path / "data" / uploads.FOLDER).symlink_to(tmp_path / "disk")
+    collection = open_collection()
+    collection.remove(images(collection)[0].id)
+    assert list((tmp_path / "disk").rglob("*.png")) == []
+
+
 def test_a_catalog_that_was_restored_alone_leaves_the_first_folders_files(
     open_collection: OpenCollection, tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where
-from mmembed.types import STRATEGIES, SearchPage, Strategy, Term
+from mmembed.types import STRATEGIES, SearchMode, SearchPage, Strategy, Term
 from tests.fake_encoder import COLOURS
 from tests.serving import PATIENCE_S, picture
 
@@ -54,7 +54,8 @@ def write(collection: Collection, gone: Sequence[int], written: Callable[[], Non
     """Remove these items, one for each picture that is added."""
     sizes = iter(range(20, 20 + 2 * len(gone)))
     for item_id, colour in zip(gone, list(COLOURS) * len(gone), strict=False):
-        collection.add_image(picture(colour, (next(sizes), 16)), name="new")
+        image = picture(colour, (next(sizes), 16))
+        collection.add_image(image, name="new", captions=[f"red {colour}"], tags=["red"])
         collection.remove(item_id)
         written()
 
@@ -81,6 +82,46 @@ def process(gallery: Collection, gone: Sequence[int]) -> Iterator[Callable[[], o
         finally:
             writer.kill()
     assert writer.returncode == 0
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "words"])
+@pytest.mark.parametrize("writing", [thread, pytest.param(process, marks=pytest.mark.slow)])
+def test_pages_by_words_keep_the_order_of_the_first(
+    gallery: Collection, writing: Callable[..., Any], mode: SearchMode
+) -> None:
+    terms = [Term(text="red"), Term(text="yellow")]
+    everything = ids_of(gallery.search(terms, k=100, mode="picture"))
+    for number, item_id in enumerate(everything[::2]):
+        gallery.update(item_id, captions=["red", f"a yellow number{number}"], tags=["red"])
+    whole = ids_of(gallery.search(terms, k=100, mode=mode))
+    assert set(everything[::2]) <= set(whole)
+    assert mode == "words" or sorted(whole) == sorted(everything)
+    page = gallery.search(terms, k=2, mode=mode)
+    shown, gone = ids_of(page), whole[3::3]
+    with writing(gallery, gone) as wait_for_change:
+        for _ in gone:
+            wait_for_change()
+            if page.next_cursor is not None:
+                page = gallery.search(terms, k=2, mode=mode, cursor=page.next_cursor)
+                shown += ids_of(page)
+        while page.next_cursor is not None:
+            page = gallery.search(terms, k=2, mode=mode, cursor=page.next_cursor)
+            shown += ids_of(page)
+    assert shown == [item_id for item_id in whole if item_id in set(shown)]
+    assert set(whole) - set(shown) <= set(gone)
+
+
+def test_an_order_without_words_is_kept_when_captions_come(gallery: Collection) -> None:
+    terms = [Term(text="red")]
+    whole = ids_of(gallery.search(terms, k=100, mode="picture"))
+    page = gallery.search(terms, k=4, mode="hybrid")
+    shown = ids_of(page)
+    for item_id in whole[::-2]:
+        gallery.update(item_id, captions=["red"], tags=["red"])
+        if page.next_cursor is not None:
+            page = gallery.search(terms, k=4, mode="hybrid", cursor=page.next_cursor)
+            shown += ids_of(page)
+    assert shown == whole
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from mmembed.search.fusion import (
+    FEWEST,
     HAS_CAPTION,
     HAS_TAGS,
     LEAST_OF_WORDS,
+    MOST_BY_CHANCE,
     Parts,
+    against_captions,
     caption_parts,
     deviations,
     word_parts,
@@ -71,3 +74,31 @@ def test_a_caption_beyond_the_nearest_counts_half_of_the_last() -> None:
 
 def test_where_all_cosines_are_alike_none_counts() -> None:
     assert deviations(np.array([0.5, 0.6]), Background(0.5, 0.0)).tolist() == [0, 0]
+
+
+def many(captioned: int, caption: float) -> Parts:
+    """Images with captions that match so well, and as many without; all of the same pictures."""
+    return parts(
+        *((n, 1.0, caption if n < captioned else NAN, 0.0, False) for n in range(2 * captioned))
+    )
+
+
+def test_captions_that_match_by_chance_do_not_bury_the_other_images() -> None:
+    everything = np.arange(2 * FEWEST)
+    assert against_captions(many(FEWEST, 3.0), everything, covered=0.5) == HAS_CAPTION
+    found = many(FEWEST, 4.0)  # 0.7 + 0.65 * 4 is 0.3 more than HAS_CAPTION above the picture
+    assert against_captions(found, everything, covered=0.5) == pytest.approx(HAS_CAPTION + 0.3)
+    better = many(FEWEST, 40.0)
+    assert against_captions(better, everything, covered=0.5) == HAS_CAPTION + MOST_BY_CHANCE
+
+
+def test_captions_with_all_words_of_the_query_match_by_no_chance() -> None:
+    everything = np.arange(2 * FEWEST)
+    assert against_captions(many(FEWEST, 40.0), everything, covered=0.95) == HAS_CAPTION
+    assert against_captions(many(FEWEST - 1, 40.0), everything, covered=0.5) == HAS_CAPTION
+
+
+def test_images_with_captions_beyond_the_nearest_are_no_nearer_than_the_last() -> None:
+    found = many(FEWEST, 4.0)
+    without = np.arange(FEWEST, 2 * FEWEST)
+    assert against_captions(found, without, covered=0.5) == pytest.approx(HAS_CAPTION + 0.3)

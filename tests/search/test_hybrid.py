@@ -40,6 +40,7 @@ def entry(number: int, *, caption: str | None = None, tags: tuple[str, ...] = ()
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Forty images, a third of which have captions; the pool holds five of each part."""
     monkeypatch.setattr(hybrid_module, "POOL", 5)
+    monkeypatch.setattr(hybrid_module, "NEAREST", 5)
     memory = MemoryStore(tmp_path)
     memory.claim(Model("four", "fingerprint", 4))
     memory.write(
@@ -146,6 +147,24 @@ def test_removed_images_are_left_out_and_the_page_is_full(
     store.remove([whole[5], whole[6]])
     second = search("dog").page(4, first.rest)
     assert [item.id for item in second.items] == [whole[4], *whole[7:10]]
+
+
+def test_without_captions_and_words_the_pictures_alone_are_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = MemoryStore(tmp_path)
+    memory.claim(Model("four", "fingerprint", 4))
+    memory.write([entry(number, tags=("cat",) if number % 2 else ()) for number in range(IMAGES)])
+    nearest = memory.search(QUERY, IMAGES, kind="image").hits
+    query = Hybrid(memory, "dog", QUERY, QUERY, EVERYTHING)
+    by_pool = Hybrid(memory, "cat", QUERY, QUERY, EVERYTHING)
+    assert pages(query, 7) == [item.id for item, _ in nearest]
+    assert pages(by_pool, 7) != [item.id for item, _ in nearest]
+    known = {"caption": hybrid_module.NOTHING}  # of images nothing is asked
+    monkeypatch.setattr(memory, "nearest_images", lambda *_, by, **__: known[by])
+    page = query.page(5, None)
+    assert [one.by for evidence in page.evidence for one in evidence] == ["picture"] * 5
+    assert page.cosines == tuple(cosine for _, cosine in nearest[:5])
 
 
 @pytest.mark.parametrize("words_only", [False, True])

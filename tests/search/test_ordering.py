@@ -51,8 +51,38 @@ class Shelf:
     ) -> Page:
         return order(
             composition, strategy,
-            nearest=self.nearest, vectors_of=self.vectors_of, count=count, after=after,
+            nearest=self.nearest, vectors_of=self.vectors_of, chunks_of=self.chunks_of,
+            count=count, after=after,
         )  # fmt: skip
+
+    def chunks_of(self, ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        return self.vectors_of(ids)
+
+
+class ChunkShelf(Shelf):
+    """Items with up to three vectors, of which the nearest ranks."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        made = np.random.default_rng(7).normal(size=(count, 2, 6)).astype(np.float16)
+        self.more = {item_id: made[item_id - 1][: item_id % 3] for item_id in self.rows}
+
+    def chunks_of(self, ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        pairs = [(one, row) for one in ids for row in (self.rows[one], *self.more[one])]
+        return [one for one, _ in pairs], np.stack([row for _, row in pairs])
+
+    def vectors_of(self, ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
+        means = [np.mean([self.rows[one], *self.more[one]], axis=0) for one in ids]
+        return list(ids), np.stack(means)
+
+    def nearest(self, vector: NDArray[np.float32], count: int, after: Place | None) -> Found:
+        ids, rows = self.chunks_of(list(self.rows))
+        best: dict[int, float] = {}
+        for one, score in zip(ids, (unit_rows(rows).astype(np.float64) @ vector), strict=True):
+            best[one] = max(best.get(one, -1.0), round(float(score), 6))
+        hits = sorted(best.items(), key=lambda hit: (-hit[1], hit[0]))
+        found = tuple((Item(one, "caption", "", chunk=(0, 1)), score) for one, score in hits)
+        return Found(found[:count], complete=count >= len(found))
 
 
 def composed(shelf: Shelf, *weights: float) -> Composition:
@@ -149,3 +179,21 @@ def test_an_empty_collection_has_an_empty_page() -> None:
     shelf.rows.clear()
     for strategy in ("sum", "best", "exclude"):
         assert shelf.page(composition, strategy, 5) == Page((), (), None)
+
+
+@pytest.mark.parametrize("weights", [(1, 1), (1, 0.5, -0.7)])
+def test_items_in_chunks_come_once_and_in_one_order(weights: tuple[float, ...]) -> None:
+    shelf = ChunkShelf(80)
+    composition = composed(shelf, *weights)
+    whole = [item.id for item in shelf.page(composition, "best", 80).items]
+    assert sorted(whole) == sorted(shelf.rows)
+    for count in (1, 3, 10):
+        ids: list[int] = []
+        after = None
+        while True:
+            page = shelf.page(composition, "best", count, after)
+            ids += [item.id for item in page.items]
+            after = page.end
+            if after is None:
+                break
+        assert ids == whole

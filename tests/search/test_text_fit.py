@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmembed.search.bank.bank import Bank
-from mmembed.search.text_fit import TextFit
+from mmembed.search.text_fit import TextFit, products
 from mmembed.types import Embeddings
 
 DIM = 16
@@ -99,3 +99,12 @@ def test_a_model_that_tells_nothing_apart_gives_finite_figures() -> None:
     assert fit.strengths.shape == (2,)
     assert np.isfinite(fit.strengths).all()
     assert np.isfinite(fit.fits).all()
+
+
+@pytest.mark.parametrize(("pictures", "texts", "dim"), [(1, 1, 4), (17, 90, 512), (40, 3, 2**15)])
+def test_small_products_make_up_the_large_one(pictures: int, texts: int, dim: int) -> None:
+    chance = np.random.default_rng(pictures)
+    one = chance.normal(size=(pictures, dim)).astype(np.float32)
+    other = chance.normal(size=(texts, dim)).astype(np.float32)
+    expected = one.astype(np.float64) @ other.T.astype(np.float64)
+    assert np.allclose(products(one, other), expected, atol=1e-2)

@@ -75,3 +75,25 @@ def test_no_word_has_a_sign_of_a_syntax(text: str) -> None:
     for word in [*words_in(text), *words_in_name(text)]:
         assert re.search(r"[\x00-/:-@\[-`{-\x7f\ud800-\udfff]", word) is None
     assert set(asked_words(text)) <= set(words_in(text))
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=200))
+def test_texts_of_ascii_have_the_words_that_any_text_has(text: str) -> None:
+    """Another sign behind a text has it read in the way for all scripts."""
+    assert words_in(f"{text} é") == [*words_in(text), "e"]
+    name = dict.fromkeys([*words_in_name(text), "e"])
+    assert set(words_in_name(f"{text} é")) == set(name)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/photos/.hidden", ["photos", "hidden"]),
+        ("/photos/a.b.jpg", ["photos", "a", "b"]),
+        ("photo", ["photo"]),
+        ("/Photo.jpg", ["photo"]),
+        ("//photos//..jpg", ["photos", "jpg"]),
+    ],
+)
+def test_a_suffix_is_no_word(path: str, words: list[str]) -> None:
+    assert words_of_image([], [], path) == words

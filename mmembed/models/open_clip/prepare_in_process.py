@@ -16,8 +16,11 @@ from mmembed.models.open_clip.engine_record import EngineRecord, may_have_accele
 from mmembed.models.open_clip.model_names import locate
 
 POLL_S = 0.1
+# Modules are found where this process finds them, not in the current folder, whose files may have
+# any name.
 PROGRAM = (
-    "import sys; from pathlib import Path; from mmembed import load_encoder; "
+    "import sys; sys.path[:] = sys.argv[4:]; from pathlib import Path; "
+    "from mmembed import load_encoder; "
     "load_encoder(sys.argv[1], engine=sys.argv[2], cache=Path(sys.argv[3]))"
 )
 
@@ -30,7 +33,7 @@ def prepare_apart(name: str, engine: str, cache: Path, ended: Callable[[], bool]
     """
     if may_have_accelerator() or EngineRecord.find(cache, name) or not _is_here(name):
         return
-    command = [sys.executable, "-c", PROGRAM, name, engine, str(cache)]
+    command = [sys.executable, "-c", PROGRAM, name, engine, str(cache), *sys.path]
     nothing = subprocess.DEVNULL
     with subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing) as process:
         while _runs(process):

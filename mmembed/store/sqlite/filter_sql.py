@@ -167,10 +167,10 @@ def _of_date(test: Test, column: str) -> Condition:
     if test.operator == "!=":
         return _negated(_of_date(Test(test.field, "=", test.value), column))
     if isinstance(test.value, tuple):
-        ends = [_ends(test.field, one) for one in test.value]
+        ends = [_ends(test.field, date) for date in test.value]
         if test.operator == "between":
             return f"{column} BETWEEN ? AND ?", [ends[0][0], ends[1][1]]
-        return _joined(" OR ", ((f"{column} BETWEEN ? AND ?", [*one]) for one in ends), "0")
+        return _joined(" OR ", ((f"{column} BETWEEN ? AND ?", [*pair]) for pair in ends), "0")
     first, last = _ends(test.field, test.value)
     if test.operator == "=":
         return f"{column} BETWEEN ? AND ?", [first, last]

@@ -27,7 +27,6 @@ CREATE VIRTUAL TABLE word_index USING fts5 (
   tokenize = 'porter ascii'
 );
 INSERT INTO word_totals VALUES (0, 0);
-INSERT INTO words_due SELECT id FROM items WHERE kind = 'image';
 """
 TRIGGERS = """
 CREATE TRIGGER words_added AFTER INSERT ON item_words BEGIN

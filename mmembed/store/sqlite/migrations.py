@@ -189,7 +189,7 @@ def _take_steps(db: sqlite3.Connection, progress: Progress) -> None:
 def _add_words(db: sqlite3.Connection, progress: Progress) -> None:
     """The tables of words, with the words of all images, and then their triggers."""
     _run(db, layout_3.TABLES)
-    [total] = db.execute("SELECT count(*) FROM words_due").fetchone()
+    [total] = db.execute("SELECT count(*) FROM items WHERE kind = 'image'").fetchone()
     done = 0
 
     def written(count: int) -> None:

@@ -47,12 +47,12 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
     def items(self, item_ids: Sequence[int], where: Where = EVERYTHING) -> list[Item]:
         """The items that are still there and pass, in the given order."""
         condition, values = condition_of(where)
-        found: dict[int, Item] = {}
+        by_id: dict[int, Item] = {}
         for chunk in chunks(item_ids):
             sql = f"SELECT {COLUMNS} FROM items WHERE items.id IN ({marks(chunk)}) AND {condition}"
             rows = self._rows(sql, (*chunk, *values), where=where)
-            found |= {int(row[0]): to_item(row) for row in rows}
-        return [found[item_id] for item_id in item_ids if item_id in found]
+            by_id |= {int(row[0]): to_item(row) for row in rows}
+        return [by_id[item_id] for item_id in item_ids if item_id in by_id]
 
     def images_of_vectors(
         self, vector_ids: Sequence[int], kind: Kind, where: Where = EVERYTHING
@@ -65,7 +65,7 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
             "CROSS JOIN items AS captions USING (kind, sha256) "
             "CROSS JOIN items ON items.id = captions.image_id"
         )
-        found: dict[int, list[int]] = {}
+        image_ids: dict[int, list[int]] = {}
         for chunk in chunks(vector_ids):
             sql = (
                 "SELECT vector_id, items.id FROM content_vectors AS of_content "
@@ -73,8 +73,8 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
                 f"WHERE vector_id IN ({marks(chunk)}) AND {condition}"
             )
             for vector_id, item_id in self._rows(sql, (*chunk, *values), where=where):
-                found.setdefault(int(vector_id), []).append(int(item_id))
-        return found
+                image_ids.setdefault(int(vector_id), []).append(int(item_id))
+        return image_ids
 
     def caption_vectors_matching(self, where: Where) -> list[int]:
         """Ids of the vectors of the captions of images that pass a filter, rising."""

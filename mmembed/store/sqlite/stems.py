@@ -31,10 +31,12 @@ class Stemmer:
         if not lacking:
             return {word: known[word] for word in wanted}
         new = self._new(lacking)
-        with self._lock:
-            kept = {} if len(known) > MOST_KEPT else known
-            self._known = {**kept, **new}
-        return {word: new.get(word) or known[word] for word in wanted}
+        found = {word: new.get(word) or known[word] for word in wanted}
+        if len(known) > MOST_KEPT:
+            self._known = new
+        else:
+            known.update(new)
+        return found
 
     def _new(self, words: list[str]) -> dict[str, str]:
         """By their places in one document."""

@@ -28,7 +28,7 @@ class Condition:
         self._folder = folder
         self._place = place
         self._reserve = reserve
-        self._found: dict[str, str] = {}
+        self._faults: dict[str, str] = {}
         self._failed_at = 0.0
         self._probed: float | None = None
         self._lock = threading.Lock()
@@ -36,24 +36,24 @@ class Condition:
     def note(self, code: str, message: str | None) -> None:
         """Note the result of an operation: its fault, or None."""
         if message is None:
-            self._found.pop(code, None)
+            self._faults.pop(code, None)
         else:
-            self._found[code] = message
+            self._faults[code] = message
         if code == WRITE_FAILED:
             self._failed_at = time.monotonic()
 
     def known(self, code: str) -> str | None:
         """The latest fault, or None."""
-        return self._found.get(code)
+        return self._faults.get(code)
 
     def troubles(self, *, writable: bool) -> list[Trouble]:
         """Check again; returns all faults. writable: whether the folder should be writable."""
         self.note("moved", self._place.trouble())
         if time.monotonic() > self._failed_at + FAILED_FOR_S:
-            self._found.pop(WRITE_FAILED, None)
+            self._faults.pop(WRITE_FAILED, None)
         if writable and not self.known("moved"):
             self._try_room()
-        return [Trouble(code, message) for code, message in dict(self._found).items()]
+        return [Trouble(code, message) for code, message in dict(self._faults).items()]
 
     def _try_room(self) -> None:
         """Write a little, but not at every check."""

@@ -103,7 +103,7 @@ class VectorReader(Connections):
     def vectors_of(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The items that are still there, in the given order, and their vectors as `vector_of`
         gives them: float16 (n, dim)."""
-        found: dict[int, NDArray[np.float16]] = {}
+        vectors: dict[int, NDArray[np.float16]] = {}
         for chunk in chunks(item_ids):
             sql = (
                 "SELECT items.id, embedding FROM items "
@@ -111,11 +111,23 @@ class VectorReader(Connections):
                 "JOIN vectors ON vectors.id = of_content.vector_id "
                 f"WHERE items.id IN ({marks(chunk)}) AND of_content.model_id = {SERVING}"
             )
-            found |= _of_contents(self._rows(sql, chunk))
-        ids = [item_id for item_id in item_ids if item_id in found]
+            vectors |= _of_contents(self._rows(sql, chunk))
+        ids = [item_id for item_id in item_ids if item_id in vectors]
         if not ids:
             return ids, np.empty((0, 0), dtype=np.float16)
-        return ids, np.stack([found[item_id] for item_id in ids])
+        return ids, np.stack([vectors[item_id] for item_id in ids])
+
+    def vector_ids_of(self, item_ids: Sequence[int]) -> dict[int, int]:
+        """The id of a vector of each item that is still there, by the items' ids."""
+        found: dict[int, int] = {}
+        for chunk in chunks(item_ids):
+            sql = (
+                "SELECT items.id, vector_id FROM items "
+                "CROSS JOIN content_vectors AS of_content USING (kind, sha256) "
+                f"WHERE items.id IN ({marks(chunk)}) AND of_content.model_id = {SERVING}"
+            )
+            found.update(self._rows(sql, chunk))
+        return found
 
     def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
         """The chunks of captions that are kept in chunks, by item id; other items are left out."""

@@ -7,18 +7,27 @@ transaction writes their words before it is committed, each image once.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TypeAlias
 
 from mmembed.store.sqlite.rows import SQL_VARIABLES, marks
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.store.word_tokens import words_of_image
 
+Row: TypeAlias = tuple[int, str, int]
+"""Of item_words: the id, the words, how many they are."""
+
+ROWS_TOLD = 20_000
+"""Written between two reports of progress."""
 SOME_DUE_SQL = f"SELECT item_id FROM words_due ORDER BY item_id LIMIT {SQL_VARIABLES}"
 KEEP_SQL = """
 INSERT INTO item_words (item_id, words, length) VALUES (?, ?, ?)
 ON CONFLICT (item_id) DO UPDATE SET words = excluded.words, length = excluded.length
 WHERE words <> excluded.words
 """
+FILL_SQL = "INSERT INTO item_words (item_id, words, length) VALUES (?, ?, ?)"
 REBUILD_SQL = "INSERT INTO word_index (word_index) VALUES ('rebuild')"
 TOTALS_SQL = """
 UPDATE word_totals SET (items, words) =
@@ -26,24 +35,32 @@ UPDATE word_totals SET (items, words) =
 """
 
 
-def write_words(db: sqlite3.Connection, written: Callable[[int], None] = lambda n: None) -> None:
-    """Write the words of all images that are due, within a transaction. written: told how many
-    images were written, now and then."""
+def write_words(db: sqlite3.Connection) -> None:
+    """Write the words of all images that are due, within a transaction."""
     while due := [int(row[0]) for row in db.execute(SOME_DUE_SQL)]:
-        rows = [
-            (item_id, " ".join(words), len(words)) for item_id, words in words_of_images(db, due)
-        ]
-        db.executemany(KEEP_SQL, rows)
+        db.executemany(KEEP_SQL, list(map(_row, words_of_images(db, due))))
         db.execute("DELETE FROM words_due WHERE item_id <= ?", (due[-1],))
-        written(len(due))
 
 
 def fill_words(db: sqlite3.Connection, written: Callable[[int], None]) -> None:
-    """Write the words of all images that are due, within a transaction, in a catalog whose words
-    have no triggers yet."""
-    write_words(db, written)
+    """Write the words of all images, within a transaction, into tables that are empty and have no
+    triggers yet. written: told how many images were written, now and then."""
+    db.executemany(FILL_SQL, _told(map(_row, words_of_images(db)), written))
     db.execute(REBUILD_SQL)
     db.execute(TOTALS_SQL)
+
+
+def _told(rows: Iterable[Row], written: Callable[[int], None]) -> Iterator[Row]:
+    """The rows, telling how many have passed."""
+    rest = iter(rows)
+    while some := list(islice(rest, ROWS_TOLD)):
+        yield from some
+        written(len(some))
+
+
+def _row(words_of_item: tuple[int, list[str]]) -> Row:
+    item_id, words = words_of_item
+    return item_id, " ".join(words), len(words)
 
 
 def rebuild_words(db: sqlite3.Connection) -> None:
@@ -54,31 +71,46 @@ def rebuild_words(db: sqlite3.Connection) -> None:
 
 
 def words_of_images(
-    db: sqlite3.Connection, image_ids: Sequence[int]
+    db: sqlite3.Connection, image_ids: Sequence[int] | None = None
 ) -> Iterator[tuple[int, list[str]]]:
-    """Images that are there, with all words about them, by rising id."""
-    ids = marks(image_ids)
+    """Images that are there, with all words about them, by rising id: some images, or all of them.
+
+    The rows are read as they are asked for: nothing may change items or tags meanwhile.
+    """
+    ids = () if image_ids is None else image_ids
+    of_image, of_tag, of_item = (
+        f"{key} IS NOT NULL" if image_ids is None else f"{key} IN ({marks(ids)})"
+        for key in ("image_id", "item_id", "id")
+    )
     captions, tags = (
-        _gathered(db.execute(sql, image_ids).fetchall())
+        _texts_by_id(db.execute(sql, ids))
         for sql in (
-            f"SELECT image_id, caption FROM items WHERE image_id IN ({ids}) ORDER BY position, id",
-            f"SELECT item_id, tag FROM tags WHERE item_id IN ({ids}) ORDER BY tag",
+            f"SELECT image_id, caption FROM items WHERE {of_image} ORDER BY image_id, position, id",
+            f"SELECT item_id, tag FROM tags WHERE {of_tag} ORDER BY item_id, tag",
         )
     )
-    images = f"SELECT id, path, sha256 FROM items WHERE id IN ({ids}) AND kind = 'image'"
-    for item_id, path, sha256 in db.execute(f"{images} ORDER BY id", image_ids).fetchall():
+    # In the order of the rows: by the index of paths, they would have to be sorted.
+    images = f"SELECT id, path, sha256 FROM items NOT INDEXED WHERE {of_item} AND kind = 'image'"
+    for item_id, path, sha256 in db.execute(f"{images} ORDER BY id", ids):
         # The name of an upload is its hash.
         named = path is not None and not is_of_any_folder(str(path), str(sha256))
         yield (
             int(item_id),
-            words_of_image(
-                captions.get(item_id, ()), tags.get(item_id, ()), str(path) if named else None
-            ),
+            words_of_image(captions(item_id), tags(item_id), str(path) if named else None),
         )
 
 
-def _gathered(rows: Sequence[tuple[int, object]]) -> dict[int, list[str]]:
-    texts: dict[int, list[str]] = {}
-    for item_id, text in rows:
-        texts.setdefault(item_id, []).append(str(text))
+def _texts_by_id(rows: Iterable[tuple[int, object]]) -> Callable[[int], list[str]]:
+    """The texts of an id, from rows by rising id; to be asked for in that order."""
+    groups = groupby(rows, itemgetter(0))
+    following = next(groups, None)
+
+    def texts(item_id: int) -> list[str]:
+        nonlocal following
+        while following is not None and following[0] < item_id:
+            following = next(groups, None)
+        if following is None or following[0] != item_id:
+            return []
+        return [str(text) for _, text in following[1]]
+
     return texts

@@ -2,7 +2,8 @@
 
 table (vectors by id) ┬ rotation (int8 for HNSW) → hnsw → expansion (how far to search it) ┐
                       └ int8_codes (int8 with bounds) → int8_scan (exact search) ─────────────────┴
-    → generation (all of one moment) → view (follows the catalog, searches, builds) ⇄ snapshot
+    → generation (all of one moment) → view (follows the catalog, searches, builds) ⇄
+      saved_generation ⇄ snapshot
 """
 
 from mmembed.store.vectors.rescoring import unit

@@ -39,8 +39,11 @@ class QueryCodes:
     def about(self, codes: Codes, steps: NDArray[np.float32]) -> Scores:
         """Approximate cosines from the codes (n, dim) of vectors, whose steps are float32 (n,),
         without the part that all share: float64 (n,)."""
-        said = [worth * products(codes, plane) for plane, worth in self.planes]
-        cosines: Scores = np.sum(said, axis=0) * steps
+        (plane, worth), *others = self.planes
+        cosines: Scores = products(codes, plane) * worth
+        for plane, worth in others:
+            cosines += worth * products(codes, plane)
+        cosines *= steps
         return cosines
 
     def off(self, columns: Columns) -> NDArray[np.float32]:
@@ -96,6 +99,8 @@ class Grid:
 def about_each(queries: Sequence[QueryCodes], codes: Codes, steps: NDArray[np.float32]) -> Scores:
     """The values of `QueryCodes.about` for m queries of one plane: float64 (m, n). Codes are read
     once."""
+    if len(queries) == 1:
+        return queries[0].about(codes, steps)[None]
     if len(queries) < PACKED:
         return np.stack([query.about(codes, steps) for query in queries])
     packed = numkong.dots_pack(np.stack([query.planes[0][0] for query in queries]))

@@ -120,11 +120,6 @@ class CodeScan:
             nearest_ids.append(self.ids[self._nearer(search, places)])
         return nearest_ids
 
-    def nearest_among(self, search: Wanted, ids: Ids) -> tuple[Ids, int]:
-        """The same for one query among the given vectors that are there, and their number."""
-        places = self.places_of(ids)
-        return self.nearest_at(search, places), len(places)
-
     def places_of(self, ids: Ids) -> Places:
         """The places of the given vectors that are there, rising."""
         return np.flatnonzero(np.isin(self.ids, ids))

@@ -6,18 +6,18 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreError
-from mmembed.store.vectors import snapshot
+from mmembed.store.vectors import saved_generation, snapshot
 from mmembed.store.vectors.coalesce import Together
 from mmembed.store.vectors.expansion import choose_expansion
 from mmembed.store.vectors.generation import Generation
-from mmembed.store.vectors.hnsw import Graph, Reach
+from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
 from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, NECK, Ids, Rows, continued, rank
 from mmembed.store.vectors.snapshot import Stamp
@@ -62,7 +62,7 @@ class VectorView:
         self.mark = ""
         """The mark of the last change in the history that the view was loaded from."""
         self._now = Generation(Table.empty(dim), 0)
-        self._saved: tuple[Graph, int] | None = None
+        self._saved: tuple[Graph | None, int] | None = None
         """The graph and the last change in the snapshot on disk."""
         self._changing = threading.Lock()
         self._building = threading.Lock()
@@ -82,6 +82,11 @@ class VectorView:
         """The ids of all vectors in the view, rising."""
         return self._now.table.ids
 
+    def vectors(self, ids: Sequence[int]) -> Vectors | None:
+        """The vectors of n ids as they are stored: float16 (n, dim). None if one is missing."""
+        table, wanted = self._now.table, np.asarray(ids, dtype=np.int64)
+        return table.vectors(wanted) if table.contains(wanted).all() else None
+
     # -- following the catalog -------------------------------------------------------
 
     def load(self, collection: str, fingerprint: str) -> bool:
@@ -90,20 +95,12 @@ class VectorView:
         `mark` is then that of the snapshot: it is for the caller to compare it with the
         catalog's.
         """
-        found = snapshot.read(self.path, self._stamp(collection, fingerprint))
-        if found is None:
+        read = saved_generation.read(self.path, self._stamp(collection, fingerprint))
+        if read is None:
             return False
-        content, stamp = found
-        try:
-            in_graph, ids, vectors = snapshot.parted(content, stamp)
-            graph = Graph(in_graph, dim=self.dim, nodes=stamp.nodes, covers=stamp.covers)
-        except StoreError as error:
-            log.warning("%s: %s; not used", self.path, error)
-            return False
-        graph.reach = Reach(stamp.expansion, stamp.recall, stamp.promise)
         with self._changing:
-            self._now = Generation(Table.of(ids, vectors), stamp.seq).with_graph(graph)
-            self._saved, self.mark = (graph, stamp.seq), stamp.mark
+            self._now, self.mark = read
+            self._saved = self._now.graph, self._now.seq
         return True
 
     def rebuild(
@@ -199,20 +196,7 @@ class VectorView:
         now = self._now
         if now.graph is None:
             return  # another thread read the view anew a moment ago
-        stamp = replace(
-            self._stamp(collection, fingerprint),
-            seq=now.seq,
-            mark=mark(now.seq),
-            count=len(now),
-            nodes=now.graph.nodes,
-            covers=now.graph.covers,
-            graph_bytes=len(now.graph.content),
-            **asdict(now.graph.reach),
-        )
-        try:
-            snapshot.write(self.path, snapshot.parts_of(now.graph.content, now.table), stamp)
-        except OSError as error:
-            raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from error
+        saved_generation.write(self.path, now, self._stamp(collection, fingerprint), mark)
         self._saved = now.graph, now.seq
 
     def _stamp(self, collection: str, fingerprint: str) -> Stamp:

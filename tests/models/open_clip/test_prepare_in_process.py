@@ -50,6 +50,19 @@ def test_a_process_that_is_no_longer_wanted_is_ended(model: str, tmp_path: Path)
     assert EngineRecord.find(tmp_path, model) is None
 
 
+def test_no_module_is_taken_from_the_current_folder(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "pathlib.py").write_text("open('imported', 'w').close()\n")
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(sys, "path", [part for part in sys.path if part not in ("", ".")])
+    prepare_apart(model, AUTO, tmp_path, lambda: (here / "imported").exists())
+    assert not (here / "imported").exists()
+    assert EngineRecord.find(tmp_path, model) is not None
+
+
 @pytest.mark.parametrize("name", ["local-dir:/nowhere", "ViT-B-32/openai", "hf-hub:a/b"])
 def test_nothing_is_started_for_what_is_not_here(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str

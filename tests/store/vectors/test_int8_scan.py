@@ -174,12 +174,13 @@ def test_only_what_is_asked_for_is_left() -> None:
     made = scan_of(rows)
     among = np.sort(random.choice(np.arange(1, COUNT + 1), 700, replace=False))
     for query in queries_for(rows, random):
-        near, size = made.nearest_among(Wanted(query, 20), np.append(among, 10**9))
+        places = made.places_of(np.append(among, 10**9))
+        near, size = made.nearest_at(Wanted(query, 20), places), len(places)
         assert (size, len(near) < 700) == (700, True)
         best = rank(near, lambda ids: rows[ids - 1], query, 20, size=size).ids.tolist()
         expected, _ = brute_force(rows[among - 1], query, 20)
         assert best == [int(among[i - 1]) for i in expected]
-    assert made.nearest_among(Wanted(query, 5), np.array([10**9]))[1] == 0
+    assert not len(made.places_of(np.array([10**9])))
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
