@@ -171,9 +171,8 @@ def run_overload(options: argparse.Namespace, report: Report) -> None:
     model = f"local-dir:{saved_weights(options) / 'open_clip'}"
     folder = options.cache / "served" / str(options.served)
     with over_http.ours(folder, model, options.served) as address:
-        found = [
-            overload.measure(address, kind, seconds=options.seconds) for kind in over_http.KINDS
-        ]
+        seconds = max(options.seconds, overload.LEAST_S)
+        found = [overload.measure(address, kind, seconds=seconds) for kind in over_http.KINDS]
     title = f"Overload, {options.served:,} vectors"
     report.add(title, overload.shown(found), overload.recorded(found))
 

@@ -19,12 +19,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.vectors import BATCH, DIM, Vectors, clustered
+from benchmarks.peers.index_job import BATCH
+from benchmarks.vectors import DIM, Vectors, clustered
 from mmembed.store.vectors import VectorView, hnsw
 from mmembed.store.vectors.hnsw import Reach
 from mmembed.store.vectors.int8_scan import CodeScan
@@ -85,7 +87,7 @@ def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Sea
     yield Way(size, "exact", scan_s, codes / MB, 0.0), lambda q: search(q, size, 64)
     for one in expansions:
         name = f"HNSW {hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}/{one}"
-        yield Way(size, name, build_s, memory, memory), lambda q, e=one: search(q, 0, e)
+        yield Way(size, name, build_s, memory, memory), partial(search, limit=0, expansion=one)
 
 
 def compare(size: int, dim: int, queries: int, expansions: list[int]) -> list[Way]:

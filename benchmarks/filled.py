@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.vectors import BATCH, clustered
+from benchmarks.peers.index_job import BATCH
+from benchmarks.vectors import clustered
 from mmembed import Settings, load_encoder
 from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.sqlite import Catalog

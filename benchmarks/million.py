@@ -166,7 +166,7 @@ def row(name: str, ask: Ask, queries: Vectors, judge: Judge, right: list[list[in
 def faiss_rows(path: Path, folder: Path, judge: Judge, queries: Vectors, right: Any) -> Any:
     """faiss's HNSW at growing effort, in process; with one core for each search."""
     sys.path.insert(0, str(path))
-    import faiss  # type: ignore[import-not-found]
+    import faiss
 
     kept = folder / "faiss.index"
     if kept.exists():

@@ -27,6 +27,10 @@ HEADS = ("", "capacity, requests/s", "asked for, times", "goodput", "p50, p99 at
          "p50, p99 beyond, ms", "p50, p99 of refusals, ms", "answers by status")  # fmt: skip
 
 
+LEAST_S = 10.0
+"""With a large model, 32 clients wait for several seconds: in less time, none is answered."""
+
+
 @dataclass(frozen=True)
 class Overloaded:
     """One kind of request at its capacity and beyond it."""

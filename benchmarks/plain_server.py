@@ -33,7 +33,7 @@ def stored(folder: Path) -> tuple[str, list[int], Any]:
     parts = list(catalog.all_embeddings("image"))
     catalog.close()
     ids = [one for some, _ in parts for one in some]
-    return model.facts.name, ids, np.concatenate([rows for _, rows in parts]).astype(np.float32)
+    return model.name, ids, np.concatenate([rows for _, rows in parts]).astype(np.float32)
 
 
 def load(name: str) -> tuple[Any, Any, Any]:

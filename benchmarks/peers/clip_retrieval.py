@@ -17,7 +17,7 @@ def stored(job: Job) -> np.ndarray:
     """The vectors that it wrote, in the order of the paths."""
     vectors = np.load(job.out / "img_emb" / "img_emb_0.npy")
     paths = pandas.read_parquet(job.out / "metadata" / "metadata_0.parquet")["image_path"]
-    return vectors[np.argsort(paths.to_numpy())]
+    return np.asarray(vectors[np.argsort(paths.to_numpy())])
 
 
 def main() -> None:

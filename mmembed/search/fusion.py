@@ -4,6 +4,7 @@
     value = 0.7·picture + 0.65·caption − against           with captions
     value − 0.3                                            with tags and without a caption
     value + 2·words                                        in every case
+    value + 10                                             with all words of the query
 
 picture, caption: the cosine of the image, and of its best caption, with the query, in deviations
 above the usual cosine of the query. words: BM25, 1 for the best match, and less if even that lacks
@@ -11,7 +12,8 @@ most of the query. A caption counts against an image until it matches: otherwise
 captions would bury all others. The more captions there are, the better the best of them match by
 chance. So `against` is up to 2.75 instead of 2: as much as makes the tenth best image with captions
 no better than the tenth best of these by their pictures alone. It stays 2 where an image has nearly
-all words of the query.
+all words of the query. Where at most ten images have all words of the query, which may be a file's
+name or a rare tag, these come first.
 """
 
 from __future__ import annotations
@@ -44,6 +46,10 @@ HALF_COVERED, COVERED = 0.6, 0.9
 """Parts of the attainable score of words from which the best match is hardly, and no more, one by
 chance."""
 HAS_TAGS = 0.3
+FEW = 10
+"""The most images that may have all words of a query and come first."""
+EXACT = 5.0
+"""The words part of these images rises by it, above all others."""
 LEAST_OF_WORDS = 0.2
 """The part of the attainable score from which the best match counts as 1."""
 DIGITS = 9
@@ -62,7 +68,7 @@ class Parts:
     caption: Floats
     """The same of the best caption; NaN where the image has none."""
     words: Floats
-    """0 to 1."""
+    """0 to 1, and `EXACT` more for the few images that have all words of the query."""
     tagged: NDArray[np.bool_]
     against: float = HAS_CAPTION
     """Points that captions count against their image."""
@@ -132,3 +138,12 @@ def word_parts(item_ids: NDArray[np.int64], matches: WordMatches) -> Floats:
     best = max(scores.values(), default=0.0)
     whole = max(best, LEAST_OF_WORDS * matches.attainable) or 1.0
     return np.array([scores.get(one, 0.0) / whole for one in item_ids.tolist()], dtype=np.float64)
+
+
+def exact_parts(item_ids: NDArray[np.int64], matches: WordMatches) -> Floats:
+    """The increase of the words part of images that have all words of the query, (n,)."""
+    whole = [len(words) == len(matches.asked) for words in matches.words]
+    if sum(whole) > FEW:
+        return np.zeros(len(item_ids))
+    exact = np.isin(item_ids, matches.item_ids[np.array(whole, dtype=bool)])
+    return np.where(exact, EXACT, 0.0)

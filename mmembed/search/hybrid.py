@@ -26,6 +26,7 @@ from mmembed.search.fusion import (
     against_captions,
     caption_parts,
     deviations,
+    exact_parts,
     word_parts,
 )
 from mmembed.store.entries import Place, RankedImages, WordMatches
@@ -191,6 +192,7 @@ class Hybrid:
             covered = float(matches.scores.max(initial=0)) / max(matches.attainable, SMALLEST)
             against = against_captions(parts, pictures.item_ids, covered)
             parts = replace(parts, against=against)
+        parts = replace(parts, words=parts.words + exact_parts(ids, matches))
         return _Measured(parts, matches, self.words_only)
 
     def _cosines(

@@ -119,6 +119,7 @@ def matches_of(
         tuple(some for some, is_kept in zip(words, kept, strict=True) if is_kept),
         float(asked.idf.sum()),
         complete=all_seen and int(passes.sum()) <= count,
+        asked=asked.words,
     )
 
 

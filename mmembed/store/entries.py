@@ -269,6 +269,8 @@ class WordMatches:
     query has no word."""
     complete: bool
     """Whether no other image matches."""
+    asked: tuple[str, ...] = ()
+    """The distinct words of the query, spelt as in `words`."""
 
 
 @dataclass(frozen=True)

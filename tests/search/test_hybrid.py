@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.filters.tree import Test as Condition
 from mmembed.search import hybrid as hybrid_module
+from mmembed.search.fusion import EXACT, WORDS
 from mmembed.search.hybrid import FusedPage, Hybrid, Order
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.protocol import Store
@@ -77,6 +78,26 @@ def pages(query: Hybrid, count: int, between: Callable[[], object] = lambda: Non
         between()
 
 
+@pytest.mark.parametrize("number", range(0, IMAGES, 3))
+def test_an_image_that_alone_has_all_words_comes_first(
+    search: Callable[..., Hybrid], store: Store, number: int
+) -> None:
+    items = {item.path: item.id for item in store.page(after=0, limit=99, kind="image")}
+    for text in (f"number{number}", f"Dog Number{number}", f"{number} number{number}"):
+        assert pages(search(text), 10)[0] == items[f"/p/{number}.jpg"]
+        assert search(text).page(1, None).evidence[0][0].by == "words"
+
+
+def test_words_that_many_images_have_put_none_of_them_first(
+    search: Callable[..., Hybrid], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = pages(search("dog"), 1000)
+    monkeypatch.setattr("mmembed.search.fusion.FEW", 2)
+    many = pages(search("dog"), 1000)
+    monkeypatch.setattr("mmembed.search.fusion.EXACT", 0.0)
+    assert many == pages(search("dog"), 1000) != few
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("text", ["dog", "cat", "number9", "nothing of it", "a dog cat"])
 def test_pages_of_any_size_hold_every_image_once(
@@ -103,7 +124,7 @@ def test_words_that_match_are_evidence(search: Callable[..., Hybrid]) -> None:
     place = captions.index("a dog number9")
     assert place < [caption is not None for caption in captions].index(True) + 2
     [words] = [part for part in page.evidence[place] if part.by == "words"]
-    assert (words.words, words.points) == (("number9",), 2.0)
+    assert (words.words, words.points) == (("number9",), WORDS * (1 + EXACT))
     assert all(part.points > 0 for parts in page.evidence for part in parts)
     assert page.cosines[place] == pytest.approx(float(vector(9)[0]), abs=2e-3)
 

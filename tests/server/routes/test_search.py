@@ -148,7 +148,7 @@ def test_words_of_tags_are_found_and_are_evidence(client: TestClient) -> None:
     assert answer["hits"]
     for hit in answer["hits"]:
         assert "warm" in hit["tags"]
-        assert hit["evidence"] == [{"by": "words", "points": 2.0, "words": ["warm"]}]
+        assert hit["evidence"] == [{"by": "words", "points": 12.0, "words": ["warm"]}]
     posted = client.post("/v1/search", json={"q": "warm", "mode": "words"}).json()
     assert posted["hits"] == answer["hits"]
 
