@@ -13,7 +13,7 @@ from typing import Any
 from mmembed.config.batching import Batching
 from mmembed.config.host_names import EVERY, has_port, pattern_of
 from mmembed.config.limits import Limits
-from mmembed.config.store_address import address_of
+from mmembed.config.store_address import addresses_of, shown
 from mmembed.config.text_limits import TextLimits
 from mmembed.errors import InputError
 
@@ -46,7 +46,8 @@ class Settings:
     )
     store: str = _setting(
         "",
-        "postgresql://… address of the database that holds the collection; uploads stay files",
+        "postgresql://… address of the database, or of several with commas between, that holds the "
+        "collection; uploads stay files",
         secret=True,
     )
     model: str = _setting(
@@ -166,7 +167,7 @@ class Settings:
                 "its id, `mmembed models` lists them"
             )
         if self.store:
-            address_of(self.store)
+            addresses_of(self.store)
         for name in names():
             _check(name, getattr(self, name))
         _check_keys(self.api_keys)
@@ -175,7 +176,7 @@ class Settings:
     @property
     def place(self) -> str:
         """The collection's name in messages: its folder, or its address without a password."""
-        return address_of(self.store).name if self.store else str(self.data)
+        return shown(self.store) if self.store else str(self.data)
 
     @property
     def is_made(self) -> bool:

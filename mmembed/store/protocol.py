@@ -279,6 +279,10 @@ class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex
         Raises StoreBusy, which names the holder, after `wait_s` seconds.
         """
 
+    def partially(self) -> AbstractContextManager[Mapping[str, None]]:
+        """Within the block, this thread's reads answer although parts of the store are away. They
+        then lack what is in these parts, whose titles are the keys."""
+
     def check(self) -> list[str]:
         """Check that the store is complete and sound. Returns the faults."""
 

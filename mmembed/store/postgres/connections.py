@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -42,6 +42,8 @@ class Session:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self.numbers: Callable[[str, Sequence[str]], list[int]] | None = None
+        """Gives new rows of a table their ids, by keys; None where the table does so itself."""
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Every row of an answer."""
@@ -62,24 +64,33 @@ class Session:
             self._connection.cursor().executemany(sql, values)
 
     def insert(
-        self, into: str, rows: Sequence[Sequence[object]], after: str = ""
+        self,
+        into: str,
+        rows: Sequence[Sequence[object]],
+        after: str = "",
+        *,
+        keys: Sequence[str] = (),
     ) -> list[tuple[Any, ...]]:
         """Insert rows in their order with one statement, whose triggers then run once.
 
-        into: the table, and its columns with their types: `tags (item_id bigint, tag text)`. after:
-        what follows the values, such as RETURNING, whose rows are returned.
+        into: the table and its typed columns: `tags (item_id bigint, tag text)`. after: what
+        follows the values, such as RETURNING, whose rows are returned. keys: for `numbers`.
         """
         if not rows:
             return []
-        # A column is one bound value: psycopg would take longer to read a mark for each field than
-        # the server takes to insert it.
+        if keys and self.numbers is not None:
+            ids = self.numbers(into.partition(" ")[0], keys)
+            into = into.replace("(", "(id bigint, ", 1)
+            rows = [(number, *row) for number, row in zip(ids, rows, strict=True)]
+        # A column is one bound value: psycopg takes longer for a mark than the server for a field.
         table, columns = into.rstrip(")").split(" (")
         named = [column.partition(" ") for column in columns.split(", ")]
         names = ", ".join(name for name, _, _ in named)
         arrays = ", ".join(
             f"{'%b' if of_type == 'halfvec' else '%s'}::{of_type}[]" for _, _, of_type in named
         )
-        sql = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {after}"
+        into = f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE"
+        sql = f"{into} SELECT * FROM unnest({arrays}) {after}"
         cursor = self._execute(sql, [list(column) for column in zip(*rows, strict=True)])
         return cursor.fetchall() if "RETURNING" in after else []
 
@@ -125,8 +136,7 @@ class DatabaseConnections:
         self._drop_idle()
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Every row of an answer, which is asked for once more where the connection was lost.
-        Raises StoreError."""
+        """Every row of an answer, asked for again if the connection was lost. Raises StoreError."""
         with self.translating("cannot be read"):
             try:
                 with self._session() as session:

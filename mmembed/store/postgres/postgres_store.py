@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from mmembed.config.settings import FOLDER_MARKS
-from mmembed.config.store_address import address_of
+from mmembed.config.store_address import Address, address_of
 from mmembed.errors import MmembedError, StoreError
 from mmembed.files import PRIVATE
 from mmembed.store.blobs import FolderBlobs
@@ -20,6 +23,19 @@ from mmembed.store.postgres.word_rows import rebuild_words
 from mmembed.store.postgres.write_items import StoreWriter
 from mmembed.store.uploads import place_in
 from mmembed.store.vectors import RECALL
+
+SHARD = "shard"
+"""In meta: the facts of a database that holds a part of a collection."""
+
+
+class ShardFacts(NamedTuple):
+    """The place of a database among those of one collection."""
+
+    collection: str
+    """The identity of the first one; hex."""
+    number: int
+    """From 1 to `count`, in the order of the addresses."""
+    count: int
 
 
 class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
@@ -35,15 +51,32 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
 
         Raises InputError for an address that is none, StoreError if the database cannot be used.
         """
-        VectorSearch.__init__(self)
-        self.exact_limit = min(exact_limit, MOST_SCANNED)
-        self.recall = recall
-        Statements.__init__(self, address_of(address))
+        self._open(address_of(address), exact_limit, recall)
         try:
-            self.folder = _made(folder, self.identity, self.name)
+            self._check_alone()
+            self.folder = folder_of_files(folder, self.identity, self.name)
         except BaseException:
             self.close()
             raise
+
+    def _open(self, address: Address, exact_limit: int, recall: float) -> None:
+        VectorSearch.__init__(self)
+        self.exact_limit = min(exact_limit, MOST_SCANNED)
+        self.recall = recall
+        Statements.__init__(self, address)
+
+    def shard_facts(self) -> ShardFacts | None:
+        """What the database is among several; None where it holds a collection by itself."""
+        rows = self._rows("SELECT value FROM meta WHERE key = %s", (SHARD,))
+        return ShardFacts(**json.loads(rows[0][0])) if rows else None
+
+    def _check_alone(self) -> None:
+        facts = self.shard_facts()
+        if facts is not None:
+            raise StoreError(
+                f"{self.name}: is database {facts.number} of the {facts.count} of one collection; "
+                "give the addresses of all, with commas between"
+            )
 
     @cached_property
     def blobs(self) -> FolderBlobs:
@@ -77,6 +110,10 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
         """See Store.notes: a database that has faults does not answer."""
         return ()
 
+    def partially(self) -> AbstractContextManager[dict[str, None]]:
+        """See Store.partially: a database is there as a whole."""
+        return nullcontext({})
+
     # -- what its files need of a store ----------------------------------------------
 
     def check_place(self) -> None:
@@ -88,7 +125,7 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
         """A lock in the database needs no room."""
 
 
-def _made(data: Path, identity: str, name: str) -> Path:
+def folder_of_files(data: Path, identity: str, name: str) -> Path:
     """The folder of the files of a collection: no two collections share one, since each deletes
     what none of its items needs."""
     folder = data / f"database-{identity[:16]}"

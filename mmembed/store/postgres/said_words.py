@@ -120,7 +120,8 @@ def _insert_new(
         ("caption", image.path, entry.sha256, entry.text, image.image_id, position, now)
         for image, position, entry in new
     ]
-    ids = [int(row[0]) for row in session.insert(INTO_ITEMS, rows, "RETURNING id")]
+    inserted = session.insert(INTO_ITEMS, rows, "RETURNING id", keys=[""] * len(rows))
+    ids = [int(row[0]) for row in inserted]
     keep_captions(session, space(), [entry for _, _, entry in new])
     keys = [(image.image_id, entry.text) for image, _, entry in new]
     return dict(zip(keys, ids, strict=True))

@@ -92,11 +92,18 @@ class StoreWriter(FileWriter, StoredVectors):
 
     # -- items -----------------------------------------------------------------------
 
-    def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
-        """See ItemWriter.write. Raises Unstorable."""
+    def write(
+        self,
+        entries: Sequence[ImageEntry],
+        failures: Sequence[Failure] = (),
+        *,
+        settled: Sequence[str] = (),
+    ) -> list[int]:
+        """See ItemWriter.write. settled: further paths whose failures are over. Raises
+        Unstorable."""
         with self._changing() as session:
             ids = self._images(session).write(entries) if entries else []
-            paths = [entry.path for entry in entries]
+            paths = [*(entry.path for entry in entries), *settled]
             session.run("DELETE FROM failures WHERE path = ANY(%s)", (paths,))
             rows = {failure.name: (failure.name, failure.code, failure.message)
                     for failure in failures}  # fmt: skip
@@ -120,6 +127,7 @@ class StoreWriter(FileWriter, StoredVectors):
                     "items (kind text, sha256 text, caption text, added bigint)",
                     [values],
                     "RETURNING id",
+                    keys=[entry.sha256],
                 )
                 keep_captions(session, serving_space(session, self.name), [entry])
             item_id = int(rows[0][0])

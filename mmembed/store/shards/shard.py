@@ -1,0 +1,104 @@
+"""One of the databases of a collection."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from mmembed.config.store_address import Address
+from mmembed.store.postgres.connections import DatabaseConnections, Session
+from mmembed.store.postgres.postgres_store import SHARD, PostgresStore, ShardFacts
+from mmembed.store.shards.together import current_part
+
+PLACES_SQL = """
+SELECT path, sha256 FROM items WHERE kind = 'image' AND (path = ANY(%s) OR sha256 = ANY(%s))
+"""
+ALONE_SQL = """
+SELECT sha256 FROM items WHERE kind = 'caption' AND image_id IS NULL AND sha256 = ANY(%s)
+"""
+DEVICES_SQL = """
+SELECT path, device FROM items JOIN file_marks ON item_id = id
+WHERE kind = 'image' AND path = ANY(%s)
+"""
+NOTE_SQL = """
+INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+"""
+
+
+class Shard(PostgresStore):
+    """The store in one database; its files are with those of all shards."""
+
+    def __init__(self, address: Address, *, exact_limit: int, recall: float) -> None:
+        """See PostgresStore."""
+        self._open(address, exact_limit, recall)
+        self.folder = Path()  # set once the collection is known
+
+    @property
+    def connections(self) -> DatabaseConnections:
+        """To this database."""
+        return self._connections
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no collection has begun here."""
+        return self.model() is None and not self.newest_item()
+
+    def number_from(self, sql: str) -> int:
+        """The number that a query gives."""
+        return self._number(sql)
+
+    def note_facts(self, facts: ShardFacts) -> None:
+        """Write what this database is among several."""
+        self.note(SHARD, json.dumps(facts._asdict()))
+
+    def note(self, key: str, value: str) -> None:
+        """Write a value of meta."""
+        with super()._changing() as session:
+            session.run(NOTE_SQL, (key, value))
+
+    @contextmanager
+    def _changing(self) -> Iterator[Session]:
+        part = current_part.get()
+        if part is None:
+            with super()._changing() as session:
+                yield session
+            return
+        part.together.await_turn(part.place)
+        with super()._changing() as session:
+            part.together.locked(part.place)
+            session.numbers = part.numbers
+            yield session
+            part.together.await_all()
+
+    # -- where things are --------------------------------------------------------------
+
+    def places(self, paths: Sequence[str], contents: Sequence[str]) -> tuple[set[str], set[str]]:
+        """Which of these paths and contents images here have."""
+        rows = self._rows(PLACES_SQL, (list(paths), list(contents)))
+        known, wanted = {str(path) for path, _ in rows}, set(contents)
+        return known & set(paths), {str(sha256) for _, sha256 in rows} & wanted
+
+    def ids_among(self, item_ids: Sequence[int]) -> set[int]:
+        """The given items that are here."""
+        rows = self._rows("SELECT id FROM items WHERE id = ANY(%s)", (list(item_ids),))
+        return {int(item_id) for (item_id,) in rows}
+
+    def captions_alone(self, contents: Sequence[str]) -> set[str]:
+        """Which of these contents captions here have that belong to no image."""
+        return {str(sha256) for (sha256,) in self._rows(ALONE_SQL, (list(contents),))}
+
+    def failed_among(self, paths: Sequence[str]) -> set[str]:
+        """The given paths that have a failure here."""
+        sql = "SELECT path FROM failures WHERE path = ANY(%s)"
+        return {str(path) for (path,) in self._rows(sql, (list(paths),))}
+
+    def devices_of(self, paths: Sequence[str]) -> dict[str, int]:
+        """The devices of images' files, by path."""
+        return {str(path): int(device) for path, device in self._rows(DEVICES_SQL, (list(paths),))}
+
+    def images_at_paths(self, paths: Sequence[str]) -> dict[str, int]:
+        """The ids of images, by path."""
+        sql = "SELECT path, id FROM items WHERE kind = 'image' AND path = ANY(%s)"
+        return {str(path): int(item_id) for path, item_id in self._rows(sql, (list(paths),))}

@@ -1,0 +1,273 @@
+"""Changes items of several shards.
+
+A new image goes to a shard by its content, and with it its captions, tags and words. An image at a
+known path stays where it is, whatever its content becomes; a copy joins the image with its content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.errors import NotFound, Unstorable
+from mmembed.store.chunks import Chunk
+from mmembed.store.entries import CaptionEntry, ImageEntry, KeptOut, Mark, Model, Reading
+from mmembed.store.shards.numbers import Numbers
+from mmembed.store.shards.rendezvous import home_of
+from mmembed.store.shards.shard import Shard
+from mmembed.store.shards.sharded_vectors import ShardedVectors
+from mmembed.types import Failure, HeaderFacts, Kind
+
+T = TypeVar("T")
+
+
+class ShardedWriter(ShardedVectors):
+    """See ItemWriter, and what Vectors, Chunks, Files and Fields change."""
+
+    # -- items -----------------------------------------------------------------------
+
+    def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
+        """See ItemWriter.write. Raises Unstorable."""
+        homes = self._homes(entries)
+        filled = self._with_embeddings(entries)
+        paths = [entry.path for entry in entries]
+        noted = bool(failures) or bool(self._doors[0].ask(lambda shard: shard.failed_among(paths)))
+        parts = _grouped(zip(homes, filled, strict=True))
+        jobs: dict[int, Callable[[Shard], list[int]]] = {
+            home: partial(
+                Shard.write,
+                entries=parts.get(home, []),
+                failures=failures if home == 0 else (),
+                settled=paths if home == 0 else (),
+            )
+            for home in {*homes, *([0] if noted else [])}
+        }
+        if not jobs:
+            return []
+        done = self._change(jobs, Numbers(self._numbers, filled))
+        ids = {home: iter(some) for home, some in done.items()}
+        return [next(ids[home]) for home in homes]
+
+    def _homes(self, entries: Sequence[ImageEntry]) -> list[int]:
+        """The shard of each entry, by index."""
+        paths = [entry.path for entry in entries]
+        contents = [entry.sha256 for entry in entries]
+        places = self._ask(lambda shard: shard.places(paths, contents)) if entries else []
+        by_path = {path: n for n, (known, _) in enumerate(places) for path in known}
+        by_content = {sha256: n for n, (_, known) in enumerate(places) for sha256 in known}
+        return [
+            by_path.get(
+                entry.path,
+                by_content.get(entry.sha256, home_of(entry.sha256, len(self._doors))),
+            )
+            for entry in entries
+        ]
+
+    def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
+        """See ItemWriter.write_caption. Raises Unstorable."""
+        known = self._ask(lambda shard: bool(shard.captions_alone([entry.sha256])))
+        home = known.index(True) if True in known else home_of(entry.sha256, len(known))
+        [filled] = self._with_captions([[entry]])[0]
+        return self._change({home: partial(Shard.write_caption, entry=filled, tags=tags)})[home]
+
+    def update(
+        self,
+        item_id: int,
+        *,
+        captions: Sequence[CaptionEntry] | None = None,
+        tags: Sequence[str] | None = None,
+    ) -> None:
+        """See ItemWriter.update. Raises NotFound, Unstorable."""
+        home = self._shards_of([item_id]).get(item_id)
+        if home is None:
+            raise NotFound(f"item {item_id}: no such item")
+        filled = None if captions is None else self._with_captions([captions])[0]
+        job = partial(Shard.update, item_id=item_id, captions=filled, tags=tags)
+        self._change({home: job})
+
+    def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
+        """See ItemWriter.describe. Raises Unstorable."""
+        shards = self._shards_of([image_id for image_id, *_ in described])
+        filled = self._with_captions([captions for *_, captions in described])
+        parts = _grouped(
+            (shards[image_id], (image_id, reading, captions))
+            for (image_id, reading, _), captions in zip(described, filled, strict=True)
+            if image_id in shards
+        )
+        self._change_some({n: partial(Shard.describe, described=part) for n, part in parts.items()})
+
+    def remove(self, item_ids: Sequence[int]) -> int:
+        """See ItemWriter.remove."""
+        known = self._ask(lambda shard: shard.ids_among(item_ids))
+        jobs = {
+            n: partial(Shard.remove, item_ids=sorted(ids)) for n, ids in enumerate(known) if ids
+        }
+        self._change_some(jobs)
+        return len(set[int]().union(*known))
+
+    def _shards_of(self, item_ids: Sequence[int]) -> dict[int, int]:
+        """The shards of the items that are there, by index."""
+        known = self._ask(lambda shard: shard.ids_among(item_ids))
+        return {item_id: n for n, ids in enumerate(known) for item_id in ids}
+
+    def _change_some(self, jobs: Mapping[int, Callable[[Shard], object]]) -> None:
+        if jobs:
+            self._change(jobs)
+
+    # -- embeddings that another shard has -------------------------------------------
+
+    def _with_embeddings(self, entries: Sequence[ImageEntry]) -> list[ImageEntry]:
+        """The entries with the vectors that they lack: of other entries, or of any shard."""
+        wanted = {entry.sha256 for entry in entries if entry.embedding is None}
+        known: dict[str, NDArray[np.float32] | None] = {}
+        if wanted:
+            stored = self.embeddings_of("image", sorted(wanted))
+            known.update({sha256: row.astype(np.float32) for sha256, row in stored.items()})
+            given = (entry for entry in entries if entry.sha256 in wanted)
+            known.update({one.sha256: one.embedding for one in given if one.embedding is not None})
+        captions = self._with_captions([entry.captions for entry in entries])
+        return [
+            replace(
+                entry,
+                captions=tuple(some),
+                embedding=known.get(entry.sha256) if entry.embedding is None else entry.embedding,
+            )
+            for entry, some in zip(entries, captions, strict=True)
+        ]
+
+    def _with_captions(
+        self, captions: Sequence[Sequence[CaptionEntry]]
+    ) -> list[list[CaptionEntry]]:
+        wanted = {
+            entry.sha256
+            for some in captions
+            for entry in some
+            if entry.embedding is None and not entry.chunks
+        }
+        if not wanted:
+            return [list(some) for some in captions]
+        parts = self._joined(lambda shard: shard.parts_of("caption", sorted(wanted)))
+        given = {entry.sha256: entry for some in captions for entry in some}
+        known = {sha256: _caption(given[sha256], some) for sha256, some in parts.items()}
+        return [
+            [known.get(entry.sha256, entry) if entry.sha256 in wanted else entry for entry in some]
+            for some in captions
+        ]
+
+    # -- models, vectors and chunks --------------------------------------------------
+
+    def claim(self, model: Model) -> None:
+        """See Vectors.claim. Raises ModelMismatch."""
+        for door in self._doors:  # the first decides
+            door.ask(lambda shard: shard.claim(model))
+
+    def serve(self, model: Model) -> None:
+        """See Vectors.serve. Raises ModelMismatch."""
+        self._change({n: partial(Shard.serve, model=model) for n in range(len(self._doors))})
+
+    def add_embeddings(
+        self, kind: Kind, embeddings: Mapping[str, NDArray[np.float32]], model: Model
+    ) -> None:
+        """See Vectors.add_embeddings. Raises Unstorable."""
+        job = partial(Shard.add_embeddings, kind=kind, embeddings=embeddings, model=model)
+        self._change(dict.fromkeys(range(len(self._doors)), job))
+
+    def cut_captions(self, cuts: Mapping[str, Sequence[Chunk]], down_to: int) -> None:
+        """See Chunks.cut_captions. Raises Unstorable."""
+        job = partial(Shard.cut_captions, cuts=cuts, down_to=down_to)
+        self._change(dict.fromkeys(range(len(self._doors)), job))
+
+    # -- files -----------------------------------------------------------------------
+
+    def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
+        """See Files.move. Raises Unstorable for a path at which another image lies."""
+        moved = {item_id for item_id, *_ in moves}
+        shards = self._shards_of(list(moved))
+        paths = [path for _, path, *_ in moves]
+        others = self._joined(lambda shard: shard.images_at_paths(paths))
+        for item_id, path, *_ in moves:
+            if item_id in shards and others.get(path, item_id) not in moved:
+                raise Unstorable(f"{path}: another image lies there")
+        job = partial(Shard.move, moves=moves)
+        self._change(dict.fromkeys({0, *shards.values()}, job))
+
+    def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
+        """See Files.mark_files."""
+        shards = self._shards_of([item_id for item_id, _ in marks])
+        parts = _grouped((shards[one[0]], one) for one in marks if one[0] in shards)
+        self._change_some({n: partial(Shard.mark_files, marks=part) for n, part in parts.items()})
+
+    def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
+        """See Files.note_headers."""
+        shards = self._shards_of(list(headers))
+        parts = _grouped((shards[one[0]], one) for one in headers.items() if one[0] in shards)
+        self._change_some(
+            {
+                n: partial(Shard.note_headers, headers=dict(part), version=version)
+                for n, part in parts.items()
+            }
+        )
+
+    def forget_places(self) -> None:
+        """See Files.forget_places."""
+        self._ask(lambda shard: shard.forget_places())
+
+    def forget_failures(self, gone: Callable[[str], bool]) -> None:
+        """See Files.forget_failures."""
+        self._doors[0].ask(lambda shard: shard.forget_failures(gone))
+
+    def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
+        """See Files.keep_out."""
+        devices = self._joined(lambda shard: shard.devices_of(list(paths)))
+        known = {
+            path: KeptOut(one.sha256, devices.get(path) if one.device is None else one.device)
+            for path, one in paths.items()
+        }
+        self._doors[0].ask(lambda shard: shard.keep_out(known))
+
+    def let_in(self, paths: Sequence[str]) -> None:
+        """See Files.let_in."""
+        self._doors[0].ask(lambda shard: shard.let_in(paths))
+
+    # -- fields ----------------------------------------------------------------------
+
+    def index_field(self, name: str) -> None:
+        """See Fields.index_field. Raises LimitError."""
+        self._ask(lambda shard: shard.index_field(name))
+
+    def drop_field_index(self, name: str) -> None:
+        """See Fields.drop_field_index. Raises NotFound."""
+        found = self._ask(lambda shard: _dropped(shard, name))
+        if not any(found):
+            raise NotFound(f"meta.{name}: the field has no index")
+
+
+def _dropped(shard: Shard, name: str) -> bool:
+    try:
+        shard.drop_field_index(name)
+    except NotFound:
+        return False
+    return True
+
+
+def _caption(
+    entry: CaptionEntry, parts: Sequence[tuple[int, int | None, NDArray[np.float16]]]
+) -> CaptionEntry:
+    """An entry with stored vectors."""
+    rows = [(start, stop, row.astype(np.float32)) for start, stop, row in parts]
+    if rows[0][1] is None:
+        return replace(entry, embedding=rows[0][2])
+    chunks = tuple(Chunk(start, stop or 0, row) for start, stop, row in rows)
+    return replace(entry, chunks=chunks)
+
+
+def _grouped(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    groups: dict[int, list[T]] = {}
+    for group, value in pairs:
+        groups.setdefault(group, []).append(value)
+    return groups
