@@ -22,8 +22,8 @@ def open_store(settings: Settings) -> Store:
                 f"{settings.place}: the library psycopg is needed ({error}); install it with "
                 "pip install 'mmembed[postgres]'"
             ) from error
-        limits = {"exact_limit": settings.exact_limit, "recall": settings.recall}
+        limit, recall = settings.exact_limit, settings.recall
         if len(addresses) > 1:
-            return ShardedStore(addresses, settings.data, **limits)
-        return PostgresStore(settings.store, settings.data, **limits)
+            return ShardedStore(addresses, settings.data, exact_limit=limit, recall=recall)
+        return PostgresStore(settings.store, settings.data, exact_limit=limit, recall=recall)
     return FolderStore(settings.data, exact_limit=settings.exact_limit, recall=settings.recall)

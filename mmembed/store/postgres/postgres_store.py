@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from mmembed.config.settings import FOLDER_MARKS
 from mmembed.config.store_address import Address, address_of
@@ -28,7 +28,8 @@ SHARD = "shard"
 """In meta: the facts of a database that holds a part of a collection."""
 
 
-class ShardFacts(NamedTuple):
+@dataclass(frozen=True)
+class ShardFacts:
     """The place of a database among those of one collection."""
 
     collection: str

@@ -87,9 +87,7 @@ def check_facts(door: Door, found: ShardFacts | None) -> None:
     elif found.collection != wanted.collection:
         reason = "holds a part of another collection; give the addresses of one collection"
     elif found.count != wanted.count:
-        reason = (
-            f"is shard {found.number} of {found.count}; give the addresses of all {found.count}"
-        )
+        reason = f"is shard {found.number} of {found.count}; give the addresses of all of them"
     else:
         reason = f"is shard {found.number}; give the addresses in the order of their numbers"
     raise StoreError(f"{at} {reason}")
@@ -122,9 +120,7 @@ def _check_new(doors: Sequence[Door], shards: Sequence[Shard], away: Sequence[St
     identities = [shard.identity for shard in shards]
     for door, shard in zip(doors, shards, strict=True):
         if identities.count(shard.identity) > 1:
-            raise StoreError(
-                f"{shard.name}: is named twice; each shard needs a database of its own"
-            )
+            raise StoreError(f"{shard.name}: is named twice; each shard is a database of its own")
         facts = shard.shard_facts()
         if facts is not None and facts.collection != identities[0]:
             raise StoreError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from mmembed.config.store_address import Address
@@ -51,7 +52,7 @@ class Shard(PostgresStore):
 
     def note_facts(self, facts: ShardFacts) -> None:
         """Write what this database is among several."""
-        self.note(SHARD, json.dumps(facts._asdict()))
+        self.note(SHARD, json.dumps(asdict(facts)))
 
     def note(self, key: str, value: str) -> None:
         """Write a value of meta."""
