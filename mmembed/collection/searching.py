@@ -134,6 +134,7 @@ class Searching:
             None if page.rest.is_over else paging.written(following),
             notes,
             mode,
+            match="yes" if page.is_said else None,
         )
 
     def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:

@@ -57,6 +57,7 @@ def beach(store: Store, entry: Entry) -> dict[str, int]:
         ("ItalyTrip", ["folder"]),
         ("trip 2024", ["folder"]),
         ("img_0815", ["folder"]),
+        ("IMG_0815.jpg", ["folder"]),
         ("0815", ["folder"]),
         ("bea", ["caption"]),
         ("two ital", ["folder", "caption"]),
