@@ -9,42 +9,11 @@ from mmembed.store.entries import WordMatches
 TELLING = math.log(2) - 1e-9
 """The weight of a word that half of the images have. More frequent ones, such as the name of a
 folder around all files, tell nothing."""
-LITTLE_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "and",
-        "or",
-        "with",
-        "is",
-        "are",
-        "by",
-        "for",
-        "from",
-        "as",
-        "it",
-        "its",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "some",
-        "while",
-        "into",
-        "near",
-        "next",
-        "up",
-        "down",
-        "over",
-    ]
-)
+_ENGLISH = """
+a an the of in on at to and or with is are by for from as it its his her their this that some while
+into near next up down over
+"""
+LITTLE_WORDS = frozenset(_ENGLISH.split())
 """English words without which an image has all words of a query. Negations are none of them."""
 
 
