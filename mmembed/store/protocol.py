@@ -51,9 +51,9 @@ class Vectors(Protocol):
     """The vectors, by content and model. One model serves: it answers searches, and the vectors of
     entries are its own. Other models may have vectors of the same contents.
 
-    Equal vectors of a model and kind in one database are one vector, with one id. If no model is named, the serving
-    model is meant. A caption that is longer than its model reads at once has a vector for each of
-    its chunks. Where one vector is asked for, it is the mean of theirs, unit-norm.
+    Equal vectors of a model and kind in one database are one vector, with one id. If no model is
+    named, the serving model is meant. A caption that is longer than its model reads at once has a
+    vector for each of its chunks. Where one vector is asked for, it is their mean, unit-norm.
     """
 
     def model(self) -> Model | None:

@@ -14,7 +14,7 @@ import pytest
 from tests.postgres_server import stoppable
 from tests.serving import Process, data_uri, eventually, picture
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.scale
 FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 COLOURS = ("red", "orange", "yellow", "pink", "brown", "purple", "blue")
 SECOND_S = 1.0

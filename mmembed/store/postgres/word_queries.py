@@ -45,9 +45,7 @@ class StoredWords(Statements, WordRanking):
         ]
 
     def _having(self, form: str, most: int, where: Where, *, is_prefix: bool) -> Ids:
-        found, values = (
-            (OF_PREFIX_SQL, [form, _after(form)]) if is_prefix else (OF_FORM_SQL, [form])
-        )
+        found, values = _of_form(form, is_prefix=is_prefix)
         if where == EVERYTHING:
             return self._ids(f"{found} LIMIT {most + 1}", values)
         clause, more = clause_of("image", where)
@@ -56,6 +54,11 @@ class StoredWords(Statements, WordRanking):
             f"JOIN items ON items.id = found.id {clause} ORDER BY items.id LIMIT {most + 1}"
         )
         return self._ids(sql, [*values, *more], where)
+
+    def compares_all(self, form: str, most: int, *, is_prefix: bool) -> bool:
+        """See WordRanking.compares_all."""
+        found, values = _of_form(form, is_prefix=is_prefix)
+        return not self._rows(f"{found} LIMIT 1 OFFSET {SCANNED * most}", values)
 
     def few_passing(self, where: Where) -> Ids:
         """See WordRanking.few_passing."""
@@ -70,6 +73,11 @@ class StoredWords(Statements, WordRanking):
     def _ids(self, sql: str, values: Sequence[object], where: Where = EVERYTHING) -> Ids:
         rows = self._rows(sql, values, where=where)
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+
+def _of_form(form: str, *, is_prefix: bool) -> tuple[str, list[str]]:
+    """The statement for the images that have a word, and its values."""
+    return (OF_PREFIX_SQL, [form, _after(form)]) if is_prefix else (OF_FORM_SQL, [form])
 
 
 def _after(prefix: str) -> str:

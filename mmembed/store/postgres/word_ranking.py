@@ -45,6 +45,11 @@ class WordRanking(ABC):
         rising id. is_prefix: the last stem stands for all that begin so."""
 
     @abstractmethod
+    def compares_all(self, form: str, most: int, *, is_prefix: bool) -> bool:
+        """Whether `having_each` with a filter compares every image that has a stem, or one that
+        begins so: there are not too many."""
+
+    @abstractmethod
     def few_passing(self, where: Where) -> Ids:
         """Images that pass, up to one more than FEW."""
 
@@ -89,12 +94,19 @@ class WordRanking(ABC):
     ) -> tuple[Ids, bool]:
         """The images to rank, which pass, and whether no other image matches."""
         most = looked_at(len(asked.words))
+        all_compared = True
         if where != EVERYTHING:
             few = self.few_passing(where)
             if len(few) <= FEW:
                 return few, True
+            last = len(asked.forms) - 1
+            all_compared = all(
+                len(ids) <= most
+                or self.compares_all(form, most, is_prefix=asked.is_prefix and place == last)
+                for place, (form, ids) in enumerate(zip(asked.forms, having, strict=True))
+            )
             having = self.having_each(asked.forms, most, where, is_prefix=asked.is_prefix)
-        all_seen = all(len(ids) <= most for ids in having)
+        all_seen = all_compared and all(len(ids) <= most for ids in having)
         ids, places = np.unique(np.concatenate(having), return_inverse=True)
         weights = np.repeat(asked.idf, [len(some) for some in having])
         sums = np.bincount(places.ravel(), weights, len(ids))

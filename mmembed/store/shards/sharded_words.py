@@ -31,6 +31,10 @@ class ShardedWords(AskedShards, WordRanking):
         parts = self._ask(lambda shard: shard.having_each(forms, most, where, is_prefix=is_prefix))
         return [_first(ids, most) for ids in zip(*parts, strict=True)]
 
+    def compares_all(self, form: str, most: int, *, is_prefix: bool) -> bool:
+        """See WordRanking.compares_all."""
+        return all(self._ask(lambda shard: shard.compares_all(form, most, is_prefix=is_prefix)))
+
     def few_passing(self, where: Where) -> Ids:
         """See WordRanking.few_passing."""
         return _first(self._ask(lambda shard: shard.few_passing(where)), FEW)
