@@ -51,4 +51,4 @@ def drop_schema(connections: Any) -> None:
     if not connections.is_closed:
         with connections.transaction() as session:
             session.run("SET LOCAL client_min_messages = error")
-            session.run(f'DROP SCHEMA "{connections.address.schema}" CASCADE')
+            session.run(f'DROP SCHEMA IF EXISTS "{connections.address.schema}" CASCADE')

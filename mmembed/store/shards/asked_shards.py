@@ -61,11 +61,15 @@ class AskedShards:
             raise away[0]
         return answers
 
-    def _ask_first(self, question: Callable[[Shard], T]) -> T:
-        """The answer of the first shard, or for a partial answer of any."""
-        if missing_shards.get() is None:
-            return self._doors[0].ask(question)
-        return self._ask(question)[0]
+    def _ask_any(self, question: Callable[[Shard], T]) -> T:
+        """The answer of the first shard that can be reached, where all would say the same."""
+        errors: list[StoreAway] = []
+        for door in self._doors:
+            try:
+                return door.ask(question)
+            except StoreAway as error:
+                errors.append(error)
+        raise errors[0]
 
     # -- changing --------------------------------------------------------------------
 

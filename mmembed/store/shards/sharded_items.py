@@ -124,11 +124,11 @@ class ShardedItems(AskedShards):
 
     def failures(self) -> list[Failure]:
         """See Files.failures: they are in the first shard."""
-        return self._ask_first(lambda shard: shard.failures())
+        return self._doors[0].ask(lambda shard: shard.failures())
 
     def kept_out(self) -> dict[str, KeptOut]:
         """See Files.kept_out: they are in the first shard."""
-        return self._ask_first(lambda shard: shard.kept_out())
+        return self._doors[0].ask(lambda shard: shard.kept_out())
 
     # -- fields ----------------------------------------------------------------------
 

@@ -30,11 +30,11 @@ class ShardedVectors(ShardedItems):
 
     def model(self) -> Model | None:
         """See Vectors.model."""
-        return self._ask_first(lambda shard: shard.model())
+        return self._ask_any(lambda shard: shard.model())
 
     def models(self) -> list[Model]:
         """See Vectors.models."""
-        return self._ask_first(lambda shard: shard.models())
+        return self._ask_any(lambda shard: shard.models())
 
     def last_change(self) -> int:
         """See Vectors.last_change."""
