@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmembed.config.blob_place import is_address
 from mmembed.config.settings import Settings
 from mmembed.config.store_address import addresses_of
 from mmembed.errors import InputError
@@ -22,8 +23,17 @@ def open_store(settings: Settings) -> Store:
                 f"{settings.place}: the library psycopg is needed ({error}); install it with "
                 "pip install 'mmembed[postgres]'"
             ) from error
+        objects = settings.blobs if is_address(settings.blobs) else ""
+        if objects:
+            from mmembed.store.object_store import check_library  # takes time to load
+
+            check_library(objects)
         limit, recall = settings.exact_limit, settings.recall
         if len(addresses) > 1:
-            return ShardedStore(addresses, settings.data, exact_limit=limit, recall=recall)
-        return PostgresStore(settings.store, settings.data, exact_limit=limit, recall=recall)
+            return ShardedStore(
+                addresses, settings.files, exact_limit=limit, recall=recall, objects=objects
+            )
+        return PostgresStore(
+            settings.store, settings.files, exact_limit=limit, recall=recall, objects=objects
+        )
     return FolderStore(settings.data, exact_limit=settings.exact_limit, recall=settings.recall)

@@ -4,54 +4,46 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from mmembed.config.settings import FOLDER_MARKS
 from mmembed.config.store_address import Address, address_of
 from mmembed.errors import MmembedError, StoreError
-from mmembed.files import PRIVATE
-from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Trouble
+from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
 from mmembed.store.postgres.integrity import Integrity
 from mmembed.store.postgres.nearest import MOST_SCANNED
 from mmembed.store.postgres.search import VectorSearch
+from mmembed.store.postgres.shard_facts import SHARD, ShardFacts
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
 from mmembed.store.postgres.write_items import StoreWriter
-from mmembed.store.uploads import place_in
+from mmembed.store.protocol import Blobs
 from mmembed.store.vectors import RECALL
-
-SHARD = "shard"
-"""In meta: the facts of a database that holds a part of a collection."""
-
-
-@dataclass(frozen=True)
-class ShardFacts:
-    """The place of a database among those of one collection."""
-
-    collection: str
-    """The identity of the first one; hex."""
-    number: int
-    """From 1 to `count`, in the order of the addresses."""
-    count: int
 
 
 class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
     """A collection in a database; see Store. Any number of processes may have it open."""
 
     def __init__(
-        self, address: str, folder: Path, *, exact_limit: int, recall: float = RECALL
+        self,
+        address: str,
+        folder: Path,
+        *,
+        exact_limit: int,
+        recall: float = RECALL,
+        objects: str = "",
     ) -> None:
         """address: `postgresql://…`. folder: in which uploads and thumbnails have a folder;
-        processes on several machines need the same one. exact_limit: up to so many vectors of a
-        kind are searched without an HNSW graph, but at most MOST_SCANNED. recall: the share of the
-        nearest ten vectors that a graph must find.
+        processes on several machines need the same one, unless `objects` is given: the address of
+        an object store that holds them, such as `s3://bucket`. exact_limit: up to so many vectors
+        of a kind are searched without an HNSW graph, but at most MOST_SCANNED. recall: the share
+        of the nearest ten vectors that a graph must find.
 
         Raises InputError for an address that is none, StoreError if the database cannot be used.
         """
+        self._objects = objects
         self._open(address_of(address), exact_limit, recall)
         try:
             self._check_alone()
@@ -80,14 +72,13 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
             )
 
     @cached_property
-    def blobs(self) -> FolderBlobs:
+    def blobs(self) -> Blobs:
         """See Store.blobs."""
-        return FolderBlobs(self)
+        return blobs_of(self, self._objects)
 
     def upload_path(self, path: str, sha256: str) -> str | None:
         """Where an upload lies in this store; None for a path that is no upload."""
-        here = place_in(self.folder, path, sha256)
-        return None if here is None else str(here)
+        return self.blobs.upload_path(path, sha256)
 
     def rebuild(self) -> None:
         """See Search.rebuild. Raises StoreBusy."""
@@ -124,18 +115,3 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
 
     def ready_upload_lock(self, sha256: str) -> None:
         """A lock in the database needs no room."""
-
-
-def folder_of_files(data: Path, identity: str, name: str) -> Path:
-    """The folder of the files of a collection: no two collections share one, since each deletes
-    what none of its items needs."""
-    folder = data / f"database-{identity[:16]}"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / FOLDER_MARKS[1]).touch(mode=PRIVATE)
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: the folder for uploads and thumbnails of {name} cannot be made: "
-            f"{error.strerror}; choose another one with --data"
-        ) from error
-    return folder

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from mmembed.config.store_address import Address
 from mmembed.errors import StoreAway, StoreError
-from mmembed.store.postgres.postgres_store import ShardFacts
+from mmembed.store.postgres.shard_facts import ShardFacts
 from mmembed.store.shards.shard import Shard
 
 T = TypeVar("T")
@@ -29,7 +28,6 @@ class Door:
         self.count = count
         self.facts: ShardFacts | None = None
         """What the shard must be; None before the set is known."""
-        self.folder: Path | None = None
         self._open = open_
         self._shard: Shard | None = None
         self._opening = threading.Lock()
@@ -65,8 +63,6 @@ class Door:
                     shard.close()
                     raise
                 self._shard = shard
-            if self.folder is not None:
-                self._shard.folder = self.folder
             return self._shard
 
     def close(self) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 
 from mmembed.config.store_address import Address
 from mmembed.store.postgres.connections import DatabaseConnections, Session
-from mmembed.store.postgres.postgres_store import SHARD, PostgresStore, ShardFacts
+from mmembed.store.postgres.postgres_store import PostgresStore
+from mmembed.store.postgres.shard_facts import SHARD, ShardFacts
 from mmembed.store.shards.together import current_part
 
 PLACES_SQL = """
@@ -31,10 +31,21 @@ INSERT INTO meta VALUES (%s, %s) ON CONFLICT (key) DO UPDATE SET value = exclude
 class Shard(PostgresStore):
     """The store in one database; its files are with those of all shards."""
 
-    def __init__(self, address: Address, *, exact_limit: int, recall: float) -> None:
-        """See PostgresStore."""
+    def __init__(
+        self,
+        address: Address,
+        upload_path: Callable[[str, str], str | None],
+        *,
+        exact_limit: int,
+        recall: float,
+    ) -> None:
+        """upload_path: where an upload lies in the collection; see PostgresStore."""
+        self._upload_path = upload_path
         self._open(address, exact_limit, recall)
-        self.folder = Path()  # set once the collection is known
+
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        """See PostgresStore.upload_path."""
+        return self._upload_path(path, sha256)
 
     @property
     def connections(self) -> DatabaseConnections:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from mmembed.config.store_address import Address
 from mmembed.errors import MmembedError, StoreAway
-from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Trouble
-from mmembed.store.postgres.postgres_store import ShardFacts, folder_of_files
-from mmembed.store.protocol import Purpose
+from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
+from mmembed.store.postgres.shard_facts import ShardFacts
+from mmembed.store.protocol import Blobs, Purpose
 from mmembed.store.shards.doors import Door, check_facts, known_set
 from mmembed.store.shards.numbers import COUNTER, SMALLEST_SQL
 from mmembed.store.shards.partial import answering_partially
@@ -34,6 +34,7 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
         *,
         exact_limit: int,
         recall: float = RECALL,
+        objects: str = "",
     ) -> None:
         """addresses: of all shards, in the order of their numbers; empty databases become a set.
         Further parameters: see PostgresStore; exact_limit is for each shard.
@@ -42,6 +43,7 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
         away: then what needs it raises StoreAway.
         """
         self.name = ",".join(address.name for address in addresses)
+        self._objects = objects
         self._samples = {}
         self._sampling = threading.Lock()
         count = len(addresses)
@@ -51,7 +53,9 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
                     address,
                     number,
                     count,
-                    partial(Shard, address, exact_limit=exact_limit, recall=recall),
+                    partial(
+                        Shard, address, self.upload_path, exact_limit=exact_limit, recall=recall
+                    ),
                 )
                 for number, address in enumerate(addresses, 1)
             ]
@@ -59,8 +63,6 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
         try:
             self.identity = self._open_all()
             self.folder = folder_of_files(folder, self.identity, self.name)
-            for door in self._doors:
-                door.folder = self.folder
         except BaseException:
             self.close()
             raise
@@ -105,9 +107,13 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
     # -- the whole -------------------------------------------------------------------
 
     @cached_property
-    def blobs(self) -> FolderBlobs:
+    def blobs(self) -> Blobs:
         """See Store.blobs."""
-        return FolderBlobs(self)
+        return blobs_of(self, self._objects)
+
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        """Where an upload lies in this store; None for a path that is no upload."""
+        return self.blobs.upload_path(path, sha256)
 
     def exclusive(
         self, purpose: Purpose, *, part: str = "", wait_s: float = 0
