@@ -26,6 +26,7 @@ COMMANDS = {
     "embed": "print embeddings of pictures and texts",
     "eval": "measure how good a model and the index are on your pictures",
     "models": "list the models, and measure which engine runs one fastest here",
+    "shards": "spread a collection in PostgreSQL over one more database",
     "restore": "put a backup of the catalog in place",
     "serve": "serve the web page and the HTTP API",
 }

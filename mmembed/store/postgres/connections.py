@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.types import TypeInfo
 
 from mmembed.config.store_address import Address
 from mmembed.errors import StoreBusy, StoreError
+from mmembed.store.postgres.connection_options import FIXED, options_of
 from mmembed.store.postgres.database_errors import is_lost, translated
 from mmembed.store.postgres.halfvec import Half, HalfDumper
 
@@ -24,17 +24,6 @@ MOST = 16
 """DatabaseConnections of a process at a time, besides those that hold a purpose."""
 WAIT_S = 30.0
 """Seconds that a statement waits for one of them, and a change for the changes of others."""
-CONNECT_S = 10
-"""Seconds after which an attempt to connect is given up, unless the address says otherwise."""
-FIXED = {
-    "jit": "off",  # compiling costs more than a search
-    "hnsw.iterative_scan": "relaxed_order",  # otherwise filtered searches come back short
-    "hnsw.max_scan_tuples": "200000",
-    "hnsw.scan_mem_multiplier": "8",
-    "timezone": "UTC",
-}
-"""Settings of every connection, by name."""
-ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
 class Session:
@@ -112,13 +101,22 @@ class DatabaseConnections:
     def __init__(self, address: Address) -> None:
         """Opens nothing. Raises StoreError for an address that libpq does not know."""
         self.address = address
-        self._options = _options(address)
+        self._options = options_of(address)
         self._path: str | None = None
         self._half: Any = None
         # The last one that was given back comes first.
         self._idle: deque[Any] = deque()
         self._places = threading.BoundedSemaphore(MOST)
         self.is_closed = False
+        self.named = "mmembed"
+        """What the server shows of these connections."""
+        self.check: Callable[[Session], None] | None = None
+        """Looks at each new connection; its errors refuse it."""
+
+    def rename(self, named: str) -> None:
+        """Have the server show another name for these connections."""
+        self.named = named
+        self._drop_idle()
 
     def prepare(self, *path: str) -> None:
         """Have later connections look for tables and types in these schemas. Raises
@@ -239,7 +237,7 @@ class DatabaseConnections:
                 f"{WAIT_S:g} s; try again later"
             )
         try:
-            connection = self._idle_one() or self._connect("mmembed")
+            connection = self._idle_one() or self._connect(self.named)
             try:
                 yield connection
             finally:
@@ -282,18 +280,9 @@ class DatabaseConnections:
                 each = ", ".join("set_config(%s, %s, false)" for _ in settings)
                 pairs = [text for pair in settings.items() for text in pair]
                 connection.execute(f"SELECT {each}", pairs)
+            if self.check is not None:
+                self.check(Session(connection))
         except BaseException:
             connection.close()
             raise
         return connection
-
-
-def _options(address: Address) -> dict[str, Any]:
-    try:
-        given = conninfo_to_dict(address.connect)
-    except psycopg.Error:
-        raise StoreError(
-            "MMEMBED_STORE: libpq does not understand the address; expected "
-            "postgresql://user:password@host:5432/database, with special signs written as %XX"
-        ) from None
-    return {"connect_timeout": CONNECT_S, **ALIVE, **given}

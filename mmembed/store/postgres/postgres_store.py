@@ -14,7 +14,7 @@ from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
 from mmembed.store.postgres.integrity import Integrity
 from mmembed.store.postgres.nearest import MOST_SCANNED
 from mmembed.store.postgres.search import VectorSearch
-from mmembed.store.postgres.shard_facts import SHARD, ShardFacts
+from mmembed.store.postgres.shard_facts import SHARD, ShardFacts, watch_facts
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
@@ -47,6 +47,7 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
         self._open(address_of(address), exact_limit, recall)
         try:
             self._check_alone()
+            watch_facts(self._connections, self.identity, None)
             self.folder = folder_of_files(folder, self.identity, self.name)
         except BaseException:
             self.close()

@@ -112,6 +112,23 @@ def replace_by_chunks(
     _insert_chunks(session, space, cuts)
 
 
+def copy_vectors(
+    session: Session,
+    space: VectorSpace,
+    kind: Kind,
+    parts: Sequence[tuple[str, int, int | None, NDArray[np.float16]]],
+) -> None:
+    """Give contents the vectors that they have in another database, unless they have some: each
+    with the first character of its chunk and the one after the last."""
+    known = _known(session, space, kind, list({sha256 for sha256, *_ in parts}))
+    rows = [
+        _Part(sha256, start, stop, row, digest_of(row))
+        for sha256, start, stop, row in parts
+        if sha256 not in known
+    ]
+    _insert(session, space, kind, rows)
+
+
 def _insert_chunks(
     session: Session, space: VectorSpace, cuts: Mapping[str, Sequence[Chunk]]
 ) -> None:

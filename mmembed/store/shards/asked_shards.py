@@ -6,16 +6,21 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TypeVar
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
 
-from mmembed.errors import StoreAway
+from mmembed.errors import StoreAway, StoreBusy
+from mmembed.store.shards.departures import Departed
 from mmembed.store.shards.doors import Door
 from mmembed.store.shards.numbers import Numbers, take
 from mmembed.store.shards.partial import missing_shards
 from mmembed.store.shards.shard import Shard
 from mmembed.store.shards.together import Part, Together, current_part
 
+P = ParamSpec("P")
 T = TypeVar("T")
+ATTEMPTS = 10
+"""Of a change whose item moves to another shard."""
 AT_ONCE = 16
 """Questions to one shard that run at once."""
 
@@ -77,17 +82,23 @@ class AskedShards:
         return self._doors[0].ask(lambda shard: take(shard.connections, count))
 
     def _change(
-        self, jobs: Mapping[int, Callable[[Shard], T]], numbers: Numbers | None = None
+        self,
+        jobs: Mapping[int, Callable[[Shard], T]],
+        numbers: Numbers | None = None,
+        *,
+        touched: Mapping[int, Sequence[int]] | None = None,
     ) -> dict[int, T]:
-        """Change shards, by index, each once: all of the changes are kept, or none. Raises the
-        error of the first that fails."""
+        """Change shards, by index, each once: all of the changes are kept, or none. touched: the
+        items that are changed, by shard. Raises the error of the first that fails, and Departed."""
         numbers = numbers or Numbers(self._numbers)
         together = Together(len(jobs))
         done: dict[int, T] = {}
         errors: list[BaseException] = []
 
         def change(place: int, index: int) -> None:
-            token = current_part.set(Part(together, place, numbers))
+            ids = (touched or {}).get(index, ())
+            elsewhere = partial(self._have, self._doors[index + 1 :])
+            token = current_part.set(Part(together, place, numbers, ids, elsewhere))
             try:
                 done[index] = self._doors[index].ask(jobs[index])
             except BaseException as error:
@@ -96,7 +107,7 @@ class AskedShards:
             finally:
                 current_part.reset(token)
 
-        *others, last = enumerate(sorted(jobs))
+        *others, last = list(enumerate(sorted(jobs)))
         threads = [
             threading.Thread(target=copy_context().run, args=(change, *job)) for job in others
         ]
@@ -109,3 +120,22 @@ class AskedShards:
             causes = [one for one in errors if not isinstance(one, threading.BrokenBarrierError)]
             raise (causes or errors)[0]
         return done
+
+    @staticmethod
+    def _have(doors: Sequence[Door], item_ids: Sequence[int]) -> bool:
+        return any(door.ask(lambda shard: shard.ids_among(item_ids)) for door in doors)
+
+
+def again_if_departed(change: Callable[P, T]) -> Callable[P, T]:
+    """Repeat a change whose item has just moved to another shard."""
+
+    @wraps(change)
+    def changing(*arguments: P.args, **named: P.kwargs) -> T:
+        for _ in range(ATTEMPTS):
+            try:
+                return change(*arguments, **named)
+            except Departed:
+                continue
+        raise StoreBusy("the item moves from one database to another; try again")
+
+    return changing

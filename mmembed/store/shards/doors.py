@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from mmembed.config.store_address import Address
 from mmembed.errors import StoreAway, StoreError
-from mmembed.store.postgres.shard_facts import ShardFacts
+from mmembed.store.postgres.shard_facts import ShardFacts, watch_facts
 from mmembed.store.shards.shard import Shard
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Door:
                 try:
                     if self.facts is not None:
                         check_facts(self, shard.shard_facts())
+                        watch_facts(shard.connections, self.facts.collection, self.facts)
                 except BaseException:
                     shard.close()
                     raise
@@ -75,7 +77,7 @@ def check_facts(door: Door, found: ShardFacts | None) -> None:
     """Raises StoreError where a database is not the shard that its address stands for."""
     wanted, name = door.facts, door.address.name
     assert wanted is not None
-    if found == wanted:
+    if found in (wanted, replace(wanted, joining=True)):
         return
     at = f"{name}: is address {wanted.number} of {wanted.count}, but"
     if found is None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
+from typing import Any
 
 from mmembed.config.store_address import Address
+from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.postgres.connections import DatabaseConnections, Session
 from mmembed.store.postgres.postgres_store import PostgresStore
 from mmembed.store.postgres.shard_facts import SHARD, ShardFacts
+from mmembed.store.shards.departures import DEPARTED_SQL, DEPARTURES_SQL, departed, stay
 from mmembed.store.shards.together import current_part
+from mmembed.types import Kind
 
 PLACES_SQL = """
-SELECT path, sha256 FROM items WHERE kind = 'image' AND (path = ANY(%s) OR sha256 = ANY(%s))
+SELECT id, path, sha256 FROM items WHERE kind = 'image' AND (path = ANY(%s) OR sha256 = ANY(%s))
 """
 ALONE_SQL = """
 SELECT sha256 FROM items WHERE kind = 'caption' AND image_id IS NULL AND sha256 = ANY(%s)
@@ -63,7 +67,9 @@ class Shard(PostgresStore):
 
     def note_facts(self, facts: ShardFacts) -> None:
         """Write what this database is among several."""
-        self.note(SHARD, json.dumps(asdict(facts)))
+        with super()._changing() as session:
+            session.script(DEPARTURES_SQL)
+            session.run(NOTE_SQL, (SHARD, json.dumps(asdict(facts))))
 
     def note(self, key: str, value: str) -> None:
         """Write a value of meta."""
@@ -81,16 +87,36 @@ class Shard(PostgresStore):
         with super()._changing() as session:
             part.together.locked(part.place)
             session.numbers = part.numbers
+            stay(session, part)
             yield session
             part.together.await_all()
 
+    def read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """The rows of an answer."""
+        return self._rows(sql, values)
+
+    def changing(self) -> AbstractContextManager[Session]:
+        """A change of this shard alone."""
+        return super()._changing()
+
+    def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
+        """See Items.count: without the items that another shard has already."""
+        number = super().count(kind, where)
+        gone = [int(item_id) for (item_id,) in self._rows(DEPARTED_SQL)]
+        if not gone:
+            return number
+        return number - departed(self.items, gone, kind, where)
+
     # -- where things are --------------------------------------------------------------
 
-    def places(self, paths: Sequence[str], contents: Sequence[str]) -> tuple[set[str], set[str]]:
-        """Which of these paths and contents images here have."""
+    def places(
+        self, paths: Sequence[str], contents: Sequence[str]
+    ) -> tuple[dict[str, int], set[str]]:
+        """The images at these paths, by path, and which of these contents images here have."""
         rows = self._rows(PLACES_SQL, (list(paths), list(contents)))
-        known, wanted = {str(path) for path, _ in rows}, set(contents)
-        return known & set(paths), {str(sha256) for _, sha256 in rows} & wanted
+        wanted = set(paths)
+        known = {str(path): int(item_id) for item_id, path, _ in rows if path in wanted}
+        return known, {str(sha256) for *_, sha256 in rows} & set(contents)
 
     def ids_among(self, item_ids: Sequence[int]) -> set[int]:
         """The given items that are here."""

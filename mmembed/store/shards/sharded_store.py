@@ -12,9 +12,10 @@ from mmembed.config.store_address import Address
 from mmembed.errors import MmembedError, StoreAway
 from mmembed.store.entries import Trouble
 from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
-from mmembed.store.postgres.shard_facts import ShardFacts
+from mmembed.store.postgres.shard_facts import ShardFacts, watch_facts
 from mmembed.store.protocol import Blobs, Purpose
 from mmembed.store.shards.doors import Door, check_facts, known_set
+from mmembed.store.shards.move_items import Moving
 from mmembed.store.shards.numbers import COUNTER, SMALLEST_SQL
 from mmembed.store.shards.partial import answering_partially
 from mmembed.store.shards.shard import Shard
@@ -22,6 +23,7 @@ from mmembed.store.shards.sharded_search import ShardedSearch
 from mmembed.store.shards.sharded_words import ShardedWords
 from mmembed.store.shards.sharded_writer import ShardedWriter
 from mmembed.store.vectors import RECALL
+from mmembed.types import Progress
 
 
 class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
@@ -86,6 +88,7 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
         for door, shard in zip(self._doors, shards, strict=True):
             if isinstance(shard, Shard):
                 check_facts(door, shard.shard_facts())
+                watch_facts(shard.connections, identity, door.facts)
         return identity
 
     def _make_set(self, shards: Sequence[Shard]) -> None:
@@ -103,6 +106,17 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
         self._threads.shutdown()
         for door in self._doors:
             door.close()
+
+    # -- a shard that is added --------------------------------------------------------
+
+    @property
+    def doors(self) -> Sequence[Door]:
+        """The shards."""
+        return self._doors
+
+    def move_to_last(self, progress: Progress, grace_s: float) -> int:
+        """Move to the last shard the items that belong there; see Moving."""
+        return Moving(self._doors, self._numbers, grace_s=grace_s).run(progress)
 
     # -- the whole -------------------------------------------------------------------
 

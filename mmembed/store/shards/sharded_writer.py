@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mmembed.errors import NotFound, Unstorable
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import CaptionEntry, ImageEntry, KeptOut, Mark, Model, Reading
+from mmembed.store.shards.asked_shards import again_if_departed
 from mmembed.store.shards.numbers import Numbers
 from mmembed.store.shards.rendezvous import home_of
 from mmembed.store.shards.shard import Shard
@@ -31,9 +32,10 @@ class ShardedWriter(ShardedVectors):
 
     # -- items -----------------------------------------------------------------------
 
+    @again_if_departed
     def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
         """See ItemWriter.write. Raises Unstorable."""
-        homes = self._homes(entries)
+        homes, touched = self._homes(entries)
         filled = self._with_embeddings(entries)
         paths = [entry.path for entry in entries]
         noted = bool(failures) or bool(self._doors[0].ask(lambda shard: shard.failed_among(paths)))
@@ -49,32 +51,40 @@ class ShardedWriter(ShardedVectors):
         }
         if not jobs:
             return []
-        done = self._change(jobs, Numbers(self._numbers, filled))
+        done = self._change(jobs, Numbers(self._numbers, filled), touched=touched)
         ids = {home: iter(some) for home, some in done.items()}
         return [next(ids[home]) for home in homes]
 
-    def _homes(self, entries: Sequence[ImageEntry]) -> list[int]:
-        """The shard of each entry, by index."""
+    def _homes(self, entries: Sequence[ImageEntry]) -> tuple[list[int], dict[int, list[int]]]:
+        """The shard of each entry, by index, and the images at their paths, by shard."""
+        if not entries:
+            return [], {}
         paths = [entry.path for entry in entries]
         contents = [entry.sha256 for entry in entries]
-        places = self._ask(lambda shard: shard.places(paths, contents)) if entries else []
+        places = self._ask(lambda shard: shard.places(paths, contents))
         by_path = {path: n for n, (known, _) in enumerate(places) for path in known}
         by_content = {sha256: n for n, (_, known) in enumerate(places) for sha256 in known}
-        return [
-            by_path.get(
-                entry.path,
-                by_content.get(entry.sha256, home_of(entry.sha256, len(self._doors))),
-            )
+        taking = self._taking()
+        homes = [
+            by_path.get(entry.path, by_content.get(entry.sha256, home_of(entry.sha256, taking)))
             for entry in entries
         ]
+        touched = _grouped((n, places[n][0][path]) for path, n in by_path.items())
+        return homes, touched
+
+    def _taking(self) -> int:
+        """How many shards take new images: while one is being added, it takes none."""
+        facts = self._doors[0].ask(lambda shard: shard.shard_facts())
+        return len(self._doors) - (facts is not None and facts.joining)
 
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """See ItemWriter.write_caption. Raises Unstorable."""
         known = self._ask(lambda shard: bool(shard.captions_alone([entry.sha256])))
-        home = known.index(True) if True in known else home_of(entry.sha256, len(known))
+        home = known.index(True) if True in known else home_of(entry.sha256, self._taking())
         [filled] = self._with_captions([[entry]])[0]
         return self._change({home: partial(Shard.write_caption, entry=filled, tags=tags)})[home]
 
+    @again_if_departed
     def update(
         self,
         item_id: int,
@@ -88,8 +98,9 @@ class ShardedWriter(ShardedVectors):
             raise NotFound(f"item {item_id}: no such item")
         filled = None if captions is None else self._with_captions([captions])[0]
         job = partial(Shard.update, item_id=item_id, captions=filled, tags=tags)
-        self._change({home: job})
+        self._change({home: job}, touched={home: [item_id]})
 
+    @again_if_departed
     def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
         """See ItemWriter.describe. Raises Unstorable."""
         shards = self._shards_of([image_id for image_id, *_ in described])
@@ -99,25 +110,34 @@ class ShardedWriter(ShardedVectors):
             for (image_id, reading, _), captions in zip(described, filled, strict=True)
             if image_id in shards
         )
-        self._change_some({n: partial(Shard.describe, described=part) for n, part in parts.items()})
+        self._change_some(
+            {n: partial(Shard.describe, described=part) for n, part in parts.items()},
+            {n: [image_id for image_id, *_ in part] for n, part in parts.items()},
+        )
 
+    @again_if_departed
     def remove(self, item_ids: Sequence[int]) -> int:
         """See ItemWriter.remove."""
         known = self._ask(lambda shard: shard.ids_among(item_ids))
-        jobs = {
-            n: partial(Shard.remove, item_ids=sorted(ids)) for n, ids in enumerate(known) if ids
-        }
-        self._change_some(jobs)
-        return len(set[int]().union(*known))
+        parts = {n: sorted(ids) for n, ids in enumerate(known) if ids}
+        ids = set[int]().union(*known)
+        self._change_some(
+            {n: partial(Shard.remove, item_ids=part) for n, part in parts.items()},
+            # An item that moves just now is removed from both shards.
+            parts if len(ids) == sum(map(len, known)) else {},
+        )
+        return len(ids)
 
     def _shards_of(self, item_ids: Sequence[int]) -> dict[int, int]:
         """The shards of the items that are there, by index."""
         known = self._ask(lambda shard: shard.ids_among(item_ids))
         return {item_id: n for n, ids in enumerate(known) for item_id in ids}
 
-    def _change_some(self, jobs: Mapping[int, Callable[[Shard], object]]) -> None:
+    def _change_some(
+        self, jobs: Mapping[int, Callable[[Shard], object]], touched: Mapping[int, Sequence[int]]
+    ) -> None:
         if jobs:
-            self._change(jobs)
+            self._change(jobs, touched=touched)
 
     # -- embeddings that another shard has -------------------------------------------
 
@@ -184,6 +204,7 @@ class ShardedWriter(ShardedVectors):
 
     # -- files -----------------------------------------------------------------------
 
+    @again_if_departed
     def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
         """See Files.move. Raises Unstorable for a path at which another image lies."""
         moved = {item_id for item_id, *_ in moves}
@@ -194,14 +215,20 @@ class ShardedWriter(ShardedVectors):
             if item_id in shards and others.get(path, item_id) not in moved:
                 raise Unstorable(f"{path}: another image lies there")
         job = partial(Shard.move, moves=moves)
-        self._change(dict.fromkeys({0, *shards.values()}, job))
+        touched = _grouped((n, item_id) for item_id, n in shards.items())
+        self._change(dict.fromkeys({0, *shards.values()}, job), touched=touched)
 
+    @again_if_departed
     def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
         """See Files.mark_files."""
         shards = self._shards_of([item_id for item_id, _ in marks])
         parts = _grouped((shards[one[0]], one) for one in marks if one[0] in shards)
-        self._change_some({n: partial(Shard.mark_files, marks=part) for n, part in parts.items()})
+        self._change_some(
+            {n: partial(Shard.mark_files, marks=part) for n, part in parts.items()},
+            {n: [item_id for item_id, _ in part] for n, part in parts.items()},
+        )
 
+    @again_if_departed
     def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
         """See Files.note_headers."""
         shards = self._shards_of(list(headers))
@@ -210,7 +237,8 @@ class ShardedWriter(ShardedVectors):
             {
                 n: partial(Shard.note_headers, headers=dict(part), version=version)
                 for n, part in parts.items()
-            }
+            },
+            {n: [item_id for item_id, _ in part] for n, part in parts.items()},
         )
 
     def forget_places(self) -> None:

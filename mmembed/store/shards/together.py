@@ -53,11 +53,17 @@ class Part:
         together: Together,
         place: int,
         numbers: Callable[[str, Sequence[str]], list[int]],
+        touched: Sequence[int],
+        is_elsewhere: Callable[[Sequence[int]], bool],
     ) -> None:
-        """place: in the order of the shards, from 0. numbers: gives ids to new rows."""
+        """place: in the order of the shards, from 0. numbers: gives ids to new rows. touched: the
+        images and captions that are changed. is_elsewhere: whether a later shard has one of
+        these."""
         self.together = together
         self.place = place
         self.numbers = numbers
+        self.touched = touched
+        self.is_elsewhere = is_elsewhere
 
 
 current_part: ContextVar[Part | None] = ContextVar("part of a change", default=None)
