@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 
 from mmembed.config.store_address import Address
 from mmembed.errors import StoreBusy, StoreError
@@ -28,11 +29,11 @@ LOOK_S = 1.0
 OTHERS_SQL = """
 SELECT DISTINCT application_name || ' at ' || coalesce(client_addr::text, 'the server itself')
 FROM pg_stat_activity
-WHERE datname = current_database() AND application_name LIKE %s AND application_name <> %s
+WHERE datname = current_database() AND application_name LIKE %s AND application_name NOT LIKE %s
 """
 END_SQL = """
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-WHERE datname = current_database() AND application_name LIKE %s AND application_name <> %s
+WHERE datname = current_database() AND application_name LIKE %s AND application_name NOT LIKE %s
 """
 
 
@@ -92,23 +93,31 @@ def await_others(store: ShardedStore, waiting: Callable[[str], None], wait_s: fl
             )
         time.sleep(LOOK_S)
     for door in reversed(store.doors):
-        assert door.facts is not None
-        facts = replace(door.facts, joining=False)
-        door.ask(lambda shard: shard.note_facts(facts))  # noqa: B023
-        name = name_of(facts.collection, facts)
-        # A process that connected just now; it is refused when it connects again.
-        door.ask(lambda shard: shard.read(END_SQL, (_pattern(facts), name)))  # noqa: B023
+        door.ask(_take_images)
+
+
+def _take_images(shard: Shard) -> None:
+    facts = shard.shard_facts()
+    assert facts is not None
+    shard.note_facts(replace(facts, joining=False))
+    # A process that connected just now is refused when it connects again.
+    shard.read(END_SQL, _patterns(facts))
 
 
 def _others(store: ShardedStore) -> str:
     found: set[str] = set()
     for door in store.doors:
-        facts = door.facts
-        assert facts is not None
-        values = _pattern(facts), name_of(facts.collection, facts)
-        found.update(row[0] for row in door.ask(lambda shard: shard.read(OTHERS_SQL, values)))  # noqa: B023
+        assert door.facts is not None
+        patterns = _patterns(door.facts)
+        found.update(door.ask(partial(_connected, patterns=patterns)))
     return ", ".join(sorted(found))
 
 
-def _pattern(facts: ShardFacts) -> str:
-    return f"{name_of(facts.collection, None)}%"
+def _connected(shard: Shard, patterns: tuple[str, str]) -> list[str]:
+    return [str(row[0]) for row in shard.read(OTHERS_SQL, patterns)]
+
+
+def _patterns(facts: ShardFacts) -> tuple[str, str]:
+    """Of the names of all processes of the collection, and of those that know all databases."""
+    name = name_of(facts.collection, None)
+    return f"{name}%", f"{name} %/{facts.count}"
