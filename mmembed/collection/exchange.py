@@ -13,10 +13,11 @@ from mmembed.collection.open_store import open_store
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.exchange.compare import Comparison, compare
+from mmembed.exchange.imported import Imported
 from mmembed.exchange.lists import EMBEDDING, columns_of, hit_rows, item_pages, list_rows
 from mmembed.exchange.open_export import Export, open_export
 from mmembed.exchange.row_files import JSONL, PARQUET, has_parquet
-from mmembed.exchange.take_in import Imported, TakingIn, check_model
+from mmembed.exchange.take_in import TakingIn, check_model
 from mmembed.exchange.write_export import Exported, Wanted, export_file, export_folder
 from mmembed.exchange.write_lists import CSV, LIST_ENDINGS, NPY, list_writer
 from mmembed.filters.parse import parse_where
@@ -119,6 +120,8 @@ def _search_list(collection: Collection, to: Path, where: str, wishes: ListWishe
     columns = _columns(store, to, wishes)
     model = store.model()
     exported = Exported(to, model)
+    if wishes.kind == "image":
+        collection.make_bank(lambda done, total, failed: None)
     with list_writer(to, columns, model.dim if model else 1) as writer:
         for hits in _hits(collection, where, wishes):
             rows = hit_rows(store, hits, columns)

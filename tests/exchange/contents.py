@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.exchange.flat_rows import to_row
+from mmembed.exchange.imported import Imported
 from mmembed.exchange.open_export import open_export
 from mmembed.exchange.read_store import records
-from mmembed.exchange.take_in import Imported, TakingIn
+from mmembed.exchange.take_in import TakingIn
 from mmembed.exchange.write_export import Wanted, export_file, export_folder
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import CaptionEntry, ImageEntry, KeptOut, Model, Reading, Words
