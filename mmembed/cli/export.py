@@ -100,7 +100,7 @@ def summary(exported: Exported) -> list[str]:
     """The result in a few lines."""
     rows = exported.counts.get("rows", exported.counts.get("images", 0))
     rate = f", {rows / exported.seconds:,.0f} a second" if exported.seconds > 1 else ""
-    size = f"{exported.bytes / 1e6:,.1f} MB"
+    size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
     lines = [f"{plain(str(exported.path))}: {size} in {exported.seconds:.1f} s{rate}"]
     lines += [f"{count:>10,} {what}" for what, count in exported.counts.items() if count]
     if exported.model is not None:

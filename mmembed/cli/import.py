@@ -15,7 +15,7 @@ from mmembed.config.settings import Settings, expanded
 from mmembed.errors import InputError
 
 if TYPE_CHECKING:
-    from mmembed.collection.exchange import Comparison, Imported
+    from mmembed.collection.exchange import ExportComparison, Imported
 
 DESCRIPTION = """\
 Take in what `mmembed export` wrote, or a Parquet or JSONL file that another program made: items
@@ -102,7 +102,7 @@ def summary(imported: Imported) -> list[str]:
     ]
 
 
-def _say_compared(settings: Settings, compared: Comparison) -> int:
+def _say_compared(settings: Settings, compared: ExportComparison) -> int:
     for line in comparison(compared):
         print(line)
     for name in compared.named:
@@ -110,13 +110,13 @@ def _say_compared(settings: Settings, compared: Comparison) -> int:
     return 0 if is_equal(compared) else 1
 
 
-def is_equal(compared: Comparison) -> bool:
+def is_equal(compared: ExportComparison) -> bool:
     """Whether the collection holds all that the export does."""
     wrong = compared.missing + compared.differing + compared.faulty
     return not wrong and compared.alike >= ENOUGH * compared.results
 
 
-def comparison(compared: Comparison) -> list[str]:
+def comparison(compared: ExportComparison) -> list[str]:
     """The comparison in a few lines."""
     counts = [
         (compared.same, "equal in path, content, words, facts and vectors"),

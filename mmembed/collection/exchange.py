@@ -12,20 +12,20 @@ from mmembed.collection.collection import Collection
 from mmembed.collection.open_store import open_store
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
-from mmembed.exchange.compare import Comparison, compare
+from mmembed.exchange.compare import ExportComparison, compare
 from mmembed.exchange.imported import Imported
 from mmembed.exchange.lists import EMBEDDING, columns_of, hit_rows, item_pages, list_rows
 from mmembed.exchange.open_export import Export, open_export
 from mmembed.exchange.row_files import JSONL, PARQUET, has_parquet
 from mmembed.exchange.take_in import TakingIn, check_model
-from mmembed.exchange.write_export import Exported, Wanted, export_file, export_folder
+from mmembed.exchange.write_export import Exported, WantedItems, export_file, export_folder
 from mmembed.exchange.write_lists import CSV, LIST_ENDINGS, NPY, list_writer
 from mmembed.filters.parse import parse_where
 from mmembed.media.header import HeaderReader
 from mmembed.store.protocol import Store
 from mmembed.types import Hit, Kind, Phase, Progress, Term
 
-__all__ = ["Comparison", "Exported", "Imported", "ListWishes", "check_target"]
+__all__ = ["ExportComparison", "Exported", "Imported", "ListWishes", "check_target"]
 
 FILE_ENDINGS = (PARQUET, JSONL)
 ENDINGS = (*FILE_ENDINGS, CSV, NPY)
@@ -78,7 +78,7 @@ def export_to(
                 exported = _list(store, to, where, wishes, progress)
             else:
                 version = HeaderReader(places=settings.location).version
-                wanted = Wanted(parse_where(where), where, version)
+                wanted = WantedItems(parse_where(where), where, version)
                 exported = (
                     export_file(store, to, wanted, progress) if suffix in FILE_ENDINGS
                     else export_folder(store, to, _part_format(), wanted, progress)
@@ -158,7 +158,7 @@ def import_from(settings: Settings, source: Path, progress: Progress, phase: Pha
         return TakingIn(store, export, places=settings.location).run(progress, phase)
 
 
-def compare_with(settings: Settings, source: Path, progress: Progress, phase: Phase) -> Comparison:
+def compare_with(settings: Settings, source: Path, progress: Progress, phase: Phase) -> ExportComparison:
     """Compare an export with the collection. Raises InputError, StoreError."""
     export = _opened(source, phase)
     with closing(open_store(settings)) as store:

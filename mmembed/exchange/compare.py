@@ -27,7 +27,7 @@ SHOWN = 20
 
 
 @dataclass
-class Comparison:
+class ExportComparison:
     """How a collection differs from an export."""
 
     images: int = 0
@@ -55,10 +55,10 @@ class Comparison:
             self.named.append(f"{what}: {name}")
 
 
-def compare(store: Store, export: Export, progress: Progress, phase: Phase) -> Comparison:
+def compare(store: Store, export: Export, progress: Progress, phase: Phase) -> ExportComparison:
     """Compare every item, then the first ten results of a hundred searches, each by the vector of
     an image. Raises InputError, StoreError."""
-    report = Comparison()
+    report = ExportComparison()
     queries: list[NDArray[np.float32]] = []
     step = max(1, export.rows // QUERIES)
     done = 0
@@ -80,7 +80,7 @@ def compare(store: Store, export: Export, progress: Progress, phase: Phase) -> C
     return report
 
 
-def _compare_items(store: Store, some: Sequence[Record], report: Comparison) -> None:
+def _compare_items(store: Store, some: Sequence[Record], report: ExportComparison) -> None:
     images = [record for record in some if isinstance(record, ImageRecord)]
     texts = [record for record in some if isinstance(record, TextRecord)]
     report.images += len(images)
@@ -128,7 +128,7 @@ def _texts(store: Store, texts: Sequence[TextRecord]) -> Iterator[TextRecord]:
 
 
 def _compare_searches(
-    store: Store, export: Export, queries: NDArray[np.float32], report: Comparison
+    store: Store, export: Export, queries: NDArray[np.float32], report: ExportComparison
 ) -> None:
     expected = _nearest(export, queries)
     count = min(FIRST + report.more_images, MOST_RESULTS)

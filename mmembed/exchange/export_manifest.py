@@ -23,7 +23,7 @@ LONGEST = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class Part:
+class ExportPart:
     """A file of rows."""
 
     name: str
@@ -42,7 +42,7 @@ class Manifest:
     """Of the items' vectors; None of an empty collection."""
     more_models: tuple[Model, ...] = ()
     """Further models that have vectors of the items."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ExportPart, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     """Images, captions, tags, vectors, uploads …"""
     indexed_fields: tuple[str, ...] = ()
@@ -101,7 +101,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _manifest(written: dict[str, Any]) -> Manifest:
     """Raises ValueError, KeyError, TypeError."""
     model = written["model"]
-    parts = tuple(Part(**{name: one[name] for name in PART_FIELDS}) for one in written["parts"])
+    parts = tuple(ExportPart(**{name: one[name] for name in PART_FIELDS}) for one in written["parts"])
     for part in parts:
         if not _PART.fullmatch(part.name) or not _DIGEST.fullmatch(part.sha256):
             raise ValueError(f"part {part.name!r:.80}")
@@ -117,7 +117,7 @@ def _manifest(written: dict[str, Any]) -> Manifest:
     )
 
 
-PART_FIELDS = tuple(Part.__dataclass_fields__)
+PART_FIELDS = tuple(ExportPart.__dataclass_fields__)
 
 
 def _model(written: dict[str, Any]) -> Model:
@@ -125,7 +125,7 @@ def _model(written: dict[str, Any]) -> Model:
 
 
 def check_parts(
-    folder: Path, parts: Iterable[Part], heed: Callable[[int], None] = lambda count: None
+    folder: Path, parts: Iterable[ExportPart], heed: Callable[[int], None] = lambda count: None
 ) -> None:
     """Raises InputError, with the remedy, for a part that is missing or has another content than
     the one written. heed: called with the number of checked parts."""

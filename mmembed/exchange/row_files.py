@@ -24,7 +24,7 @@ VECTOR_COLUMNS = ("kind", "sha256", "model", "fingerprint", "embedding")
 """The columns of a further model's vectors."""
 
 
-class RowWriter(Protocol):
+class RowFileWriter(Protocol):
     """Writes rows to an open file."""
 
     def write(self, rows: Sequence[Row]) -> None:
@@ -34,12 +34,12 @@ class RowWriter(Protocol):
         """Write the end. Raises OSError."""
 
 
-def writer_for(suffix: str, file: BinaryIO, columns: Sequence[str], dim: int) -> RowWriter:
+def writer_for(suffix: str, file: BinaryIO, columns: Sequence[str], dim: int) -> RowFileWriter:
     """The writer of a format, by its ending. dim: length of the embeddings. Raises InputError where
     its library is missing."""
     if suffix == JSONL:
         return JsonlWriter(file)
-    writer: RowWriter = _parquet("writing").ParquetWriter(file, columns, dim)
+    writer: RowFileWriter = _parquet("writing").ParquetWriter(file, columns, dim)
     return writer
 
 

@@ -14,7 +14,7 @@ from mmembed import files
 from mmembed.errors import InputError, StoreError, StoreFull
 from mmembed.exchange import export_manifest
 from mmembed.exchange.cells import Row
-from mmembed.exchange.export_manifest import Manifest, Part
+from mmembed.exchange.export_manifest import Manifest, ExportPart
 from mmembed.exchange.flat_rows import to_row
 from mmembed.exchange.read_store import records, vectors_by
 from mmembed.exchange.records import ImageRecord, Record
@@ -37,7 +37,7 @@ NO_MODEL = Model("", "", 1)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedItems:
     """The items of an export."""
 
     where: Where = EVERYTHING
@@ -77,7 +77,7 @@ class PartFiles:
         self._columns, self._dim = columns, dim
         self._stem = stem or holds
         self._begin()
-        self.parts: list[Part] = []
+        self.parts: list[ExportPart] = []
 
     def _begin(self) -> None:
         self._file = io.BytesIO()
@@ -102,10 +102,10 @@ class PartFiles:
         name = f"{self._stem}-{len(self.parts) + 1:05}{self._suffix}"
         files.replace(self._folder / name, content, durable=True, one_writer=True)
         digest = hashlib.sha256(content).hexdigest()
-        self.parts.append(Part(name, self._holds, self._rows, len(content), digest))
+        self.parts.append(ExportPart(name, self._holds, self._rows, len(content), digest))
 
 
-def export_file(store: Store, path: Path, wanted: Wanted, progress: Progress) -> Exported:
+def export_file(store: Store, path: Path, wanted: WantedItems, progress: Progress) -> Exported:
     """Write all items that pass to one Parquet or JSONL file, in place of one that is there; it is
     whole or not there. Uploads' bytes are not in it. Raises InputError, StoreError."""
     suffix = path.suffix.lower()
@@ -122,7 +122,7 @@ def export_file(store: Store, path: Path, wanted: Wanted, progress: Progress) ->
 
 
 def export_folder(
-    store: Store, folder: Path, suffix: str, wanted: Wanted, progress: Progress
+    store: Store, folder: Path, suffix: str, wanted: WantedItems, progress: Progress
 ) -> Exported:
     """Write all items that pass to a new folder, with the vectors of all models and the bytes of
     uploads; without a filter, with failures and removed files, too. suffix: of the parts.
@@ -171,9 +171,9 @@ def begin_folder(folder: Path) -> None:
 
 
 def _write_items(
-    store: Store, folder: Path, suffix: str, wanted: Wanted, exported: Exported,
+    store: Store, folder: Path, suffix: str, wanted: WantedItems, exported: Exported,
     manifest: Manifest, progress: Progress,
-) -> list[Part]:  # fmt: skip
+) -> list[ExportPart]:  # fmt: skip
     model = manifest.model or NO_MODEL
     items = PartFiles(folder, "items", suffix, ITEM_COLUMNS, dim=model.dim)
     further = [
@@ -201,7 +201,7 @@ def _write_items(
     return [*items.parts, *(part for _, parts in further for part in parts.parts)]
 
 
-def _write_facts(store: Store, folder: Path) -> list[Part]:
+def _write_facts(store: Store, folder: Path) -> list[ExportPart]:
     """What indexing remembers besides items."""
     failures = PartFiles(folder, "failures", JSONL, ())
     failures.write([vars(failure) for failure in store.failures()])
@@ -243,7 +243,7 @@ def _copy_upload(store: Store, folder: Path, record: ImageRecord, exported: Expo
 
 
 def _counted(
-    store: Store, wanted: Wanted, exported: Exported, progress: Progress
+    store: Store, wanted: WantedItems, exported: Exported, progress: Progress
 ) -> Iterator[list[Record]]:
     total = store.count("image", wanted.where)
     done = 0

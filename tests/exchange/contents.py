@@ -15,7 +15,7 @@ from mmembed.exchange.imported import Imported
 from mmembed.exchange.open_export import open_export
 from mmembed.exchange.read_store import records
 from mmembed.exchange.take_in import TakingIn
-from mmembed.exchange.write_export import Wanted, export_file, export_folder
+from mmembed.exchange.write_export import WantedItems, export_file, export_folder
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import CaptionEntry, ImageEntry, KeptOut, Model, Reading, Words
 from mmembed.store.protocol import Store
@@ -130,9 +130,9 @@ def quietly(*_: object) -> None:
     """No progress is shown."""
 
 
-def dump(store: Store, to: Path, form: str, wanted: Wanted | None = None) -> Path:
+def dump(store: Store, to: Path, form: str, wanted: WantedItems | None = None) -> Path:
     """Export to a folder of parts in a format, or to a file whose ending names it."""
-    wanted = wanted or Wanted(header_version=HEADER_VERSION)
+    wanted = wanted or WantedItems(header_version=HEADER_VERSION)
     if to.suffix:
         export_file(store, to, wanted, quietly)
     else:

@@ -29,8 +29,8 @@ OPEN = {
 BEGIN = "import sys\nfrom pathlib import Path\nwhere, files, at = sys.argv[1:]\n"
 SAY = "def say(done, *_): print(done, flush=True)\n"
 EXPORT = """
-from mmembed.exchange.write_export import Wanted, export_folder
-export_folder(store, Path(at), ".jsonl", Wanted(header_version=3), say)
+from mmembed.exchange.write_export import WantedItems, export_folder
+export_folder(store, Path(at), ".jsonl", WantedItems(header_version=3), say)
 """
 IMPORT = """
 from mmembed.exchange.open_export import open_export

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.exchange.compare import Comparison, compare
+from mmembed.exchange.compare import ExportComparison, compare
 from mmembed.exchange.export_manifest import read_manifest
 from mmembed.exchange.open_export import open_export
-from mmembed.exchange.write_export import Wanted
+from mmembed.exchange.write_export import WantedItems
 from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import Reading, Words
 from mmembed.store.protocol import Store
@@ -29,7 +29,7 @@ from tests.exchange.contents import (
 )
 
 
-def checked(store: Store, source: Path) -> Comparison:
+def checked(store: Store, source: Path) -> ExportComparison:
     return compare(store, open_export(source), quietly, quietly)
 
 
@@ -78,7 +78,7 @@ def test_a_file_holds_all_items(new_store: NewStore, tmp_path: Path, name: str) 
 def test_a_filter_chooses_the_items(new_store: NewStore, tmp_path: Path) -> None:
     first, second = new_store("memory"), new_store("memory")
     fill(first)
-    wanted = Wanted(Condition("tag", "in", ("dog", "mine")), "tag:dog,mine")
+    wanted = WantedItems(Condition("tag", "in", ("dog", "mine")), "tag:dog,mine")
     load(second, dump(first, tmp_path / "some", ".jsonl", wanted))
     assert (second.count("image"), second.count("caption")) == (2, 2)
     assert second.failures() == []
