@@ -21,6 +21,8 @@ from mmembed.types import Item
 from tests.collection.uploaded_files import RED, OpenCollection, files_of
 from tests.serving import picture
 
+pytestmark = pytest.mark.slow
+
 SHA256 = hashlib.sha256(RED).hexdigest()
 NAME = f"{SHA256}.png"
 

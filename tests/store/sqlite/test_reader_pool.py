@@ -62,6 +62,7 @@ def test_who_waits_too_long_is_told_that_another_writes(catalog: Catalog, entry:
     assert catalog.troubles() == []
 
 
+@pytest.mark.slow
 def test_a_server_answers_while_another_program_writes(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
