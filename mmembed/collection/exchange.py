@@ -36,7 +36,7 @@ class ListWishes:
     """The rows and columns of a list."""
 
     columns: tuple[str, ...] = ()
-    """None for all."""
+    """All, if there are none."""
     query: str = ""
     """Words to search for; the list then has the results."""
     k: int = 100
@@ -158,7 +158,9 @@ def import_from(settings: Settings, source: Path, progress: Progress, phase: Pha
         return TakingIn(store, export, places=settings.location).run(progress, phase)
 
 
-def compare_with(settings: Settings, source: Path, progress: Progress, phase: Phase) -> ExportComparison:
+def compare_with(
+    settings: Settings, source: Path, progress: Progress, phase: Phase
+) -> ExportComparison:
     """Compare an export with the collection. Raises InputError, StoreError."""
     export = _opened(source, phase)
     with closing(open_store(settings)) as store:

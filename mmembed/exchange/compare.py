@@ -47,7 +47,7 @@ class ExportComparison:
     results: int = 0
     """Results of the searches of the export."""
     alike: int = 0
-    """Those that the collection gives, too."""
+    """Results that the collection gives, too."""
 
     def note(self, what: str, name: str) -> None:
         """Name an item."""

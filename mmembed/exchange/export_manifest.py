@@ -101,7 +101,9 @@ def read_manifest(folder: Path) -> Manifest:
 def _manifest(written: dict[str, Any]) -> Manifest:
     """Raises ValueError, KeyError, TypeError."""
     model = written["model"]
-    parts = tuple(ExportPart(**{name: one[name] for name in PART_FIELDS}) for one in written["parts"])
+    parts = tuple(
+        ExportPart(**{name: one[name] for name in PART_FIELDS}) for one in written["parts"]
+    )
     for part in parts:
         if not _PART.fullmatch(part.name) or not _DIGEST.fullmatch(part.sha256):
             raise ValueError(f"part {part.name!r:.80}")

@@ -1,4 +1,4 @@
-"""An export → a store. What is there is skipped, so an interrupted import is simply run again."""
+"""An export → a store. Items that are there are skipped, so an interrupted import is run again."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from mmembed import files
 from mmembed.errors import InputError, StoreError, StoreFull
 from mmembed.exchange import export_manifest
 from mmembed.exchange.cells import Row
-from mmembed.exchange.export_manifest import Manifest, ExportPart
+from mmembed.exchange.export_manifest import ExportPart, Manifest
 from mmembed.exchange.flat_rows import to_row
 from mmembed.exchange.read_store import records, vectors_by
 from mmembed.exchange.records import ImageRecord, Record
@@ -202,7 +202,7 @@ def _write_items(
 
 
 def _write_facts(store: Store, folder: Path) -> list[ExportPart]:
-    """What indexing remembers besides items."""
+    """Write the facts that indexing remembers besides items."""
     failures = PartFiles(folder, "failures", JSONL, ())
     failures.write([vars(failure) for failure in store.failures()])
     kept_out = PartFiles(folder, "kept-out", JSONL, ())

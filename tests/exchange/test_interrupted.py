@@ -73,7 +73,7 @@ def test_a_killed_export_is_none_until_it_is_run_again(filled: Path, tmp_path: P
     store.close()
 
 
-@pytest.mark.parametrize("sort", list(OPEN))
+@pytest.mark.parametrize("sort", ["folder", pytest.param("postgresql", marks=pytest.mark.scale)])
 def test_a_killed_import_goes_on(filled: Path, tmp_path: Path, sort: str) -> None:
     first = FolderStore(filled, exact_limit=50_000)
     to = dump(first, tmp_path / "export", ".jsonl")

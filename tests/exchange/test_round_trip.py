@@ -60,7 +60,7 @@ def test_a_folder_holds_all(
     assert_moved(new_store(first), new_store(second), tmp_path, form)
 
 
-@pytest.mark.slow
+@pytest.mark.scale
 @pytest.mark.parametrize(("first", "second"), [("folder", "postgresql"), ("postgresql", "folder")])
 def test_a_database_holds_all(new_store: NewStore, tmp_path: Path, first: str, second: str) -> None:
     assert_moved(new_store(first), new_store(second), tmp_path, ".parquet")
