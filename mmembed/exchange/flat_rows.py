@@ -91,7 +91,7 @@ def to_record(row: Row, dim: int) -> Record:
 
 def _image(row: Row, dim: int, item_id: int) -> ImageRecord:
     path = cells.needed_text(row, "path")
-    if not os.path.isabs(path):
+    if not os.path.isabs(path) and not row.get("upload"):  # an upload may lie in an object store
         raise InputError("its path is not absolute")
     captions = _captions(row, dim)
     texts = [caption.text for caption in captions]

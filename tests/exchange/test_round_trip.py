@@ -52,7 +52,12 @@ def assert_moved(first: Store, second: Store, folder: Path, form: str) -> None:
 
 @pytest.mark.parametrize(
     ("first", "second", "form"),
-    [("folder", "memory", ".parquet"), ("memory", "folder", ".jsonl")],
+    [
+        ("folder", "memory", ".parquet"),
+        pytest.param("memory", "folder", ".jsonl", marks=pytest.mark.slow),
+        pytest.param("objects", "folder", ".jsonl", marks=pytest.mark.slow),
+        pytest.param("folder", "objects", ".jsonl", marks=pytest.mark.slow),
+    ],
 )
 def test_a_folder_holds_all(
     new_store: NewStore, tmp_path: Path, first: str, second: str, form: str
