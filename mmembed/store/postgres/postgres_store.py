@@ -17,6 +17,7 @@ from mmembed.store.postgres.search import VectorSearch
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
+from mmembed.store.postgres.work_pieces import PostgresPieces
 from mmembed.store.postgres.write_items import StoreWriter
 from mmembed.store.uploads import place_in
 from mmembed.store.vectors import RECALL
@@ -49,6 +50,11 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
     def blobs(self) -> FolderBlobs:
         """See Store.blobs."""
         return FolderBlobs(self)
+
+    @cached_property
+    def pieces(self) -> PostgresPieces:
+        """See Store.pieces."""
+        return PostgresPieces(self._connections, self.joining)
 
     def upload_path(self, path: str, sha256: str) -> str | None:
         """Where an upload lies in this store; None for a path that is no upload."""
