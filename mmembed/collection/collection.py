@@ -19,6 +19,7 @@ from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.open_store import open_store
 from mmembed.collection.searching import Searching
+from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
@@ -158,19 +159,21 @@ class Collection(Answering, ItemEditing, SharedWork):
         phase: Phase = lambda what, count: None,
         rehash: bool = False,
         include_removed: bool = False,
+        helpers: Helpers | None = None,
     ) -> Report:
         """Update the collection from these folders and files, and publish the views.
 
         phase: called with the work besides the pictures, and the number of items it has found.
         rehash: read all files, also those that seem unchanged. include_removed: take files that
-        were removed for good. Raises StoreBusy beside another indexing of a folder; in a database,
-        several share the work, see SharedWork. Raises
+        were removed for good. helpers: do the work elsewhere. In a database, several processes
+        share the work, see SharedWork; raises StoreBusy beside another indexing of a folder. Raises
         InputError for paths that do not exist and for invalid patterns in `exclude`. Raises
         ManifestError for named manifests that cannot be read at all.
         """
         report = self._indexing.run(
-            paths, manifests, progress, phase, rehash=rehash, include_removed=include_removed
-        )
+            paths, manifests, progress, phase,
+            rehash=rehash, include_removed=include_removed, helpers=helpers,
+        )  # fmt: skip
         self.collect_leftovers()
         return report
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mmembed.collection.folder_model import Binding
-from mmembed.collection.shared_indexing import Request, SharedIndexing
+from mmembed.collection.shared_indexing import Helpers, Request, SharedIndexing
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, ModelMismatch, ProcessingError
 from mmembed.ingest import (
@@ -52,12 +53,13 @@ class Indexing:
         *,
         rehash: bool,
         include_removed: bool,
+        helpers: Helpers | None,
     ) -> Report:
         """See Collection.index, which calls it."""
-        if self._store.pieces is not None:
-            with self._store.pieces.joining():
+        if self._store.pieces is not None or helpers is not None:
+            with self.shared.pieces.joining():
                 request = self._request(paths, manifests, rehash, include_removed)
-                return self._run_shared(request, progress, phase)
+                return self._run_shared(replace(request, helpers=helpers), progress, phase)
         settings = self._settings
         with self._store.exclusive("indexing"):
             request = self._request(paths, manifests, rehash, include_removed)
@@ -84,11 +86,16 @@ class Indexing:
         return report
 
     def plan(
-        self, paths: Sequence[Path], manifests: Sequence[Path], phase: Phase, rehash: bool
+        self,
+        paths: Sequence[Path],
+        manifests: Sequence[Path],
+        phase: Phase,
+        rehash: bool,
+        include_removed: bool,
     ) -> Report:
         """See Collection.plan_work, which calls it."""
         with self.shared.pieces.joining():
-            request = self._request(paths, manifests, rehash, include_removed=False)
+            request = self._request(paths, manifests, rehash, include_removed)
             return self.shared.plan(request, phase)
 
     def _request(

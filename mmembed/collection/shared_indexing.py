@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.lease_keeper import kept_alive
-from mmembed.collection.worker import Worker
+from mmembed.collection.worker import POLL_S, Worker
 from mmembed.config.settings import Settings
 from mmembed.errors import Abandoned, InputError, StoreError
 from mmembed.ingest import (
@@ -23,6 +24,7 @@ from mmembed.ingest import (
     report_text,
     sum_of,
 )
+from mmembed.ingest.pipeline import unfailing
 from mmembed.ingest.scan import scan_of
 from mmembed.store.pieces import Pieces, WorkProgress, WorkRules
 from mmembed.store.protocol import Store
@@ -30,6 +32,19 @@ from mmembed.types import Phase, Progress
 
 SHOW_S = 1.0
 """Seconds between two looks at the progress of all workers."""
+
+
+class Helpers(Protocol):
+    """Workers elsewhere that do the work of an indexing, for the length of a block."""
+
+    def __enter__(self) -> object:
+        """Begin to have workers."""
+
+    def __exit__(self, *_: object) -> None:
+        """Have them end in order."""
+
+    def tend(self) -> None:
+        """Replace lost workers; called every second or so. Raises the errors that end all."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,8 @@ class Request:
     manifests: Sequence[Path]
     passing: Passing
     rehash: bool
+    helpers: Helpers | None = None
+    """Do the work in place of this process."""
 
 
 class SharedIndexing:
@@ -77,7 +94,10 @@ class SharedIndexing:
         worker = self._worker(ending)
         try:
             with planning, _showing(self.pieces, progress, planning, phase):
-                worker.run(lambda: self._is_done(planning), plan=planning.plan, joined=True)
+                if request.helpers is None:
+                    worker.run(lambda: self._is_done(planning), plan=planning.plan, joined=True)
+                else:
+                    self._watch(request.helpers, planning, ending)
             planning.check()
         except KeyboardInterrupt:
             texts = [*self.pieces.reports(planning.plan), *worker.partial, *planning.left()]
@@ -85,6 +105,11 @@ class SharedIndexing:
         report = sum_of(self.pieces.reports(planning.plan))
         self.pieces.forget(planning.plan)
         return report, planning.planner
+
+    def _watch(self, helpers: Helpers, planning: _Planning, ending: threading.Event) -> None:
+        with helpers:
+            while not self._is_done(planning) and not ending.wait(POLL_S):
+                helpers.tend()
 
     def _is_done(self, planning: _Planning) -> bool:
         planning.check()
@@ -216,6 +241,7 @@ def _showing(
     """Tell the progress of all workers now and then, and once at the end; before there is some, the
     phase of the planning."""
     done = threading.Event()
+    progress = unfailing(progress)
 
     def show() -> None:
         with suppress(StoreError):  # the next look may succeed
@@ -223,6 +249,8 @@ def _showing(
             if planning is not None and planning.is_running and not state.files:
                 phase(*planning.now)
                 return
+            if planning is None and not state.files:
+                return  # an idle worker has nothing to show
             before = planning.planner.report.unchanged if planning else 0
             progress(before + state.done, before + state.files, state.failed)
 

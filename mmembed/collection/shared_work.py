@@ -28,12 +28,13 @@ class SharedWork:
         manifests: Sequence[Path] = (),
         phase: Phase = lambda what, count: None,
         rehash: bool = False,
+        include_removed: bool = False,
     ) -> Report:
         """Plan an indexing as `index` does, and leave the work to the processes that `work`.
 
         The report's `total` is the number of planned files. Raises as `index` does.
         """
-        return self._indexing.plan(paths, manifests, phase, rehash)
+        return self._indexing.plan(paths, manifests, phase, rehash, include_removed)
 
     def work(
         self,

@@ -15,7 +15,7 @@ from mmembed.collection.lease_keeper import Stall, kept_alive
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.ingest import PieceWork, Pipeline, Report, SaidLimits, Settling, report_text
 from mmembed.ingest.settle_gone import AT_ONCE
-from mmembed.store.pieces import Ending, Piece, Pieces, WorkRules
+from mmembed.store.pieces import LEASE_S, Ending, Piece, Pieces, WorkRules
 from mmembed.store.protocol import Store
 
 POLL_S = 1.0
@@ -70,10 +70,10 @@ class Worker:
         """Do one piece, or the last step of an indexing; False if there was none."""
         try:
             with self._joining(joined):
-                if piece := self._pieces.claim(self._name, plan):
+                if piece := self._pieces.claim(self._name, plan, LEASE_S):
                     self._work(piece)
                     return True
-                if ending := self._pieces.claim_ending(self._name):
+                if ending := self._pieces.claim_ending(self._name, LEASE_S):
                     self._settle(ending)
                     return True
         except StoreBusy as error:  # such as beside `mmembed remove`
@@ -94,7 +94,7 @@ class Worker:
             done, failed = now_done, now_failed
 
         def renew() -> bool:
-            return not stall.is_over(done) and self._pieces.renew(piece, done, failed)
+            return not stall.is_over(done) and self._pieces.renew(piece, done, failed, LEASE_S)
 
         try:
             with kept_alive(renew) as lost:
@@ -128,12 +128,12 @@ class Worker:
     def _settle(self, ending: Ending) -> None:
         report = Report()
         settling = Settling(self._store, ending.rules)
-        with kept_alive(lambda: self._pieces.settled(ending, [])) as lost:
+        with kept_alive(lambda: self._pieces.settled(ending, [], LEASE_S)) as lost:
             while gone := self._pieces.gone(ending, AT_ONCE):
                 if lost.is_set():
                     return
                 settling.run(gone, report)
-                self._pieces.settled(ending, [image.item_id for image in gone])
+                self._pieces.settled(ending, [image.item_id for image in gone], LEASE_S)
             self._store.publish()
             if not lost.is_set():
                 self._pieces.end(ending, report_text(report))

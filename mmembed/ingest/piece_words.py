@@ -13,7 +13,7 @@ from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.image_texts import add_said, said_failure
 from mmembed.ingest.sidecars import read_sidecar, sidecar_of
-from mmembed.store.entries import Reading, Said, Words
+from mmembed.store.entries import BY_HAND, Reading, Said, Words
 from mmembed.store.pieces import PieceFile
 from mmembed.types import Failure
 
@@ -25,14 +25,18 @@ def said_of_new(words: Words, beside: bool) -> str:
 
 def said_of_known(reading: Reading, before: Words) -> str:
     """All words of a picture that the store has with the words `before`."""
+    return _packed(reading.words, ended=ended_sources(reading, before))
+
+
+def ended_sources(reading: Reading, before: Words) -> list[str]:
+    """The files whose words a picture loses unless these still say them."""
     sources = {
         source
         for said in (before.captions, before.tags)
         for some in said.values()
         for source in some
     } | set(before.fields)
-    ended = sorted(source for source in sources if source and reading.current(source))
-    return _packed(reading.words, ended=ended)
+    return sorted(source for source in sources if source != BY_HAND and reading.current(source))
 
 
 def _packed(words: Words, **more: object) -> str:
@@ -42,7 +46,8 @@ def _packed(words: Words, **more: object) -> str:
         "fields": dict(words.fields),
         **more,
     }
-    return json.dumps({name: value for name, value in packed.items() if value})
+    # An empty `ended` says something: the picture is known, and nothing ended.
+    return json.dumps({name: value for name, value in packed.items() if value or name == "ended"})
 
 
 def _sorted(said: Said) -> dict[str, list[str]]:

@@ -90,7 +90,7 @@ class Pipeline:
         )
         try:
             Committing(self.store).mark(plan.marks)
-            self._index(plan, known, report, _unfailing(progress), ending)
+            self._index(plan, known, report, unfailing(progress), ending)
             if plan.moved_out:
                 self.store.keep_out(plan.moved_out)
             ids = {source.path: known[source.path].id for source in plan.unchanged}
@@ -206,7 +206,7 @@ def _known_before(
     return same
 
 
-def _unfailing(progress: Progress) -> Progress:
+def unfailing(progress: Progress) -> Progress:
     """Calls `progress` until it fails: indexing does not stop for that."""
     broken = False
 

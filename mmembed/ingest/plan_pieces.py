@@ -17,7 +17,7 @@ from mmembed.filters.tree import Test
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.exclusions import Passing
 from mmembed.ingest.image_texts import Sayings
-from mmembed.ingest.piece_words import said_of_known, said_of_new
+from mmembed.ingest.piece_words import ended_sources, said_of_known, said_of_new
 from mmembed.ingest.plan import is_changed, named_in_vain
 from mmembed.ingest.report import Report
 from mmembed.ingest.report_text import report_text
@@ -155,9 +155,16 @@ class PiecePlanner:
             kept = [path for path in gone if under(path, self.report.empty)]
             self.report.kept_because_empty |= bool(kept)
             known = self._store.known_among(gone)
-            noted = [Gone(known[path].id, path) for path in set(gone).difference(kept)
-                     if path in known]  # fmt: skip
-            self.pieces.note_gone(self.plan, noted)
+            noted = {known[path].id: path for path in set(gone).difference(kept) if path in known}
+            words = self._store.words_of(list(noted)) if noted else {}
+            nothing = self._sayings.nothing
+            self.pieces.note_gone(
+                self.plan,
+                [
+                    Gone(item_id, path, tuple(ended_sources(nothing, words[item_id])))
+                    for item_id, path in noted.items()
+                ],
+            )
 
     def _known_below(self, roots: Sequence[str]) -> Iterator[list[str]]:
         """The paths of images at and below the roots; of nested ones several times."""

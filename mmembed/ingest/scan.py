@@ -143,7 +143,8 @@ class _Walk:
             return self._sort(entry)
         except Exception as error:  # an error of one entry does not stop the others
             _pass_over(entry.path, self._scanned)
-            self._scanned.failures.append(failure_of(printable(entry.path), error))
+            if self._look:  # else it is met again, and must be logged once
+                self._scanned.failures.append(failure_of(printable(entry.path), error))
             return False
 
     def _sort(self, entry: os.DirEntry[str]) -> bool:

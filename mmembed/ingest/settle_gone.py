@@ -3,7 +3,7 @@ are found again at a new path."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mmembed.ingest.report import Report
@@ -29,6 +29,7 @@ class Settling:
         """Settle some images, and count them. If the process dies within, the same call completes
         it."""
         paths = {image.item_id: image.path for image in gone}
+        ended = {image.item_id: frozenset(image.ended) for image in gone}
         items = [item for item in self.store.items(list(paths)) if item.path == paths[item.id]]
         taken: set[int] = set()
         pairs: list[tuple[int, ImageFile]] = []
@@ -37,7 +38,7 @@ class Settling:
             if newer is not None:
                 taken.add(newer.item_id)
                 pairs.append((item.id, newer))
-        self._move(pairs)
+        self._move(pairs, ended)
         moved = {item_id for item_id, _ in pairs}
         report.moved += len(pairs)
         report.copies -= len(pairs)
@@ -51,7 +52,9 @@ class Settling:
                 return image
         return None
 
-    def _move(self, pairs: Sequence[tuple[int, ImageFile]]) -> None:
+    def _move(
+        self, pairs: Sequence[tuple[int, ImageFile]], ended: Mapping[int, frozenset[str]]
+    ) -> None:
         """Have the older images take the places of the newer ones, with what was said by hand."""
         if not pairs:
             return
@@ -61,7 +64,7 @@ class Settling:
             [
                 (
                     item_id,
-                    Reading(words[image.item_id], lambda source: True),
+                    Reading(words[image.item_id], ended[item_id].__contains__),
                     [CaptionEntry(text, None) for text in words[image.item_id].captions],
                 )
                 for item_id, image in pairs

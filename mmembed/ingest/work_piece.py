@@ -14,7 +14,8 @@ from mmembed.ingest.plan import Plan, Source, is_changed
 from mmembed.ingest.remove import moved_away
 from mmembed.ingest.report import Report
 from mmembed.ingest.scan_result import FileStat, Scan, ancestors, stat_of
-from mmembed.store.entries import Known
+from mmembed.item_failures import failure_of
+from mmembed.store.entries import Known, Reading, Words
 from mmembed.store.pieces import Piece, PieceFile
 from mmembed.types import Failure, Progress
 
@@ -64,8 +65,12 @@ class PieceWork:
         return plan
 
     def _source(self, file: PieceFile, piece: Piece, plan: Plan) -> Source:
-        reading, failures = reading_of(file, piece.rules.roots, self.limits)
-        plan.failures += failures
+        try:
+            reading, failures = reading_of(file, piece.rules.roots, self.limits)
+            plan.failures += failures
+        except Exception as error:  # a bad text file does not stop its picture
+            plan.failures.append(failure_of(file.path, error))
+            reading = Reading(Words(), lambda source: False)
         try:
             stat = stat_of(os.stat(file.path))
         except OSError:

@@ -84,6 +84,8 @@ class Gone(NamedTuple):
 
     item_id: int
     path: str
+    ended: tuple[str, ...] = ()
+    """The files whose words it loses if it is found at a new path."""
 
 
 @dataclass(frozen=True)

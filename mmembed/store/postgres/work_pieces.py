@@ -86,8 +86,8 @@ class PostgresPieces:
         with self._changing() as session:
             self._keep(session, plan)
             session.insert(
-                "plan_gone (plan_id bigint, item_id bigint, path text)",
-                [(plan, *image) for image in gone],
+                "plan_gone (plan_id bigint, item_id bigint, path text, ended text)",
+                [(plan, image.item_id, image.path, json.dumps(image.ended)) for image in gone],
                 "ON CONFLICT DO NOTHING",
             )
 
@@ -183,8 +183,12 @@ class PostgresPieces:
 
     def gone(self, ending: Ending, limit: int) -> list[Gone]:
         """See Pieces.gone."""
-        sql = "SELECT item_id, path FROM plan_gone WHERE plan_id = %s ORDER BY item_id LIMIT %s"
-        return [Gone(*row) for row in self._connections.rows(sql, (ending.plan, limit))]
+        sql = (
+            "SELECT item_id, path, ended FROM plan_gone WHERE plan_id = %s "
+            "ORDER BY item_id LIMIT %s"
+        )
+        rows = self._connections.rows(sql, (ending.plan, limit))
+        return [Gone(item_id, path, tuple(json.loads(ended))) for item_id, path, ended in rows]
 
     def settled(self, ending: Ending, item_ids: Sequence[int], lease_s: float = LEASE_S) -> bool:
         """See Pieces.settled."""

@@ -46,6 +46,7 @@ CREATE TABLE plan_gone (
   plan_id bigint NOT NULL REFERENCES plans (id) ON DELETE CASCADE,
   item_id bigint NOT NULL,
   path text COLLATE "C" NOT NULL,
+  ended text NOT NULL,  -- files whose words it loses if it is found at a new path: a JSON list
   PRIMARY KEY (plan_id, item_id)
 );
 """
