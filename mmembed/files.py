@@ -98,6 +98,20 @@ def write_sealed(path: Path, content: bytes, *, about: str, mode: int = SHARED) 
     replace(path, content, _seal(content, about), mode=mode)
 
 
+def sealed(content: bytes, *, about: str) -> bytes:
+    """The content with its checksum, as a sealed file holds them."""
+    return content + _seal(content, about)
+
+
+def unsealed(data: bytes, *, about: str) -> bytes:
+    """The content of a sealed file's bytes. Raises ValueError if it was damaged or sealed for
+    another subject."""
+    content, seal = data[:-SEAL_BYTES], data[-SEAL_BYTES:]
+    if seal != _seal(content, about):
+        raise ValueError("its checksum does not hold")
+    return content
+
+
 def read_sealed(path: Path, *, about: str) -> bytes:
     """The content of a sealed file. Raises OSError, and ValueError if it was damaged or sealed for
     another subject."""

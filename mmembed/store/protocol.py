@@ -233,9 +233,13 @@ class Blobs(Protocol):
         """Whether the file of an item, by its path and content, is an upload in this store. The
         store may have been elsewhere when the path was written."""
 
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        """The path, or the address, that an upload with this content has in this store; None for a
+        path that is no upload of any store."""
+
     def local_path(self, path: str, sha256: str) -> str:
         """The present path of an image item's file: an upload may lie elsewhere than when it was
-        written."""
+        written, or be a copy of what lies in an object store. Raises StoreError."""
 
     def thumbnail(self, sha256: str, size: int) -> bytes | None:
         """The WebP file of a content, `size` pixels on its longer side; None if it is missing or

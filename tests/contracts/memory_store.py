@@ -115,6 +115,9 @@ class MemoryBlobs:
     def is_upload(self, path: str | None, sha256: str) -> bool:
         return path is not None and Path(path).is_relative_to(self._folder)
 
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        return path if self.is_upload(path, sha256) else None
+
     def local_path(self, path: str, sha256: str) -> str:
         return path
 

@@ -62,6 +62,7 @@ OWNERS = {
     "safetensors": ("models/open_clip",),
     "sqlite3": ("store/sqlite",),
     "fcntl": ("store",),
+    "fsspec": ("store",),
     "psycopg": ("store/postgres",),
     "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
