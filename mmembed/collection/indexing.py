@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmembed.collection.folder_model import Binding
-from mmembed.collection.shared_indexing import Helpers, Request, SharedIndexing
+from mmembed.collection.shared_indexing import Helpers, IndexingRequest, SharedIndexing
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, ModelMismatch, ProcessingError
 from mmembed.ingest import (
@@ -77,7 +77,7 @@ class Indexing:
         report.note(plan)
         return report
 
-    def _run_shared(self, request: Request, progress: Progress, phase: Phase) -> Report:
+    def _run_shared(self, request: IndexingRequest, progress: Progress, phase: Phase) -> Report:
         report, planner = self.shared.run(request, progress, phase)
         self._read_headers(lambda path: bool(planner.seen.among([path])), report, phase)
         self._cut_captions(report, phase)
@@ -104,11 +104,11 @@ class Indexing:
         manifests: Sequence[Path],
         rehash: bool,
         include_removed: bool,
-    ) -> Request:
+    ) -> IndexingRequest:
         patterns = patterns_of(self._settings.exclude)
         kept_out = frozenset(self._kept_out(paths, include_removed))
         passing = Passing(patterns, self._settings.include_system, kept_out)
-        return Request(paths, manifests, passing, rehash)
+        return IndexingRequest(paths, manifests, passing, rehash)
 
     def _read_headers(self, is_met: Callable[[str], bool], report: Report, phase: Phase) -> None:
         """Of files that were met, and are unchanged, and of uploads."""

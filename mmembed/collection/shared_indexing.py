@@ -48,7 +48,7 @@ class Helpers(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class IndexingRequest:
     """The paths of an indexing, and the way in which they are read."""
 
     paths: Sequence[Path]
@@ -85,7 +85,7 @@ class SharedIndexing:
     # -- one command that plans and works ---------------------------------------------
 
     def run(
-        self, request: Request, progress: Progress, phase: Phase
+        self, request: IndexingRequest, progress: Progress, phase: Phase
     ) -> tuple[Report, PiecePlanner]:
         """Plan, work beside all other workers, and return once all is done, with the sum of the
         reports. The planner tells which files were met. Raises as Collection.index does."""
@@ -117,7 +117,7 @@ class SharedIndexing:
 
     # -- apart -------------------------------------------------------------------------
 
-    def plan(self, request: Request, phase: Phase) -> Report:
+    def plan(self, request: IndexingRequest, phase: Phase) -> Report:
         """Plan, and leave the work to others. The report has no `total` of files in pieces."""
         planning = _Planning(self._planner(request), request, self._limits, threading.Event())
         with planning:
@@ -147,7 +147,7 @@ class SharedIndexing:
 
     # -- parts -------------------------------------------------------------------------
 
-    def _planner(self, request: Request) -> PiecePlanner:
+    def _planner(self, request: IndexingRequest) -> PiecePlanner:
         check_paths(request.paths)
         rules = WorkRules(
             roots=tuple(scan_of(request.paths).roots),
@@ -169,7 +169,7 @@ class _Planning:
     def __init__(
         self,
         planner: PiecePlanner,
-        request: Request,
+        request: IndexingRequest,
         limits: SaidLimits,
         ending: threading.Event,
     ) -> None:

@@ -23,7 +23,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mme
 
 from mmembed.store.postgres.postgres_store import PostgresStore
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.scale
 KILLS = 10
 
 

@@ -22,7 +22,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mme
 from mmembed.store.postgres import open_database, schema
 from mmembed.store.postgres.postgres_store import PostgresStore
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.scale
 RULES = WorkRules(("/photos",), rehash=True, model="fake", newest=7)
 SOON = 0.05
 """Seconds of a lease that ends at once."""
