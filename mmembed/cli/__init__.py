@@ -19,6 +19,7 @@ from mmembed.errors import InputError, MmembedError, ModelMismatch
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "index": "embed pictures and captions into the collection",
+    "work": "help with an indexing in a database, from any number of machines",
     "remove": "take pictures out of the collection, even if their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
     "fields": "list the fields of filters, and index the manifests' fields",

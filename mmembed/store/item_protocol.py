@@ -140,6 +140,9 @@ class Files(Protocol):
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path; uploads are not among them."""
 
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """The indexed image files among these paths, as in `known_files`."""
+
     def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
         """Set the path, the modification time in nanoseconds and the mark of images, by id; the
         content stays."""

@@ -248,6 +248,10 @@ class MemoryItems(MemoryVectors):
             if item.path and not self._is_upload(item.path)
         }
 
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        known = self.known_files()
+        return {path: known[path] for path in paths if path in known}
+
     def _is_upload(self, path: str) -> bool:
         """Whether the blobs hold the file; the whole store, which has blobs, says it."""
         raise NotImplementedError

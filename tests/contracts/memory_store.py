@@ -25,6 +25,8 @@ from tests.contracts.memory_words import MemoryWords
 class MemoryStore(MemoryItems, MemoryFields, MemoryWords):
     """See Store. Uploads are files in a folder, since items have paths."""
 
+    pieces = None
+
     def __init__(self, uploads: Path) -> None:
         super().__init__()
         self.name = "memory"

@@ -250,6 +250,7 @@ def test_files_are_known_by_their_marks(store: Store, entry: Entry) -> None:
     assert (known["/a"].id, known["/a"].sha256) == (first, "content of /a")
     assert (known["/a"].bytes, known["/a"].mtime_ns, known["/a"].mark) == (99, 7, (1, 2, 3))
     assert known["/b"].mark is None
+    assert store.known_among(["/a", "/c", "/nul\0"]) == {"/a": known["/a"]}
     store.mark_files([(second, (4, 5, 6)), (999, (7, 8, 9))])
     assert store.known_files()["/b"].mark == (4, 5, 6)
 

@@ -17,7 +17,7 @@ GROUND = {
     *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
     "memory_budget",
 }
-FACE_OF_STORE = {"store.protocol", "store.entries", "store.chunks"}
+FACE_OF_STORE = {"store.protocol", "store.entries", "store.chunks", "store.pieces"}
 """What is seen of a store by all who are not to know which one it is."""
 BELOW: dict[str, set[str]] = {
     "filters": set(),
@@ -40,10 +40,11 @@ BELOW: dict[str, set[str]] = {
         *FACE_OF_STORE,
     },
     "server": {"collection", "filters"},
-    "cli": {"collection", "eval", "server", "filters"},
+    "cluster": {"collection"},
+    "cli": {"collection", "eval", "server", "cluster", "filters"},
 }
 """What each package may import besides the ground and itself."""
-ENTRY_POINTS = ("server", "cli")
+ENTRY_POINTS = ("server", "cluster", "cli")
 TAKES_SETTINGS = {"config", "collection", "eval", *ENTRY_POINTS}
 
 OWNERS = {
@@ -76,6 +77,7 @@ OWNERS = {
     "ssl": ("fetch",),
     "uvicorn": ("server",),
     "h11": ("server",),
+    "ray": ("cluster",),
     "tqdm": ("cli",),
     "argparse": ("cli",),
 }

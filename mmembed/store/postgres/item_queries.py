@@ -156,6 +156,14 @@ class ItemReader(Statements):
             path: file for path, file in known.items() if not is_of_any_folder(path, file.sha256)
         }
 
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """See Files.known_among."""
+        rows = self._rows(f"{KNOWN_SQL} AND path = ANY(%s)", (_storable(paths),))
+        known = {str(row[0]): _known(row) for row in rows}
+        return {
+            path: file for path, file in known.items() if not is_of_any_folder(path, file.sha256)
+        }
+
     def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         """See Files.headers_to_read."""
         return self._image_files(UNREAD_SQL, (after, version, limit))

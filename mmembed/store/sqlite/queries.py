@@ -17,6 +17,11 @@ from mmembed.store.sqlite.vector_queries import VectorReader
 from mmembed.store.sqlite.word_queries import WordReader
 from mmembed.types import Failure, Item, Kind
 
+_KNOWN_SQL = """
+SELECT path, id, sha256, bytes, mtime_ns, device, inode, ctime_ns
+FROM items LEFT JOIN file_marks ON item_id = id WHERE kind = 'image' AND path IS NOT NULL
+"""
+
 
 class CatalogReader(VectorReader, FieldReader, WordReader):
     """Every query of the catalog."""
@@ -208,12 +213,15 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
-        sql = (
-            "SELECT path, id, sha256, bytes, mtime_ns, device, inode, ctime_ns "
-            "FROM items LEFT JOIN file_marks ON item_id = id "
-            "WHERE kind = 'image' AND path IS NOT NULL"
-        )
-        return {str(row[0]): _known(row) for row in self._rows(sql)}
+        return {str(row[0]): _known(row) for row in self._rows(_KNOWN_SQL)}
+
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """The indexed image files among these paths."""
+        known: dict[str, Known] = {}
+        for chunk in chunks(paths):
+            rows = self._rows(f"{_KNOWN_SQL} AND path IN ({marks(chunk)})", chunk)
+            known |= {str(row[0]): _known(row) for row in rows}
+        return known
 
     def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         """Up to `limit` images with an id above `after`, by rising id, whose headers were not read
