@@ -8,9 +8,9 @@ from typing import Protocol
 from mmembed.config.settings import FOLDER_MARKS
 from mmembed.errors import StoreError
 from mmembed.files import PRIVATE
+from mmembed.store.blob_protocol import Blobs
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.orphan_files import FilesOwner
-from mmembed.store.protocol import Blobs
 
 
 class IdentifiedOwner(FilesOwner, Protocol):

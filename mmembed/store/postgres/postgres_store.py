@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mmembed.config.store_address import Address, address_of
 from mmembed.errors import MmembedError, StoreError
+from mmembed.store.blob_protocol import Blobs
 from mmembed.store.entries import Trouble
 from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
 from mmembed.store.postgres.integrity import Integrity
@@ -18,8 +19,8 @@ from mmembed.store.postgres.shard_facts import SHARD, ShardFacts, watch_facts
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
+from mmembed.store.postgres.work_pieces import PostgresPieces
 from mmembed.store.postgres.write_items import StoreWriter
-from mmembed.store.protocol import Blobs
 from mmembed.store.vectors import RECALL
 
 
@@ -76,6 +77,11 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
     def blobs(self) -> Blobs:
         """See Store.blobs."""
         return blobs_of(self, self._objects)
+
+    @cached_property
+    def pieces(self) -> PostgresPieces:
+        """See Store.pieces."""
+        return PostgresPieces(self._connections, self.joining)
 
     def upload_path(self, path: str, sha256: str) -> str | None:
         """Where an upload lies in this store; None for a path that is no upload."""

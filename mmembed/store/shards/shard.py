@@ -21,7 +21,7 @@ PLACES_SQL = """
 SELECT id, path, sha256 FROM items WHERE kind = 'image' AND (path = ANY(%s) OR sha256 = ANY(%s))
 """
 ALONE_SQL = """
-SELECT sha256 FROM items WHERE kind = 'caption' AND image_id IS NULL AND sha256 = ANY(%s)
+SELECT sha256, id FROM items WHERE kind = 'caption' AND image_id IS NULL AND sha256 = ANY(%s)
 """
 DEVICES_SQL = """
 SELECT path, device FROM items JOIN file_marks ON item_id = id
@@ -123,9 +123,10 @@ class Shard(PostgresStore):
         rows = self._rows("SELECT id FROM items WHERE id = ANY(%s)", (list(item_ids),))
         return {int(item_id) for (item_id,) in rows}
 
-    def captions_alone(self, contents: Sequence[str]) -> set[str]:
-        """Which of these contents captions here have that belong to no image."""
-        return {str(sha256) for (sha256,) in self._rows(ALONE_SQL, (list(contents),))}
+    def captions_alone(self, contents: Sequence[str]) -> dict[str, int]:
+        """The captions here that belong to no image and have one of these contents, by sha256."""
+        rows = self._rows(ALONE_SQL, (list(contents),))
+        return {str(sha256): int(item_id) for sha256, item_id in rows}
 
     def failed_among(self, paths: Sequence[str]) -> set[str]:
         """The given paths that have a failure here."""
@@ -135,8 +136,3 @@ class Shard(PostgresStore):
     def devices_of(self, paths: Sequence[str]) -> dict[str, int]:
         """The devices of images' files, by path."""
         return {str(path): int(device) for path, device in self._rows(DEVICES_SQL, (list(paths),))}
-
-    def images_at_paths(self, paths: Sequence[str]) -> dict[str, int]:
-        """The ids of images, by path."""
-        sql = "SELECT path, id FROM items WHERE kind = 'image' AND path = ANY(%s)"
-        return {str(path): int(item_id) for path, item_id in self._rows(sql, (list(paths),))}

@@ -77,9 +77,9 @@ class ShardedItems(AskedShards):
         """See Items.contents_among."""
         return self._united(lambda shard: shard.contents_among(contents))
 
-    def paths_among(self, paths: Sequence[str]) -> set[str]:
-        """See Items.paths_among."""
-        return self._united(lambda shard: shard.paths_among(paths))
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageFile]:
+        """See Items.images_at."""
+        return self._joined(lambda shard: shard.images_at(paths))
 
     def images_of(self, sha256: str) -> list[ImageFile]:
         """See Items.images_of."""
@@ -92,6 +92,10 @@ class ShardedItems(AskedShards):
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """See Items.captions_of."""
         return self._joined(lambda shard: shard.captions_of(image_ids))
+
+    def caption_items_of(self, image_ids: Sequence[int]) -> dict[int, list[Item]]:
+        """See Items.caption_items_of."""
+        return self._joined(lambda shard: shard.caption_items_of(image_ids))
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """See Items.words_of."""
@@ -116,6 +120,10 @@ class ShardedItems(AskedShards):
     def known_files(self) -> dict[str, Known]:
         """See Files.known_files."""
         return self._joined(lambda shard: shard.known_files())
+
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """See Files.known_among."""
+        return self._joined(lambda shard: shard.known_among(paths))
 
     def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         """See Files.headers_to_read."""

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from mmembed.config.store_address import Address
 from mmembed.errors import MmembedError, StoreAway
+from mmembed.store.blob_protocol import Blobs
 from mmembed.store.entries import Trouble
+from mmembed.store.pieces import Pieces
 from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
 from mmembed.store.postgres.shard_facts import ShardFacts, watch_facts
-from mmembed.store.protocol import Blobs, Purpose
+from mmembed.store.protocol import Purpose
 from mmembed.store.shards.doors import Door, check_facts, known_set
 from mmembed.store.shards.move_items import Moving
 from mmembed.store.shards.numbers import COUNTER, SMALLEST_SQL
@@ -128,6 +130,11 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
     def upload_path(self, path: str, sha256: str) -> str | None:
         """Where an upload lies in this store; None for a path that is no upload."""
         return self.blobs.upload_path(path, sha256)
+
+    @property
+    def pieces(self) -> Pieces:
+        """See Store.pieces: they are in the first shard."""
+        return self._doors[0].ask(lambda shard: shard.pieces)
 
     def exclusive(
         self, purpose: Purpose, *, part: str = "", wait_s: float = 0

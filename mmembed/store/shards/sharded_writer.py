@@ -6,29 +6,26 @@ known path stays where it is, whatever its content becomes; a copy joins the ima
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.errors import NotFound, Unstorable
+from mmembed.errors import NotFound
 from mmembed.store.chunks import Chunk
-from mmembed.store.entries import CaptionEntry, ImageEntry, KeptOut, Mark, Model, Reading
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model, Reading
 from mmembed.store.shards.asked_shards import again_if_departed
 from mmembed.store.shards.numbers import Numbers
 from mmembed.store.shards.rendezvous import home_of
 from mmembed.store.shards.shard import Shard
-from mmembed.store.shards.sharded_vectors import ShardedVectors
-from mmembed.types import Failure, HeaderFacts, Kind
-
-T = TypeVar("T")
+from mmembed.store.shards.sharded_files import ShardedFiles, grouped
+from mmembed.types import Failure, Kind
 
 
-class ShardedWriter(ShardedVectors):
-    """See ItemWriter, and what Vectors, Chunks, Files and Fields change."""
+class ShardedWriter(ShardedFiles):
+    """See ItemWriter, and what Vectors and Chunks change."""
 
     # -- items -----------------------------------------------------------------------
 
@@ -39,7 +36,7 @@ class ShardedWriter(ShardedVectors):
         filled = self._with_embeddings(entries)
         paths = [entry.path for entry in entries]
         noted = bool(failures) or bool(self._doors[0].ask(lambda shard: shard.failed_among(paths)))
-        parts = _grouped(zip(homes, filled, strict=True))
+        parts = grouped(zip(homes, filled, strict=True))
         jobs: dict[int, Callable[[Shard], list[int]]] = {
             home: partial(
                 Shard.write,
@@ -69,7 +66,7 @@ class ShardedWriter(ShardedVectors):
             by_path.get(entry.path, by_content.get(entry.sha256, home_of(entry.sha256, taking)))
             for entry in entries
         ]
-        touched = _grouped((n, places[n][0][path]) for path, n in by_path.items())
+        touched = grouped((n, places[n][0][path]) for path, n in by_path.items())
         return homes, touched
 
     def _taking(self) -> int:
@@ -79,10 +76,27 @@ class ShardedWriter(ShardedVectors):
 
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """See ItemWriter.write_caption. Raises Unstorable."""
-        known = self._ask(lambda shard: bool(shard.captions_alone([entry.sha256])))
-        home = known.index(True) if True in known else home_of(entry.sha256, self._taking())
-        [filled] = self._with_captions([[entry]])[0]
-        return self._change({home: partial(Shard.write_caption, entry=filled, tags=tags)})[home]
+        return self.write_captions([(entry, tags)])[0]
+
+    @again_if_departed
+    def write_captions(self, captions: Sequence[tuple[CaptionEntry, Sequence[str]]]) -> list[int]:
+        """See ItemWriter.write_captions. Raises Unstorable."""
+        if not captions:
+            return []
+        contents = [entry.sha256 for entry, _ in captions]
+        places = self._ask(lambda shard: shard.captions_alone(contents))
+        known = {sha256: n for n, ids in enumerate(places) for sha256 in ids}
+        taking = self._taking()
+        homes = [known.get(sha256, home_of(sha256, taking)) for sha256 in contents]
+        [filled] = self._with_captions([[entry for entry, _ in captions]])
+        tagged = zip(filled, [tags for _, tags in captions], strict=True)
+        parts = grouped(zip(homes, tagged, strict=True))
+        done = self._change(
+            {n: partial(Shard.write_captions, captions=part) for n, part in parts.items()},
+            touched=grouped((n, places[n][sha256]) for sha256, n in known.items()),
+        )
+        ids = {n: iter(some) for n, some in done.items()}
+        return [next(ids[home]) for home in homes]
 
     @again_if_departed
     def update(
@@ -105,7 +119,7 @@ class ShardedWriter(ShardedVectors):
         """See ItemWriter.describe. Raises Unstorable."""
         shards = self._shards_of([image_id for image_id, *_ in described])
         filled = self._with_captions([captions for *_, captions in described])
-        parts = _grouped(
+        parts = grouped(
             (shards[image_id], (image_id, reading, captions))
             for (image_id, reading, _), captions in zip(described, filled, strict=True)
             if image_id in shards
@@ -127,17 +141,6 @@ class ShardedWriter(ShardedVectors):
             parts if len(ids) == sum(map(len, known)) else {},
         )
         return len(ids)
-
-    def _shards_of(self, item_ids: Sequence[int]) -> dict[int, int]:
-        """The shards of the items that are there, by index."""
-        known = self._ask(lambda shard: shard.ids_among(item_ids))
-        return {item_id: n for n, ids in enumerate(known) for item_id in ids}
-
-    def _change_some(
-        self, jobs: Mapping[int, Callable[[Shard], object]], touched: Mapping[int, Sequence[int]]
-    ) -> None:
-        if jobs:
-            self._change(jobs, touched=touched)
 
     # -- embeddings that another shard has -------------------------------------------
 
@@ -202,86 +205,6 @@ class ShardedWriter(ShardedVectors):
         job = partial(Shard.cut_captions, cuts=cuts, down_to=down_to)
         self._change(dict.fromkeys(range(len(self._doors)), job))
 
-    # -- files -----------------------------------------------------------------------
-
-    @again_if_departed
-    def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
-        """See Files.move. Raises Unstorable for a path at which another image lies."""
-        moved = {item_id for item_id, *_ in moves}
-        shards = self._shards_of(list(moved))
-        paths = [path for _, path, *_ in moves]
-        others = self._joined(lambda shard: shard.images_at_paths(paths))
-        for item_id, path, *_ in moves:
-            if item_id in shards and others.get(path, item_id) not in moved:
-                raise Unstorable(f"{path}: another image lies there")
-        job = partial(Shard.move, moves=moves)
-        touched = _grouped((n, item_id) for item_id, n in shards.items())
-        self._change(dict.fromkeys({0, *shards.values()}, job), touched=touched)
-
-    @again_if_departed
-    def mark_files(self, marks: Sequence[tuple[int, Mark]]) -> None:
-        """See Files.mark_files."""
-        shards = self._shards_of([item_id for item_id, _ in marks])
-        parts = _grouped((shards[one[0]], one) for one in marks if one[0] in shards)
-        self._change_some(
-            {n: partial(Shard.mark_files, marks=part) for n, part in parts.items()},
-            {n: [item_id for item_id, _ in part] for n, part in parts.items()},
-        )
-
-    @again_if_departed
-    def note_headers(self, headers: Mapping[int, HeaderFacts], version: int) -> None:
-        """See Files.note_headers."""
-        shards = self._shards_of(list(headers))
-        parts = _grouped((shards[one[0]], one) for one in headers.items() if one[0] in shards)
-        self._change_some(
-            {
-                n: partial(Shard.note_headers, headers=dict(part), version=version)
-                for n, part in parts.items()
-            },
-            {n: [item_id for item_id, _ in part] for n, part in parts.items()},
-        )
-
-    def forget_places(self) -> None:
-        """See Files.forget_places."""
-        self._ask(lambda shard: shard.forget_places())
-
-    def forget_failures(self, gone: Callable[[str], bool]) -> None:
-        """See Files.forget_failures."""
-        self._doors[0].ask(lambda shard: shard.forget_failures(gone))
-
-    def keep_out(self, paths: Mapping[str, KeptOut]) -> None:
-        """See Files.keep_out."""
-        devices = self._joined(lambda shard: shard.devices_of(list(paths)))
-        known = {
-            path: KeptOut(one.sha256, devices.get(path) if one.device is None else one.device)
-            for path, one in paths.items()
-        }
-        self._doors[0].ask(lambda shard: shard.keep_out(known))
-
-    def let_in(self, paths: Sequence[str]) -> None:
-        """See Files.let_in."""
-        self._doors[0].ask(lambda shard: shard.let_in(paths))
-
-    # -- fields ----------------------------------------------------------------------
-
-    def index_field(self, name: str) -> None:
-        """See Fields.index_field. Raises LimitError."""
-        self._ask(lambda shard: shard.index_field(name))
-
-    def drop_field_index(self, name: str) -> None:
-        """See Fields.drop_field_index. Raises NotFound."""
-        found = self._ask(lambda shard: _dropped(shard, name))
-        if not any(found):
-            raise NotFound(f"meta.{name}: the field has no index")
-
-
-def _dropped(shard: Shard, name: str) -> bool:
-    try:
-        shard.drop_field_index(name)
-    except NotFound:
-        return False
-    return True
-
 
 def _caption(
     entry: CaptionEntry, parts: Sequence[tuple[int, int | None, NDArray[np.float16]]]
@@ -292,10 +215,3 @@ def _caption(
         return replace(entry, embedding=rows[0][2])
     chunks = tuple(Chunk(start, stop or 0, row) for start, stop, row in rows)
     return replace(entry, chunks=chunks)
-
-
-def _grouped(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
-    groups: dict[int, list[T]] = {}
-    for group, value in pairs:
-        groups.setdefault(group, []).append(value)
-    return groups
