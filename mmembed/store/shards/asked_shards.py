@@ -11,11 +11,11 @@ from typing import ParamSpec, TypeVar
 
 from mmembed.errors import StoreAway, StoreBusy
 from mmembed.store.shards.departures import Departed
-from mmembed.store.shards.doors import Door
+from mmembed.store.shards.doors import ShardDoor
 from mmembed.store.shards.numbers import Numbers, take
 from mmembed.store.shards.partial import missing_shards
 from mmembed.store.shards.shard import Shard
-from mmembed.store.shards.together import Part, Together, current_part
+from mmembed.store.shards.together import ChangePart, ChangesTogether, current_part
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,7 +28,7 @@ AT_ONCE = 16
 class AskedShards:
     """The shards of one collection, in their order."""
 
-    def __init__(self, doors: Sequence[Door]) -> None:
+    def __init__(self, doors: Sequence[ShardDoor]) -> None:
         self._doors = doors
         self._threads = ThreadPoolExecutor(AT_ONCE * len(doors), "mmembed-shards")
 
@@ -91,14 +91,14 @@ class AskedShards:
         """Change shards, by index, each once: all of the changes are kept, or none. touched: the
         items that are changed, by shard. Raises the error of the first that fails, and Departed."""
         numbers = numbers or Numbers(self._numbers)
-        together = Together(len(jobs))
+        together = ChangesTogether(len(jobs))
         done: dict[int, T] = {}
         errors: list[BaseException] = []
 
         def change(place: int, index: int) -> None:
             ids = (touched or {}).get(index, ())
             elsewhere = partial(self._have, self._doors[index + 1 :])
-            token = current_part.set(Part(together, place, numbers, ids, elsewhere))
+            token = current_part.set(ChangePart(together, place, numbers, ids, elsewhere))
             try:
                 done[index] = self._doors[index].ask(jobs[index])
             except BaseException as error:
@@ -122,7 +122,7 @@ class AskedShards:
         return done
 
     @staticmethod
-    def _have(doors: Sequence[Door], item_ids: Sequence[int]) -> bool:
+    def _have(doors: Sequence[ShardDoor], item_ids: Sequence[int]) -> bool:
         return any(door.ask(lambda shard: shard.ids_among(item_ids)) for door in doors)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mmembed.filters.tree import Where
 from mmembed.store.postgres.connections import Session
-from mmembed.store.shards.together import Part
+from mmembed.store.shards.together import ChangePart
 from mmembed.types import Item, Kind
 
 DEPARTURES_SQL = """
@@ -34,7 +34,7 @@ class Departed(Exception):
     """An item that is to be changed here is in another shard by now."""
 
 
-def stay(session: Session, part: Part) -> None:
+def stay(session: Session, part: ChangePart) -> None:
     """Have items that are about to be changed stay here. Raises Departed if a later shard has
     one."""
     if not part.touched:

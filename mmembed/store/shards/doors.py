@@ -19,7 +19,7 @@ RETRY_S = 1.0
 for it one after the other."""
 
 
-class Door:
+class ShardDoor:
     """One shard, which may be away. Any thread may ask."""
 
     def __init__(self, address: Address, number: int, count: int, open_: Callable[[], Shard]):
@@ -73,7 +73,7 @@ class Door:
             self._shard.close()
 
 
-def check_facts(door: Door, found: ShardFacts | None) -> None:
+def check_facts(door: ShardDoor, found: ShardFacts | None) -> None:
     """Raises StoreError where a database is not the shard that its address stands for."""
     wanted, name = door.facts, door.address.name
     assert wanted is not None
@@ -91,7 +91,7 @@ def check_facts(door: Door, found: ShardFacts | None) -> None:
     raise StoreError(f"{at} {reason}")
 
 
-def known_set(doors: Sequence[Door], shards: Sequence[Shard | StoreAway]) -> ShardFacts | None:
+def known_set(doors: Sequence[ShardDoor], shards: Sequence[Shard | StoreAway]) -> ShardFacts | None:
     """The facts that the first reachable shards state; None for databases that are no set yet.
 
     Raises StoreError for databases that cannot become one, and StoreAway if none can be reached.
@@ -112,7 +112,9 @@ def known_set(doors: Sequence[Door], shards: Sequence[Shard | StoreAway]) -> Sha
     return stated[0]
 
 
-def _check_new(doors: Sequence[Door], shards: Sequence[Shard], away: Sequence[StoreAway]) -> None:
+def _check_new(
+    doors: Sequence[ShardDoor], shards: Sequence[Shard], away: Sequence[StoreAway]
+) -> None:
     if away:
         raise away[0]
     identities = [shard.identity for shard in shards]

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from mmembed.store.shards.copy_items import copy_items
-from mmembed.store.shards.doors import Door
+from mmembed.store.shards.doors import ShardDoor
 from mmembed.store.shards.numbers import Numbers
 from mmembed.store.shards.rendezvous import home_of
 from mmembed.store.shards.shard import Shard
@@ -35,7 +35,7 @@ class Moving:
     begun again."""
 
     def __init__(
-        self, doors: Sequence[Door], take: Callable[[int], int], *, grace_s: float = GRACE_S
+        self, doors: Sequence[ShardDoor], take: Callable[[int], int], *, grace_s: float = GRACE_S
     ) -> None:
         """take: gives the first of so many successive ids."""
         self._others, self._new = doors[:-1], doors[-1]

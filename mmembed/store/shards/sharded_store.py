@@ -16,7 +16,7 @@ from mmembed.store.pieces import Pieces
 from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
 from mmembed.store.postgres.shard_facts import ShardFacts, watch_facts
 from mmembed.store.protocol import Purpose
-from mmembed.store.shards.doors import Door, check_facts, known_set
+from mmembed.store.shards.doors import ShardDoor, check_facts, known_set
 from mmembed.store.shards.move_items import Moving
 from mmembed.store.shards.numbers import COUNTER, SMALLEST_SQL
 from mmembed.store.shards.partial import answering_partially
@@ -53,7 +53,7 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
         count = len(addresses)
         super().__init__(
             [
-                Door(
+                ShardDoor(
                     address,
                     number,
                     count,
@@ -112,7 +112,7 @@ class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
     # -- a shard that is added --------------------------------------------------------
 
     @property
-    def doors(self) -> Sequence[Door]:
+    def doors(self) -> Sequence[ShardDoor]:
         """The shards."""
         return self._doors
 

@@ -15,7 +15,7 @@ WAIT_S = 120.0
 """Seconds that a change waits for those of the other shards."""
 
 
-class Together:
+class ChangesTogether:
     """Several changes, each in a thread of its own."""
 
     def __init__(self, changes: int) -> None:
@@ -45,12 +45,12 @@ class Together:
             event.set()
 
 
-class Part:
+class ChangePart:
     """One of the changes that belong together."""
 
     def __init__(
         self,
-        together: Together,
+        together: ChangesTogether,
         place: int,
         numbers: Callable[[str, Sequence[str]], list[int]],
         touched: Sequence[int],
@@ -66,5 +66,5 @@ class Part:
         self.is_elsewhere = is_elsewhere
 
 
-current_part: ContextVar[Part | None] = ContextVar("part of a change", default=None)
+current_part: ContextVar[ChangePart | None] = ContextVar("part of a change", default=None)
 """The change that this thread makes."""
