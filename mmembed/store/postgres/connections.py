@@ -109,7 +109,7 @@ class DatabaseConnections:
         self._places = threading.BoundedSemaphore(MOST)
         self.is_closed = False
         self.named = "mmembed"
-        """What the server shows of these connections."""
+        """The name under which the server shows these connections."""
         self.check: Callable[[Session], None] | None = None
         """Looks at each new connection; its errors refuse it."""
 

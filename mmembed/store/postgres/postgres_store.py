@@ -61,7 +61,7 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
         Statements.__init__(self, address)
 
     def shard_facts(self) -> ShardFacts | None:
-        """What the database is among several; None where it holds a collection by itself."""
+        """The place of the database among several; None where it holds a collection by itself."""
         rows = self._rows("SELECT value FROM meta WHERE key = %s", (SHARD,))
         return ShardFacts(**json.loads(rows[0][0])) if rows else None
 

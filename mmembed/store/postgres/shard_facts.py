@@ -1,4 +1,4 @@
-"""What a database is among several that hold one collection."""
+"""The place of a database among several that hold one collection."""
 
 from __future__ import annotations
 
