@@ -36,6 +36,7 @@ from mmembed.store.entries import (
     WordMatches,
 )
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
+from mmembed.store.pieces import Pieces
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
 if TYPE_CHECKING:
@@ -272,6 +273,10 @@ class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex
     @property
     def blobs(self) -> Blobs:
         """The files that are the store's own."""
+
+    @property
+    def pieces(self) -> Pieces | None:
+        """The work that several processes share; None for a store that one process fills."""
 
     def exclusive(
         self, purpose: Purpose, *, part: str = "", wait_s: float = 0

@@ -17,6 +17,7 @@ from mmembed.store.postgres.search import VectorSearch
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
+from mmembed.store.postgres.work_pieces import PostgresPieces
 from mmembed.store.postgres.write_items import StoreWriter
 from mmembed.store.protocol import Blobs
 from mmembed.store.vectors import RECALL
@@ -61,6 +62,11 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
         from mmembed.store.object_blobs import ObjectBlobs  # its library takes time to load
 
         return ObjectBlobs(self, f"{self._objects.rstrip('/')}/{_own_folder(self.identity)}")
+
+    @cached_property
+    def pieces(self) -> PostgresPieces:
+        """See Store.pieces."""
+        return PostgresPieces(self._connections, self.joining)
 
     def upload_path(self, path: str, sha256: str) -> str | None:
         """Where an upload lies in this store; None for a path that is no upload."""
