@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx2 as httpx
 import pytest
@@ -27,7 +28,10 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 def servers(tmp_path: Path) -> Iterator[list[Process]]:
     with ExitStack() as stack:
         address, _, _ = stack.enter_context(stoppable())
-        variables = {"MMEMBED_STORE": address, "MMEMBED_BLOBS": str(tmp_path / "files")}
+        variables: dict[str, Any] = {
+            "MMEMBED_STORE": address,
+            "MMEMBED_BLOBS": str(tmp_path / "files"),
+        }
         command = (sys.executable, "-m", "tests.fake_mmembed")
         yield [
             stack.enter_context(

@@ -177,6 +177,7 @@ def test_the_script_refuses_what_it_does_not_know(arguments: list[str], said: st
     assert said in run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_systemd_knows_the_settings_of_units(unit: Path, tmp_path: Path) -> None:
@@ -188,6 +189,7 @@ def test_systemd_knows_the_settings_of_units(unit: Path, tmp_path: Path) -> None
     assert [line for line in run.stderr.splitlines() if unit.stem.strip("@") in line] == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("haproxy") is None, reason="no haproxy")
 def test_haproxy_takes_its_file() -> None:
     command = ["haproxy", "-c", "-f", str(DEPLOY / "haproxy.cfg")]
