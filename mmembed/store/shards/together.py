@@ -1,7 +1,7 @@
-"""Changes of several shards that are kept together: each waits before its commit until all others
-have come so far, and none is kept if one of them fails.
+"""Changes of several shards that are kept together.
 
-The commits themselves follow on each other without this guard: a database that is lost within these
+Each change waits before its commit until all others have come so far. None is kept if one fails.
+The commits themselves follow on each other without this guard. A database that is lost within these
 milliseconds may lack a part that the others have.
 """
 
@@ -23,8 +23,8 @@ class ChangesTogether:
         self._locked = [threading.Event() for _ in range(changes)]
 
     def await_turn(self, place: int) -> None:
-        """Wait until the change before has the lock of its shard: all processes take the locks in
-        one order, so that no two wait for each other."""
+        """Wait until the change before has the lock of its shard. All processes take the locks in
+        one order: so no two wait for each other."""
         if place and not self._locked[place - 1].wait(WAIT_S):
             self._done.abort()
         if self._done.broken:
