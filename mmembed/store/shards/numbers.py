@@ -1,5 +1,5 @@
-"""Ids for new rows, unique over all shards. They come from a counter in the first database, and stay
-with a row that moves to another shard."""
+"""Ids for new rows, unique over all shards. They come from a counter in the first database. A row
+that moves to another shard keeps its id."""
 
 from __future__ import annotations
 
