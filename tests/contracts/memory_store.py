@@ -101,7 +101,7 @@ class MemoryBlobs:
             try:
                 yield Upload(str(path), path.stat().st_mtime_ns)
             finally:
-                if not self._store.paths_among([str(path)]):
+                if not self._store.images_at([str(path)]):
                     path.unlink()
 
     @contextmanager
@@ -137,7 +137,7 @@ class MemoryBlobs:
     def collect(self) -> int:
         deleted = 0
         for path in self._folder.glob("*") if self._folder.exists() else ():
-            if not self._store.paths_among([str(path)]):
+            if not self._store.images_at([str(path)]):
                 with suppress(FileNotFoundError):
                     path.unlink()
                     deleted += 1

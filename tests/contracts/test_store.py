@@ -95,7 +95,9 @@ def test_images_are_found_by_content_path_and_folder(store: Store, entry: Entry)
     paths = ["/a/b", "/a/b/c", "/a/bc", "/a"]
     ids = dict(zip(paths, store.write([entry(path) for path in paths]), strict=True))
     store.write_caption(caption("words"))
-    assert store.paths_among(["/a/b", "/none"]) == {"/a/b"}
+    assert store.images_at(["/a/b", "/none"]) == {
+        "/a/b": ImageFile(ids["/a/b"], "/a/b", "content of /a/b")
+    }
     assert store.contents_among(["content of /a", "none"]) == {"content of /a"}
     assert store.contents_among([caption("words").sha256]) == set()
     assert store.images_below("/a/b") == [

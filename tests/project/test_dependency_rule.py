@@ -1,5 +1,5 @@
-"""ground ← filters ← media, fetch, engines, store ← models | search, ingest ← classify, explore
-← collection ← eval, server, cli; one owner for each foreign library."""
+"""ground ← filters ← media, fetch, engines, store ← models | search, ingest ← exchange,
+classify, explore ← collection ← eval, server, cli; one owner for each foreign library."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ BELOW: dict[str, set[str]] = {
     "models": {"media", "engines"},
     "search": {"filters", *FACE_OF_STORE},
     "ingest": {"filters", "media", "models", *FACE_OF_STORE},
+    "exchange": {"filters", "ingest", *FACE_OF_STORE},
     "classify": {"models"},
     "explore": {"filters", "models", "search", *FACE_OF_STORE},
     "collection": {
         *("filters", "media", "fetch", "engines", "store", "models", "search", "ingest"),
-        *("classify", "explore"),
+        *("exchange", "classify", "explore"),
     },
     "eval": {
         *("collection", "classify", "models", "media", "ingest", "engines", "filters"),
@@ -66,7 +67,7 @@ OWNERS = {
     "psycopg": ("store/postgres",),
     "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
-    "pyarrow": ("ingest",),
+    "pyarrow": ("ingest", "exchange"),
     "anyio": ("server",),
     "fastapi": ("server",),
     "starlette": ("server",),
