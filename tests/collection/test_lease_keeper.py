@@ -48,7 +48,7 @@ def test_a_claim_that_is_kept_is_not_lost() -> None:
 
 def test_work_without_progress_is_over_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(lease_keeper.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("mmembed.collection.lease_keeper.time.monotonic", lambda: now[0])
     stall = Stall(10)
     for state, at, over in ((0, 5, False), (1, 14, False), (1, 23, False), (1, 25, True)):
         now[0] = at
