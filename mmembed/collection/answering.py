@@ -65,6 +65,11 @@ class Answering:
         """Let every model in memory, and the collection's, embed a text. Raises their errors."""
         self._models.probe()
 
+    def check_model(self) -> None:
+        """Raises ModelMismatch if the stored vectors are of another model: another server may have
+        begun to write them since this one started."""
+        self.binding.check_folder()
+
     @property
     def loading(self) -> bool:
         """Whether the collection's model is being loaded for the first time."""

@@ -96,7 +96,7 @@ class Collection(Answering, ItemEditing):
         self.embedder = self._models.first
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
-        self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now))
+        self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now), self.binding)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )

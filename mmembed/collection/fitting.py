@@ -14,6 +14,7 @@ from mmembed.search.calibration import BACKGROUND_SIZE
 from mmembed.search.likeness import FEWEST, likeness
 from mmembed.search.match import JUDGED, match_of_pictures, match_of_words
 from mmembed.search.mixing import mixed
+from mmembed.search.negations import negates
 from mmembed.search.ordering import unit_rows
 from mmembed.search.text_fit import TextFit
 from mmembed.store.protocol import Store
@@ -48,8 +49,9 @@ class Fitting:
         self._made: tuple[Bank, Embeddings, TextFit] | None = None
 
     def judged(self, page: SearchPage, asked: JudgedQuery, *, first: bool) -> SearchPage:
-        """The page with `fits` of its hits, and with `match` if it is the first one. As it is for
-        captions, without a bank, in too small a collection, and for terms that cancel out."""
+        """The page with `fits` of its hits, and with `match` if it is the first one; a `yes` of
+        its own stays. As it is for captions, without a bank, in too small a collection, and for
+        terms that cancel out."""
         if asked.kind != "image" or not page.hits:
             return page
         judge = self._judge(asked)
@@ -59,7 +61,11 @@ class Fitting:
         fits, strengths = judge.compare(unit_rows(stored))
         by_id = dict(zip(ids, np.round(fits, DIGITS).tolist(), strict=True))
         hits = tuple(_with_fits(hit, by_id.get(hit.item.id)) for hit in page.hits)
-        match = judge.match(ids[:JUDGED], strengths[:JUDGED]) if first else None
+        match = page.match
+        if first and match is None:
+            match = judge.match(ids[:JUDGED], strengths[:JUDGED])
+            if match == "yes" and any(negates(term.text or "") for term in asked.terms):
+                match = "unsure"  # the model sees what is negated
         if match == "no" and any(_in_words(hit) for hit in hits[:JUDGED]):
             match = "unsure"  # a caption, tag or name says what the model does not see
         return replace(page, hits=hits, match=match)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -57,6 +59,16 @@ class Binding:
                 f"{self.choice.name}; start again with that model, or choose another folder "
                 "with --data"
             )
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Raises ModelMismatch if the folder holds vectors of another model before the block or
+        after it: what the block compared may be of two models, whether it failed or not."""
+        self.check_folder()
+        try:
+            yield
+        finally:
+            self.check_folder()
 
     def item(self, item_id: int) -> Embedding:
         """The stored embedding of an item. Raises NotFound, ModelMismatch."""

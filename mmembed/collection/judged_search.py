@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mmembed.collection.fitting import Fitting, JudgedQuery
+from mmembed.collection.folder_model import Binding
 from mmembed.collection.searching import Searching
 from mmembed.errors import QueryError
 from mmembed.filters.tree import EVERYTHING, Where
@@ -18,9 +19,11 @@ from mmembed.types import Kind, SearchMode, SearchPage, Strategy, Term
 class JudgedSearch:
     """Searches one collection and judges the hits. Methods may be called from any thread."""
 
-    def __init__(self, searching: Searching, fitting: Fitting) -> None:
+    def __init__(self, searching: Searching, fitting: Fitting, binding: Binding) -> None:
+        """binding: of the model that embeds the terms."""
         self._searching = searching
         self._fitting = fitting
+        self._binding = binding
 
     def search(
         self,
@@ -39,31 +42,32 @@ class JudgedSearch:
             raise QueryError(
                 f"min_relevance {min_relevance}: expected 0 to 1", param="min_relevance"
             )
-        rows = self._searching.embeddings(terms)
-        asked = JudgedQuery(terms, rows, kind, filtered=where != EVERYTHING)
+        with self._binding.unchanged():
+            rows = self._searching.embeddings(terms)
+            asked = JudgedQuery(terms, rows, kind, filtered=where != EVERYTHING)
 
-        def page_of(count: int, after: str | None) -> SearchPage:
-            page = self._searching.page(
-                terms,
-                rows,
-                k=count,
-                kind=kind,
-                cursor=after,
-                where=where,
-                strategy=strategy,
-                mode=mode,
-            )
-            return self._fitting.judged(page, asked, first=after is None)
+            def page_of(count: int, after: str | None) -> SearchPage:
+                page = self._searching.page(
+                    terms,
+                    rows,
+                    k=count,
+                    kind=kind,
+                    cursor=after,
+                    where=where,
+                    strategy=strategy,
+                    mode=mode,
+                )
+                return self._fitting.judged(page, asked, first=after is None)
 
-        cursor, match = read_match(cursor)
-        if cursor or kind != "image":
-            page = page_above(min_relevance, page_of, k, cursor)
-        else:
-            first = page_of(max(k, JUDGED), None)
-            match = first.match
-            page = (
-                page_above(min_relevance, page_of, k, None)
-                if min_relevance > 0
-                else first_hits(k, first, page_of)
-            )
-        return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))
+            cursor, match = read_match(cursor)
+            if cursor or kind != "image":
+                page = page_above(min_relevance, page_of, k, cursor)
+            else:
+                first = page_of(max(k, JUDGED), None)
+                match = first.match
+                page = (
+                    page_above(min_relevance, page_of, k, None)
+                    if min_relevance > 0
+                    else first_hits(k, first, page_of)
+                )
+            return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))

@@ -88,7 +88,6 @@ class Searching:
         asked = self._hashes(terms, kind, where, strategy, chosen)
         begun = paging.read(cursor, (asked.plain, asked.corrected), len(terms)) if cursor else None
         notes = self._notes(terms) + self._store.notes()
-        self._binding.check_folder()
         bank = self._bank_for(terms, kind, begun, asked)
         if bank is None and begun is None and self._is_correctable(terms, kind):
             notes += (NOT_YET,) if self._bank.awaited else ()
@@ -135,6 +134,7 @@ class Searching:
             None if page.rest.is_over else paging.written(following),
             notes,
             mode,
+            match="yes" if page.is_said else None,
         )
 
     def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:

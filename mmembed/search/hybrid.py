@@ -29,6 +29,7 @@ from mmembed.search.fusion import (
     exact_parts,
     word_parts,
 )
+from mmembed.search.said_words import is_said
 from mmembed.store.entries import Place, RankedImages, WordMatches
 from mmembed.store.protocol import Store
 from mmembed.types import Background, Evidence, Finder, Item
@@ -71,6 +72,8 @@ class FusedPage:
     """The order after them."""
     all_listed: bool
     """Whether no other image matches the words."""
+    is_said: bool = False
+    """Whether an image has all words of the query; known for the first page."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,10 @@ class Hybrid:
         if count < 1:
             raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
         measured: _Measured | None = None
+        said = False
         if order is None:
             order, measured = self._order()
+            said = measured is not None and is_said(measured.matches)
         items, by_picture, rest = self._items(order, count)
         cosines = self._scores([item.id for item in items])
         items = [item for item in items if item.id in cosines]  # others were removed just now
@@ -107,7 +112,7 @@ class Hybrid:
             measured = self._measured(ids, self._matches(ids), self._captions())
         by_item = measured.evidence(set(ids))
         evidence = tuple(by_item.get(item_id, ()) for item_id in ids)
-        return FusedPage(tuple(items), scores, evidence, rest, measured.matches.complete)
+        return FusedPage(tuple(items), scores, evidence, rest, measured.matches.complete, said)
 
     def _scores(self, item_ids: Sequence[int]) -> dict[int, float]:
         """The cosines with the query of the items that are still there."""

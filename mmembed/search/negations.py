@@ -26,8 +26,14 @@ _NEGATION = re.compile(
     r"(?P<away>(?:(?:any|a|an|the|some)\s+)?\S[^,;.!?]*?)\s*[.!?]*$",
     re.IGNORECASE | re.DOTALL,
 )
+_BEGINS = re.compile(rf"^\s*(?:{'|'.join(_WORDS)})\s+\S", re.IGNORECASE)
 MOST_CHARS = 200
 """Of words that are read for a negation; longer ones are documents."""
+
+
+def negates(words: str) -> bool:
+    """Whether words begin or end with a negation, which the model reads as its contrary."""
+    return _BEGINS.match(words) is not None or note_on_negation(words) is not None
 
 
 def note_on_negation(words: str) -> str | None:

@@ -45,6 +45,7 @@ STATUS: Mapping[type[errors.MmembedError], int] = {
     errors.ModelMismatch: 409,
     errors.ModelHangs: 503,
     errors.StoreError: 507,
+    errors.StoreAway: 503,
     errors.StoreBusy: 503,
     errors.Unstorable: 422,
     errors.StoreFull: 507,

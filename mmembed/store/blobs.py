@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
+from mmembed.errors import StoreError
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.entries import ImageFile, Upload
 from mmembed.store.orphan_files import FilesOwner, OrphanFiles
@@ -33,9 +34,16 @@ class FolderBlobs:
     def keeping(self, sha256: str, suffix: str, data: bytes) -> Iterator[Upload]:
         """See Blobs.keeping. Raises StoreBusy where another process keeps the content's lock."""
         with self._catalog.exclusive("uploading", part=sha256, wait_s=WAIT_S):
-            for known in self._uploads_of(sha256):
+            known = self._uploads_of(sha256)
+            for image in known:
                 # Another version may have given the format another suffix.
-                suffix = Path(known.path).name.removeprefix(sha256)
+                suffix = Path(image.path).name.removeprefix(sha256)
+            owner = None if known else uploads.owner_of(self._folder, CATALOG_FILE)
+            if owner is not None:  # which would delete the file, of which it has no item
+                raise StoreError(
+                    f"{self._folder / uploads.FOLDER} is a link to the uploads of {owner}, so a "
+                    "new upload cannot be kept; put a folder with a copy of the files in its place"
+                )
 
             def has_item(_: Path) -> bool:
                 return bool(self._uploads_of(sha256))

@@ -120,6 +120,8 @@ def matches_of(
         float(asked.idf.sum()),
         complete=all_seen and int(passes.sum()) <= count,
         asked=asked.words,
+        weights=tuple(asked.idf.tolist()),
+        is_prefix=asked.is_prefix,
     )
 
 

@@ -271,6 +271,10 @@ class WordMatches:
     """Whether no other image matches."""
     asked: tuple[str, ...] = ()
     """The distinct words of the query, spelt as in `words`."""
+    weights: tuple[float, ...] = ()
+    """How rare each of them is: `store.bm25.idf`."""
+    is_prefix: bool = False
+    """Whether the last of them stands for all words that begin with it."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ _PARTS = re.compile(
     r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\d)(?=[^\W\d])|(?<=[^\W\d_])(?=\d)"
 )
 """Where a name is split: before a capital, and between letters and digits."""
+_SUFFIX = re.compile(
+    r"(?<=\w)\.(?:avif|bmp|gif|hei[cf]|jfif|jp2|jpe?g|png|tiff?|webp)(?!\S)", re.IGNORECASE
+)
+"""Of an image file's name. It is no word of the image, and so none of a query."""
 _ASCII_RUNS = re.compile("[0-9a-z]+")
 _ASCII_PARTS = re.compile("[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 """The parts of a name that has ASCII letters alone: what `_PARTS` leaves of its runs."""
@@ -55,9 +59,9 @@ def words_in(text: str) -> list[str]:
 
 def asked_words(text: str) -> list[str]:
     """The words of a query, each once. Of a script without spaces, signs that have a neighbour are
-    asked for in pairs alone."""
+    asked for in pairs alone. The suffixes of image files are left out."""
     found: dict[str, None] = {}
-    for run in _runs().findall(_folded(text)):
+    for run in _runs().findall(_folded(_SUFFIX.sub(" ", text))):
         if len(run) > 1 and _of_unspaced().match(run):
             found |= dict.fromkeys(map("".join, pairwise(run)))
         elif len(run) <= LONGEST:

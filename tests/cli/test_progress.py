@@ -69,6 +69,7 @@ def test_what_is_quick_leaves_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert log.getvalue() == ""
 
 
+@pytest.mark.slow
 def test_a_log_that_nobody_reads_ends_nothing() -> None:
     class Closed(io.StringIO):
         tries = 0

@@ -96,3 +96,13 @@ def test_a_search_in_vain_says_what_it_looked_at(
 ) -> None:  # fmt: skip
     answered(None, "red", *arguments, hits=())
     assert capsys.readouterr().err == f"nothing found: {said.format(data=tmp_path)}\n"
+
+
+def test_escape_characters_do_not_reach_the_terminal(
+    answered: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answered("no", "a \x1b[31mred\x1b[0m car")
+    answered(None, "red", "--tag", "\x1b[2J", hits=())
+    printed = capsys.readouterr().err
+    assert "nothing here fits “a \\x1b[31mred\\x1b[0m car”" in printed
+    assert "\x1b" not in printed

@@ -17,6 +17,8 @@ from mmembed.cli import service
 from mmembed.server.access.server_proof import PATH, proof_of
 from tests.cli.services import SECRET, Ask, leave, settings_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "content",

@@ -104,6 +104,22 @@ def test_composed_queries_are_judged_by_their_positive_words(gallery: Collection
     assert {hit.item.id: hit.fits for hit in composed.hits} == of_alone
 
 
+def test_words_that_a_caption_has_are_there(
+    open_collection: OpenCollection, picture: MakePicture, photos: Path
+) -> None:
+    for number, caption in enumerate(("a banana", "a dog", "a boat", "two dogs")):
+        picture(f"{number}.png", "red", seed=number).with_suffix(".txt").write_text(caption)
+    collection = open_collection(bank="")
+    collection.index([photos], progress=lambda *_: None)
+    collection.make_bank(lambda *_: None)
+    first = collection.search([Term(text="the banana")], k=1)
+    later = collection.search([Term(text="the banana")], k=1, cursor=first.next_cursor)
+    assert (first.match, later.match) == ("yes", "yes")
+    assert collection.search([Term(text="the banana")], mode="words").match == "yes"
+    assert collection.search([Term(text="the banana")], mode="picture").match != "yes"
+    assert collection.search([Term(text="a banana dog")]).match != "yes"
+
+
 def test_without_a_bank_words_are_not_judged(
     collection: Collection, index: Index, picture: MakePicture
 ) -> None:

@@ -19,6 +19,7 @@ from tests.collection.uploaded_files import RED
 from tests.serving import PATIENCE_S
 
 
+@pytest.mark.slow
 def test_a_thumbnail_that_many_ask_for_is_rendered_once(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def test_a_program_that_the_shell_finds_has_its_name_alone(program: Path, tmp_pa
     assert printed(program, f"{program.parent}", tmp_path) == "mmembed index ~/Pictures"
 
 
+@pytest.mark.slow
 def test_another_is_called_by_its_path(program: Path, tmp_path: Path) -> None:
     below = shlex.quote(str(program.relative_to(tmp_path)))
     assert printed(program, "/nowhere", tmp_path) == f"{below} index ~/Pictures"
@@ -72,6 +73,7 @@ def test_the_default_folder_is_not_named() -> None:
     assert "--data" not in command("index", folder=Path("~/.local/share/mmembed").expanduser())
 
 
+@pytest.mark.slow
 def test_the_version_is_said() -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "mmembed", "--version"], capture_output=True, text=True, check=True

@@ -27,12 +27,14 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
     ),
 }
 """Makes an empty store in an empty folder."""
-SLOW = ("postgresql", "postgresql, by graph")
-"""Stores whose server takes seconds to start."""
+ON_SERVERS = ("postgresql", "postgresql, by graph")
+"""Stores that need a server."""
 
 
 @pytest.fixture(
-    params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in STORES]
+    params=[
+        pytest.param(name, marks=pytest.mark.scale if name in ON_SERVERS else ()) for name in STORES
+    ]
 )
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store that belongs to no model."""

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Reading, Words
+from mmembed.store.postgres import word_queries as postgres_words
 from mmembed.store.protocol import Store
+from mmembed.store.sqlite import word_queries as sqlite_words
 from mmembed.types import KINDS
 
 Entry = Callable[..., ImageEntry]
@@ -55,6 +57,7 @@ def beach(store: Store, entry: Entry) -> dict[str, int]:
         ("ItalyTrip", ["folder"]),
         ("trip 2024", ["folder"]),
         ("img_0815", ["folder"]),
+        ("IMG_0815.jpg", ["folder"]),
         ("0815", ["folder"]),
         ("bea", ["caption"]),
         ("two ital", ["folder", "caption"]),
@@ -121,6 +124,19 @@ def test_a_filter_narrows(store: Store, beach: dict[str, int]) -> None:
     found = store.match_words("dog", 99, tagged, also=[beach["caption"]])
     assert set(found.item_ids.tolist()) == {beach["tag"], beach["caption"]}
     assert not len(store.match_words("dog", 99, Condition("folder", "=", "/none")).item_ids)
+
+
+def test_a_filter_that_was_not_compared_with_all_images_may_lack_some(
+    store: Store, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sqlite_words, postgres_words):
+        monkeypatch.setattr(module, "FEW", 2)
+        monkeypatch.setattr(module, "SCANNED", 1)
+        monkeypatch.setattr(module, "looked_at", lambda words: 5)
+    entries = [entry(f"/{n}.jpg", tags=("dog", *["cat"] * (n >= 3))) for n in range(8)]
+    cats = store.write(entries)[3:]
+    found = store.match_words("dog", 99, Condition("tag", "=", "cat"))
+    assert not found.complete or found.item_ids.tolist() == cats
 
 
 def test_captions_without_an_image_are_no_images(store: Store) -> None:

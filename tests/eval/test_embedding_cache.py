@@ -22,6 +22,7 @@ def shards(data: Path, content: str) -> list[Path]:
     return sorted((data / "eval").glob(f"*/{content}/*"))
 
 
+@pytest.mark.slow
 def test_a_second_run_embeds_nothing(bench: OpenBench, classes: Path, tmp_path: Path) -> None:
     shutil.copy(classes / "red" / "a.png", classes / "red" / "copy.png")
     encoder = FakeEncoder()
@@ -87,6 +88,7 @@ def test_a_broken_file_is_named_and_embedded_again(
     assert len(shards(tmp_path / "data", "images")) == 1
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_costs_only_time(
     bench: OpenBench, captions: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

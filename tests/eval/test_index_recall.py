@@ -46,6 +46,7 @@ def test_there_is_no_index_without_a_collection(tmp_path: Path) -> None:
         measure_index(Settings.from_env({}, data=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_graph_that_misses_is_found_out(
     index: Index, picture: MakePicture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

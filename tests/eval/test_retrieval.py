@@ -19,6 +19,7 @@ from tests.eval.encoders import LIMIT, FixedEncoder, OpenBench, values, write
 from tests.fake_encoder import FakeEncoder
 
 
+@pytest.mark.slow
 def test_captions_find_their_pictures(bench: OpenBench, captions: Path) -> None:
     [report] = measure_retrieval(bench(), ["fake"], read_captioned(captions))
     assert report.images == 3

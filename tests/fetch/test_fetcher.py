@@ -152,6 +152,7 @@ def test_what_is_compressed_is_refused(site: Site, fetcher: Fetcher) -> None:
     assert "sent compressed" in refusal(fetcher, site.url("/x"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["head", "body"])
 def test_drops_do_not_outlast_the_deadline(
     site: Site, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch, part: str
@@ -238,6 +239,7 @@ def test_certificates_are_checked_against_the_name(
 # -- through the server --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_route_fetches_where_it_is_allowed(site: Site, tmp_path: Path) -> None:
     site.answers["/red.png"] = lambda h: h.say(RED)
     url = site.url("/red.png", "127.0.0.1")

@@ -113,6 +113,7 @@ def test_manifests_are_found(
     assert counts(index()) == {"unchanged": 2}
 
 
+@pytest.mark.slow
 def test_a_parquet_manifest_is_read(
     collection: Collection, index: Index, picture: MakePicture, photos: Path
 ) -> None:

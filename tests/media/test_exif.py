@@ -325,6 +325,7 @@ def test_a_strange_value_is_missing_or_makes_sense(entries: dict[int, Entry]) ->
     assert facts.taken is None or "1826" <= facts.taken[:4] <= "2099"
 
 
+@pytest.mark.slow
 @given(st.integers(0, 500), st.integers(0, 255))
 def test_a_flipped_byte_costs_no_picture(place: int, value: int) -> None:
     data = bytearray(encoded(quarters((16, 16)), "JPEG", exif=whole()))

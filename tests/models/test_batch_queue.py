@@ -173,6 +173,7 @@ def seconds_of(kind: Kind, size: int) -> float:
     return 0.005 + size * {"text": 0.001, "image": 0.006}[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "image"])
 def test_ten_times_the_load_costs_no_answers(kind: Kind) -> None:
     """In simulated time: answers within the limit come as fast as the model can give them."""

@@ -132,6 +132,7 @@ def test_an_answer_that_cannot_be_delivered_costs_its_caller_alone(
 # -- a model that hangs -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_model_that_hangs_is_given_up(encoder: GatedEncoder, pool: ThreadPoolExecutor) -> None:
     batcher = Batcher(lambda: encoder, batch=2, timeout=0.3)
     first = hold(encoder, batcher, pool)

@@ -84,6 +84,7 @@ def test_it_stays_unless_told_otherwise(load: Loader) -> None:
     model.close()
 
 
+@pytest.mark.slow
 def test_it_stays_while_it_works() -> None:
     gate = Gate()
     model = resident(Loader(lambda: gate))

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import SLOW_AS_A_WHOLE as SLOW
+from tests.conftest import LEFT_OUT_AS_A_WHOLE
 
 TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "mmembed"
 LIMIT = 400
 """Lines of a file of tests."""
+SERVERS = {"tests.postgres_server", "tests.temporary_postgres", "tests.s3_server"}
+"""Modules that start a server, or use one."""
 _FROM_TESTS = re.compile(r"\bfrom\s+[\w.]*test_")
 """Whatever imports so; most files do not, and need not be parsed."""
 OF_NO_PACKAGE = {
@@ -53,8 +55,25 @@ def test_every_package_has_tests_that_run_before_each_commit() -> None:
         package: [file.read_text("utf-8") for file in (TESTS / package).glob("test_*.py")]
         for package in packages
     }
-    without = [str(name) for name, texts in files.items() if all(SLOW in text for text in texts)]
+    without = [
+        str(name) for name, texts in files.items() if all(map(LEFT_OUT_AS_A_WHOLE.search, texts))
+    ]
     assert without == []
+
+
+def test_tests_on_servers_say_so() -> None:
+    """`make test-scale` runs them, and nothing else does."""
+    unmarked = [
+        file
+        for file in files()
+        if "_server" in (text := (TESTS / file).read_text("utf-8")) or "_postgres" in text
+        if any(
+            isinstance(node, ast.ImportFrom) and node.module in SERVERS
+            for node in ast.walk(ast.parse(text))
+        )
+        if "pytest.mark.scale" not in text
+    ]
+    assert unmarked == [], "mark what needs a server with pytest.mark.scale"
 
 
 def test_no_test_imports_from_another_file_of_tests() -> None:

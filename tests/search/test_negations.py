@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mmembed.search.negations import MOST_CHARS, note_on_negation
+from mmembed.search.negations import MOST_CHARS, negates, note_on_negation
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,13 @@ def test_no_words_take_long(words: str) -> None:
     started = time.perf_counter()
     note_on_negation(words)
     assert time.perf_counter() - started < 0.2
+
+
+@pytest.mark.parametrize("words", ["no dogs", "Without a dog", "ohne Hund", "a dog without grass"])
+def test_words_that_negate(words: str) -> None:
+    assert negates(words)
+
+
+@pytest.mark.parametrize("words", ["a dog", "nothing", "Nora", "no", "a dog with a note"])
+def test_words_that_do_not(words: str) -> None:
+    assert not negates(words)

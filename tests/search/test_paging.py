@@ -40,6 +40,7 @@ def test_a_bad_cursor_is_a_query_error(text: str) -> None:
     assert error.value.param == "cursor"
 
 
+@pytest.mark.slow
 @given(score=st.floats(-1, 1), ids=st.tuples(IDS, IDS, IDS), usual=st.lists(NUMBERS, max_size=9))
 def test_a_cursor_survives_its_way(
     score: float, ids: tuple[int, int, int], usual: list[float]

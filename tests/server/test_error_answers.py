@@ -93,6 +93,7 @@ def test_bugs_keep_their_details(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     assert all(name in answer.headers for name in HARDENED)
 
 
+@pytest.mark.slow
 def test_a_broken_catalog_does_not_tell_where_it_is(tmp_path: Path) -> None:
     with serving(tmp_path) as (client, collection):
         add(client, "red")

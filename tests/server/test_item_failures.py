@@ -19,6 +19,8 @@ from tests.fake_encoder import COLOURS, FakeEncoder
 from tests.server.faulty_encoder import BAD, FAULTS, Faulty
 from tests.serving import add, data_uri, error_of, open_collection, picture, serving
 
+pytestmark = pytest.mark.slow
+
 JSON = dict[str, Any]
 Route = tuple[str, Callable[[list[str]], JSON], str, Callable[[JSON], list[Any]]]
 """Address, body of inputs, the field that errors name, and the rows of an answer."""

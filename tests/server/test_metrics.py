@@ -73,6 +73,7 @@ def test_what_is_no_route_makes_no_series(client: TestClient) -> None:
     assert not [labels for _, labels in found if "nowhere" in str(labels)]
 
 
+@pytest.mark.slow
 def test_the_collection_and_its_models(client: TestClient) -> None:
     found = samples(client)
     assert value(found, "mmembed_model_loaded", model="fake") == 0
@@ -93,6 +94,7 @@ def test_memory_where_the_system_tells(client: TestClient) -> None:
     assert value(samples(client), "process_resident_memory_bytes") > 1e6
 
 
+@pytest.mark.slow
 def test_what_waits_is_seen_while_it_waits(tmp_path: Path) -> None:
     gate = Gate()
     with serving(tmp_path, gate) as (client, collection), ThreadPoolExecutor(4) as pool:
@@ -109,6 +111,7 @@ def test_what_waits_is_seen_while_it_waits(tmp_path: Path) -> None:
     assert value(found, "mmembed_requests_in_progress") == 4  # this one among them
 
 
+@pytest.mark.slow
 def test_every_app_counts_for_itself(client: TestClient, tmp_path: Path) -> None:
     client.get("/v1/items")
     with serving(tmp_path / "other") as (other, _):

@@ -161,6 +161,7 @@ def test_models_are_settings() -> None:
     assert (settings.model, settings.more_models) == ("a/b", ("c/d", "bundled"))
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_harms_no_other(tmp_path: Path) -> None:
     def broken(name: str) -> FakeEncoder:
         if name == OTHER:

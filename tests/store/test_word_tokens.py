@@ -59,6 +59,21 @@ def test_words_are_asked_once_and_pairs_of_signs_alone() -> None:
     assert asked_words("日本語 犬") == ["日本", "本語", "犬"]
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("IMG_0815.JPG", ["img", "0815"]),
+        ("東京.webp", ["東京"]),
+        ("a.png beside b.tar.jpeg", ["a", "beside", "b", "tar"]),
+        ("jpg", ["jpg"]),
+        (".jpg x.jpgs", ["jpg", "x", "jpgs"]),
+        ("see x.jpg, please", ["see", "x", "jpg", "please"]),
+    ],
+)
+def test_the_suffix_of_a_file_is_no_word_of_a_query(text: str, words: list[str]) -> None:
+    assert asked_words(text) == words
+
+
 def test_an_image_has_the_words_of_all_that_is_said_of_it() -> None:
     words = words_of_image(["A dog"], ["Summer"], "/photos/ItalyTrip/IMG_1.JPG")
     assert words == ["a", "dog", "summer", "photos", "italytrip", "italy", "trip", "img", "1"]

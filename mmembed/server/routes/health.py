@@ -64,6 +64,7 @@ class Pulse:
     def _beat(self) -> Json:
         self.collection.probe()
         try:
+            self.collection.check_model()
             return self.collection.describe()
         except StoreError:  # the check of the folder reports it
             return {"model": self.collection.model_name}

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from mmembed.errors import MmembedError, StoreBusy, StoreError, StoreFull, Unstorable
+from mmembed.errors import MmembedError, StoreAway, StoreBusy, StoreError, StoreFull, Unstorable
 
 LONGEST = 500
 """Characters of a message of the database that are shown."""
@@ -29,7 +29,7 @@ def translated(error: psycopg.Error, doing: str) -> MmembedError:
     if state == "25006":
         return StoreError(f"{reason}; it may not be written: connect to its primary")
     if is_lost(error):
-        return StoreError(
+        return StoreAway(
             f"{reason}; make sure that the server runs and can be reached, then try again: mmembed "
             "connects anew by itself"
         )

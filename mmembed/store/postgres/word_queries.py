@@ -79,9 +79,7 @@ class StoredWords(Statements):
         self, form: str, most: int, where: Where = EVERYTHING, *, is_prefix: bool = False
     ) -> Ids:
         """The first images that have a word, or one that begins so, up to one more than `most`."""
-        found, values = (
-            (OF_PREFIX_SQL, [form, _after(form)]) if is_prefix else (OF_FORM_SQL, [form])
-        )
+        found, values = _of_form(form, is_prefix=is_prefix)
         if where == EVERYTHING:
             return self._ids(f"{found} LIMIT {most + 1}", values)
         clause, more = clause_of("image", where)
@@ -91,22 +89,34 @@ class StoredWords(Statements):
         )
         return self._ids(sql, [*values, *more], where)
 
+    def _has_at_most(self, form: str, count: int, *, is_prefix: bool) -> bool:
+        """Whether no more than `count` images have a word, or one that begins so."""
+        found, values = _of_form(form, is_prefix=is_prefix)
+        return not self._rows(f"{found} LIMIT 1 OFFSET {count}", values)
+
     def _passing(
         self, asked: Asked, having: Sequence[Ids], count: int, where: Where
     ) -> tuple[Ids, bool]:
         """The images to rank, which pass, and whether no other image matches."""
         most = looked_at(len(asked.words))
+        all_compared = True
         if where != EVERYTHING:
             clause, values = clause_of("image", where)
             few = self._ids(f"SELECT items.id FROM items {clause} LIMIT {FEW + 1}", values, where)
             if len(few) <= FEW:
                 return few, True
             last = len(asked.forms) - 1
-            having = [
-                self._having(form, most, where, is_prefix=asked.is_prefix and place == last)
-                for place, form in enumerate(asked.forms)
+            forms = [
+                (form, asked.is_prefix and place == last) for place, form in enumerate(asked.forms)
             ]
-        all_seen = all(len(ids) <= most for ids in having)
+            all_compared = all(
+                len(ids) <= most or self._has_at_most(form, SCANNED * most, is_prefix=is_prefix)
+                for (form, is_prefix), ids in zip(forms, having, strict=True)
+            )
+            having = [
+                self._having(form, most, where, is_prefix=is_prefix) for form, is_prefix in forms
+            ]
+        all_seen = all_compared and all(len(ids) <= most for ids in having)
         ids, places = np.unique(np.concatenate(having), return_inverse=True)
         weights = np.repeat(asked.idf, [len(some) for some in having])
         sums = np.bincount(places.ravel(), weights, len(ids))
@@ -120,6 +130,11 @@ class StoredWords(Statements):
     def _ids(self, sql: str, values: Sequence[object], where: Where = EVERYTHING) -> Ids:
         rows = self._rows(sql, values, where=where)
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
+
+
+def _of_form(form: str, *, is_prefix: bool) -> tuple[str, list[str]]:
+    """The statement for the images that have a word, and its values."""
+    return (OF_PREFIX_SQL, [form, _after(form)]) if is_prefix else (OF_FORM_SQL, [form])
 
 
 def _number_of(first: Ids, most: int, last_id: int) -> int:

@@ -13,8 +13,9 @@ from mmembed.store.sqlite.rows import SERVING, legible
 
 MOST_FOUND = 5
 ROWS = 500
-PAUSE_S = 0.002
-"""Pause between two portions of rows, for other threads."""
+PAUSES = 4.0
+"""A check beside other work pauses for so many times the seconds that it worked: it holds the
+interpreter's lock, which searches need."""
 
 PROMISES = {
     "captions without their own text": (
@@ -89,7 +90,7 @@ def faults(connection: sqlite3.Connection, *, pause: bool = False) -> list[str]:
             return lines
         if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
             return ["rows point to others that are not there"]
-        return list(_of_rows(connection, PAUSE_S if pause else 0.0))[:MOST_FOUND]
+        return list(_of_rows(connection, PAUSES if pause else 0.0))[:MOST_FOUND]
     except sqlite3.OperationalError as error:
         if "interrupted" in str(error):
             raise
@@ -98,14 +99,14 @@ def faults(connection: sqlite3.Connection, *, pause: bool = False) -> list[str]:
         return [str(error)]
 
 
-def _of_rows(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
+def _of_rows(connection: sqlite3.Connection, pauses: float) -> Iterator[str]:
     yield from _of_meta(connection)
     for what, sql in PROMISES.items():
         [count] = connection.execute(sql).fetchone()
         if count:
             yield f"{count} {what}"
-    yield from _of_vectors(connection, pause_s)
-    yield from _of_captions(connection, pause_s)
+    yield from _of_vectors(connection, pauses)
+    yield from _of_captions(connection, pauses)
 
 
 def _of_meta(connection: sqlite3.Connection) -> Iterator[str]:
@@ -120,12 +121,12 @@ def _of_meta(connection: sqlite3.Connection) -> Iterator[str]:
         yield "no model serves"
 
 
-def _of_vectors(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
+def _of_vectors(connection: sqlite3.Connection, pauses: float) -> Iterator[str]:
     expected = {
         model_id: dim * 2 for model_id, dim in connection.execute("SELECT id, dim FROM models")
     }
     for vector_id, model_id, embedding, digest in _rows(
-        connection, "id, model_id, embedding, digest", "vectors", pause_s
+        connection, "id, model_id, embedding, digest", "vectors", pauses
     ):
         if len(embedding) != expected.get(model_id):
             yield f"vector {vector_id} has another length than its model's"
@@ -133,9 +134,9 @@ def _of_vectors(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]
             yield f"vector {vector_id} fails its checksum"
 
 
-def _of_captions(connection: sqlite3.Connection, pause_s: float) -> Iterator[str]:
+def _of_captions(connection: sqlite3.Connection, pauses: float) -> Iterator[str]:
     for item_id, kind, caption, sha256 in _rows(
-        connection, "id, kind, caption, sha256", "items", pause_s
+        connection, "id, kind, caption, sha256", "items", pauses
     ):
         # A column may hold any type: damage changes types, too.
         text = caption.encode() if isinstance(caption, str) else b""
@@ -144,11 +145,13 @@ def _of_captions(connection: sqlite3.Connection, pause_s: float) -> Iterator[str
 
 
 def _rows(
-    connection: sqlite3.Connection, columns: str, table: str, pause_s: float
+    connection: sqlite3.Connection, columns: str, table: str, pauses: float
 ) -> Iterator[tuple[Any, ...]]:
     after = -1
     sql = f"SELECT {columns} FROM {table} WHERE id > ? ORDER BY id LIMIT {ROWS}"
+    started = time.thread_time()
     while rows := connection.execute(sql, (after,)).fetchall():
         yield from rows
         after = rows[-1][0]
-        time.sleep(pause_s)
+        time.sleep(pauses * (time.thread_time() - started))
+        started = time.thread_time()

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 from mmembed.store.sqlite.slow_reads import SlowReads
@@ -136,10 +136,12 @@ class Readers:
     def _opened(self) -> sqlite3.Connection | None:
         """A new connection; None if one of the others has to do."""
         try:
-            connection = self._open()
-            with self._counting:  # while the folder is where it was; later it may be gone
-                if self._counter is None and not self._closed:
-                    self._counter = self._open()
+            with ExitStack() as opened:
+                connection = opened.enter_context(closing(self._open()))
+                with self._counting:  # while the folder is where it was; later it may be gone
+                    if self._counter is None and not self._closed:
+                        self._counter = self._open()
+                opened.pop_all()
         except sqlite3.Error:
             if not self._open_now:
                 raise

@@ -115,18 +115,29 @@ class WordReader(Connections):
         )
         return self._ids(sql, [query, *values], where)
 
+    def _has_at_most(self, query: str, count: int) -> bool:
+        """Whether no more than `count` images have a word."""
+        found = self._rows(f"{OF_WORD_SQL} LIMIT 1 OFFSET {count}", [query])
+        return not found
+
     def _passing(
         self, asked: Asked, having: Sequence[Ids], count: int, where: Where
     ) -> tuple[Ids, bool]:
         """The images to rank, which pass, and whether no other image matches."""
         most = looked_at(len(asked.words))
+        all_compared = True
         if where != EVERYTHING:
             clause, values = clause_of("image", where)
             few = self._ids(f"SELECT items.id FROM items {clause} LIMIT {FEW + 1}", values, where)
             if len(few) <= FEW:
                 return few, True
-            having = [self._having(query, most, where) for query in _queries(asked)]
-        all_seen = all(len(ids) <= most for ids in having)
+            queries = _queries(asked)
+            all_compared = all(
+                len(ids) <= most or self._has_at_most(query, SCANNED * most)
+                for query, ids in zip(queries, having, strict=True)
+            )
+            having = [self._having(query, most, where) for query in queries]
+        all_seen = all_compared and all(len(ids) <= most for ids in having)
         ids, places = np.unique(np.concatenate(having), return_inverse=True)
         weights = np.repeat(asked.idf, [len(some) for some in having])
         sums = np.bincount(places.ravel(), weights, len(ids))

@@ -307,6 +307,7 @@ def test_immich_wants_a_form(client: TestClient) -> None:
     assert "expected a multipart form" in error_of(client.post("/predict", json={}), 422)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked", ["ViT-B-32__laion2b", "immich-app/ViT-B-32__laion2b", "default", "ViT-B-32__other"]
 )

@@ -70,6 +70,7 @@ def test_prompts_are_counted(
     assert said in error_of(client.post("/v1/classify", data=form, files=files), 413)
 
 
+@pytest.mark.slow
 def test_the_windows_of_all_prompts_are_counted_part_by_part(tmp_path: Path) -> None:
     """Each part has few enough; the limit ends the work, not only the request."""
     encoder = FakeEncoder()

@@ -70,6 +70,7 @@ def test_a_body_that_never_ends_is_not_waited_for(client: TestClient, kind: str)
     assert [one["parts"] for one in sent[:2]] == [22, 22]  # the answer is out by then
 
 
+@pytest.mark.slow
 def test_a_body_within_the_limit_is_read(client: TestClient) -> None:
     padded = b'{"q": "red"}' + b" " * 150_000
     for _ in range(20):  # what was counted is given back

@@ -61,6 +61,7 @@ def test_an_id_that_could_do_harm_is_replaced(client: TestClient, given: str) ->
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
 
 
+@pytest.mark.slow
 def test_every_request_has_an_id_of_its_own(client: TestClient) -> None:
     paths = ["/", "/health", "/nowhere", "/v1/items", "/v1/items"]
     ids = [client.get(path).headers["x-request-id"] for path in paths]

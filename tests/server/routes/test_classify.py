@@ -141,6 +141,7 @@ def test_one_field_of_a_form_holds_labels_with_commas(
     assert {label["label"] for label in result["labels"]} == read
 
 
+@pytest.mark.slow
 def test_more_than_a_thousand_labels_fit_into_a_form(client: TestClient) -> None:
     labels = [f"label {number}" for number in range(1400)] + ["red"]
     answer = client.post(

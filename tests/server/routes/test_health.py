@@ -200,6 +200,7 @@ def test_paths_are_cut_down(said: str, shown: str) -> None:
 # -- the model -----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_health_says_what_answers(tmp_path: Path) -> None:
     encoder = FakeEncoder()
     with serving(tmp_path, encoder) as (client, _):
@@ -214,6 +215,7 @@ def test_health_says_what_answers(tmp_path: Path) -> None:
     assert (body["items"], body["images"], body["captions"]) == (2, 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [errors.ModelError("fake: gives no numbers"), RuntimeError("at 0x7f00")]
 )
@@ -231,6 +233,7 @@ def test_a_failing_model_is_not_healthy(tmp_path: Path, error: Exception) -> Non
     assert "0x7f00" not in answer.text
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_loaded_is_not_healthy(tmp_path: Path) -> None:
     collection = open_collection(tmp_path)
 
@@ -275,6 +278,7 @@ def test_a_stuck_model_is_not_healthy(tmp_path: Path, monkeypatch: pytest.Monkey
         eventually(lambda: client.get("/health").status_code == 200)
 
 
+@pytest.mark.slow
 def test_a_model_that_still_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PATIENCE_S", 0.05)
     collection = open_collection(tmp_path)
@@ -293,6 +297,7 @@ def test_a_model_that_still_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         eventually(lambda: client.get("/health").status_code == 200)
 
 
+@pytest.mark.slow
 def test_a_health_question_is_answered_while_the_model_loads(tmp_path: Path) -> None:
     collection = open_collection(tmp_path)
     started, go_on = threading.Event(), threading.Event()
@@ -315,6 +320,7 @@ def test_a_health_question_is_answered_while_the_model_loads(tmp_path: Path) -> 
         assert client.get("/health").status_code == 200
 
 
+@pytest.mark.slow
 def test_health_is_not_answered_from_what_is_remembered(tmp_path: Path) -> None:
     encoder = FakeEncoder()
     with serving(tmp_path, encoder) as (client, _):

@@ -264,6 +264,7 @@ def test_an_empty_collection_finds_nothing(tmp_path: Path) -> None:
     assert answer["next_cursor"] is None
 
 
+@pytest.mark.slow
 def test_a_folder_that_another_model_filled_meanwhile_is_refused(tmp_path: Path) -> None:
     with serving(tmp_path) as (client, _):
         assert client.get("/v1/search?q=red").status_code == 200  # loads the model, claims nothing

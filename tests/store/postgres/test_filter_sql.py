@@ -72,7 +72,7 @@ def said(**meta: Any) -> SimpleNamespace:
     return SimpleNamespace(**{**nothing, "kind": "image", "captions": (), "tags": (), "meta": meta})
 
 
-@pytest.mark.slow
+@pytest.mark.scale
 @given(where=CONDITIONS, items=st.lists(ITEMS, min_size=1, max_size=5, unique_by=lies_at))
 @example(Condition("meta.a", "=", 5), [said(a="1e999999999"), said(a="5"), said(a="1e-400")])
 @example(Condition("meta.a", "<", 5), [said(a="9" * 999), said(a=4.5), said(a=["1", 7])])
@@ -90,7 +90,7 @@ def test_sql_passes_what_python_passes(postgres: Any, where: Where, items: list[
         assert [found for found in passing(session, where) if found < 1000] == expected
 
 
-@pytest.mark.slow
+@pytest.mark.scale
 @pytest.mark.parametrize(
     ("words", "index"),
     [
@@ -116,7 +116,7 @@ def test_conditions_use_the_indexes(postgres: Any, words: str, index: str) -> No
     assert any(index in str(row[0]) for row in plan), plan
 
 
-@pytest.mark.slow
+@pytest.mark.scale
 def test_nothing_that_is_asked_for_becomes_sql(postgres: Any) -> None:
     evil = "x' OR 1 --%s"
     with postgres._connections.transaction() as session:

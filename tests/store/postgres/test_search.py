@@ -16,7 +16,7 @@ from mmembed.filters.tree import EVERYTHING
 from mmembed.store.entries import ImageEntry, Model, Place
 from tests.temporary_postgres import postgres_store
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.scale
 DIM, COUNT, THEMES = 32, 3_000, 30
 MODEL = Model("small", "fingerprint-of-small", DIM)
 

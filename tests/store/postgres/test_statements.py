@@ -23,7 +23,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mme
 from mmembed.store.postgres.open_database import open_database
 from mmembed.store.postgres.postgres_store import PostgresStore
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.scale
 FOUR = Model("four", "fingerprint-of-four", 4)
 LONG = "/" + "".join(hashlib.sha512(b"%d" % n).hexdigest() for n in range(99))
 """Longer than an index takes."""

@@ -62,6 +62,7 @@ def test_who_waits_too_long_is_told_that_another_writes(catalog: Catalog, entry:
     assert catalog.troubles() == []
 
 
+@pytest.mark.slow
 def test_a_server_answers_while_another_program_writes(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -140,3 +141,18 @@ def test_readers_can_change_nothing(catalog: Catalog, entry: Entry) -> None:
     with pytest.raises(StoreError, match="readonly"):
         catalog._rows("DELETE FROM items")
     assert catalog.count() == 1
+
+
+def test_a_connection_without_a_counter_beside_it_is_closed() -> None:
+    opened: list[sqlite3.Connection] = []
+
+    def open_one() -> sqlite3.Connection:
+        if opened:
+            raise sqlite3.OperationalError("too many open files")
+        opened.append(sqlite3.connect(":memory:"))
+        return opened[-1]
+
+    with pytest.raises(sqlite3.OperationalError, match="too many"):
+        reader_pool.Readers(open_one).rows("SELECT 1")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened[0].execute("SELECT 1")

@@ -16,6 +16,7 @@ from mmembed.store.sqlite import Catalog, restore
 from tests.store.sqlite.crashes import CATALOG, by_backup, captions, crash
 
 
+@pytest.mark.slow
 def test_restore_keeps_what_it_replaces(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -237,6 +237,7 @@ def test_a_viewed_snapshot_answers_as_the_view_that_it_was_saved_from(
             assert found.scores.tolist() == expected.scores.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("viewed")
 @pytest.mark.parametrize("change", ["added", "removed"])
 def test_a_view_of_a_snapshot_follows_and_its_file_stays_as_it_was(

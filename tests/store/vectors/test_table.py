@@ -27,6 +27,7 @@ def same(table: Table, expected: dict[int, Vectors]) -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rising", [True, False])
 def test_what_comes_and_goes_leaves_each_vector_under_its_own_id(rising: bool) -> None:
     """And each former table as it was: searches may still read it."""

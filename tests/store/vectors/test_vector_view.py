@@ -49,6 +49,7 @@ def graph(many: Vectors) -> VectorView:
 # -- what is found ---------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_exact_search_equals_brute_force(many: Vectors) -> None:
     view = view_of(many)
     for query in clustered(20, seed=9):
@@ -68,6 +69,7 @@ def test_hnsw_finds_what_brute_force_finds_in_its_order(many: Vectors, graph: Ve
     assert same == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_the_order_does_not_depend_on_how_many_are_asked_for(
     many: Vectors, exact_limit: int
@@ -108,6 +110,7 @@ def test_many_ties_at_the_edge_of_a_page_keep_their_order() -> None:
         assert view.search(query, count).ids.tolist() == list(range(1, count + 1))
 
 
+@pytest.mark.slow
 def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: VectorView) -> None:
     for query in clustered(5, seed=5):
         among = list(range(7, 5000, 13))
@@ -120,6 +123,7 @@ def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: Vect
     assert graph.search_among(query, subset([99_999]), 5).complete
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", [False, True])
 def test_a_wide_filter_is_searched_by_the_graph_and_a_strange_one_exactly(
     many: Vectors, graph: VectorView, monkeypatch: pytest.MonkeyPatch, theme: bool
@@ -168,6 +172,7 @@ def test_the_background_is_taken_from_the_whole_collection() -> None:
 # -- following the catalog -------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_path: Path) -> None:
     view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
@@ -193,6 +198,7 @@ def test_applying_the_same_changes_twice_changes_nothing(many: Vectors) -> None:
         assert view.seq == 52
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_a_view_that_followed_answers_as_one_that_is_new(many: Vectors, exact_limit: int) -> None:
     """Exact search, filtered search and far pages, before and after each change."""
@@ -228,6 +234,7 @@ def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
     assert 1 not in ids
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many: Vectors) -> None:
     """Those that ask for more than a graph gives read the scan, and wait for nobody who waits for
@@ -284,6 +291,7 @@ def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None
     assert not view.is_outgrown
 
 
+@pytest.mark.slow
 def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None:
     view = view_of(many[:1000], exact_limit=10)
     assert not view.wants_build
@@ -298,6 +306,7 @@ def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None
     assert not view.is_outgrown
 
 
+@pytest.mark.slow
 def test_searches_and_changes_go_on_while_a_graph_is_built(
     many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +328,7 @@ def test_searches_and_changes_go_on_while_a_graph_is_built(
     assert view.seq == 1001
 
 
+@pytest.mark.slow
 def test_a_graph_of_vectors_that_were_read_anew_meanwhile_is_not_taken(
     many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -337,6 +347,7 @@ def test_a_graph_of_vectors_that_were_read_anew_meanwhile_is_not_taken(
     assert view.search(many[2003], 1).ids.tolist() == [4]
 
 
+@pytest.mark.slow
 def test_a_build_that_may_not_go_on_leaves_the_view_as_it_was(many: Vectors) -> None:
     view = view_of(many[:1000], exact_limit=10)
     former = view._now.graph
@@ -368,6 +379,7 @@ def test_a_vector_of_the_wrong_kind_does_not_enter(many: Vectors) -> None:
     assert len(view) == 20
 
 
+@pytest.mark.slow
 def test_search_goes_on_while_the_view_follows(many: Vectors) -> None:
     view = view_of(many[:500], exact_limit=10)
     stop = threading.Event()
