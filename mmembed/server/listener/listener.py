@@ -74,6 +74,8 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As Uvicorn calls it."""
         await self._terms.overload.close()
+        for door in self.servers:
+            await door.settle()  # type: ignore[attr-defined]  # ours has it
         await super().shutdown(sockets)
         await self._terms.overload.wait_closed()
 
@@ -138,6 +140,10 @@ class Door:
         connection.number = number
         connection.handed = data, skip
         return connection, self._start(caller, connection)
+
+    async def settle(self) -> None:
+        """Until all connections that came in are made, so that they can be told to end."""
+        await asyncio.gather(*self._entering, return_exceptions=True)
 
     async def wait_closed(self) -> None:
         """As Uvicorn waits, when the connections are closed."""

@@ -130,13 +130,15 @@ class Overload:
         shared.show(self._refusals.template())
         shared.begin(self._terms())
         self._recent.clear()
+        self._own = 0
         self._turns = 0, time.monotonic()
         self.lends = True
         self._refusals.lane.changed = self._publish_room
         self._publish_room()
         self._publish_connections()
         self._door.pause()
-        self._ticking = asyncio.create_task(self._tick())
+        if self._ticking is None or self._ticking.done():
+            self._ticking = asyncio.create_task(self._tick())
 
     def _terms(self) -> RefusingTerms:
         return {
@@ -178,7 +180,7 @@ class Overload:
         request are closed."""
         self._door = None
         if self._beginning is not None:
-            await self._beginning
+            await asyncio.gather(self._beginning, return_exceptions=True)
         child, shared = self._child, self._shared
         if child is None or shared is None:
             return
@@ -213,10 +215,12 @@ class Overload:
             self._child.counts[Count.CONNECTIONS] = self._door.open_connections
 
     async def _tick(self) -> None:
-        while self.lends:
-            await asyncio.sleep(TICK_S)
-            if self._child is not None and self._shared is not None:
+        while self._child is not None and self._shared is not None:
+            if self.lends:
                 self._look(self._child, self._shared)
+            elif self._shared.can_begin:
+                return  # all messages are out
+            await asyncio.sleep(TICK_S)
 
     def _look(self, child: RefusingChild, shared: SharedConnections) -> None:
         refused = self._count_refusals(child) + self._own

@@ -7,10 +7,11 @@ import select
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 from mmembed.server.listener.channel import Channel
-from mmembed.server.listener.shared_counts import BYTES, shared_counts
+from mmembed.server.listener.shared_counts import BYTES, Count, shared_counts
 
 # Modules are found where this process finds them, not in the current folder, whose files may have
 # any name.
@@ -18,6 +19,9 @@ PROGRAM = (
     "import sys; sys.path[:] = sys.argv[4:]; "
     "from mmembed.server.listener.refusing_process import main; main(*map(int, sys.argv[1:4]))"
 )
+START_S = 20.0
+"""Seconds for the process to become ready, however busy the machine is."""
+POLL_S = 0.01
 PATIENCE_S = 2.0
 """Seconds for the process to end by itself."""
 CAN_REFUSE = all(
@@ -38,7 +42,7 @@ class RefusingChild:
 
     @classmethod
     def start(cls, listener: socket.socket) -> RefusingChild:
-        """Start it, and return before it is ready. Takes milliseconds. Raises OSError.
+        """Start it, and wait until it is ready, some 50 ms. Raises OSError.
 
         listener: the server's; it may be closed afterwards."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -51,13 +55,22 @@ class RefusingChild:
             process = subprocess.Popen(
                 command, stdin=nothing, stdout=nothing, pass_fds=files, start_new_session=True
             )
-            return cls(process, Channel(ours), shared_counts(memory))
+            child = cls(process, Channel(ours), shared_counts(memory))
+            child._wait_until_ready()
+            return child
         except BaseException:
             ours.close()
             raise
         finally:
             theirs.close()
             os.close(memory)
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + START_S
+        while not self.counts[Count.TURNS]:
+            if time.monotonic() > until or self.process.poll() is not None:
+                raise OSError(f"it did not become ready; exit code {self.end()}")
+            time.sleep(POLL_S)
 
     def end(self) -> int:
         """Close the channel, which ends the process; one that hangs is killed. Returns its exit

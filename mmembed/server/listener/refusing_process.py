@@ -287,5 +287,6 @@ def main(listener: int, channel: int, memory: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     counts = shared_counts(memory)
+    os.close(memory)  # it stays mapped
     end = Channel(socket.socket(fileno=channel))
     RefusingProcess(socket.socket(fileno=listener), end, counts).run()

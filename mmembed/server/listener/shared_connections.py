@@ -150,8 +150,7 @@ class SharedConnections:
     def _close(self, number: int) -> None:
         connection = self._connections.get(number)
         if connection is not None:
-            self._part_with(number)
-            connection.transport.abort()
+            connection.transport.abort()  # which calls `ended`
 
     def _take_back(self, message: Message) -> None:
         connection = self._connections.get(message.number)
