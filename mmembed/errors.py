@@ -153,7 +153,7 @@ class StoreError(MmembedError):
 
 
 class StoreAway(StoreError):
-    """The database, or one of several, cannot be reached at the moment."""
+    """The database, one of several, or the object store cannot be reached at the moment."""
 
     code = "StoreAway"
 

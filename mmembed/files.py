@@ -11,6 +11,8 @@ import hashlib
 import mmap
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -37,7 +39,17 @@ def replace(
     durable: bool = False,
     one_writer: bool = False,
 ) -> None:
-    """Make a file hold these parts, or leave it as it was. Raises OSError.
+    """Make a file hold these parts, or leave it as it was; see `replacing`. Raises OSError."""
+    with replacing(path, mode=mode, durable=durable, one_writer=one_writer) as file:
+        for part in parts:
+            file.write(part)
+
+
+@contextmanager
+def replacing(
+    path: Path, *, mode: int = SHARED, durable: bool = False, one_writer: bool = False
+) -> Iterator[BinaryIO]:
+    """A file to write, which takes this path when the block succeeds. Raises OSError.
 
     durable: its bytes survive a power cut; for its name, see `sync_folder`. one_writer: the caller
     holds a lock, so the next write overwrites the temporary file of a killed process.
@@ -48,8 +60,7 @@ def replace(
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | only | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            for part in parts:
-                file.write(part)
+            yield file
             if durable:
                 sync(file)
         os.replace(aside, path)
@@ -96,6 +107,20 @@ def sha256_of(file: BinaryIO) -> str:
 def write_sealed(path: Path, content: bytes, *, about: str, mode: int = SHARED) -> None:
     """Write a file with its checksum. Raises OSError."""
     replace(path, content, _seal(content, about), mode=mode)
+
+
+def sealed(content: bytes, *, about: str) -> bytes:
+    """The content with its checksum, as a sealed file holds them."""
+    return content + _seal(content, about)
+
+
+def unsealed(data: bytes, *, about: str) -> bytes:
+    """The content of a sealed file's bytes. Raises ValueError if it was damaged or sealed for
+    another subject."""
+    content, seal = data[:-SEAL_BYTES], data[-SEAL_BYTES:]
+    if seal != _seal(content, about):
+        raise ValueError("its checksum does not hold")
+    return content
 
 
 def read_sealed(path: Path, *, about: str) -> bytes:

@@ -9,9 +9,12 @@ from mmembed.store.protocol import Store
 from tests.postgres_server import address
 
 
-def postgres_store(folder: Path, *, exact_limit: int = 50_000, **options: Any) -> Store:
-    """An empty store, whose schema is dropped when it is closed. options: settings of its
-    connections. Skips the test where there is no server."""
+def postgres_store(
+    folder: Path, *, exact_limit: int = 50_000, objects: str = "", **options: Any
+) -> Store:
+    """An empty store, whose schema is dropped when it is closed. objects: address of an object
+    store for its files. options: settings of its connections. Skips the test where there is no
+    server."""
     at = address(**options)
     from mmembed.store.postgres.postgres_store import PostgresStore  # psycopg may be missing
 
@@ -24,4 +27,4 @@ def postgres_store(folder: Path, *, exact_limit: int = 50_000, **options: Any) -
                     session.run(f'DROP SCHEMA "{schema}" CASCADE')
             super().close()
 
-    return TemporaryStore(at, folder / "data", exact_limit=exact_limit)
+    return TemporaryStore(at, folder / "data", exact_limit=exact_limit, objects=objects)

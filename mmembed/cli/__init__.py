@@ -19,6 +19,7 @@ from mmembed.errors import InputError, MmembedError, ModelMismatch
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 COMMANDS = {
     "index": "embed pictures and captions into the collection",
+    "work": "help with an indexing in a database, from any number of machines",
     "remove": "take pictures out of the collection, even if their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
     "fields": "list the fields of filters, and index the manifests' fields",
@@ -26,6 +27,8 @@ COMMANDS = {
     "embed": "print embeddings of pictures and texts",
     "eval": "measure how good a model and the index are on your pictures",
     "models": "list the models, and measure which engine runs one fastest here",
+    "export": "write the collection to files, with its vectors, or lists for people",
+    "import": "take in an export, or vectors that another program made",
     "restore": "put a backup of the catalog in place",
     "serve": "serve the web page and the HTTP API",
 }

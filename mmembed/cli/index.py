@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
+from mmembed.cli.index_on_ray import helpers_of
+from mmembed.cli.needs_database import check_database
 from mmembed.cli.table import counted, plain, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings, expanded
@@ -33,6 +35,12 @@ everything that --exclude names. docs/indexing.md has the details.
   mmembed index ~/Pictures --exclude private --exclude '*.gif'
   mmembed index photos --captions captions.jsonl --data ./my-collection
 
+In a database, the work is planned as pieces, and `mmembed work` helps with it from any machine:
+
+  mmembed index /photos --store postgresql://ann@db/photos
+  mmembed index /photos --store postgresql://ann@db/photos --plan-only   leave it all to others
+  mmembed index /photos --store postgresql://ann@db/photos --engine ray  workers on a Ray cluster
+
 Exit codes: 0 done; 1 some files failed, or no picture was found; 2 wrong use; 130 interrupted.
 """
 SHOWN_FAILURES = 20
@@ -51,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make the page's thumbnails from the same decoding (default: when they are shown)",
     )  # fmt: skip
     parser.set_defaults(settings_of=_settings)
+    parser.add_argument(
+        "--plan-only", action="store_true",
+        help="only plan the work in the database; `mmembed work` does it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--address", metavar="HOST:PORT",
+        help="Ray cluster whose nodes do the work, with --engine ray (default: the one that Ray "
+        "finds, else one on this machine)",
+    )  # fmt: skip
     parser.add_argument(
         "--profile", action="store_true", help="say how busy each stage was, and which is the limit"
     )
@@ -92,6 +109,9 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
 
     paths = [expanded(path, "PATH") for path in arguments.paths]
     check_paths(paths)  # before a folder is made
+    if arguments.plan_only:
+        return _plan(settings, paths, arguments)
+    settings, helpers = helpers_of(settings, arguments.address)
     upgraded(settings)
     with Collection(settings) as collection, Bar() as bar:
         report = collection.index(
@@ -101,6 +121,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             phase=bar.phase,
             rehash=arguments.rehash,
             include_removed=arguments.include_removed,
+            helpers=helpers,
         )
         bar.close()
         if not report.interrupted:
@@ -119,6 +140,27 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     for line in emptiness(report):
         print(line, file=sys.stderr)
     return 1 if report.failures or report.kept_because_empty or not report.total else 0
+
+
+def _plan(settings: Settings, paths: list[Path], arguments: argparse.Namespace) -> int:
+    from mmembed.collection.collection import Collection
+
+    check_database(settings, "--plan-only")
+    with Collection(settings) as collection, Bar() as bar:
+        report = collection.plan_work(
+            paths,
+            manifests=arguments.captions,
+            phase=bar.phase,
+            rehash=arguments.rehash,
+            include_removed=arguments.include_removed,
+        )
+        bar.close()
+    print(f"{counted(report.total, 'picture')} planned, {report.unchanged} unchanged")
+    for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
+        print(line, file=sys.stderr)
+    if report.total:
+        print("`mmembed work --store …` does the work, on as many machines as you like")
+    return 1 if report.failures or report.kept_because_empty else 0
 
 
 def _where(settings: Settings) -> str:

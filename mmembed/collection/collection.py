@@ -19,6 +19,8 @@ from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.open_store import open_store
 from mmembed.collection.searching import Searching
+from mmembed.collection.shared_indexing import Helpers
+from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
@@ -67,7 +69,7 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, ItemEditing):
+class Collection(Answering, ItemEditing, SharedWork):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -108,7 +110,7 @@ class Collection(Answering, ItemEditing):
             threads=decode_threads(settings),
             thumbnails=settings.thumbnails,
         )
-        self._indexing = Indexing(self.store, self._pipeline, settings)
+        self._indexing = Indexing(self.store, self._pipeline, settings, self.binding)
 
     def __enter__(self) -> Collection:
         return self
@@ -157,18 +159,21 @@ class Collection(Answering, ItemEditing):
         phase: Phase = lambda what, count: None,
         rehash: bool = False,
         include_removed: bool = False,
+        helpers: Helpers | None = None,
     ) -> Report:
         """Update the collection from these folders and files, and publish the views.
 
         phase: called with the work besides the pictures, and the number of items it has found.
         rehash: read all files, also those that seem unchanged. include_removed: take files that
-        were removed for good. One indexing at a time: raises StoreBusy beside another. Raises
+        were removed for good. helpers: do the work elsewhere. In a database, several processes
+        share the work, see SharedWork; raises StoreBusy beside another indexing of a folder. Raises
         InputError for paths that do not exist and for invalid patterns in `exclude`. Raises
         ManifestError for named manifests that cannot be read at all.
         """
         report = self._indexing.run(
-            paths, manifests, progress, phase, rehash=rehash, include_removed=include_removed
-        )
+            paths, manifests, progress, phase,
+            rehash=rehash, include_removed=include_removed, helpers=helpers,
+        )  # fmt: skip
         self.collect_leftovers()
         return report
 

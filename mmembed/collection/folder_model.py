@@ -36,6 +36,13 @@ class Binding:
         for a new folder an available one."""
         return chosen_model(self._asked, self._store.model())
 
+    def prefer(self, name: str) -> None:
+        """Have `auto` mean this model where the store belongs to none yet: another process began
+        an indexing with it."""
+        if self._asked == "auto" and self._store.model() is None:
+            self._asked = name
+            self.__dict__.pop("choice", None)
+
     def check(self, encoder: Encoder) -> None:
         """Raises ModelMismatch if the folder holds vectors of another model than this loaded
         one."""

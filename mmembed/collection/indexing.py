@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mmembed.collection.folder_model import Binding
+from mmembed.collection.shared_indexing import Helpers, IndexingRequest, SharedIndexing
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, ModelMismatch, ProcessingError
 from mmembed.ingest import (
@@ -15,7 +18,6 @@ from mmembed.ingest import (
     Report,
     Rules,
     SaidLimits,
-    Scan,
     make_plan,
     moved_away,
     patterns_of,
@@ -31,12 +33,16 @@ log = logging.getLogger(__name__)
 
 
 class Indexing:
-    """Indexes files into one collection, and takes them out; one process at a time."""
+    """Indexes files into one collection, and takes them out. One process at a time fills a folder;
+    several share the work where the store allows it."""
 
-    def __init__(self, store: Store, pipeline: Pipeline, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, pipeline: Pipeline, settings: Settings, binding: Binding
+    ) -> None:
         self._store = store
         self._pipeline = pipeline
         self._settings = settings
+        self.shared = SharedIndexing(store, pipeline, settings, binding)
 
     def run(
         self,
@@ -47,33 +53,69 @@ class Indexing:
         *,
         rehash: bool,
         include_removed: bool,
+        helpers: Helpers | None,
     ) -> Report:
         """See Collection.index, which calls it."""
+        if self._store.pieces is not None or helpers is not None:
+            with self.shared.pieces.joining():
+                request = self._request(paths, manifests, rehash, include_removed)
+                return self._run_shared(replace(request, helpers=helpers), progress, phase)
         settings = self._settings
-        patterns = patterns_of(settings.exclude)
         with self._store.exclusive("indexing"):
-            kept_out = self._kept_out(paths, include_removed)
-            passing = Passing(patterns, settings.include_system, frozenset(kept_out))
-            found = scan(paths, passing, lambda count: phase("looking for pictures", count))
+            request = self._request(paths, manifests, rehash, include_removed)
+            found = scan(paths, request.passing, lambda count: phase("looking for pictures", count))
             phase("reading known files, captions and tags", len(found.files))
             known = self._store.known_files()
             limits = SaidLimits(settings.max_text_chars, settings.max_items)
             plan = make_plan(found, known, manifests, Rules(limits, rehash))
-            plan.kept_out = moved_away(kept_out)
+            plan.kept_out = moved_away(self._store.kept_out())
             report = self._pipeline.run(plan, known, progress)
-            self._read_headers(found, report, phase)
+            self._read_headers(found.files.__contains__, report, phase)
             self._cut_captions(report, phase)
             phase("saving the index", 0)
             self._store.publish()
         report.note(plan)
         return report
 
-    def _read_headers(self, found: Scan, report: Report, phase: Phase) -> None:
+    def _run_shared(self, request: IndexingRequest, progress: Progress, phase: Phase) -> Report:
+        report, planner = self.shared.run(request, progress, phase)
+        self._read_headers(lambda path: bool(planner.seen.among([path])), report, phase)
+        self._cut_captions(report, phase)
+        if report.cut:
+            self._store.publish()
+        return report
+
+    def plan(
+        self,
+        paths: Sequence[Path],
+        manifests: Sequence[Path],
+        phase: Phase,
+        rehash: bool,
+        include_removed: bool,
+    ) -> Report:
+        """See Collection.plan_work, which calls it."""
+        with self.shared.pieces.joining():
+            request = self._request(paths, manifests, rehash, include_removed)
+            return self.shared.plan(request, phase)
+
+    def _request(
+        self,
+        paths: Sequence[Path],
+        manifests: Sequence[Path],
+        rehash: bool,
+        include_removed: bool,
+    ) -> IndexingRequest:
+        patterns = patterns_of(self._settings.exclude)
+        kept_out = frozenset(self._kept_out(paths, include_removed))
+        passing = Passing(patterns, self._settings.include_system, kept_out)
+        return IndexingRequest(paths, manifests, passing, rehash)
+
+    def _read_headers(self, is_met: Callable[[str], bool], report: Report, phase: Phase) -> None:
         """Of files that were met, and are unchanged, and of uploads."""
 
         def wanted(image: ImageFile) -> bool:
             is_upload = self._store.blobs.is_upload
-            return image.path in found.files or is_upload(image.path, image.sha256)
+            return is_met(image.path) or is_upload(image.path, image.sha256)
 
         def heed(count: int) -> None:
             report.headers = count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmembed.config.blob_place import is_address
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.store.folder_store import FolderStore
@@ -21,10 +22,16 @@ def open_store(settings: Settings) -> Store:
                 f"{settings.place}: the library psycopg is needed ({error}); install it with "
                 "pip install 'mmembed[postgres]'"
             ) from error
+        objects = settings.blobs if is_address(settings.blobs) else ""
+        if objects:
+            from mmembed.store.object_store import check_library  # takes time to load
+
+            check_library(objects)
         return PostgresStore(
             settings.store,
-            settings.data,
+            settings.files,
             exact_limit=settings.exact_limit,
             recall=settings.recall,
+            objects=objects,
         )
     return FolderStore(settings.data, exact_limit=settings.exact_limit, recall=settings.recall)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from mmembed.errors import InputError
 
 EVERY = "*"
 _HOST = re.compile(
@@ -74,3 +76,30 @@ def _ascii(name: str) -> str:
         return name.encode("idna").decode()
     except UnicodeError:
         return name
+
+
+def check_names(setting: str, names: Sequence[str]) -> None:
+    """Refuses names that no request can be called by. Raises InputError."""
+    for name in names:
+        if pattern_of(name) is None:
+            raise _no_host(setting, name, ", or *.example")
+
+
+def check_hosts(setting: str, hosts: Sequence[str]) -> None:
+    """Refuses hosts that no address names. Raises InputError."""
+    for host in hosts:
+        pattern = pattern_of(host)
+        if pattern is None:
+            raise _no_host(setting, host, "")
+        if EVERY in pattern or has_port(host):
+            raise InputError(
+                f"{setting}: {host} would match nothing; name each host by itself, without a port "
+                "and without *"
+            )
+
+
+def _no_host(setting: str, host: str, also: str) -> InputError:
+    return InputError(
+        f"{setting}: {host} is no host; write photos.example, without http:// and without a path"
+        + also
+    )

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mmembed.config.batching import Batching
-from mmembed.config.host_names import EVERY, has_port, pattern_of
+from mmembed.config.blob_place import check_blob_place, is_address
+from mmembed.config.host_names import check_hosts, check_names
 from mmembed.config.limits import Limits
 from mmembed.config.store_address import address_of
 from mmembed.config.text_limits import TextLimits
@@ -48,6 +49,11 @@ class Settings:
         "",
         "postgresql://… address of the database that holds the collection; uploads stay files",
         secret=True,
+    )
+    blobs: str = _setting(
+        "",
+        "folder, or s3://bucket/prefix, with the uploads and thumbnails of a collection in a "
+        "database; else the data folder",
     )
     model: str = _setting(
         "auto", "auto, bundled, architecture/pretrained, hf-hub:org/name or local-dir:/path"
@@ -167,15 +173,25 @@ class Settings:
             )
         if self.store:
             address_of(self.store)
+        if self.blobs:
+            check_blob_place(self.blobs, self.store)
         for name in names():
             _check(name, getattr(self, name))
         _check_keys(self.api_keys)
-        _check_hosts(self.allowed_hosts, self.fetch_allow)
+        check_names(variable("allowed_hosts"), self.allowed_hosts)
+        check_hosts(variable("fetch_allow"), self.fetch_allow)
 
     @property
     def place(self) -> str:
         """The collection's name in messages: its folder, or its address without a password."""
         return address_of(self.store).name if self.store else str(self.data)
+
+    @property
+    def files(self) -> Path:
+        """The folder for the files of a collection in a database, or for copies of them."""
+        if not self.blobs or is_address(self.blobs):
+            return self.data
+        return expanded(self.blobs, variable("blobs"))
 
     @property
     def is_made(self) -> bool:
@@ -254,23 +270,6 @@ def _check_keys(keys: Sequence[str]) -> None:
             f"{variable('api_keys')}: a key of {min(short)} characters can be guessed, at least "
             f"{MIN_KEY_CHARS} are needed; `openssl rand -hex 32` makes one"
         )
-
-
-def _check_hosts(allowed: Sequence[str], fetched: Sequence[str]) -> None:
-    """Refuses hosts that would never match."""
-    for name, hosts in (("allowed_hosts", allowed), ("fetch_allow", fetched)):
-        for host in hosts:
-            pattern = pattern_of(host)
-            if pattern is None:
-                raise InputError(
-                    f"{variable(name)}: {host} is no host; write photos.example, without http:// "
-                    "and without a path" + (", or *.example" if name == "allowed_hosts" else "")
-                )
-            if name == "fetch_allow" and (EVERY in pattern or has_port(host)):
-                raise InputError(
-                    f"{variable(name)}: {host} would match nothing; name each host by itself, "
-                    "without a port and without *"
-                )
 
 
 def _shown(default: Any) -> str:

@@ -3,6 +3,10 @@
     exclusions → scan → (bounded_lines → manifest_rows → manifests, sidecars → image_texts) → plan
                → pipeline (prepare → embed → commit, update_captions)
 
+Several processes share an indexing as pieces (store.pieces):
+
+    scan → image_texts → plan_pieces … piece_words → work_piece (pipeline) … settle_gone
+
 embed_batches passes inputs through threads and the model, so that one bad input fails alone.
 embed_captions embeds texts, and make_thumbnails makes thumbnails. stage_profile names the slowest
 stage. remove takes pictures out by path.
@@ -13,13 +17,20 @@ from mmembed.ingest.exclusions import Passing, patterns_of
 from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.pipeline import Pipeline
 from mmembed.ingest.plan import Plan, Rules, make_plan
+from mmembed.ingest.plan_pieces import PiecePlanner
 from mmembed.ingest.remove import Removed, moved_away, remove_below, those_below
 from mmembed.ingest.report import Report
-from mmembed.ingest.scan import Scan, check_paths, scan
+from mmembed.ingest.report_text import report_text, sum_of
+from mmembed.ingest.scan import check_paths, scan
+from mmembed.ingest.scan_result import Scan
+from mmembed.ingest.settle_gone import Settling
 from mmembed.ingest.stage_profile import StageTime
+from mmembed.ingest.work_piece import PieceWork
 
 __all__ = [
     "Passing",
+    "PiecePlanner",
+    "PieceWork",
     "Pipeline",
     "Plan",
     "Removed",
@@ -27,6 +38,7 @@ __all__ = [
     "Rules",
     "SaidLimits",
     "Scan",
+    "Settling",
     "StageTime",
     "check_paths",
     "keep_thumbnail",
@@ -34,6 +46,8 @@ __all__ = [
     "moved_away",
     "patterns_of",
     "remove_below",
+    "report_text",
     "scan",
+    "sum_of",
     "those_below",
 ]

@@ -13,10 +13,10 @@ from typing import TypeAlias
 from mmembed.errors import ManifestError
 from mmembed.ingest import manifests as reading
 from mmembed.ingest.caption_rules import SaidLimits
-from mmembed.ingest.scan import Scan
+from mmembed.ingest.scan_result import Scan
 from mmembed.ingest.sidecars import check_link, read_sidecar, sidecar_of
 from mmembed.item_failures import failure_of, text_of, told
-from mmembed.store.entries import Reading, Words
+from mmembed.store.entries import Reading, Said, Words
 from mmembed.types import Failure
 
 _Said: TypeAlias = dict[str, frozenset[str]]
@@ -66,13 +66,19 @@ class Sayings:
             lines, sound = self._beside(image, beside)
             captions: _Said = dict.fromkeys(lines, frozenset({beside}))
             if words is not None:
-                _add_all(captions, words[0])
+                add_said(captions, words[0])
             words = (captions, *words[1:]) if words else (captions, {}, {})
             if sound:
                 current = partial(self._current_or, beside)
         elif words is None:
             return self.nothing
         return Reading(Words(*words), current)
+
+    def of_new(self, image: str) -> tuple[Words, bool]:
+        """The captions and tags of a new image in manifests, and whether a text file lies beside
+        it, which is not read."""
+        words = self._words.pop(image, ({}, {}, {}))
+        return Words(*words), bool(self._scan.texts) and sidecar_of(image) in self._scan.texts
 
     def left(self) -> Iterator[tuple[str, str]]:
         """Images that were not requested, with the lines that named them."""
@@ -98,8 +104,8 @@ class Sayings:
         for image, words in words_of_images.items():
             captions, tags, fields = self._words.setdefault(image, ({}, {}, {}))
             self._where.setdefault(image, words.where)
-            _add_all(captions, dict.fromkeys(words.captions, only))
-            _add_all(tags, dict.fromkeys(words.tags, only))
+            add_said(captions, dict.fromkeys(words.captions, only))
+            add_said(tags, dict.fromkeys(words.tags, only))
             if words.fields:
                 fields[source] = words.fields
         for fault in faults:
@@ -108,10 +114,7 @@ class Sayings:
             self._read.add(source)
 
     def _note(self, name: str, error: Exception) -> None:
-        failure = failure_of(name, error)
-        if isinstance(error, ManifestError):  # which names the file and line itself
-            failure = replace(failure, message=told(error))
-        self._failures.append(failure)
+        self._failures.append(said_failure(name, error))
 
     def _current_or(self, beside: str, source: str) -> bool:
         return source == beside or self._current(source)
@@ -126,6 +129,15 @@ class Sayings:
         return self._gone[source]
 
 
-def _add_all(into: _Said, more: _Said) -> None:
+def said_failure(name: str, error: Exception) -> Failure:
+    """The failure of a text file or manifest, of which a ManifestError names file and line."""
+    failure = failure_of(name, error)
+    if isinstance(error, ManifestError):
+        failure = replace(failure, message=told(error))
+    return failure
+
+
+def add_said(into: dict[str, frozenset[str]], more: Said) -> None:
+    """Add texts with their sources."""
     for text, sources in more.items():
-        into[text] = into[text] | sources if text in into else sources
+        into[text] = into[text] | sources if text in into else frozenset(sources)

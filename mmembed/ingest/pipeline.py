@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import takewhile
 
 from mmembed.ingest.commit import Committing
 from mmembed.ingest.cut_captions import CuttingCaptions
@@ -57,19 +58,10 @@ class Pipeline:
         """Carry out the plan. An interrupt ends it early with the committed part. Raises StoreError
         if the catalog cannot be written."""
         started = time.monotonic()
-        report = Report(
-            total=len(plan.work) + len(plan.unchanged),
-            unchanged=len(plan.unchanged),
-            kept_because_empty=plan.kept_because_empty,
-            failures=list(plan.failures),
-        )
+        report = self.take_in(plan, known, progress)
+        if report.interrupted:
+            return report
         try:
-            Committing(self.store).mark(plan.marks)
-            self._index(plan, known, report, _unfailing(progress))
-            if plan.moved_out:
-                self.store.keep_out(plan.moved_out)
-            ids = {source.path: known[source.path].id for source in plan.unchanged}
-            Describing(self.store, self.load).run(plan.unchanged, ids, report)
             report.removed = self.store.remove([item.id for item in plan.gone.values()])
             self.store.forget_failures(
                 lambda path: plan.scan.covers(path) and path not in plan.scan.files
@@ -79,10 +71,44 @@ class Pipeline:
         report.seconds = time.monotonic() - started
         return report
 
+    def take_in(
+        self,
+        plan: Plan,
+        known: dict[str, Known],
+        progress: Progress,
+        ending: Callable[[], bool] = lambda: False,
+    ) -> Report:
+        """Carry out the part of a plan that concerns files which are there. `ending` tells whether
+        to end with the files that were begun; then and after an interrupt, the report says so.
+        Raises StoreError."""
+        started = time.monotonic()
+        report = Report(
+            total=len(plan.work) + len(plan.unchanged),
+            unchanged=len(plan.unchanged),
+            kept_because_empty=plan.kept_because_empty,
+            failures=list(plan.failures),
+        )
+        try:
+            Committing(self.store).mark(plan.marks)
+            self._index(plan, known, report, unfailing(progress), ending)
+            if plan.moved_out:
+                self.store.keep_out(plan.moved_out)
+            ids = {source.path: known[source.path].id for source in plan.unchanged}
+            Describing(self.store, self.load).run(plan.unchanged, ids, report)
+        except KeyboardInterrupt:
+            report.interrupted = True
+        report.seconds = time.monotonic() - started
+        return report
+
     # -- files that are new or changed -----------------------------------------------
 
     def _index(
-        self, plan: Plan, known: dict[str, Known], report: Report, progress: Progress
+        self,
+        plan: Plan,
+        known: dict[str, Known],
+        report: Report,
+        progress: Progress,
+        ending: Callable[[], bool],
     ) -> None:
         """Three stages at once, each ahead of the next: several threads decode, one thread embeds,
         and this thread commits."""
@@ -96,7 +122,8 @@ class Pipeline:
         embedders = ThreadPoolExecutor(1, "embed")
         started = time.monotonic()
         try:
-            prepared = ordered(decoders, prepare, plan.work, window=4 * self.batch)
+            work = takewhile(lambda _: not ending(), plan.work)
+            prepared = ordered(decoders, prepare, work, window=4 * self.batch)
             groups = (
                 self._group(group, plan, known, report)
                 for group in grouped(prepared, COMMIT_IMAGES, COMMIT_SECONDS)
@@ -110,6 +137,7 @@ class Pipeline:
                 report.failures += group.failures
                 done += group.files
                 progress(done, report.total, len(report.failures))
+            report.interrupted = done < report.total
         finally:
             decoders.shutdown(cancel_futures=True)
             embedders.shutdown(cancel_futures=True)
@@ -178,7 +206,7 @@ def _known_before(
     return same
 
 
-def _unfailing(progress: Progress) -> Progress:
+def unfailing(progress: Progress) -> Progress:
     """Calls `progress` until it fails: indexing does not stop for that."""
     broken = False
 

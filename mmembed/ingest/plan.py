@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.image_texts import Sayings
-from mmembed.ingest.scan import FileStat, Scan, ancestors
+from mmembed.ingest.scan_result import FileStat, Scan, ancestors
 from mmembed.item_failures import failure_of, text_of
 from mmembed.store.entries import KeptOut, Known, Mark, Reading
 from mmembed.types import Failure
@@ -100,6 +100,12 @@ def make_plan(
             plan.marks.append((same.id, stat.mark))
     gone, plan.kept_because_empty = scan.missing(known)
     plan.gone = {path: known[path] for path in gone}
+    plan.failures += named_in_vain(scan, sayings)
+    return plan
+
+
+def named_in_vain(scan: Scan, sayings: Sayings) -> Iterator[Failure]:
+    """The images that a manifest names and the scan should have found."""
     closed = set(scan.closed)
     for path, where in sayings.left():
         # An image that is skipped, or lies elsewhere, is merely not part of this indexing.
@@ -108,8 +114,7 @@ def make_plan(
         if scan.covers(path) or not os.path.lexists(path):
             name = text_of(path)
             reason = f"{name}: no such image, though {text_of(where)} names it"
-            plan.failures.append(Failure(name, "ManifestError", reason))
-    return plan
+            yield Failure(name, "ManifestError", reason)
 
 
 def is_changed(known: Known, stat: FileStat) -> bool:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmembed.ingest.scan import ancestors
+from mmembed.ingest.scan_result import ancestors
 from mmembed.store.entries import KeptOut, signed
 from mmembed.store.protocol import Store
 

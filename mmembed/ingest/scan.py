@@ -5,18 +5,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from mmembed.config.settings import FOLDER_MARKS
 from mmembed.errors import ImageError, InputError
 from mmembed.ingest.exclusions import NO_MEDIA, Passing
-from mmembed.ingest.passed_over import PassedOver
+from mmembed.ingest.scan_result import Scan, ancestors, stat_of
 from mmembed.item_failures import failure_of
 from mmembed.media.decode import printable
-from mmembed.store.entries import Mark, signed, storable
 from mmembed.types import Failure
 
 SUFFIXES = frozenset(
@@ -41,50 +38,6 @@ OWN_PARTS = frozenset({"thumbnails", "originals"})
 _TWO_DIGITS = re.compile("[0-9a-f]{2}")
 
 
-class FileStat(NamedTuple):
-    """Facts that tell a changed file from an unchanged one."""
-
-    bytes: int
-    mtime_ns: int
-    mark: Mark
-
-
-@dataclass
-class Scan(PassedOver):
-    """The files below the scanned paths."""
-
-    roots: list[str] = field(default_factory=list)
-    files: dict[str, FileStat] = field(default_factory=dict)
-    """Image files by absolute path, in the order they are indexed."""
-    texts: set[str] = field(default_factory=set)
-    """Text files that may hold captions."""
-    manifests: list[Path] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    passed: set[str] = field(default_factory=set)
-    """Paths that were not read: unreadable, hidden and linked folders, parts of collections,
-    unreadable files. Items of these paths from another time stay."""
-    closed: list[str] = field(default_factory=list)
-    """Paths that were skipped on purpose. Items of these paths leave the collection."""
-
-    def covers(self, path: str) -> bool:
-        """Whether the scan would have found this file if it still existed."""
-        return _under(path, self.roots) and self.passed.isdisjoint(ancestors(path))
-
-    def missing(self, known: Iterable[str]) -> tuple[list[str], bool]:
-        """The known files that the scan should have found and did not; and whether a root with
-        known files is empty. Such a root may be an unmounted disk, so its files do not count as
-        missing."""
-        gone = [path for path in known if path not in self.files and self.covers(path)]
-        empty = self.empty()
-        kept = [path for path in gone if not _under(path, empty)]
-        return kept, len(kept) < len(gone)
-
-    def empty(self) -> list[str]:
-        """The roots below which no picture was found, nor a folder that may hold some."""
-        met = [*self.files, *self.closed]
-        return [root for root in self.roots if not any(_under(path, [root]) for path in met)]
-
-
 def check_paths(paths: Sequence[Path]) -> None:
     """Raises InputError for a path that does not exist."""
     for path in paths:
@@ -104,37 +57,51 @@ def scan(
     `heed` is called now and then with the number of found pictures. Raises InputError for a path
     that does not exist, before anything is done.
     """
-    check_paths(paths)
-    scanned = Scan(roots=list(dict.fromkeys(os.path.abspath(path) for path in paths)))
-    walk = _Walk(scanned, passing, heed)
-    for root in scanned.roots:
-        walk.take_root(root)
+    scanned = scan_of(paths)
+    for _ in folders_of(scanned, passing):
+        heed(len(scanned.files))
     return scanned
 
 
+def scan_of(paths: Sequence[Path]) -> Scan:
+    """A scan of these paths that has not begun. Raises InputError for a path that does not
+    exist."""
+    check_paths(paths)
+    return Scan(roots=list(dict.fromkeys(os.path.abspath(path) for path in paths)))
+
+
+def folders_of(scanned: Scan, passing: Passing, *, look: bool = True) -> Iterator[None]:
+    """Do a scan, and pause after each folder. look: without it no picture is taken, and what lies
+    in the folders is merely listed."""
+    walk = _Walk(scanned, passing, look)
+    for root in scanned.roots:
+        yield from walk.take_root(root)
+
+
 class _Walk:
-    def __init__(self, scanned: Scan, passing: Passing, heed: Callable[[int], None]) -> None:
+    def __init__(self, scanned: Scan, passing: Passing, look: bool) -> None:
         self._scanned = scanned
         self._passing = passing
-        self._heed = heed
+        self._look = look
         self._visited: set[str] = set()
         self._collections: set[str] = set()
         self._root = ""
 
-    def take_root(self, root: str) -> None:
+    def take_root(self, root: str) -> Iterator[None]:
         self._root = root
         if not self._passing.kept_out.isdisjoint(ancestors(root)):
             self._scanned.kept_out += 1
             self._scanned.closed.append(root)
         elif os.path.isdir(root):
-            self._walk(root)
+            yield from self._walk(root)
         else:
             sidecar = os.path.splitext(root)[0] + SIDECAR
             if os.path.lexists(sidecar):
                 self._scanned.texts.add(sidecar)
-            _take(root, self._scanned)
+            self._take(root)
+            yield
 
-    def _walk(self, root: str) -> None:
+    def _walk(self, root: str) -> Iterator[None]:
         pending = [root]
         while pending:
             folder = pending.pop()
@@ -143,7 +110,7 @@ class _Walk:
             self._visited.add(folder)
             folders = [entry.path for entry in self._entries(folder) if self._enters(entry)]
             pending.extend(reversed(folders))
-            self._heed(len(self._scanned.files))
+            yield
 
     def _entries(self, folder: str) -> list[os.DirEntry[str]]:
         """The entries of a folder to examine."""
@@ -176,7 +143,8 @@ class _Walk:
             return self._sort(entry)
         except Exception as error:  # an error of one entry does not stop the others
             _pass_over(entry.path, self._scanned)
-            self._scanned.failures.append(failure_of(printable(entry.path), error))
+            if self._look:  # else it is met again, and must be logged once
+                self._scanned.failures.append(failure_of(printable(entry.path), error))
             return False
 
     def _sort(self, entry: os.DirEntry[str]) -> bool:
@@ -197,8 +165,22 @@ class _Walk:
             scanned.linked += 1
             _pass_over(entry.path, scanned)
         else:
-            _sort_file(entry, scanned)
+            self._sort_file(entry)
         return False
+
+    def _sort_file(self, entry: os.DirEntry[str]) -> None:
+        if entry.name in MANIFESTS:
+            self._scanned.manifests.append(Path(entry.path))
+        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+            self._take(entry.path)
+        elif entry.name.endswith(SIDECAR):
+            self._scanned.texts.add(entry.path)
+        elif not entry.name.lower().endswith(SIDECAR):
+            self._scanned.other += 1
+
+    def _take(self, path: str) -> None:
+        if self._look:
+            _take(path, self._scanned)
 
     def _close(self, path: str) -> int:
         """Skip an entry, unless it was named by its own path; returns the number of skipped
@@ -207,17 +189,6 @@ class _Walk:
             return 0
         self._scanned.closed.append(path)
         return 1
-
-
-def _sort_file(entry: os.DirEntry[str], scanned: Scan) -> None:
-    if entry.name in MANIFESTS:
-        scanned.manifests.append(Path(entry.path))
-    elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-        _take(entry.path, scanned)
-    elif entry.name.endswith(SIDECAR):
-        scanned.texts.add(entry.path)
-    elif not entry.name.lower().endswith(SIDECAR):
-        scanned.other += 1
 
 
 def _is_own_part(folder: str, roots: Sequence[str]) -> bool:
@@ -270,25 +241,5 @@ def _take(path: str, scanned: Scan) -> None:
             _refuse(path, "not a regular file", scanned)
 
 
-def stat_of(status: os.stat_result) -> FileStat:
-    """The state of a file for the catalog; a file system may claim any time."""
-    mark = signed(status.st_dev), signed(status.st_ino), storable(status.st_ctime_ns)
-    return FileStat(storable(status.st_size), storable(status.st_mtime_ns), mark)
-
-
 def _refuse(path: str, reason: str, scanned: Scan) -> None:
     scanned.failures.append(failure_of(printable(path), ImageError(printable(path), reason)))
-
-
-def _under(path: str, folders: Sequence[str]) -> bool:
-    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
-
-
-def ancestors(path: str) -> Iterator[str]:
-    """The path itself and the folders above it."""
-    while True:
-        yield path
-        above = os.path.dirname(path)
-        if above == path:
-            return
-        path = above

@@ -82,6 +82,11 @@ class FolderBlobs:
         """See Blobs.is_upload."""
         return path is not None and uploads.is_upload(self._folder, path, sha256)
 
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        """See Blobs.upload_path."""
+        here = uploads.place_in(self._folder, path, sha256)
+        return None if here is None else str(here)
+
     def local_path(self, path: str, sha256: str) -> str:
         """See Blobs.local_path: an upload moves with its data folder."""
         return uploads.place_of(self._folder, path, sha256)

@@ -122,6 +122,8 @@ class CaptionEntry:
     """float32 (dim,), of any length but zero; None of a caption in chunks."""
     chunks: tuple[Chunk, ...] = ()
     """Of a long caption: its whole text, chunk after chunk."""
+    added: int | None = None
+    """When a new caption came into its first collection, in seconds since 1970; None for now."""
 
     @property
     def sha256(self) -> str:
@@ -152,6 +154,8 @@ class ImageEntry:
     """The files of the captions and tags; None for captions and tags that were set by hand."""
     mark: Mark | None = None
     """The mark of the file; None for a file of our own."""
+    added: int | None = None
+    """When a new image came into its first collection, in seconds since 1970; None for now."""
 
 
 # -- what is read ----------------------------------------------------------------------

@@ -53,11 +53,15 @@ class FolderStore(Catalog):
     def known_files(self) -> dict[str, Known]:
         """See Files.known_files. Uploads are no files of a folder that is indexed: whether the
         data folder lies in it, is excluded, or was moved there, they stay."""
-        return {
-            path: known
-            for path, known in super().known_files().items()
-            if not is_of_any_folder(path, known.sha256)
-        }
+        return _without_uploads(super().known_files())
+
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """See Files.known_among."""
+        return _without_uploads(super().known_among(paths))
+
+    @property
+    def pieces(self) -> None:
+        """See Store.pieces: one process at a time fills a folder."""
 
     def troubles(self) -> list[Trouble]:
         """See Store.troubles."""
@@ -147,3 +151,7 @@ class FolderStore(Catalog):
         """See Search.rebuild. Raises StoreBusy."""
         self._views.rebuild()
         self.rebuild_words()
+
+
+def _without_uploads(known: dict[str, Known]) -> dict[str, Known]:
+    return {path: file for path, file in known.items() if not is_of_any_folder(path, file.sha256)}

@@ -53,8 +53,8 @@ class Items(Protocol):
     def contents_among(self, contents: Sequence[str]) -> set[str]:
         """The given sha256 that an image has."""
 
-    def paths_among(self, paths: Sequence[str]) -> set[str]:
-        """The given paths at which an image lies."""
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageFile]:
+        """The images at these paths, by path; paths without one are left out."""
 
     def images_of(self, sha256: str) -> list[ImageFile]:
         """The images with this content, by rising id."""
@@ -65,6 +65,10 @@ class Items(Protocol):
     def captions_of(self, image_ids: Sequence[int]) -> dict[int, list[str]]:
         """The captions of images by image id, in the order of entry; images without any are left
         out."""
+
+    def caption_items_of(self, image_ids: Sequence[int]) -> dict[int, list[Item]]:
+        """The captions of images as items, by image id, in the order of entry; images without any
+        are left out."""
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """Captions and tags of images, by id, each with the sources that say it."""
@@ -107,6 +111,10 @@ class ItemWriter(Protocol):
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """Add a caption that belongs to no image; the same text keeps its id. Raises Unstorable."""
 
+    def write_captions(self, captions: Sequence[tuple[CaptionEntry, Sequence[str]]]) -> list[int]:
+        """`write_caption` for many, each with its tags: all are written, or none. Returns their
+        ids. Raises Unstorable."""
+
     def update(
         self,
         item_id: int,
@@ -131,6 +139,9 @@ class Files(Protocol):
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path; uploads are not among them."""
+
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """The indexed image files among these paths, as in `known_files`."""
 
     def move(self, moves: Sequence[tuple[int, str, int, Mark]]) -> None:
         """Set the path, the modification time in nanoseconds and the mark of images, by id; the

@@ -32,7 +32,8 @@ UNCLAIMED_S = 7 * 24 * 3600.0
 SECONDS = 2.0
 """Longest time for each kind of file; the next collection begins elsewhere."""
 
-_UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
+UPLOAD = re.compile(r"[0-9a-f]{64}\.[a-z0-9]+")
+"""Names of uploads."""
 
 
 class FilesOwner(Protocol):
@@ -146,7 +147,7 @@ class OrphanFiles:
     def _orphans(self, part: Path, names: set[str]) -> list[Path]:
         """Uploads without an item."""
         found = [
-            part / n for n in names if _UPLOAD.fullmatch(n) and n + uploads.PENDING not in names
+            part / n for n in names if UPLOAD.fullmatch(n) and n + uploads.PENDING not in names
         ]
         known = self._catalog.contents_among([path.stem for path in found])
         for name in names:
@@ -177,7 +178,7 @@ class OrphanFiles:
         return bool(self._catalog.contents_among([path.name.partition(".")[0]]))
 
     def _holding(self, path: Path) -> AbstractContextManager[None]:
-        return self._catalog.exclusive("uploading", part=path.name)
+        return self._catalog.exclusive("uploading", part=path.name.partition(".")[0])
 
     def _age(self, path: Path) -> float:
         """Seconds since a file changed; 0 if it is gone."""

@@ -36,6 +36,7 @@ from mmembed.store.entries import (
     WordMatches,
 )
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
+from mmembed.store.pieces import Pieces
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
 if TYPE_CHECKING:
@@ -232,9 +233,13 @@ class Blobs(Protocol):
         """Whether the file of an item, by its path and content, is an upload in this store. The
         store may have been elsewhere when the path was written."""
 
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        """The path, or the address, that an upload with this content has in this store; None for a
+        path that is no upload of any store."""
+
     def local_path(self, path: str, sha256: str) -> str:
         """The present path of an image item's file: an upload may lie elsewhere than when it was
-        written."""
+        written, or be a copy of what lies in an object store. Raises StoreError."""
 
     def thumbnail(self, sha256: str, size: int) -> bytes | None:
         """The WebP file of a content, `size` pixels on its longer side; None if it is missing or
@@ -268,6 +273,10 @@ class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex
     @property
     def blobs(self) -> Blobs:
         """The files that are the store's own."""
+
+    @property
+    def pieces(self) -> Pieces | None:
+        """The work that several processes share; None for a store that one process fills."""
 
     def exclusive(
         self, purpose: Purpose, *, part: str = "", wait_s: float = 0

@@ -14,13 +14,14 @@ from mmembed import files
 SIZES = (320, 1280)
 """Longer sides, in pixels: the grid's pictures, and previews of formats that browsers can't
 show."""
+FOLDER = "thumbnails"
 VERSION = 3
 """Version of the rendering; thumbnails of another version are not read."""
 
 
 def folder_in(data: Path) -> Path:
     """The cache of a data folder."""
-    return data / "thumbnails"
+    return data / FOLDER
 
 
 def find(folder: Path, sha256: str, size: int) -> bytes | None:
@@ -57,5 +58,10 @@ def is_current(name: str) -> bool:
     return name.endswith(f"-v{VERSION}.webp")
 
 
+def name_of(sha256: str, size: int) -> str:
+    """The name of a file of the cache, which its checksum covers."""
+    return f"{sha256}-{size}-v{VERSION}.webp"
+
+
 def _path(folder: Path, sha256: str, size: int) -> Path:
-    return folder / sha256[:2] / f"{sha256}-{size}-v{VERSION}.webp"
+    return folder / sha256[:2] / name_of(sha256, size)

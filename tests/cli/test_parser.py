@@ -14,7 +14,7 @@ from tests.serving import PATIENCE_S, complaints, environment
 
 pytestmark = pytest.mark.slow
 
-COMMANDS = ("index", "remove", "search", "classify", "embed", "eval", "models", "serve")
+COMMANDS = ("index", "work", "remove", "search", "classify", "embed", "eval", "models", "serve")
 
 
 # -- help ----------------------------------------------------------------------------
@@ -67,6 +67,8 @@ print("loaded:", sorted(heavy & set(sys.modules)))
     ("arguments", "code", "said"),
     [
         (["index", "/no/such/folder"], 2, "/no/such/folder: no such file or folder"),
+        (["index", ".", "--plan-only"], 2, "--plan-only needs a database"),
+        (["work"], 2, "`mmembed work` needs a database"),
         (["search", "red", "-k", "0"], 2, "-k 0: expected 1 to 1000"),
         (["classify", "--labels", "a,b"], 2, "no picture was named"),
         (["classify", "x.jpg", "--labels", "@/no/labels"], 2, "/no/labels: the labels cannot"),

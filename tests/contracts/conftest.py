@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,18 +28,21 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
     ),
 }
 """Makes an empty store in an empty folder."""
-ON_SERVERS = ("postgresql", "postgresql, by graph")
-"""Stores that need a server."""
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(name, marks=pytest.mark.scale if name in ON_SERVERS else ()) for name in STORES
+def made(stores: Mapping[str, Callable[[Path], Store]]) -> list[Any]:
+    """The parameters of a fixture that makes each of these stores."""
+    on_servers = [name for name in stores if name.startswith("postgresql")]
+    return [
+        pytest.param(make, id=name, marks=pytest.mark.scale if name in on_servers else ())
+        for name, make in stores.items()
     ]
-)
+
+
+@pytest.fixture(params=made(STORES))
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store that belongs to no model."""
-    with closing(STORES[request.param](tmp_path)) as store:
+    with closing(request.param(tmp_path)) as store:
         yield store
 
 

@@ -31,7 +31,7 @@ from tests.contracts.memory_state import State
 from tests.contracts.memory_vectors import MemoryVectors
 
 COPIED = {part.name for part in fields(ImageEntry)} & {part.name for part in fields(Item)}
-COPIED -= {"captions", "tags"}
+COPIED -= {"captions", "tags", "added"}
 """What an item takes from its entry as it is."""
 Described = Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]
 
@@ -72,8 +72,8 @@ class MemoryItems(MemoryVectors):
     def contents_among(self, contents: Sequence[str]) -> set[str]:
         return {item.sha256 for item in self._state.images()} & set(contents)
 
-    def paths_among(self, paths: Sequence[str]) -> set[str]:
-        return {item.path for item in self._state.images() if item.path} & set(paths)
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageFile]:
+        return {one.path: one for one in self._image_files() if one.path in paths}
 
     def images_of(self, sha256: str) -> list[ImageFile]:
         return [one for one in self._image_files() if one.sha256 == sha256]
@@ -90,6 +90,15 @@ class MemoryItems(MemoryVectors):
         items = self._state.items
         captions = {one: list(items[one].captions) for one in image_ids if one in items}
         return {one: texts for one, texts in captions.items() if texts}
+
+    def caption_items_of(self, image_ids: Sequence[int]) -> dict[int, list[Item]]:
+        items = self._state.items
+        captions: dict[int, list[Item]] = {}
+        for image_id in image_ids:
+            by_text = {one.caption or "": one for one in _captions(self._state, image_id)}
+            if by_text:
+                captions[image_id] = [by_text[text] for text in items[image_id].captions]
+        return captions
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         return {one: self._state.words.get(one, Words()) for one in image_ids}
@@ -127,7 +136,8 @@ class MemoryItems(MemoryVectors):
         values |= _dated(entry.header or HeaderFacts(), entry.mtime_ns)
         known = next((item for item in state.images() if item.path == entry.path), None)
         item_id = known.id if known else self._new_id()
-        empty = Item(id=item_id, kind="image", sha256=entry.sha256, added=int(time.time()))
+        added = int(time.time()) if entry.added is None else entry.added
+        empty = Item(id=item_id, kind="image", sha256=entry.sha256, added=added)
         state.items[item_id] = replace(known or empty, **values)
         state.headers[item_id] = entry.header_read
         words = state.words.setdefault(item_id, Words())
@@ -172,8 +182,8 @@ class MemoryItems(MemoryVectors):
         else:
             self._keep(state, "caption", entry.sha256, entry.embedding)
         item_id = self._new_id()
-        now = int(time.time())
-        item = Item(item_id, "caption", entry.sha256, caption=entry.text, added=now)
+        added = int(time.time()) if entry.added is None else entry.added
+        item = Item(item_id, "caption", entry.sha256, caption=entry.text, added=added)
         if image is not None:
             item = replace(item, path=image.path, image_id=image.id)
         state.items[item_id] = item
@@ -181,12 +191,18 @@ class MemoryItems(MemoryVectors):
         return item_id
 
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
+        return self.write_captions([(entry, tags)])[0]
+
+    def write_captions(self, captions: Sequence[tuple[CaptionEntry, Sequence[str]]]) -> list[int]:
         with self._change() as state:
-            alone = (item for item in state.of_kind("caption") if item.image_id is None)
-            known = next((item.id for item in alone if item.sha256 == entry.sha256), None)
-            item_id = known or self._new_caption(state, entry, None)
-            said = {**state.words[item_id].tags, **by_hand(tags)}
-            self._say(state, item_id, Words({}, said), ())
+            return [self._write_caption(state, entry, tags) for entry, tags in captions]
+
+    def _write_caption(self, state: State, entry: CaptionEntry, tags: Sequence[str]) -> int:
+        alone = (item for item in state.of_kind("caption") if item.image_id is None)
+        known = next((item.id for item in alone if item.sha256 == entry.sha256), None)
+        item_id = known or self._new_caption(state, entry, None)
+        said = {**state.words[item_id].tags, **by_hand(tags)}
+        self._say(state, item_id, Words({}, said), ())
         return item_id
 
     def update(
@@ -231,6 +247,10 @@ class MemoryItems(MemoryVectors):
             for item in state.images()
             if item.path and not self._is_upload(item.path)
         }
+
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        known = self.known_files()
+        return {path: known[path] for path in paths if path in known}
 
     def _is_upload(self, path: str) -> bool:
         """Whether the blobs hold the file; the whole store, which has blobs, says it."""

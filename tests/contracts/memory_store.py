@@ -25,6 +25,8 @@ from tests.contracts.memory_words import MemoryWords
 class MemoryStore(MemoryItems, MemoryFields, MemoryWords):
     """See Store. Uploads are files in a folder, since items have paths."""
 
+    pieces = None
+
     def __init__(self, uploads: Path) -> None:
         super().__init__()
         self.name = "memory"
@@ -99,7 +101,7 @@ class MemoryBlobs:
             try:
                 yield Upload(str(path), path.stat().st_mtime_ns)
             finally:
-                if not self._store.paths_among([str(path)]):
+                if not self._store.images_at([str(path)]):
                     path.unlink()
 
     @contextmanager
@@ -112,6 +114,9 @@ class MemoryBlobs:
 
     def is_upload(self, path: str | None, sha256: str) -> bool:
         return path is not None and Path(path).is_relative_to(self._folder)
+
+    def upload_path(self, path: str, sha256: str) -> str | None:
+        return path if self.is_upload(path, sha256) else None
 
     def local_path(self, path: str, sha256: str) -> str:
         return path
@@ -132,7 +137,7 @@ class MemoryBlobs:
     def collect(self) -> int:
         deleted = 0
         for path in self._folder.glob("*") if self._folder.exists() else ():
-            if not self._store.paths_among([str(path)]):
+            if not self._store.images_at([str(path)]):
                 with suppress(FileNotFoundError):
                     path.unlink()
                     deleted += 1

@@ -95,7 +95,9 @@ def test_images_are_found_by_content_path_and_folder(store: Store, entry: Entry)
     paths = ["/a/b", "/a/b/c", "/a/bc", "/a"]
     ids = dict(zip(paths, store.write([entry(path) for path in paths]), strict=True))
     store.write_caption(caption("words"))
-    assert store.paths_among(["/a/b", "/none"]) == {"/a/b"}
+    assert store.images_at(["/a/b", "/none"]) == {
+        "/a/b": ImageFile(ids["/a/b"], "/a/b", "content of /a/b")
+    }
     assert store.contents_among(["content of /a", "none"]) == {"content of /a"}
     assert store.contents_among([caption("words").sha256]) == set()
     assert store.images_below("/a/b") == [
@@ -248,6 +250,7 @@ def test_files_are_known_by_their_marks(store: Store, entry: Entry) -> None:
     assert (known["/a"].id, known["/a"].sha256) == (first, "content of /a")
     assert (known["/a"].bytes, known["/a"].mtime_ns, known["/a"].mark) == (99, 7, (1, 2, 3))
     assert known["/b"].mark is None
+    assert store.known_among(["/a", "/c", "/nul\0"]) == {"/a": known["/a"]}
     store.mark_files([(second, (4, 5, 6)), (999, (7, 8, 9))])
     assert store.known_files()["/b"].mark == (4, 5, 6)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,27 @@ from mmembed.errors import NotFound
 from mmembed.store.entries import ImageEntry
 from mmembed.store.protocol import Store
 from mmembed.types import Item
+from tests.contracts.conftest import STORES, made
+from tests.object_stores import StoreWithObjects
+from tests.s3_server import s3_address
+from tests.temporary_postgres import postgres_store
 
 Entry = Callable[..., ImageEntry]
 DATA = b"a picture"
 SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+WITH_OBJECTS: Mapping[str, Callable[[Path], Store]] = {
+    "memory, with an object store": StoreWithObjects,
+    "postgresql, with S3": lambda folder: postgres_store(folder, objects=s3_address()),
+}
+
+
+@pytest.fixture(params=made({**STORES, **WITH_OBJECTS}))
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store that belongs to no model."""
+    with closing(request.param(tmp_path)) as store:
+        yield store
 
 
 def uploaded(store: Store, entry: Entry) -> Item:

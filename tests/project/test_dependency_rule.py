@@ -1,5 +1,5 @@
-"""ground ← filters ← media, fetch, engines, store ← models | search, ingest ← classify, explore
-← collection ← eval, server, cli; one owner for each foreign library."""
+"""ground ← filters ← media, fetch, engines, store ← models | search, ingest ← exchange,
+classify, explore ← collection ← eval, server, cli; one owner for each foreign library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUND = {
     *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
     "memory_budget",
 }
-FACE_OF_STORE = {"store.protocol", "store.entries", "store.chunks"}
+FACE_OF_STORE = {"store.protocol", "store.entries", "store.chunks", "store.pieces"}
 """What is seen of a store by all who are not to know which one it is."""
 BELOW: dict[str, set[str]] = {
     "filters": set(),
@@ -28,21 +28,23 @@ BELOW: dict[str, set[str]] = {
     "models": {"media", "engines"},
     "search": {"filters", *FACE_OF_STORE},
     "ingest": {"filters", "media", "models", *FACE_OF_STORE},
+    "exchange": {"filters", "ingest", *FACE_OF_STORE},
     "classify": {"models"},
     "explore": {"filters", "models", "search", *FACE_OF_STORE},
     "collection": {
         *("filters", "media", "fetch", "engines", "store", "models", "search", "ingest"),
-        *("classify", "explore"),
+        *("exchange", "classify", "explore"),
     },
     "eval": {
         *("collection", "classify", "models", "media", "ingest", "engines", "filters"),
         *FACE_OF_STORE,
     },
     "server": {"collection", "filters"},
-    "cli": {"collection", "eval", "server", "filters"},
+    "cluster": {"collection"},
+    "cli": {"collection", "eval", "server", "cluster", "filters"},
 }
 """What each package may import besides the ground and itself."""
-ENTRY_POINTS = ("server", "cli")
+ENTRY_POINTS = ("server", "cluster", "cli")
 TAKES_SETTINGS = {"config", "collection", "eval", *ENTRY_POINTS}
 
 OWNERS = {
@@ -61,10 +63,11 @@ OWNERS = {
     "safetensors": ("models/open_clip",),
     "sqlite3": ("store/sqlite",),
     "fcntl": ("store",),
+    "fsspec": ("store",),
     "psycopg": ("store/postgres",),
     "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
-    "pyarrow": ("ingest",),
+    "pyarrow": ("ingest", "exchange"),
     "anyio": ("server",),
     "fastapi": ("server",),
     "starlette": ("server",),
@@ -74,6 +77,7 @@ OWNERS = {
     "ssl": ("fetch",),
     "uvicorn": ("server",),
     "h11": ("server",),
+    "ray": ("cluster",),
     "tqdm": ("cli",),
     "argparse": ("cli",),
 }

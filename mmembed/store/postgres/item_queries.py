@@ -90,15 +90,13 @@ class ItemReader(Statements):
 
     def contents_among(self, contents: Sequence[str]) -> set[str]:
         """See Items.contents_among."""
-        return self._images_with("sha256", contents)
+        sql = "SELECT DISTINCT sha256 FROM items WHERE kind = 'image' AND sha256 = ANY(%s)"
+        return {str(row[0]) for row in self._rows(sql, (_storable(contents),))}
 
-    def paths_among(self, paths: Sequence[str]) -> set[str]:
-        """See Items.paths_among."""
-        return self._images_with("path", paths)
-
-    def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
-        sql = f"SELECT DISTINCT {column} FROM items WHERE kind = 'image' AND {column} = ANY(%s)"
-        return {str(row[0]) for row in self._rows(sql, (_storable(values),))}
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageFile]:
+        """See Items.images_at."""
+        sql = "SELECT id, path, sha256 FROM items WHERE kind = 'image' AND path = ANY(%s)"
+        return {image.path: image for image in self._image_files(sql, (_storable(paths),))}
 
     def images_of(self, sha256: str) -> list[ImageFile]:
         """See Items.images_of."""
@@ -128,6 +126,14 @@ class ItemReader(Statements):
             captions.setdefault(int(image_id), []).append(str(caption))
         return captions
 
+    def caption_items_of(self, image_ids: Sequence[int]) -> dict[int, list[Item]]:
+        """See Items.caption_items_of."""
+        sql = f"SELECT {COLUMNS} FROM items WHERE image_id = ANY(%s) ORDER BY position, id"
+        captions: dict[int, list[Item]] = {}
+        for caption in map(to_item, self._rows(sql, (list(image_ids),))):
+            captions.setdefault(caption.image_id or 0, []).append(caption)
+        return captions
+
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """See Items.words_of."""
         return words_of(self._rows, image_ids)
@@ -146,6 +152,14 @@ class ItemReader(Statements):
     def known_files(self) -> dict[str, Known]:
         """See Files.known_files. Uploads are no files of a folder that is indexed."""
         known = {str(row[0]): _known(row) for row in self._rows(KNOWN_SQL)}
+        return {
+            path: file for path, file in known.items() if not is_of_any_folder(path, file.sha256)
+        }
+
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """See Files.known_among."""
+        rows = self._rows(f"{KNOWN_SQL} AND path = ANY(%s)", (_storable(paths),))
+        known = {str(row[0]): _known(row) for row in rows}
         return {
             path: file for path, file in known.items() if not is_of_any_folder(path, file.sha256)
         }

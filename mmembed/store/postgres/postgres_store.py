@@ -17,8 +17,9 @@ from mmembed.store.postgres.search import VectorSearch
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
+from mmembed.store.postgres.work_pieces import PostgresPieces
 from mmembed.store.postgres.write_items import StoreWriter
-from mmembed.store.uploads import place_in
+from mmembed.store.protocol import Blobs
 from mmembed.store.vectors import RECALL
 
 
@@ -26,18 +27,26 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
     """A collection in a database; see Store. Any number of processes may have it open."""
 
     def __init__(
-        self, address: str, folder: Path, *, exact_limit: int, recall: float = RECALL
+        self,
+        address: str,
+        folder: Path,
+        *,
+        exact_limit: int,
+        recall: float = RECALL,
+        objects: str = "",
     ) -> None:
         """address: `postgresql://…`. folder: in which uploads and thumbnails have a folder;
-        processes on several machines need the same one. exact_limit: up to so many vectors of a
-        kind are searched without an HNSW graph, but at most MOST_SCANNED. recall: the share of the
-        nearest ten vectors that a graph must find.
+        processes on several machines need the same one, unless `objects` is given: the address of
+        an object store that holds them, such as `s3://bucket`. exact_limit: up to so many vectors
+        of a kind are searched without an HNSW graph, but at most MOST_SCANNED. recall: the share
+        of the nearest ten vectors that a graph must find.
 
         Raises InputError for an address that is none, StoreError if the database cannot be used.
         """
         VectorSearch.__init__(self)
         self.exact_limit = min(exact_limit, MOST_SCANNED)
         self.recall = recall
+        self._objects = objects
         Statements.__init__(self, address_of(address))
         try:
             self.folder = _made(folder, self.identity, self.name)
@@ -46,14 +55,22 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
             raise
 
     @cached_property
-    def blobs(self) -> FolderBlobs:
+    def blobs(self) -> Blobs:
         """See Store.blobs."""
-        return FolderBlobs(self)
+        if not self._objects:
+            return FolderBlobs(self)
+        from mmembed.store.object_blobs import ObjectBlobs  # its library takes time to load
+
+        return ObjectBlobs(self, f"{self._objects.rstrip('/')}/{_own_folder(self.identity)}")
+
+    @cached_property
+    def pieces(self) -> PostgresPieces:
+        """See Store.pieces."""
+        return PostgresPieces(self._connections, self.joining)
 
     def upload_path(self, path: str, sha256: str) -> str | None:
         """Where an upload lies in this store; None for a path that is no upload."""
-        here = place_in(self.folder, path, sha256)
-        return None if here is None else str(here)
+        return self.blobs.upload_path(path, sha256)
 
     def rebuild(self) -> None:
         """See Search.rebuild. Raises StoreBusy."""
@@ -88,10 +105,14 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
         """A lock in the database needs no room."""
 
 
+def _own_folder(identity: str) -> str:
+    return f"database-{identity[:16]}"
+
+
 def _made(data: Path, identity: str, name: str) -> Path:
     """The folder of the files of a collection: no two collections share one, since each deletes
     what none of its items needs."""
-    folder = data / f"database-{identity[:16]}"
+    folder = data / _own_folder(identity)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / FOLDER_MARKS[1]).touch(mode=PRIVATE)

@@ -117,7 +117,10 @@ def _insert_new(
     if not new:
         return {}
     rows = [
-        ("caption", image.path, entry.sha256, entry.text, image.image_id, position, now)
+        (
+            *("caption", image.path, entry.sha256, entry.text, image.image_id, position),
+            now if entry.added is None else entry.added,
+        )
         for image, position, entry in new
     ]
     ids = [int(row[0]) for row in session.insert(INTO_ITEMS, rows, "RETURNING id")]

@@ -156,12 +156,23 @@ class Statements:
                 self._lock(session, key, purpose, wait_s)
             yield
 
-    def _lock(self, session: Session, key: int, purpose: Purpose, wait_s: float) -> None:
-        if session.rows("SELECT pg_try_advisory_lock(%s::bigint)", (key,)) == [(True,)]:
+    @contextmanager
+    def joining(self, wait_s: float = 0) -> Iterator[None]:
+        """See Pieces.joining: any number of processes share the lock of the purpose."""
+        key = key_of(self._identity, "indexing", "")
+        with self._connections.alone(SAID["indexing"]) as session:
+            with self._connections.translating("cannot be locked"):
+                self._lock(session, key, "indexing", wait_s, shared="_shared")
+            yield
+
+    def _lock(
+        self, session: Session, key: int, purpose: Purpose, wait_s: float, shared: str = ""
+    ) -> None:
+        if session.rows(f"SELECT pg_try_advisory_lock{shared}(%s::bigint)", (key,)) == [(True,)]:
             return
         try:
             session.run(f"SET lock_timeout = {max(1, int(1000 * min(wait_s, 10**6)))}")
-            session.run("SELECT pg_advisory_lock(%s::bigint)", (key,))
+            session.run(f"SELECT pg_advisory_lock{shared}(%s::bigint)", (key,))
         except Exception as error:
             if not self._connections.is_lock_timeout(error):
                 raise

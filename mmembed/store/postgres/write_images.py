@@ -59,7 +59,10 @@ class ImageWriter:
         for entry in entries:
             if entry.path not in known:
                 new.setdefault(entry.path, entry)
-        rows = [("image", path, self._now, *_values(entry)) for path, entry in new.items()]
+        rows = [
+            ("image", path, self._now if entry.added is None else entry.added, *_values(entry))
+            for path, entry in new.items()
+        ]
         inserted = self._session.insert(INTO_ITEMS, rows, "RETURNING id")
         ids = {**known, **{path: int(row[0]) for path, row in zip(new, inserted, strict=True)}}
         self._session.many(

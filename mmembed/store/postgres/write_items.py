@@ -111,21 +111,39 @@ class StoreWriter(FileWriter, StoredVectors):
 
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """See ItemWriter.write_caption. Raises Unstorable."""
+        return self.write_captions([(entry, tags)])[0]
+
+    def write_captions(self, captions: Sequence[tuple[CaptionEntry, Sequence[str]]]) -> list[int]:
+        """See ItemWriter.write_captions. Raises Unstorable."""
         with self._changing() as session:
-            sql = "SELECT id FROM items WHERE kind = 'caption' AND sha256 = %s AND image_id IS NULL"
-            rows = session.rows(sql, (entry.sha256,))
-            if not rows:
-                values = ("caption", entry.sha256, entry.text, int(time.time()))
-                rows = session.insert(
-                    "items (kind text, sha256 text, caption text, added bigint)",
-                    [values],
-                    "RETURNING id",
-                )
-                keep_captions(session, serving_space(session, self.name), [entry])
-            item_id = int(rows[0][0])
-            add_tags(session, {item_id: by_hand(tags)})
+            ids = self._alone(session, [entry for entry, _ in captions])
+            tags: dict[int, list[str]] = {}
+            for entry, of_entry in captions:
+                tags.setdefault(ids[entry.sha256], []).extend(of_entry)
+            add_tags(session, {item_id: by_hand(of_item) for item_id, of_item in tags.items()})
             write_words(session)
-        return item_id
+        return [ids[entry.sha256] for entry, _ in captions]
+
+    def _alone(self, session: Session, entries: Sequence[CaptionEntry]) -> dict[str, int]:
+        """The ids of captions of no image by sha256; the missing ones are added."""
+        sql = (
+            "SELECT sha256, id FROM items WHERE kind = 'caption' AND sha256 = ANY(%s) "
+            "AND image_id IS NULL"
+        )
+        rows = session.rows(sql, ([entry.sha256 for entry in entries],))
+        ids = {str(sha256): int(item_id) for sha256, item_id in rows}
+        new = {entry.sha256: entry for entry in entries if entry.sha256 not in ids}
+        if new:
+            now = int(time.time())
+            inserted = session.insert(
+                "items (kind text, sha256 text, caption text, added bigint)",
+                [("caption", one.sha256, one.text, now if one.added is None else one.added)
+                 for one in new.values()],
+                "RETURNING id",
+            )  # fmt: skip
+            keep_captions(session, serving_space(session, self.name), list(new.values()))
+            ids |= {key: int(row[0]) for key, row in zip(new, inserted, strict=True)}
+        return ids
 
     def update(
         self,

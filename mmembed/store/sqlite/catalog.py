@@ -25,7 +25,7 @@ from mmembed.store.entries import (
     by_hand,
     storable,
 )
-from mmembed.store.sqlite.captions_and_tags import add_tags, choose_first_caption, set_tags
+from mmembed.store.sqlite.captions_and_tags import choose_first_caption, set_tags
 from mmembed.store.sqlite.layout_4 import UNCUT
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
 from mmembed.store.sqlite.rows import local_time
@@ -137,14 +137,13 @@ class Catalog(Transactions):
 
     def write_caption(self, entry: CaptionEntry, tags: Sequence[str] = ()) -> int:
         """Add a caption that belongs to no image; the same text keeps its id."""
+        return self.write_captions([(entry, tags)])[0]
+
+    def write_captions(self, captions: Sequence[tuple[CaptionEntry, Sequence[str]]]) -> list[int]:
+        """`write_caption` for many, each with its tags: all are written, or none."""
         with self._transaction() as db:
-            row = db.execute(
-                "SELECT id FROM items WHERE kind = 'caption' AND sha256 = ? AND image_id IS NULL",
-                (entry.sha256,),
-            ).fetchone()
-            item_id = int(row[0]) if row else RowWriter(db, self.folder).insert_caption(entry)
-            add_tags(db, item_id, by_hand(tags))
-        return item_id
+            rows = RowWriter(db, self.folder)
+            return [rows.write_caption(entry, tags) for entry, tags in captions]
 
     def update(
         self,

@@ -17,6 +17,11 @@ from mmembed.store.sqlite.vector_queries import VectorReader
 from mmembed.store.sqlite.word_queries import WordReader
 from mmembed.types import Failure, Item, Kind
 
+_KNOWN_SQL = """
+SELECT path, id, sha256, bytes, mtime_ns, device, inode, ctime_ns
+FROM items LEFT JOIN file_marks ON item_id = id WHERE kind = 'image' AND path IS NOT NULL
+"""
+
 
 class CatalogReader(VectorReader, FieldReader, WordReader):
     """Every query of the catalog."""
@@ -101,6 +106,18 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
                 captions.setdefault(int(image_id), []).append(str(caption))
         return captions
 
+    def caption_items_of(self, image_ids: Sequence[int]) -> dict[int, list[Item]]:
+        """The captions of images as items, by image id, in the order of entry."""
+        captions: dict[int, list[Item]] = {}
+        for chunk in chunks(image_ids):
+            sql = (
+                f"SELECT {COLUMNS} FROM items WHERE image_id IN ({marks(chunk)}) "
+                "ORDER BY position, id"
+            )
+            for caption in map(to_item, self._rows(sql, chunk)):
+                captions.setdefault(caption.image_id or 0, []).append(caption)
+        return captions
+
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:
@@ -154,11 +171,20 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
 
     def contents_among(self, contents: Sequence[str]) -> set[str]:
         """The given sha256 that an image has."""
-        return self._images_with("sha256", contents)
+        known: set[str] = set()
+        for chunk in chunks(contents):
+            some = f"kind = 'image' AND sha256 IN ({marks(chunk)})"
+            rows = self._rows(f"SELECT sha256 FROM items WHERE {some}", chunk)
+            known.update(str(row[0]) for row in rows)
+        return known
 
-    def paths_among(self, paths: Sequence[str]) -> set[str]:
-        """The given paths at which an image lies."""
-        return self._images_with("path", paths)
+    def images_at(self, paths: Sequence[str]) -> dict[str, ImageFile]:
+        """The images at these paths, by path."""
+        images: list[ImageFile] = []
+        for chunk in chunks(paths):
+            some = f"kind = 'image' AND path IN ({marks(chunk)})"
+            images += self._image_files(f"SELECT id, path, sha256 FROM items WHERE {some}", chunk)
+        return {image.path: image for image in images}
 
     def images_of(self, sha256: str) -> list[ImageFile]:
         """The images with this content, by rising id."""
@@ -170,14 +196,6 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
 
     def _image_files(self, sql: str, values: Sequence[object]) -> list[ImageFile]:
         return [ImageFile(int(row[0]), str(row[1]), str(row[2])) for row in self._rows(sql, values)]
-
-    def _images_with(self, column: str, values: Sequence[str]) -> set[str]:
-        paths: set[str] = set()
-        for chunk in chunks(values):
-            some = f"{column} IN ({marks(chunk)})"
-            sql = f"SELECT {column} FROM items WHERE kind = 'image' AND {some}"
-            paths.update(str(row[0]) for row in self._rows(sql, chunk))
-        return paths
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
         """Captions and tags of images, by id, with their sources."""
@@ -195,12 +213,15 @@ class CatalogReader(VectorReader, FieldReader, WordReader):
 
     def known_files(self) -> dict[str, Known]:
         """Every indexed image file by path."""
-        sql = (
-            "SELECT path, id, sha256, bytes, mtime_ns, device, inode, ctime_ns "
-            "FROM items LEFT JOIN file_marks ON item_id = id "
-            "WHERE kind = 'image' AND path IS NOT NULL"
-        )
-        return {str(row[0]): _known(row) for row in self._rows(sql)}
+        return {str(row[0]): _known(row) for row in self._rows(_KNOWN_SQL)}
+
+    def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
+        """The indexed image files among these paths."""
+        known: dict[str, Known] = {}
+        for chunk in chunks(paths):
+            rows = self._rows(f"{_KNOWN_SQL} AND path IN ({marks(chunk)})", chunk)
+            known |= {str(row[0]): _known(row) for row in rows}
+        return known
 
     def headers_to_read(self, version: int, *, after: int, limit: int) -> list[ImageFile]:
         """Up to `limit` images with an id above `after`, by rising id, whose headers were not read

@@ -80,7 +80,7 @@ class RowWriter:
             **asdict(facts),
             "date": day_taken(facts) or local_time(entry.mtime_ns),
             "header_read": entry.header_read,
-            "added": self._now,
+            "added": self._now if entry.added is None else entry.added,
         }
         row = self._db.execute(
             "SELECT id FROM items WHERE kind = 'image' AND path = ?", (entry.path,)
@@ -153,6 +153,16 @@ class RowWriter:
 
         return insert
 
+    def write_caption(self, entry: CaptionEntry, tags: Sequence[str]) -> int:
+        """Add a caption of no image, or tags to the one with this text; returns its id."""
+        row = self._db.execute(
+            "SELECT id FROM items WHERE kind = 'caption' AND sha256 = ? AND image_id IS NULL",
+            (entry.sha256,),
+        ).fetchone()
+        item_id = int(row[0]) if row else self.insert_caption(entry)
+        add_tags(self._db, item_id, by_hand(tags))
+        return item_id
+
     def insert_caption(
         self,
         entry: CaptionEntry,
@@ -162,10 +172,11 @@ class RowWriter:
     ) -> int:
         """Add a caption, of an image or of none; returns its id."""
         keep_caption(self._db, self._space, entry)
+        added = self._now if entry.added is None else entry.added
         return self._insert(
             "INSERT INTO items (kind, path, sha256, caption, image_id, position, added) "
             "VALUES ('caption', ?, ?, ?, ?, ?, ?)",
-            (path, entry.sha256, entry.text, image_id, position, self._now),
+            (path, entry.sha256, entry.text, image_id, position, added),
         )
 
     def _insert(self, sql: str, values: Sequence[object] | Mapping[str, object]) -> int:

@@ -140,7 +140,7 @@ def test_a_text_that_no_row_can_hold_is_refused_alone(postgres: Any) -> None:
         with pytest.raises(Unstorable):
             postgres.write([entry("/whole"), entry(path, sha256="it")])
     assert postgres.count() == 0
-    assert postgres.paths_among(["/a\0b", "/\udce4"]) == set()
+    assert postgres.images_at(["/a\0b", "/\udce4"]) == {}
 
 
 def test_a_slow_filter_ends(postgres: Any, monkeypatch: pytest.MonkeyPatch) -> None:

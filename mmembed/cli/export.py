@@ -1,0 +1,109 @@
+"""`mmembed export`"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmembed.cli.bar import Bar
+from mmembed.cli.open_to_read import check_exists
+from mmembed.cli.options import Once
+from mmembed.cli.table import plain
+from mmembed.cli.upgrade import upgraded
+from mmembed.config.settings import Settings, expanded
+from mmembed.errors import QueryError
+from mmembed.filters.parse import parse_where
+from mmembed.types import KINDS
+
+if TYPE_CHECKING:
+    from mmembed.collection.exchange import Exported
+
+DESCRIPTION = """\
+Write the collection to files: to move it to another store, to back it up, or to work on it in a
+notebook or a spreadsheet. Pictures stay where they are; uploads are copied into a folder.
+
+  mmembed export --to backup            a folder with everything; `mmembed import backup` reads it
+  mmembed export --to photos.parquet    all items with vectors, for pandas, DuckDB, Polars
+  mmembed export --to photos.jsonl      the same as lines of JSON; needs no library
+
+Lists for people have a row for each picture, and the columns that you choose:
+
+  mmembed export --to photos.csv --columns path,tags,date,meta.author
+  mmembed export --to dogs.csv --query "a dog in the snow" --k 200
+  mmembed export --to photos.npy        the embeddings, and their items in photos.ids.jsonl
+
+--where narrows all of them, as in `mmembed search`:
+
+  mmembed export --to year.parquet --where 'date>=2024 -tag:private'
+
+The folder has a manifest with counts and SHA-256 of its parts. It is written last: an export that
+was interrupted is none, and is run again. docs/moving.md describes the format.
+
+Exit codes: 0 done; 1 some uploads could not be copied; 2 wrong use; 130 interrupted.
+"""
+SHOWN_FAILURES = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument(
+        "--to", required=True, type=Path, metavar="DIR|FILE",
+        help="new folder, or file that ends with .parquet, .jsonl, .csv or .npy",
+    )  # fmt: skip
+    parser.add_argument(
+        "--where", default="", metavar="FILTER", action=Once, help="only items that pass a filter"
+    )
+    parser.add_argument(
+        "--columns", default="", metavar="A,B",
+        help="columns of a list (.csv, .jsonl, .npy), such as path,tags,embedding",
+    )  # fmt: skip
+    parser.add_argument(
+        "--query", default="", metavar="TEXT", help="list the results of a search, with their score"
+    )
+    parser.add_argument(
+        "--k", type=int, default=100, metavar="N", help="results of --query (default 100)"
+    )
+    parser.add_argument(
+        "--kind", choices=KINDS, default="image", help="rows of a list (default: image)"
+    )
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Export; 1 if some uploads could not be copied."""
+    from mmembed.collection.exchange import ListWishes, check_target, export_to  # takes a while
+
+    if arguments.k < 1:
+        raise QueryError(f"--k {arguments.k}: expected 1 or more")
+    columns = tuple(name.strip() for name in arguments.columns.split(",") if name.strip())
+    wishes = ListWishes(columns, arguments.query, arguments.k, arguments.kind)
+    to = expanded(arguments.to, "--to")
+    check_target(to, wishes)
+    parse_where(arguments.where)
+    check_exists(settings)
+    upgraded(settings)
+    try:
+        with Bar("items") as bar:
+            exported = export_to(settings, to, arguments.where, wishes, bar.update)
+    except KeyboardInterrupt:
+        print("interrupted; the export is incomplete: run it again", file=sys.stderr)
+        return 130
+    for line in summary(exported):
+        print(line)
+    for failure in exported.failures[:SHOWN_FAILURES]:
+        print(f"failed: {plain(failure.message)}", file=sys.stderr)
+    return 1 if exported.failures else 0
+
+
+def summary(exported: Exported) -> list[str]:
+    """The result in a few lines."""
+    rows = exported.counts.get("rows", exported.counts.get("images", 0))
+    rate = f", {rows / exported.seconds:,.0f} a second" if exported.seconds > 1 else ""
+    size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
+    lines = [f"{plain(str(exported.path))}: {size} in {exported.seconds:.1f} s{rate}"]
+    lines += [f"{count:>10,} {what}" for what, count in exported.counts.items() if count]
+    if exported.model is not None:
+        model = exported.model
+        lines.append(f"model: {model.name}, {model.dim} numbers, fingerprint {model.fingerprint}")
+    return lines

@@ -1,0 +1,88 @@
+"""The files that a scan found, and those that it passed over."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from mmembed.ingest.passed_over import PassedOver
+from mmembed.store.entries import Mark, signed, storable
+from mmembed.types import Failure
+
+
+class FileStat(NamedTuple):
+    """Facts that tell a changed file from an unchanged one."""
+
+    bytes: int
+    mtime_ns: int
+    mark: Mark
+
+
+@dataclass
+class Scan(PassedOver):
+    """The files below the scanned paths."""
+
+    roots: list[str] = field(default_factory=list)
+    files: dict[str, FileStat] = field(default_factory=dict)
+    """Image files by absolute path, in the order they are indexed."""
+    texts: set[str] = field(default_factory=set)
+    """Text files that may hold captions."""
+    manifests: list[Path] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    passed: set[str] = field(default_factory=set)
+    """Paths that were not read: unreadable, hidden and linked folders, parts of collections,
+    unreadable files. Items of these paths from another time stay."""
+    closed: list[str] = field(default_factory=list)
+    """Paths that were skipped on purpose. Items of these paths leave the collection."""
+    taken: set[str] = field(default_factory=set)
+    """The roots of files that are no longer in `files`."""
+
+    def take_files(self) -> dict[str, FileStat]:
+        """The files that were found since the last call; only their roots are remembered."""
+        files, self.files = self.files, {}
+        for root in self.roots:
+            if root not in self.taken and any(under(path, [root]) for path in files):
+                self.taken.add(root)
+        return files
+
+    def covers(self, path: str) -> bool:
+        """Whether the scan would have found this file if it still existed."""
+        return under(path, self.roots) and self.passed.isdisjoint(ancestors(path))
+
+    def missing(self, known: Iterable[str]) -> tuple[list[str], bool]:
+        """The known files that the scan should have found and did not; and whether a root with
+        known files is empty. Such a root may be an unmounted disk, so its files do not count as
+        missing."""
+        gone = [path for path in known if path not in self.files and self.covers(path)]
+        empty = self.empty()
+        kept = [path for path in gone if not under(path, empty)]
+        return kept, len(kept) < len(gone)
+
+    def empty(self) -> list[str]:
+        """The roots below which no picture was found, nor a folder that may hold some."""
+        met = [*self.files, *self.closed]
+        roots = [root for root in self.roots if root not in self.taken]
+        return [root for root in roots if not any(under(path, [root]) for path in met)]
+
+
+def stat_of(status: os.stat_result) -> FileStat:
+    """The state of a file for the catalog; a file system may claim any time."""
+    mark = signed(status.st_dev), signed(status.st_ino), storable(status.st_ctime_ns)
+    return FileStat(storable(status.st_size), storable(status.st_mtime_ns), mark)
+
+
+def under(path: str, folders: Sequence[str]) -> bool:
+    return any(path == folder or path.startswith(folder.rstrip("/") + "/") for folder in folders)
+
+
+def ancestors(path: str) -> Iterator[str]:
+    """The path itself and the folders above it."""
+    while True:
+        yield path
+        above = os.path.dirname(path)
+        if above == path:
+            return
+        path = above

@@ -1,0 +1,91 @@
+"""Carries out one piece of an indexing, with the stages of an indexing by one process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mmembed.errors import ProcessingError
+from mmembed.ingest.caption_rules import SaidLimits
+from mmembed.ingest.piece_words import reading_of
+from mmembed.ingest.pipeline import Pipeline
+from mmembed.ingest.plan import Plan, Source, is_changed
+from mmembed.ingest.remove import moved_away
+from mmembed.ingest.report import Report
+from mmembed.ingest.scan_result import FileStat, Scan, ancestors, stat_of
+from mmembed.item_failures import failure_of
+from mmembed.store.entries import Known, Reading, Words
+from mmembed.store.pieces import Piece, PieceFile
+from mmembed.types import Failure, Progress
+
+_MISSING = FileStat(0, 0, (0, 0, 0))
+"""Of a file that is gone: reading it fails, and says so."""
+
+
+@dataclass(frozen=True)
+class PieceWork:
+    """Takes the files of pieces into the collection."""
+
+    pipeline: Pipeline
+    limits: SaidLimits
+
+    def run(self, piece: Piece, progress: Progress, ending: Callable[[], bool]) -> Report:
+        """Take in the files of a piece. Files that an earlier worker has committed are not read
+        again. A report that is `interrupted` is of a part of them. Raises StoreError."""
+        if piece.is_poisoned:
+            return self._given_up(piece)
+        known = self.pipeline.store.known_among([file.path for file in piece.files])
+        report = Report()
+        plan = self._plan(piece, known, report)
+        done = self.pipeline.take_in(plan, dict(known), progress, ending)
+        done.kept_out += report.kept_out + len(plan.moved_out)
+        # An earlier worker of this indexing embedded these, and its report is lost.
+        done.embedded += report.embedded
+        done.unchanged -= report.embedded
+        return done
+
+    def _plan(self, piece: Piece, known: Mapping[str, Known], report: Report) -> Plan:
+        """The plan; `report` counts the files that are not part of it, or were done before."""
+        kept_out = self.pipeline.store.kept_out()
+        plan = Plan(Scan(roots=list(piece.rules.roots)), kept_out=moved_away(kept_out))
+        for file in piece.files:
+            if not kept_out.keys().isdisjoint(ancestors(file.path)):
+                report.kept_out += 1
+                continue
+            source = self._source(file, piece, plan)
+            before = known.get(file.path)
+            if before is None or piece.rules.rehash or is_changed(before, source.stat):
+                plan.work.append(source)
+                continue
+            plan.unchanged.append(source)
+            report.embedded += before.id > piece.rules.newest
+            if before.mark != source.stat.mark:
+                plan.marks.append((before.id, source.stat.mark))
+        return plan
+
+    def _source(self, file: PieceFile, piece: Piece, plan: Plan) -> Source:
+        try:
+            reading, failures = reading_of(file, piece.rules.roots, self.limits)
+            plan.failures += failures
+        except Exception as error:  # a bad text file does not stop its picture
+            plan.failures.append(failure_of(file.path, error))
+            reading = Reading(Words(), lambda source: False)
+        try:
+            stat = stat_of(os.stat(file.path))
+        except OSError:
+            stat = _MISSING
+        return Source(file.path, stat, reading)
+
+    def _given_up(self, piece: Piece) -> Report:
+        failures = [
+            Failure(
+                file.path,
+                ProcessingError.code,
+                f"{file.path}: {piece.deaths} workers ended without a word while they had this "
+                "file, so it is left out; `mmembed index` of the file alone may show why",
+            )
+            for file in piece.files
+        ]
+        self.pipeline.store.write([], failures)
+        return Report(total=len(failures), failures=failures)
