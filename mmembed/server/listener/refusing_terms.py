@@ -1,4 +1,4 @@
-"""What the server tells its refusing process when overload begins."""
+"""The limits and counts that the server sends to its refusing process when overload begins."""
 
 from __future__ import annotations
 
