@@ -1,0 +1,61 @@
+"""Memory does not grow with the number of items."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mmembed.store.folder_store import FolderStore
+from tests.exchange.contents import MODEL, image, vector
+
+pytestmark = pytest.mark.slow
+
+FEW, MANY, DIM = 1000, 6000, 1024
+MOST_MB = 10
+"""More that many items may take than few; their records would take some 30 MB more."""
+PROGRAM = """
+import resource, sys
+from pathlib import Path
+from mmembed.exchange import write_export
+from mmembed.exchange.open_export import open_export
+from mmembed.exchange.take_in import TakingIn
+from mmembed.filters.parse import parse_where
+from mmembed.store.folder_store import FolderStore
+what, store, at, where = sys.argv[1:]
+write_export.PART_BYTES = 2**21
+def silent(*_): pass
+store = FolderStore(Path(store), exact_limit=50_000)
+if what == "export":
+    wanted = write_export.WantedItems(parse_where(where), where)
+    write_export.export_folder(store, Path(at), ".jsonl", wanted, silent)
+else:
+    assert TakingIn(store, open_export(Path(at))).run(silent, silent).failed == 0
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_mb(*arguments: str | Path) -> float:
+    """The largest resident memory of an export or import, in a process of its own."""
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return int(subprocess.run(command, capture_output=True, check=True).stdout) * 1024 / 1e6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count memory in other units")
+def test_memory_is_bounded(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "first", exact_limit=50_000)
+    store.claim(replace(MODEL, dim=DIM))
+    for start in range(0, MANY, 1000):
+        numbers = range(start, start + 1000)
+        store.write([image(number, embedding=vector(number, DIM)) for number in numbers])
+    store.close()
+    few, many = tmp_path / "few", tmp_path / "many"
+    narrow = f"bytes<{1000 + FEW}"
+    peak_of_few = peak_mb("export", tmp_path / "first", few, narrow)
+    assert peak_mb("export", tmp_path / "first", many, "") - peak_of_few < MOST_MB
+    assert len([*many.glob("items-*.jsonl")]) > 2
+    peak_of_few = peak_mb("import", tmp_path / "second", few, "")
+    assert peak_mb("import", tmp_path / "third", many, "") - peak_of_few < MOST_MB
