@@ -3,6 +3,7 @@
 # make test                     run all tests; FAST=1 those that take seconds, before each commit
 # make test-clients             the packages that clients use, against a server; see below
 # make test-scale               what needs a real PostgreSQL, Ray or S3 server; see below
+# make test-deploy              deploy/install.sh in a new Debian system; needs root and mmdebstrap
 # make check                    ruff, mypy, and the rules for sources, tests and docs
 # make bench                    mmembed beside other projects; BENCH=--quick to see that it works
 #
@@ -34,7 +35,7 @@ DATA ?= data/gallery
 MODEL ?= bundled
 endif
 
-.PHONY: run install test test-clients test-scale pin-clients check bench format constraints wheel clean
+.PHONY: run install test test-clients test-scale test-deploy pin-clients check bench format constraints wheel clean
 
 run: install
 	@$(BIN)/mmembed serve --check --port $(PORT)
@@ -69,6 +70,9 @@ test: $(VENV)/.test
 # used in place of theirs. A server that is missing skips its tests; under CI it fails them.
 test-scale: $(VENV)/.test-scale
 	$(if $(CI),MMEMBED_TEST_SERVERS=required) $(BIN)/python -m pytest -q $(SPREAD) -m scale $(SCALE)
+
+test-deploy:
+	tests/deploy/chroot.sh "$$(mktemp -u)"
 
 # All clients, or CLIENTS="openai cohere"; each has an environment in ~/.cache/mmembed-test-clients.
 test-clients: $(VENV)/.test

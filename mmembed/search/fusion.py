@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 from mmembed.store.entries import RankedImages, WordMatches
 from mmembed.types import Background
 
-POOL = 100
-"""The best images by words, and the NEAREST by picture and by caption, are ordered by their value.
-"""
+POOL = 49
+"""The best images by words, and the NEAREST by picture and by caption, are ordered by their value:
+twice as many by words find no more."""
 NEAREST = 49
 """With one more, a graph is searched only once."""
 MOST_BY_WORDS = 500
@@ -142,8 +142,6 @@ def word_parts(item_ids: NDArray[np.int64], matches: WordMatches) -> Floats:
 
 def exact_parts(item_ids: NDArray[np.int64], matches: WordMatches) -> Floats:
     """The increase of the words part of images that have all words of the query, (n,)."""
-    whole = [len(words) == len(matches.asked) for words in matches.words]
-    if sum(whole) > FEW:
-        return np.zeros(len(item_ids))
-    exact = np.isin(item_ids, matches.item_ids[np.array(whole, dtype=bool)])
-    return np.where(exact, EXACT, 0.0)
+    rows = [row for row, words in enumerate(matches.words) if len(words) == len(matches.asked)]
+    whole = set(matches.item_ids[rows].tolist()) if len(rows) <= FEW else set()
+    return np.array([EXACT if item_id in whole else 0.0 for item_id in item_ids.tolist()])

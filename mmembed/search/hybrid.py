@@ -9,7 +9,7 @@ searched by their pictures alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -182,16 +182,18 @@ class Hybrid:
     ) -> _Measured:
         """The parts of these images, and of the best by caption and words. pictures: the nearest
         of them, whose cosines are known."""
-        every = np.union1d(np.array(item_ids, np.int64), matches.item_ids)
-        ids, cosines = self._cosines(np.union1d(every, captions.item_ids), pictures or NOTHING)
-        captioned, tagged = self.store.described(np.setdiff1d(ids, captions.item_ids).tolist())
-        captioned |= set(captions.item_ids.tolist())
+        of_captions = set(captions.item_ids.tolist())
+        every = {*item_ids, *matches.item_ids.tolist(), *of_captions}
+        ids, cosines = self._cosines(every, pictures or NOTHING)
+        others = [item_id for item_id in ids.tolist() if item_id not in of_captions]
+        captioned, tagged = self.store.described(others)
+        captioned |= of_captions
         parts = Parts(
             ids,
             deviations(cosines, self._usual("image", self.picture)),
             caption_parts(ids, captioned, captions, self._usual("caption", self.caption)),
             word_parts(ids, matches),
-            np.isin(ids, np.array(sorted(tagged), np.int64)),
+            np.array([item_id in tagged for item_id in ids.tolist()], dtype=bool),
         )
         if pictures is not None and not pictures.complete:
             covered = float(matches.scores.max(initial=0)) / max(matches.attainable, SMALLEST)
@@ -201,11 +203,10 @@ class Hybrid:
         return _Measured(parts, matches, self.words_only)
 
     def _cosines(
-        self, item_ids: NDArray[np.int64], known: RankedImages
+        self, item_ids: Set[int], known: RankedImages
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The images that are still there, and their cosines with the query."""
-        lacking = np.setdiff1d(item_ids, known.item_ids)
-        ids, stored = self.store.vectors_of(lacking.tolist())
+        """The images that are still there, rising, and their cosines with the query."""
+        ids, stored = self.store.vectors_of(sorted(item_ids - set(known.item_ids.tolist())))
         cosines = _cosines(stored, self.picture)
         both = np.concatenate([known.item_ids, np.array(ids, np.int64)])
         order = np.argsort(both)

@@ -111,8 +111,10 @@ def matches_of(
     """The `count` best of those that pass, and those of `also`. all_seen: whether no other image
     passes and matches."""
     ids, scores, words = ranked
-    passes = np.isin(ids, passing)
-    kept = (passes & (np.cumsum(passes) <= count)) | np.isin(ids, np.array(also, np.int64))
+    keys, of_passing, of_also = ids.tolist(), set(passing.tolist()), set(also)
+    passes = np.array([key in of_passing for key in keys], dtype=bool)
+    beside = np.array([key in of_also for key in keys], dtype=bool)
+    kept = (passes & (np.cumsum(passes) <= count)) | beside
     return WordMatches(
         ids[kept],
         scores[kept],

@@ -13,6 +13,7 @@ from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.blobs import FolderBlobs
 from mmembed.store.entries import Found, Known, Place, RankedImages, Trouble
 from mmembed.store.index_sync import IndexSync
+from mmembed.store.known_vectors import KnownVectors
 from mmembed.store.passing import PassingVectors
 from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.store.sqlite import Catalog
@@ -33,6 +34,7 @@ class FolderStore(Catalog):
         self._sync = partial(IndexSync, self, exact_limit=exact_limit, recall=recall)
         self._views = self._sync()
         self._filtered = PassingVectors(self.version)
+        self._known = KnownVectors(self.version, self.vector_ids_of)
 
     @property
     def name(self) -> str:
@@ -111,9 +113,13 @@ class FolderStore(Catalog):
                     ("of images", where), lambda: self.caption_vectors_matching(where)
                 )
             )
+
+        def images_of(vector_ids: Sequence[int]) -> dict[int, list[int]]:
+            return self.images_of_vectors(vector_ids, by, where)
+
         return nearest_images(
             lambda most: view.nearest(query, most, among),
-            lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
+            self._known.noting(images_of) if by == "image" else images_of,
             count,
         )
 
@@ -121,7 +127,7 @@ class FolderStore(Catalog):
         """See Vectors.vectors_of. Vectors of images that are in memory are not read from the
         catalog."""
         view = self._views.loaded("image")
-        known = {} if view is None else self.vector_ids_of(item_ids)
+        known = {} if view is None else self._known.of(item_ids)
         if view is None or len(known) < len(item_ids):
             return super().vectors_of(item_ids)
         vectors = view.vectors([known[item_id] for item_id in item_ids])

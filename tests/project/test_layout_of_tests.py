@@ -20,7 +20,16 @@ SERVERS = {"tests.postgres_server", "tests.temporary_postgres", "tests.s3_server
 _FROM_TESTS = re.compile(r"\bfrom\s+[\w.]*test_")
 """Whatever imports so; most files do not, and need not be parsed."""
 OF_NO_PACKAGE = {
-    *("benchmarks", "clients", "contracts", "golden", "network_audit", "project", "training"),
+    *(
+        "benchmarks",
+        "clients",
+        "contracts",
+        "deploy",
+        "golden",
+        "network_audit",
+        "project",
+        "training",
+    ),
     "web",
 }
 """Folders at the top of `tests/` whose subject is no folder of the package."""

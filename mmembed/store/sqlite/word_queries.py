@@ -164,7 +164,7 @@ def _parsed(text: str | None) -> Ids:
 def _that_may_match(asked: Asked, candidates: Sequence[Candidate]) -> set[str]:
     """The words of candidates that may match one of the query: a stem begins as its word does."""
     signs = {form[0] for form in asked.forms}
-    words = {word for candidate in candidates for word in candidate.words.split()}
+    words = set(" ".join(candidate.words for candidate in candidates).split())
     return {word for word in words if word[0] in signs}
 
 

@@ -60,6 +60,21 @@ def test_a_promise_that_cannot_be_kept_is_said(
     assert graph.reach.expansion == 64
 
 
+def test_where_none_has_misses_to_spare_the_least_that_keeps_the_promise_is_chosen(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(expansion, "EXPANSIONS", (64, 96, 128))
+    found = {64: 0.98, 96: 0.991, 128: 0.992}
+    monkeypatch.setattr(expansion, "share", lambda graph, *_: found[graph.reach.expansion])
+    ids = np.arange(1, 101)
+    rows = np.random.default_rng(0).normal(size=(100, DIM)).astype(np.float16)
+    some = Table.empty(DIM).with_more(ids, rows)
+    graph = Graph.built(some)
+    choose_expansion(graph, some, 0.99)
+    assert (graph.reach.expansion, graph.reach.recall) == (96, 0.991)
+    assert "less than" not in caplog.text
+
+
 def test_the_nearest_are_those_of_brute_force(table: Table) -> None:
     rows = queries(table)[1]
     cosines = np.sort(rows @ table.rows(table.ids).T, axis=1)
