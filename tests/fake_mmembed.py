@@ -3,7 +3,7 @@
 SECONDS_A_BATCH in the environment makes the encoder slow; LINE_S is the time between two lines
 of progress. The encoder hangs at texts with «hang», and as a model of the name «hanging» it is
 never loaded. GRACE_S and LAST_S are what `serve` gives to requests and to all the rest when it
-ends. With ENDLESS_FILTERS, no filter ever ends.
+ends. With ENDLESS_FILTERS, no filter ever ends. BUSY_PER_S refusals a second are overload.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ if __name__ == "__main__":
         registry.CLOSING_S = 1.0  # type: ignore[attr-defined]
     if "ENDLESS_FILTERS" in os.environ:
         make_endless(setattr)
+    if "BUSY_PER_S" in os.environ:
+        from mmembed.server.listener import overload
+
+        overload.BUSY_PER_S, overload.FEW = int(os.environ["BUSY_PER_S"]), 1
     Collection.__init__.__defaults__ = (load, None)  # of its parameters `load` and `store`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
     sys.exit(main())

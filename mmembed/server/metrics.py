@@ -57,12 +57,12 @@ class RequestMetrics:
         """A request has come."""
         self._running.inc()
 
-    def refused(self, method: str, status: int) -> None:
-        """A request was answered before its route was known."""
+    def refused(self, method: str, status: int, count: int = 1) -> None:
+        """Requests were answered before their routes were known."""
         key = OTHER, method, status
         if key not in self._series:
             self._series[key] = self._count.labels(*key), self._seconds.labels(OTHER)
-        self._series[key][0].inc()
+        self._series[key][0].inc(count)
 
     def end(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered. route: the template; "" if the request reached none."""

@@ -13,10 +13,12 @@ import asyncio
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mmembed.config.settings import Settings
 from mmembed.errors import Overloaded
+from mmembed.server.limits.refusal_rules import needs_model
 
 MEMORY_S = 2.0
 """Seconds of busy time over which the pace of a lane is measured."""
@@ -74,6 +76,8 @@ class Lane:
         self.threads = min(threads, places)
         self._least = max(self.threads, least)
         self.running = 0
+        self.changed: Callable[[], None] | None = None
+        """Called when `free` may have changed, if anything needs to know."""
         self._places = places
         self._max_wait_s = max_wait_s
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -86,6 +90,12 @@ class Lane:
         return len(self._waiting)
 
     @property
+    def free(self) -> int:
+        """Places for further requests; requests that are expected have taken theirs."""
+        taken = self.running + len(self._waiting) + self._coming
+        return self.threads + self._room() - taken
+
+    @property
     def full(self) -> bool:
         """Whether one more request would wait too long."""
         return self.running + len(self._waiting) >= self.threads + self._room()
@@ -93,15 +103,22 @@ class Lane:
     def expect(self) -> bool:
         """Whether there is room for one more. Requests that were admitted in this turn of the event
         loop count, too: they take their places in the next."""
-        if self.running + len(self._waiting) + self._coming >= self.threads + self._room():
+        if self.free <= 0:
             return False
         if not self._coming:
             asyncio.get_running_loop().call_soon(self._forget)
         self._coming += 1
+        self._tell()
         return True
 
     def _forget(self) -> None:
         self._coming = 0
+        if self.changed is not None:  # told when the expected requests have taken their places
+            asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        if self.changed is not None:
+            self.changed()
 
     def wait_s(self) -> float:
         """Seconds until all waiting requests have had their turn."""
@@ -124,10 +141,12 @@ class Lane:
         """A turn to wait for; None if the request may run now. Raises Overloaded."""
         if self.running < self.threads and not self._waiting:
             self._start()
+            self._tell()
             return None
         self.check()
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self._tell()
         return turn
 
     def leave(self) -> None:
@@ -142,6 +161,7 @@ class Lane:
         if not turn.done():
             self._waiting.remove(turn)
             turn.cancel()
+            self._tell()
         else:
             self.leave()
 
@@ -164,6 +184,7 @@ class Lane:
         while self._waiting and self.running < self.threads:
             self._start()
             self._waiting.popleft().set_result(None)
+        self._tell()
 
 
 class Lanes:
@@ -191,11 +212,3 @@ class Lanes:
         if needs_model(method, path):
             return self.models
         return self.pictures if path.endswith(("/image", "/thumbnail")) else self.readers
-
-
-def needs_model(method: str, path: str) -> bool:
-    """Whether a request may embed an input: all requests with a body may, except requests for
-    keys."""
-    if method in ("POST", "PUT", "PATCH"):
-        return path != "/v1/session"
-    return path.rstrip("/") == "/v1/search"

@@ -20,7 +20,7 @@ class Clients:
     def __init__(self, most: int, proxies: Iterable[Network] = ()) -> None:
         """most: of one caller; 0 for no limit."""
         self.most = most
-        self._proxies = tuple(proxies)
+        self.proxies = tuple(proxies)
         self._held: Counter[Hashable] = Counter()
         self._of = lru_cache(4096)(self._group)
 
@@ -32,10 +32,10 @@ class Clients:
         """Whether a caller has reached its limit, so many times over."""
         return group is not None and self._held[group] >= self.most * times
 
-    def take(self, group: Hashable) -> None:
-        """One more."""
+    def take(self, group: Hashable, count: int = 1) -> None:
+        """One more, or so many."""
         if group is not None:
-            self._held[group] += 1
+            self._held[group] += count
 
     def give_back(self, group: Hashable) -> None:
         """One less."""
@@ -45,11 +45,15 @@ class Clients:
         if self._held[group] <= 0:
             del self._held[group]
 
+    def held(self) -> dict[Hashable, int]:
+        """The count of each caller that has a limit."""
+        return dict(self._held)
+
     def _group(self, address: str) -> Hashable:
         parsed = _parsed(address)
         if parsed is None:
             return None  # a socket without addresses
-        if parsed.is_loopback or any(parsed in network for network in self._proxies):
+        if parsed.is_loopback or any(parsed in network for network in self.proxies):
             return None
         return caller_at(address)
 

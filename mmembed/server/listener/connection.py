@@ -17,10 +17,10 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mmembed.server.limits.per_client import Clients
+from mmembed.server.limits.refusal_rules import SLOWEST_BODY, needs_model
 from mmembed.server.listener.instant_refusals import TOO_MANY, TOO_SLOW, WASTEFUL, Refusals
+from mmembed.server.listener.overload import Overload
 
-SLOWEST_BODY = 10_000
-"""Bytes a second at which a body must arrive."""
 SLOWEST_READER = 2_000
 """Bytes a second that a caller must take of an answer."""
 SLICE = 4096
@@ -40,6 +40,7 @@ class Terms:
     """Seconds for a first byte and for a whole head, and between checks of a body or an answer."""
     refusals: Refusals
     clients: Clients
+    overload: Overload
 
 
 class Connection(H11Protocol):
@@ -52,6 +53,12 @@ class Connection(H11Protocol):
         self.group: Hashable = None
         """The key of its client; None if it has no limit."""
         self.terms = terms
+        self.number = 0
+        """By which the refusing process knows it too; 0 if it does not."""
+        self.is_lent = False
+        """Whether that process reads it, and not this one."""
+        self.handed: tuple[bytes, int] | None = None
+        """Of a new connection that process accepted: as `take_back` takes them."""
         self._is_one_too_many = False
         self._began = False  # whether a byte of the next request arrived
         self._came = 0  # bytes of it
@@ -65,13 +72,17 @@ class Connection(H11Protocol):
         """As asyncio calls it."""
         super().connection_made(transport)
         self.group = self.terms.clients.group(self.client[0] if self.client else None)
-        self._is_one_too_many = self.terms.clients.full(self.group)
+        self._is_one_too_many = self.handed is None and self.terms.clients.full(self.group)
         self.terms.clients.take(self.group)
+        self.terms.overload.made()
+        if self.handed is not None:
+            self.take_back(*self.handed)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """As asyncio calls it."""
         self.terms.clients.give_back(self.group)
         super().connection_lost(exc)
+        self.terms.overload.ended(self)
 
     # -- what comes in ---------------------------------------------------------------
 
@@ -80,13 +91,16 @@ class Connection(H11Protocol):
         if self._is_one_too_many:
             self._end(TOO_MANY)
             return
+        self._take_in(data, self.terms.overload.lends)
+
+    def _take_in(self, data: bytes, may_lend: bool) -> None:
         if self._to_skip:
             data = self._skipped(data)
         if not data:
             return
         if not self._began:
             self._begin()
-            if self.conn.their_state is h11.IDLE and self._refused(data):
+            if self.conn.their_state is h11.IDLE and self._refused(data, may_lend):
                 return
         self._came += len(data)
         self._parse(data)
@@ -97,15 +111,18 @@ class Connection(H11Protocol):
         self._began, self._came, self.since = True, 0, time.monotonic()
         self._marked = 0, self.since
 
-    def _refused(self, data: bytes) -> bool:
+    def _refused(self, data: bytes, may_lend: bool) -> bool:
         if self.transport.get_write_buffer_size():
             return False  # a caller that does not read gets no more until it does
-        refusal = self.terms.refusals.answer(data)
-        if refusal is None:
+        request = self.terms.refusals.refusable(data)
+        if request is None:
             return False
-        answer, self._to_skip = refusal
+        if may_lend and self._lent(data):
+            return True
+        self.terms.overload.refused()
+        self._to_skip = request.left
         self._unset_keepalive_if_required()
-        self.transport.write(answer)
+        self.transport.write(self.terms.refusals.answer(request))
         self._began = self._to_skip > 0
         return True
 
@@ -147,6 +164,43 @@ class Connection(H11Protocol):
         self._begin()
         super().on_response_complete()
         self._began = self.conn.their_state is not h11.IDLE or bool(self.conn.trailing_data[0])
+        if self.terms.overload.lends and self._awaits_refusal:
+            self._lent(b"")
+
+    # -- from process to process -----------------------------------------------------
+
+    @property
+    def _awaits_refusal(self) -> bool:
+        """Whether its next request will probably be refused, as most under overload that need a
+        model."""
+        return self.about() == IDLE and needs_model(self.scope["method"], self.scope["path"])
+
+    @property
+    def file(self) -> int:
+        """The descriptor of its socket."""
+        number: int = self.transport.get_extra_info("socket").fileno()
+        return number
+
+    def _lent(self, data: bytes) -> bool:
+        """Let the refusing process read on, if it can."""
+        if self.transport.is_closing() or not self.terms.overload.lend(self, data):
+            return False
+        self._unset_keepalive_if_required()
+        self.transport.pause_reading()
+        self.is_lent, self._began = True, False
+        return True
+
+    def take_back(self, data: bytes, skip: int) -> None:
+        """Go on with what the refusing process read. skip: bytes of a refused body that are still
+        to come."""
+        self.is_lent = False
+        if self.transport.is_closing():
+            return
+        self._begin()
+        self._to_skip, self._began = skip, skip > 0
+        self.transport.resume_reading()
+        if data:
+            self._take_in(data, may_lend=False)
 
     def resume_writing(self) -> None:
         """As asyncio calls it when most of an answer is out."""
@@ -156,7 +210,9 @@ class Connection(H11Protocol):
     # -- how long it takes -----------------------------------------------------------
 
     def about(self) -> int:
-        """IDLE, UNSENT, INCOMPLETE or BUSY."""
+        """IDLE, UNSENT, INCOMPLETE or BUSY. A lent connection is busy elsewhere."""
+        if self.is_lent:
+            return BUSY
         if self.transport.get_write_buffer_size():
             return UNSENT
         if self._to_skip or self.conn.their_state is h11.SEND_BODY:

@@ -23,29 +23,27 @@ from fastapi import FastAPI
 
 from mmembed.config.settings import Settings
 from mmembed.server.limits.per_client import Clients, trusted_proxies
+from mmembed.server.limits.refusal_rules import (
+    ASSAULT,
+    AT_ONCE,
+    BACK_OFF_S,
+    LOOK_S,
+    SHARE,
+    SPARED_S,
+)  # fmt: skip
 from mmembed.server.listener.connection import BUSY, IDLE, Connection, Terms
 from mmembed.server.listener.instant_refusals import NO_ROOM, Refusals
+from mmembed.server.listener.overload import Overload
+from mmembed.server.listener.shared_connections import Adopted
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 1.0
-"""Seconds between checks of the connections."""
-AT_ONCE = 16
-"""Connections that are accepted before other tasks have a turn."""
 CLOSING_S = 0.01
 """Seconds until closed connections are gone."""
-BACK_OFF_S = 0.2
-"""Seconds after an error of the system, and while all connections are in use."""
 OWN_FILES = 128
 """Descriptors that are kept for the catalog, the model and the log."""
 MOST_FILES = 65_536
 """Descriptors that are asked for; the system may allow a billion, which some libraries count."""
-SHARE = 4
-"""If all connections are taken, one in this many is closed at a time."""
-ASSAULT = 2
-"""Times the limit of one address; beyond it, its connections are closed without an answer."""
-SPARED_S = 0.5
-"""A newer connection is not closed for another."""
 
 
 class Server(uvicorn.Server):
@@ -70,6 +68,16 @@ class Server(uvicorn.Server):
             door = Door(listener, self._connection, self.server_state.connections, self._most)
             door.open()
             self.servers.append(door)  # type: ignore[arg-type]  # what is called of it is there
+            if len(sockets or []) == 1:
+                self._terms.overload.attach(door, listener)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As Uvicorn calls it."""
+        await self._terms.overload.close()
+        for door in self.servers:
+            await door.settle()  # type: ignore[attr-defined]  # ours has it
+        await super().shutdown(sockets)
+        await self._terms.overload.wait_closed()
 
     def _connection(self) -> Connection:
         return Connection(
@@ -98,6 +106,8 @@ class Door:
         self._most = most
         self._entering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._accepts = asyncio.Event()
+        self._accepts.set()
 
     def open(self) -> None:
         """Start accepting connections."""
@@ -110,6 +120,31 @@ class Door:
         """Stop accepting connections; open ones stay."""
         self._tasks[0].cancel()
 
+    @property
+    def open_connections(self) -> int:
+        """Their number."""
+        return len(self._connections) + len(self._entering)
+
+    def pause(self) -> None:
+        """Let another process accept connections. One more may come in here."""
+        self._accepts.clear()
+
+    def resume(self) -> None:
+        """Accept connections again."""
+        self._accepts.set()
+
+    def adopt(self, caller: socket.socket, number: int, data: bytes, skip: int) -> Adopted:
+        """Serve a connection that the refusing process accepted, as `Connection.take_back`. number:
+        by which that process knows it."""
+        connection = self._connection()
+        connection.number = number
+        connection.handed = data, skip
+        return connection, self._start(caller, connection)
+
+    async def settle(self) -> None:
+        """Until all connections that came in are made, so that they can be told to end."""
+        await asyncio.gather(*self._entering, return_exceptions=True)
+
     async def wait_closed(self) -> None:
         """As Uvicorn waits, when the connections are closed."""
         self._tasks[1].cancel()
@@ -119,14 +154,15 @@ class Door:
         loop = asyncio.get_running_loop()
         while True:
             for _ in range(AT_ONCE):
+                await self._accepts.wait()
                 if self._crowded:
-                    await asyncio.sleep(CLOSING_S if self._make_room() else BACK_OFF_S)
+                    await asyncio.sleep(CLOSING_S if self.make_room() else BACK_OFF_S)
                     continue
                 try:
                     caller, address = await loop.sock_accept(self._listener)
                 except OSError as error:
                     log.warning("no connection can be accepted: %s", error)
-                    self._make_room()
+                    self.make_room()
                     await asyncio.sleep(BACK_OFF_S)
                     continue
                 self._enter(caller, str(address[0]))
@@ -134,7 +170,7 @@ class Door:
 
     @property
     def _crowded(self) -> bool:
-        return len(self._connections) + len(self._entering) > self._most + AT_ONCE
+        return self.open_connections > self._most + AT_ONCE
 
     def _enter(self, caller: socket.socket, address: str) -> None:
         connection = self._connection()
@@ -143,18 +179,22 @@ class Door:
             log.warning("%s opens far more connections than MMEMBED_MAX_PER_CLIENT", address)
             caller.close()
             return
+        self._start(caller, connection)
+        if self.open_connections > self._most:
+            self.make_room()
+
+    def _start(self, caller: socket.socket, connection: Connection) -> asyncio.Task[None]:
         task = asyncio.create_task(self._connect(caller, connection))
         self._entering.add(task)
         task.add_done_callback(self._entering.discard)
-        if len(self._connections) + len(self._entering) > self._most:
-            self._make_room()
+        return task
 
     async def _connect(self, caller: socket.socket, connection: Connection) -> None:
         caller.setblocking(False)
         with contextlib.suppress(OSError):  # the caller has left already
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, caller)
 
-    def _make_room(self) -> int:
+    def make_room(self) -> int:
         """Close some idle or slow connections, first of the client that has most. Returns their
         number."""
         newest = time.monotonic() - SPARED_S
@@ -201,12 +241,12 @@ def server_of(app: FastAPI, **uvicorns: Any) -> Server:
         server_header=False,
         **uvicorns,
     )
-    terms = Terms(
-        settings.slow_timeout,
-        Refusals(app.state.lanes, app.state.request_metrics),
-        Clients(settings.max_per_client, trusted_proxies(config.forwarded_allow_ips)),
-    )
-    return Server(config, terms, most_connections(settings.max_connections))
+    refusals = Refusals(app.state.lanes, app.state.request_metrics)
+    clients = Clients(settings.max_per_client, trusted_proxies(config.forwarded_allow_ips))
+    most = most_connections(settings.max_connections)
+    overload = Overload(refusals, clients, settings.slow_timeout, most)
+    terms = Terms(settings.slow_timeout, refusals, clients, overload)
+    return Server(config, terms, most)
 
 
 def most_connections(most: int) -> int:

@@ -18,6 +18,7 @@ from mmembed.server.error_answers import answer_to
 from mmembed.server.limits.body_memory import Room, Share
 from mmembed.server.limits.lanes import Lane, Lanes
 from mmembed.server.limits.per_client import Clients
+from mmembed.server.limits.refusal_rules import DRAINED_BYTES
 from mmembed.server.middleware.disconnect import DISCONNECT, has_body
 
 ALWAYS = frozenset({"/health", "/v1/health", "/ping", "/ready"})
@@ -25,9 +26,6 @@ ALWAYS = frozenset({"/health", "/v1/health", "/ping", "/ready"})
 BODIES_AT_ONCE = 1.25
 """Bodies of the largest size that may be in memory together. While it is read, each is there up to
 three times: as bytes, as text, and as the decoded file."""
-DRAINED_BYTES = 1_000_000
-"""A body up to this size is read although its request is refused, which keeps the connection
-usable. Callers that connect anew for every try cost more than the body."""
 
 
 class Admission:

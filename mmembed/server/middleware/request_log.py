@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import re
 import time
 from contextvars import ContextVar
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mmembed.server.metrics import RequestMetrics
+from mmembed.server.request_ids import new_request_id
 
 ACCESS_LOGGER = "mmembed.access"
 log = logging.getLogger(ACCESS_LOGGER)
@@ -25,7 +25,6 @@ CLIENT_LEFT = 499
 """The status in the log and the metrics of a request whose caller left before it was answered."""
 _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", re.ASCII)
 _ID_HEADER = b"x-request-id"
-_ids = random.Random()
 
 
 class Observed:
@@ -78,12 +77,6 @@ def request_id(scope: Scope) -> str:
         if name == _ID_HEADER and _ID.fullmatch(given := value.decode("latin-1")):
             return str(given)
     return new_request_id()
-
-
-def new_request_id() -> str:
-    """16 hexadecimal digits. An id is no secret, and asking the system for random bytes lets other
-    threads take the interpreter lock: with 32 clients that cost a sixth of the throughput."""
-    return f"{_ids.getrandbits(64):016x}"
 
 
 def route_of(scope: Scope) -> str:
