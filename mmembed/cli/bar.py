@@ -25,13 +25,17 @@ class Bar:
     """Shows progress on standard error. A terminal gets a bar with rate and remaining time. A log
     gets lines, which begin after some seconds of work."""
 
-    def __init__(self, unit: str = "images", stream: TextIO | None = None) -> None:
+    def __init__(
+        self, unit: str = "images", stream: TextIO | None = None, *, opening: str = OPENING
+    ) -> None:
+        """opening: shown until the first is done; empty where no model is opened."""
         self._unit = unit
+        self._opening = opening
         self._stream = sys.stderr if stream is None else stream
         self._bar: tqdm[None] | None = None
         self._lines: _Lines | None = None
         if not self._stream.isatty():
-            self._lines = _Lines(unit, self._stream)
+            self._lines = _Lines(unit, self._stream, opening)
 
     def __enter__(self) -> Bar:
         return self
@@ -56,7 +60,7 @@ class Bar:
         if self._bar is None or self._bar.total is None:
             self._bar = self._begun(
                 total=total, initial=done, unit=f" {self._unit}",
-                postfix=OPENING if done < total else None,
+                postfix=self._opening if self._opening and done < total else None,
             )  # fmt: skip
         if done > self._bar.n:
             self._bar.set_postfix_str("", refresh=False)
@@ -93,8 +97,9 @@ class Bar:
 class _Lines:
     """Writes the progress every few seconds, from a thread, because long work may not report."""
 
-    def __init__(self, unit: str, stream: TextIO) -> None:
+    def __init__(self, unit: str, stream: TextIO, opening: str = OPENING) -> None:
         self._unit = unit
+        self._opening = opening
         self._stream = stream
         self._started = time.monotonic()
         self._state: tuple[int, int, int] | None = None
@@ -149,8 +154,8 @@ class _Lines:
             since, before = self._first
             rate = (done - before) / max(time.monotonic() - since, 1e-3)
             parts += [f"{rate:.1f} a second", f"{_duration((total - done) / rate)} left"]
-        elif self._first is None and done < total:
-            parts.append(OPENING)
+        elif self._opening and self._first is None and done < total:
+            parts.append(self._opening)
         if failed:
             parts.append(f"{failed:,} failed")
         return f"{', '.join(parts)} ({elapsed})"

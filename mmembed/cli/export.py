@@ -84,7 +84,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     check_exists(settings)
     upgraded(settings)
     try:
-        with Bar("items") as bar:
+        with Bar("items", opening="") as bar:
             exported = export_to(settings, to, arguments.where, wishes, bar.update)
     except KeyboardInterrupt:
         print("interrupted; the export is incomplete: run it again", file=sys.stderr)

@@ -62,7 +62,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         check_exists(settings)
     upgraded(settings)
     try:
-        with Bar("items") as bar:
+        with Bar("items", opening="") as bar:
             if arguments.check:
                 compared = compare_with(settings, source, bar.update, bar.phase)
             else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mmembed.cluster.places import Slot, slots_of
@@ -88,16 +88,15 @@ class RayWorkers:
         try:
             ray.get(running.result, timeout=0)
             self._deaths.pop(slot, None)
-        except (RayActorError, TimeoutError) as error:
+        except RayTaskError as error:
+            if not isinstance(error.cause, StoreError):
+                raise (error.cause or error) from error
+            self._not_before[slot] = time.monotonic() + LONGEST_PAUSE_S
+            log.warning("a worker on node %s ended: %s", slot.node[:8], error.cause)
+        except RayError as error:  # it died, or its node
             deaths = self._deaths[slot] = self._deaths.get(slot, 0) + 1
             self._not_before[slot] = time.monotonic() + min(2.0**deaths, LONGEST_PAUSE_S)
             log.warning("a worker on node %s was lost: %s", slot.node[:8], error)
-        except ray.exceptions.RayTaskError as error:
-            cause = error.cause
-            if not isinstance(cause, StoreError):
-                raise cause from error
-            self._not_before[slot] = time.monotonic() + LONGEST_PAUSE_S
-            log.warning("a worker on node %s ended: %s", slot.node[:8], cause)
 
     def _started(self, slot: Slot) -> _Running:
         where = NodeAffinitySchedulingStrategy(slot.node, soft=False)

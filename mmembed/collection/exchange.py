@@ -49,7 +49,8 @@ def check_target(to: Path, wishes: ListWishes) -> None:
     suffix = to.suffix.lower()
     if suffix and suffix not in ENDINGS and not to.is_dir():
         raise InputError(
-            f"--to {to}: expected a folder, or a file that ends with {', '.join(ENDINGS)}"
+            f"--to {to}: expected a folder, or a file that ends with {', '.join(ENDINGS)}; make a "
+            "folder with a dot in its name first"
         )
     if (wishes.query or wishes.columns) and suffix not in LIST_ENDINGS:
         option = "--query" if wishes.query else "--columns"

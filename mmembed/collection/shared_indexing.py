@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -89,6 +90,7 @@ class SharedIndexing:
     ) -> tuple[Report, PiecePlanner]:
         """Plan, work beside all other workers, and return once all is done, with the sum of the
         reports. The planner tells which files were met. Raises as Collection.index does."""
+        started = time.monotonic()
         ending = threading.Event()
         planning = _Planning(self._planner(request), request, self._limits, ending)
         worker = self._worker(ending)
@@ -104,7 +106,7 @@ class SharedIndexing:
             return replace(sum_of(texts), interrupted=True), planning.planner
         report = sum_of(self.pieces.reports(planning.plan))
         self.pieces.forget(planning.plan)
-        return report, planning.planner
+        return replace(report, seconds=time.monotonic() - started), planning.planner
 
     def _watch(self, helpers: Helpers, planning: _Planning, ending: threading.Event) -> None:
         with helpers:
@@ -130,7 +132,7 @@ class SharedIndexing:
     def work(self, ending: threading.Event, progress: Progress, *, until_done: bool) -> Report:
         """Work until `ending` is set, or until nothing is left to do by anyone; returns the sum of
         what this process did. Raises StoreError, ModelError, ModelMismatch."""
-        pieces = self.pieces
+        pieces, started = self.pieces, time.monotonic()
         worker = self._worker(ending)
         interrupted = False
         try:
@@ -139,6 +141,7 @@ class SharedIndexing:
         except KeyboardInterrupt:
             interrupted = True
         report = sum_of([*worker.reports, *worker.partial])
+        report.seconds = time.monotonic() - started
         return replace(report, interrupted=interrupted or ending.is_set())
 
     def progress(self) -> WorkProgress:

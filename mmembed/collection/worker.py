@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.lease_keeper import Stall, kept_alive
-from mmembed.errors import StoreBusy, StoreError
+from mmembed.errors import StoreAway, StoreBusy, StoreError
 from mmembed.ingest import PieceWork, Pipeline, Report, SaidLimits, Settling, report_text
 from mmembed.ingest.settle_gone import AT_ONCE
 from mmembed.store.pieces import LEASE_S, Ending, Piece, Pieces, WorkRules
@@ -20,6 +20,8 @@ from mmembed.store.protocol import Store
 
 POLL_S = 1.0
 """Seconds between two looks for work."""
+AWAY_S = 600.0
+"""Seconds for which a worker waits for a database that cannot be reached."""
 STALL_S = 1_800.0
 """Seconds without a finished file after which a claim is no longer kept: opening a model and
 measuring its engines takes minutes, and a file that hangs must become another worker's."""
@@ -59,29 +61,46 @@ class Worker:
         """Work until there is nothing to claim and `is_done`. plan: work on its pieces alone.
         joined: the caller has joined the indexing. Raises StoreError; KeyboardInterrupt after the
         piece was given back."""
+        away = Stall(AWAY_S)
         while not self._ending.is_set():
-            if self._step(plan, joined):
-                continue
-            if is_done():
-                return
+            try:
+                if self._step(plan, joined):
+                    away = Stall(AWAY_S)
+                    continue
+                if is_done():
+                    return
+                away = Stall(AWAY_S)
+            except StoreAway as error:
+                if away.is_over(None):
+                    raise
+                log.warning("%s", error)
             self._ending.wait(POLL_S)
 
     def _step(self, plan: int | None, joined: bool) -> bool:
         """Do one piece, or the last step of an indexing; False if there was none."""
-        try:
-            with self._joining(joined):
-                if piece := self._pieces.claim(self._name, plan, LEASE_S):
-                    self._work(piece)
-                    return True
-                if ending := self._pieces.claim_ending(self._name, LEASE_S):
-                    self._settle(ending)
-                    return True
-        except StoreBusy as error:  # such as beside `mmembed remove`
-            log.info("no work for now: %s", error)
+        # An idle worker joins nothing: `mmembed remove` may run beside it.
+        joining = nullcontext if joined else self._pieces.joining
+        if piece := self._pieces.claim(self._name, plan, LEASE_S):
+            return self._did(joining, lambda: self._work(piece), piece)
+        if ending := self._pieces.claim_ending(self._name, LEASE_S):
+            return self._did(joining, lambda: self._settle(ending))
         return False
 
-    def _joining(self, joined: bool) -> AbstractContextManager[None]:
-        return nullcontext() if joined else self._pieces.joining()
+    def _did(
+        self,
+        joining: Callable[[], AbstractContextManager[None]],
+        work: Callable[[], None],
+        piece: Piece | None = None,
+    ) -> bool:
+        try:
+            with joining():
+                work()
+        except StoreBusy as error:  # another process removes folders, or builds the graph
+            log.info("no work for now: %s", error)
+            if piece is not None:
+                self._pieces.give_back(piece)
+            return False
+        return True
 
     # -- one piece -------------------------------------------------------------------
 

@@ -158,7 +158,9 @@ def _main() -> None:
             if not pid:
                 return
             code = os.waitstatus_to_exitcode(status)
-            outs.pop(pid).with_suffix(".code").write_text(f"{code}")
+            out = outs.pop(pid)
+            out.with_suffix(".aside").write_text(f"{code}")
+            out.with_suffix(".aside").rename(out.with_suffix(".code"))  # never half-written
 
     import select
 

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from tests.collection.forked_commands import Forks, forks_in, until
 from tests.postgres_server import address
+from tests.small_pictures import many
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
 
@@ -52,19 +52,6 @@ def forks(tmp_path: Path) -> Iterator[Forks]:
 def ours(at: str, tmp_path: Path) -> list[str]:
     """The options of each command."""
     return ["--store", at, "--data", str(tmp_path / "data"), "--model", "fake"]
-
-
-def many(folder: Path, count: int) -> Path:
-    """Small pictures that all differ, in folders, some with captions."""
-    for number in range(count):
-        pixels = np.full((8, 8, 3), 200, np.uint8)
-        pixels[0, 0] = number % 200 + 1, number // 200 + 1, 7
-        path = folder / f"{number % 7}" / f"{number:04}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(path)
-        if number % 10 == 0:
-            path.with_suffix(".txt").write_text(f"picture {number}")
-    return folder
 
 
 def check_whole(store: Any, photos: Path, *, without: int = 0) -> None:

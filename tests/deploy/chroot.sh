@@ -49,33 +49,32 @@ mount --bind "$root" "$root"
 mount -o remount,ro,bind "$root"
 mkdir "$root.state" && trap 'rm -rf "$root.state"' EXIT
 chown --reference="$root/var/lib/mmembed" "$root.state" && chmod 0700 "$root.state"
-in_image() {
-  chroot --userspec=10001:10001 "$root" env -i PATH=/usr/local/bin:/usr/bin:/bin \
-    HOME=/var/lib/mmembed MMEMBED_DATA=/var/lib/mmembed/data MMEMBED_CACHE=/var/lib/mmembed/cache \
-    MMEMBED_PORT="$port" MMEMBED_MODEL=bundled PYTHONDONTWRITEBYTECODE=1 "$@"
-}
+as_user=(chroot --userspec=10001:10001 "$root" env -i PATH=/usr/local/bin:/usr/bin:/bin
+  HOME=/var/lib/mmembed MMEMBED_DATA=/var/lib/mmembed/data MMEMBED_CACHE=/var/lib/mmembed/cache
+  MMEMBED_PORT="$port" MMEMBED_MODEL=bundled PYTHONDONTWRITEBYTECODE=1)
 mount --bind "$root.state" "$root/var/lib/mmembed"
 mount -t tmpfs tmpfs "$root/tmp"
 mount -t proc proc "$root/proc"
 mount --bind /dev "$root/dev"
 mount --bind "$here/fixtures/gallery" "$root/photos"
 
-in_image sh -c 'id; mmembed --version; ! touch /opt/mmembed/x /usr/x 2>/dev/null'
-in_image mmembed index /photos
-in_image mmembed search "a dog" -k 3
-in_image mmembed serve & server=$!
+"${as_user[@]}" sh -c 'id; mmembed --version; ! touch /opt/mmembed/x /usr/x 2>/dev/null'
+"${as_user[@]}" mmembed index /photos
+"${as_user[@]}" mmembed search "a dog" -k 3
+"${as_user[@]}" mmembed serve &
+server=$!
 trap 'kill $server 2>/dev/null; wait; rm -rf "$root.state"' EXIT
 for _ in $(seq 120); do
-  in_image /opt/mmembed/bin/python -I /opt/mmembed/is_ready.py 2>/dev/null && break
+  "${as_user[@]}" /opt/mmembed/bin/python -I /opt/mmembed/is_ready.py 2>/dev/null && break
   sleep 1
 done
-in_image /opt/mmembed/bin/python -I /opt/mmembed/is_ready.py
-in_image /opt/mmembed/bin/python -I -c "
+"${as_user[@]}" /opt/mmembed/bin/python -I /opt/mmembed/is_ready.py
+"${as_user[@]}" /opt/mmembed/bin/python -I -c "
 import json, urllib.request
 answer = json.load(urllib.request.urlopen('http://127.0.0.1:$port/v1/search?q=a+dog&k=3'))
 print('over HTTP:', [hit['path'] for hit in answer['hits']])
 assert len(answer['hits']) == 3 and 'dog' in answer['hits'][0]['path']"
-in_image /opt/mmembed/bin/python -I -c "import psycopg, s3fs; print('extras: there')"
+"${as_user[@]}" /opt/mmembed/bin/python -I -c "import psycopg, s3fs; print('extras: there')"
 kill "$server"
 wait "$server" || [ $? -eq 130 ]
 echo "the installed program works"

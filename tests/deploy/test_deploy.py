@@ -60,7 +60,9 @@ def commands() -> Iterator[list[str]]:
         if service["image"] in BUILT and "command" in service:
             yield service["command"]
     for _, pod in pods():
-        yield from (container["args"] for container in pod["containers"])
+        for container in pod["containers"]:
+            shell = container.get("command", ["sh", "-c", "mmembed"])[2].partition("||")[0]
+            yield [*shlex.split(shell)[1:], *container.get("args", [])]
     for unit in UNITS:
         [line] = of_units(unit)["ExecStart"]
         program, *arguments = shlex.split(line.replace("${PHOTOS}", "/srv/photos"))

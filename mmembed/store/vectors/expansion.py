@@ -29,7 +29,7 @@ TIE = 1e-6
 
 def choose_expansion(graph: Graph, table: Table, promise: float) -> None:
     """Set the least expansion with which the graph finds the promised share of the nearest ten
-    vectors, with some misses to spare if any expansion has them.
+    vectors. Some misses are to spare, if any expansion is enough for that.
 
     Half of the queries are vectors of the table. The others have random directions, as wide as the
     vectors are spread: queries in words lie beside all images, where a graph finds less, and these

@@ -170,7 +170,6 @@ def test_no_way_leads_out(empty: TestClient, path: str) -> None:
 # -- thumbnails ----------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_thumbnails(served: tuple[TestClient, Collection], tmp_path: Path) -> None:
     client, _ = served
     (tmp_path / "photos").mkdir()
@@ -377,7 +376,6 @@ def test_a_file_that_cannot_be_opened_is_no_bug(
         error_of(served[0].get(item["links"][link]), status)
 
 
-@pytest.mark.slow
 def test_no_file_stays_open(served: tuple[TestClient, Collection]) -> None:
     client, _ = served
     at = add(client, "red")["links"]["image"]

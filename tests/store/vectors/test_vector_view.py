@@ -22,6 +22,8 @@ from mmembed.store.vectors.subset import Subset
 from tests.serving import PATIENCE_S
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
 
+pytestmark = pytest.mark.slow
+
 
 def brute_force(vectors: Vectors, query: Vectors, count: int) -> list[int]:
     """Ids by cosine, of the vectors as they are stored."""
@@ -49,7 +51,6 @@ def graph(many: Vectors) -> VectorView:
 # -- what is found ---------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_exact_search_equals_brute_force(many: Vectors) -> None:
     view = view_of(many)
     for query in clustered(20, seed=9):
@@ -57,7 +58,6 @@ def test_exact_search_equals_brute_force(many: Vectors) -> None:
             assert view.search(query, count).ids.tolist() == brute_force(many, query, count)
 
 
-@pytest.mark.slow
 def test_hnsw_finds_what_brute_force_finds_in_its_order(many: Vectors, graph: VectorView) -> None:
     found = same = 0
     for query in clustered(100, seed=9):
@@ -69,7 +69,6 @@ def test_hnsw_finds_what_brute_force_finds_in_its_order(many: Vectors, graph: Ve
     assert same == 100
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_the_order_does_not_depend_on_how_many_are_asked_for(
     many: Vectors, exact_limit: int
@@ -110,7 +109,6 @@ def test_many_ties_at_the_edge_of_a_page_keep_their_order() -> None:
         assert view.search(query, count).ids.tolist() == list(range(1, count + 1))
 
 
-@pytest.mark.slow
 def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: VectorView) -> None:
     for query in clustered(5, seed=5):
         among = list(range(7, 5000, 13))
@@ -123,7 +121,6 @@ def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: Vect
     assert graph.search_among(query, subset([99_999]), 5).complete
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("theme", [False, True])
 def test_a_wide_filter_is_searched_by_the_graph_and_a_strange_one_exactly(
     many: Vectors, graph: VectorView, monkeypatch: pytest.MonkeyPatch, theme: bool
@@ -172,7 +169,6 @@ def test_the_background_is_taken_from_the_whole_collection() -> None:
 # -- following the catalog -------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_path: Path) -> None:
     view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
@@ -198,7 +194,6 @@ def test_applying_the_same_changes_twice_changes_nothing(many: Vectors) -> None:
         assert view.seq == 52
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_a_view_that_followed_answers_as_one_that_is_new(many: Vectors, exact_limit: int) -> None:
     """Exact search, filtered search and far pages, before and after each change."""
@@ -234,7 +229,6 @@ def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
     assert 1 not in ids
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many: Vectors) -> None:
     """Those that ask for more than a graph gives read the scan, and wait for nobody who waits for
@@ -264,7 +258,6 @@ def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many
 NOTHING = np.empty((0, 0), np.float16)
 
 
-@pytest.mark.slow
 def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None:
     """Few changes, and so many that they are scanned; a graph that grew, and a new one."""
     view = view_of(many[:2000], exact_limit=10)
@@ -291,7 +284,6 @@ def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None
     assert not view.is_outgrown
 
 
-@pytest.mark.slow
 def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None:
     view = view_of(many[:1000], exact_limit=10)
     assert not view.wants_build
@@ -306,7 +298,6 @@ def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None
     assert not view.is_outgrown
 
 
-@pytest.mark.slow
 def test_searches_and_changes_go_on_while_a_graph_is_built(
     many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,7 +319,6 @@ def test_searches_and_changes_go_on_while_a_graph_is_built(
     assert view.seq == 1001
 
 
-@pytest.mark.slow
 def test_a_graph_of_vectors_that_were_read_anew_meanwhile_is_not_taken(
     many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,7 +337,6 @@ def test_a_graph_of_vectors_that_were_read_anew_meanwhile_is_not_taken(
     assert view.search(many[2003], 1).ids.tolist() == [4]
 
 
-@pytest.mark.slow
 def test_a_build_that_may_not_go_on_leaves_the_view_as_it_was(many: Vectors) -> None:
     view = view_of(many[:1000], exact_limit=10)
     former = view._now.graph
@@ -379,7 +368,6 @@ def test_a_vector_of_the_wrong_kind_does_not_enter(many: Vectors) -> None:
     assert len(view) == 20
 
 
-@pytest.mark.slow
 def test_search_goes_on_while_the_view_follows(many: Vectors) -> None:
     view = view_of(many[:500], exact_limit=10)
     stop = threading.Event()
@@ -401,7 +389,6 @@ def test_search_goes_on_while_the_view_follows(many: Vectors) -> None:
     assert len(view) == 1480
 
 
-@pytest.mark.slow
 def test_torch_compiles_after_the_index_was_loaded() -> None:
     """Two copies of the C++ library in one process made it loop for ever."""
     code = (

@@ -1,0 +1,47 @@
+"""Workers on a Ray cluster: one is killed, then a node, and every picture is there once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.postgres_server import address
+from tests.serving import ROOT
+from tests.small_pictures import many
+
+pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
+pytest.importorskip("ray", reason="ray is not installed: pip install mmembed[ray]")
+
+from mmembed.store.postgres.postgres_store import PostgresStore
+
+pytestmark = pytest.mark.scale
+PATIENT = {
+    "RAY_worker_register_timeout_seconds": "240",
+    "RAY_agent_register_timeout_ms": "240000",
+    "RAY_health_check_failure_threshold": "20",
+}
+"""For a busy machine."""
+
+
+def test_a_worker_and_a_node_die_and_every_picture_is_there_once(tmp_path: Path) -> None:
+    at, photos = address(), many(tmp_path / "photos", 200)
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.cluster.run_on_ray", at, tmp_path / "data", photos],
+        capture_output=True, text=True, cwd=ROOT, timeout=540,
+        env={**os.environ, **PATIENT, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    said = json.loads(finished.stdout.splitlines()[-1])
+    assert (said["embedded"], said["failures"], said["workers"]) == (200, 0, 2)
+    assert said["started"] >= 4  # two, one for the killed one, one on the new node
+    with closing(PostgresStore(at, tmp_path / "data", exact_limit=9_999)) as store:
+        assert store.count("image") == 200
+        assert store._number("SELECT count(*) FROM vectors WHERE kind = 'image'") == 200
+        assert store.check() == []
+        assert store.pieces.progress().is_all_done
