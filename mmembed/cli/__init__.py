@@ -27,6 +27,7 @@ COMMANDS = {
     "embed": "print embeddings of pictures and texts",
     "eval": "measure how good a model and the index are on your pictures",
     "models": "list the models, and measure which engine runs one fastest here",
+    "shards": "spread a collection in PostgreSQL over one more database",
     "export": "write the collection to files, with its vectors, or lists for people",
     "import": "take in an export, or vectors that another program made",
     "restore": "put a backup of the catalog in place",

@@ -80,6 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="0..1",
         help="leave out items of a lower relevance",
     )
+    parser.add_argument(
+        "--partial",
+        action="store_true",
+        help="answer without the databases of several that are away, and say so",
+    )
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -151,6 +156,7 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             mode=arguments.mode,
             strategy=arguments.strategy,
             min_relevance=arguments.min_relevance,
+            partial=arguments.partial,
         )
         return page, collection.model_name
 
@@ -163,6 +169,7 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     query["filter"] = {"tags": arguments.tag}
     query["strategy"] = arguments.strategy
     query["min_relevance"] = arguments.min_relevance
+    query["partial"] = arguments.partial
     if arguments.where:
         query["where"] = arguments.where
     try:

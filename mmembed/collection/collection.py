@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
@@ -65,6 +67,8 @@ __all__ = [
     "check_paths",
     "restore",
 ]
+
+PARTIAL = "The answer is partial: {} cannot be reached, and its items are missing."
 
 log = logging.getLogger(__name__)
 
@@ -250,21 +254,25 @@ class Collection(Answering, ItemEditing, SharedWork):
         strategy: Strategy = "sum",
         mode: SearchMode | None = None,
         min_relevance: float = 0.0,
+        partial: bool = False,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and fit the query best, after an earlier page's
         cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
         `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
-        below it, 0 to 1, are left out. Raises QueryError, ImageError, NotFound."""
-        return self._search.search(
-            terms,
-            k=k,
-            kind=kind,
-            cursor=cursor,
-            where=where,
-            strategy=strategy,
-            mode=mode,
-            min_relevance=min_relevance,
-        )
+        below it, 0 to 1, are left out. partial: answer without the databases that are away, which
+        `notes` then names. Raises QueryError, ImageError, NotFound; StoreAway unless partial."""
+        with self.store.partially() if partial else nullcontext({}) as missing:
+            page = self._search.search(
+                terms,
+                k=k,
+                kind=kind,
+                cursor=cursor,
+                where=where,
+                strategy=strategy,
+                mode=mode,
+                min_relevance=min_relevance,
+            )
+        return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
 
     def image_facts(self, data: bytes) -> ImageFacts:
         """The facts in the header of an image file that was embedded before."""

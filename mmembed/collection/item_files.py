@@ -17,8 +17,8 @@ from typing import BinaryIO
 from mmembed import files
 from mmembed.errors import MmembedError, NotFound, Overloaded
 from mmembed.models.bounded_cache import BoundedCache
+from mmembed.store.blob_protocol import Blobs
 from mmembed.store.entries import storable
-from mmembed.store.protocol import Blobs
 from mmembed.types import Item
 
 SETTLED_NS = 2 * 10**9

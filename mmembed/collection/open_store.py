@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mmembed.config.blob_place import is_address
 from mmembed.config.settings import Settings
+from mmembed.config.store_address import addresses_of
 from mmembed.errors import InputError
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
@@ -13,10 +14,10 @@ def open_store(settings: Settings) -> Store:
     """The store in the database that the settings name, or in the data folder, which is made if
     there is none. Raises StoreError if it cannot be used, InputError where a library is missing."""
     if settings.store:
-        try:
-            from mmembed.store.postgres.postgres_store import (
-                PostgresStore,  # most people do not have its library
-            )
+        addresses = addresses_of(settings.store)
+        try:  # most people do not have the library
+            from mmembed.store.postgres.postgres_store import PostgresStore
+            from mmembed.store.shards.sharded_store import ShardedStore
         except ImportError as error:
             raise InputError(
                 f"{settings.place}: the library psycopg is needed ({error}); install it with "
@@ -27,11 +28,12 @@ def open_store(settings: Settings) -> Store:
             from mmembed.store.object_store import check_library  # takes time to load
 
             check_library(objects)
+        limit, recall = settings.exact_limit, settings.recall
+        if len(addresses) > 1:
+            return ShardedStore(
+                addresses, settings.files, exact_limit=limit, recall=recall, objects=objects
+            )
         return PostgresStore(
-            settings.store,
-            settings.files,
-            exact_limit=settings.exact_limit,
-            recall=settings.recall,
-            objects=objects,
+            settings.store, settings.files, exact_limit=limit, recall=recall, objects=objects
         )
     return FolderStore(settings.data, exact_limit=settings.exact_limit, recall=settings.recall)

@@ -14,7 +14,7 @@ from mmembed.config.batching import Batching
 from mmembed.config.blob_place import check_blob_place, is_address
 from mmembed.config.host_names import check_hosts, check_names
 from mmembed.config.limits import Limits
-from mmembed.config.store_address import address_of
+from mmembed.config.store_address import addresses_of, shown
 from mmembed.config.text_limits import TextLimits
 from mmembed.errors import InputError
 
@@ -47,7 +47,8 @@ class Settings:
     )
     store: str = _setting(
         "",
-        "postgresql://… address of the database that holds the collection; uploads stay files",
+        "postgresql://… address of the database, or of several with commas between, that holds the "
+        "collection; uploads stay files",
         secret=True,
     )
     blobs: str = _setting(
@@ -172,7 +173,7 @@ class Settings:
                 "its id, `mmembed models` lists them"
             )
         if self.store:
-            address_of(self.store)
+            addresses_of(self.store)
         if self.blobs:
             check_blob_place(self.blobs, self.store)
         for name in names():
@@ -184,7 +185,7 @@ class Settings:
     @property
     def place(self) -> str:
         """The collection's name in messages: its folder, or its address without a password."""
-        return address_of(self.store).name if self.store else str(self.data)
+        return shown(self.store) if self.store else str(self.data)
 
     @property
     def files(self) -> Path:

@@ -11,6 +11,8 @@ from mmembed.errors import InputError
 SCHEMES = ("postgresql", "postgres")
 SCHEMA = "mmembed"
 """The schema of a collection, unless the address names another one."""
+_BETWEEN = re.compile(r"\s*,\s*(?=postgres(?:ql)?://)")
+"""Between two addresses; the hosts of one address have commas, too."""
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,59}")
 
 
@@ -38,7 +40,7 @@ def address_of(text: str) -> Address:
     if parts.scheme not in SCHEMES:
         raise _unreadable("it does not begin with postgresql://")
     if "," in parts.path:
-        raise _unreadable("it names several databases; one is supported")
+        raise _unreadable("a database has a comma in its name; write %2C for it")
     # The other parameters stay as they are written: libpq reads + in another way than browsers.
     given = [part for part in parts.query.split("&") if part]
     schema = next((part[7:] for part in given if part.startswith("schema=")), SCHEMA)
@@ -49,6 +51,16 @@ def address_of(text: str) -> Address:
     query = "&".join(part for part in given if not part.startswith("schema="))
     connect = urlunsplit(parts._replace(query=query, fragment=""))
     return Address(connect, schema, _shown(parts.netloc, parts.path, parse_qs(query), schema))
+
+
+def addresses_of(text: str) -> tuple[Address, ...]:
+    """Read one address, or several with commas between. Raises InputError."""
+    return tuple(address_of(part.strip()) for part in _BETWEEN.split(text))
+
+
+def shown(text: str) -> str:
+    """The addresses without users and passwords. Raises InputError."""
+    return ",".join(address.name for address in addresses_of(text))
 
 
 def _shown(netloc: str, path: str, given: dict[str, list[str]], schema: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from mmembed.media.decode import THUMBNAIL_SIZE, thumbnail
-from mmembed.store.protocol import Blobs
+from mmembed.store.blob_protocol import Blobs
 from mmembed.types import Picture
 
 log = logging.getLogger(__name__)

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mmembed import errors
 from mmembed.cancellation import current_caller
 from mmembed.config.settings import Settings
+from mmembed.config.store_address import addresses_of
 from mmembed.files import is_full
 from mmembed.types import Failure
 
@@ -188,13 +189,15 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
 
 def scrubbed(message: str, settings: Settings) -> str:
     """A message without the folders of this machine, but with the names of files in them."""
+    databases = (address.name for address in addresses_of(settings.store)) if settings.store else ()
     known = {
-        "the data folder": settings.data,
-        "the cache": settings.cache,
-        **({"the database": settings.place} if settings.store else {}),
+        str(settings.data): "the data folder",
+        str(settings.cache): "the cache",
+        # The longest first: a name may be the beginning of another.
+        **dict.fromkeys(sorted(databases, key=len, reverse=True), "the database"),
     }
-    for name, folder in known.items():
-        message = message.replace(str(folder), name)
+    for place_here, name in known.items():
+        message = message.replace(place_here, name)
     return without_paths(message)
 
 

@@ -59,6 +59,12 @@ class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+Partial: TypeAlias = Annotated[
+    bool,
+    Field(description="answer without the databases that are away, of several; `notes` names them"),
+]
+
+
 class TermShape(Shape):
     """One part of a query: exactly one of text, image and item."""
 
@@ -108,6 +114,7 @@ class WordsQuery(Shape):
     where: Where = ""
     mode: Mode = None
     min_relevance: MinRelevance = 0.0
+    partial: Partial = False
     model: Model = None
 
 
@@ -125,6 +132,7 @@ class SearchRequest(Shape):
     where: AnyWhere = ""
     mode: Mode = None
     min_relevance: MinRelevance = 0.0
+    partial: Partial = False
     model: Model = None
 
 

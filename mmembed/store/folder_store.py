@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -45,6 +46,10 @@ class FolderStore(Catalog):
     def blobs(self) -> FolderBlobs:
         """See Store.blobs."""
         return FolderBlobs(self)
+
+    def partially(self) -> AbstractContextManager[dict[str, None]]:
+        """See Store.partially: a folder is there as a whole."""
+        return nullcontext({})
 
     def close(self) -> None:
         """Close the catalog, once no graph is read any more."""

@@ -25,6 +25,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.store.blob_protocol import Blobs
 from mmembed.store.chunks import Chunks
 from mmembed.store.entries import (
     Found,
@@ -32,7 +33,6 @@ from mmembed.store.entries import (
     Place,
     RankedImages,
     Trouble,
-    Upload,
     WordMatches,
 )
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
@@ -52,9 +52,9 @@ class Vectors(Protocol):
     """The vectors, by content and model. One model serves: it answers searches, and the vectors of
     entries are its own. Other models may have vectors of the same contents.
 
-    Equal vectors of a model and kind are one vector, with one id. If no model is named, the serving
-    model is meant. A caption that is longer than its model reads at once has a vector for each of
-    its chunks. Where one vector is asked for, it is the mean of theirs, unit-norm.
+    Equal vectors of a model and kind in one database are one vector, with one id. If no model is
+    named, the serving model is meant. A caption that is longer than its model reads at once has a
+    vector for each of its chunks. Where one vector is asked for, it is their mean, unit-norm.
     """
 
     def model(self) -> Model | None:
@@ -217,48 +217,6 @@ class WordIndex(Protocol):
         """
 
 
-class Blobs(Protocol):
-    """The store's own files: uploaded pictures, and a cache of thumbnails."""
-
-    def keeping(self, sha256: str, suffix: str, data: bytes) -> AbstractContextManager[Upload]:
-        """Store an uploaded file durably, and let the block write its item: then both are there, or
-        neither. suffix: `.png`. Raises StoreError."""
-
-    def discarding(self, item: Item) -> AbstractContextManager[None]:
-        """Delete the file of an upload with its item, which the block removes. If the block fails,
-        or another upload has this content, the file stays. Files that are not the store's own
-        are never touched. Raises NotFound if the item is gone, StoreError."""
-
-    def is_upload(self, path: str | None, sha256: str) -> bool:
-        """Whether the file of an item, by its path and content, is an upload in this store. The
-        store may have been elsewhere when the path was written."""
-
-    def upload_path(self, path: str, sha256: str) -> str | None:
-        """The path, or the address, that an upload with this content has in this store; None for a
-        path that is no upload of any store."""
-
-    def local_path(self, path: str, sha256: str) -> str:
-        """The present path of an image item's file: an upload may lie elsewhere than when it was
-        written, or be a copy of what lies in an object store. Raises StoreError."""
-
-    def thumbnail(self, sha256: str, size: int) -> bytes | None:
-        """The WebP file of a content, `size` pixels on its longer side; None if it is missing or
-        damaged."""
-
-    def has_thumbnail(self, sha256: str, size: int) -> bool:
-        """Whether the thumbnail exists; its content is not checked."""
-
-    def keep_thumbnail(self, sha256: str, size: int, content: bytes) -> None:
-        """Put a WebP file into the cache. If it cannot be written, nothing happens."""
-
-    def forget_thumbnails(self, sha256: str) -> None:
-        """Delete the WebP files of a content. If that fails, nothing happens."""
-
-    def collect(self) -> int:
-        """Delete files that nothing points to, and finish interrupted changes. Returns the number
-        of deleted files. Raises StoreError."""
-
-
 class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex, Protocol):
     """The storage of one collection."""
 
@@ -287,6 +245,10 @@ class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex
         part: narrows the purpose; holders of different parts need not wait for each other.
         Raises StoreBusy, which names the holder, after `wait_s` seconds.
         """
+
+    def partially(self) -> AbstractContextManager[Mapping[str, None]]:
+        """Within the block, this thread's reads answer although parts of the store are away. They
+        then lack what is in these parts, whose titles are the keys."""
 
     def check(self) -> list[str]:
         """Check that the store is complete and sound. Returns the faults."""

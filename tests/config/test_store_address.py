@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mmembed.config.settings import Settings
-from mmembed.config.store_address import address_of
+from mmembed.config.store_address import address_of, addresses_of
 from mmembed.errors import InputError
 
 SECRET = "s3cret+%40"
@@ -44,7 +44,9 @@ def test_the_schema_is_ours_and_the_rest_is_libpq_s() -> None:
         f"mysql://ann:{SECRET}@h/d",
         f"ann:{SECRET}@h/d",
         f"postgresql://ann:{SECRET}@h/d?schema=Robert'); DROP",
-        f"postgresql://ann:{SECRET}@h/d,postgresql://h/e",
+        f"postgresql://ann:{SECRET}@h/d,h/e",
+        f"postgresql://ann:{SECRET}@h/d,mysql://h/e",
+        f"postgresql://ann:{SECRET}@h/d,",
         f"postgresql://ann:{SECRET}@[h/d",
     ],
 )
@@ -52,6 +54,15 @@ def test_what_cannot_be_read_is_refused_and_not_shown(text: str) -> None:
     with pytest.raises(InputError, match="MMEMBED_STORE") as raised:
         Settings.from_env({"MMEMBED_STORE": text})
     assert "s3cret" not in str(raised.value)
+
+
+def test_several_addresses_have_commas_between() -> None:
+    text = f"postgresql://ann:{SECRET}@h1,h2/d?schema=a , postgres://ann:{SECRET}@h3/e"
+    first, second = addresses_of(text)
+    assert (first.name, first.schema) == ("postgresql://h1,h2/d?schema=a", "a")
+    assert second.name == "postgresql://h3/e"
+    place = Settings.from_env({"MMEMBED_STORE": text}).place
+    assert place == "postgresql://h1,h2/d?schema=a,postgresql://h3/e"
 
 
 def test_settings_name_the_place_of_the_collection() -> None:

@@ -13,7 +13,7 @@ from mmembed.store.entries import Model
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from tests.contracts.memory_store import MemoryStore
-from tests.temporary_postgres import postgres_store
+from tests.temporary_postgres import postgres_store, sharded_store
 
 FOUR = Model("four", "fingerprint-of-four", 4)
 """The model whose vectors the tests write: four numbers."""
@@ -23,6 +23,7 @@ STORES: Mapping[str, Callable[[Path], Store]] = {
     "embedded, by graph": lambda folder: FolderStore(folder / "data", exact_limit=8),
     "memory": lambda folder: MemoryStore(folder / "uploads"),
     "postgresql": postgres_store,
+    "postgresql, two shards": sharded_store,
     "postgresql, by graph": lambda folder: postgres_store(
         folder, exact_limit=8, enable_seqscan="off", enable_sort="off"
     ),
@@ -44,6 +45,14 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A store that belongs to no model."""
     with closing(request.param(tmp_path)) as store:
         yield store
+
+
+@pytest.fixture
+def undivided(store: Store) -> Store:
+    """A store that is in one place: several shards have equal vectors of their own."""
+    if "," in store.name:
+        pytest.skip("equal vectors are one in each shard")
+    return store
 
 
 @pytest.fixture

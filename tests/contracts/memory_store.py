@@ -6,7 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -55,6 +55,9 @@ class MemoryStore(MemoryItems, MemoryFields, MemoryWords):
 
     def troubles(self) -> list[Trouble]:
         return []
+
+    def partially(self) -> AbstractContextManager[dict[str, None]]:
+        return nullcontext({})
 
     def notes(self) -> tuple[str, ...]:
         return ()

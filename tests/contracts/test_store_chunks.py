@@ -82,7 +82,8 @@ def test_a_filter_passes_captions_by_any_chunk(store: Store) -> None:
     assert store.search(RED, 9, where, kind="caption").complete
 
 
-def test_captions_share_the_vectors_of_equal_chunks(store: Store) -> None:
+def test_captions_share_the_vectors_of_equal_chunks(undivided: Store) -> None:
+    store = undivided
     first = store.write_caption(long("red and green", RED, GREEN))
     second = store.write_caption(long("green and blue", GREEN, BLUE))
     short = store.write_caption(CaptionEntry("green", GREEN))

@@ -74,7 +74,8 @@ def test_vectors_that_would_spoil_searches_are_refused(
     assert all_ids(store) == []
 
 
-def test_equal_vectors_are_one(store: Store, entry: Entry) -> None:
+def test_equal_vectors_are_one(undivided: Store, entry: Entry) -> None:
+    store = undivided
     items = store.write([entry("/a"), entry("/b"), entry("/c", [0, 1, 0, 0])])
     store.write_caption(CaptionEntry("words", unit(1, 0, 0, 0)))
     assert len(all_ids(store)) == 2

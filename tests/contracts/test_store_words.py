@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Reading, Words
 from mmembed.store.postgres import word_queries as postgres_words
+from mmembed.store.postgres import word_ranking
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import word_queries as sqlite_words
 from mmembed.types import KINDS
@@ -129,10 +130,11 @@ def test_a_filter_narrows(store: Store, beach: dict[str, int]) -> None:
 def test_a_filter_that_was_not_compared_with_all_images_may_lack_some(
     store: Store, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (sqlite_words, postgres_words):
+    for module in (sqlite_words, word_ranking):
         monkeypatch.setattr(module, "FEW", 2)
-        monkeypatch.setattr(module, "SCANNED", 1)
         monkeypatch.setattr(module, "looked_at", lambda words: 5)
+    for module in (sqlite_words, postgres_words):
+        monkeypatch.setattr(module, "SCANNED", 1)
     entries = [entry(f"/{n}.jpg", tags=("dog", *["cat"] * (n >= 3))) for n in range(8)]
     cats = store.write(entries)[3:]
     found = store.match_words("dog", 99, Condition("tag", "=", "cat"))

@@ -17,7 +17,13 @@ GROUND = {
     *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
     "memory_budget",
 }
-FACE_OF_STORE = {"store.protocol", "store.entries", "store.chunks", "store.pieces"}
+FACE_OF_STORE = {
+    "store.protocol",
+    "store.blob_protocol",
+    "store.entries",
+    "store.chunks",
+    "store.pieces",
+}
 """What is seen of a store by all who are not to know which one it is."""
 BELOW: dict[str, set[str]] = {
     "filters": set(),

@@ -71,6 +71,7 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
             filter=FilterShape(tags=words.tag),
             where=words.where,
             min_relevance=words.min_relevance,
+            partial=words.partial,
             mode=words.mode,
             model=words.model,
         ),
@@ -114,6 +115,7 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         mode=search_request.mode,
         strategy=search_request.strategy,
         min_relevance=search_request.min_relevance,
+        partial=search_request.partial,
     )
     return JsonAnswer(
         {

@@ -6,17 +6,17 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 from psycopg.types import TypeInfo
 
 from mmembed.config.store_address import Address
 from mmembed.errors import StoreBusy, StoreError
+from mmembed.store.postgres.connection_options import FIXED, options_of
 from mmembed.store.postgres.database_errors import is_lost, translated
 from mmembed.store.postgres.halfvec import Half, HalfDumper
 
@@ -24,17 +24,6 @@ MOST = 16
 """DatabaseConnections of a process at a time, besides those that hold a purpose."""
 WAIT_S = 30.0
 """Seconds that a statement waits for one of them, and a change for the changes of others."""
-CONNECT_S = 10
-"""Seconds after which an attempt to connect is given up, unless the address says otherwise."""
-FIXED = {
-    "jit": "off",  # compiling costs more than a search
-    "hnsw.iterative_scan": "relaxed_order",  # otherwise filtered searches come back short
-    "hnsw.max_scan_tuples": "200000",
-    "hnsw.scan_mem_multiplier": "8",
-    "timezone": "UTC",
-}
-"""Settings of every connection, by name."""
-ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
 class Session:
@@ -42,6 +31,8 @@ class Session:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        self.numbers: Callable[[str, Sequence[str]], list[int]] | None = None
+        """Gives new rows of a table their ids, by keys; None where the table does so itself."""
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Every row of an answer."""
@@ -62,24 +53,33 @@ class Session:
             self._connection.cursor().executemany(sql, values)
 
     def insert(
-        self, into: str, rows: Sequence[Sequence[object]], after: str = ""
+        self,
+        into: str,
+        rows: Sequence[Sequence[object]],
+        after: str = "",
+        *,
+        keys: Sequence[str] = (),
     ) -> list[tuple[Any, ...]]:
         """Insert rows in their order with one statement, whose triggers then run once.
 
-        into: the table, and its columns with their types: `tags (item_id bigint, tag text)`. after:
-        what follows the values, such as RETURNING, whose rows are returned.
+        into: the table and its typed columns: `tags (item_id bigint, tag text)`. after: what
+        follows the values, such as RETURNING, whose rows are returned. keys: for `numbers`.
         """
         if not rows:
             return []
-        # A column is one bound value: psycopg would take longer to read a mark for each field than
-        # the server takes to insert it.
+        if keys and self.numbers is not None:
+            ids = self.numbers(into.partition(" ")[0], keys)
+            into = into.replace("(", "(id bigint, ", 1)
+            rows = [(number, *row) for number, row in zip(ids, rows, strict=True)]
+        # A column is one bound value: psycopg takes longer for a mark than the server for a field.
         table, columns = into.rstrip(")").split(" (")
         named = [column.partition(" ") for column in columns.split(", ")]
         names = ", ".join(name for name, _, _ in named)
         arrays = ", ".join(
             f"{'%b' if of_type == 'halfvec' else '%s'}::{of_type}[]" for _, _, of_type in named
         )
-        sql = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays}) {after}"
+        into = f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE"
+        sql = f"{into} SELECT * FROM unnest({arrays}) {after}"
         cursor = self._execute(sql, [list(column) for column in zip(*rows, strict=True)])
         return cursor.fetchall() if "RETURNING" in after else []
 
@@ -101,13 +101,22 @@ class DatabaseConnections:
     def __init__(self, address: Address) -> None:
         """Opens nothing. Raises StoreError for an address that libpq does not know."""
         self.address = address
-        self._options = _options(address)
+        self._options = options_of(address)
         self._path: str | None = None
         self._half: Any = None
         # The last one that was given back comes first.
         self._idle: deque[Any] = deque()
         self._places = threading.BoundedSemaphore(MOST)
         self.is_closed = False
+        self.named = "mmembed"
+        """The name under which the server shows these connections."""
+        self.check: Callable[[Session], None] | None = None
+        """Looks at each new connection; its errors refuse it."""
+
+    def rename(self, named: str) -> None:
+        """Have the server show another name for these connections."""
+        self.named = named
+        self._drop_idle()
 
     def prepare(self, *path: str) -> None:
         """Have later connections look for tables and types in these schemas. Raises
@@ -125,8 +134,7 @@ class DatabaseConnections:
         self._drop_idle()
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Every row of an answer, which is asked for once more where the connection was lost.
-        Raises StoreError."""
+        """Every row of an answer, asked for again if the connection was lost. Raises StoreError."""
         with self.translating("cannot be read"):
             try:
                 with self._session() as session:
@@ -229,7 +237,7 @@ class DatabaseConnections:
                 f"{WAIT_S:g} s; try again later"
             )
         try:
-            connection = self._idle_one() or self._connect("mmembed")
+            connection = self._idle_one() or self._connect(self.named)
             try:
                 yield connection
             finally:
@@ -272,18 +280,9 @@ class DatabaseConnections:
                 each = ", ".join("set_config(%s, %s, false)" for _ in settings)
                 pairs = [text for pair in settings.items() for text in pair]
                 connection.execute(f"SELECT {each}", pairs)
+            if self.check is not None:
+                self.check(Session(connection))
         except BaseException:
             connection.close()
             raise
         return connection
-
-
-def _options(address: Address) -> dict[str, Any]:
-    try:
-        given = conninfo_to_dict(address.connect)
-    except psycopg.Error:
-        raise StoreError(
-            "MMEMBED_STORE: libpq does not understand the address; expected "
-            "postgresql://user:password@host:5432/database, with special signs written as %XX"
-        ) from None
-    return {"connect_timeout": CONNECT_S, **ALIVE, **given}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
+from typing import NamedTuple
 
 from mmembed.filters.fields import FIELDS, META
 from mmembed.filters.tree import Test
@@ -24,35 +27,68 @@ GROUP BY key, of_type ORDER BY key COLLATE "C", count(*) DESC
 """
 
 
+class SaidValues(NamedTuple):
+    """The values of one type that a field of manifests has."""
+
+    name: str
+    type: str
+    items: int
+    """How many items have such a value."""
+    least: Decimal | None
+    most: Decimal | None
+    """Of numbers."""
+    first: str
+    last: str
+    """As texts, by code points."""
+
+
 class StoredFields(ItemReader):
     """Queries of fields; see Fields."""
 
     def fields(self) -> list[FieldFacts]:
         """See Fields.fields."""
+        return facts_of(self.built_in_counts(), self.said_values(), self.indexed_fields())
+
+    def built_in_counts(self) -> list[int]:
+        """Items with a value, for each of FIELDS."""
         conditions = [condition_of(Test(name, "exists"))[0] for name in FIELDS]
         counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
-        [numbers] = self._rows(f"SELECT {counts} FROM items")
-        known = zip(FIELDS.items(), numbers, strict=True)
-        ours = [FieldFacts(name, rules.type, int(number)) for (name, rules), number in known]
-        return [*ours, *self._said()]
+        return [int(number) for number in self._rows(f"SELECT {counts} FROM items")[0]]
 
-    def _said(self) -> list[FieldFacts]:
-        indexed = {name for (name,) in self._rows("SELECT name FROM field_indexes")}
-        types: dict[str, list[str]] = {}
-        counts: dict[str, int] = {}
-        examples: dict[str, dict[str, None]] = {}
-        for name, of_type, count, least, most, first, last in self._rows(_SAID_SQL):
-            types.setdefault(name, []).append(of_type)
-            counts[name] = counts.get(name, 0) + int(count)
-            ends = (first, last) if least is None else (_plain(least), _plain(most))
-            examples.setdefault(name, {}).update(dict.fromkeys(ends))
-        return [
-            FieldFacts(
-                META + name, ", ".join(types[name]), counts[name], tuple(examples[name]),
-                name in indexed,
-            )
-            for name in types
-        ]  # fmt: skip
+    def said_values(self) -> list[SaidValues]:
+        """The values of manifests' fields, by name; the most frequent type first."""
+        return [SaidValues(*row) for row in self._rows(_SAID_SQL)]
+
+    def indexed_fields(self) -> set[str]:
+        """The manifests' fields that have an index."""
+        return {str(name) for (name,) in self._rows("SELECT name FROM field_indexes")}
+
+
+def facts_of(
+    counts: Sequence[int], said: Iterable[SaidValues], indexed: AbstractSet[str]
+) -> list[FieldFacts]:
+    """The facts of all fields. counts: of items, for each of FIELDS."""
+    known = zip(FIELDS.items(), counts, strict=True)
+    ours = [FieldFacts(name, rules.type, number) for (name, rules), number in known]
+    types: dict[str, list[str]] = {}
+    items: dict[str, int] = {}
+    examples: dict[str, dict[str, None]] = {}
+    for values in said:
+        types.setdefault(values.name, []).append(values.type)
+        items[values.name] = items.get(values.name, 0) + int(values.items)
+        examples.setdefault(values.name, {}).update(dict.fromkeys(_ends(values)))
+    return ours + [
+        FieldFacts(
+            META + name, ", ".join(types[name]), items[name], tuple(examples[name]), name in indexed
+        )
+        for name in types
+    ]
+
+
+def _ends(values: SaidValues) -> tuple[str, str]:
+    if values.least is None or values.most is None:
+        return values.first, values.last
+    return _plain(values.least), _plain(values.most)
 
 
 def _plain(number: Decimal) -> str:

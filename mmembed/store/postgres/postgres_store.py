@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 
-from mmembed.config.settings import FOLDER_MARKS
-from mmembed.config.store_address import address_of
+from mmembed.config.store_address import Address, address_of
 from mmembed.errors import MmembedError, StoreError
-from mmembed.files import PRIVATE
-from mmembed.store.blobs import FolderBlobs
+from mmembed.store.blob_protocol import Blobs
 from mmembed.store.entries import Trouble
+from mmembed.store.postgres.collection_files import blobs_of, folder_of_files
 from mmembed.store.postgres.integrity import Integrity
 from mmembed.store.postgres.nearest import MOST_SCANNED
 from mmembed.store.postgres.search import VectorSearch
+from mmembed.store.postgres.shard_facts import SHARD, ShardFacts, watch_facts
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
 from mmembed.store.postgres.work_pieces import PostgresPieces
 from mmembed.store.postgres.write_items import StoreWriter
-from mmembed.store.protocol import Blobs
 from mmembed.store.vectors import RECALL
 
 
@@ -43,25 +44,39 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
 
         Raises InputError for an address that is none, StoreError if the database cannot be used.
         """
-        VectorSearch.__init__(self)
-        self.exact_limit = min(exact_limit, MOST_SCANNED)
-        self.recall = recall
         self._objects = objects
-        Statements.__init__(self, address_of(address))
+        self._open(address_of(address), exact_limit, recall)
         try:
-            self.folder = _made(folder, self.identity, self.name)
+            self._check_alone()
+            watch_facts(self._connections, self.identity, None)
+            self.folder = folder_of_files(folder, self.identity, self.name)
         except BaseException:
             self.close()
             raise
 
+    def _open(self, address: Address, exact_limit: int, recall: float) -> None:
+        VectorSearch.__init__(self)
+        self.exact_limit = min(exact_limit, MOST_SCANNED)
+        self.recall = recall
+        Statements.__init__(self, address)
+
+    def shard_facts(self) -> ShardFacts | None:
+        """The place of the database among several; None where it holds a collection by itself."""
+        rows = self._rows("SELECT value FROM meta WHERE key = %s", (SHARD,))
+        return ShardFacts(**json.loads(rows[0][0])) if rows else None
+
+    def _check_alone(self) -> None:
+        facts = self.shard_facts()
+        if facts is not None:
+            raise StoreError(
+                f"{self.name}: is database {facts.number} of the {facts.count} of one collection; "
+                "give the addresses of all, with commas between"
+            )
+
     @cached_property
     def blobs(self) -> Blobs:
         """See Store.blobs."""
-        if not self._objects:
-            return FolderBlobs(self)
-        from mmembed.store.object_blobs import ObjectBlobs  # its library takes time to load
-
-        return ObjectBlobs(self, f"{self._objects.rstrip('/')}/{_own_folder(self.identity)}")
+        return blobs_of(self, self._objects)
 
     @cached_property
     def pieces(self) -> PostgresPieces:
@@ -94,6 +109,10 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
         """See Store.notes: a database that has faults does not answer."""
         return ()
 
+    def partially(self) -> AbstractContextManager[dict[str, None]]:
+        """See Store.partially: a database is there as a whole."""
+        return nullcontext({})
+
     # -- what its files need of a store ----------------------------------------------
 
     def check_place(self) -> None:
@@ -103,22 +122,3 @@ class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
 
     def ready_upload_lock(self, sha256: str) -> None:
         """A lock in the database needs no room."""
-
-
-def _own_folder(identity: str) -> str:
-    return f"database-{identity[:16]}"
-
-
-def _made(data: Path, identity: str, name: str) -> Path:
-    """The folder of the files of a collection: no two collections share one, since each deletes
-    what none of its items needs."""
-    folder = data / _own_folder(identity)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (folder / FOLDER_MARKS[1]).touch(mode=PRIVATE)
-    except OSError as error:
-        raise StoreError(
-            f"{folder}: the folder for uploads and thumbnails of {name} cannot be made: "
-            f"{error.strerror}; choose another one with --data"
-        ) from error
-    return folder

@@ -123,7 +123,8 @@ def _insert_new(
         )
         for image, position, entry in new
     ]
-    ids = [int(row[0]) for row in session.insert(INTO_ITEMS, rows, "RETURNING id")]
+    inserted = session.insert(INTO_ITEMS, rows, "RETURNING id", keys=[""] * len(rows))
+    ids = [int(row[0]) for row in inserted]
     keep_captions(session, space(), [entry for _, _, entry in new])
     keys = [(image.image_id, entry.text) for image, _, entry in new]
     return dict(zip(keys, ids, strict=True))

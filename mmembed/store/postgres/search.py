@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -50,10 +51,9 @@ class VectorSearch(Graphs, StoredVectors):
         after: Place | None = None,
     ) -> Found:
         """See Search.search. Raises QueryError."""
-        searched = self.searched(kind)
-        among = passing(searched, where, of_images=False) if searched else None
+        ranking = self.ranking(query, where, kind=kind, of_images=False)
         return rank_items(
-            lambda most: self.nearest(searched, query, most, among) if searched else NOTHING,
+            ranking,
             lambda vector_ids: self.items_of_vectors(vector_ids, where),
             self.chunks_of,
             count=count,
@@ -64,15 +64,22 @@ class VectorSearch(Graphs, StoredVectors):
         self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
     ) -> RankedImages:
         """See Search.nearest_images."""
-        searched = self.searched(by)
-        if searched is None:
-            return RankedImages(np.empty(0, np.int64), np.empty(0), complete=True)
-        among = passing(searched, where, of_images=True)
         return nearest_images(
-            lambda most: self.nearest(searched, query, most, among),
+            self.ranking(query, where, kind=by, of_images=True),
             lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
             count,
         )
+
+    def ranking(
+        self, query: NDArray[np.float32], where: Where, *, kind: Kind, of_images: bool
+    ) -> Callable[[int], Ranked]:
+        """Gives the nearest vectors of a kind that pass, so many as are wanted. of_images: the
+        filter is for images, of which the vectors may be of captions."""
+        searched = self.searched(kind)
+        if searched is None:
+            return lambda most: NOTHING
+        among = passing(searched, where, of_images=of_images)
+        return lambda most: self.nearest(searched, query, most, among)
 
     def sample(self, kind: Kind, count: int) -> Embeddings:
         """See Search.sample."""

@@ -36,6 +36,12 @@ JOIN vectors ON vectors.id = vector_id
 WHERE of_content.kind = %s AND sha256 = ANY(%s) AND of_content.model_id = {{model}}
 ORDER BY sha256, start
 """
+PARTS_SQL = f"""
+SELECT sha256, start, stop, {EMBEDDING.format("embedding")} FROM content_vectors AS of_content
+JOIN vectors ON vectors.id = vector_id
+WHERE of_content.kind = %s AND sha256 = ANY(%s) AND of_content.model_id = {SERVING}
+ORDER BY sha256, start
+"""
 CHUNKS_SQL = f"""
 SELECT items.id, start, stop, vector_id FROM items
 JOIN content_vectors AS of_content USING (kind, sha256)
@@ -128,6 +134,16 @@ class StoredVectors(ItemReader):
         of_model, values = _id_of(model)
         sql = OF_CONTENTS_SQL.format(model=of_model)
         return of_contents(self._rows(sql, (kind, list(contents), *values)))
+
+    def parts_of(
+        self, kind: Kind, contents: Sequence[str]
+    ) -> dict[str, list[tuple[int, int | None, NDArray[np.float16]]]]:
+        """The vectors of contents by sha256, each with the first character of its chunk and the one
+        after the last; a whole content has (0, None)."""
+        parts: dict[str, list[tuple[int, int | None, NDArray[np.float16]]]] = {}
+        for sha256, start, stop, embedding in self._rows(PARTS_SQL, (kind, list(contents))):
+            parts.setdefault(str(sha256), []).append((start, stop, halves([embedding])[0]))
+        return parts
 
     def contents_without(self, kind: Kind, model: Model, limit: int, after: str = "") -> list[str]:
         """See Vectors.contents_without."""

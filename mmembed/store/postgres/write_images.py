@@ -63,7 +63,7 @@ class ImageWriter:
             ("image", path, self._now if entry.added is None else entry.added, *_values(entry))
             for path, entry in new.items()
         ]
-        inserted = self._session.insert(INTO_ITEMS, rows, "RETURNING id")
+        inserted = self._session.insert(INTO_ITEMS, rows, "RETURNING id", keys=list(new))
         ids = {**known, **{path: int(row[0]) for path, row in zip(new, inserted, strict=True)}}
         self._session.many(
             UPDATE_SQL,

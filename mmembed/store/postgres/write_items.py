@@ -92,11 +92,18 @@ class StoreWriter(FileWriter, StoredVectors):
 
     # -- items -----------------------------------------------------------------------
 
-    def write(self, entries: Sequence[ImageEntry], failures: Sequence[Failure] = ()) -> list[int]:
-        """See ItemWriter.write. Raises Unstorable."""
+    def write(
+        self,
+        entries: Sequence[ImageEntry],
+        failures: Sequence[Failure] = (),
+        *,
+        settled: Sequence[str] = (),
+    ) -> list[int]:
+        """See ItemWriter.write. settled: further paths whose failures are over. Raises
+        Unstorable."""
         with self._changing() as session:
             ids = self._images(session).write(entries) if entries else []
-            paths = [entry.path for entry in entries]
+            paths = [*(entry.path for entry in entries), *settled]
             session.run("DELETE FROM failures WHERE path = ANY(%s)", (paths,))
             rows = {failure.name: (failure.name, failure.code, failure.message)
                     for failure in failures}  # fmt: skip
@@ -140,6 +147,7 @@ class StoreWriter(FileWriter, StoredVectors):
                 [("caption", one.sha256, one.text, now if one.added is None else one.added)
                  for one in new.values()],
                 "RETURNING id",
+                keys=list(new),
             )  # fmt: skip
             keep_captions(session, serving_space(session, self.name), list(new.values()))
             ids |= {key: int(row[0]) for key, row in zip(new, inserted, strict=True)}

@@ -112,6 +112,23 @@ def replace_by_chunks(
     _insert_chunks(session, space, cuts)
 
 
+def copy_vectors(
+    session: Session,
+    space: VectorSpace,
+    kind: Kind,
+    parts: Sequence[tuple[str, int, int | None, NDArray[np.float16]]],
+) -> None:
+    """Give contents the vectors that they have in another database, unless they have some: each
+    with the first character of its chunk and the one after the last."""
+    known = _known(session, space, kind, list({sha256 for sha256, *_ in parts}))
+    rows = [
+        _Part(sha256, start, stop, row, digest_of(row))
+        for sha256, start, stop, row in parts
+        if sha256 not in known
+    ]
+    _insert(session, space, kind, rows)
+
+
 def _insert_chunks(
     session: Session, space: VectorSpace, cuts: Mapping[str, Sequence[Chunk]]
 ) -> None:
@@ -149,18 +166,18 @@ def digest_of(row: NDArray[np.float16]) -> bytes:
 def _insert(session: Session, space: VectorSpace, kind: Kind, parts: Sequence[_Part]) -> None:
     if not parts:
         return
-    distinct = {part.digest: part.row for part in parts}
+    distinct: dict[bytes, _Part] = {}
+    for part in parts:
+        distinct.setdefault(part.digest, part)
     digests = list(distinct)
     sql = "SELECT digest, id FROM vectors WHERE model_id = %s AND kind = %s AND digest = ANY(%s)"
     values = (space.model_id, kind, digests)
     known = {bytes(digest) for digest, _ in session.rows(sql, values)}
+    new = [part for digest, part in distinct.items() if digest not in known]
     session.insert(
         INTO_VECTORS,
-        [
-            (space.model_id, kind, digest, Half(row))
-            for digest, row in distinct.items()
-            if digest not in known
-        ],
+        [(space.model_id, kind, part.digest, Half(part.row)) for part in new],
+        keys=[part.sha256 for part in new],
     )
     ids = {bytes(digest): int(vector_id) for digest, vector_id in session.rows(sql, values)}
     session.insert(
