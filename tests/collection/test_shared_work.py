@@ -205,3 +205,19 @@ def test_moved_and_missing_pictures_are_settled_by_workers(
     assert "another caption" in captions
     assert "picture 0" not in captions
     check_whole(store, photos)
+
+
+def test_an_indexing_that_is_interrupted_goes_on(
+    forks: Forks, ours: list[str], store: Any, tmp_path: Path
+) -> None:
+    photos = many(tmp_path / "photos", 300)
+    index = forks.start("index", photos, *ours, seconds=0.005, commit=8)
+    until(lambda: store.count("image") > 20)
+    index.kill(signal.SIGTERM)
+    assert index.wait() == 130
+    assert "run the same command again" in index.said
+    assert 20 < store.count("image") < 300
+    assert store.pieces.progress().workers == 0
+    index = forks.start("index", photos, *ours)
+    assert index.wait() == 0, index.said
+    check_whole(store, photos)

@@ -38,8 +38,8 @@ def servers(
     variables = {"MMEMBED_STORE": database[0], "MMEMBED_DATA": str(folder)}
     command = ("--model", "fake")
     with (
-        Process(FAKE, *command, **variables) as first,
-        Process(FAKE, *command, **variables) as second,
+        Process(FAKE, *command, before=None, **variables) as first,
+        Process(FAKE, *command, before=None, **variables) as second,
     ):
         yield [first, second]
 
@@ -52,7 +52,7 @@ def add(server: Process, colour: str, side: int = 64) -> int:
     return int(answer.json()["id"])
 
 
-def ids(server: Process, **query: object) -> tuple[list[int], str | None]:
+def ids(server: Process, **query: str | int) -> tuple[list[int], str | None]:
     """The ids of a page, and the cursor of the next one."""
     answer = httpx.get(f"{server.address}/v1/search", params=query, timeout=30)
     assert answer.status_code == 200, answer.text

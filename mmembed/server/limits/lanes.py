@@ -96,6 +96,11 @@ class Lane:
         return self.threads + self._room() - taken
 
     @property
+    def crowded(self) -> bool:
+        """Whether fewer places are free than taken."""
+        return self.free < self.running + len(self._waiting)
+
+    @property
     def full(self) -> bool:
         """Whether one more request would wait too long."""
         return self.running + len(self._waiting) >= self.threads + self._room()

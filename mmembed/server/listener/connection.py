@@ -171,9 +171,9 @@ class Connection(H11Protocol):
 
     @property
     def _awaits_refusal(self) -> bool:
-        """Whether its next request will probably be refused, as most under overload that need a
-        model."""
-        return self.about() == IDLE and needs_model(self.scope["method"], self.scope["path"])
+        """Whether its next request will probably be refused."""
+        asked_model = needs_model(self.scope["method"], self.scope["path"])
+        return asked_model and self.terms.refusals.lane.crowded and self.about() == IDLE
 
     @property
     def file(self) -> int:

@@ -47,9 +47,11 @@ def test_few_run_and_the_others_have_their_turns_in_order() -> None:
     async def run() -> None:
         lane = Lane(threads=2, places=4, max_wait_s=1)
         assert [lane.ask(), lane.ask()] == [None, None]
+        assert (lane.free, lane.crowded) == (2, False)
         third, fourth = lane.ask(), lane.ask()
         assert third is not None
         assert fourth is not None
+        assert (lane.free, lane.crowded) == (0, True)
         with pytest.raises(Overloaded, match="MMEMBED_MAX_QUEUE"):
             lane.ask()
         lane.leave()
@@ -137,6 +139,7 @@ def test_the_pace_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_expected_counts_until_it_has_asked() -> None:
     async def run() -> None:
         lane = Lane(threads=1, places=2, max_wait_s=1)
+        assert not lane.crowded
         assert [lane.expect() for _ in range(3)] == [True, True, False]
         await asyncio.sleep(0)
         assert lane.expect()
