@@ -113,7 +113,7 @@ class DatabaseConnections:
         self.check: Callable[[Session], None] | None = None
         """Looks at each new connection; its errors refuse it."""
 
-    def rename(self, named: str) -> None:
+    def show_as(self, named: str) -> None:
         """Have the server show another name for these connections."""
         self.named = named
         self._drop_idle()

@@ -52,7 +52,7 @@ def watch_facts(
             )
 
     connections.check = check
-    connections.rename(name_of(collection, facts))
+    connections.show_as(name_of(collection, facts))
 
 
 def name_of(collection: str, facts: ShardFacts | None) -> str:

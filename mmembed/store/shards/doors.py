@@ -28,7 +28,7 @@ class ShardDoor:
         self.number = number
         self.count = count
         self.facts: ShardFacts | None = None
-        """What the shard must be; None before the set is known."""
+        """The facts that the shard must state; None before the set is known."""
         self._open = open_
         self._shard: Shard | None = None
         self._opening = threading.Lock()

@@ -1,6 +1,6 @@
 """Changes of several shards that are kept together.
 
-Each change waits before its commit until all others have come so far. None is kept if one fails.
+Each change waits before its commit until all others have come so far. If a change fails, all fail.
 The commits themselves follow on each other without this guard. A database that is lost within these
 milliseconds may lack a part that the others have.
 """
