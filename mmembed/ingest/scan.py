@@ -88,6 +88,7 @@ class _Walk:
         self._root = ""
 
     def take_root(self, root: str) -> Iterator[None]:
+        """Take in a file, or a folder with all in it; pauses after each folder."""
         self._root = root
         if not self._passing.kept_out.isdisjoint(ancestors(root)):
             self._scanned.kept_out += 1
