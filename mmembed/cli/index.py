@@ -126,13 +126,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         bar.close()
         if not report.interrupted:
             make_bank(collection)
-        for line in summary(report):
-            print(line)
-        for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
-            print(line, file=sys.stderr)
-        if arguments.profile and report.stages:
-            for line in profile(report):
-                print(line)
+        print_report(report, arguments)
         print(f"model: {collection.why_this_model}; {_where(settings)}")
     if report.interrupted:
         print("interrupted; run the same command again to go on", file=sys.stderr)
@@ -140,6 +134,17 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     for line in emptiness(report):
         print(line, file=sys.stderr)
     return 1 if report.failures or report.kept_because_empty or not report.total else 0
+
+
+def print_report(report: Report, arguments: argparse.Namespace) -> None:
+    """The summary, the failures, and the stages if they are wanted."""
+    for line in summary(report):
+        print(line)
+    for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
+        print(line, file=sys.stderr)
+    if arguments.profile and report.stages:
+        for line in profile(report):
+            print(line)
 
 
 def _plan(settings: Settings, paths: list[Path], arguments: argparse.Namespace) -> int:

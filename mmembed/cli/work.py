@@ -6,15 +6,12 @@ import argparse
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmembed.cli.bar import Bar
-from mmembed.cli.index import SHOWN_FAILURES, failures, profile, summary
+from mmembed.cli.index import SHOWN_FAILURES, print_report
 from mmembed.cli.needs_database import check_database
 from mmembed.config.settings import Settings
-
-if TYPE_CHECKING:
-    from mmembed.collection.collection import Report
 
 DESCRIPTION = """\
 Help with indexing, from this machine or any other: do pieces of the work that `mmembed index` has
@@ -60,21 +57,11 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     with Collection(settings) as collection, Bar("images of all processes") as bar:
         report = collection.work(bar.update, ending=ending, until_done=not arguments.wait)
         bar.close()
-    _print(report, arguments)
+    print_report(report, arguments)
     if report.interrupted:
         print("interrupted; what it left is others' work now", file=sys.stderr)
         return 130
     return 1 if report.failures else 0
-
-
-def _print(report: Report, arguments: argparse.Namespace) -> None:
-    for line in summary(report):
-        print(line)
-    for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
-        print(line, file=sys.stderr)
-    if arguments.profile and report.stages:
-        for line in profile(report):
-            print(line)
 
 
 def _end_on_signals(ending: threading.Event) -> None:
