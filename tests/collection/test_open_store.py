@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import mmembed.store
 from mmembed.collection.open_store import open_store
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
@@ -23,6 +24,8 @@ def test_a_folder_holds_the_collection_unless_a_database_is_named(tmp_path: Path
 def test_a_missing_library_is_named_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A second import sets the attribute of the package, too; other tests need the first one back.
+    monkeypatch.setattr(mmembed.store, "postgres", None, raising=False)
     for name in [name for name in sys.modules if name.startswith("mmembed.store.postgres")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "psycopg", None)
