@@ -12,6 +12,7 @@ from types import TracebackType
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.duplicates import Duplicates
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
@@ -73,7 +74,7 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, ItemEditing, SharedWork):
+class Collection(Answering, ItemEditing, SharedWork, Duplicates):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -102,7 +103,8 @@ class Collection(Answering, ItemEditing, SharedWork):
         self.embedder = self._models.first
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
-        self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now), self.binding)
+        fitting = Fitting(self.store, self._bank.now)
+        self._search = JudgedSearch(searching, fitting, self.binding, self.store)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -255,12 +257,14 @@ class Collection(Answering, ItemEditing, SharedWork):
         mode: SearchMode | None = None,
         min_relevance: float = 0.0,
         partial: bool = False,
+        collapse: bool = False,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and fit the query best, after an earlier page's
         cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
         `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
         below it, 0 to 1, are left out. partial: answer without the databases that are away, which
-        `notes` then names. Raises QueryError, ImageError, NotFound; StoreAway unless partial."""
+        `notes` then names. collapse: show of copies of one shot the best alone. Raises QueryError,
+        ImageError, NotFound; StoreAway unless partial."""
         with self.store.partially() if partial else nullcontext({}) as missing:
             page = self._search.search(
                 terms,
@@ -271,6 +275,7 @@ class Collection(Answering, ItemEditing, SharedWork):
                 strategy=strategy,
                 mode=mode,
                 min_relevance=min_relevance,
+                collapse=collapse,
             )
         return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
 

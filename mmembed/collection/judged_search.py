@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from mmembed.collection.fitting import Fitting, JudgedQuery
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.searching import Searching
 from mmembed.errors import QueryError
 from mmembed.filters.tree import EVERYTHING, Where
+from mmembed.search.collapsing import collapsed_page
 from mmembed.search.looking_further import first_hits, page_above
 from mmembed.search.match import JUDGED
 from mmembed.search.paging import read_match, with_match
+from mmembed.store.protocol import Store
 from mmembed.types import Kind, SearchMode, SearchPage, Strategy, Term
 
 
 class JudgedSearch:
     """Searches one collection and judges the hits. Methods may be called from any thread."""
 
-    def __init__(self, searching: Searching, fitting: Fitting, binding: Binding) -> None:
+    def __init__(
+        self, searching: Searching, fitting: Fitting, binding: Binding, store: Store
+    ) -> None:
         """binding: of the model that embeds the terms."""
+        self._store = store
         self._searching = searching
         self._fitting = fitting
         self._binding = binding
@@ -36,8 +42,38 @@ class JudgedSearch:
         strategy: Strategy,
         mode: SearchMode | None,
         min_relevance: float,
+        collapse: bool,
     ) -> SearchPage:
         """See Collection.search, which calls it."""
+        pages = partial(
+            self._page,
+            terms,
+            kind=kind,
+            where=where,
+            strategy=strategy,
+            mode=mode,
+            min_relevance=min_relevance,
+        )
+        if not collapse:
+            return pages(k=k, cursor=cursor)
+        if kind != "image":
+            raise QueryError("collapse: only images are collapsed", param="collapse")
+        return collapsed_page(
+            self._store, lambda count, after: pages(k=count, cursor=after), k, cursor
+        )
+
+    def _page(
+        self,
+        terms: Sequence[Term],
+        *,
+        k: int,
+        kind: Kind,
+        cursor: str | None,
+        where: Where,
+        strategy: Strategy,
+        mode: SearchMode | None,
+        min_relevance: float,
+    ) -> SearchPage:
         if not 0 <= min_relevance <= 1:  # also where it is no number
             raise QueryError(
                 f"min_relevance {min_relevance}: expected 0 to 1", param="min_relevance"

@@ -32,11 +32,11 @@ BELOW: dict[str, set[str]] = {
     "engines": set(),
     "store": {"filters"},
     "models": {"media", "engines"},
-    "search": {"filters", *FACE_OF_STORE},
+    "search": {"filters", "media", *FACE_OF_STORE},
     "ingest": {"filters", "media", "models", *FACE_OF_STORE},
     "exchange": {"filters", "ingest", *FACE_OF_STORE},
     "classify": {"models"},
-    "explore": {"filters", "models", "search", *FACE_OF_STORE},
+    "explore": {"filters", "media", "models", "search", *FACE_OF_STORE},
     "collection": {
         *("filters", "media", "fetch", "engines", "store", "models", "search", "ingest"),
         *("exchange", "classify", "explore"),
