@@ -20,7 +20,8 @@ from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.open_models import decode_threads, open_models
-from mmembed.collection.open_store import open_store
+from mmembed.collection.open_store import open_store, searches_at_once
+from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
@@ -39,6 +40,7 @@ from mmembed.models.inputs import ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.search.bank.bank_texts import chosen_texts
+from mmembed.search.collapsing import collapsed
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
@@ -104,7 +106,8 @@ class Collection(Answering, ItemEditing, SharedWork, Duplicates):
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
         fitting = Fitting(self.store, self._bank.now)
-        self._search = JudgedSearch(searching, fitting, self.binding, self.store)
+        turns = SearchTurns(searches_at_once(settings))
+        self._search = JudgedSearch(searching, fitting, self.binding, turns)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
@@ -266,17 +269,21 @@ class Collection(Answering, ItemEditing, SharedWork, Duplicates):
         `notes` then names. collapse: show of copies of one shot the best alone. Raises QueryError,
         ImageError, NotFound; StoreAway unless partial."""
         with self.store.partially() if partial else nullcontext({}) as missing:
-            page = self._search.search(
-                terms,
-                k=k,
-                kind=kind,
-                cursor=cursor,
-                where=where,
-                strategy=strategy,
-                mode=mode,
-                min_relevance=min_relevance,
-                collapse=collapse,
-            )
+
+            def page_of(count: int, after: str | None) -> SearchPage:
+                return self._search.search(
+                    terms,
+                    k=count,
+                    kind=kind,
+                    cursor=after,
+                    where=where,
+                    strategy=strategy,
+                    mode=mode,
+                    min_relevance=min_relevance,
+                )
+
+            pages = collapsed(self.store, kind, page_of) if collapse else page_of
+            page = pages(k, cursor)
         return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
 
     def image_facts(self, data: bytes) -> ImageFacts:

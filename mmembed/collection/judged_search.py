@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from mmembed.collection.fitting import Fitting, JudgedQuery
 from mmembed.collection.folder_model import Binding
+from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
 from mmembed.errors import QueryError
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.search.collapsing import collapsed_page
 from mmembed.search.looking_further import first_hits, page_above
 from mmembed.search.match import JUDGED
 from mmembed.search.paging import read_match, with_match
-from mmembed.store.protocol import Store
 from mmembed.types import Kind, SearchMode, SearchPage, Strategy, Term
 
 
@@ -23,13 +21,14 @@ class JudgedSearch:
     """Searches one collection and judges the hits. Methods may be called from any thread."""
 
     def __init__(
-        self, searching: Searching, fitting: Fitting, binding: Binding, store: Store
+        self, searching: Searching, fitting: Fitting, binding: Binding, turns: SearchTurns
     ) -> None:
-        """binding: of the model that embeds the terms."""
-        self._store = store
+        """binding: of the model that embeds the terms. turns: for all but embedding the terms,
+        which joins callers into batches."""
         self._searching = searching
         self._fitting = fitting
         self._binding = binding
+        self._turns = turns
 
     def search(
         self,
@@ -42,38 +41,8 @@ class JudgedSearch:
         strategy: Strategy,
         mode: SearchMode | None,
         min_relevance: float,
-        collapse: bool,
     ) -> SearchPage:
         """See Collection.search, which calls it."""
-        pages = partial(
-            self._page,
-            terms,
-            kind=kind,
-            where=where,
-            strategy=strategy,
-            mode=mode,
-            min_relevance=min_relevance,
-        )
-        if not collapse:
-            return pages(k=k, cursor=cursor)
-        if kind != "image":
-            raise QueryError("collapse: only images are collapsed", param="collapse")
-        return collapsed_page(
-            self._store, lambda count, after: pages(k=count, cursor=after), k, cursor
-        )
-
-    def _page(
-        self,
-        terms: Sequence[Term],
-        *,
-        k: int,
-        kind: Kind,
-        cursor: str | None,
-        where: Where,
-        strategy: Strategy,
-        mode: SearchMode | None,
-        min_relevance: float,
-    ) -> SearchPage:
         if not 0 <= min_relevance <= 1:  # also where it is no number
             raise QueryError(
                 f"min_relevance {min_relevance}: expected 0 to 1", param="min_relevance"
@@ -95,15 +64,16 @@ class JudgedSearch:
                 )
                 return self._fitting.judged(page, asked, first=after is None)
 
-            cursor, match = read_match(cursor)
-            if cursor or kind != "image":
-                page = page_above(min_relevance, page_of, k, cursor)
-            else:
-                first = page_of(max(k, JUDGED), None)
-                match = first.match
-                page = (
-                    page_above(min_relevance, page_of, k, None)
-                    if min_relevance > 0
-                    else first_hits(k, first, page_of)
-                )
-            return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))
+            with self._turns.turn():
+                cursor, match = read_match(cursor)
+                if cursor or kind != "image":
+                    page = page_above(min_relevance, page_of, k, cursor)
+                else:
+                    first = page_of(max(k, JUDGED), None)
+                    match = first.match
+                    page = (
+                        page_above(min_relevance, page_of, k, None)
+                        if min_relevance > 0
+                        else first_hits(k, first, page_of)
+                    )
+                return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))

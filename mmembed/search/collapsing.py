@@ -22,7 +22,7 @@ from mmembed.search.looking_further import GROWTH, LARGEST_STEP, TRIES, PageOf, 
 from mmembed.search.ordering import unit_rows
 from mmembed.store.entries import LARGEST
 from mmembed.store.protocol import Store
-from mmembed.types import Hit, Item, SearchPage
+from mmembed.types import Hit, Item, Kind, SearchPage
 
 MOST = 20_000
 """Hits that are looked at for one page."""
@@ -34,15 +34,23 @@ _SHOWN = "!"
 _IDS = np.dtype("<u8")
 
 
+def collapsed(store: Store, kind: Kind, page_of: PageOf) -> PageOf:
+    """A search for images without copies. page_of: the search with them. Raises QueryError for
+    another kind."""
+    if kind != "image":
+        raise QueryError("collapse: only images are collapsed", param="collapse")
+    return lambda count, cursor: collapsed_page(store, page_of, count, cursor)
+
+
 def collapsed_page(store: Store, page_of: PageOf, count: int, cursor: str | None) -> SearchPage:
     """Up to `count` hits of different shots, after a cursor, each with the number of its copies
     that were looked at. page_of: the hits of images. Raises QueryError."""
     inner, shown = read_shown(cursor)
-    for tries in range(TRIES):
-        made = _Page(store, page_of, count, shown).made(inner, last_try=tries == TRIES - 1)
+    for _ in range(TRIES - 1):
+        made = _Page(store, page_of, count, shown).made(inner, last_try=False)
         if made is not None:
             return made
-    raise AssertionError("the last try gives a page")
+    return _Page(store, page_of, count, shown).made(inner, last_try=True)
 
 
 def with_shown(cursor: str | None, item_ids: Sequence[int]) -> str | None:
