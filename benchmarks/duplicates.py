@@ -58,7 +58,9 @@ class Seen:
 
 def seen(encoder: Encoder, files: Sequence[tuple[str, bytes]]) -> Seen:
     """Decode, hash and embed files; a file that cannot be decoded is left out."""
-    names, hashes, vectors = [], [], []
+    names: list[str] = []
+    hashes: list[bytes] = []
+    vectors: list[Embeddings] = []
     for start in range(0, len(files), BATCH):
         pixels = []
         for name, data in files[start : start + BATCH]:

@@ -7,13 +7,13 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mmembed.cli.table import counted, table
+from mmembed.cli.table import counted, shown_path, table
 
 if TYPE_CHECKING:
     from mmembed.explore.duplicates.entries import CopyEvidence, DescribedDuplicates, Findings
     from mmembed.types import Item
 
-HEADS = ("", "id", "pixels", "kB", "compared", "picture")
+HEADS = ("", "id", "pixels", "kB", "picture", "")
 NAMES = {
     "identical": "the same bytes",
     "same_shot": "the same shot, in another file",
@@ -50,7 +50,8 @@ def _rows(groups: Sequence[DescribedDuplicates]) -> Iterator[tuple[str, ...]]:
 
 def _row(mark: str, item: Item, compared: str) -> tuple[str, ...]:
     pixels = f"{item.width}×{item.height}"
-    return mark, str(item.id), pixels, f"{(item.bytes or 0) / 1e3:,.0f}", compared, item.path or ""
+    size = f"{(item.bytes or 0) / 1e3:,.0f}"
+    return mark, str(item.id), pixels, size, shown_path(item.path), compared
 
 
 def _compared(evidence: CopyEvidence | None) -> str:

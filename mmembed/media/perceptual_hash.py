@@ -9,6 +9,7 @@ of two small matrices. It also reads a whole picture for each of its hashes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ VERSION = 1
 """Of these hashes; those of another version count as missing."""
 SIZE = 32
 """Pixels on a side to which a picture is reduced, whatever its shape."""
+POINTS = 5
+"""Points on a side of each of these that are looked at."""
 FREQUENCIES = 8
 STEPS = 8, 8
 """Rows of cells, and differences in a row."""
@@ -47,9 +50,6 @@ LAYOUT = np.dtype(
 """As a store keeps them: version, mean red, green and blue, the deviation of its grey levels, p, d,
 and d of the mirrored picture. The p of a mirrored picture follows from p."""
 
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)
-_BITS = 1 << np.arange(64, dtype=np.uint64)
-
 
 def _waves() -> NDArray[np.float32]:
     """float32 (8, 32): the low waves of the cosine transform."""
@@ -74,25 +74,20 @@ _SET_BITS = np.array([bin(number).count("1") for number in range(1 << 16)], np.u
 
 def hash_of(picture: Picture) -> bytes:
     """The hashes of a picture in LAYOUT."""
-    # Twice the wanted size is left for the exact means, which makes it ten times as fast.
-    small = picture.image.resize((SIZE, SIZE), Image.Resampling.BOX, picture.box, reducing_gap=2.0)
-    colours = np.asarray(small, np.float32)
-    grey = colours @ _GREY
-    row = np.zeros((), LAYOUT)
-    row["version"] = VERSION
-    row["colour"] = colours.reshape(-1, 3).mean(axis=0).round()
-    row["contrast"] = min(127, round(float(grey.std())))
+    # To read every pixel takes five times as long, and the hashes of copies differ as little.
+    points = picture.image.resize(
+        (SIZE * POINTS, SIZE * POINTS), Image.Resampling.NEAREST, picture.box
+    )
+    small = points.reduce(POINTS)
+    levels = np.frombuffer(small.convert("L").tobytes(), np.uint8).reshape(SIZE, SIZE)
+    grey = levels.astype(np.float32)
     waves = _WAVES @ grey @ _WAVES.T
-    waves[0, 0] = 0  # the mean
-    row["p"] = _packed(waves > 0)
+    mean, waves[0, 0] = float(waves[0, 0]) / grey.size, 0
     steps = np.diff(_ROWS @ grey @ _COLUMNS.T, axis=1)
-    row["d"] = _packed(steps > DEAD_ZONE)
-    row["mirrored_d"] = _packed(-steps[:, ::-1] > DEAD_ZONE)
-    return row.tobytes()
-
-
-def _packed(bits: NDArray[np.bool_]) -> np.uint64:
-    return np.uint64(_BITS[bits.ravel()].sum())
+    bits = waves > 0, steps > DEAD_ZONE, -steps[:, ::-1] > DEAD_ZONE
+    contrast = round(math.sqrt(max(0.0, float(np.vdot(grey, grey)) / grey.size - mean * mean)))
+    head = VERSION, *small.reduce(SIZE).getpixel((0, 0)), contrast
+    return bytes(head) + b"".join(np.packbits(one, bitorder="little").tobytes() for one in bits)
 
 
 def differing_bits(some: Hashes, others: Hashes) -> NDArray[np.uint8]:

@@ -45,12 +45,14 @@ def collapsed(store: Store, kind: Kind, page_of: PageOf) -> PageOf:
 def collapsed_page(store: Store, page_of: PageOf, count: int, cursor: str | None) -> SearchPage:
     """Up to `count` hits of different shots, after a cursor, each with the number of its copies
     that were looked at. page_of: the hits of images. Raises QueryError."""
+    if count < 1:
+        raise QueryError(f"k: {count} is not a number of results; ask for at least 1")
     inner, shown = read_shown(cursor)
-    for _ in range(TRIES - 1):
-        made = _Page(store, page_of, count, shown).made(inner, last_try=False)
-        if made is not None:
-            return made
-    return _Page(store, page_of, count, shown).made(inner, last_try=True)
+    tries, steady = 0, False
+    while not steady and tries < TRIES:
+        page, steady = _Page(store, page_of, count, shown).made(inner)
+        tries += 1
+    return page
 
 
 def with_shown(cursor: str | None, item_ids: Sequence[int]) -> str | None:
@@ -92,8 +94,8 @@ class _Page:
     copies: dict[int, int] = field(default_factory=dict)
     """Of each kept hit, by id: the hits that it stands for, itself included."""
 
-    def made(self, cursor: str | None, *, last_try: bool) -> SearchPage | None:
-        """The page; None if hits changed meanwhile, unless this is the last try."""
+    def made(self, cursor: str | None) -> tuple[SearchPage, bool]:
+        """The page, and whether no hit changed while it was made."""
         first: SearchPage | None = None
         step, looked = self.count + max(SPARE, self.count // 2), 0
         while True:
@@ -101,14 +103,14 @@ class _Page:
             first = first or page
             place = self._take(page.hits)
             looked += len(page.hits)
+            if place == 0 < len(page.hits):
+                return self._ended(replace(page, next_cursor=cursor), first), True
             if place < len(page.hits):
                 shorter = cut(page, place, self.page_of, cursor)
-                if not last_try and not same_hits(shorter.hits, page.hits[:place]):
-                    return None
-                return self._ended(shorter, first)
+                return self._ended(shorter, first), same_hits(shorter.hits, page.hits[:place])
             cursor = page.next_cursor
             if cursor is None or looked >= MOST:
-                return self._ended(page, first)
+                return self._ended(page, first), True
             step = min(GROWTH * step, LARGEST_STEP)
 
     def _ended(self, last: SearchPage, first: SearchPage) -> SearchPage:

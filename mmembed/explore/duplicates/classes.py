@@ -14,7 +14,7 @@ from mmembed.explore.duplicates.pairs import Pairs
 from mmembed.explore.duplicates.picture_table import PictureTable
 from mmembed.search.copies import at_other_times, shots_apart
 
-CANDIDATE = 0.8
+CANDIDATE = 0.7
 """Likeness from which two pictures may be copies of one shot by their hashes."""
 BURST_S = 30
 """Seconds between the first and the last picture of a burst."""

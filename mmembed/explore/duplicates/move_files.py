@@ -64,12 +64,12 @@ def make_folders(folder: Path) -> None:
 def end_interrupted_move(source: str, target: str, sha256: str) -> None:
     """Take away what an interrupted move left at its target, where the picture is still at its
     source: an empty file, or a whole copy. Raises InputError for any other file, OSError."""
-    _check(source, sha256)
-    if os.lstat(target).st_size:
-        try:
+    try:
+        _check(source, sha256)
+        if os.lstat(target).st_size:
             _check(target, sha256)
-        except InputError:
-            raise InputError(f"{target}: stays, for there is a file again at {source}") from None
+    except InputError:
+        raise InputError(f"{target}: stays, for there is a file again at {source}") from None
     os.unlink(target)
 
 

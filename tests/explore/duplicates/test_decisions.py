@@ -32,9 +32,15 @@ def store(tmp_path: Path, entry: Entry) -> MemoryStore:
     return store
 
 
+def some(store: MemoryStore, *names: str) -> list[int]:
+    """The ids of pictures by their letters."""
+    known = store.images_at([f"/{name}.jpg" for name in "abcd"])
+    return [known[f"/{name}.jpg"].item_id for name in names]
+
+
 def test_a_decision_holds_for_each_two(store: MemoryStore) -> None:
-    keep_decision(store, [1, 2, 3])
-    keep_decision(store, [3, 1, 2, 2])
+    keep_decision(store, some(store, *"abc"))
+    keep_decision(store, some(store, *"cabb"))
     assert len(store.records(KIND)) == 1, "saying it again changes nothing"
     said = read_decisions(store)
     numbers = [said.by_content[f"content of /{name}.jpg"] for name in "abc"]
@@ -43,19 +49,19 @@ def test_a_decision_holds_for_each_two(store: MemoryStore) -> None:
 
 
 def test_equal_files_may_be_wanted(store: MemoryStore) -> None:
-    keep_decision(store, [3, 4])
+    keep_decision(store, some(store, *"cd"))
     said = read_decisions(store)
     assert said.wanted_twice == {"content of /c.jpg"}
     assert said.by_content == {}
 
 
 def test_a_decision_is_forgotten_by_two_of_its_pictures(store: MemoryStore) -> None:
-    keep_decision(store, [1, 2, 3])
-    keep_decision(store, [3, 4])
-    assert forget_decisions(store, [1, 3]) == 1
+    keep_decision(store, some(store, *"abc"))
+    keep_decision(store, some(store, *"cd"))
+    assert forget_decisions(store, some(store, *"ac")) == 1
     assert read_decisions(store).by_content == {}
-    assert forget_decisions(store, [1, 3]) == 0
-    assert forget_decisions(store, [3, 4]) == 1
+    assert forget_decisions(store, some(store, *"ac")) == 0
+    assert forget_decisions(store, some(store, *"cd")) == 1
     assert store.records(KIND) == {}
 
 
@@ -63,8 +69,8 @@ def test_a_decision_is_forgotten_by_two_of_its_pictures(store: MemoryStore) -> N
     ("ids", "error", "said"),
     [
         ([], QueryError, "two pictures or more"),
-        ([1, 1], QueryError, "two pictures or more"),
-        ([1, 99], NotFound, "item 99: no such item"),
+        ([7, 7], QueryError, "two pictures or more"),
+        ([98, 99], NotFound, "item 98: no such item"),
         (range(1, MOST + 2), LimitError, f"limit {MOST}"),
     ],
 )

@@ -24,7 +24,9 @@ def near(place: int, much: float = 0.05, seed: int = 0) -> NDArray[np.float64]:
 
 def found(vectors: list[NDArray[np.float64]], decisions: Decisions = NOTHING_SAID, **facts: object
           ) -> list[tuple[str, tuple[int, ...]]]:  # fmt: skip
-    groups = find_groups(table_of(np.array(vectors), **facts), decisions, quiet).groups  # type: ignore[arg-type]
+    groups = find_groups(
+        table_of(np.array(vectors).reshape(-1, DIM), **facts), decisions, quiet
+    ).groups  # type: ignore[arg-type]
     return [(group.kind, group.item_ids) for group in groups]
 
 
