@@ -24,7 +24,7 @@ from mmembed.types import DUPLICATE_CLASSES, DuplicateClass, Progress
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import Collection
-    from mmembed.collection.move_duplicates import Moved
+    from mmembed.collection.move_duplicates import MovedDuplicates
     from mmembed.explore.duplicates.entries import DescribedDuplicates, DuplicateGroup, Findings
 
 DESCRIPTION = """\
@@ -219,7 +219,7 @@ def _undo(collection: Collection, arguments: argparse.Namespace) -> int:
     return _ended(moved)
 
 
-def _ended(moved: Moved) -> int:
+def _ended(moved: MovedDuplicates) -> int:
     for failure in moved.failures[:SHOWN]:
         print(f"failed: {plain(failure.message)}", file=sys.stderr)
     if len(moved.failures) > SHOWN:

@@ -13,7 +13,7 @@ from pathlib import Path
 from mmembed.cancellation import current_caller
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.kept_findings import KeptFindings
-from mmembed.collection.move_duplicates import Moved, MovingDuplicates
+from mmembed.collection.move_duplicates import MovedDuplicates, MovingDuplicates
 from mmembed.errors import QueryError
 from mmembed.explore.duplicates.decisions import KIND as DECISIONS
 from mmembed.explore.duplicates.decisions import (
@@ -138,7 +138,7 @@ class Duplicates:
         classes: Sequence[DuplicateClass] = COPIES,
         stages: Stages = quietly,
         dry_run: bool = False,
-    ) -> Moved:
+    ) -> MovedDuplicates:
         """Move all but the kept picture of each group of some classes into a folder, with a log
         that `undo_moves` reads; the pictures stay in the collection. Each is kept where it is if
         its file is not the indexed one. dry_run: only count them. Raises InputError, StoreBusy."""
@@ -149,7 +149,7 @@ class Duplicates:
         groups = self.described_duplicates([one for one in found.groups if one.kind in classes])
         return moving.move(groups, folder, stages(MOVING), dry_run=dry_run)
 
-    def undo_moves(self, log: Path, progress: Progress) -> Moved:
+    def undo_moves(self, log: Path, progress: Progress) -> MovedDuplicates:
         """Move the pictures of a log back to where they were. Raises InputError, StoreBusy."""
         return MovingDuplicates(self.store).undo(log, progress)
 

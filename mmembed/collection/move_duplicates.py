@@ -33,8 +33,8 @@ from mmembed.types import Failure, Item, Progress
 
 
 @dataclass
-class Moved:
-    """What was moved, or would be."""
+class MovedDuplicates:
+    """The pictures that were moved, or would be."""
 
     log: Path | None = None
     """None where nothing was to be moved."""
@@ -60,11 +60,11 @@ class MovingDuplicates:
         progress: Progress,
         *,
         dry_run: bool,
-    ) -> Moved:
+    ) -> MovedDuplicates:
         """Move all but the kept picture of each group into a folder. dry_run: only count them.
         Raises InputError for a folder that cannot be made."""
         folder = Path(os.path.abspath(folder))
-        moved = Moved()
+        moved = MovedDuplicates()
         wanted = list(self._wanted(groups, folder, moved))
         if dry_run or not wanted:
             moved.pictures = len(wanted)
@@ -82,7 +82,7 @@ class MovingDuplicates:
         return moved
 
     def _wanted(
-        self, groups: Sequence[DescribedDuplicates], folder: Path, moved: Moved
+        self, groups: Sequence[DescribedDuplicates], folder: Path, moved: MovedDuplicates
     ) -> Iterator[tuple[Item, Item]]:
         """The pictures to move, each with the kept one; each once."""
         met: set[int] = set()
@@ -102,7 +102,7 @@ class MovingDuplicates:
         wanted: Sequence[tuple[Item, Item]],
         folder: Path,
         log: MoveLog,
-        moved: Moved,
+        moved: MovedDuplicates,
         progress: Progress,
     ) -> None:
         try:
@@ -135,12 +135,12 @@ class MovingDuplicates:
 
     # -- and back --------------------------------------------------------------------
 
-    def undo(self, log: Path, progress: Progress) -> Moved:
+    def undo(self, log: Path, progress: Progress) -> MovedDuplicates:
         """Move the pictures of a log back; a second time it finds nothing to do. Raises
         InputError."""
         log = Path(os.path.abspath(log))
         moves = read_log(log)
-        moved = Moved(log)
+        moved = MovedDuplicates(log)
         with self.store.exclusive("indexing"):
             try:
                 for number, move in enumerate(reversed(moves), 1):

@@ -1,1 +1,1 @@
-"""What a collection holds as a whole: duplicates."""
+"""Shows what a collection holds: duplicates."""

@@ -54,7 +54,7 @@ and d of the mirrored picture. The p of a mirrored picture follows from p."""
 def _waves() -> NDArray[np.float32]:
     """float32 (8, 32): the low waves of the cosine transform."""
     places = (2 * np.arange(SIZE) + 1) * np.pi / (2 * SIZE)
-    return np.cos(np.arange(FREQUENCIES)[:, None] * places).astype(np.float32)
+    return np.asarray(np.cos(np.arange(FREQUENCIES)[:, None] * places), np.float32)
 
 
 def _cells(count: int) -> NDArray[np.float32]:
@@ -63,7 +63,7 @@ def _cells(count: int) -> NDArray[np.float32]:
     pixels = np.arange(SIZE)
     starts, ends = edges[:-1, None], edges[1:, None]
     shares = np.clip(np.minimum(ends, pixels + 1) - np.maximum(starts, pixels), 0, None)
-    return (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
 _WAVES, _ROWS, _COLUMNS = _waves(), _cells(STEPS[0]), _cells(STEPS[1] + 1)
@@ -86,8 +86,8 @@ def hash_of(picture: Picture) -> bytes:
     steps = np.diff(_ROWS @ grey @ _COLUMNS.T, axis=1)
     bits = waves > 0, steps > DEAD_ZONE, -steps[:, ::-1] > DEAD_ZONE
     contrast = round(math.sqrt(max(0.0, float(np.vdot(grey, grey)) / grey.size - mean * mean)))
-    head = VERSION, *small.reduce(SIZE).getpixel((0, 0)), contrast
-    return bytes(head) + b"".join(np.packbits(one, bitorder="little").tobytes() for one in bits)
+    head = bytes([VERSION]) + small.reduce(SIZE).tobytes() + bytes([contrast])
+    return head + b"".join(np.packbits(one, bitorder="little").tobytes() for one in bits)
 
 
 def differing_bits(some: Hashes, others: Hashes) -> NDArray[np.uint8]:
@@ -136,7 +136,7 @@ class PictureHashes:
     @property
     def mirrored_p(self) -> Hashes:
         """(n,): p of each mirrored picture."""
-        return self.p ^ _ODD
+        return np.asarray(self.p ^ _ODD)
 
     def distances(
         self, some: NDArray[np.int64], others: NDArray[np.int64]

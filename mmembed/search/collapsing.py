@@ -1,7 +1,7 @@
 """Pages of a search in which copies of an earlier hit are counted with it, and not shown.
 
-A hit is left out if a hit before it, on this page or an earlier one, has the same bytes or is the
-same shot, see `search.copies`. A cursor carries the hits of earlier pages. So pages stay full, and
+A hit is left out if a hit before it, on any page, has the same bytes or is the same shot. The rule
+is that of `search.copies`. A cursor carries the hits of earlier pages. So pages stay full, and
 no picture and its copy are on two of them.
 """
 
@@ -120,8 +120,8 @@ class _Page:
         return replace(last, hits=hits, next_cursor=following, notes=first.notes, match=first.match)
 
     def _take(self, hits: Sequence[Hit]) -> int:
-        """Keep hits, or count them with a kept one; returns the place at which the page ends,
-        which is beyond the hits if it is not full."""
+        """Keep hits, or count them with a kept one. Returns the place at which the page ends, which
+        is beyond the hits if it is not full."""
         items = [hit.item for hit in hits]
         earlier = self.store.items(self.shown) + [hit.item for hit in self.kept]
         stands_for = _first_copies(self.store, earlier, items)
@@ -138,8 +138,8 @@ class _Page:
 
 
 def _first_copies(store: Store, earlier: Sequence[Item], items: Sequence[Item]) -> list[int | None]:
-    """For each item, the id of the first one before it that it is a copy of, and that is none
-    itself; None if there is none. earlier: items before all of them, of which none is a copy."""
+    """For each item, the id of the first original before it that it is a copy of; None if it is an
+    original. earlier: originals before all of the items."""
     if not items:
         return []
     every = [*earlier, *items]

@@ -219,7 +219,7 @@ Pictures: TypeAlias = Annotated[list[ItemId], Field(fail_fast=True, min_length=2
 
 
 class DecisionsRequest(Shape):
-    """What a person says about pictures; later searches for duplicates heed it."""
+    """Decisions of a person about pictures; later searches for duplicates heed them."""
 
     not_duplicates: Annotated[
         list[Pictures],

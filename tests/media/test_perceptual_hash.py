@@ -76,7 +76,7 @@ def test_a_picture_without_contrast_says_nothing(size: tuple[int, int], colour: 
 def test_hashes_of_another_version_count_as_missing() -> None:
     row = bytearray(hash_of_image(photograph(0)))
     row[0] += 1
-    assert not hashes(bytes(row), b"", row[:-1]).known.any()
+    assert not hashes(bytes(row), b"", bytes(row[:-1])).known.any()
 
 
 def test_differing_bits_are_counted() -> None:

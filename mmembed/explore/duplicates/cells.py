@@ -62,7 +62,7 @@ def _centres(rows: Rows, present: Places) -> NDArray[np.float32]:
         sums = np.add.reduceat(sample[order], starts)
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         centres[filled] = sums / np.maximum(lengths, SMALLEST)
-    return centres
+    return np.asarray(centres)
 
 
 def _nearest_cells(rows: Rows, present: Places, centres: NDArray[np.float32]) -> NDArray[np.int32]:

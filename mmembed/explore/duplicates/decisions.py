@@ -1,4 +1,4 @@
-"""What a person said: these pictures are no duplicates of each other.
+"""Decisions of a person: these pictures are no duplicates of each other.
 
 A decision is a record of the collection, by contents rather than items: it holds for later copies,
 and after a file was moved or indexed anew. A content that comes twice in a decision stands for

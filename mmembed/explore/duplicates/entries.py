@@ -63,7 +63,7 @@ class SparePicture:
 
     item: Item
     evidence: CopyEvidence | None
-    """None for the kept one, and for the same bytes."""
+    """It is None where the bytes are the same."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class _Finding:
 
     def groups(self, progress: Progress) -> Iterator[DuplicateGroup]:
         """The groups of same_shot, burst and look_alike."""
-        same_shot, burst, look_alike = (one(self._table) for one in (SameShot, Burst, LookAlike))
+        same_shot, burst = SameShot(self._table), Burst(self._table)
+        look_alike = LookAlike(self._table)
         alike = alike_pairs(self._table.alike.rows, same_shot.candidate, progress)
         candidates = Pairs.joined([alike, near_hash_pairs(self._table.hashes)]).distinct()
         yield from self._linked("same_shot", same_shot.valued(candidates), same_shot.belong)

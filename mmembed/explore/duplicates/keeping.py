@@ -11,8 +11,8 @@ from mmembed.explore.duplicates.picture_table import PictureTable
 
 
 def keeper_of(table: PictureTable, places: Sequence[int]) -> tuple[int, str]:
-    """The place of the picture with most pixels; of equal ones, with date or camera in its header;
-    then with most bytes; then the first of the collection. And the reason, in words."""
+    """The place of the picture to keep, and the reason in words. It has most pixels; of equal ones,
+    a header with date or camera; then most bytes; then it is the first of the collection."""
     some = np.array(places)
     columns = table.pixels[some], table.has_header[some], table.bytes[some]
     order = np.lexsort((some, *(-column.astype(np.int64) for column in reversed(columns))))

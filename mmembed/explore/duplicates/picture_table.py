@@ -42,7 +42,7 @@ class Likenesses:
     def among(self, some: Ids, others: Ids) -> NDArray[np.float64]:
         """(n, m): the likenesses of pictures at these places."""
         product = self.rows[some].astype(np.float32) @ self.rows[others].astype(np.float32).T
-        return product.astype(np.float64)
+        return np.asarray(product, np.float64)
 
     def of_pairs(self, some: Ids, others: Ids) -> NDArray[np.float64]:
         """(n,): the likeness of each of n pairs."""
@@ -171,7 +171,7 @@ class _Reading:
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SMALLEST)
         present = rows.any(axis=1)
         self._along.append(rows @ self._mean)
-        rest = np.where(present[:, None], rows - self._mean, 0)
+        rest = np.where(np.expand_dims(present, 1), rows - self._mean, 0)
         lengths = np.linalg.norm(rest, axis=1)
         self._lengths.append(lengths)
         self._rows.append((rest / np.maximum(lengths, _SMALLEST)[:, None]).astype(np.float16))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,11 +24,11 @@ def near(place: int, much: float = 0.05, seed: int = 0) -> NDArray[np.float64]:
     return np.asarray(FAR[place] + much * noise / np.linalg.norm(noise))
 
 
-def found(vectors: list[NDArray[np.float64]], decisions: Decisions = NOTHING_SAID, **facts: object
+def found(vectors: list[NDArray[np.float64]], decisions: Decisions = NOTHING_SAID, **facts: Any
           ) -> list[tuple[str, tuple[int, ...]]]:  # fmt: skip
     groups = find_groups(
         table_of(np.array(vectors).reshape(-1, DIM), **facts), decisions, quiet
-    ).groups  # type: ignore[arg-type]
+    ).groups
     return [(group.kind, group.item_ids) for group in groups]
 
 

@@ -23,7 +23,7 @@ def within(positions: list[float], reach: float) -> Belong:
     line = np.array(positions)
 
     def belong(some: Places, others: Places) -> NDArray[np.bool_]:
-        return np.abs(line[some][:, None] - line[others][None, :]) < reach
+        return np.asarray(np.abs(line[some][:, None] - line[others][None, :]) < reach)
 
     return belong
 

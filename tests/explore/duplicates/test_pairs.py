@@ -17,7 +17,7 @@ DIM = 32
 
 
 def unit(rows: NDArray[np.float64]) -> NDArray[np.float16]:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float16)
 
 
 def with_copies(count: int, copies: int) -> NDArray[np.float16]:

@@ -163,5 +163,5 @@ def test_a_cursor_belongs_to_its_collapse(client: TestClient) -> None:
 
 
 def test_captions_are_not_collapsed(client: TestClient) -> None:
-    asked = {"q": "red", "kind": "caption", "collapse": True}
+    asked: JSON = {"q": "red", "kind": "caption", "collapse": True}
     assert "only images" in error_of(client.get("/v1/search", params=asked), 422)
