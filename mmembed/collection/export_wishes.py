@@ -1,4 +1,4 @@
-"""What an export is to hold, and whether its target can hold that."""
+"""The contents that an export is to have, and whether its target can hold them."""
 
 from __future__ import annotations
 

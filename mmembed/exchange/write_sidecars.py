@@ -24,8 +24,8 @@ def write_sidecars(
     is_upload: Callable[[str, str], bool],
 ) -> None:
     """Write a sidecar for each picture that has tags: below a folder, at the picture's own path, or
-    beside the pictures if there is no folder. A sidecar that is there is merged. One that cannot be
-    read stays as it is, and is among the failures.
+    beside the pictures if there is no folder. A sidecar that is there is merged. A file that
+    cannot be read as one stays as it is, and is among the failures.
 
     is_upload: whether a path and content is a file of the store's own, beside which nothing is
     written. Raises StoreFull.
