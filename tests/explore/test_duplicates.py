@@ -30,7 +30,7 @@ def store(tmp_path: Path, entry: Entry) -> MemoryStore:
     store = MemoryStore(tmp_path)
     store.claim(FOUR)
     random = np.random.default_rng(0)
-    vectors = random.normal(size=(PICTURES, 4)) + [2, 0, 0, 0]
+    vectors = np.array([2, 0, 0, 0]) + random.normal(size=(PICTURES, 4))
     vectors[1] = vectors[0] + 0.001
     rows = [hash_of_image(photograph(max(0, number - 1))) for number in range(PICTURES)]
     store.write(

@@ -80,7 +80,7 @@ def list_duplicates(request: Request, asked: Annotated[DuplicatesQuery, Query()]
 @router.post("", response_model=DecisionsAnswer)
 @described(
     takes=DecisionsRequest,
-    asked={"not_duplicates": [[1, 2]]},
+    asked={"not_duplicates": [[1, 3]]},
     answer={"remembered": 1, "forgotten": 0},
 )
 def decide(request: Request, body: JsonBody) -> JsonAnswer:
