@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from mmembed.store.entries import Upload
+from mmembed.store.entries import Trouble, Upload
 from mmembed.types import Item
 
 
@@ -48,6 +48,9 @@ class Blobs(Protocol):
 
     def forget_thumbnails(self, sha256: str) -> None:
         """Delete the WebP files of a content. If that fails, nothing happens."""
+
+    def troubles(self) -> list[Trouble]:
+        """Why files cannot be read or kept now, apart from the troubles of the store."""
 
     def collect(self) -> int:
         """Delete files that nothing points to, and finish interrupted changes. Returns the number
