@@ -64,8 +64,8 @@ class Sources:
         return self._objects.find(address)
 
     def entries(self, folder: str) -> list[Entry]:
-        """The objects and folders in a folder, by name. Raises StoreError; also if there is nothing,
-        since a bucket that is gone looks so."""
+        """The objects and folders in a folder, by name. Raises StoreError, also if there is
+        nothing: a bucket that is gone looks so."""
         return self._objects.entries(folder)
 
     def members(self, tar: str) -> tuple[list[Entry], TarList]:
