@@ -8,7 +8,7 @@ the worker need not ask again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from mmembed.errors import ManifestError
@@ -16,6 +16,7 @@ from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.image_texts import add_said, said_failure
 from mmembed.ingest.sidecars import read_sidecar, sidecar_of
 from mmembed.sources.entries import FileStat, Text
+from mmembed.sources.tars import is_beside
 from mmembed.store.entries import BY_HAND, Reading, Said, Words
 from mmembed.store.pieces import PieceFile
 from mmembed.types import Failure
@@ -86,8 +87,10 @@ def reading_of(
     words = Words(_said(packed, "captions"), _said(packed, "tags"), packed.get("fields", {}))
     if packed.get("beside"):
         return _with_text_file(file.path, words, roots, limits)
-    ended = packed.get("ended")
-    current = frozenset(ended).__contains__ if ended is not None else _always
+    if "ended" in packed:
+        return Reading(words, frozenset(packed["ended"]).__contains__), []
+    # The texts beside a picture elsewhere are read with it: where an earlier worker did, they stay.
+    current = _not_beside(file.path) if "elsewhere" in packed else _always
     return Reading(words, current), []
 
 
@@ -113,6 +116,10 @@ def _with_text_file(
 
 def _always(source: str) -> bool:
     return True
+
+
+def _not_beside(image: str) -> Callable[[str], bool]:
+    return lambda source: not is_beside(source, image)
 
 
 def _all_but(beside: str) -> Any:

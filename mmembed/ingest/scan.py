@@ -264,7 +264,8 @@ class _Walk:
         elif self._sources is not None and is_tar(entry.name):
             self._tars.append(entry.path)
         elif entry.name.endswith(SIDECAR):
-            self._scanned.texts.add(entry.path)
+            if not isinstance(entry, Entry):  # that of a picture elsewhere is read with it
+                self._scanned.texts.add(entry.path)
         elif not entry.name.lower().endswith(SIDECAR):
             self._scanned.other += 1
 

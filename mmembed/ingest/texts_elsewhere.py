@@ -15,7 +15,7 @@ from mmembed.ingest.manifests import CAPTION_COLUMNS, SAID_COLUMNS, TAG_COLUMNS
 from mmembed.ingest.sidecars import MAX_SIDECAR_BYTES, lines_of_text
 from mmembed.sources.entries import Text
 from mmembed.sources.sources import Sources
-from mmembed.sources.tars import sample_of
+from mmembed.sources.tars import is_beside
 from mmembed.store.entries import Reading, Words
 from mmembed.types import Failure
 
@@ -57,8 +57,7 @@ def read_texts(
 
 def _or_beside(image: str, current: Callable[[str], bool]) -> Callable[[str], bool]:
     """The texts of the picture's sample were read whole, or are gone."""
-    key = sample_of(image)[0]
-    return lambda source: sample_of(source)[0] == key or current(source)
+    return lambda source: is_beside(source, image) or current(source)
 
 
 def _of_object(

@@ -144,3 +144,8 @@ def sample_of(name: str) -> tuple[str, str]:
     folder, slash, base = name.rpartition("/")
     stem, dot, ending = base.partition(".")
     return f"{folder}{slash}{stem}", f"{dot}{ending}".lower()
+
+
+def is_beside(text: str, picture: str) -> bool:
+    """Whether a text belongs to the sample of a picture, by their paths."""
+    return sample_of(text)[0] == sample_of(picture)[0]

@@ -98,6 +98,7 @@ def test_unchanged_objects_are_not_read_again(
     monkeypatch.setattr(type(memory), "cat_file", reading)
     assert run(at)["unchanged"] == 3
     assert set(read) == {"captions.jsonl"}
+    assert known(collection, at)["a/red.png"].captions == ("a red one",)
     memory.pipe_file(f"{at}/a/red.txt", b"another one")
     memory.pipe_file(f"{at}/a/b/blue.png", png("purple"))
     memory.rm_file(f"{at}/shards/0.tar")
