@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mmembed.collection.open_models import decode_threads
+from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.ingest import Pipeline, SaidLimits
@@ -25,8 +26,7 @@ def open_pipeline(
     limits: ImageLimits,
     fetcher: Fetcher,
 ) -> Pipeline:
-    """load: gives the model. fetcher: is not used unless the settings allow it."""
-    fetch = fetcher.fetch if settings.fetch_urls else None
+    """load: gives the model. fetcher: see `open_sources`."""
     return Pipeline(
         store=store,
         load=load,
@@ -34,6 +34,14 @@ def open_pipeline(
         batch=settings.batch,
         threads=decode_threads(settings),
         thumbnails=settings.thumbnails,
-        sources=Sources(limits, fetch, settings.cache / TAR_LISTS),
+        sources=open_sources(settings, fetcher),
         limits=SaidLimits(settings.max_text_chars, settings.max_items),
     )
+
+
+def open_sources(settings: Settings, fetcher: Fetcher) -> Sources:
+    """The reader of pictures that are no files. fetcher: is not used unless the settings allow
+    it."""
+    fetch = fetcher.fetch if settings.fetch_urls else None
+    limits = ImageLimits.of(Limits.of(settings))
+    return Sources(limits, fetch, settings.cache / TAR_LISTS)
