@@ -9,12 +9,15 @@ from pathlib import Path
 from mmembed.collection.collection import Collection
 from mmembed.collection.export_wishes import ListWishes
 from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.open_pipeline import open_sources
 from mmembed.collection.open_store import open_store
+from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
 from mmembed.exchange.lists import item_pages
 from mmembed.exchange.write_export import Exported
 from mmembed.exchange.write_sidecars import write_sidecars
 from mmembed.exchange.write_zip import write_zip
+from mmembed.fetch.fetcher import Fetcher
 from mmembed.filters.parse import parse_where
 from mmembed.store.protocol import Store
 from mmembed.types import Hit, Item, Progress, Term
@@ -31,7 +34,10 @@ def export_pictures(
         if wishes.xmp:
             write_sidecars(counted, exported, to, store.blobs.is_upload)
         else:
-            write_zip(counted, exported, IndexedFiles(store.blobs).open)
+            limit, allow = Limits.of(settings).image_bytes, settings.fetch_allow
+            with closing(Fetcher(max_bytes=limit, allow=allow)) as fetcher:
+                indexed = IndexedFiles(store, open_sources(settings, fetcher))
+                write_zip(counted, exported, indexed.open)
     return exported
 
 

@@ -11,6 +11,7 @@ from mmembed import files
 from mmembed.errors import InputError, StoreFull
 from mmembed.exchange.write_export import Exported
 from mmembed.exchange.xmp import LARGEST, with_tags
+from mmembed.places import is_file
 from mmembed.types import Failure, Item
 
 ENDING = ".xmp"
@@ -37,6 +38,9 @@ def write_sidecars(
             uploaded = is_upload(item.path, item.sha256)
             if uploaded and folder is None:
                 exported.count("uploads left out")
+                continue
+            if folder is None and not is_file(item.path):
+                exported.count("pictures in tars, object stores and on the web left out")
                 continue
             place = _place(item.path, folder, uploaded)
             try:

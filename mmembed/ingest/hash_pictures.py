@@ -13,6 +13,10 @@ from mmembed.errors import ImageError
 from mmembed.media.decode import THUMBNAIL_SIZE, decode, printable, read_file
 from mmembed.media.image_limits import ImageLimits
 from mmembed.media.perceptual_hash import SIZE, hash_of
+from mmembed.places import is_file
+from mmembed.sources.entries import FileStat
+from mmembed.sources.sources import Sources
+from mmembed.store.entries import ImageFile
 from mmembed.store.protocol import Store
 from mmembed.types import Picture, Progress
 
@@ -51,6 +55,7 @@ class HashBackfill:
 
     store: Store
     limits: ImageLimits
+    sources: Sources
     threads: int
 
     def run(self, progress: Progress) -> Hashed:
@@ -93,9 +98,7 @@ class HashBackfill:
         """The bytes of a file that still has this content."""
         for image in self.store.images_of(sha256):
             try:
-                data = read_file(
-                    self.store.blobs.local_path(image.path, sha256), limits=self.limits
-                )
+                data = self._read_image(image)
             except ImageError as error:
                 log.debug("%s", error)
                 continue
@@ -103,3 +106,14 @@ class HashBackfill:
                 return data
             log.debug("%s: its content has changed", printable(image.path))
         return None
+
+    def _read_image(self, image: ImageFile) -> bytes:
+        """Raises ImageError, StoreAway."""
+        path = self.store.blobs.local_path(image.path, image.sha256)
+        if is_file(path):
+            return read_file(path, limits=self.limits)
+        known = self.store.known_among([image.path]).get(image.path)
+        if known is None or known.mark is None:
+            raise ImageError(printable(image.path), "is no longer there")
+        stat = FileStat(known.bytes, known.mtime_ns, known.mark)
+        return self.sources.read_again(image.path, stat)
