@@ -26,8 +26,9 @@ from mmembed.explore.duplicates.move_log import (
     note_folder,
     read_log,
 )
-from mmembed.ingest.scan_result import stat_of
 from mmembed.item_failures import failure_of
+from mmembed.places import is_file
+from mmembed.sources.entries import stat_of
 from mmembed.store.protocol import Store
 from mmembed.types import Failure, Item, Progress
 
@@ -119,9 +120,11 @@ class MovingDuplicates:
 
     def _move(self, item: Item, kept: Item, folder: Path, log: MoveLog) -> None:
         assert item.path is not None
+        if not is_file(item.path):
+            raise InputError(f"{item.path}: stays, for it is no file of this machine")
         if not os.path.isfile(self.store.blobs.local_path(kept.path or "", kept.sha256)):
             raise InputError(
-                f"{item.path}: stays, for the picture to keep, {kept.path}, is not there"
+                f"{item.path}: stays, for the picture to keep, {kept.path}, is no file"
             )
         move = Move(item.id, item.path, place_for(item.path, folder), item.sha256, kept.path or "")
         log.note(move)
