@@ -20,7 +20,12 @@ FIXED = {
     "timezone": "UTC",
 }
 """Settings of every connection, by name."""
-ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+ALIVE = {
+    **{"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},
+    "tcp_user_timeout": 60_000,
+}
+"""A machine that vanished is noticed after a minute. Keepalives alone do not notice it while a
+statement is on its way there: the system would repeat it for a quarter of an hour."""
 
 
 def options_of(address: Address) -> dict[str, Any]:

@@ -1,0 +1,92 @@
+"""The primary of two databases is lost under load: what was acknowledged is at its standby, and
+servers that know both addresses go on."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+
+import httpx2 as httpx
+import numpy as np
+import pytest
+
+from mmembed.errors import StoreAway
+from tests.many_servers import asking, await_more, two_servers
+from tests.postgres_pair import Pair, primary_and_standby
+from tests.serving import Process, data_uri, eventually, picture
+
+pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
+
+from mmembed.store.entries import CaptionEntry, Model
+from mmembed.store.postgres.postgres_store import PostgresStore
+
+pytestmark = pytest.mark.scale
+COLOURS = ("red", "green", "blue", "yellow")
+PAUSE_S = 0.05
+
+Answer = tuple[int, int, str]
+"""Status, and the id and sha256 of the item, if it was acknowledged."""
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with primary_and_standby() as pair:
+        yield pair
+
+
+def writer(server: Process, number: int) -> Callable[[], Answer]:
+    """Adds a new picture at each call."""
+    turns = count()
+
+    def write() -> Answer:
+        turn = next(turns)
+        data = picture(COLOURS[number], (32 + turn % 64, 32 + turn // 64))
+        answer = httpx.post(
+            f"{server.address}/v1/items", json={"image": data_uri(data)}, timeout=60
+        )
+        if answer.status_code == 201:
+            return 201, int(answer.json()["id"]), sha256(data).hexdigest()
+        time.sleep(PAUSE_S)
+        return answer.status_code, 0, ""
+
+    return write
+
+
+def test_what_was_acknowledged_outlives_the_primary(pair: Pair, tmp_path: Path) -> None:
+    with two_servers(pair.address, tmp_path) as servers:
+        writers = [writer(servers[number % 2], number) for number in range(len(COLOURS))]
+        with asking(writers) as answers:
+            await_more(answers, random.randint(20, 120))
+            pair.primary.kill()
+            pair.standby.promote()
+            eventually(lambda: all(map(is_ready, servers)))
+            await_more(answers, 60)
+        assert {status for status, *_ in answers} <= {201, 503}
+        assert [status for status, *_ in answers[-40:]] == [201] * 40
+        acknowledged = {item: content for status, item, content in answers if status == 201}
+        for server in servers:
+            found = httpx.get(f"{server.address}/v1/search?q=red&k=200", timeout=60).json()
+            assert {hit["id"] for hit in found["hits"]} & set(acknowledged)
+    with closing(PostgresStore(pair.standby_address, tmp_path, exact_limit=9_999)) as store:
+        items = store.items(sorted(acknowledged))
+        assert {item.id: item.sha256 for item in items} == acknowledged
+        assert store.check() == []
+
+
+def is_ready(server: Process) -> bool:
+    return httpx.get(f"{server.address}/ready", timeout=60).status_code == 200
+
+
+def test_a_change_without_its_standby_is_not_acknowledged(pair: Pair, tmp_path: Path) -> None:
+    """Even if PostgreSQL ends the wait for it, and keeps the change."""
+    pair.primary.rows("ALTER ROLE postgres SET statement_timeout = '1s'")
+    with closing(PostgresStore(pair.address, tmp_path, exact_limit=9_999)) as store:
+        store.claim(Model("four", "fingerprint-of-four", 4))
+        pair.standby.kill()
+        with pytest.raises(StoreAway, match="alone, since the wait for its standby was ended"):
+            store.write_caption(CaptionEntry("a dog", np.ones(4, np.float32)), ["dog"])
