@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreAway
+from tests.collection.forked_commands import forks_in
 from tests.many_servers import asking, await_more, two_servers
 from tests.postgres_pair import Pair, primary_and_standby
 from tests.serving import Process, data_uri, eventually, picture
+from tests.small_pictures import many
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
 
@@ -80,6 +82,24 @@ def test_what_was_acknowledged_outlives_the_primary(pair: Pair, tmp_path: Path) 
 
 def is_ready(server: Process) -> bool:
     return httpx.get(f"{server.address}/ready", timeout=60).status_code == 200
+
+
+def test_workers_go_on_at_the_standby(pair: Pair, tmp_path: Path) -> None:
+    photos = many(tmp_path / "photos", 300)
+    ours = ("--store", pair.address, "--data", tmp_path / "data", "--model", "fake")
+    with forks_in(tmp_path) as forks:
+        assert forks.start("index", photos, "--plan-only", *ours).wait() == 0
+        workers = [forks.start("work", *ours, seconds=0.01, commit=4, lease=2) for _ in range(2)]
+        with closing(PostgresStore(pair.address, tmp_path, exact_limit=9_999)) as store:
+            target = random.randint(20, 150)
+            eventually(lambda: store.count("image") >= target)
+            pair.primary.kill()
+            pair.standby.promote()
+            assert [worker.wait() for worker in workers] == [0, 0], workers[0].said
+            paths = [item.path for item in store.page(after=0, limit=999, kind="image")]
+            assert sorted(paths) == sorted(map(str, photos.rglob("*.png")))
+            assert store.pieces.progress().is_all_done
+            assert store.check() == []
 
 
 def test_a_change_without_its_standby_is_not_acknowledged(pair: Pair, tmp_path: Path) -> None:
