@@ -18,6 +18,7 @@ FIXED = {
     "hnsw.max_scan_tuples": "200000",
     "hnsw.scan_mem_multiplier": "8",
     "timezone": "UTC",
+    "client_min_messages": "warning",  # a commit without its standby is one; see standby
 }
 """Settings of every connection, by name."""
 ALIVE = {
