@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mmembed.filters.matches import matches
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.words.bm25 import Candidate, Term
+from mmembed.store.words.bm25 import AskedWord, Candidate
 from mmembed.store.words.ranking import WordRanking
 from mmembed.store.words.stems import stemmer
 from mmembed.store.words.tokens import words_of_image
@@ -26,15 +26,15 @@ class MemoryWords(Memory, WordRanking):
         said = self._words_by_image()
         return len(said), sum(map(len, said.values())), max(said, default=0)
 
-    def having_each(self, terms: Sequence[Term], most: int) -> list[Ids]:
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
         return [self._having(term)[: most + 1] for term in terms]
 
     def passing_each(
-        self, terms: Sequence[Term], where: Where, most: int, compared: int
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
     ) -> list[Ids]:
         return [self._having(term, where)[: most + 1] for term in terms]
 
-    def has_more(self, term: Term, count: int) -> bool:
+    def has_more(self, term: AskedWord, count: int) -> bool:
         return len(self._having(term)) > count
 
     def some_passing(self, where: Where, most: int) -> Ids:
@@ -46,7 +46,7 @@ class MemoryWords(Memory, WordRanking):
             Candidate(key, " ".join(said[key]), len(said[key])) for key in image_ids if key in said
         ]
 
-    def _having(self, term: Term, where: Where = EVERYTHING) -> Ids:
+    def _having(self, term: AskedWord, where: Where = EVERYTHING) -> Ids:
         return np.array(
             [
                 key
@@ -69,7 +69,7 @@ class MemoryWords(Memory, WordRanking):
         raise NotImplementedError
 
 
-def _has(words: Sequence[str], term: Term) -> bool:
+def _has(words: Sequence[str], term: AskedWord) -> bool:
     forms = stemmer.stems(words).values()
     return any(
         form.startswith(term.form) if term.is_prefix else form == term.form for form in forms

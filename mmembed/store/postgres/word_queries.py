@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.postgres.filter_sql import clause_of
 from mmembed.store.postgres.statements import Statements
-from mmembed.store.words.bm25 import Candidate, Term
+from mmembed.store.words.bm25 import AskedWord, Candidate
 from mmembed.store.words.ranking import WordRanking
 
 TOTALS_SQL = """
@@ -32,14 +32,14 @@ class StoredWords(Statements, WordRanking):
         [(items, length, last)] = self._rows(TOTALS_SQL)
         return int(items), int(length), int(last)
 
-    def having_each(self, terms: Sequence[Term], most: int) -> list[Ids]:
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
         """See WordRanking.having_each."""
         return [
             self._ids(f"{found} LIMIT {most + 1}", values) for found, values in map(_of_term, terms)
         ]
 
     def passing_each(
-        self, terms: Sequence[Term], where: Where, most: int, compared: int
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
     ) -> list[Ids]:
         """See WordRanking.passing_each."""
         clause, more = clause_of("image", where)
@@ -53,7 +53,7 @@ class StoredWords(Statements, WordRanking):
             for found, values in map(_of_term, terms)
         ]
 
-    def has_more(self, term: Term, count: int) -> bool:
+    def has_more(self, term: AskedWord, count: int) -> bool:
         """See WordRanking.has_more."""
         found, values = _of_term(term)
         return bool(self._rows(f"{found} LIMIT 1 OFFSET {count}", values))
@@ -75,7 +75,7 @@ class StoredWords(Statements, WordRanking):
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
 
-def _of_term(term: Term) -> tuple[str, list[str]]:
+def _of_term(term: AskedWord) -> tuple[str, list[str]]:
     """The statement for the images that have a term, and its values."""
     if term.is_prefix:
         return OF_PREFIX_SQL, [term.form, _after(term.form)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import Where
 from mmembed.store.shards.asked_shards import AskedShards
-from mmembed.store.words.bm25 import Candidate, Term
+from mmembed.store.words.bm25 import AskedWord, Candidate
 from mmembed.store.words.ranking import WordRanking
 
 Ids = NDArray[np.int64]
@@ -24,19 +24,19 @@ class ShardedWords(AskedShards, WordRanking):
         items, words, last = zip(*self._ask(lambda shard: shard.word_totals()), strict=True)
         return sum(items), sum(words), max(last)
 
-    def having_each(self, terms: Sequence[Term], most: int) -> list[Ids]:
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
         """See WordRanking.having_each."""
         parts = self._ask(lambda shard: shard.having_each(terms, most))
         return [_first(ids, most) for ids in zip(*parts, strict=True)]
 
     def passing_each(
-        self, terms: Sequence[Term], where: Where, most: int, compared: int
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
     ) -> list[Ids]:
         """See WordRanking.passing_each."""
         parts = self._ask(lambda shard: shard.passing_each(terms, where, most, compared))
         return [_first(ids, most) for ids in zip(*parts, strict=True)]
 
-    def has_more(self, term: Term, count: int) -> bool:
+    def has_more(self, term: AskedWord, count: int) -> bool:
         """See WordRanking.has_more; of one shard, which compares so many."""
         return any(self._ask(lambda shard: shard.has_more(term, count)))
 

@@ -15,7 +15,7 @@ from mmembed.filters.tree import Where
 from mmembed.store.sqlite.connections import Connections
 from mmembed.store.sqlite.filter_sql import clause_of
 from mmembed.store.sqlite.rows import chunks, marks
-from mmembed.store.words.bm25 import Candidate, Term
+from mmembed.store.words.bm25 import AskedWord, Candidate
 from mmembed.store.words.ranking import WordRanking
 
 OF_TERM_SQL = "SELECT rowid AS id FROM word_index WHERE word_index MATCH ?"
@@ -34,7 +34,7 @@ class WordReader(Connections, WordRanking):
         [(items, length, last)] = self._rows(TOTALS_SQL)
         return int(items), int(length), int(last)
 
-    def having_each(self, terms: Sequence[Term], most: int) -> list[Ids]:
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
         """See WordRanking.having_each."""
         each = [
             f"SELECT {number}, group_concat(id) FROM ({OF_TERM_SQL} LIMIT {most + 1})"
@@ -44,7 +44,7 @@ class WordReader(Connections, WordRanking):
         return [_parsed(text) for _, text in sorted(rows, key=itemgetter(0))]
 
     def passing_each(
-        self, terms: Sequence[Term], where: Where, most: int, compared: int
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
     ) -> list[Ids]:
         """See WordRanking.passing_each."""
         clause, values = clause_of("image", where)
@@ -54,7 +54,7 @@ class WordReader(Connections, WordRanking):
         )
         return [self._ids(sql, [_query(term), *values], where) for term in terms]
 
-    def has_more(self, term: Term, count: int) -> bool:
+    def has_more(self, term: AskedWord, count: int) -> bool:
         """See WordRanking.has_more."""
         return bool(self._rows(f"{OF_TERM_SQL} LIMIT 1 OFFSET {count}", [_query(term)]))
 
@@ -95,7 +95,7 @@ def _parsed(text: str | None) -> Ids:
     return np.fromstring(text or "", np.int64, sep=",")
 
 
-def _query(term: Term) -> str:
+def _query(term: AskedWord) -> str:
     """The term for FTS5, which finds the stem itself. Quoted: a word has letters and digits alone,
     and no quotation mark."""
     return f'"{term.word}"*' if term.is_prefix else f'"{term.word}"'

@@ -31,7 +31,7 @@ LEAST_RANKED = 100
 """Candidates that are ranked, whose words weigh most together; more if more are wanted."""
 
 
-class Term(NamedTuple):
+class AskedWord(NamedTuple):
     """A word of a query."""
 
     word: str
@@ -45,7 +45,7 @@ class Term(NamedTuple):
 class Asked:
     """The words of a query, and how rare they are."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[AskedWord, ...]
     """No two have the same form."""
     idf: NDArray[np.float64]
     """(n,), by term."""

@@ -18,8 +18,8 @@ from mmembed.store.words.bm25 import (
     LEAST_RANKED,
     MOST_ASKED,
     Asked,
+    AskedWord,
     Candidate,
-    Term,
     idf,
     looked_at,
     matches_of,
@@ -45,19 +45,19 @@ class WordRanking(ABC):
         """How many images there are, how many words they have, and the largest id."""
 
     @abstractmethod
-    def having_each(self, terms: Sequence[Term], most: int) -> list[Ids]:
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
         """For each term the first images that have it, up to one more than `most`, by rising
         id."""
 
     @abstractmethod
     def passing_each(
-        self, terms: Sequence[Term], where: Where, most: int, compared: int
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
     ) -> list[Ids]:
         """For each term the first images that have it and pass, up to one more than `most`, by
         rising id. Of each term the first `compared` images at least are compared."""
 
     @abstractmethod
-    def has_more(self, term: Term, count: int) -> bool:
+    def has_more(self, term: AskedWord, count: int) -> bool:
         """Whether more than `count` images have a term."""
 
     @abstractmethod
@@ -119,14 +119,14 @@ class WordRanking(ABC):
         return best, all_seen and len(best) == len(ids)
 
 
-def _distinct(text: str) -> list[Term]:
+def _distinct(text: str) -> list[AskedWord]:
     """The words of a query that count, one for each stem."""
     words = asked_words(text)[:MOST_ASKED]
     stems = stemmer.stems(words)
     of_form: dict[str, str] = {}
     for word in words:
         of_form.setdefault(stems[word], word)
-    return [Term(word, form) for form, word in of_form.items()]
+    return [AskedWord(word, form) for form, word in of_form.items()]
 
 
 def _that_may_match(asked: Asked, candidates: Sequence[Candidate]) -> set[str]:
