@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from itertools import count
@@ -19,7 +20,7 @@ from mmembed.errors import StoreAway
 from tests.collection.forked_commands import forks_in
 from tests.many_servers import asking, await_more, two_servers
 from tests.postgres_pair import Pair, primary_and_standby
-from tests.serving import Process, data_uri, eventually, picture
+from tests.serving import PATIENCE_S, Process, data_uri, eventually, picture
 from tests.small_pictures import many
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
@@ -30,6 +31,7 @@ from mmembed.store.postgres.postgres_store import PostgresStore
 pytestmark = pytest.mark.scale
 COLOURS = ("red", "green", "blue", "yellow")
 PAUSE_S = 0.05
+CANCEL_SQL = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 Answer = tuple[int, int, str]
 """Status, and the id and sha256 of the item, if it was acknowledged."""
@@ -104,10 +106,14 @@ def test_workers_go_on_at_the_standby(pair: Pair, tmp_path: Path) -> None:
 
 
 def test_a_change_without_its_standby_is_not_acknowledged(pair: Pair, tmp_path: Path) -> None:
-    """Even if PostgreSQL ends the wait for it, and keeps the change."""
-    pair.primary.rows("ALTER ROLE postgres SET statement_timeout = '1s'")
+    """Even if someone ends PostgreSQL's wait for it, and the change is kept."""
     with closing(PostgresStore(pair.address, tmp_path, exact_limit=9_999)) as store:
         store.claim(Model("four", "fingerprint-of-four", 4))
         pair.standby.kill()
-        with pytest.raises(StoreAway, match="alone, since the wait for its standby was ended"):
-            store.write_caption(CaptionEntry("a dog", np.ones(4, np.float32)), ["dog"])
+        with ThreadPoolExecutor() as threads:
+            writing = threads.submit(
+                store.write_caption, CaptionEntry("a dog", np.ones(4, np.float32)), ["dog"]
+            )
+            eventually(lambda: pair.primary.rows(CANCEL_SQL) == [(True,)])
+            with pytest.raises(StoreAway, match="alone, since the wait for its standby was ended"):
+                writing.result(PATIENCE_S)

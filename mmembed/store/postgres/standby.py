@@ -16,8 +16,8 @@ WAITING = "syncrep.c"
 def heeding_standby(connection: Any, name: str) -> Iterator[None]:
     """Commit in the block. name: of the database, in messages.
 
-    A timeout of statements, and whoever cancels one, end PostgreSQL's wait for the standby. The
-    commit then succeeds with a notice. Raises StoreAway for it: the change may still be lost.
+    Whoever cancels the commit ends PostgreSQL's wait for the standby. The commit then succeeds,
+    with a notice. Raises StoreAway for it: the change may still be lost.
     """
     ended: list[str] = []
 
