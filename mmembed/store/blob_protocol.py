@@ -6,10 +6,21 @@ The rules of `store.protocol` hold here, too.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-from mmembed.store.entries import Upload
+from mmembed.store.entries import Trouble
 from mmembed.types import Item
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded picture, whose only file is the store's."""
+
+    path: str
+    """The path of its item."""
+    mtime_ns: int
+    """When its file was written, in nanoseconds since 1970."""
 
 
 class Blobs(Protocol):
@@ -48,6 +59,9 @@ class Blobs(Protocol):
 
     def forget_thumbnails(self, sha256: str) -> None:
         """Delete the WebP files of a content. If that fails, nothing happens."""
+
+    def troubles(self) -> list[Trouble]:
+        """Why files cannot be read or kept now, apart from the troubles of the store."""
 
     def collect(self) -> int:
         """Delete files that nothing points to, and finish interrupted changes. Returns the number

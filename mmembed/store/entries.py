@@ -23,6 +23,8 @@ LARGEST = 2**63 - 1
 Mark: TypeAlias = tuple[int, int, int]
 """Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
 64-bit number."""
+Hashes: TypeAlias = bytes
+"""Perceptual hashes of a picture, in a layout that their maker defines."""
 
 
 def storable(number: int) -> int:
@@ -156,6 +158,8 @@ class ImageEntry:
     """The mark of the file; None for a file of our own."""
     added: int | None = None
     """When a new image came into its first collection, in seconds since 1970; None for now."""
+    hashes: Hashes | None = None
+    """None leaves those that its content has."""
 
 
 # -- what is read ----------------------------------------------------------------------
@@ -282,19 +286,10 @@ class WordMatches:
 
 
 @dataclass(frozen=True)
-class Upload:
-    """An uploaded picture, whose only file is the store's."""
-
-    path: str
-    """The path of its item."""
-    mtime_ns: int
-    """When its file was written, in nanoseconds since 1970."""
-
-
-@dataclass(frozen=True)
 class Trouble:
     """A condition that keeps a store from answering or keeping."""
 
     code: str
-    """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed."""
+    """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed,
+    blobs_away."""
     message: str

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreBusy
-from mmembed.store.entries import Trouble, Upload
+from mmembed.store.blob_protocol import Upload
+from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Purpose
 from mmembed.types import Item, Kind, Ranked
 from tests.contracts.memory_fields import MemoryFields
@@ -136,6 +137,9 @@ class MemoryBlobs:
     def forget_thumbnails(self, sha256: str) -> None:
         for key in [key for key in self._thumbnails if key[0] == sha256]:
             del self._thumbnails[key]
+
+    def troubles(self) -> list[Trouble]:
+        return []
 
     def collect(self) -> int:
         deleted = 0
