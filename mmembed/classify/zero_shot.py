@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from mmembed.errors import QueryError
 from mmembed.types import Embeddings, Label
 
 Mode: TypeAlias = Literal["softmax", "sigmoid"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 SHORT_TEMPLATES: tuple[str, ...] = (
     "{}",
