@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from mmembed.classify.zero_shot import Mode, check_labels, fill
 from mmembed.errors import LimitError, QueryError, StoreError
@@ -40,6 +40,13 @@ class Example:
     model: str | None = None
     """The fingerprint of the model that made the vector."""
 
+    @property
+    def kind(self) -> Literal["item", "picture", "text"]:
+        """What it is."""
+        if self.item is not None:
+            return "item"
+        return "picture" if self.text is None else "text"
+
 
 @dataclass(frozen=True)
 class SetLabel:
@@ -64,6 +71,8 @@ class LabelSet:
     """Prompts in which {} is the label; None: as suit the model."""
     mode: Mode | None = None
     """None: as suits the model."""
+    collection: str | None = None
+    """The identity of the collection whose ids its examples have."""
 
     def __post_init__(self) -> None:
         """Raises QueryError for a name, a label or a template that makes no sense, LimitError."""
@@ -87,7 +96,8 @@ class LabelSet:
     def to_bytes(self) -> bytes:
         """The set as its record holds it, without the name."""
         labels = [_label_json(one) for one in self.labels]
-        kept = {"layout": LAYOUT, "labels": labels, "templates": self.templates, "mode": self.mode}
+        kept = {"layout": LAYOUT, "labels": labels, "templates": self.templates,
+                "mode": self.mode, "collection": self.collection}  # fmt: skip
         return json.dumps(kept, ensure_ascii=False).encode()
 
     @classmethod
@@ -106,6 +116,7 @@ class LabelSet:
                 labels=tuple(map(_label_of, kept["labels"])),
                 templates=None if templates is None else tuple(templates),
                 mode=kept["mode"],
+                collection=kept["collection"],
             )
         except (ValueError, TypeError, KeyError, AttributeError, QueryError) as error:
             raise StoreError(

@@ -9,15 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from mmembed.classify.classifier import Classified, Classifier
+from mmembed.classify.classifier import Classified, TextInput
+from mmembed.classify.label_sets import LabelSet
+from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.classifying import Classification, Classifying
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
+from mmembed.collection.image_sources import ImageSources
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
+from mmembed.collection.label_examples import Given
 from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.open_store import open_store
 from mmembed.collection.searching import Searching
@@ -26,12 +31,11 @@ from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
-from mmembed.config.settings import PREFIX, Settings
-from mmembed.errors import ImageError, MmembedError
+from mmembed.config.settings import Settings
+from mmembed.errors import MmembedError
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Pipeline, Removed, Report, check_paths
-from mmembed.media.decode import image_facts, read_file
 from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import ImageInput
@@ -55,14 +59,19 @@ from mmembed.types import (
 )
 
 __all__ = [
+    "Classification",
     "Classified",
     "Collection",
     "EmbedderCounts",
+    "Given",
     "ImageFacts",
     "ImageInput",
+    "LabelSet",
+    "Mode",
     "Removed",
     "Report",
     "SearchPage",
+    "TextInput",
     "Trouble",
     "check_paths",
     "restore",
@@ -73,7 +82,7 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, ItemEditing, SharedWork):
+class Collection(Answering, Classifying, ImageSources, ItemEditing, SharedWork):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -98,8 +107,8 @@ class Collection(Answering, ItemEditing, SharedWork):
         self._files = IndexedFiles(self.store.blobs)
         self._renderings = SingleFlight()
         self._models = open_models(settings, self.binding, self._content_of, load)
-        self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
+        self._prepare_classifying()
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
         self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now), self.binding)
@@ -274,24 +283,6 @@ class Collection(Answering, ItemEditing, SharedWork):
             )
         return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
 
-    def image_facts(self, data: bytes) -> ImageFacts:
-        """The facts in the header of an image file that was embedded before."""
-        return image_facts(data)
-
-    def fetch_image(self, url: str, name: str) -> bytes:
-        """The bytes at an address, if fetching is allowed. Raises ImageError."""
-        if not self.settings.fetch_urls:
-            raise ImageError(
-                name,
-                "addresses are not fetched here; send the image itself as a data URI, or allow "
-                f"fetching with {PREFIX}FETCH_URLS=on",
-            )
-        return self._fetcher.fetch(url, name)
-
     def index_sizes(self) -> dict[Kind, int]:
         """Vectors in each index that is loaded."""
         return self.store.index_sizes()
-
-    def read_image(self, path: Path) -> bytes:
-        """The bytes of an image file, within the limits. Raises ImageError."""
-        return read_file(path, limits=self.embedder.limits)

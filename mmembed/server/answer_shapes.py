@@ -184,6 +184,7 @@ class ClassifyAnswer(BaseModel):
     results: list[Labelled | NotLabelled]
     model: str
     mode: str
+    notes: Annotated[list[str], Field(description="such as on examples that are gone")]
 
 
 class ModelState(BaseModel):

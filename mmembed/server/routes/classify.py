@@ -5,15 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from mmembed import errors
-from mmembed.collection.collection import Collection, ImageInput
+from mmembed.collection.collection import Collection, ImageInput, TextInput
 from mmembed.item_failures import failure_of
 from mmembed.server.answer_shapes import ClassifyAnswer
 from mmembed.server.json_answers import Json, JsonAnswer, classified_json
+from mmembed.server.label_requests import check_labels, examples_of
+from mmembed.server.label_shapes import ClassifyRequest, ExampleShape, ImageShape
 from mmembed.server.openapi import FILE, PICTURE, described, form_of, many
 from mmembed.server.request_bodies import (
     AnyBody,
     Form,
     check,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
@@ -21,13 +24,10 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.request_shapes import ClassifyRequest, ImageShape
 from mmembed.types import Failure
 
 router = APIRouter(tags=["classify"])
 
-MAX_TEMPLATES = 100
-"""OpenAI's list for ImageNet has 80; each costs as much as the labels themselves."""
 LARGEST_ANSWER = 5_000_000
 """Bytes of an answer: a small request multiplies images × labels, and 32 requests are answered at a
 time."""
@@ -38,15 +38,17 @@ FORM = form_of(
         "images": many(FILE),
         "labels": many({"type": "string"})
         | {"description": "repeated; or one field, with commas between the labels"},
+        "texts": many({"type": "string"}) | {"description": "instead of images"},
+        "label_set": {"type": "string", "description": "a stored set, instead of labels"},
         "templates": many({"type": "string"}),
         "mode": {"type": "string", "enum": ["softmax", "sigmoid"]},
         "top_k": {"type": "integer", "minimum": 1},
         "model": {"type": "string"},
     },
-    required=["images", "labels"],
+    required=[],
 )
-LISTS = ("labels", "templates")
-OPTIONS = ("mode", "top_k", "model")
+LISTS = ("labels", "templates", "texts")
+OPTIONS = ("mode", "top_k", "model", "label_set")
 
 
 _ASKED: Json = {
@@ -77,6 +79,7 @@ _ANSWER: Json = {
     ],
     "model": "bundled",
     "mode": "softmax",
+    "notes": [],
 }
 
 
@@ -84,14 +87,14 @@ _ANSWER: Json = {
 @described(
     takes=ClassifyRequest,
     form=FORM,
-    with_shapes=(ImageShape,),
+    with_shapes=(ImageShape, ExampleShape),
     asked=_ASKED,
     answer=_ANSWER,
 )
 def classify(request: Request, body: AnyBody) -> JsonAnswer:
-    """Probabilities of labels for every image; a bad image has an error of its own."""
+    """Probabilities of labels for every image or text; a bad image has an error of its own."""
     collection = collection_of(request)
-    inputs: list[ImageInput | Failure]
+    inputs: list[ImageInput | TextInput | Failure]
     if isinstance(body, Form):
         task = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
         inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
@@ -100,9 +103,13 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
         task = parse(body, ClassifyRequest, limits_of(request))
         _check(collection, task, len(task.images))
         inputs = [_input(collection, *image) for image in enumerate(task.images)]
-    results = collection.classify(
+    inputs += [TextInput(f"texts[{index}]", text) for index, text in enumerate(task.texts)]
+    answer = collection.classify(
         inputs,
         task.labels,
+        examples=examples_of(collection, task),
+        wordless=task.wordless,
+        label_set=task.label_set,
         templates=task.templates or None,
         mode=task.mode,
         top=task.top_k,
@@ -110,9 +117,10 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
     )
     return JsonAnswer(
         {
-            "results": [classified_json(result) for result in results],
+            "results": [classified_json(result) for result in answer],
             "model": collection.model_for(task.model),
-            "mode": task.mode or collection.default_mode(task.model),
+            "mode": answer.mode,
+            "notes": answer.notes,
         }
     )
 
@@ -142,25 +150,34 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return failure_of(name, error)
 
 
-def _check(collection: Collection, task: ClassifyRequest, count: int) -> None:
+def _check(collection: Collection, task: ClassifyRequest, images: int) -> None:
     limits = collection.limits
     collection.model_for(task.model)
+    count = images + len(task.texts)
     if count == 0:
-        raise errors.QueryError("images: there are none; send files, data URIs or item ids")
-    check_count("images", count, limits.items, "max_items")
-    check_count("labels", len(task.labels), limits.labels, "max_labels")
-    templates = task.templates or []
-    if len(templates) > MAX_TEMPLATES:
-        raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
-    for name, texts in (("labels", task.labels), ("templates", templates)):
-        for index, text in enumerate(texts):
-            check_text(f"{name}[{index}]", text, limits.texts.text_chars)
-    _check_answer(count, task)
+        raise errors.QueryError(
+            "images: there are none; send files, data URIs or item ids, or texts"
+        )
+    check_count("images and texts", count, limits.items, "max_items")
+    check_labels(collection, task)
+    check_all_chars(task.texts, limits)
+    for index, text in enumerate(task.texts):
+        check_text(f"texts[{index}]", text, limits.texts.text_chars)
+    labels = _labels(collection, task)
+    _check_answer(count, labels[: task.top_k])
 
 
-def _check_answer(count: int, task: ClassifyRequest) -> None:
-    """Raises LimitError for an answer that is too large, as if the longest labels were the best."""
-    longest = sorted(map(len, task.labels), reverse=True)[: task.top_k]
+def _labels(collection: Collection, task: ClassifyRequest) -> list[int]:
+    """The lengths of the labels that an answer may bring, by falling length."""
+    if task.label_set is None:
+        return sorted(map(len, task.labels), reverse=True)
+    kept = collection.label_set(task.label_set)
+    return sorted((len(one.label) for one in kept.labels), reverse=True)
+
+
+def _check_answer(count: int, longest: list[int]) -> None:
+    """Raises LimitError for an answer that is too large. longest: lengths of labels for each of
+    `count` inputs."""
     size = count * sum(LABEL_BYTES + length for length in longest)
     if size > LARGEST_ANSWER:
         raise errors.LimitError(
