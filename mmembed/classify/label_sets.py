@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from mmembed.classify.zero_shot import Mode, check_labels, fill
+from mmembed.classify.zero_shot import MODES, Mode, check_labels, fill
 from mmembed.errors import LimitError, QueryError, StoreError
 
 RECORD = "label_set"
@@ -78,6 +78,8 @@ class LabelSet:
         """Raises QueryError for a name, a label or a template that makes no sense, LimitError."""
         check_name(self.name)
         check_labels([one.label for one in self.labels])
+        if self.mode not in (None, *MODES):
+            raise QueryError(f"mode {self.mode!r}: expected {' or '.join(MODES)}")
         for template in self.templates or ():
             fill(template, "label")
         for one in self.labels:
