@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mmembed.errors import QueryError
 
 SEPARATOR = " > "
-DEEPEST = 16
+DEEPEST = 8
 
 Path = tuple[str, ...]
 
@@ -38,24 +38,29 @@ class LabelTree:
     """Of each label; a label without parents is a path of one."""
     parents: tuple[Path, ...]
     """In the order of first mention, shorter ones first; none for flat labels."""
-    leaves: NDArray[np.float32]
-    """float32 (labels, parents): 1 where a label lies below a parent."""
+    below: NDArray[np.int64]
+    """int64 (2, n): positions of a label and of a parent that it lies below."""
 
     @classmethod
     def of(cls, labels: Sequence[str]) -> LabelTree:
         """The tree of labels. Raises QueryError for a path with a blank part, one that is too
         deep, and a label that is a parent, too."""
         paths = tuple(_path_of(label) for label in labels)
-        parents = tuple(dict.fromkeys(path[:n] for path in paths for n in range(1, len(path))))
+        parents: dict[Path, int] = {}
+        below = [
+            (i, parents.setdefault(path[:n], len(parents)))
+            for i, path in enumerate(paths)
+            for n in range(1, len(path))
+        ]
         for path in paths:
             if path in parents:
-                below = next(one for one in paths if one[: len(path)] == path and one != path)
+                lower = next(one for one in paths if one[: len(path)] == path and one != path)
                 raise QueryError(
-                    f"label {SEPARATOR.join(path)!r}: is a parent of {SEPARATOR.join(below)!r}; "
+                    f"label {SEPARATOR.join(path)!r}: is a parent of {SEPARATOR.join(lower)!r}; "
                     "leave it out, its probability is the sum of what is below it"
                 )
-        below_parent = [[path[: len(one)] == one for one in parents] for path in paths]
-        return cls(paths, parents, np.array(below_parent, np.float32).reshape(len(paths), -1))
+        pairs = np.array(below, np.int64).reshape(-1, 2).T
+        return cls(paths, tuple(parents), pairs)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,9 +82,10 @@ class LabelTree:
     def branches(self, likely: NDArray[np.float32]) -> tuple[Branch, ...]:
         """Every parent by falling probability, of equals the higher one first. likely: float32
         (labels,), which sum to at most 1."""
-        sums = np.minimum(likely @ self.leaves, 1.0)
+        leaf, parent = self.below
+        sums = np.bincount(parent, weights=likely[leaf], minlength=len(self.parents))
         order = np.argsort(-sums, kind="stable")
-        return tuple(Branch(self.parents[i], float(sums[i])) for i in order)
+        return tuple(Branch(self.parents[i], min(1.0, float(sums[i]))) for i in order)
 
 
 def _path_of(label: str) -> Path:
