@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from mmembed.classify import zero_shot
 from mmembed.classify.calibration import Calibration
 from mmembed.classify.few_shot import Examples, LearnedLabels, Start, learn
+from mmembed.classify.kept_matrices import KeptMatrices
 from mmembed.classify.label_matrices import LabelMatrices
+from mmembed.classify.label_paths import Branch, LabelTree
 from mmembed.classify.label_scorer import LabelScorer
 from mmembed.classify.question import Question
 from mmembed.errors import InputError, QueryError
@@ -52,6 +55,8 @@ class Classified:
     name: str
     labels: tuple[Label, ...] = ()
     failure: Failure | None = None
+    branches: tuple[Branch, ...] = ()
+    """Parents of hierarchical labels, by falling probability."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,16 @@ class Classifier:
     """Pictures and texts × labels → probabilities. Any thread may call it."""
 
     def __init__(
-        self, embedder: Embedder, calibration: Callable[[ModelFacts], Calibration]
+        self,
+        embedder: Embedder,
+        calibration: Callable[[ModelFacts], Calibration],
+        kept: KeptMatrices,
     ) -> None:
-        """calibration: gives that of the model now."""
+        """calibration: gives that of the model now. kept: label matrices outlive the process
+        there."""
         self._embedder = embedder
         self._calibration = calibration
-        self._matrices = LabelMatrices(embedder)
+        self._matrices = LabelMatrices(embedder, kept)
         self._learned: BoundedCache[bytes, LearnedLabels] = BoundedCache(
             lambda key, learned: learned.weights.nbytes, LEARNED_BYTES
         )
@@ -108,7 +117,8 @@ class Classifier:
         usual = calibration.templates if medium == "pictures" else BARE
         templates = tuple(question.templates or usual)
         labels = zero_shot.check_labels(question.labels)
-        words = self._words(labels, templates, question.wordless)
+        tree = LabelTree.of(labels)
+        words = self._words(tree.names, templates, [one not in question.wordless for one in labels])
         mode = question.mode or self.default_mode
         cases = question.pictures if medium == "pictures" else question.texts
         if not len(cases):
@@ -116,23 +126,21 @@ class Classifier:
             if mode == "softmax":
                 scale, bias = scale / calibration.temperature, 0.0
             weights = scale * words.T.astype(np.float64)
-            return LabelScorer(labels, words, weights, np.full(len(labels), bias), mode)
+            return LabelScorer(labels, tree, words, weights, np.full(len(labels), bias), mode)
         examples = Examples(cases.rows, cases.labels, words)
         learned = self._learn(examples, facts.logit_scale / calibration.temperature, medium)
-        return LabelScorer(labels, words, learned.weights, learned.bias, "softmax")
+        return LabelScorer(labels, tree, words, learned.weights, learned.bias, "softmax")
 
     def _words(
-        self, labels: tuple[str, ...], templates: tuple[str, ...], wordless: frozenset[str]
+        self, names: tuple[str, ...], templates: tuple[str, ...], worded: Sequence[bool]
     ) -> Embeddings:
         """float32 (labels, dim); zero for labels that are mere names."""
-        worded = tuple(label for label in labels if label not in wordless)
-        if len(worded) == len(labels):
-            return self._matrices.of(labels, templates)
-        words = np.zeros((len(labels), self._embedder.facts.dim), np.float32)
-        if worded:
-            words[[label not in wordless for label in labels]] = self._matrices.of(
-                worded, templates
-            )
+        wanted = tuple(compress(names, worded))
+        if len(wanted) == len(names):
+            return self._matrices.of(wanted, templates)
+        words = np.zeros((len(names), self._embedder.facts.dim), np.float32)
+        if wanted:
+            words[list(worded)] = self._matrices.of(wanted, templates)
         return words
 
     def _learn(self, examples: Examples, scale: float, medium: Medium) -> LearnedLabels:
@@ -163,7 +171,8 @@ class Classifier:
             return Classified(index, one.name, failure=row)
         try:
             likely, cosines = scorer.chances(row[None])[0], scorer.cosines(row[None])[0]
-            return Classified(index, one.name, scorer.top(likely, cosines, top))
+            labels = scorer.top(likely, cosines, top)
+            return Classified(index, one.name, labels, branches=scorer.branches(likely, top))
         except InputError:
             raise
         except BaseException as error:

@@ -14,6 +14,7 @@ import numpy as np
 
 from mmembed.cancellation import current_caller
 from mmembed.classify import zero_shot
+from mmembed.classify.kept_matrices import KeptMatrices
 from mmembed.errors import Abandoned, InputError, Overloaded
 from mmembed.item_failures import OF_ALL, each_apart, error_of
 from mmembed.models.encoder import Encoder
@@ -44,8 +45,10 @@ class _LabelEmbeddings:
 class LabelMatrices:
     """The embeddings of labels by one model. Any thread may call it."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, kept: KeptMatrices) -> None:
+        """kept: outlives the process."""
         self._embedder = embedder
+        self._kept = kept
         self._matrices: OrderedDict[_Key, _LabelEmbeddings] = OrderedDict()
         self._lock = threading.Lock()
         self._large = threading.Lock()
@@ -109,7 +112,10 @@ class LabelMatrices:
 
     def _embed(self, key: _Key, promise: Future[Embeddings]) -> Embeddings:
         try:
-            matrix = self._label_matrix(*key)
+            matrix = self._kept.find(self._embedder.facts, *key)
+            if matrix is None:
+                matrix = self._label_matrix(*key)
+                self._kept.keep(self._embedder.facts, *key, matrix)
         except BaseException as error:
             with self._lock:
                 self._matrices.pop(key, None)

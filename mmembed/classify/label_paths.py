@@ -29,6 +29,11 @@ class Branch:
     probability: float
     """The sum of its leaves."""
 
+    @property
+    def label(self) -> str:
+        """The path as it is written: animal > dog."""
+        return SEPARATOR.join(self.path)
+
 
 @dataclass(frozen=True, eq=False)
 class LabelTree:

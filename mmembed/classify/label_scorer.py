@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mmembed.classify import zero_shot
 from mmembed.classify.few_shot import Floats
+from mmembed.classify.label_paths import Branch, LabelTree
 from mmembed.classify.zero_shot import Mode
 from mmembed.types import Embeddings, Label
 
@@ -18,6 +19,7 @@ class LabelScorer:
     """Scores embeddings of one model against labels. Any thread may call it."""
 
     labels: tuple[str, ...]
+    tree: LabelTree
     words: Embeddings
     """float32 (labels, dim): label embeddings by words, unit-norm; zero for mere names."""
     weights: Floats
@@ -39,3 +41,8 @@ class LabelScorer:
     ) -> tuple[Label, ...]:
         """The `top` labels of one row by falling probability. likely, cosines: (labels,)."""
         return zero_shot.top_labels(self.labels, likely, cosines, top)
+
+    def branches(self, likely: NDArray[np.float32], top: int | None) -> tuple[Branch, ...]:
+        """The `top` parents of labels by falling probability; none where each label is for itself,
+        since the sum of its leaves is then no probability. likely: (labels,)."""
+        return self.tree.branches(likely)[:top] if self.mode == "softmax" else ()

@@ -13,10 +13,16 @@ from mmembed.cli.open_to_read import model_alone
 from mmembed.cli.table import plain, print_json, table
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
-from mmembed.types import Failure
+from mmembed.types import Failure, Label
 
 if TYPE_CHECKING:
-    from mmembed.collection.collection import Classification, Classified, ImageInput, TextInput
+    from mmembed.collection.collection import (
+        Branch,
+        Classification,
+        Classified,
+        ImageInput,
+        TextInput,
+    )
 
 DESCRIPTION = """\
 Give every picture, or every text, a probability for each of your labels: any words will do.
@@ -24,6 +30,7 @@ Give every picture, or every text, a probability for each of your labels: any wo
   mmembed classify cat.jpg --labels "cat,dog,bird"
   mmembed classify *.jpg --labels @labels.txt --top 3 --json
   mmembed classify x.jpg --labels day,night --template "a photo taken at {}"
+  mmembed classify x.jpg --labels "animal > cat,animal > dog,plant > tree"
   mmembed classify x.jpg --labels cat,dog --example cat=tom.jpg --example dog=item:12
   mmembed classify --item 7 --set pets
   mmembed classify --text "You won!" --example "spam=text:Free money" --example "fine=text:Hi Ann"
@@ -97,7 +104,7 @@ def _print(answer: Classification) -> None:
     rows = [
         (result.name if place == 0 else "", f"{label.probability:7.1%}", label.label)
         for result in answer
-        for place, label in enumerate(result.labels)
+        for place, label in enumerate(_by_probability(result))
     ]
     for line in table(("picture", "      %", "label"), rows):
         print(line)
@@ -108,9 +115,16 @@ def _print(answer: Classification) -> None:
             print(f"failed: {plain(result.failure.message)}", file=sys.stderr)
 
 
+def _by_probability(result: Classified) -> list[Branch | Label]:
+    """Labels and their parents, of equals parents first."""
+    both = [*result.branches, *result.labels]
+    return sorted(both, key=lambda one: -one.probability)
+
+
 def _as_json(result: Classified) -> dict[str, object]:
     if result.failure:
         error = {"message": result.failure.message, "type": result.failure.code}
         return {"index": result.index, "name": result.name, "error": error}
     labels = [asdict(label) for label in result.labels]
-    return {"index": result.index, "name": result.name, "labels": labels}
+    branches = [{"label": one.label, **asdict(one)} for one in result.branches]
+    return {"index": result.index, "name": result.name, "labels": labels, "branches": branches}

@@ -14,6 +14,7 @@ from mmembed.collection.calibrations import Calibrations
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.label_examples import Given, LabelExamples, joined
 from mmembed.collection.label_set_records import LabelSetRecords
+from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.models.registry import ServedModels
@@ -52,6 +53,7 @@ class Classification(Sequence[Classified]):
 class Classifying:
     """The part of a Collection that classifies."""
 
+    settings: Settings
     store: Store
     binding: Binding
     embedder: Embedder

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mmembed.classify.classifier import Classified, TextInput
+from mmembed.classify.label_paths import Branch
 from mmembed.classify.label_sets import LabelSet
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
@@ -59,6 +60,7 @@ from mmembed.types import (
 )
 
 __all__ = [
+    "Branch",
     "Classification",
     "Classified",
     "Collection",

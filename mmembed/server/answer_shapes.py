@@ -162,12 +162,24 @@ class LabelAnswer(BaseModel):
     score: Score
 
 
+class BranchAnswer(BaseModel):
+    """A parent of hierarchical labels: «animal» of «animal > dog»."""
+
+    label: str
+    path: Annotated[list[str], Field(description="its parts, from the top")]
+    probability: Annotated[float, Field(description="the sum of the labels below it")]
+
+
 class Labelled(BaseModel):
     """One image's labels by falling probability."""
 
     index: int
     name: str
     labels: list[LabelAnswer]
+    branches: Annotated[
+        list[BranchAnswer],
+        Field(description="parents of hierarchical labels, by falling probability"),
+    ]
 
 
 class NotLabelled(BaseModel):

@@ -65,6 +65,7 @@ _ANSWER: Json = {
                 {"label": "cat", "probability": 0.93, "score": 0.281},
                 {"label": "dog", "probability": 0.07, "score": 0.255},
             ],
+            "branches": [],
         },
         {
             "index": 1,
