@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import overload
 
 from mmembed.classify.classifier import Classified, Classifier, TextInput
+from mmembed.classify.kept_matrices import KeptMatrices
 from mmembed.classify.label_sets import LabelSet, SetLabel
 from mmembed.classify.question import Question
 from mmembed.classify.zero_shot import Mode, check_labels
@@ -66,8 +67,9 @@ class Classifying:
     def _prepare_classifying(self) -> None:
         """Make the parts; the store and the models are there."""
         self._calibrations = Calibrations(self.store)
+        kept = KeptMatrices(self.settings.cache)
         self._classifiers = {
-            one: Classifier(one, self._calibrations.of) for one in self._models.all
+            one: Classifier(one, self._calibrations.of, kept) for one in self._models.all
         }
         self._label_sets = LabelSetRecords(self.store)
         self._label_examples = LabelExamples(self.store, self.binding)

@@ -1,0 +1,48 @@
+"""Other texts tell whether any label is there, and thresholds keep a precision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmembed.classify.rivals import Presence, Rivals, fit_presence, threshold_for, together
+
+
+def test_level_is_the_log_mean_exponential() -> None:
+    texts = np.eye(3, dtype=np.float32)
+    rivals = Rivals.of(texts, np.array([[0, 0, 1]], np.float32), 2.0)
+    assert len(rivals.texts) == 2, "the label itself does not compete"
+    rows = np.array([[1, 0, 0], [0, 0, 1]], np.float32)
+    expected = np.log([(np.exp(2) + 1) / 2, 1.0])
+    np.testing.assert_allclose(rivals.level(rows), expected, atol=1e-6)
+    assert rivals.level(rows[:0]).shape == (0,)
+
+
+def test_labels_like_all_texts_leave_some_rivals() -> None:
+    texts = np.eye(2, dtype=np.float32)
+    assert len(Rivals.of(texts, texts, 1.0).texts) == 2
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    texts = 1e6 * np.eye(2, dtype=np.float32)
+    assert np.isfinite(Rivals(texts).level(np.eye(2, dtype=np.float32))).all()
+    np.testing.assert_allclose(together(np.array([[1e6, -1e6]])), [1e6])
+    assert Presence(1, 0).chances(np.array([1e9, -1e9])).tolist() == [1, 0]
+
+
+def test_presence_is_fitted() -> None:
+    generator = np.random.default_rng(0)
+    evidence = generator.normal(size=5000) * 3
+    there = generator.random(5000) < Presence(0.7, -1.0).chances(evidence)
+    found = fit_presence(evidence, there)
+    assert (found.slope, found.offset) == pytest.approx((0.7, -1.0), abs=0.1)
+    apart = fit_presence(np.array([1.0, 2, 3, 4]), np.array([False, False, True, True]))
+    assert np.isfinite(apart.slope)
+    assert apart.slope > 1
+
+
+def test_a_threshold_keeps_the_mean_probability() -> None:
+    chances = np.array([0.2, 0.9, 0.8, 1.0, 0.3], np.float32)
+    assert threshold_for(chances, 0.9) == pytest.approx(0.8)  # (1 + 0.9 + 0.8) / 3
+    assert threshold_for(chances, 0.5) == pytest.approx(0.2)
+    assert threshold_for(chances[:1], 0.9) > 1
