@@ -190,10 +190,9 @@ class _Fit:
         rows = examples.rows.astype(np.float64)
         self._constant = bias_weight**0.5
         design = np.hstack([rows, np.full((len(rows), 1), self._constant)])
-        root = np.sqrt(examples.weights)[:, None]
-        left, scale, self._basis = np.linalg.svd(root * design, full_matrices=False)
-        self._rows = left * scale / root
-        self._curvature = scale**2 / 2
+        self._basis, squares = _directions(np.sqrt(examples.weights)[:, None] * design)
+        self._rows = design @ self._basis.T
+        self._curvature = squares / 2
         self._weights = examples.weights
         self._logits = rows @ weights + bias
         self._right = np.zeros((len(rows), weights.shape[1]))
@@ -229,6 +228,15 @@ class _Fit:
         chances = np.exp(_log_chances(self._logits + self._rows @ change))
         errors = (chances - self._right) * self._weights[:, None]
         return np.asarray((self._rows.T @ errors) * self._learned + penalty * change, np.float64)
+
+
+def _directions(design: Floats) -> tuple[Floats, Floats]:
+    """V, (r, columns), and S² of a design (n, columns); of many rows by way of their products."""
+    if len(design) <= design.shape[1]:
+        _, scale, basis = np.linalg.svd(design, full_matrices=False)
+        return np.asarray(basis), np.asarray(scale**2)
+    squares, vectors = np.linalg.eigh(design.T @ design)
+    return np.asarray(vectors.T), np.asarray(np.maximum(squares, 0.0))
 
 
 def _log_chances(logits: Floats) -> Floats:

@@ -76,7 +76,7 @@ class Classifying:
 
     def classify(
         self,
-        inputs: Sequence[ImageInput | TextInput | Failure],
+        inputs: Sequence[ImageInput | TextInput | str | Failure],
         labels: Sequence[str] = (),
         *,
         examples: Mapping[str, Sequence[Given]] | None = None,
@@ -87,7 +87,8 @@ class Classifying:
         top: int | None = None,
         model: str | None = None,
     ) -> Classification:
-        """The `top` labels of every picture, or of every text, by falling probability.
+        """The `top` labels of every picture, or of every text, by falling probability. A string is
+        a text.
 
         examples: known cases of labels: pictures, items, or texts; see `classify.few_shot`.
         wordless: labels that are mere names, of which the examples alone count. label_set: the
@@ -105,7 +106,11 @@ class Classifying:
             pictures=known.pictures,
             texts=known.texts,
         )
-        answer = self._classifiers[embedder].classify(inputs, question, top)
+        named = [
+            TextInput(f"texts[{i}]", one) if isinstance(one, str) else one
+            for i, one in enumerate(inputs)
+        ]
+        answer = self._classifiers[embedder].classify(named, question, top)
         return Classification(tuple(answer.results), answer.mode, known.notes)
 
     def label_sets(self) -> list[LabelSet]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from mmembed import errors
-from mmembed.collection.collection import Collection, ImageInput, TextInput
+from mmembed.collection.collection import Collection, ImageInput
 from mmembed.item_failures import failure_of
 from mmembed.server.answer_shapes import ClassifyAnswer
 from mmembed.server.json_answers import Json, JsonAnswer, classified_json
@@ -95,7 +95,7 @@ _ANSWER: Json = {
 def classify(request: Request, body: AnyBody) -> JsonAnswer:
     """Probabilities of labels for every image or text; a bad image has an error of its own."""
     collection = collection_of(request)
-    inputs: list[ImageInput | TextInput | Failure]
+    inputs: list[ImageInput | Failure]
     if isinstance(body, Form):
         task = _of_form(body.only(texts=LISTS + OPTIONS, files=("images",)))
         inputs = [ImageInput(name, data=data) for name, data in body.files.get("images", [])]
@@ -104,9 +104,8 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
         task = parse(body, ClassifyRequest, limits_of(request))
         _check(collection, task, len(task.images))
         inputs = [_input(collection, *image) for image in enumerate(task.images)]
-    inputs += [TextInput(f"texts[{index}]", text) for index, text in enumerate(task.texts)]
     answer = collection.classify(
-        inputs,
+        [*inputs, *task.texts],
         task.labels,
         examples=examples_of(collection, task),
         wordless=task.wordless,
