@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.classify.rivals import Presence
 from mmembed.classify.zero_shot import SHORT_TEMPLATES
 from mmembed.errors import InputError
 
@@ -35,6 +36,10 @@ class Calibration:
     """The prompts of labels unless others are given."""
     images: int = 0
     """Labelled pictures that it was fitted on; 0 for a model's own scale."""
+    any_label: Presence = Presence(1.0, -6.0)
+    """Whether any of the labels is there, against other texts."""
+    each_label: Presence = Presence(1.0, -6.0)
+    """Whether one label is there, for itself."""
 
     def to_bytes(self) -> bytes:
         """As its record holds it."""
@@ -45,7 +50,13 @@ class Calibration:
         """Of a record. Raises ValueError if it is damaged."""
         try:
             kept = json.loads(record)
-            found = cls(float(kept["temperature"]), tuple(kept["templates"]), int(kept["images"]))
+            found = cls(
+                float(kept["temperature"]),
+                tuple(kept["templates"]),
+                int(kept["images"]),
+                Presence(**kept["any_label"]),
+                Presence(**kept["each_label"]),
+            )
         except (TypeError, KeyError) as error:
             raise ValueError(f"{error!r}") from error
         if not SHARPEST <= found.temperature <= FLATTEST or not found.templates:

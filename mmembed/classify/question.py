@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -45,3 +45,10 @@ class Question:
     """Examples for pictures."""
     texts: KnownCases = field(default_factory=KnownCases.none)
     """Examples for texts."""
+    none_of_these: bool = False
+    """Whether no label may be there at all. Then other texts compete with all labels together."""
+    precision: float | None = None
+    """In the mode `multi`, the share of given labels that shall be right: less likely ones are left
+    out."""
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """The lowest probability of labels, in the mode `multi`; these go before the precision."""

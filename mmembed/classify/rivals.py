@@ -86,13 +86,3 @@ def fit_presence(evidence: Floats, there: NDArray[np.bool_], steps: int = 50) ->
         if np.abs(step).max() < 1e-8:
             break
     return Presence(float(found[0]), float(found[1]))
-
-
-def threshold_for(chances: NDArray[np.float32], precision: float) -> float:
-    """The lowest probability from which on those of `chances` mean at least `precision`: so many of
-    them are right if they mean what they say. chances: float32 (n,), one label's probabilities for
-    many pictures. Above 1 if not even the highest does."""
-    falling = -np.sort(-chances.astype(np.float64))
-    means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
-    enough = np.flatnonzero(means >= precision)
-    return float(falling[enough[-1]]) if len(enough) else float(np.nextafter(np.float32(1), 2))

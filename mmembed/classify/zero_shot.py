@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from mmembed.errors import QueryError
 from mmembed.types import Embeddings, Label
 
-Mode: TypeAlias = Literal["softmax", "sigmoid"]
+Mode: TypeAlias = Literal["softmax", "sigmoid", "multi"]
+"""softmax: one label of many. sigmoid: each label for itself, by a model that was trained so.
+multi: each label for itself, against other texts."""
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 SHORT_TEMPLATES: tuple[str, ...] = (
@@ -188,7 +190,8 @@ def chances(logits: NDArray[np.float64], mode: Mode = "softmax") -> NDArray[np.f
     """float64 (n, n_labels) → probabilities, float32 of the same shape.
 
     softmax: each row sums to 1, exactly one label applies. sigmoid: each label on its own,
-    in [0, 1]. Computed in float64. Raises QueryError for another mode.
+    in [0, 1]. Computed in float64. Raises QueryError for another mode: multi needs other texts,
+    too, see `classify.rivals`.
     """
     if mode == "sigmoid":
         found = np.exp(-np.logaddexp(0, -logits))  # 1 / (1 + e^-x) that cannot overflow
@@ -206,10 +209,13 @@ def top_labels(
     likely: NDArray[np.float32],
     scores: NDArray[np.float32],
     k: int | None = None,
+    lowest: NDArray[np.float32] | None = None,
 ) -> tuple[Label, ...]:
     """The k likeliest labels of one image by falling probability, ties in the order of labels.
 
-    likely, scores: float32 (n_labels,), probability in [0, 1] and cosine in [-1, 1].
+    likely, scores: float32 (n_labels,), probability in [0, 1] and cosine in [-1, 1]. lowest:
+    float32 (n_labels,), the probability below which a label is left out.
     """
-    order = np.argsort(-likely, kind="stable")[:k]
+    order = np.argsort(-likely, kind="stable")
+    order = (order if lowest is None else order[likely[order] >= lowest[order]])[:k]
     return tuple(Label(labels[i], float(likely[i]), float(scores[i])) for i in order)

@@ -13,11 +13,10 @@ from mmembed.cli.open_to_read import model_alone
 from mmembed.cli.table import plain, print_json, table
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
-from mmembed.types import Failure, Label
+from mmembed.types import Failure
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import (
-        Branch,
         Classification,
         Classified,
         ImageInput,
@@ -32,9 +31,14 @@ Give every picture, or every text, a probability for each of your labels: any wo
   mmembed classify x.jpg --labels day,night --template "a photo taken at {}"
   mmembed classify x.jpg --labels "animal > cat,animal > dog,plant > tree"
   mmembed classify x.jpg --labels cat,dog --example cat=tom.jpg --example dog=item:12
-  mmembed classify --item 7 --set pets
+  mmembed classify --item 7 --set pets --none-of-these
+  mmembed classify --item 7 --labels @words.txt --mode multi --precision 0.9
   mmembed classify --text "You won!" --example "spam=text:Free money" --example "fine=text:Hi Ann"
 """
+
+
+NONE = "(none of these)"
+NOTHING = "(no label is likely enough)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +59,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     take("--set", metavar="NAME", help="a set of `mmembed labels`, instead of labels")
     add_label_options(parser)
+    take(
+        "--none-of-these", action="store_true",
+        help="a picture may show none of the labels: say how likely that is",
+    )  # fmt: skip
+    take(
+        "--precision", type=float, metavar="P",
+        help="with --mode multi: leave out labels so that this share of the others is right",
+    )  # fmt: skip
     take("--top", type=int, default=5, metavar="N", help="labels shown (default 5)")
     take("--json", action="store_true", help="print JSON instead of a table")
 
@@ -75,6 +87,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             templates=arguments.template,
             mode=arguments.mode,
             top=arguments.top,
+            none_of_these=arguments.none_of_these,
+            precision=arguments.precision,
         )
         model = collection.model_name
     if arguments.json:
@@ -102,9 +116,9 @@ def _inputs(arguments: argparse.Namespace) -> list[ImageInput | TextInput | Fail
 
 def _print(answer: Classification) -> None:
     rows = [
-        (result.name if place == 0 else "", f"{label.probability:7.1%}", label.label)
+        (result.name if place == 0 else "", f"{probability:7.1%}", label)
         for result in answer
-        for place, label in enumerate(_by_probability(result))
+        for place, (probability, label) in enumerate(_lines(result))
     ]
     for line in table(("picture", "      %", "label"), rows):
         print(line)
@@ -115,10 +129,13 @@ def _print(answer: Classification) -> None:
             print(f"failed: {plain(result.failure.message)}", file=sys.stderr)
 
 
-def _by_probability(result: Classified) -> list[Branch | Label]:
-    """Labels and their parents, of equals parents first."""
-    both = [*result.branches, *result.labels]
-    return sorted(both, key=lambda one: -one.probability)
+def _lines(result: Classified) -> list[tuple[float, str]]:
+    """Labels and their parents by falling probability, of equals parents first; then «none»."""
+    both = [(one.probability, one.label) for one in (*result.branches, *result.labels)]
+    lines = sorted(both, key=lambda line: -line[0])
+    if result.none_of_these is not None:
+        lines.append((result.none_of_these, NONE))
+    return lines or ([] if result.failure else [(0.0, NOTHING)])
 
 
 def _as_json(result: Classified) -> dict[str, object]:
@@ -127,4 +144,10 @@ def _as_json(result: Classified) -> dict[str, object]:
         return {"index": result.index, "name": result.name, "error": error}
     labels = [asdict(label) for label in result.labels]
     branches = [{"label": one.label, **asdict(one)} for one in result.branches]
-    return {"index": result.index, "name": result.name, "labels": labels, "branches": branches}
+    return {
+        "index": result.index,
+        "name": result.name,
+        "labels": labels,
+        "branches": branches,
+        "none_of_these": result.none_of_these,
+    }

@@ -29,8 +29,9 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
         help="prompt in which {} is the label; may be repeated, the results are averaged",
     )  # fmt: skip
     take(
-        "--mode", choices=("softmax", "sigmoid"),
-        help="one label of many, or each for itself (default: as the model was trained)",
+        "--mode", choices=("softmax", "sigmoid", "multi"),
+        help="one label of many; each for itself; or each for itself against other texts "
+        "(default: softmax or sigmoid, as the model was trained)",
     )  # fmt: skip
 
 

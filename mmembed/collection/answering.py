@@ -95,7 +95,7 @@ class Answering:
 
     def default_mode(self, model: str | None = None) -> Mode:
         """How a model tells labels apart unless a request says it. Raises NotFound."""
-        return self._classifiers[self._models.find(model)].default_mode
+        return self._classifiers[self._models.find(model)].scorers.default_mode
 
     def embed(
         self, inputs: Sequence[Read], wishes: Wishes, *, model: str | None = None

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import overload
 
-from mmembed.classify.classifier import Classified, Classifier, TextInput
+from mmembed.classify.classifier import Classified, Classifier, TextInput, no_sample
 from mmembed.classify.kept_matrices import KeptMatrices
+from mmembed.classify.label_scorer import LabelScorer
 from mmembed.classify.label_sets import LabelSet, SetLabel
 from mmembed.classify.question import Question
+from mmembed.classify.scorers import Scorers
 from mmembed.classify.zero_shot import Mode, check_labels
+from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.calibrations import Calibrations
 from mmembed.collection.folder_model import Binding
-from mmembed.collection.label_examples import Given, LabelExamples, joined
+from mmembed.collection.label_examples import EmbeddedExamples, Given, LabelExamples, joined
 from mmembed.collection.label_set_records import LabelSetRecords
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.models.registry import ServedModels
+from mmembed.search.calibration import BACKGROUND_SIZE
 from mmembed.store.protocol import Store
-from mmembed.types import Failure
+from mmembed.types import Embeddings, Failure
 
 REQUEST = "request"
 """Stands for the name of a set where the labels are a request's own."""
@@ -58,6 +63,7 @@ class Classifying:
     store: Store
     binding: Binding
     embedder: Embedder
+    _bank: ModelBank
     _models: ServedModels
     _classifiers: Mapping[Embedder, Classifier]
     _calibrations: Calibrations
@@ -69,7 +75,11 @@ class Classifying:
         self._calibrations = Calibrations(self.store)
         kept = KeptMatrices(self.settings.cache)
         self._classifiers = {
-            one: Classifier(one, self._calibrations.of, kept) for one in self._models.all
+            one: Classifier(
+                one,
+                Scorers(one, self._calibrations.of, kept, partial(self._bank_texts, one)),
+            )
+            for one in self._models.all
         }
         self._label_sets = LabelSetRecords(self.store)
         self._label_examples = LabelExamples(self.store, self.binding)
@@ -86,32 +96,44 @@ class Classifying:
         mode: Mode | None = None,
         top: int | None = None,
         model: str | None = None,
+        none_of_these: bool = False,
+        precision: float | None = None,
     ) -> Classification:
         """The `top` labels of every picture, or of every text, by falling probability. A string is
         a text.
 
         examples: known cases of labels: pictures, items, or texts; see `classify.few_shot`.
         wordless: labels that are mere names, of which the examples alone count. label_set: the
-        name of a stored set, in place of labels. Raises QueryError; LimitError for too many
-        prompts or examples; NotFound for a model that is not served, a set that is not there, and
-        an example that is gone; and the error of an example that cannot be read."""
+        name of a stored set, in place of labels. none_of_these: whether an input may show none of
+        them. precision: in the mode `multi`, the share of given labels that shall be right.
+
+        Raises QueryError; LimitError for too many prompts or examples; NotFound for a model that
+        is not served, a set that is not there, and an example that is gone; and the error of an
+        example that cannot be read."""
         embedder = self._models.find(model)
         asked = self._asked(embedder, labels, examples or {}, wordless, label_set)
         known = self._label_examples.embedded(asked, embedder)
-        question = Question(
-            labels=[one.label for one in asked.labels],
+        question = replace(
+            _question(asked, known),
             templates=templates or asked.templates,
             mode=mode or asked.mode,
-            wordless=frozenset(one.label for one in asked.labels if not one.words),
-            pictures=known.pictures,
-            texts=known.texts,
+            none_of_these=none_of_these,
+            precision=precision,
         )
         named = [
             TextInput(f"texts[{i}]", one) if isinstance(one, str) else one
             for i, one in enumerate(inputs)
         ]
-        answer = self._classifiers[embedder].classify(named, question, top)
+        answer = self._classifiers[embedder].classify(named, question, top, self._sampled(embedder))
         return Classification(tuple(answer.results), answer.mode, known.notes)
+
+    def label_scorer(self, label_set: str, mode: Mode | None = None) -> LabelScorer:
+        """A stored set of labels as the collection's model tells them apart in pictures, for many
+        stored embeddings. Raises NotFound, QueryError."""
+        asked = self._label_sets.find(label_set)
+        question = _question(asked, self._label_examples.embedded(asked, self.embedder))
+        question = replace(question, templates=asked.templates, mode=mode or asked.mode)
+        return self._classifiers[self.embedder].scorers.of(question, "pictures")
 
     def label_sets(self) -> list[LabelSet]:
         """The stored sets of labels, by name. Raises StoreError for a damaged one."""
@@ -153,6 +175,21 @@ class Classifying:
         """Remove a stored set of labels; items and tags stay. Raises NotFound."""
         self._label_sets.remove(name)
 
+    def _bank_texts(self, embedder: Embedder) -> Embeddings | None:
+        """Embeddings of generic words by the collection's model, float32 (m, dim); None for other
+        models, and where no bank is wanted."""
+        if embedder is not self.embedder:
+            return None
+        self._bank.make(lambda done, total, failed: None)
+        bank = self._bank.now()
+        return None if bank is None else bank.words
+
+    def _sampled(self, embedder: Embedder) -> Callable[[], Embeddings]:
+        """Gives embeddings of some of the collection's pictures, of the model's own."""
+        if embedder is not self.embedder:
+            return no_sample
+        return lambda: self.store.sample("image", BACKGROUND_SIZE)
+
     def _asked(
         self,
         embedder: Embedder,
@@ -188,3 +225,13 @@ class Classifying:
         bare = {label.strip() for label in wordless}
         made = tuple(SetLabel(one, read.get(one, ()), one not in bare) for one in clean)
         return LabelSet(name, made, collection=self.store.identity)
+
+
+def _question(asked: LabelSet, known: EmbeddedExamples) -> Question:
+    return Question(
+        labels=[one.label for one in asked.labels],
+        wordless=frozenset(one.label for one in asked.labels if not one.words),
+        pictures=known.pictures,
+        texts=known.texts,
+        thresholds={one.label: one.threshold for one in asked.labels if one.threshold is not None},
+    )

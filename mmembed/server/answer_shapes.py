@@ -180,6 +180,10 @@ class Labelled(BaseModel):
         list[BranchAnswer],
         Field(description="parents of hierarchical labels, by falling probability"),
     ]
+    none_of_these: Annotated[
+        float | None,
+        Field(description="the probability that none is there; null unless it was asked for"),
+    ]
 
 
 class NotLabelled(BaseModel):

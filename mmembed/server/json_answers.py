@@ -109,4 +109,5 @@ def classified_json(result: Classified) -> Json:
         {"label": branch.label, "path": branch.path, "probability": branch.probability}
         for branch in result.branches
     ]
-    return {**known, "labels": labels, "branches": branches}
+    none = result.none_of_these
+    return {**known, "labels": labels, "branches": branches, "none_of_these": none}

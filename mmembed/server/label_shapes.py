@@ -73,7 +73,10 @@ Templates: TypeAlias = Annotated[
 ]
 AnyMode: TypeAlias = Annotated[
     Mode | None,
-    Field(description="one label of many, or each for itself; default: as the model was made"),
+    Field(
+        description="one label of many (softmax); each for itself (sigmoid), or for itself against "
+        "other texts (multi); default: softmax or sigmoid, as the model was made"
+    ),
 ]
 Wordless: TypeAlias = Annotated[
     Text, Field(description="labels that are mere names: their examples alone count")
@@ -96,6 +99,13 @@ class ClassifyRequest(LabelsShape):
     images: Annotated[list[AnyImage], Field(fail_fast=True)] = Field(default_factory=list)
     texts: Annotated[Text, Field(description="instead of images")] = Field(default_factory=list)
     label_set: Annotated[str | None, Field(description="a stored set, instead of labels")] = None
+    none_of_these: Annotated[
+        bool, Field(description="whether an image may show none of the labels")
+    ] = False
+    precision: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="with multi: the share of given labels that shall be right"),
+    ] = None
     top_k: Annotated[int | None, Field(ge=1, description="labels in the answer")] = None
     model: Model = None
 

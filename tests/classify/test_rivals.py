@@ -1,11 +1,11 @@
-"""Other texts tell whether any label is there, and thresholds keep a precision."""
+"""Other texts tell whether any label is there."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mmembed.classify.rivals import Presence, Rivals, fit_presence, threshold_for, together
+from mmembed.classify.rivals import Presence, Rivals, fit_presence, together
 
 
 def test_level_is_the_log_mean_exponential() -> None:
@@ -39,10 +39,3 @@ def test_presence_is_fitted() -> None:
     apart = fit_presence(np.array([1.0, 2, 3, 4]), np.array([False, False, True, True]))
     assert np.isfinite(apart.slope)
     assert apart.slope > 1
-
-
-def test_a_threshold_keeps_the_mean_probability() -> None:
-    chances = np.array([0.2, 0.9, 0.8, 1.0, 0.3], np.float32)
-    assert threshold_for(chances, 0.9) == pytest.approx(0.8)  # (1 + 0.9 + 0.8) / 3
-    assert threshold_for(chances, 0.5) == pytest.approx(0.2)
-    assert threshold_for(chances[:1], 0.9) > 1

@@ -41,14 +41,16 @@ FORM = form_of(
         "texts": many({"type": "string"}) | {"description": "instead of images"},
         "label_set": {"type": "string", "description": "a stored set, instead of labels"},
         "templates": many({"type": "string"}),
-        "mode": {"type": "string", "enum": ["softmax", "sigmoid"]},
+        "mode": {"type": "string", "enum": ["softmax", "sigmoid", "multi"]},
+        "none_of_these": {"type": "boolean"},
+        "precision": {"type": "number"},
         "top_k": {"type": "integer", "minimum": 1},
         "model": {"type": "string"},
     },
     required=[],
 )
 LISTS = ("labels", "templates", "texts")
-OPTIONS = ("mode", "top_k", "model", "label_set")
+OPTIONS = ("mode", "top_k", "model", "label_set", "none_of_these", "precision")
 
 
 _ASKED: Json = {
@@ -66,6 +68,7 @@ _ANSWER: Json = {
                 {"label": "dog", "probability": 0.07, "score": 0.255},
             ],
             "branches": [],
+            "none_of_these": None,
         },
         {
             "index": 1,
@@ -114,6 +117,8 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
         mode=task.mode,
         top=task.top_k,
         model=task.model,
+        none_of_these=task.none_of_these,
+        precision=task.precision,
     )
     return JsonAnswer(
         {
