@@ -147,6 +147,8 @@ def _chosen(examples: Examples, starts: Sequence[Start]) -> tuple[Choice, tuple[
                 gained = float(share @ _log_chances(logits)[np.arange(len(share)), left_out.truth])
                 scores[choice] = scores.get(choice, 0.0) + gained
     first = Choice(starts[0], None)
+    if not scores:  # a single example
+        return first, (0.0, 0.0)
     best = max(scores, key=lambda choice: scores[choice])  # of equals the first, hence the least
     return best, (scores[first] / total, scores[best] / total)
 

@@ -14,6 +14,7 @@ from mmembed.types import Embeddings
 
 FEWEST = 200
 """Pictures by which thresholds are chosen; with fewer, each given label is likely enough itself."""
+ROUNDING = 1e-6
 
 
 def threshold_for(chances: NDArray[np.float32], precision: float) -> float:
@@ -22,7 +23,7 @@ def threshold_for(chances: NDArray[np.float32], precision: float) -> float:
     many pictures. Above 1 if not even the highest does."""
     falling = -np.sort(-chances.astype(np.float64))
     means = np.cumsum(falling) / np.arange(1, len(falling) + 1)
-    enough = np.flatnonzero(means >= precision)
+    enough = np.flatnonzero(means >= precision - ROUNDING)
     return float(falling[enough[-1]]) if len(enough) else 2.0
 
 
