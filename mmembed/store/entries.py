@@ -156,6 +156,8 @@ class ImageEntry:
     """The mark of the file; None for a file of our own."""
     added: int | None = None
     """When a new image came into its first collection, in seconds since 1970; None for now."""
+    hashes: bytes | None = None
+    """Perceptual hashes of the picture, see `ImageHashes`; None leaves what its content has."""
 
 
 # -- what is read ----------------------------------------------------------------------
@@ -279,16 +281,6 @@ class WordMatches:
     """How rare each of them is: `store.bm25.idf`."""
     is_prefix: bool = False
     """Whether the last of them stands for all words that begin with it."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded picture, whose only file is the store's."""
-
-    path: str
-    """The path of its item."""
-    mtime_ns: int
-    """When its file was written, in nanoseconds since 1970."""
 
 
 @dataclass(frozen=True)
