@@ -24,12 +24,12 @@ from mmembed.types import Embeddings
 Floats = NDArray[np.float64]
 
 FOLDS = 5
-PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1)
+PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 """Of the squared change, for examples whose weights sum to their number; by falling strength."""
-BIAS_WEIGHTS = (0.0, 0.1)
+BIAS_WEIGHTS = (0.05,)
 """How much freer the bias is than the change: the squared value of a constant feature."""
 STEPS = 60
-CLOSE = 1e-4
+CLOSE = 1e-3
 """Change of a step, relative to the whole, at which the fit ends."""
 
 
@@ -134,23 +134,37 @@ def _class_means(examples: Examples) -> Floats:
 
 
 def _chosen(examples: Examples, starts: Sequence[Start]) -> tuple[Choice, tuple[float, float]]:
-    """The best choice by cross-validation, and the likelihoods of the first start and of it."""
-    scores: dict[Choice, float] = {}
-    total = 0.0
+    """The best choice by cross-validation, and the likelihoods of the first start and of it. The
+    first start stays unless the best one is better by more than the standard error."""
+    first = Choice(starts[0], None)
+    gained = _gains(examples, starts)
+    shares = np.concatenate(gained.pop(None))
+    if not len(shares):  # a single example
+        return first, (0.0, 0.0)
+    shares /= shares.sum()
+    by_choice = {choice: np.concatenate(parts) for choice, parts in gained.items()}
+    means = {choice: float(shares @ one) for choice, one in by_choice.items()}
+    best = max(means, key=lambda choice: means[choice])  # of equals the first, hence the least
+    better = by_choice[best] - by_choice[first]
+    error = float(np.sqrt(shares**2 @ (better - shares @ better) ** 2))
+    if shares @ better <= error:
+        best = first
+    return best, (means[first], means[best])
+
+
+def _gains(examples: Examples, starts: Sequence[Start]) -> dict[Choice | None, list[Floats]]:
+    """The log-likelihoods of left-out examples by choice, a part for each fold; under None the
+    examples' weights."""
+    found: dict[Choice | None, list[Floats]] = {None: [np.zeros(0)]}
     for held in _folds(examples.truth):
         rest, left_out = examples.part(~held), examples.part(held)
-        share = examples.weights[held]
-        total += share.sum()
+        found[None].append(examples.weights[held])
         for start in starts:
             for choice, weights, bias in _candidates(rest, start):
-                logits = left_out.rows @ weights + bias
-                gained = float(share @ _log_chances(logits)[np.arange(len(share)), left_out.truth])
-                scores[choice] = scores.get(choice, 0.0) + gained
-    first = Choice(starts[0], None)
-    if not scores:  # a single example
-        return first, (0.0, 0.0)
-    best = max(scores, key=lambda choice: scores[choice])  # of equals the first, hence the least
-    return best, (scores[first] / total, scores[best] / total)
+                chances = _log_chances(left_out.rows @ weights + bias)
+                right = chances[np.arange(len(chances)), left_out.truth]
+                found.setdefault(choice, []).append(right)
+    return found
 
 
 def _candidates(examples: Examples, start: Start) -> Iterator[tuple[Choice, Floats, Floats]]:

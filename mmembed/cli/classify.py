@@ -131,8 +131,9 @@ def _print(answer: Classification) -> None:
 
 def _lines(result: Classified) -> list[tuple[float, str]]:
     """Labels and their parents by falling probability, of equals parents first; then «none»."""
-    both = [(one.probability, one.label) for one in (*result.branches, *result.labels)]
-    lines = sorted(both, key=lambda line: -line[0])
+    lines = [(one.probability, one.label) for one in result.branches]
+    lines += [(one.probability, one.label) for one in result.labels]
+    lines.sort(key=lambda line: -line[0])
     if result.none_of_these is not None:
         lines.append((result.none_of_these, NONE))
     return lines or ([] if result.failure else [(0.0, NOTHING)])

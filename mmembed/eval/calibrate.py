@@ -171,7 +171,7 @@ def _figures(
 
 
 def _confidence(logits: NDArray[Any]) -> NDArray[np.float32]:
-    return zero_shot.chances(logits.astype(np.float64)).max(axis=1)
+    return np.asarray(zero_shot.chances(logits.astype(np.float64)).max(axis=1))
 
 
 def _error(

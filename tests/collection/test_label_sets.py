@@ -49,8 +49,13 @@ def test_mere_names_mean_their_examples(collection: Collection, items: Named) ->
     assert [one.kind for label in kept.labels for one in label.examples] == ["item", "picture"]
 
 
-def test_words_that_mean_something_else_are_corrected(collection: Collection, items: Named) -> None:
-    examples = {"red": [item(items["blue"])], "blue": [item(items["red"])]}
+def test_words_that_mean_something_else_are_corrected(collection: Collection) -> None:
+    sizes = [(20, 30), (40, 20), (50, 50)]
+    exchanged = {"red": "blue", "blue": "red"}
+    examples = {
+        label: [ImageInput(f"{size}", data=picture(colour, size)) for size in sizes]
+        for label, colour in exchanged.items()
+    }
     assert best(collection, "red", labels=["red", "blue"]) == "red"
     assert best(collection, "red", labels=["red", "blue"], examples=examples) == "blue"
 

@@ -159,17 +159,26 @@ def _check(collection: Collection, task: ClassifyRequest, images: int) -> None:
     limits = collection.limits
     collection.model_for(task.model)
     count = images + len(task.texts)
-    if count == 0:
-        raise errors.QueryError(
-            "images: there are none; send files, data URIs or item ids, or texts"
-        )
-    check_count("images and texts", count, limits.items, "max_items")
+    _check_given(task, count)
+    check_count(
+        "images" if images == count else "images and texts", count, limits.items, "max_items"
+    )
     check_labels(collection, task)
     check_all_chars(task.texts, limits)
     for index, text in enumerate(task.texts):
         check_text(f"texts[{index}]", text, limits.texts.text_chars)
     labels = _labels(collection, task)
     _check_answer(count, labels[: task.top_k])
+
+
+def _check_given(task: ClassifyRequest, count: int) -> None:
+    """Raises QueryError for a request without inputs, or without labels."""
+    given = task.model_fields_set
+    if count == 0:
+        lack = "there are none" if given & {"images", "texts"} else "is missing"
+        raise errors.QueryError(f"images: {lack}; send files, data URIs or item ids, or texts")
+    if not given & {"labels", "label_set"}:
+        raise errors.QueryError("labels: is missing; give labels, or the name of a label_set")
 
 
 def _labels(collection: Collection, task: ClassifyRequest) -> list[int]:

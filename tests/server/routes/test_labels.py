@@ -49,7 +49,11 @@ def test_a_set_is_kept_listed_used_and_removed(client: TestClient) -> None:
 
 
 def test_examples_of_a_request(client: TestClient) -> None:
-    examples = {"red": [data_uri(picture("blue"))], "blue": [{"image": data_uri(picture("red"))}]}
+    sizes = [(20, 30), (40, 20), (50, 50)]
+    examples = {
+        "red": [data_uri(picture("blue", size)) for size in sizes],
+        "blue": [{"image": data_uri(picture("red", size))} for size in sizes],
+    }
     assert best(client, "red", labels=["red", "blue"]) == "red"
     assert best(client, "red", labels=["red", "blue"], examples=examples) == "blue"
 
@@ -59,7 +63,8 @@ def test_texts_instead_of_images(client: TestClient) -> None:
     answer = client.post("/v1/classify", json=body).json()
     assert [one["labels"][0]["label"] for one in answer["results"]] == ["red", "blue"]
     assert [one["name"] for one in answer["results"]] == ["texts[0]", "texts[1]"]
-    by_form = client.post("/v1/classify", data={"texts": "a red bus", "labels": "red,blue"})
+    form = {"texts": (None, "a red bus"), "labels": (None, "red,blue")}
+    by_form = client.post("/v1/classify", files=form)
     assert by_form.json()["results"][0]["labels"][0]["label"] == "red"
 
 

@@ -93,9 +93,7 @@ def test_all_that_is_known_of_files_stays(
     assert asdict(model) == expected["model"]
 
 
-def test_words_find_the_same_images(
-    folder: Path, opened: Opened, expected: dict[str, Any]
-) -> None:
+def test_words_find_the_same_images(folder: Path, opened: Opened, expected: dict[str, Any]) -> None:
     catalog = opened(folder)
     # Layout 2 had no words: they are made of the same captions, tags and names.
     layout_3 = json.loads((ROOT / "fixtures" / "layout-3" / "expected.json").read_text())
