@@ -23,6 +23,8 @@ LARGEST = 2**63 - 1
 Mark: TypeAlias = tuple[int, int, int]
 """Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
 64-bit number."""
+Hashes: TypeAlias = bytes
+"""Perceptual hashes of a picture, in a layout that their maker defines."""
 
 
 def storable(number: int) -> int:
@@ -156,8 +158,8 @@ class ImageEntry:
     """The mark of the file; None for a file of our own."""
     added: int | None = None
     """When a new image came into its first collection, in seconds since 1970; None for now."""
-    hashes: bytes | None = None
-    """Perceptual hashes of the picture, see `ImageHashes`; None leaves what its content has."""
+    hashes: Hashes | None = None
+    """None leaves those that its content has."""
 
 
 # -- what is read ----------------------------------------------------------------------

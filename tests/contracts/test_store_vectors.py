@@ -102,7 +102,6 @@ def test_images_of_vectors(store: Store, entry: Entry) -> None:
     assert list(tagged.values()) == [[first]]
     [said] = all_ids(store, "caption")
     assert store.images_of_vectors([said], "caption") == {said: [first]}
-    assert store.images_of_vectors([said], "image") == {}
 
 
 def test_vectors_of_several_items_come_in_their_order(store: Store, entry: Entry) -> None:
