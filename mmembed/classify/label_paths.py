@@ -69,7 +69,7 @@ class LabelTree:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What prompts say for each label: the last part, with parents where several end alike."""
+        """The words of labels in prompts: the last part, with parents where several end alike."""
         depth = [1] * len(self.paths)
         while True:
             names = [_name(path, n) for path, n in zip(self.paths, depth, strict=True)]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mmembed.classify import zero_shot
 from mmembed.classify.few_shot import Floats
 from mmembed.classify.label_paths import Branch, LabelTree
-from mmembed.classify.rivals import Presence, Rivals, together
+from mmembed.classify.rivals import LogisticRule, Rivals, together
 from mmembed.classify.zero_shot import Mode
 from mmembed.types import Embeddings, Label
 
@@ -20,7 +20,7 @@ class Competition:
     """Other texts that compete with the labels."""
 
     rivals: Rivals
-    presence: Presence
+    presence: LogisticRule
 
 
 @dataclass(frozen=True, eq=False)

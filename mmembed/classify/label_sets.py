@@ -42,7 +42,7 @@ class Example:
 
     @property
     def kind(self) -> Literal["item", "picture", "text"]:
-        """What it is."""
+        """The kind of example."""
         if self.item is not None:
             return "item"
         return "picture" if self.text is None else "text"

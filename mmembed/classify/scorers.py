@@ -36,7 +36,8 @@ Medium: TypeAlias = Literal["pictures", "texts"]
 
 
 class Scorers:
-    """The scorers of one model. What was embedded or learned is cached. Any thread may call it."""
+    """The scorers of one model. Label matrices and learned labels are cached. Any thread may call
+    it."""
 
     def __init__(
         self,

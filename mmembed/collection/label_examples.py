@@ -42,7 +42,7 @@ class LabelExamples:
     def read(
         self, embedder: Embedder, labels: Sequence[str], given: Mapping[str, Sequence[Given]]
     ) -> dict[str, tuple[Example, ...]]:
-        """What callers gave, by label, as examples that can be kept. Raises QueryError for a label
+        """The given examples by label, in a form that can be kept. Raises QueryError for a label
         that is not among these or an example of two labels, and the error of the first picture or
         item that cannot be used."""
         if unknown := [label for label in given if label not in labels]:

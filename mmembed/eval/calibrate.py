@@ -1,6 +1,6 @@
 """Fits the calibration of a model on labelled pictures, and measures what it gives.
 
-The reported errors are of pictures that the temperature was not fitted on: each half of the
+The reported errors are of pictures that the temperature was not fitted on. Each half of the
 pictures is judged by the temperature of the other half. The temperature that is kept is of all.
 """
 
@@ -181,8 +181,8 @@ def _error(
 
 
 def _intervals(statistics: Mapping[str, Statistic], n: int) -> dict[str, Figure]:
-    """Each statistic with its basic bootstrap interval, [2 x - high, 2 x - low]: resampling raises
-    a calibration error, and this takes twice the rise away (Davison and Hinkley, 1997, 5.2)."""
+    """Each statistic with its basic bootstrap interval, [2 x - high, 2 x - low] (Davison and
+    Hinkley, 1997, 5.2). Resampling raises a calibration error, and this takes the rise away."""
     draws = np.array([[one(w) for one in statistics.values()] for w in resamples(n)])
     low, high = np.percentile(draws, (TAIL, 100 - TAIL), axis=0)
     figures = {}

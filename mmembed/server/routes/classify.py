@@ -110,7 +110,7 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
     answer = collection.classify(
         [*inputs, *task.texts],
         task.labels,
-        examples=examples_of(collection, task),
+        examples=examples_of(collection, limits_of(request), task),
         wordless=task.wordless,
         label_set=task.label_set,
         templates=task.templates or None,
@@ -163,7 +163,7 @@ def _check(collection: Collection, task: ClassifyRequest, images: int) -> None:
     check_count(
         "images" if images == count else "images and texts", count, limits.items, "max_items"
     )
-    check_labels(collection, task)
+    check_labels(limits, task)
     check_all_chars(task.texts, limits)
     for index, text in enumerate(task.texts):
         check_text(f"texts[{index}]", text, limits.texts.text_chars)

@@ -55,12 +55,13 @@ def list_label_sets(request: Request) -> JsonAnswer:
 def add_label_set(request: Request, body: JsonBody) -> JsonAnswer:
     """Store a set of labels, or add labels and examples to the set of that name."""
     collection = collection_of(request)
-    task = parse(body, LabelSetRequest, limits_of(request))
-    check_labels(collection, task)
+    limits = limits_of(request)
+    task = parse(body, LabelSetRequest, limits)
+    check_labels(limits, task)
     kept = collection.add_label_set(
         task.name,
         task.labels,
-        examples=examples_of(collection, task),
+        examples=examples_of(collection, limits, task),
         wordless=task.wordless,
         templates=task.templates,
         mode=task.mode,

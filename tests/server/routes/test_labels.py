@@ -80,7 +80,8 @@ def test_texts_instead_of_images(client: TestClient) -> None:
         ({"labels": ["a"], "examples": {"a": [1] * 9}}, 413, "9 examples, limit 8"),
         ({"labels": ["a"], "examples": {"b": [{"text": "x"}]}}, 422, "'b' is none of the labels"),
         ({"labels": ["a"], "texts": ["x"]}, 422, "pictures and texts are classified apart"),
-        ({}, 422, "labels: give at least one"),
+        ({}, 422, "labels: is missing"),
+        ({"labels": []}, 422, "labels: give at least one"),
     ],
 )  # fmt: skip
 def test_requests_that_make_no_sense_are_refused(
