@@ -137,8 +137,7 @@ def _chosen(examples: Examples, starts: Sequence[Start]) -> tuple[Choice, tuple[
     """The best choice by cross-validation, and the likelihoods of the first start and of it. The
     first start stays unless the best one is better by more than the standard error."""
     first = Choice(starts[0], None)
-    gained = _gains(examples, starts)
-    shares = np.concatenate(gained.pop(None))
+    shares, gained = _gains(examples, starts)
     if not len(shares):  # a single example
         return first, (0.0, 0.0)
     shares /= shares.sum()
@@ -152,19 +151,22 @@ def _chosen(examples: Examples, starts: Sequence[Start]) -> tuple[Choice, tuple[
     return best, (means[first], means[best])
 
 
-def _gains(examples: Examples, starts: Sequence[Start]) -> dict[Choice | None, list[Floats]]:
-    """The log-likelihoods of left-out examples by choice, a part for each fold; under None the
-    examples' weights."""
-    found: dict[Choice | None, list[Floats]] = {None: [np.zeros(0)]}
+def _gains(
+    examples: Examples, starts: Sequence[Start]
+) -> tuple[Floats, dict[Choice, list[Floats]]]:
+    """The weights of examples that were left out in turn, (n,), and their log-likelihoods by
+    choice, a part for each fold."""
+    shares: list[Floats] = [np.zeros(0)]
+    found: dict[Choice, list[Floats]] = {}
     for held in _folds(examples.truth):
         rest, left_out = examples.part(~held), examples.part(held)
-        found[None].append(examples.weights[held])
+        shares.append(examples.weights[held])
         for start in starts:
             for choice, weights, bias in _candidates(rest, start):
                 chances = _log_chances(left_out.rows @ weights + bias)
                 right = chances[np.arange(len(chances)), left_out.truth]
                 found.setdefault(choice, []).append(right)
-    return found
+    return np.concatenate(shares), found
 
 
 def _candidates(examples: Examples, start: Start) -> Iterator[tuple[Choice, Floats, Floats]]:

@@ -1,6 +1,6 @@
 """Texts that compete with labels: whether any label is in a picture at all.
 
-    evidence = log Σ exp(logits of the labels) − log mean exp(logits of the other texts)
+    evidence = log mean exp(logits of the labels) − log mean exp(logits of the other texts)
     probability that a label is there = sigmoid(slope · evidence + offset)
 
 As in NegLabel (Jiang et al., Negative Label Guided OOD Detection, ICLR 2024, arXiv 2403.20078), a
@@ -67,10 +67,11 @@ class Rivals:
 
 
 def together(logits: Floats) -> Floats:
-    """The logarithm of the summed exponentials of each row: (n, labels) → (n,)."""
+    """The logarithm of the mean exponential of each row: (n, labels) → (n,). With the sum, the rule
+    would depend on the number of labels."""
     highest = logits.max(axis=1)
-    sums = np.exp(logits - highest[:, None]).sum(axis=1)
-    return np.asarray(highest + np.log(sums), np.float64)
+    means = np.exp(logits - highest[:, None]).mean(axis=1)
+    return np.asarray(highest + np.log(means), np.float64)
 
 
 def fit_presence(evidence: Floats, there: NDArray[np.bool_], weights: Floats) -> LogisticRule:
