@@ -15,7 +15,7 @@ Rows = tuple[Embeddings, NDArray[np.int64]]
 
 
 def unit(rows: NDArray[np.float64]) -> Embeddings:
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
 def directions(count: int, seed: int = 0) -> NDArray[np.float64]:

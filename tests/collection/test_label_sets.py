@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.collection.collection import Collection, ImageInput, TextInput
+from mmembed.collection.collection import Collection, Given, ImageInput, TextInput
 from mmembed.errors import ImageError, NotFound, QueryError, StoreError
 from tests.fake_encoder import FakeEncoder
 from tests.serving import open_collection, picture
@@ -135,7 +135,10 @@ def test_examples_that_cannot_be_used_are_named(
 
 
 def test_a_picture_of_another_model_no_longer_counts(tmp_path: Path) -> None:
-    examples = {"A": [ImageInput("a.png", data=picture("red"))], "B": ["words"]}
+    examples: dict[str, list[Given]] = {
+        "A": [ImageInput("a.png", data=picture("red"))],
+        "B": ["words"],
+    }
     with open_collection(tmp_path) as collection:
         collection.add_label_set("s", ["A", "B"], examples=examples)
     with open_collection(tmp_path, FakeEncoder("other")) as collection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,15 @@ CLASSES = {"cat": (1.0, 0.0, 0.0), "dog": (0.0, 1.0, 0.0)}
 def unsure(noise: float = 0.9) -> FixedEncoder:
     """Says the right one of two labels most of the time, and is far too sure."""
     generator = np.random.default_rng(0)
-    images = {}
+    images: dict[int, Sequence[float]] = {}
     for red in range(COUNT):
         row = np.array(list(CLASSES.values())[red % 2]) + noise * generator.normal(size=3)
         images[red] = tuple(row / np.linalg.norm(row))
-    texts = {fill(t, name): row for name, row in CLASSES.items() for t in
-             (*SHORT_TEMPLATES, "{}")}  # fmt: skip
+    texts: dict[str, Sequence[float]] = {
+        fill(template, name): row
+        for name, row in CLASSES.items()
+        for template in (*SHORT_TEMPLATES, "{}")
+    }
     return FixedEncoder(images, texts)
 
 
