@@ -103,4 +103,4 @@ def test_without_a_bank_there_is_nothing_to_compare_with(tmp_path: Path) -> None
     with open_collection(tmp_path) as bare:
         for options in ({"mode": "multi"}, {"none_of_these": True}):
             with pytest.raises(QueryError, match="MMEMBED_BANK not off"):
-                bare.classify([image("red")], ["red"], **options)  # type: ignore[arg-type]
+                bare.classify([image("red")], ["red"], **options)
