@@ -14,7 +14,7 @@ from mmembed.classify.label_sets import LabelSet
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
-from mmembed.collection.classifying import Classification, Classifying
+from mmembed.collection.classifying import Classification
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
@@ -31,6 +31,7 @@ from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
+from mmembed.collection.tagging import Tagging
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
@@ -85,7 +86,7 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, Classifying, ImageSources, ItemEditing, SharedWork):
+class Collection(Answering, Tagging, ImageSources, ItemEditing, SharedWork):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 

@@ -1,0 +1,1 @@
+"""What a collection holds as a whole: tags, duplicates, clusters, a map."""
