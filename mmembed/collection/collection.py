@@ -14,7 +14,12 @@ from mmembed.classify.label_sets import LabelSet
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
+<<<<<<< HEAD
 from mmembed.collection.classifying import Classification
+=======
+from mmembed.collection.classifying import Classification, Classifying
+from mmembed.collection.duplicates import Duplicates
+>>>>>>> main
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
@@ -45,6 +50,7 @@ from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.places import Place
 from mmembed.search.bank.bank_texts import chosen_texts
+from mmembed.search.collapsing import collapsed
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
@@ -86,7 +92,11 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
+<<<<<<< HEAD
 class Collection(Answering, Tagging, ImageSources, ItemEditing, SharedWork):
+=======
+class Collection(Answering, Classifying, Duplicates, ImageSources, ItemEditing, SharedWork):
+>>>>>>> main
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -265,23 +275,30 @@ class Collection(Answering, Tagging, ImageSources, ItemEditing, SharedWork):
         mode: SearchMode | None = None,
         min_relevance: float = 0.0,
         partial: bool = False,
+        collapse: bool = False,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and fit the query best, after an earlier page's
         cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
         `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
         below it, 0 to 1, are left out. partial: answer without the databases that are away, which
-        `notes` then names. Raises QueryError, ImageError, NotFound; StoreAway unless partial."""
+        `notes` then names. collapse: show of copies of one shot the best alone. Raises QueryError,
+        ImageError, NotFound; StoreAway unless partial."""
         with self.store.partially() if partial else nullcontext({}) as missing:
-            page = self._search.search(
-                terms,
-                k=k,
-                kind=kind,
-                cursor=cursor,
-                where=where,
-                strategy=strategy,
-                mode=mode,
-                min_relevance=min_relevance,
-            )
+
+            def page_of(count: int, after: str | None) -> SearchPage:
+                return self._search.search(
+                    terms,
+                    k=count,
+                    kind=kind,
+                    cursor=after,
+                    where=where,
+                    strategy=strategy,
+                    mode=mode,
+                    min_relevance=min_relevance,
+                )
+
+            pages = collapsed(self.store, kind, page_of) if collapse else page_of
+            page = pages(k, cursor)
         return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
 
     def index_sizes(self) -> dict[Kind, int]:
