@@ -14,12 +14,8 @@ from mmembed.classify.label_sets import LabelSet
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
-<<<<<<< HEAD
 from mmembed.collection.classifying import Classification
-=======
-from mmembed.collection.classifying import Classification, Classifying
 from mmembed.collection.duplicates import Duplicates
->>>>>>> main
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
@@ -92,11 +88,7 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-<<<<<<< HEAD
-class Collection(Answering, Tagging, ImageSources, ItemEditing, SharedWork):
-=======
-class Collection(Answering, Classifying, Duplicates, ImageSources, ItemEditing, SharedWork):
->>>>>>> main
+class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, SharedWork):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 

@@ -28,13 +28,6 @@ from mmembed.server.middleware.head_requests import Head
 from mmembed.server.middleware.header_rules import Guard
 from mmembed.server.middleware.lingering_close import LingeringClose
 from mmembed.server.middleware.request_log import Observed
-<<<<<<< HEAD
-from mmembed.server.routes import about, classify, health, items, labels, pictures, search, tags
-
-log = logging.getLogger(__name__)
-ROUTES = (
-    *(search, classify, labels, tags, items, pictures),
-=======
 from mmembed.server.routes import (
     about,
     classify,
@@ -44,12 +37,12 @@ from mmembed.server.routes import (
     labels,
     pictures,
     search,
+    tags,
 )
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, classify, labels, items, pictures, duplicates),
->>>>>>> main
+    *(search, classify, labels, tags, items, pictures, duplicates),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )
