@@ -1,4 +1,4 @@
-"""What tagging and a check of tags found, as lines for a terminal."""
+"""The results of tagging and of a check of tags, as lines for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tagging and a check of tags found, as JSON: the same for the command line and for HTTP."""
+"""The results of tagging and of a check of tags, as JSON for the command line and for HTTP."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True)
 class TagWishes:
-    """What to tag, and with what."""
+    """The labels, the pictures that may get them, and how sure they must be."""
 
     labels: tuple[str, ...] = ()
     """Words; none: those of the stored label set."""

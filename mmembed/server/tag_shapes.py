@@ -78,17 +78,17 @@ class TaggedAnswer(BaseModel):
     seconds: float
 
 
-class LabelSetTags(BaseModel):
+class AutomaticSet(BaseModel):
     """A label set that gave tags."""
 
     name: str
     tags: int
 
 
-class LabelSetsAnswer(BaseModel):
+class AutomaticSetsAnswer(BaseModel):
     """The label sets that gave tags, by name."""
 
-    label_sets: list[LabelSetTags]
+    label_sets: list[AutomaticSet]
 
 
 class CheckRequest(Shape):

@@ -1,8 +1,8 @@
 """The score from which a label is given, so that so many of its tags are right.
 
-Where a person or a file tagged pictures with a label, the threshold is learned from these: of the
-pictures from it on, so many have the tag. They are taken for pictures like the others, and a
-picture that has some of the labels for one that has all of its own.
+A threshold is learned where a person or a file tagged pictures with the label. Of such pictures,
+enough have the tag from the threshold on. They are taken for pictures like the others. A picture
+that has some of the labels is taken for one that has all of its own.
 
 Elsewhere the scores are taken for probabilities. Then the mean score of the tags is the share of
 right ones among them.
@@ -56,8 +56,8 @@ def assumed_threshold(scores: NDArray[np.float32], precision: float) -> LabelThr
 def learned_threshold(
     scores: NDArray[np.float32], right: NDArray[np.bool_], precision: float, examples: int
 ) -> LabelThreshold:
-    """The lowest threshold from which at least `precision` of the judged pictures have the tag, by
-    the rule of succession: a few that are all right prove little.
+    """The lowest threshold from which at least `precision` of the judged pictures have the tag. The
+    share is that of the rule of succession, by which a few pictures prove little.
 
     scores, right: (k,), of judged pictures: the label's score, and whether it was given by a person
     or a file. examples: all pictures with the tag, also those below the scores.

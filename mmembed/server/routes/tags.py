@@ -20,9 +20,9 @@ from mmembed.server.request_bodies import (
     parse,
 )
 from mmembed.server.tag_shapes import (
+    AutomaticSetsAnswer,
     CheckedAnswer,
     CheckRequest,
-    LabelSetsAnswer,
     TaggedAnswer,
     TagRequest,
 )
@@ -62,7 +62,7 @@ _CHECKED: Json = {
 }
 
 
-@router.get("/automatic", response_model=LabelSetsAnswer)
+@router.get("/automatic", response_model=AutomaticSetsAnswer)
 @described(answer={"label_sets": [{"name": "places", "tags": 31}]})
 def list_label_sets(request: Request) -> JsonAnswer:
     """The label sets that gave tags, with the number of their tags."""
