@@ -26,6 +26,7 @@ COMMANDS = {
     "duplicates": "list pictures that are there more than once, and move the others away",
     "classify": "say which of your labels fits a picture, or a text",
     "labels": "keep sets of labels with examples, for classify",
+    "tag": "tag all pictures with your labels, and find tags that look wrong",
     "embed": "print embeddings of pictures and texts",
     "eval": "measure how good a model and the index are on your pictures",
     "models": "list the models, and measure which engine runs one fastest here",

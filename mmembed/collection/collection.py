@@ -14,7 +14,7 @@ from mmembed.classify.label_sets import LabelSet
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
-from mmembed.collection.classifying import Classification, Classifying
+from mmembed.collection.classifying import Classification
 from mmembed.collection.duplicates import Duplicates
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.fitting import Fitting
@@ -32,6 +32,7 @@ from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
+from mmembed.collection.tagging import Tagging
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
@@ -87,7 +88,7 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, Classifying, Duplicates, ImageSources, ItemEditing, SharedWork):
+class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, SharedWork):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -161,7 +162,11 @@ class Collection(Answering, Classifying, Duplicates, ImageSources, ItemEditing, 
 
     def troubles(self) -> list[Trouble]:
         """Check that the collection can be searched and changed. Returns all faults."""
-        return [*self.store.troubles(), *self.store.blobs.troubles()]
+        return self.store.troubles()
+
+    def troubles_of_files(self) -> list[Trouble]:
+        """Check that uploads and thumbnails can be kept, where they lie apart from the rest."""
+        return self.store.blobs.troubles()
 
     # -- indexing --------------------------------------------------------------------
 

@@ -37,11 +37,12 @@ from mmembed.server.routes import (
     labels,
     pictures,
     search,
+    tags,
 )
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, classify, labels, items, pictures, duplicates),
+    *(search, classify, labels, tags, items, pictures, duplicates),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )
