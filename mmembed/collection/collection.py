@@ -12,26 +12,30 @@ from types import TracebackType
 from mmembed.classify.classifier import Classified, Classifier
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.comparing import Comparing
 from mmembed.collection.editing import ItemEditing
+from mmembed.collection.exploration import Exploration
+from mmembed.collection.exploring import Exploring
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
+from mmembed.collection.map_work import MapWork
 from mmembed.collection.open_models import decode_threads, open_models
 from mmembed.collection.open_store import open_store
+from mmembed.collection.request_images import RequestImages
 from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
-from mmembed.config.settings import PREFIX, Settings
-from mmembed.errors import ImageError, MmembedError
+from mmembed.config.settings import Settings
+from mmembed.errors import MmembedError
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Pipeline, Removed, Report, check_paths
-from mmembed.media.decode import image_facts, read_file
 from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import ImageInput
@@ -39,6 +43,7 @@ from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.search.missing_fields import notes_on_missing_fields
+from mmembed.search.query import terms_like
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
@@ -73,7 +78,7 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, ItemEditing, SharedWork):
+class Collection(Answering, Comparing, Exploring, RequestImages, ItemEditing, SharedWork):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -101,6 +106,8 @@ class Collection(Answering, ItemEditing, SharedWork):
         self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
+        self._exploration = Exploration(self.store, self._bank)
+        self._map = MapWork(self.store, self._exploration.vocabulary)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
         self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now), self.binding)
         self._fetcher = Fetcher(
@@ -129,6 +136,7 @@ class Collection(Answering, ItemEditing, SharedWork):
 
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
+        self._map.close()
         self._fetcher.close()
         self._bank.close()
         self._models.close()
@@ -254,16 +262,19 @@ class Collection(Answering, ItemEditing, SharedWork):
         strategy: Strategy = "sum",
         mode: SearchMode | None = None,
         min_relevance: float = 0.0,
+        like: Sequence[int] = (),
+        unlike: Sequence[int] = (),
         partial: bool = False,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and fit the query best, after an earlier page's
         cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
         `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
-        below it, 0 to 1, are left out. partial: answer without the databases that are away, which
-        `notes` then names. Raises QueryError, ImageError, NotFound; StoreAway unless partial."""
+        below it, 0 to 1, are left out. like, unlike: further terms that are items; these and their
+        copies are no hits. partial: answer without the databases that are away, which `notes` then
+        names. Raises QueryError, ImageError, NotFound; StoreAway unless partial."""
         with self.store.partially() if partial else nullcontext({}) as missing:
             page = self._search.search(
-                terms,
+                [*terms, *terms_like(like, unlike)],
                 k=k,
                 kind=kind,
                 cursor=cursor,
@@ -271,27 +282,10 @@ class Collection(Answering, ItemEditing, SharedWork):
                 strategy=strategy,
                 mode=mode,
                 min_relevance=min_relevance,
+                without={item.sha256 for item in self.store.items([*like, *unlike])},
             )
         return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
-
-    def image_facts(self, data: bytes) -> ImageFacts:
-        """The facts in the header of an image file that was embedded before."""
-        return image_facts(data)
-
-    def fetch_image(self, url: str, name: str) -> bytes:
-        """The bytes at an address, if fetching is allowed. Raises ImageError."""
-        if not self.settings.fetch_urls:
-            raise ImageError(
-                name,
-                "addresses are not fetched here; send the image itself as a data URI, or allow "
-                f"fetching with {PREFIX}FETCH_URLS=on",
-            )
-        return self._fetcher.fetch(url, name)
 
     def index_sizes(self) -> dict[Kind, int]:
         """Vectors in each index that is loaded."""
         return self.store.index_sizes()
-
-    def read_image(self, path: Path) -> bytes:
-        """The bytes of an image file, within the limits. Raises ImageError."""
-        return read_file(path, limits=self.embedder.limits)

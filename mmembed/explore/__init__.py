@@ -1,0 +1,1 @@
+"""Shows what a collection holds: a map, clusters and outliers; and compares single inputs."""
