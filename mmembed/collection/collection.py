@@ -23,8 +23,9 @@ from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.map_work import MapWork
 from mmembed.collection.open_models import decode_threads, open_models
-from mmembed.collection.open_store import open_store
+from mmembed.collection.open_store import open_store, searches_at_once
 from mmembed.collection.request_images import RequestImages
+from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
@@ -109,7 +110,9 @@ class Collection(Answering, Comparing, Exploring, RequestImages, ItemEditing, Sh
         self._exploration = Exploration(self.store, self._bank)
         self._map = MapWork(self.store, self._exploration.vocabulary)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
-        self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now), self.binding)
+        fitting = Fitting(self.store, self._bank.now)
+        turns = SearchTurns(searches_at_once(settings))
+        self._search = JudgedSearch(searching, fitting, self.binding, turns)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )

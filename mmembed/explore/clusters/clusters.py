@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from mmembed.explore.clusters.hierarchy import joined
 from mmembed.explore.clusters.kmeans import kmeans
-from mmembed.explore.clusters.naming import LOOKED_AT, Name, Vocabulary, names_of
+from mmembed.explore.clusters.naming import Name, NamedClusters, Vocabulary
 from mmembed.explore.picture_vectors import PictureVectors
 from mmembed.search.ordering import unit_rows
 
 COARSEST, FINEST = 8, 200
 """Clusters of the first level, and most of the last: a byte names them."""
+LOOKED_AT = 100
+"""Pictures of a cluster at which its name is judged."""
 SAMPLE = 2_048
 """Pictures that words are compared at."""
 CHUNK = 5_000
@@ -32,7 +34,7 @@ class Cluster:
     representative: int
     """The id of the picture nearest to the middle."""
     name: Name | None
-    """None without a bank of texts, and where no word is left."""
+    """None without a bank of texts."""
     parent: int | None
     """Its place in the level above; None in the first."""
 
@@ -136,7 +138,7 @@ def _named(
     means = np.stack([_mean(pictures, group) for group in groups])
     members = [unit_rows(pictures.rows[_some(group, LOOKED_AT)]) for group in groups]
     sample = unit_rows(pictures.rows[_some(np.arange(len(pictures)), SAMPLE)])
-    return names_of(vocabulary, means, members, sample)
+    return list(NamedClusters(vocabulary, sample, means, members).names())
 
 
 def _mean(pictures: PictureVectors, group: Labels) -> NDArray[np.float32]:

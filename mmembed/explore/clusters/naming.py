@@ -1,9 +1,15 @@
-"""Names clusters by words of a vocabulary: the words that fit a cluster better than other words do,
-and better than they fit the other pictures.
+"""Names clusters by words of a bank of texts.
+
+A word suits a cluster as far as it fits the cluster's pictures better than it fits the rest of the
+collection, in deviations of its cosines. That leaves out words that are near every picture.
+Everyday words are wanted: of a bank's single words, those that its captions use, too. `dog` is
+such a word; `Saluki` would be right more rarely.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,21 +20,26 @@ from mmembed.cancellation import current_caller
 from mmembed.search.bank.bank import Bank
 from mmembed.types import Embeddings
 
-MOST_WORDS = 2
-"""Of a name; longer texts of a bank are captions of single pictures."""
+USED = 2
+"""Captions of the bank that use a word before it is an everyday word."""
+CAPTION_WORDS = 3
+"""A text of so many words is a caption."""
+FEWEST_WORDS = 50
+"""Everyday words; a bank that has fewer gives all its texts."""
 ALSO = 2
 """Further words of a cluster."""
-COMPARED = 1024
-"""Words that a name is compared with at a picture."""
-LOOKED_AT = 48
-"""Pictures of a cluster at which its name is judged."""
 BEST_SHARE = 0.95
 """A name fits a picture if it fits better than this share of the words."""
-LIKE = 0.9
+LIKE = 0.7
 """Quantile of how alike each word is to its nearest other: from there on two words are too
 alike to be the names of two clusters."""
-OWN = 0.5
-"""Weight of how well words fit the cluster itself, beside how much better than the rest."""
+OWN = 0.1
+"""Weight of how well a word fits the cluster itself, beside how much better than the rest: it
+decides where there is no rest."""
+SMALLEST = 1e-6
+_WORD = re.compile(r"[^\W\d_]+")
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,11 @@ class Name:
     """The name of a cluster."""
 
     text: str
+    """A word. Where another cluster has that word, a second one follows: `dog, brown`."""
     also: tuple[str, ...]
-    """Further words that fit, unlike the name and each other."""
+    """Further words that fit."""
     sure: float
-    """The share of the cluster's pictures that the name fits better than 95 % of all words do; 0 to
+    """The share of the cluster's pictures that the word fits better than 95 % of all words do; 0 to
     1, as far as a sample of them says."""
 
 
@@ -47,90 +59,119 @@ class Vocabulary:
     """Words that may be names, as one model embeds them."""
 
     def __init__(self, bank: Bank) -> None:
-        """The texts of up to MOST_WORDS words; all of a bank that has few such texts."""
-        short = np.array([len(text.split()) <= MOST_WORDS for text in bank.texts])
-        chosen = short if 10 * short.sum() >= len(short) else np.ones(len(short), bool)
-        self.texts = [text for text, yes in zip(bank.texts, chosen, strict=True) if yes]
-        self.embeddings = np.ascontiguousarray(bank.embeddings[chosen])
-        alike = self.embeddings @ self.embeddings.T
+        places = _everyday(bank.texts)
+        self.texts = [bank.texts[place] for place in places]
+        self.embeddings = np.ascontiguousarray(bank.embeddings[places])
+        centred = self.embeddings - self.embeddings.mean(axis=0)
+        centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), SMALLEST)
+        alike = centred @ centred.T
         np.fill_diagonal(alike, -1)
-        self._too_alike = alike >= np.quantile(alike.max(axis=1), LIKE)
-        np.fill_diagonal(self._too_alike, True)
+        self.too_alike = alike >= np.quantile(alike.max(axis=1), LIKE)
+        np.fill_diagonal(self.too_alike, True)
 
-    def scores(self, means: Embeddings, sample: Embeddings) -> NDArray[np.float64]:
-        """How well each word suits each cluster: (clusters, words).
 
-        means: the mean vector of each cluster, float32 (clusters, dim). sample: pictures from all
-        over the collection, float32 (n, dim), unit-norm.
-        """
-        usual = sample @ self.embeddings.T
-        fit = (means @ self.embeddings.T).astype(np.float64)
-        contrast = (fit - usual.mean(axis=0)) / np.maximum(usual.std(axis=0), 1e-6)
+@dataclass(frozen=True)
+class NamedClusters:
+    """The pictures and clusters that are to be named."""
+
+    vocabulary: Vocabulary
+    sample: Embeddings
+    """Pictures from all over the collection, float32 (n, dim), unit-norm."""
+    means: Embeddings
+    """The mean vector of each cluster, float32 (clusters, dim)."""
+    members: Sequence[Embeddings]
+    """Some pictures of each cluster, float32 (n, dim), unit-norm."""
+
+    def names(self) -> list[Name]:
+        """A name for each cluster, unlike all others. Raises Abandoned."""
+        usual = self.sample @ self.vocabulary.embeddings.T
+        mean = usual.mean(axis=0, dtype=np.float64)
+        spread = np.maximum(usual.std(axis=0, dtype=np.float64), SMALLEST)
+        fit = (self.means @ self.vocabulary.embeddings.T).astype(np.float64)
         own = fit - fit.mean(axis=1, keepdims=True)
-        own /= np.maximum(own.std(axis=1, keepdims=True), 1e-6)
-        return np.asarray(contrast + OWN * own)
-
-    def choose(self, scores: NDArray[np.float64]) -> list[list[int]]:
-        """For each cluster the place of its name, and those of its further words. No two names are
-        alike: of clusters that want the same, the one with the higher score has it."""
-        names: dict[int, int] = {}
-        free = np.ones(scores.shape, bool)
-        while len(names) < len(scores):
-            cluster, word = np.unravel_index(
-                int(np.where(free, scores, -np.inf).argmax()), scores.shape
-            )
-            names[int(cluster)] = int(word)
-            free[cluster] = False
-            free[:, self._too_alike[word]] = False
-            if not free.any():
-                break
-        taken = list(names.values())
+        own /= np.maximum(own.std(axis=1, keepdims=True), SMALLEST)
+        scores = (fit - mean) / spread + OWN * own
+        chosen = chosen_words(scores, self.vocabulary.too_alike)
         return [
-            self._with_others(scores[cluster], names.get(cluster), taken)
-            for cluster in range(len(scores))
+            self._name(words, pictures, mean, spread)
+            for words, pictures in zip(chosen, self.members, strict=True)
         ]
 
-    def _with_others(
-        self, scores: NDArray[np.float64], name: int | None, taken: Sequence[int]
-    ) -> list[int]:
-        if name is None:
-            return []
-        chosen = [name]
-        left = ~self._too_alike[name]
-        left[list(taken)] = False
-        while len(chosen) <= ALSO and left.any():
-            word = int(np.where(left, scores, -np.inf).argmax())
-            chosen.append(word)
-            left &= ~self._too_alike[word]
-        return chosen
-
-    def sure(self, word: int, pictures: Embeddings) -> float:
-        """The share of pictures, float32 (n, dim), unit-norm, that a word fits better than most
-        words do."""
-        step = -(-len(self.texts) // COMPARED)
-        others = pictures @ self.embeddings[::step].T
-        own = pictures @ self.embeddings[word]
-        better = (others < own[:, None]).mean(axis=1)
-        return float((better >= BEST_SHARE).mean())
-
-
-def names_of(
-    vocabulary: Vocabulary,
-    means: Embeddings,
-    members: Sequence[Embeddings],
-    sample: Embeddings,
-) -> list[Name | None]:
-    """A name for each cluster; None where no word is left that is unlike the others' names.
-
-    members: some pictures of each cluster, float32 (n, dim), unit-norm. Raises Abandoned.
-    """
-    names: list[Name | None] = []
-    chosen = vocabulary.choose(vocabulary.scores(means, sample))
-    for words, pictures in zip(chosen, members, strict=True):
+    def _name(
+        self, chosen: ChosenWords, pictures: Embeddings, mean: Floats, spread: Floats
+    ) -> Name:
         current_caller().check()
-        if not words:
-            names.append(None)
+        fits = (pictures @ self.vocabulary.embeddings.T - mean) / spread
+        better = (fits < fits[:, [chosen.name[0]]]).mean(axis=1)
+        if len(pictures) == len(self.sample):  # nothing stands out from itself
+            better = np.ones(len(pictures))
+        texts = self.vocabulary.texts
+        return Name(
+            ", ".join(texts[word] for word in chosen.name),
+            tuple(texts[word] for word in chosen.also),
+            round(float((better >= BEST_SHARE).mean()), 3),
+        )
+
+
+@dataclass(frozen=True)
+class ChosenWords:
+    """Places of the words of a cluster."""
+
+    name: tuple[int, ...]
+    """One; or two, of which another cluster has the first."""
+    also: tuple[int, ...]
+
+
+def chosen_words(scores: Floats, too_alike: NDArray[np.bool_]) -> list[ChosenWords]:
+    """The words of each cluster: of two clusters that want the same or nearly the same word, the
+    one that it suits better has it alone, and the other has a second word beside it.
+
+    scores: how well words suit clusters, (clusters, words). too_alike: (words, words).
+    """
+    names: dict[int, tuple[int, ...]] = {}
+    second: dict[int, list[int]] = {}
+    for cluster in np.argsort(-scores.max(axis=1), kind="stable").tolist():
+        word = int(scores[cluster].argmax())
+        taken = next((first for first in second if too_alike[first, word]), None)
+        if taken is None:
+            second[word] = []
+            names[cluster] = (word,)
             continue
-        text, *also = (vocabulary.texts[word] for word in words)
-        names.append(Name(text, tuple(also), round(vocabulary.sure(words[0], pictures), 3)))
-    return names
+        other = _best(scores[cluster], too_alike, [*second, *second[taken]])
+        if other is None:  # every word is a name already: names repeat
+            names[cluster] = (taken,)
+            continue
+        second[taken].append(other)
+        names[cluster] = (taken, other)
+    return [
+        ChosenWords(names[cluster], _further(scores[cluster], too_alike, names[cluster]))
+        for cluster in range(len(scores))
+    ]
+
+
+def _further(scores: Floats, too_alike: NDArray[np.bool_], name: Sequence[int]) -> tuple[int, ...]:
+    found: list[int] = []
+    while len(found) < ALSO:
+        word = _best(scores, too_alike, [*name, *found])
+        if word is None:
+            break
+        found.append(word)
+    return tuple(found)
+
+
+def _best(scores: Floats, too_alike: NDArray[np.bool_], without: Sequence[int]) -> int | None:
+    """The word that suits best and is unlike these; None if there is none."""
+    left = ~too_alike[list(without)].any(axis=0)
+    return int(np.where(left, scores, -np.inf).argmax()) if left.any() else None
+
+
+def _everyday(texts: Sequence[str]) -> list[int]:
+    """The places of the words that captions use; of all texts where there are few such words."""
+    used = Counter(
+        word
+        for text in texts
+        if len(words := _WORD.findall(text.lower())) >= CAPTION_WORDS
+        for word in set(words)
+    )
+    places = [place for place, text in enumerate(texts) if used[text.lower()] >= USED]
+    return places if len(places) >= FEWEST_WORDS else list(range(len(texts)))

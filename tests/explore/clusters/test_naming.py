@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.explore.clusters.naming import Vocabulary, names_of
+from mmembed.explore.clusters.naming import Name, NamedClusters, Vocabulary, chosen_words
 from mmembed.search.bank.bank import Bank
 
-WORDS = ["red", "scarlet", "blue", "green", "grey", "a long caption of something"]
+WORDS = ["red", "scarlet", "blue", "green", "grey", *(f"w{number}" for number in range(35))]
 
 
 def bank(words: list[str] = WORDS) -> Bank:
@@ -20,61 +20,63 @@ def bank(words: list[str] = WORDS) -> Bank:
     return Bank(tuple(words), rows)
 
 
-def pictures(word: str, count: int = 8, noise: float = 0.1) -> NDArray[np.float32]:
-    random = np.random.default_rng(WORDS.index(word))
+def pictures(*words: str, count: int = 8, noise: float = 0.05) -> NDArray[np.float32]:
+    """Pictures that show all of these."""
+    random = np.random.default_rng(len(words))
     rows = random.normal(0, noise, (count, len(WORDS)))
-    rows[:, WORDS.index(word)] += 1
+    for word in words:
+        rows[:, WORDS.index(word)] += 1
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
-def named(*groups: NDArray[np.float32]) -> list[str | None]:
+def named(*groups: NDArray[np.float32]) -> list[Name]:
     means = np.stack([group.mean(axis=0) for group in groups])
-    sample = np.concatenate(groups)
-    found = names_of(Vocabulary(bank()), means, list(groups), sample)
-    return [None if one is None else one.text for one in found]
+    return NamedClusters(Vocabulary(bank()), np.concatenate(groups), means, groups).names()
+
+
+def texts(names: list[Name]) -> list[str]:
+    return [name.text for name in names]
 
 
 def test_each_cluster_gets_the_word_that_fits() -> None:
-    assert named(pictures("blue"), pictures("green"), pictures("grey")) == ["blue", "green", "grey"]
+    names = named(pictures("blue"), pictures("green"), pictures("grey"))
+    assert texts(names) == ["blue", "green", "grey"]
+    assert [name.sure for name in names] == [1, 1, 1]
 
 
-def test_captions_of_single_pictures_are_no_names() -> None:
-    many = [f"word{number}" for number in range(20)]
-    assert Vocabulary(bank([*many, "a long caption"])).texts == many
+def test_a_cluster_whose_word_is_taken_has_a_second_one() -> None:
+    names = named(pictures("red"), pictures("red", "w3"), pictures("scarlet", "w7"), pictures("w9"))
+    assert sorted(texts(names)[:3]) == sorted({*texts(names)[:3]})
+    firsts = {text.split(", ")[0] for text in texts(names)[:3]}
+    assert len(firsts & {"red", "scarlet"}) == 1
+    assert texts(names)[1].endswith("w3") or texts(names)[2].endswith("w7")
 
 
-def test_no_two_names_are_alike() -> None:
-    clear, weak = pictures("red", noise=0.02), pictures("red", noise=0.3)
-    names = named(clear, weak, pictures("blue"))
-    assert names[0] in ("red", "scarlet")
-    assert names[1] not in ("red", "scarlet")
-    assert names[2] == "blue"
+def test_further_words_are_unlike_the_name() -> None:
+    first, _ = named(pictures("red", "w3"), pictures("blue"))
+    assert not {"red", "scarlet", "blue"} >= set(first.also)
+    assert len({first.text, *first.also}) == 3
 
 
-def test_further_words_are_unlike_the_name_and_other_names() -> None:
-    groups = [pictures("red"), pictures("blue")]
-    found = names_of(
-        Vocabulary(bank()), np.stack([group.mean(axis=0) for group in groups]), groups,
-        np.concatenate(groups),
-    )  # fmt: skip
-    first = found[0]
-    assert first is not None
-    assert not {"red", "scarlet", "blue"} & set(first.also)
-
-
-def test_a_name_says_how_sure_it_is() -> None:
-    vocabulary = Vocabulary(Bank(tuple(f"w{n}" for n in range(100)), np.eye(100, dtype=np.float32)))
-    rows = np.eye(100, dtype=np.float32)[[7, 7, 7, 8]]
-    assert vocabulary.sure(7, rows) == 0.75
+def test_a_name_that_fits_some_of_the_pictures_says_so() -> None:
+    mixed = np.concatenate([pictures("blue", count=6), pictures("w5", count=2)])
+    [first, _] = named(mixed, pictures("green"))
+    assert (first.text, first.sure) == ("blue", 0.75)
 
 
 def test_one_cluster_of_one_picture_has_a_name() -> None:
-    [name] = named(pictures("green", 1, 0.0))
-    assert name == "green"
+    assert texts(named(pictures("green", count=1, noise=0))) == ["green"]
 
 
-def test_clusters_beyond_the_words_have_no_name() -> None:
-    groups = [pictures(word) for word in ("red", "blue", "green", "grey")] * 2
-    names = named(*groups)
-    assert len([name for name in names if name]) == len({name for name in names if name})
-    assert None in names
+def test_names_repeat_only_where_every_word_is_one() -> None:
+    none_alike = np.eye(3, dtype=bool)
+    chosen = chosen_words(np.array([[3.0, 2, 1]] * 4), none_alike)
+    assert [one.name for one in chosen] == [(0,), (0, 1), (0, 2), (0,)]
+
+
+def test_everyday_words_are_those_that_captions_use() -> None:
+    common = [f"word{number}" for number in range(60)]
+    rare = ["Saluki", "abacus"]
+    captions = [f"a {word} on the table {number}" for word in common for number in range(2)]
+    assert Vocabulary(bank([*common, *rare, *captions])).texts == common
+    assert Vocabulary(bank([*common[:9], *rare])).texts == [*common[:9], *rare]
