@@ -102,25 +102,26 @@ def placed_half(rows: NDArray[np.float32]) -> tuple[str, NDArray[np.float32], fl
 def judge_names(
     levels: ClusterLevels, labels: Sequence[NDArray[np.int64]], captions: Sequence[set[str]]
 ) -> None:
-    """Print how many names are right at each level."""
-    print("\n| level | clusters | right names | pictures with the name | by chance | sure |")
-    print("|---|---|---|---|---|---|")
+    """Print how many names are right at each level. A name tells its cluster apart if its word is
+    in the captions of the cluster's pictures twice as often as in those of all others."""
+    print("\n| level | clusters | in half of the captions | tells apart | surer half, other half |")
+    print("|---|---|---|---|---|")
     for number, (level, of) in enumerate(zip(levels.levels, labels, strict=True), 1):
-        shares, chance, sure = [], [], []
+        right, apart, sure = [], [], []
         for place, one in enumerate(level):
             if one.name is None:
                 continue
-            words = stems(one.name.text)
+            words = stems(one.name.text.partition(",")[0])
             has = np.array([bool(words & said) for said in captions])
-            shares.append(float(has[of == place].mean()))
-            chance.append(float(has.mean()))
+            own, others = has[of == place], has[of != place]
+            right.append(float(own.mean() >= 0.5))
+            apart.append(float(own.sum() >= 2 and own.mean() >= 2 * others.mean()))
             sure.append(one.name.sure)
-        right = np.array(shares) >= 0.5
-        split = np.array(sure) >= np.median(sure)
-        by_sure = f"{right[split].mean():.2f} of the surer half, {right[~split].mean():.2f}"
+        split = np.argsort(np.array(sure), kind="stable")
+        low, high = np.array_split(np.array(apart)[split], 2)
+        shown = interval(np.array(right)), interval(np.array(apart))
         print(
-            f"| {number} | {len(level)} | {interval(right.astype(float))} | "
-            f"{np.mean(shares):.2f} | {np.mean(chance):.2f} | {by_sure} |"
+            f"| {number} | {len(level)} | {shown[0]} | {shown[1]} | {high.mean():.2f}, {low.mean():.2f} |"
         )
 
 

@@ -106,7 +106,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _said(error: MmembedError) -> str:
     """A filter that cannot be read is shown with a mark below the place: its lines stay lines."""
     lines = str(error).split("\n") if error.param == "where" else [str(error)]
-    return "\n".join(map(plain, lines))
+    return "\n".join([plain(line) for line in lines])  # `map` is a command's module here
 
 
 def _allow_any_text() -> None:

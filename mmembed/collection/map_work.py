@@ -66,7 +66,8 @@ class MapWork:
         facts, state = self._keeper.facts(), self._keeper.state()
         if facts is None:
             raise NotFound(NO_MAP if state.pictures else NO_PICTURES)
-        return f"{facts.version}-{state.last_change}-{state.pictures}-{state.newest}"
+        changes = state.last_change, state.pictures, state.newest
+        return "-".join(map(str, (facts.version, facts.revision, *changes)))
 
     def bring_up(
         self, method: Method, *, anew: bool, progress: Progress, phase: Phase

@@ -106,6 +106,7 @@ class MapFactsAnswer(BaseModel):
     fingerprint: str
     fitted: int
     last_change: int
+    revision: Annotated[int, Field(description="how often pictures were placed on it since")]
     seconds: float
 
 

@@ -33,11 +33,13 @@ BEST_SHARE = 0.95
 LIKE = 0.7
 """Quantile of how alike each word is to its nearest other: from there on two words are too
 alike to be the names of two clusters."""
+LEAST_ALIKE = 0.3
+"""Cosine of words, less their mean, below which no two are too alike."""
 OWN = 0.1
 """Weight of how well a word fits the cluster itself, beside how much better than the rest: it
 decides where there is no rest."""
 SMALLEST = 1e-6
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W_]+")
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +68,7 @@ class Vocabulary:
         centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), SMALLEST)
         alike = centred @ centred.T
         np.fill_diagonal(alike, -1)
-        self.too_alike = alike >= np.quantile(alike.max(axis=1), LIKE)
+        self.too_alike = alike >= max(np.quantile(alike.max(axis=1), LIKE), LEAST_ALIKE)
         np.fill_diagonal(self.too_alike, True)
 
 
@@ -86,7 +88,9 @@ class NamedClusters:
         """A name for each cluster, unlike all others. Raises Abandoned."""
         usual = self.sample @ self.vocabulary.embeddings.T
         mean = usual.mean(axis=0, dtype=np.float64)
-        spread = np.maximum(usual.std(axis=0, dtype=np.float64), SMALLEST)
+        deviation = np.maximum(usual.std(axis=0, dtype=np.float64), SMALLEST)
+        # Half-way to what all words have: a word that fits nothing has a small one by chance.
+        spread = 2 / (1 / deviation + 1 / deviation.mean())
         fit = (self.means @ self.vocabulary.embeddings.T).astype(np.float64)
         own = fit - fit.mean(axis=1, keepdims=True)
         own /= np.maximum(own.std(axis=1, keepdims=True), SMALLEST)

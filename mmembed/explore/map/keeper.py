@@ -65,7 +65,7 @@ class MapKeeper:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._current: tuple[str, StoreState, CurrentMap] | None = None
+        self._current: tuple[MapFacts, StoreState, CurrentMap] | None = None
         self._read: PictureMap | None = None
 
     def facts(self) -> MapFacts | None:
@@ -92,24 +92,24 @@ class MapKeeper:
             return None
         state = self.state()
         kept = self._current
-        if kept is None or kept[:2] != (facts.version, state):
+        if kept is None or kept[:2] != (facts, state):
             known = self._kept(facts)
             if known is None:
                 return None
-            kept = self._current = (facts.version, state, self._as_now(known, MOST_NEW))
+            kept = self._current = (facts, state, self._as_now(known, MOST_NEW))
         return kept[2]
 
     def brought_up(self, progress: Progress) -> CurrentMap | None:
         """The same with all new pictures placed, and kept so; None if there is no map."""
         facts = self.facts()
-        known = None if facts is None else self._kept(facts)
-        if known is None:
+        if facts is None or (known := self._kept(facts)) is None:
             return None
         change = self._store.last_change()
         now = self._as_now(known, None, progress)
         # Not over a map that another process has made meanwhile.
-        if (now.new or now.gone) and self.facts() == known.facts:
-            made = replace(now.map, facts=replace(known.facts, last_change=change))
+        if (now.new or now.gone) and self.facts() == facts:
+            facts = replace(facts, last_change=change, revision=facts.revision + 1)
+            made = replace(now.map, facts=facts)
             self.keep(made)
             now = replace(now, map=made)
         return now

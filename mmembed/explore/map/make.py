@@ -80,6 +80,7 @@ def make_map(
         fingerprint=model.fingerprint,
         fitted=len(fitted),
         last_change=last_change,
+        revision=0,
         seconds=0.0,
     )
     kept = rows if by_neighbours else rows[:0]

@@ -32,6 +32,8 @@ class MapFacts:
     """Pictures that the map was fitted to; the others were placed on it."""
     last_change: int
     """Number of the newest change of a vector when the pictures were read."""
+    revision: int
+    """How often pictures were placed on it and kept since."""
     seconds: float
     """That it took."""
 

@@ -30,6 +30,8 @@ EVERY = 10
 """Steps between two reports."""
 START_SPREAD = 1e-4
 THREADS = 2
+ALONE = 2_000
+"""Points up to which one thread is faster than several, which wait for each other."""
 SEED = 0
 
 
@@ -50,16 +52,17 @@ def tsne(rows: NDArray[np.float32], progress: Progress) -> NDArray[np.float32]:
     from openTSNE.affinity import PerplexityBasedNN
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
+    threads = 1 if len(rows) <= ALONE else THREADS
     places, distances = _neighbours(rows)
     perplexity = min(PERPLEXITY, places.shape[1] / 3)
     affinities = PerplexityBasedNN(
-        knn_index=PrecomputedNeighbors(places, distances), perplexity=perplexity, n_jobs=THREADS
+        knn_index=PrecomputedNeighbors(places, distances), perplexity=perplexity, n_jobs=threads
     )
     start = rows[:, :2].astype(np.float64)
     embedding = TSNEEmbedding(
         start / max(float(start[:, 0].std()), 1e-12) * START_SPREAD,
         affinities,
-        n_jobs=THREADS,
+        n_jobs=threads,
         random_state=SEED,
         callbacks_every_iters=EVERY,
     )

@@ -54,7 +54,14 @@ _STATE: Json = {
     "total": 0,
     "error": None,
     "age_s": 3600,
-    "map": {**_FACTS, "fingerprint": "9f86d081", "fitted": 2, "last_change": 12, "seconds": 3.1},
+    "map": {
+        **_FACTS,
+        "fingerprint": "9f86d081",
+        "fitted": 2,
+        "last_change": 12,
+        "revision": 0,
+        "seconds": 3.1,
+    },
 }
 _MAP: Json = {
     **_FACTS,

@@ -22,7 +22,7 @@ def map_of(rows: NDArray[np.float16], *counts: int, by_neighbours: bool = False)
     found = clustered(pictures, projected, counts or (2, 3), None)
     points = plane.whole(projected[:, :2])
     kept = projected if by_neighbours else projected[:0]
-    facts = MapFacts("v", "2026-01-02T03:04:05+00:00", "PCA", "m", "f", len(rows), 7, 0.5)
+    facts = MapFacts("v", "2026-01-02T03:04:05+00:00", "PCA", "m", "f", len(rows), 7, 0, 0.5)
     placing = Placing(axes, plane, kept.astype(np.float16), points)
     labels = found.labels.astype(np.uint8)
     return PictureMap(facts, pictures.ids, points, labels, found.levels, found.centres, placing)
