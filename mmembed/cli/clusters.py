@@ -11,7 +11,7 @@ from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.table import plain, print_json, table
+from mmembed.cli.table import plain, print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.filters.parse import parse_where
@@ -77,7 +77,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         print(plain(note), file=sys.stderr)
     if not found.levels:
         print("no picture passes", file=sys.stderr)
-    for line in table(("size", "sure", "name", "picture"), _rows(found)):
+    for line in table(("size", "sure", "name", "also", "picture"), _rows(found)):
         print(line)
     return 0
 
@@ -90,11 +90,10 @@ def _rows(found: Clusters) -> Iterator[tuple[str, ...]]:
 
 def _below(found: Clusters, level: int, place: int, one: Cluster) -> Iterator[tuple[str, ...]]:
     item = found.items.get(one.representative)
-    name, sure = "", ""
+    name = ("", "", "")
     if one.name is not None:
-        name = ", ".join((one.name.text, *one.name.also))
-        sure = f"{one.name.sure:.0%}"
-    yield str(one.size), sure, INDENT * level + name, (item.path if item else None) or ""
+        name = f"{one.name.sure:.0%}", INDENT * level + one.name.text, ", ".join(one.name.also)
+    yield str(one.size), *name, shown_path(item.path if item else None)
     below = found.levels[level + 1] if level + 1 < min(SHOWN, len(found.levels)) else ()
     for inner_place, inner in enumerate(below):
         if inner.parent == place and inner.size < one.size:

@@ -8,7 +8,7 @@ import sys
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.table import print_json, table
+from mmembed.cli.table import print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.filters.parse import parse_where
@@ -55,7 +55,12 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     if not found.found:
         print(f"{found.pictures} pictures pass; at least 2 are needed", file=sys.stderr)
     rows = (
-        (f"{one['distance']:.3f}", f"{one['times_usual']:.2f}", str(one["id"]), one["path"] or "")
+        (
+            f"{one['distance']:.3f}",
+            f"{one['times_usual']:.2f}",
+            str(one["id"]),
+            shown_path(one["path"]),
+        )
         for one in answer["outliers"]
     )
     for line in table(("distance", "times usual", "id", "picture"), rows):

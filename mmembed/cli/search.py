@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import fields
 from datetime import datetime
@@ -13,7 +12,7 @@ from mmembed.cli import service
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
 from mmembed.cli.query_terms import add_term_arguments, given_terms, like_and_unlike
-from mmembed.cli.table import plain, print_json, table
+from mmembed.cli.table import plain, print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
@@ -215,7 +214,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
         f"{hit.score:.3f}",
         "▮" * round(round(hit.relevance, 4) ** SPREAD * 10),
         str(item.id),
-        _shown(item.path),
+        shown_path(item.path),
         _found(item),
     )
 
@@ -247,9 +246,3 @@ def _found(item: Item) -> str:
     """The caption, or the part of a long one that was found."""
     part = chunk_json(item)
     return str(part["text"]) if part else item.caption or ""
-
-
-def _shown(path: str | None) -> str:
-    """Files below the current folder get relative paths."""
-    here = os.path.join(os.getcwd(), "")
-    return (path or "").removeprefix(here)

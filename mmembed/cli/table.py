@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import unicodedata
@@ -34,6 +35,12 @@ def plain(text: str) -> str:
     """Text on one line, with control characters as escapes: a file name could move the terminal's
     cursor, or end the line."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown_path(path: str | None) -> str:
+    """Files below the current folder get relative paths."""
+    here = os.path.join(os.getcwd(), "")
+    return (path or "").removeprefix(here)
 
 
 def counted(count: int, thing: str) -> str:

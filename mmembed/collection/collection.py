@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 
 from mmembed.classify.classifier import Classified, Classifier

@@ -65,7 +65,7 @@ def test_a_map_is_written_for_eyes_and_for_programs(ask: Ask, data: Path, tmp_pa
 def test_clusters_are_a_table_of_two_levels(ask: Ask, data: Path) -> None:
     code, out, err = ask("clusters", *options(data))
     assert code == 0, err
-    assert out.splitlines()[0].split() == ["size", "sure", "name", "picture"]
+    assert out.splitlines()[0].split() == ["size", "sure", "name", "also", "picture"]
     assert "MMEMBED_BANK" in err
     answer = json.loads(ask("clusters", "--count", "3", "--json", *options(data))[1])
     [level] = answer["levels"]

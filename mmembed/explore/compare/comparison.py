@@ -82,7 +82,7 @@ def compare(inputs: Sequence[ComparedInput], rows: Embeddings) -> Comparison:
     return Comparison(
         tuple(inputs),
         np.round(alike, DIGITS),
-        np.round(np.sqrt(np.maximum(2 - 2 * alike, 0.0), dtype=np.float64), DIGITS),
+        np.asarray(np.round(np.sqrt(np.maximum(2 - 2 * alike, 0)), DIGITS), np.float64),
         places,
         {name: np.round(cosines(rows), DIGITS) for name, rows in vectors.items()},
     )

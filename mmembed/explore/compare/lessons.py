@@ -74,8 +74,12 @@ def _order(pair: _Pair, _: list[_Pair]) -> bool:
 
 
 def _synonyms(pair: _Pair, pairs: list[_Pair]) -> bool:
-    """No common word, and nearer than some pair that has one."""
-    return pair.one_hot == 0 and any(one.one_hot > 0 and one.cosine < pair.cosine for one in pairs)
+    """No common word but articles, and nearer than some pair that has one."""
+    return not _shared(pair) and any(_shared(one) and one.cosine < pair.cosine for one in pairs)
+
+
+def _shared(pair: _Pair) -> set[str]:
+    return set(words_of(pair.first)) & set(words_of(pair.second)) - ARTICLES
 
 
 def _negation(pair: _Pair, _: list[_Pair]) -> bool:
