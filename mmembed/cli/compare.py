@@ -17,7 +17,7 @@ from mmembed.errors import InputError
 from mmembed.types import Term
 
 if TYPE_CHECKING:
-    from mmembed.collection.comparing import Comparison
+    from mmembed.collection.comparing import InputComparison
 
 DESCRIPTION = """\
 Show how alike texts and pictures are, each with each: by their embeddings, and beside that by their
@@ -111,7 +111,7 @@ def _letters(count: int) -> list[str]:
     ]
 
 
-def _rows(comparison: Comparison) -> list[tuple[str, ...]]:
+def _rows(comparison: InputComparison) -> list[tuple[str, ...]]:
     """A row for each pair."""
     letters = _letters(len(comparison.inputs))
     place_of = {place: row for row, place in enumerate(comparison.texts)}

@@ -11,7 +11,7 @@ from mmembed.explore.compare.comparison import (
     MEANINGS,
     WORD_MEASURES,
     ComparedInput,
-    Comparison,
+    InputComparison,
     check_count,
     compare,
 )
@@ -22,7 +22,7 @@ from mmembed.search.query import term_embeddings
 from mmembed.store.protocol import Store
 from mmembed.types import Term
 
-__all__ = ["MEANINGS", "WORD_MEASURES", "Comparing", "Comparison", "comparison_json"]
+__all__ = ["MEANINGS", "WORD_MEASURES", "Comparing", "InputComparison", "comparison_json"]
 
 
 class Comparing:
@@ -32,7 +32,7 @@ class Comparing:
     binding: Binding
     _models: ServedModels
 
-    def compare(self, inputs: Sequence[Term], model: str | None = None) -> Comparison:
+    def compare(self, inputs: Sequence[Term], model: str | None = None) -> InputComparison:
         """How alike inputs are, each with each; every input has a name. A caption of the collection
         counts as a text. Raises QueryError, LimitError, ImageError, NotFound, ProcessingError."""
         check_count(len(inputs))
@@ -56,7 +56,7 @@ class Comparing:
         return ComparedInput(name, item.caption if item.kind == "caption" else None)
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_json(comparison: InputComparison) -> dict[str, Any]:
     """A comparison as the command line and HTTP answer it."""
     return {
         "inputs": [

@@ -34,7 +34,7 @@ class Cluster:
     representative: int
     """The id of the picture nearest to the middle."""
     name: Name | None
-    """None without a bank of texts."""
+    """It is None without a bank of texts."""
     parent: int | None
     """Its place in the level above; None in the first."""
 

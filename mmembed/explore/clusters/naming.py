@@ -1,7 +1,7 @@
 """Names clusters by words of a bank of texts.
 
-A word suits a cluster as far as it fits the cluster's pictures better than it fits the rest of the
-collection, in deviations of its cosines. That leaves out words that are near every picture.
+A word suits a cluster as far as it fits its pictures better than the rest of the collection, in
+deviations of its cosines. That leaves out words that are near every picture.
 Everyday words are wanted: of a bank's single words, those that its captions use, too. `dog` is
 such a word; `Saluki` would be right more rarely.
 """
@@ -127,8 +127,8 @@ class ChosenWords:
 
 
 def chosen_words(scores: Floats, too_alike: NDArray[np.bool_]) -> list[ChosenWords]:
-    """The words of each cluster: of two clusters that want the same or nearly the same word, the
-    one that it suits better has it alone, and the other has a second word beside it.
+    """The words of each cluster. Of two clusters that want nearly the same word, the one that it
+    suits better has it alone. The other has a second word beside it.
 
     scores: how well words suit clusters, (clusters, words). too_alike: (words, words).
     """

@@ -46,7 +46,7 @@ class ComparedInput:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class InputComparison:
     """How alike inputs are, each with each; numbers rounded to 6 decimals."""
 
     inputs: tuple[ComparedInput, ...]
@@ -68,7 +68,7 @@ def check_count(count: int) -> None:
         raise LimitError(f"{count} inputs to compare, limit {MOST}; compare fewer at a time")
 
 
-def compare(inputs: Sequence[ComparedInput], rows: Embeddings) -> Comparison:
+def compare(inputs: Sequence[ComparedInput], rows: Embeddings) -> InputComparison:
     """rows: the inputs' embeddings, float32 (n, dim), unit-norm."""
     alike = cosines(rows)
     np.fill_diagonal(alike, 1)
@@ -79,7 +79,7 @@ def compare(inputs: Sequence[ComparedInput], rows: Embeddings) -> Comparison:
         "bag_of_words": bag,
         "tf_idf": tf_idf(bag),
     }
-    return Comparison(
+    return InputComparison(
         tuple(inputs),
         np.round(alike, DIGITS),
         np.asarray(np.round(np.sqrt(np.maximum(2 - 2 * alike, 0)), DIGITS), np.float64),

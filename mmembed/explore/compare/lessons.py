@@ -1,4 +1,4 @@
-"""What a comparison shows about its measures, in sentences: the most telling pair of each kind."""
+"""Tells what a comparison shows about its measures, by the most telling pair of each kind."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from mmembed.explore.compare.comparison import Comparison
+from mmembed.explore.compare.comparison import InputComparison
 from mmembed.explore.compare.word_vectors import words_of
 from mmembed.search.negations import NEGATIONS
 
@@ -39,7 +39,7 @@ class _Pair:
         return f"{_quoted(self.first)} and {_quoted(self.second)}"
 
 
-def lessons(comparison: Comparison) -> tuple[str, ...]:
+def lessons(comparison: InputComparison) -> tuple[str, ...]:
     """A sentence or two for each weakness of a measure that these inputs show; none where they
     show none."""
     pairs = sorted(_pairs(comparison), key=lambda pair: -pair.cosine)
@@ -57,7 +57,7 @@ def lessons(comparison: Comparison) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _pairs(comparison: Comparison) -> Iterator[_Pair]:
+def _pairs(comparison: InputComparison) -> Iterator[_Pair]:
     by_words = comparison.by_words
     for (row, place), (column, other) in combinations(enumerate(comparison.texts), 2):
         yield _Pair(

@@ -1,8 +1,7 @@
 """Texts as vectors with a number for each word, as texts were compared before embeddings.
 
-one-hot        1 for each word that the text has, 0 for all others
-bag of words   how often the text has each word
-TF-IDF         the same, times how rare the word is among the compared texts
+One-hot has 1 for each word that the text has, and 0 for all others. A bag of words has how often
+the text has each word. TF-IDF is the same, times how rare the word is among the compared texts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a drawn map shows, and where: dots, small pictures, and the names of clusters.
+"""Lays out a drawn map: dots, small pictures, and the names of clusters.
 
 Pixels count from the left and from the top.
 """
@@ -56,7 +56,7 @@ class SmallPicture:
 
 
 @dataclass(frozen=True)
-class Label:
+class MapLabel:
     """The name of a cluster."""
 
     text: str
@@ -74,7 +74,7 @@ class Drawing:
     dots: tuple[Dots, ...]
     radius: float
     pictures: tuple[SmallPicture, ...]
-    labels: tuple[Label, ...]
+    labels: tuple[MapLabel, ...]
 
 
 def drawing_of(known: PictureMap) -> Drawing:
@@ -97,7 +97,7 @@ def _pixels(points: NDArray[np.uint16]) -> NDArray[np.float64]:
     return np.stack([BORDER + parts[:, 0] * inside, SIDE - BORDER - parts[:, 1] * inside], axis=1)
 
 
-def _labels(known: PictureMap) -> Iterator[Label]:
+def _labels(known: PictureMap) -> Iterator[MapLabel]:
     """The names of a level, those of large clusters first, where no other name is."""
     level = min(1, len(known.levels) - 1)
     sizes = known.sizes()[level]
@@ -110,7 +110,7 @@ def _labels(known: PictureMap) -> Iterator[Label]:
         size = round(SMALLEST_TEXT + (LARGEST_TEXT - SMALLEST_TEXT) * share)
         x, y = _pixels(known.middles()[level][place][None])[0].tolist()
         half = len(name.text) * size * LETTER / 2
-        label = Label(name.text, min(max(x, half), SIDE - half), y, size)
+        label = MapLabel(name.text, min(max(x, half), SIDE - half), y, size)
         if _is_free(_box_of(label), taken):
             taken.append(_box_of(label))
             yield label
@@ -122,7 +122,7 @@ def _small_pictures(
     colours: NDArray[np.int64],
     taken: list[Box],
 ) -> Iterator[SmallPicture]:
-    """Those that stand for clusters, and others between them, as far as there is room."""
+    """The pictures that stand for clusters, and others between them, as far as there is room."""
     representatives = {one.representative for level in known.levels for one in level}
     stand = np.isin(known.ids, sorted(representatives))
     others = np.flatnonzero(~stand)
@@ -139,7 +139,7 @@ def _small_pictures(
             yield SmallPicture(int(known.ids[place]), x, y, side, COLOURS[colours[place]])
 
 
-def _box_of(label: Label) -> Box:
+def _box_of(label: MapLabel) -> Box:
     half = len(label.text) * label.size * LETTER / 2
     return label.x - half, label.y - label.size / 2, label.x + half, label.y + label.size / 2
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StoreState:
-    """What changes whenever pictures come, go or change."""
+    """Numbers that change whenever pictures come, go or change."""
 
     last_change: int
     pictures: int

@@ -15,7 +15,7 @@ CELLS = 64
 
 
 def map_json(known: PictureMap) -> dict[str, Any]:
-    """What draws the map; see docs/http.md."""
+    """All that is needed to draw the map; see docs/http.md."""
     counts = density(known.points, CELLS)
     return {
         "version": known.facts.version,

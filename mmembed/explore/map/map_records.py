@@ -1,8 +1,7 @@
 """Keeps a map in the store, as three records that are written together.
 
-facts     JSON: how the map was made, and its clusters; small, for whoever asks how old it is
-points    the pictures, their places and clusters
-placing   what places further pictures
+The facts say how the map was made, and what its clusters are: little JSON. The points are the
+pictures with their places and clusters. The third record places further pictures.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ SHARPNESS = 8.0
 
 @dataclass(frozen=True)
 class Placing:
-    """What is needed to place further pictures."""
+    """All that is needed to place further pictures."""
 
     axes: PrincipalAxes
     plane: Plane

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from xml.sax.saxutils import escape, quoteattr
 
-from mmembed.explore.map.drawing import SIDE, Dots, Drawing, Label, SmallPicture
+from mmembed.explore.map.drawing import SIDE, Dots, Drawing, MapLabel, SmallPicture
 
 BACKGROUND, INK = "#16181c", "#ffffff"
 
@@ -48,7 +48,7 @@ def _picture(picture: SmallPicture, webp: bytes, title: str) -> str:
     )
 
 
-def _label(label: Label) -> str:
+def _label(label: MapLabel) -> str:
     return (
         f'<text x="{label.x:.0f}" y="{label.y:.0f}" font-size="{label.size}" '
         f'font-family="sans-serif" font-weight="600" text-anchor="middle" '

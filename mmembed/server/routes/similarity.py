@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 
 from mmembed.collection.collection import Collection
 from mmembed.collection.comparing import MEANINGS, comparison_json
+from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
 from mmembed.server.json_answers import Json, JsonAnswer
@@ -60,9 +61,12 @@ def similarity(request: Request, body: JsonBody) -> JsonAnswer:
     """How alike each two inputs are: by their embeddings, and texts by their words."""
     started = time.perf_counter()
     collection = collection_of(request)
-    asked = parse(body, SimilarityRequest, limits_of(request))
+    limits = limits_of(request)
+    asked = parse(body, SimilarityRequest, limits)
+    for index, one in enumerate(asked.inputs):
+        _check(f"inputs[{index}]", one, limits)
+    check_all_chars((one.text for one in asked.inputs if one.text is not None), limits)
     terms = [_term(collection, index, one) for index, one in enumerate(asked.inputs)]
-    check_all_chars((one.text for one in terms if one.text is not None), collection.limits)
     comparison = collection.compare(terms, asked.model)
     return JsonAnswer(
         {
@@ -73,12 +77,15 @@ def similarity(request: Request, body: JsonBody) -> JsonAnswer:
     )
 
 
-def _term(collection: Collection, index: int, given: ComparedShape) -> Term:
-    name = f"inputs[{index}]"
+def _check(name: str, given: ComparedShape, limits: Limits) -> None:
     if sum(part is not None for part in (given.text, given.image, given.item)) != 1:
         raise QueryError(f"{name}: expected exactly one of text, image and item", param=name)
     if given.text is not None:
-        check_text(name, given.text, collection.limits.texts.text_chars)
+        check_text(name, given.text, limits.texts.text_chars)
+
+
+def _term(collection: Collection, index: int, given: ComparedShape) -> Term:
+    name = f"inputs[{index}]"
     with blaming(name):
         image = None if given.image is None else image_bytes(given.image, name, collection)
     return Term(text=given.text, image=image, item=given.item, name=given.name or name)

@@ -11,14 +11,14 @@ from mmembed.errors import LimitError, QueryError
 from mmembed.explore.compare.comparison import (
     MOST,
     ComparedInput,
-    Comparison,
+    InputComparison,
     check_count,
     compare,
 )
 from mmembed.explore.compare.lessons import lessons
 
 
-def compared(texts: Sequence[str | None], angles: Sequence[float]) -> Comparison:
+def compared(texts: Sequence[str | None], angles: Sequence[float]) -> InputComparison:
     """Texts, and pictures in place of None, whose embeddings lie at these angles of a circle."""
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     return compare([ComparedInput(text or "a.jpg", text) for text in texts], rows)
