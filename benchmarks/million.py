@@ -192,7 +192,7 @@ def filters(themes: int) -> dict[str, Where]:
     shares: dict[str, Where] = {
         f"{share / 10:g} %, anywhere": Test("width", "<=", share) for share in (1, 10, 100, 500)
     }
-    for count in (1, themes // 10, themes // 2):
+    for count in (1, themes // 100, themes // 10, themes // 2):
         folders = tuple(f"/pictures/{theme:03}" for theme in range(count))
         shares[f"folders of {count} of {themes} themes"] = Test("folder", "in", folders)
     return shares

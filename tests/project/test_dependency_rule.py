@@ -70,7 +70,7 @@ OWNERS = {
     "timm": ("models/open_clip",),
     "huggingface_hub": ("models/open_clip",),
     "safetensors": ("models/open_clip",),
-    "sqlite3": ("store/sqlite",),
+    "sqlite3": ("store/sqlite", "store/words"),
     "fcntl": ("store",),
     "fsspec": ("store",),
     "psycopg": ("store/postgres",),
