@@ -110,8 +110,8 @@ _KINDS: tuple[tuple[Callable[[_Pair, list[_Pair]], bool], Callable[[_Pair], str]
     (
         _synonyms,
         lambda pair: (
-            f"Synonyms: {pair.quoted} share no word, so the measures of words say 0. "
-            f"The embedding says {pair.cosine:.3f}."
+            f"Synonyms: {pair.quoted} share no word but articles, so the measures of words say "
+            f"{pair.one_hot:.3f}. The embedding says {pair.cosine:.3f}."
         ),
     ),
     (
