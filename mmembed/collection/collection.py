@@ -8,19 +8,31 @@ from contextlib import nullcontext
 from dataclasses import replace
 from types import TracebackType
 
-from mmembed.classify.classifier import Classified, Classifier
+from mmembed.classify.classifier import Classified, TextInput
+from mmembed.classify.label_paths import Branch
+from mmembed.classify.label_sets import LabelSet
+from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
+<<<<<<< HEAD
 from mmembed.collection.comparing import Comparing
+=======
+from mmembed.collection.classifying import Classification, Classifying
+>>>>>>> main
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.exploration import Exploration
 from mmembed.collection.exploring import Exploring
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
+from mmembed.collection.image_sources import ImageSources
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
+<<<<<<< HEAD
 from mmembed.collection.map_work import MapWork
+=======
+from mmembed.collection.label_examples import Given
+>>>>>>> main
 from mmembed.collection.open_models import open_models
 from mmembed.collection.open_pipeline import open_pipeline
 from mmembed.collection.open_store import open_store, searches_at_once
@@ -61,14 +73,20 @@ from mmembed.types import (
 )
 
 __all__ = [
+    "Branch",
+    "Classification",
     "Classified",
     "Collection",
     "EmbedderCounts",
+    "Given",
     "ImageFacts",
     "ImageInput",
+    "LabelSet",
+    "Mode",
     "Removed",
     "Report",
     "SearchPage",
+    "TextInput",
     "Trouble",
     "check_paths",
     "restore",
@@ -79,7 +97,11 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
+<<<<<<< HEAD
 class Collection(Answering, Comparing, Exploring, RequestImages, ItemEditing, SharedWork):
+=======
+class Collection(Answering, Classifying, ImageSources, ItemEditing, SharedWork):
+>>>>>>> main
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -103,8 +125,8 @@ class Collection(Answering, Comparing, Exploring, RequestImages, ItemEditing, Sh
         self.binding = Binding(settings.model, self.store)
         self._renderings = SingleFlight()
         self._models = open_models(settings, self.binding, self._content_of, load)
-        self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
+        self._prepare_classifying()
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         self._exploration = Exploration(self.store, self._bank)
         self._map = MapWork(self.store, self._exploration.vocabulary)

@@ -162,12 +162,28 @@ class LabelAnswer(BaseModel):
     score: Score
 
 
+class BranchAnswer(BaseModel):
+    """A parent of hierarchical labels: «animal» of «animal > dog»."""
+
+    label: str
+    path: Annotated[list[str], Field(description="its parts, from the top")]
+    probability: Annotated[float, Field(description="the sum of the labels below it")]
+
+
 class Labelled(BaseModel):
     """One image's labels by falling probability."""
 
     index: int
     name: str
     labels: list[LabelAnswer]
+    branches: Annotated[
+        list[BranchAnswer],
+        Field(description="parents of hierarchical labels, by falling probability"),
+    ]
+    none_of_these: Annotated[
+        float | None,
+        Field(description="the probability that none is there; null unless it was asked for"),
+    ]
 
 
 class NotLabelled(BaseModel):
@@ -184,6 +200,7 @@ class ClassifyAnswer(BaseModel):
     results: list[Labelled | NotLabelled]
     model: str
     mode: str
+    notes: Annotated[list[str], Field(description="such as on examples that are gone")]
 
 
 class ModelState(BaseModel):

@@ -105,4 +105,9 @@ def classified_json(result: Classified) -> Json:
         {"label": label.label, "probability": label.probability, "score": round(label.score, 6)}
         for label in result.labels
     ]
-    return {**known, "labels": labels}
+    branches = [
+        {"label": branch.label, "path": branch.path, "probability": branch.probability}
+        for branch in result.branches
+    ]
+    none = result.none_of_these
+    return {**known, "labels": labels, "branches": branches, "none_of_these": none}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from mmembed.types import NEGATIVE_WEIGHT, Kind, SearchMode, Strategy
@@ -151,48 +151,6 @@ class SearchRequest(Shape):
     mode: Mode = None
     min_relevance: MinRelevance = 0.0
     partial: Partial = False
-    model: Model = None
-
-
-class ImageShape(Shape):
-    """An image to classify: base64 or data URI, or the id of an item."""
-
-    image: Encoded = None
-    item: ItemId | None = None
-    name: Annotated[str | None, Field(description="its name in the answer")] = None
-
-
-def _image_of_text(value: Any) -> Any:
-    return {"image": value} if isinstance(value, str) else value
-
-
-AnyImage: TypeAlias = Annotated[
-    ImageShape,
-    BeforeValidator(_image_of_text),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "description": "a data URI or base64"},
-                {"$ref": "#/components/schemas/ImageShape"},
-            ]
-        }
-    ),
-]
-
-
-class ClassifyRequest(Shape):
-    """Images (data URIs, base64, or `{"item": id}`) × labels."""
-
-    images: Annotated[list[AnyImage], Field(fail_fast=True)]
-    labels: Annotated[Text, Field(description="any words; one is enough for sigmoid")]
-    templates: Annotated[
-        Text | None, Field(description="prompts in which {} is the label; they are averaged")
-    ] = None
-    mode: Annotated[
-        Literal["softmax", "sigmoid"] | None,
-        Field(description="one label of many, or each for itself; default: as the model was made"),
-    ] = None
-    top_k: Annotated[int | None, Field(ge=1, description="labels in the answer")] = None
     model: Model = None
 
 

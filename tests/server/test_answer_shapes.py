@@ -68,7 +68,7 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
     for reference in references:
         assert reference.removeprefix("#/components/schemas/") in schemas
     assert set(schemas["HitAnswer"]["properties"]) >= {"id", "score", "relevance", "links"}
-    assert schemas["ClassifyRequest"]["required"] == ["images", "labels"]
+    assert schemas["LabelSetRequest"]["required"] == ["name"]
     assert "$defs" not in answer.text
 
 
