@@ -121,7 +121,8 @@ def judge_names(
         low, high = np.array_split(np.array(apart)[split], 2)
         shown = interval(np.array(right)), interval(np.array(apart))
         print(
-            f"| {number} | {len(level)} | {shown[0]} | {shown[1]} | {high.mean():.2f}, {low.mean():.2f} |"
+            f"| {number} | {len(level)} | {shown[0]} | {shown[1]} | "
+            f"{high.mean():.2f}, {low.mean():.2f} |"
         )
 
 

@@ -23,13 +23,9 @@ COMMANDS = {
     "remove": "take pictures out of the collection, even if their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
     "fields": "list the fields of filters, and index the manifests' fields",
-<<<<<<< HEAD
-    "classify": "say which of your labels fits a picture",
-    "compare": "show how alike texts and pictures are, each with each",
-=======
     "classify": "say which of your labels fits a picture, or a text",
     "labels": "keep sets of labels with examples, for classify",
->>>>>>> main
+    "compare": "show how alike texts and pictures are, each with each",
     "embed": "print embeddings of pictures and texts",
     "map": "draw all pictures as a map, on which similar ones lie side by side",
     "clusters": "show groups of similar pictures, with names",

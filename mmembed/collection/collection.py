@@ -14,11 +14,8 @@ from mmembed.classify.label_sets import LabelSet
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
-<<<<<<< HEAD
-from mmembed.collection.comparing import Comparing
-=======
 from mmembed.collection.classifying import Classification, Classifying
->>>>>>> main
+from mmembed.collection.comparing import Comparing
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.exploration import Exploration
 from mmembed.collection.exploring import Exploring
@@ -28,15 +25,10 @@ from mmembed.collection.image_sources import ImageSources
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
-<<<<<<< HEAD
-from mmembed.collection.map_work import MapWork
-=======
 from mmembed.collection.label_examples import Given
->>>>>>> main
 from mmembed.collection.open_models import open_models
 from mmembed.collection.open_pipeline import open_pipeline
 from mmembed.collection.open_store import open_store, searches_at_once
-from mmembed.collection.request_images import RequestImages
 from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
@@ -97,11 +89,9 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-<<<<<<< HEAD
-class Collection(Answering, Comparing, Exploring, RequestImages, ItemEditing, SharedWork):
-=======
-class Collection(Answering, Classifying, ImageSources, ItemEditing, SharedWork):
->>>>>>> main
+class Collection(
+    Answering, Classifying, Comparing, Exploring, ImageSources, ItemEditing, SharedWork
+):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -129,7 +119,6 @@ class Collection(Answering, Classifying, ImageSources, ItemEditing, SharedWork):
         self._prepare_classifying()
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         self._exploration = Exploration(self.store, self._bank)
-        self._map = MapWork(self.store, self._exploration.vocabulary)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
         fitting = Fitting(self.store, self._bank.now)
         turns = SearchTurns(searches_at_once(settings))
@@ -156,7 +145,7 @@ class Collection(Answering, Classifying, ImageSources, ItemEditing, SharedWork):
 
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
-        self._map.close()
+        self._exploration.close()
         self._fetcher.close()
         self._bank.close()
         self._models.close()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mmembed.cancellation import current_caller
 from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.map_work import MapWork
 from mmembed.errors import Overloaded
 from mmembed.explore.clusters.clusters import Cluster, clustered, usual_counts
 from mmembed.explore.clusters.naming import Vocabulary
@@ -83,6 +84,11 @@ class Exploration:
         self._waiting = 0
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._made: tuple[Bank, Vocabulary] | None = None
+        self.map = MapWork(store, self.vocabulary)
+
+    def close(self) -> None:
+        """Give up the work in the background."""
+        self.map.close()
 
     def clusters(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mmembed.collection.exploration import Clusters, Exploration, Outliers
-from mmembed.collection.map_work import MapState, MapWork
+from mmembed.collection.map_work import MapState
 from mmembed.errors import LimitError, QueryError
 from mmembed.explore.clusters.clusters import FINEST, Cluster
 from mmembed.explore.map.keeper import CurrentMap
@@ -38,7 +38,6 @@ class Exploring:
     """The part of a Collection that shows what it holds."""
 
     _exploration: Exploration
-    _map: MapWork
 
     def clusters(
         self,
@@ -93,21 +92,21 @@ class Exploring:
         """Make the map of all pictures, and keep it. If there is one, new pictures are placed on
         it, and no other picture moves. anew: make another one. method: `tsne`, `pca`, or `auto` for
         t-SNE where its library is installed. Raises InputError, NotFound without pictures."""
-        return self._map.bring_up(method, anew=anew, progress=progress, phase=phase)
+        return self._exploration.map.bring_up(method, anew=anew, progress=progress, phase=phase)
 
     def begin_map(self, *, method: Method = "auto", anew: bool = False) -> MapState:
         """The same beside other work, unless that goes on already."""
-        return self._map.begin(method, anew=anew)
+        return self._exploration.map.begin(method, anew=anew)
 
     def map(self) -> CurrentMap:
         """The map with the present pictures. Of new ones the first 5,000 are placed, and nothing is
         written. Raises NotFound, with the remedy, if there is no map."""
-        return self._map.current()
+        return self._exploration.map.current()
 
     def map_tag(self) -> str:
         """A text that changes whenever the map does. Raises NotFound."""
-        return self._map.tag()
+        return self._exploration.map.tag()
 
     def map_state(self) -> MapState:
         """Whether there is a map, and how far the making of one is."""
-        return self._map.state()
+        return self._exploration.map.state()

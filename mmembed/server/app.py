@@ -28,13 +28,13 @@ from mmembed.server.middleware.head_requests import Head
 from mmembed.server.middleware.header_rules import Guard
 from mmembed.server.middleware.lingering_close import LingeringClose
 from mmembed.server.middleware.request_log import Observed
-<<<<<<< HEAD
 from mmembed.server.routes import (
     about,
     classify,
     explore,
     health,
     items,
+    labels,
     pictures,
     search,
     similarity,
@@ -42,14 +42,7 @@ from mmembed.server.routes import (
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, similarity, explore, classify, items, pictures),
-=======
-from mmembed.server.routes import about, classify, health, items, labels, pictures, search
-
-log = logging.getLogger(__name__)
-ROUTES = (
-    *(search, classify, labels, items, pictures),
->>>>>>> main
+    *(search, similarity, explore, classify, labels, items, pictures),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )
