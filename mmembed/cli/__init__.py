@@ -23,6 +23,7 @@ COMMANDS = {
     "remove": "take pictures out of the collection, even if their folder is gone",
     "search": "find pictures or captions by words, by a picture, or by both",
     "fields": "list the fields of filters, and index the manifests' fields",
+    "duplicates": "list pictures that are there more than once, and move the others away",
     "classify": "say which of your labels fits a picture, or a text",
     "labels": "keep sets of labels with examples, for classify",
     "compare": "show how alike texts and pictures are, each with each",

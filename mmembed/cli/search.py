@@ -85,6 +85,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="answer without the databases of several that are away, and say so",
     )
+    parser.add_argument(
+        "--collapse", action="store_true",
+        help="of copies of one shot, show the best alone: ×3 stands for three pictures",
+    )  # fmt: skip
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -163,6 +167,7 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             like=likenesses["like"],
             unlike=likenesses["unlike"],
             partial=arguments.partial,
+            collapse=arguments.collapse,
         )
         return page, collection.model_name
 
@@ -176,6 +181,8 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     query["strategy"] = arguments.strategy
     query["min_relevance"] = arguments.min_relevance
     query["partial"] = arguments.partial
+    if arguments.collapse:
+        query["collapse"] = True
     if arguments.where:
         query["where"] = arguments.where
     given = given_terms(arguments)
@@ -205,7 +212,14 @@ def _hit(sent: dict[str, Any]) -> Hit:
     evidence = tuple(
         Evidence(one["by"], one["points"], tuple(one["words"])) for one in sent.get("evidence", ())
     )
-    return Hit(Item(**known), sent["score"], sent["relevance"], evidence, sent.get("fits"))
+    return Hit(
+        Item(**known),
+        sent["score"],
+        sent["relevance"],
+        evidence,
+        sent.get("fits"),
+        sent.get("copies", 1),
+    )
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
@@ -214,7 +228,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
         f"{hit.score:.3f}",
         "▮" * round(round(hit.relevance, 4) ** SPREAD * 10),
         str(item.id),
-        shown_path(item.path),
+        shown_path(item.path) + (f" ×{hit.copies}" if hit.copies > 1 else ""),
         _found(item),
     )
 
@@ -229,6 +243,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "fits": hit.fits,
             "evidence": evidence_json(hit.evidence),
             "chunk": chunk_json(hit.item),
+            "copies": hit.copies,
         }
         for hit in page.hits
     ]

@@ -37,15 +37,15 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(count: int, thing: str) -> str:
+    """`1` of a `picture` → `1 picture`; all others have an s."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def shown_path(path: str | None) -> str:
     """Files below the current folder get relative paths."""
     here = os.path.join(os.getcwd(), "")
     return (path or "").removeprefix(here)
-
-
-def counted(count: int, thing: str) -> str:
-    """`1` of a `picture` → `1 picture`; all others have an s."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _width(text: str) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
 from types import TracebackType
 
 from mmembed.classify.classifier import Classified, TextInput
@@ -16,6 +14,7 @@ from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.classifying import Classification, Classifying
 from mmembed.collection.comparing import Comparing
+from mmembed.collection.duplicates import Duplicates
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.exploration import Exploration
 from mmembed.collection.exploring import Exploring
@@ -48,7 +47,6 @@ from mmembed.models.open_clip import check_obtainable
 from mmembed.places import Place
 from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.search.missing_fields import notes_on_missing_fields
-from mmembed.search.query import terms_like
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
@@ -58,10 +56,7 @@ from mmembed.types import (
     Kind,
     Phase,
     Progress,
-    SearchMode,
     SearchPage,
-    Strategy,
-    Term,
 )
 
 __all__ = [
@@ -84,13 +79,11 @@ __all__ = [
     "restore",
 ]
 
-PARTIAL = "The answer is partial: {} cannot be reached, and its items are missing."
-
 log = logging.getLogger(__name__)
 
 
 class Collection(
-    Answering, Classifying, Comparing, Exploring, ImageSources, ItemEditing, SharedWork
+    Answering, Classifying, Comparing, Duplicates, Exploring, ImageSources, ItemEditing, SharedWork
 ):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
@@ -257,43 +250,6 @@ class Collection(
         model = self.store.model()
         if model is not None:
             self._bank.make(progress, model.fingerprint)
-
-    # -- search ----------------------------------------------------------------------
-
-    def search(
-        self,
-        terms: Sequence[Term],
-        *,
-        k: int = 20,
-        kind: Kind = "image",
-        cursor: str | None = None,
-        where: Where = EVERYTHING,
-        strategy: Strategy = "sum",
-        mode: SearchMode | None = None,
-        min_relevance: float = 0.0,
-        like: Sequence[int] = (),
-        unlike: Sequence[int] = (),
-        partial: bool = False,
-    ) -> SearchPage:
-        """The k items of a kind that pass a filter and fit the query best, after an earlier page's
-        cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
-        `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
-        below it, 0 to 1, are left out. like, unlike: further terms that are items; these and their
-        copies are no hits. partial: answer without the databases that are away, which `notes` then
-        names. Raises QueryError, ImageError, NotFound; StoreAway unless partial."""
-        with self.store.partially() if partial else nullcontext({}) as missing:
-            page = self._search.search(
-                [*terms, *terms_like(like, unlike)],
-                k=k,
-                kind=kind,
-                cursor=cursor,
-                where=where,
-                strategy=strategy,
-                mode=mode,
-                min_relevance=min_relevance,
-                without={item.sha256 for item in self.store.items([*like, *unlike])},
-            )
-        return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
 
     def index_sizes(self) -> dict[Kind, int]:
         """Vectors in each index that is loaded."""

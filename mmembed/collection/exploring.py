@@ -8,13 +8,14 @@ import numpy as np
 
 from mmembed.collection.exploration import Clusters, Exploration, Outliers
 from mmembed.collection.map_work import MapState
+from mmembed.collection.search_requests import SearchRequests
 from mmembed.errors import LimitError, QueryError
 from mmembed.explore.clusters.clusters import FINEST, Cluster
 from mmembed.explore.map.keeper import CurrentMap
 from mmembed.explore.map.make import METHODS, Method, reducer_note
 from mmembed.explore.outliers import Outlier
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.types import Phase, Progress, SearchPage, Term
+from mmembed.types import Phase, Progress, Term
 
 __all__ = [
     "METHODS",
@@ -34,7 +35,7 @@ FIRST_RESULTS = 300
 MOST_OUTLIERS = 1_000
 
 
-class Exploring:
+class Exploring(SearchRequests):
     """The part of a Collection that shows what it holds."""
 
     _exploration: Exploration
@@ -59,18 +60,6 @@ class Exploring:
         page = self.search(terms, k=among, where=where, like=like, unlike=unlike)
         found = np.array([hit.item.id for hit in page.hits], np.int64)
         return self._exploration.clusters(where, count, found)
-
-    def search(
-        self,
-        terms: Sequence[Term],
-        *,
-        k: int,
-        where: Where,
-        like: Sequence[int],
-        unlike: Sequence[int],
-    ) -> SearchPage:
-        """See Collection.search."""
-        raise NotImplementedError
 
     def outliers(self, *, where: Where = EVERYTHING, count: int = 20) -> Outliers:
         """The `count` pictures that pass and are farthest from the others that pass: by the mean

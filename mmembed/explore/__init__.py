@@ -1,1 +1,1 @@
-"""Shows what a collection holds: a map, clusters and outliers; and compares single inputs."""
+"""Shows what a collection holds: duplicates, a map, clusters, outliers; and compares inputs."""

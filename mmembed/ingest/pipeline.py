@@ -20,6 +20,7 @@ from mmembed.ingest.cut_captions import CuttingCaptions
 from mmembed.ingest.embed import EmbeddingStage
 from mmembed.ingest.embed_batches import grouped
 from mmembed.ingest.embed_captions import embed_captions
+from mmembed.ingest.hash_pictures import HashBackfill, Hashed
 from mmembed.ingest.header_backfill import HeaderBackfill
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
@@ -176,6 +177,11 @@ class Pipeline:
         """Fill in the header facts of files indexed without them; see HeaderBackfill.run."""
         backfill = HeaderBackfill(self.store, self.headers, self.sources, self.threads)
         return backfill.run(wanted, heed)
+
+    def backfill_hashes(self, progress: Progress) -> Hashed:
+        """Hash the pictures that were indexed without hashes; see HashBackfill.run."""
+        backfill = HashBackfill(self.store, self.headers.limits, self.sources, self.threads)
+        return backfill.run(progress)
 
     # -- captions --------------------------------------------------------------------
 

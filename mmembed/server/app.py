@@ -31,6 +31,7 @@ from mmembed.server.middleware.request_log import Observed
 from mmembed.server.routes import (
     about,
     classify,
+    duplicates,
     explore,
     health,
     items,
@@ -42,7 +43,7 @@ from mmembed.server.routes import (
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, similarity, explore, classify, labels, items, pictures),
+    *(search, similarity, explore, classify, labels, items, pictures, duplicates),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )

@@ -81,6 +81,7 @@ def hit_json(hit: Hit) -> Json:
         "fits": hit.fits,
         "evidence": evidence_json(hit.evidence),
         "chunk": chunk_json(hit.item),
+        "copies": hit.copies,
     }
 
 

@@ -7,7 +7,14 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from mmembed.types import NEGATIVE_WEIGHT, Kind, SearchMode, Strategy
+from mmembed.types import (
+    DUPLICATE_CLASSES,
+    NEGATIVE_WEIGHT,
+    DuplicateClass,
+    Kind,
+    SearchMode,
+    Strategy,
+)
 
 ItemId: TypeAlias = Annotated[int, Field(ge=1, le=2**63 - 1, description="id of an item")]
 Text: TypeAlias = Annotated[list[str], Field(fail_fast=True)]
@@ -114,6 +121,12 @@ Mode: TypeAlias = Annotated[
 ]
 
 
+Collapse: TypeAlias = Annotated[
+    bool,
+    Field(description="of copies of one shot, show the best alone; `copies` counts them"),
+]
+
+
 class WordsQuery(Shape):
     """A search by words, in the address."""
 
@@ -130,6 +143,7 @@ class WordsQuery(Shape):
     mode: Mode = None
     min_relevance: MinRelevance = 0.0
     partial: Partial = False
+    collapse: Collapse = False
     model: Model = None
 
 
@@ -151,6 +165,7 @@ class SearchRequest(Shape):
     mode: Mode = None
     min_relevance: MinRelevance = 0.0
     partial: Partial = False
+    collapse: Collapse = False
     model: Model = None
 
 
@@ -162,6 +177,34 @@ class ItemsQuery(Shape):
     kind: Kind | None = None
     tag: Tags = []
     where: Where = ""
+
+
+class DuplicatesQuery(Shape):
+    """A listing of duplicates, in the address."""
+
+    limit: Annotated[int, Field(ge=1, description="groups in a page")] = 20
+    cursor: Page = None
+    where: Where = ""
+    classes: Annotated[
+        list[DuplicateClass],
+        Field(alias="class", max_length=4, description="only groups of these; may be repeated"),
+    ] = list(DUPLICATE_CLASSES)
+
+
+Pictures: TypeAlias = Annotated[list[ItemId], Field(fail_fast=True, min_length=2)]
+
+
+class DecisionsRequest(Shape):
+    """Decisions of a person about pictures; later searches for duplicates heed them."""
+
+    not_duplicates: Annotated[
+        list[Pictures],
+        Field(fail_fast=True, description="each two pictures of a list are no duplicates"),
+    ] = []
+    forget: Annotated[
+        list[Pictures],
+        Field(fail_fast=True, description="forget what was said of two or more of a list"),
+    ] = []
 
 
 class ItemRequest(Shape):

@@ -80,7 +80,7 @@ def main(at: str, data: Path, photos: Path) -> None:
             (data / "hold").touch()
             command = [sys.executable, "-m", "tests.cluster.slow_nodes", cluster.address]
             joining.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
-            until(lambda: len(nodes_of_workers(data)) > 2, LONGEST_S)
+            until(lambda: len(nodes_of_workers(data)) > 2 or joining[0].poll() == 1, LONGEST_S)
             (data / "hold").unlink()
 
         saboteur = Thread(target=sabotage)

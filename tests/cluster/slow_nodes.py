@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from ray._private import services, utils
-from ray.scripts.scripts import main
+from ray.scripts.scripts import cli
 
 
 def wait_longer() -> None:
@@ -30,4 +30,4 @@ def wait_longer() -> None:
 
 if __name__ == "__main__":
     wait_longer()
-    main(["start", "--address", sys.argv[1], "--num-cpus", "1", "--block"])
+    cli(["start", "--address", sys.argv[1], "--num-cpus", "1", "--block"])

@@ -34,11 +34,11 @@ BELOW: dict[str, set[str]] = {
     "store": {"filters"},
     "sources": {"media", "fetch", "store.object_store", *FACE_OF_STORE},
     "models": {"media", "engines"},
-    "search": {"filters", *FACE_OF_STORE},
+    "search": {"filters", "media", *FACE_OF_STORE},
     "ingest": {"filters", "media", "sources", "models", *FACE_OF_STORE},
     "exchange": {"filters", "ingest", *FACE_OF_STORE},
     "classify": {"models"},
-    "explore": {"filters", "models", "search", *FACE_OF_STORE},
+    "explore": {"filters", "media", "models", "search", *FACE_OF_STORE},
     "collection": {
         *("filters", "media", "fetch", "engines", "store", "sources", "models", "search"),
         "ingest",

@@ -35,6 +35,8 @@ def test_every_route_is_described(client: TestClient) -> None:
         ("delete", "/v1/items/{item_id}"),
         ("get", "/v1/items/{item_id}/image"),
         ("get", "/v1/items/{item_id}/thumbnail"),
+        ("get", "/v1/duplicates"),
+        ("post", "/v1/duplicates"),
         ("post", "/v1/embeddings"),
         ("post", "/embeddings"),
         ("get", "/v1/models"),

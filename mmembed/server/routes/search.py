@@ -41,7 +41,15 @@ _EVIDENCE: Json = {
 }
 _HITS: Json = {
     "hits": [
-        {**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971, "chunk": None, **_EVIDENCE}
+        {
+            **ITEM,
+            "score": 0.354831,
+            "relevance": 0.9971,
+            "fits": 0.9971,
+            "chunk": None,
+            "copies": 1,
+            **_EVIDENCE,
+        }
     ],
     "next_cursor": None,
     "match": "yes",
@@ -74,6 +82,7 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
             where=words.where,
             min_relevance=words.min_relevance,
             partial=words.partial,
+            collapse=words.collapse,
             mode=words.mode,
             model=words.model,
         ),
@@ -120,6 +129,7 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         like=search_request.like,
         unlike=search_request.unlike,
         partial=search_request.partial,
+        collapse=search_request.collapse,
     )
     return JsonAnswer(
         {
