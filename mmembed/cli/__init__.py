@@ -27,6 +27,7 @@ COMMANDS = {
     "classify": "say which of your labels fits a picture, or a text",
     "labels": "keep sets of labels with examples, for classify",
     "compare": "show how alike texts and pictures are, each with each",
+    "tag": "tag all pictures with your labels, and find tags that look wrong",
     "embed": "print embeddings of pictures and texts",
     "map": "draw all pictures as a map, on which similar ones lie side by side",
     "clusters": "show groups of similar pictures, with names",

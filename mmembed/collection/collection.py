@@ -12,7 +12,7 @@ from mmembed.classify.label_sets import LabelSet
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
-from mmembed.collection.classifying import Classification, Classifying
+from mmembed.collection.classifying import Classification
 from mmembed.collection.comparing import Comparing
 from mmembed.collection.duplicates import Duplicates
 from mmembed.collection.editing import ItemEditing
@@ -33,6 +33,7 @@ from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
+from mmembed.collection.tagging import Tagging
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
@@ -83,7 +84,7 @@ log = logging.getLogger(__name__)
 
 
 class Collection(
-    Answering, Classifying, Comparing, Duplicates, Exploring, ImageSources, ItemEditing, SharedWork
+    Answering, Comparing, Duplicates, Exploring, ImageSources, ItemEditing, SharedWork, Tagging
 ):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.

@@ -1,1 +1,1 @@
-"""Shows what a collection holds: duplicates, a map, clusters, outliers; and compares inputs."""
+"""Shows what a collection holds: tags, duplicates, a map, clusters; and compares inputs."""

@@ -39,11 +39,12 @@ from mmembed.server.routes import (
     pictures,
     search,
     similarity,
+    tags,
 )
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, similarity, explore, classify, labels, items, pictures, duplicates),
+    *(search, similarity, explore, classify, labels, tags, items, pictures, duplicates),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )
