@@ -161,7 +161,11 @@ class Collection(
 
     def troubles(self) -> list[Trouble]:
         """Check that the collection can be searched and changed. Returns all faults."""
-        return [*self.store.troubles(), *self.store.blobs.troubles()]
+        return self.store.troubles()
+
+    def troubles_of_files(self) -> list[Trouble]:
+        """Check that uploads and thumbnails can be kept, where they lie apart from the rest."""
+        return self.store.blobs.troubles()
 
     # -- indexing --------------------------------------------------------------------
 
