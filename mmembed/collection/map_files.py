@@ -15,7 +15,7 @@ from mmembed.collection.collection import Collection
 from mmembed.collection.exploring import CurrentMap
 from mmembed.collection.exploring_json import current_map_json
 from mmembed.errors import ImageError, InputError, NotFound, StoreError, StoreFull
-from mmembed.explore.map.drawing import SIDE, Drawing, drawing_of
+from mmembed.explore.map.drawing import Drawing, drawing_of
 from mmembed.explore.map.svg import BACKGROUND, INK, svg_of
 from mmembed.media.map_painting import Painting, paint, square_picture
 from mmembed.types import Progress
@@ -59,7 +59,7 @@ def _png(collection: Collection, current: CurrentMap, progress: Progress) -> byt
     drawing = drawing_of(current.map)
     thumbnails = _thumbnails(collection, drawing, progress)
     return paint(
-        Painting(SIDE, BACKGROUND, INK),
+        Painting(drawing.width, drawing.height, BACKGROUND, INK),
         [(some.colour, some.places) for some in drawing.dots],
         drawing.radius,
         [

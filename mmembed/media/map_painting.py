@@ -19,9 +19,10 @@ HALO = 4
 
 @dataclass(frozen=True)
 class Painting:
-    """A square to paint on."""
+    """A plane to paint on."""
 
-    side: int
+    width: int
+    height: int
     background: str
     ink: str
 
@@ -36,7 +37,7 @@ def paint(
     """A PNG file. dots: a colour, and places (n, 2) in pixels from the left and the top. pictures:
     the middle, the side, the colour of the frame, and an image file of a trusted origin. words:
     the middle, the height of letters, and the text."""
-    image = Image.new("RGB", (painting.side, painting.side), painting.background)
+    image = Image.new("RGB", (painting.width, painting.height), painting.background)
     draw = ImageDraw.Draw(image)
     for colour, places in dots:
         for x, y in places.tolist():

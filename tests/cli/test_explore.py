@@ -54,7 +54,7 @@ def test_a_map_is_written_for_eyes_and_for_programs(ask: Ask, data: Path, tmp_pa
     root = ET.parse(tmp_path / "m.svg").getroot()
     assert len(list(root.iter("{http://www.w3.org/2000/svg}image"))) >= 1
     with Image.open(tmp_path / "m.png") as image:
-        assert image.size == (2000, 2000)
+        assert max(image.size) == 2000
     with open(tmp_path / "m.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 10

@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.explore.map.picture_map import PictureMap
-from mmembed.explore.map.plane import LARGEST
 
 SIDE = 2_000
-"""Pixels of the drawing, on each side."""
-BORDER = 60
+"""Pixels of the longer side of a drawing."""
+BORDER = 70
 LARGE, SMALL = 104, 56
 """Sides of small pictures: of the ones that stand for clusters, and of others."""
 MOST_PICTURES = 300
@@ -75,32 +74,54 @@ class Drawing:
     radius: float
     pictures: tuple[SmallPicture, ...]
     labels: tuple[MapLabel, ...]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The part of the plane where pictures are, and its size in pixels."""
+
+    low: NDArray[np.float64]
+    """Smallest x and y."""
+    scale: float
+    width: int
+    height: int
+
+    def pixels(self, points: NDArray[np.uint16]) -> NDArray[np.float64]:
+        """uint16 (n, 2) → pixels from the left and from the top."""
+        x, y = ((points - self.low) * self.scale + BORDER).T
+        return np.stack([x, self.height - y], axis=1)
+
+
+def _frame_of(points: NDArray[np.uint16]) -> _Frame:
+    low = points.min(axis=0).astype(np.float64)
+    spans = points.max(axis=0) - low
+    scale = (SIDE - 2 * BORDER) / max(float(spans.max()), 1.0)
+    width, height = np.maximum(np.round(spans * scale) + 2 * BORDER, SIDE // 2).tolist()
+    return _Frame(low, scale, int(width), int(height))
 
 
 def drawing_of(known: PictureMap) -> Drawing:
     """The drawing of a map: colours are of the first level of clusters, names of the second."""
-    places = _pixels(known.points)
+    frame = _frame_of(known.points)
+    places = frame.pixels(known.points)
     by_level = known.labels_by_level()
     colours = by_level[0] % len(COLOURS)
     dots = tuple(
         Dots(COLOURS[colour], places[colours == colour]) for colour in np.unique(colours).tolist()
     )
-    labels = tuple(_labels(known))
+    labels = tuple(_labels(known, frame))
     taken = [_box_of(label) for label in labels]
     pictures = tuple(_small_pictures(known, places, colours, taken))
-    return Drawing(dots, 2.0 if len(known) > CROWDED else 4.0, pictures, labels)
+    radius = 2.0 if len(known) > CROWDED else 4.0
+    return Drawing(dots, radius, pictures, labels, frame.width, frame.height)
 
 
-def _pixels(points: NDArray[np.uint16]) -> NDArray[np.float64]:
-    parts = points.astype(np.float64) / LARGEST
-    inside = SIDE - 2 * BORDER
-    return np.stack([BORDER + parts[:, 0] * inside, SIDE - BORDER - parts[:, 1] * inside], axis=1)
-
-
-def _labels(known: PictureMap) -> Iterator[MapLabel]:
+def _labels(known: PictureMap, frame: _Frame) -> Iterator[MapLabel]:
     """The names of a level, those of large clusters first, where no other name is."""
     level = min(1, len(known.levels) - 1)
-    sizes = known.sizes()[level]
+    sizes, middles = known.sizes()[level], known.middles()[level]
     taken: list[Box] = []
     for place in np.argsort(-sizes, kind="stable").tolist():
         name = known.levels[level][place].name
@@ -108,9 +129,9 @@ def _labels(known: PictureMap) -> Iterator[MapLabel]:
             continue
         share = float(np.sqrt(sizes[place] / sizes.max()))
         size = round(SMALLEST_TEXT + (LARGEST_TEXT - SMALLEST_TEXT) * share)
-        x, y = _pixels(known.middles()[level][place][None])[0].tolist()
+        x, y = frame.pixels(middles[place][None])[0].tolist()
         half = len(name.text) * size * LETTER / 2
-        label = MapLabel(name.text, min(max(x, half), SIDE - half), y, size)
+        label = MapLabel(name.text, min(max(x, half), frame.width - half), y, size)
         if _is_free(_box_of(label), taken):
             taken.append(_box_of(label))
             yield label

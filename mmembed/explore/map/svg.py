@@ -6,16 +6,17 @@ import base64
 from collections.abc import Mapping
 from xml.sax.saxutils import escape, quoteattr
 
-from mmembed.explore.map.drawing import SIDE, Dots, Drawing, MapLabel, SmallPicture
+from mmembed.explore.map.drawing import Dots, Drawing, MapLabel, SmallPicture
 
 BACKGROUND, INK = "#16181c", "#ffffff"
 
 
 def svg_of(drawing: Drawing, pictures: Mapping[int, bytes], titles: Mapping[int, str]) -> str:
     """pictures: WebP files by item; the others are left out. titles: shown over a picture."""
+    box = f"0 0 {drawing.width} {drawing.height}"
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}">',
-        f'<rect width="{SIDE}" height="{SIDE}" fill="{BACKGROUND}"/>',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}">',
+        f'<rect width="{drawing.width}" height="{drawing.height}" fill="{BACKGROUND}"/>',
         *(_dots(some, drawing.radius) for some in drawing.dots),
         *(
             _picture(one, pictures[one.item_id], titles.get(one.item_id, ""))

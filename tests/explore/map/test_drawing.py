@@ -38,7 +38,9 @@ def webp() -> bytes:
 def test_every_picture_is_a_dot_and_nothing_overlaps() -> None:
     drawing = drawing_of(named_map())
     assert sum(len(dots.places) for dots in drawing.dots) == 180
-    assert all(((dots.places >= 0) & (dots.places <= SIDE)).all() for dots in drawing.dots)
+    assert max(drawing.width, drawing.height) == SIDE
+    room = [drawing.width, drawing.height]
+    assert all(((dots.places >= 0) & (dots.places <= room)).all() for dots in drawing.dots)
     assert drawing.labels
     boxes = [
         (one.x - one.side / 2, one.y - one.side / 2, one.x + one.side / 2, one.y + one.side / 2)
@@ -66,14 +68,14 @@ def test_svg_is_sound_and_whole() -> None:
 def test_png_shows_dots_pictures_and_names() -> None:
     drawing = drawing_of(named_map())
     content = paint(
-        Painting(SIDE, BACKGROUND, INK),
+        Painting(drawing.width, drawing.height, BACKGROUND, INK),
         [(dots.colour, dots.places) for dots in drawing.dots],
         drawing.radius,
         [(one.x, one.y, one.side, one.colour, webp()) for one in drawing.pictures],
         [(one.x, one.y, one.size, one.text) for one in drawing.labels],
     )
     with Image.open(io.BytesIO(content)) as image:
-        assert image.size == (SIDE, SIDE)
+        assert image.size == (drawing.width, drawing.height)
         pixels = np.asarray(image.convert("RGB"))
     first = drawing.pictures[0]
     red = pixels[round(first.y), round(first.x)].astype(int)
