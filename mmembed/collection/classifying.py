@@ -114,7 +114,7 @@ class Classifying:
         asked = self._asked(embedder, labels, examples or {}, wordless, label_set)
         known = self._label_examples.embedded(asked, embedder)
         question = replace(
-            _question(asked, known),
+            question_of(asked, known),
             templates=templates or asked.templates,
             mode=mode or asked.mode,
             none_of_these=none_of_these,
@@ -131,7 +131,7 @@ class Classifying:
         """A stored set of labels as the collection's model tells them apart in pictures, for many
         stored embeddings. Raises NotFound, QueryError."""
         asked = self._label_sets.find(label_set)
-        question = _question(asked, self._label_examples.embedded(asked, self.embedder))
+        question = question_of(asked, self._label_examples.embedded(asked, self.embedder))
         question = replace(question, templates=asked.templates, mode=mode or asked.mode)
         return self._classifiers[self.embedder].scorers.of(question, "pictures")
 
@@ -227,7 +227,8 @@ class Classifying:
         return LabelSet(name, made, collection=self.store.identity)
 
 
-def _question(asked: LabelSet, known: EmbeddedExamples) -> Question:
+def question_of(asked: LabelSet, known: EmbeddedExamples) -> Question:
+    """The labels of a set, with its examples."""
     return Question(
         labels=[one.label for one in asked.labels],
         wordless=frozenset(one.label for one in asked.labels if not one.words),

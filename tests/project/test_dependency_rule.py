@@ -38,7 +38,7 @@ BELOW: dict[str, set[str]] = {
     "ingest": {"filters", "media", "sources", "models", *FACE_OF_STORE},
     "exchange": {"filters", "ingest", *FACE_OF_STORE},
     "classify": {"models"},
-    "explore": {"filters", "media", "models", "search", *FACE_OF_STORE},
+    "explore": {"filters", "media", "models", "search", "classify", *FACE_OF_STORE},
     "collection": {
         *("filters", "media", "fetch", "engines", "store", "sources", "models", "search"),
         "ingest",
@@ -77,6 +77,7 @@ OWNERS = {
     "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
     "pyarrow": ("ingest", "exchange"),
+    "openTSNE": ("explore/map",),
     "anyio": ("server",),
     "fastapi": ("server",),
     "starlette": ("server",),
