@@ -42,6 +42,7 @@ class _Finding:
         self._table = table
         self._stands_for = np.arange(len(table))
         """The place of the picture that stands for each."""
+        self._equal = table.equal_places()
         self._said = {
             place: decisions.by_content[sha256]
             for place, sha256 in enumerate(table.contents)
@@ -73,7 +74,7 @@ class _Finding:
         self, kind: DuplicateClass, pairs: Pairs, belong: Belong
     ) -> Iterator[DuplicateGroup]:
         found = []
-        for places in linked(pairs, belong, self._said):
+        for places in linked(pairs, belong, self._said, self._equal):
             kept, reason = keeper_of(self._table, places)
             others = [place for place in places if place != kept]
             self._replace(kept, others)

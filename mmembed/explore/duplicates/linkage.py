@@ -25,10 +25,11 @@ BLOCK = 1024
 NOTHING: frozenset[int] = frozenset()
 
 
-def linked(pairs: Pairs, belong: Belong, said: Said) -> list[list[int]]:
+def linked(pairs: Pairs, belong: Belong, said: Said, equal: Places) -> list[list[int]]:
     """The groups of two and more, each with rising places, by their first places. The values of
-    pairs are larger for closer ones."""
-    linkage = _Linkage(belong, dict(said))
+    pairs are larger for closer ones. equal: (n,), for each place the first that is equal to it in
+    all that `belong` looks at: thousands of black frames are compared as one."""
+    linkage = _Linkage(belong, dict(said), equal)
     order = np.lexsort((pairs.others, pairs.some, -pairs.values))
     for some, other in zip(pairs.some[order].tolist(), pairs.others[order].tolist(), strict=True):
         linkage.try_to_join(some, other)
@@ -40,8 +41,11 @@ def linked(pairs: Pairs, belong: Belong, said: Said) -> list[list[int]]:
 class _Linkage:
     belong: Belong
     said: dict[int, frozenset[int]]
+    equal: Places
     members: dict[int, list[int]] = field(default_factory=dict)
     """Of each group, by one of them."""
+    distinct: dict[int, set[int]] = field(default_factory=dict)
+    """Of each group, its members without those that are equal to another one."""
     group: dict[int, int] = field(default_factory=dict)
     """The group of each place that is not alone."""
     apart: dict[int, set[int]] = field(default_factory=dict)
@@ -69,11 +73,16 @@ class _Linkage:
         )
 
     def _places(self, group: int) -> Places:
-        return np.array(self.members.get(group, [group]), np.int64)
+        return np.array(sorted(self._distinct(group)), np.int64)
+
+    def _distinct(self, group: int) -> set[int]:
+        return self.distinct.get(group) or {int(self.equal[group])}
 
     def _join(self, left: int, right: int) -> None:
         if len(self.members.get(left, ())) < len(self.members.get(right, ())):
             left, right = right, left
+        self.distinct[left] = self._distinct(left) | self._distinct(right)
+        self.distinct.pop(right, None)
         moved = self.members.pop(right, [right])
         self.members.setdefault(left, [left]).extend(moved)
         self.group.update(dict.fromkeys([*moved, left], left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,19 @@ class PictureTable:
 
     def __len__(self) -> int:
         return len(self.contents)
+
+    def equal_places(self) -> Ids:
+        """(n,): for each picture the place of the first one with the same vector, hashes, time and
+        camera."""
+        first: dict[bytes, int] = {}
+        hashes = np.stack([self.hashes.p, self.hashes.d, self.hashes.mirrored_d], axis=1)
+        places = np.empty(len(self), np.int64)
+        for place in range(len(self)):
+            digest = hashlib.blake2b(self.alike.rows[place].tobytes(), digest_size=16)
+            for facts in (hashes, self.hashes.colour, self.hashes.telling, self.taken, self.camera):
+                digest.update(facts[place].tobytes())
+            places[place] = first.setdefault(digest.digest(), place)
+        return places
 
     @property
     def unhashed(self) -> int:

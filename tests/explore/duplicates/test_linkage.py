@@ -31,7 +31,8 @@ def within(positions: list[float], reach: float) -> Belong:
 def groups(
     positions: list[float], reach: float, said: dict[int, frozenset[int]] | None = None
 ) -> list[list[int]]:
-    return linked(pairs_within(positions, reach), within(positions, reach), said or {})
+    places = np.arange(len(positions))
+    return linked(pairs_within(positions, reach), within(positions, reach), said or {}, places)
 
 
 def test_a_chain_is_no_group() -> None:
@@ -49,7 +50,7 @@ def test_groups_become_one_also_along_few_pairs() -> None:
     count = 500
     chain = Pairs(np.arange(count - 1), np.arange(1, count), np.ones(count - 1, np.float32))
     belong = within([0.0] * count, 1.0)
-    assert linked(chain, belong, {}) == [list(range(count))]
+    assert linked(chain, belong, {}, np.zeros(count, np.int64)) == [list(range(count))]
 
 
 def test_what_is_said_to_be_no_duplicate_stays_apart() -> None:
@@ -67,7 +68,7 @@ def test_the_order_of_pairs_does_not_matter() -> None:
     pairs = pairs_within(positions, 0.8)
     order = random.permutation(len(pairs))
     shuffled = Pairs(pairs.some[order], pairs.others[order], pairs.values[order])
-    found = linked(shuffled, within(positions, 0.8), {})
+    found = linked(shuffled, within(positions, 0.8), {}, np.arange(60))
     assert found == groups(positions, 0.8)
     for group in found:
         assert max(positions[i] for i in group) - min(positions[i] for i in group) < 0.8
