@@ -1,13 +1,22 @@
-"""How many vectors must a search of a graph visit, so that it finds what was promised?"""
+"""How many vectors must a search of a graph visit, so that it finds what was promised?
+
+A graph finds more for queries that lie as its vectors do than for queries in words, which lie
+beside all images. So the measured queries lead from the ones to the others, in steps. Ordered by
+how like them the first results are, bands of them each get the least expansion that is enough.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.hnsw import LARGEST_EXPANSION, PORTION, Graph, Reach
+from mmembed.store.vectors.hnsw import LARGEST_EXPANSION, PORTION, Graph, check
+from mmembed.store.vectors.reach import Reach
 from mmembed.store.vectors.rescoring import POOL, Rows, chunks, rank
 from mmembed.store.vectors.table import Table
 
@@ -15,10 +24,17 @@ log = logging.getLogger(__name__)
 
 K = 10
 """Results of a query of which the share that is found is measured."""
-QUERIES = 192
-"""Queries of each sort."""
+TURNS = (0, 25, 40, 55, 70, 90)
+"""Degrees by which vectors are turned towards directions beside all of them."""
+NEARLY = 2
+"""Turns whose queries lie nearly as the vectors do. Most searches are like them, so they choose
+the expansion of the first search."""
+QUERIES = 128
+"""Queries of each turn."""
+BAND = 96
+"""Queries that get an expansion together; their share has a standard error of some 0.003."""
 SAMPLE = 1024
-"""Vectors whose spread the queries in no vector's place have."""
+"""Vectors whose spread the directions have."""
 SEED = 11
 SPARED = 0.5
 """Share of the permitted misses that is not used up, since other queries may miss more."""
@@ -26,59 +42,124 @@ EXPANSIONS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, LARGEST_EXPANSIO
 TIE = 1e-6
 """Cosines that differ by less are equal."""
 
+ROUNDING = 1e-9
+"""Of means of shares."""
+ABOVE_ALL = 2.0
+"""More than any likeness."""
 
-def choose_expansion(graph: Graph, table: Table, promise: float) -> None:
-    """Set the least expansion with which the graph finds the promised share of the nearest ten
-    vectors. Some misses are to spare, if any expansion is enough for that.
 
-    Half of the queries are vectors of the table. The others have random directions, as wide as the
-    vectors are spread: queries in words lie beside all images, where a graph finds less, and these
-    need the same expansion as captions do. The share must reach the promise in both halves.
+def choose_reach(
+    graph: Graph, table: Table, promise: float, go_on: Callable[[], bool] = lambda: True
+) -> None:
+    """Set how far a graph is searched: for each query, no farther than it takes to find the
+    promised share of the nearest ten vectors. Some misses are to spare, if any expansion is enough
+    for that. Takes a minute or two for a million vectors. Raises StoreError once it may not go on.
     """
     if len(table) <= POOL:  # then every search finds all of them
         graph.reach = Reach(POOL, 1.0, promise)
         return
-    halves = [(rows, nearest(table, rows, K)) for rows in queries(table)]
-    enough: Reach | None = None
-    for expansion in EXPANSIONS:
-        graph.reach = Reach(expansion)
-        recall = min(share(graph, table, rows, least) for rows, least in halves)
-        graph.reach = Reach(expansion, recall, promise)
-        if recall >= promise + (1 - promise) * SPARED:
-            return
-        enough = enough or (graph.reach if recall >= promise else None)
-    if enough is None:
-        log.warning("the graph finds %.3f of the nearest ten, less than %.3f", recall, promise)
-    else:
-        graph.reach = enough  # further expansions cost much, and spare no half of the misses
+    turned = queries(table)
+    found = measured(graph, table, np.concatenate(turned), go_on)
+    graph.reach = found.reach(promise, sum(map(len, turned[:NEARLY])))
+    if graph.reach.recall < promise:
+        log.warning(
+            "the graph finds %.3f of the nearest ten, less than %.3f", graph.reach.recall, promise
+        )
 
 
-def queries(table: Table) -> tuple[Rows, Rows]:
-    """Vectors from all over a table, and random directions: each float32 (m, dim), unit-norm."""
+def queries(table: Table) -> list[Rows]:
+    """For each turn, vectors from all over a table that are turned so far towards directions as
+    wide as the vectors are spread: float32 (m, dim), unit-norm."""
     ids = table.ids
     sample = table.rows(ids[:: max(1, -(-len(ids) // SAMPLE))])
-    weights = np.random.default_rng(SEED).normal(size=(QUERIES, len(sample))).astype(np.float32)
-    directions = weights @ (sample - sample.mean(axis=0)) + TIE
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    return sample[:: max(1, -(-len(sample) // QUERIES))], directions
+    own = sample[:: max(1, -(-len(sample) // QUERIES))]
+    spread, random = sample - sample.mean(axis=0), np.random.default_rng(SEED)
+    turned = []
+    for turn in np.radians(TURNS):
+        weights = random.normal(size=(len(own), len(sample))).astype(np.float32)
+        directions = _unit(weights @ spread + np.float32(TIE))
+        turned.append(_unit(np.cos(turn) * own + np.sin(turn) * directions))
+    return turned
 
 
-def nearest(table: Table, rows: Rows, count: int) -> NDArray[np.float32]:
+def _unit(rows: NDArray[Any]) -> Rows:
+    scaled: Rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return scaled
+
+
+def measured(
+    graph: Graph, table: Table, rows: Rows, go_on: Callable[[], bool] = lambda: True
+) -> Measured:
+    """Search a graph for (m, dim) queries with each expansion. A query whose nearest are all found
+    is not searched farther: it would find the same."""
+    limits = nearest(table, rows, K, go_on)
+    shares, likeness = np.zeros((2, len(EXPANSIONS), len(rows)))
+    for level, expansion in enumerate(EXPANSIONS):
+        graph.reach = Reach(expansion)
+        for place in np.flatnonzero(shares[level] < 1):
+            check(go_on)
+            near = graph.near(rows[place], POOL)
+            ids = near.ids[table.contains(near.ids)]
+            scores = rank(ids, table.rows, rows[place], K, size=len(table)).scores
+            shares[level:, place] = (scores >= limits[place] - TIE).sum() / K
+            likeness[level:, place] = near.likeness
+    return Measured(shares, likeness)
+
+
+def nearest(
+    table: Table, rows: Rows, count: int, go_on: Callable[[], bool] = lambda: True
+) -> NDArray[np.float32]:
     """The cosine of the `count`-th nearest vector to each of (m, dim) queries: float32 (m,)."""
     best = np.full((len(rows), count), -2, dtype=np.float32)
     for some in chunks(table.ids, PORTION):
+        check(go_on)
         cosines = np.hstack([best, rows @ table.rows(some).T])
         best = np.partition(cosines, -count, axis=1)[:, -count:]
     least: NDArray[np.float32] = best.min(axis=1)
     return least
 
 
-def share(graph: Graph, table: Table, rows: Rows, least: NDArray[np.float32]) -> float:
-    """The share of the nearest vectors, all of whose cosines reach `least`, that a graph finds."""
-    hits = 0
-    for query, limit in zip(rows, least, strict=True):
-        ids = graph.pool(query, POOL)
-        ids = ids[table.contains(ids)]
-        scores = rank(ids, table.rows, query, K, size=len(table)).scores
-        hits += int((scores >= limit - TIE).sum())
-    return hits / (len(rows) * K)
+@dataclass(frozen=True)
+class Measured:
+    """What searches with each expansion found."""
+
+    shares: NDArray[np.float64]
+    """(expansions, queries): the share of the nearest K."""
+    likeness: NDArray[np.float64]
+    """(expansions, queries): see hnsw.Near."""
+
+    def reach(self, promise: float, usual: int) -> Reach:
+        """The reach that keeps a promise, and with which the first `usual` queries visit the fewest
+        vectors."""
+        reaches = [self._after(first, promise) for first in range(len(EXPANSIONS))]
+        visited = [
+            np.mean([reach.visited(likeness) for likeness in self.likeness[first, :usual]])
+            for first, reach in enumerate(reaches)
+        ]
+        return reaches[int(np.argmin(visited))]
+
+    def _after(self, first: int, promise: float) -> Reach:
+        """The reach after a first search with one of the expansions. Bands of queries, by falling
+        likeness, get rising expansions."""
+        likeness = self.likeness[first]
+        order = np.argsort(-likeness, kind="stable")
+        further, recalls, level, limit = [], [], first, ABOVE_ALL
+        for band in np.array_split(order, max(1, len(order) // BAND)):
+            shares = self.shares[:, band].mean(axis=1)
+            wanted = first + enough(shares[first:], promise)
+            if wanted > level:
+                level = wanted
+                further.append((limit, EXPANSIONS[level]))
+            recalls.append(float(shares[level]))
+            limit = float(likeness[band[-1]])
+        return Reach(EXPANSIONS[first], min(recalls), promise, tuple(further))
+
+
+def enough(shares: NDArray[np.float64], promise: float) -> int:
+    """The first place where (n,) shares keep a promise with misses to spare, else where they keep
+    it, else where they are largest."""
+    for least in (promise + (1 - promise) * SPARED, promise):
+        places = np.flatnonzero(shares >= least - ROUNDING)
+        if len(places):
+            return int(places[0])
+    return int(np.argmax(shares))
