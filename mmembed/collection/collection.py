@@ -19,7 +19,8 @@ from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.open_models import decode_threads, open_models
-from mmembed.collection.open_store import open_store
+from mmembed.collection.open_store import open_store, searches_at_once
+from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
@@ -102,7 +103,9 @@ class Collection(Answering, ItemEditing, SharedWork):
         self.embedder = self._models.first
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
-        self._search = JudgedSearch(searching, Fitting(self.store, self._bank.now), self.binding)
+        fitting = Fitting(self.store, self._bank.now)
+        turns = SearchTurns(searches_at_once(settings))
+        self._search = JudgedSearch(searching, fitting, self.binding, turns)
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mmembed.collection.fitting import Fitting, JudgedQuery
 from mmembed.collection.folder_model import Binding
+from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
 from mmembed.errors import QueryError
 from mmembed.filters.tree import EVERYTHING, Where
@@ -19,11 +20,15 @@ from mmembed.types import Kind, SearchMode, SearchPage, Strategy, Term
 class JudgedSearch:
     """Searches one collection and judges the hits. Methods may be called from any thread."""
 
-    def __init__(self, searching: Searching, fitting: Fitting, binding: Binding) -> None:
-        """binding: of the model that embeds the terms."""
+    def __init__(
+        self, searching: Searching, fitting: Fitting, binding: Binding, turns: SearchTurns
+    ) -> None:
+        """binding: of the model that embeds the terms. turns: for all but embedding the terms,
+        which joins callers into batches."""
         self._searching = searching
         self._fitting = fitting
         self._binding = binding
+        self._turns = turns
 
     def search(
         self,
@@ -59,15 +64,16 @@ class JudgedSearch:
                 )
                 return self._fitting.judged(page, asked, first=after is None)
 
-            cursor, match = read_match(cursor)
-            if cursor or kind != "image":
-                page = page_above(min_relevance, page_of, k, cursor)
-            else:
-                first = page_of(max(k, JUDGED), None)
-                match = first.match
-                page = (
-                    page_above(min_relevance, page_of, k, None)
-                    if min_relevance > 0
-                    else first_hits(k, first, page_of)
-                )
-            return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))
+            with self._turns.turn():
+                cursor, match = read_match(cursor)
+                if cursor or kind != "image":
+                    page = page_above(min_relevance, page_of, k, cursor)
+                else:
+                    first = page_of(max(k, JUDGED), None)
+                    match = first.match
+                    page = (
+                        page_above(min_relevance, page_of, k, None)
+                        if min_relevance > 0
+                        else first_hits(k, first, page_of)
+                    )
+                return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 from mmembed.config.blob_place import is_address
 from mmembed.config.settings import Settings
 from mmembed.config.store_address import addresses_of
 from mmembed.errors import InputError
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
+
+AT_ONCE_IN_DATABASE = 16
+"""Searches that wait for a database side by side; as many as it gives connections to a process."""
+
+
+def searches_at_once(settings: Settings) -> int:
+    """How many searches of one process are worth running side by side. In a data folder they
+    compute in this process: as many as there are cores."""
+    return AT_ONCE_IN_DATABASE if settings.store else max(2, os.cpu_count() or 1)
 
 
 def open_store(settings: Settings) -> Store:

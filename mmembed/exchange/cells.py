@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -75,6 +76,29 @@ def numbers(row: Row, name: str, count: int) -> list[int | None]:
     if len(values) != count:
         raise InputError(f"{name} has {len(values)} numbers, and {count} are needed")
     return values
+
+
+def finite_numbers(row: Row, name: str) -> list[float]:
+    """A list of numbers; empty where there is none. Raises InputError."""
+    values = _list(row, name)
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise InputError(f"{name} holds {value!r:.40}, which is no finite number")
+    return [float(value) for value in values]
+
+
+def binary(row: Row, name: str) -> bytes | None:
+    """Bytes in base64, or None. Raises InputError."""
+    value = text(row, name)
+    try:
+        return None if value is None else base64.b64decode(value, validate=True)
+    except (ValueError, binascii.Error):
+        raise InputError(f"{name} is no base64: {value!r:.40}") from None
+
+
+def base64_of(content: bytes) -> str:
+    """Bytes as `binary` reads them."""
+    return base64.b64encode(content).decode()
 
 
 def degrees(row: Row, name: str, most: int) -> float | None:

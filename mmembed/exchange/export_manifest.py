@@ -28,7 +28,7 @@ class ExportPart:
 
     name: str
     holds: str
-    """items, vectors, failures, kept-out or uploads."""
+    """items, vectors, failures, kept-out or records."""
     rows: int
     bytes: int
     sha256: str

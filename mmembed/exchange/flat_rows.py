@@ -17,6 +17,7 @@ from mmembed.exchange.cells import Row
 from mmembed.exchange.records import ImageRecord, Record, TextRecord, added_to
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Model, Said, Words
+from mmembed.store.record_protocol import AutomaticTag
 from mmembed.types import HeaderFacts
 
 FILE = ("width", "height", "bytes", "format", "mtime_ns")
@@ -59,6 +60,10 @@ def _image_row(record: ImageRecord) -> dict[str, Any]:
         "tag_sources": [sorted(words.tags[tag]) for tag in sorted(words.tags)],
         "fields": [words.fields[source] for source in sorted(words.fields)],
         "field_sources": sorted(words.fields),
+        "automatic_tags": [one.tag for one in record.automatic],
+        "automatic_label_sets": [one.label_set for one in record.automatic],
+        "automatic_scores": [one.score for one in record.automatic],
+        "hashes": None if entry.hashes is None else cells.base64_of(entry.hashes),
         **{name: getattr(entry, name) for name in FILE},
         **{name: getattr(header, name) for name in HEADER},
         "header_read": entry.header_read,
@@ -110,9 +115,10 @@ def _image(row: Row, dim: int, item_id: int) -> ImageRecord:
         captions=tuple(captions),
         reading=added_to(_words(row, texts)),
         added=cells.number(row, "added"),
+        hashes=cells.binary(row, "hashes"),
     )
     tags = {text: tuple(some) for text, some in zip(texts, caption_tags, strict=True) if some}
-    return ImageRecord(item_id, entry, tags, bool(row.get("upload")))
+    return ImageRecord(item_id, entry, tags, bool(row.get("upload")), _automatic(row))
 
 
 def _text(row: Row, dim: int, item_id: int) -> TextRecord:
@@ -179,6 +185,18 @@ def _header(row: Row) -> HeaderFacts:
     )
 
 
+def _automatic(row: Row) -> tuple[AutomaticTag, ...]:
+    tags = cells.texts(row, "automatic_tags")
+    label_sets = cells.texts(row, "automatic_label_sets")
+    scores = cells.finite_numbers(row, "automatic_scores")
+    if not len(tags) == len(label_sets) == len(scores):
+        raise InputError(
+            f"automatic_tags has {len(tags)} texts, and automatic_label_sets and automatic_scores "
+            "need as many values"
+        )
+    return tuple(map(AutomaticTag, tags, scores, label_sets))
+
+
 def _words(row: Row, captions: Sequence[str]) -> Words:
     fields = cells.texts(row, "fields")
     named = cells.texts(row, "field_sources") or [BY_HAND] * len(fields)
@@ -212,7 +230,7 @@ def _check_object(text: str) -> None:
 def content_digest(record: Record) -> str:
     """A checksum of what a record says and of its vectors: alike in every store that holds it."""
     row = to_row(record, Model("", "", 0))
-    for name in ("id", "header_read", "upload", "added", "caption_added"):
+    for name in ("id", "header_read", "upload", "added", "caption_added", "hashes"):
         row.pop(name, None)
     if isinstance(record, ImageRecord) and record.is_upload:
         row["path"] = None  # an upload lies where its store does

@@ -70,7 +70,9 @@ def images_of(
     ids = [item.id for item in items]
     words = store.words_of(ids)
     captions = store.caption_items_of(ids)
-    vectors = store.embeddings_of("image", [item.sha256 for item in items])
+    contents = [item.sha256 for item in items]
+    vectors, hashes = store.embeddings_of("image", contents), store.image_hashes(contents)
+    automatic = store.automatic_tags_of(ids)
     entries = _captions(store, [one for some in captions.values() for one in some])
     for item in items:
         if item.sha256 not in vectors or item.path is None:
@@ -90,9 +92,11 @@ def images_of(
             captions=tuple(entries[one.id] for one in own),
             reading=added_to(words[item.id]),
             added=item.added,
+            hashes=hashes.get(item.sha256),
         )
         tags = {one.caption or "": one.tags for one in own if one.tags}
-        yield ImageRecord(item.id, entry, tags, store.blobs.is_upload(item.path, item.sha256))
+        is_upload = store.blobs.is_upload(item.path, item.sha256)
+        yield ImageRecord(item.id, entry, tags, is_upload, tuple(automatic.get(item.id, ())))
 
 
 def texts_of(store: Store, items: Sequence[Item]) -> Iterator[TextRecord]:

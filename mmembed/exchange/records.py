@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Reading, Words
+from mmembed.store.record_protocol import AutomaticTag
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class ImageRecord:
     """Tags of its captions themselves, by the caption's text."""
     is_upload: bool = False
     """Whether its file is the store's own."""
+    automatic: tuple[AutomaticTag, ...] = ()
+    """Tags that label sets gave it."""
 
     @property
     def words(self) -> Words:

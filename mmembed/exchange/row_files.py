@@ -17,7 +17,8 @@ ROWS_AT_ONCE = 1000
 ITEM_COLUMNS = (
     *("id", "kind", "path", "sha256", "captions", "caption_sources", "caption_tags"),
     *("caption_added", "tags", "tag_sources", "fields", "field_sources", *FILE, *HEADER),
-    *("header_read", "added", "upload", "model", "fingerprint", "embedding", "caption_vectors"),
+    *("header_read", "added", "upload", "automatic_tags", "automatic_label_sets"),
+    *("automatic_scores", "hashes", "model", "fingerprint", "embedding", "caption_vectors"),
 )
 """The columns of items, in the order of files."""
 VECTOR_COLUMNS = ("kind", "sha256", "model", "fingerprint", "embedding")

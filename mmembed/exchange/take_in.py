@@ -86,7 +86,7 @@ class TakingIn:
             phase("taking in vectors of further models", self._report.vectors)
 
     def _take_facts(self) -> None:
-        """Failures, files that stay out, and indexes of fields."""
+        """Failures, files that stay out, records and indexes of fields."""
         for some in self._export.rows_of("failures"):
             failures = [
                 Failure(*(cells.needed_text(row, name) for name in FAILURE)) for row in some
@@ -104,11 +104,20 @@ class TakingIn:
             there = self._store.images_at(list(kept))
             new = {path: one for path, one in kept.items() if path not in {*there, *known}}
             self._store.keep_out(new)
+        self._take_records()
         for name in self._export.manifest.indexed_fields if self._export.manifest else ():
             try:
                 self._store.index_field(name.removeprefix(META))
             except LimitError as error:
                 self._report.fail([failure_of(name, error)])
+
+    def _take_records(self) -> None:
+        """Records that are there stay."""
+        for some in self._export.rows_of("records"):
+            for row in some:
+                kind, name = cells.needed_text(row, "kind"), cells.text(row, "name") or ""
+                if self._store.record(kind, name) is None:
+                    self._store.put_records(kind, {name: cells.binary(row, "content") or b""})
 
 
 def _vector_of(row: Row, models: Mapping[str, Model]) -> tuple[str, Kind, str, NDArray[np.float32]]:

@@ -91,10 +91,12 @@ class TakingItems:
         )
         self._report.added += len(done)
         self._report.fail(failures)
-        if any(record.caption_tags for record in done):
+        if any(record.caption_tags or record.automatic for record in done):
             there = self._store.images_at([record.entry.path for record in done])
-            for record in done:
-                self._tag_captions(there[record.entry.path].item_id, record)
+            known = [(there[record.entry.path].item_id, record) for record in done]
+            for item_id, record in known:
+                self._tag_captions(item_id, record)
+            self._add_automatic(known)
 
     def _entry(self, record: ImageRecord) -> ImageEntry:
         if self._places or record.entry.header is None:
@@ -123,6 +125,34 @@ class TakingItems:
         self._report.unchanged += len(known) - len(lacking)
         for item_id, record in known:
             self._tag_captions(item_id, record)
+        self._add_automatic(known)
+        self._add_hashes([record.entry for _, record in known])
+
+    def _add_automatic(self, known: Sequence[tuple[int, ImageRecord]]) -> None:
+        """Add the automatic tags that items lack."""
+        given = [(item_id, record) for item_id, record in known if record.automatic]
+        before = self._store.automatic_tags_of([item_id for item_id, _ in given])
+        named = {key: {(one.tag, one.label_set) for one in some} for key, some in before.items()}
+        lacking = [
+            (record, item_id, tags)
+            for item_id, record in given
+            if (tags := [one for one in record.automatic
+                         if (one.tag, one.label_set) not in named.get(item_id, ())])
+        ]  # fmt: skip
+        _, failures = each_where_needed(
+            lambda some: self._store.add_automatic_tags({key: tags for _, key, tags in some}),
+            lacking,
+            lambda one: one[0].name,
+        )
+        self._report.fail(failures)
+
+    def _add_hashes(self, entries: Sequence[ImageEntry]) -> None:
+        """Add the hashes that contents lack."""
+        given = {one.sha256: one.hashes for one in entries if one.hashes is not None}
+        known = self._store.image_hashes(list(given))
+        lacking = {sha256: hashes for sha256, hashes in given.items() if sha256 not in known}
+        if lacking:
+            self._store.add_image_hashes(lacking)
 
     def _tag_captions(self, image_id: int, record: ImageRecord) -> None:
         """Add the tags that captions themselves have."""
@@ -152,6 +182,7 @@ class TakingItems:
             self._report.fail([failure_of(record.name, error)])
             return
         self._tag_captions(item_id, record)
+        self._add_automatic([(item_id, record)])
         self._report.added += 1
         self._report.uploads += 1
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from mmembed import files
 from mmembed.errors import InputError, StoreError, StoreFull
 from mmembed.exchange import export_manifest
-from mmembed.exchange.cells import Row
+from mmembed.exchange.cells import Row, base64_of
 from mmembed.exchange.export_manifest import ExportPart, Manifest
 from mmembed.exchange.flat_rows import to_row
 from mmembed.exchange.read_store import records, vectors_by
@@ -202,7 +202,7 @@ def _write_items(
 
 
 def _write_facts(store: Store, folder: Path) -> list[ExportPart]:
-    """Write the facts that indexing remembers besides items."""
+    """Write the facts that indexing remembers besides items, and the records."""
     failures = PartFiles(folder, "failures", JSONL, ())
     failures.write([vars(failure) for failure in store.failures()])
     kept_out = PartFiles(folder, "kept-out", JSONL, ())
@@ -212,9 +212,13 @@ def _write_facts(store: Store, folder: Path) -> list[ExportPart]:
             for path, kept in sorted(store.kept_out().items())
         ]
     )
-    failures.close()
-    kept_out.close()
-    return [*failures.parts, *kept_out.parts]
+    records = PartFiles(folder, "records", JSONL, ())
+    for kind in store.record_kinds():
+        for name, content in store.records(kind).items():
+            records.write([{"kind": kind, "name": name, "content": base64_of(content)}])
+    for parts in (failures, kept_out, records):
+        parts.close()
+    return [*failures.parts, *kept_out.parts, *records.parts]
 
 
 def upload_place(folder: Path, path: str, sha256: str) -> Path:
@@ -262,6 +266,7 @@ def _count(record: Record, exported: Exported) -> None:
         exported.count("images")
         exported.count("captions", len(record.entry.captions))
         exported.count("tags", len(record.words.tags))
+        exported.count("automatic tags", len(record.automatic))
     else:
         exported.count("captions")
         exported.count("tags", len(record.tags))

@@ -6,10 +6,20 @@ The rules of `store.protocol` hold here, too.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-from mmembed.store.entries import Upload
 from mmembed.types import Item
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded picture, whose only file is the store's."""
+
+    path: str
+    """The path of its item."""
+    mtime_ns: int
+    """When its file was written, in nanoseconds since 1970."""
 
 
 class Blobs(Protocol):

@@ -10,7 +10,8 @@ from pathlib import Path
 from mmembed.config.settings import CATALOG_FILE
 from mmembed.errors import StoreError
 from mmembed.store import thumbnail_cache, uploads
-from mmembed.store.entries import ImageFile, Upload
+from mmembed.store.blob_protocol import Upload
+from mmembed.store.entries import ImageFile
 from mmembed.store.orphan_files import FilesOwner, OrphanFiles
 from mmembed.types import Item
 

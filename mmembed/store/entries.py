@@ -23,6 +23,8 @@ LARGEST = 2**63 - 1
 Mark: TypeAlias = tuple[int, int, int]
 """Device, inode and time of the last change of a file's state, in nanoseconds; each as a signed
 64-bit number."""
+Hashes: TypeAlias = bytes
+"""Perceptual hashes of a picture, in a layout that their maker defines."""
 
 
 def storable(number: int) -> int:
@@ -156,6 +158,8 @@ class ImageEntry:
     """The mark of the file; None for a file of our own."""
     added: int | None = None
     """When a new image came into its first collection, in seconds since 1970; None for now."""
+    hashes: Hashes | None = None
+    """None leaves those that its content has."""
 
 
 # -- what is read ----------------------------------------------------------------------
@@ -279,16 +283,6 @@ class WordMatches:
     """How rare each of them is: `store.bm25.idf`."""
     is_prefix: bool = False
     """Whether the last of them stands for all words that begin with it."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded picture, whose only file is the store's."""
-
-    path: str
-    """The path of its item."""
-    mtime_ns: int
-    """When its file was written, in nanoseconds since 1970."""
 
 
 @dataclass(frozen=True)

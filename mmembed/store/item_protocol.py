@@ -71,7 +71,8 @@ class Items(Protocol):
         are left out."""
 
     def words_of(self, image_ids: Sequence[int]) -> dict[int, Words]:
-        """Captions and tags of images, by id, each with the sources that say it."""
+        """Captions and tags of images, by id, each with the sources that say it; without the tags
+        that label sets alone gave."""
 
     def described_by_files(self) -> set[int]:
         """Ids of the images with a caption, tag or further field from a file."""
@@ -123,7 +124,8 @@ class ItemWriter(Protocol):
         tags: Sequence[str] | None = None,
     ) -> None:
         """Make these an image's captions and an item's tags, by hand; None leaves what is there.
-        Captions that stay keep their ids. Raises NotFound, Unstorable."""
+        Captions that stay keep their ids; automatic tags that are not listed go. Raises NotFound,
+        Unstorable."""
 
     def describe(self, described: Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]) -> None:
         """Update the captions and tags of images from their files; new captions need entries. Texts

@@ -19,8 +19,9 @@ from pathlib import Path
 from mmembed import files
 from mmembed.errors import MmembedError, StoreError
 from mmembed.store import thumbnail_cache, uploads
+from mmembed.store.blob_protocol import Upload
 from mmembed.store.blobs import WAIT_S
-from mmembed.store.entries import ImageFile, Upload
+from mmembed.store.entries import ImageFile
 from mmembed.store.local_copies import LocalCopies
 from mmembed.store.object_orphans import ObjectOrphans
 from mmembed.store.object_store import ObjectStore, StoredObject

@@ -1,7 +1,9 @@
 """The interface of every store; the program reaches stored data through it alone.
 
     Store = Items + Fields + ItemWriter + Files (`store.item_protocol`) + Vectors
-            + Chunks (`store.chunks`) + Search + WordIndex, with the Blobs beside them
+            + Chunks (`store.chunks`) + Search + WordIndex
+            + Records + ImageHashes + AutomaticTags (`store.record_protocol`),
+            with the Blobs beside them
 
 Rows and their vectors are the truth. A change is durable when its method returns, and a method
 that raises has changed nothing. Every method may be called from any thread, and by several
@@ -37,6 +39,7 @@ from mmembed.store.entries import (
 )
 from mmembed.store.item_protocol import Fields, Files, Items, ItemWriter
 from mmembed.store.pieces import Pieces
+from mmembed.store.record_protocol import AutomaticTags, ImageHashes, Records
 from mmembed.types import Embeddings, Item, Kind, Ranked
 
 if TYPE_CHECKING:
@@ -120,6 +123,12 @@ class Vectors(Protocol):
         """The items that have each of these vectors and pass, by rising id; vectors without any
         are left out. A caption in chunks comes with the chunk of the vector, as its `chunk`; it
         comes for each of several equal chunks."""
+
+    def images_of_vectors(
+        self, vector_ids: Sequence[int], kind: Kind, where: Where = EVERYTHING
+    ) -> dict[int, list[int]]:
+        """Ids of the images that pass and carry each of these vectors, in any order; vectors
+        without any are left out. kind: of the vectors; a caption's are its image's."""
 
 
 class Index(Protocol):
@@ -217,7 +226,10 @@ class WordIndex(Protocol):
         """
 
 
-class Store(Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex, Protocol):
+class Store(
+    Items, Fields, ItemWriter, Files, Vectors, Chunks, Search, WordIndex,
+    Records, ImageHashes, AutomaticTags, Protocol,
+):  # fmt: skip
     """The storage of one collection."""
 
     @property

@@ -27,6 +27,7 @@ from mmembed.store.entries import (
 )
 from mmembed.types import Failure, HeaderFacts, Item, Kind
 from tests.contracts.memory_fields import meta_of
+from tests.contracts.memory_records import MemoryRecords, forget_hashes, keep_hashes, show_tags
 from tests.contracts.memory_state import State
 from tests.contracts.memory_vectors import MemoryVectors
 
@@ -36,7 +37,7 @@ COPIED -= {"captions", "tags", "added"}
 Described = Sequence[tuple[int, Reading, Sequence[CaptionEntry]]]
 
 
-class MemoryItems(MemoryVectors):
+class MemoryItems(MemoryVectors, MemoryRecords):
     """See Items, ItemWriter and Files."""
 
     # -- reading ---------------------------------------------------------------------
@@ -128,6 +129,7 @@ class MemoryItems(MemoryVectors):
                 state.failures.pop(entry.path, None)
             state.failures |= {failure.name: failure for failure in failures}
             self._let_go(state)
+            forget_hashes(state)
         return ids
 
     def _write_image(self, state: State, entry: ImageEntry) -> int:
@@ -139,6 +141,10 @@ class MemoryItems(MemoryVectors):
         added = int(time.time()) if entry.added is None else entry.added
         empty = Item(id=item_id, kind="image", sha256=entry.sha256, added=added)
         state.items[item_id] = replace(known or empty, **values)
+        if known and known.sha256 != entry.sha256:
+            state.automatic.pop(item_id, None)
+        if entry.hashes is not None:
+            keep_hashes(state, {entry.sha256: entry.hashes})
         state.headers[item_id] = entry.header_read
         words = state.words.setdefault(item_id, Words())
         if entry.mark is not None:
@@ -169,12 +175,13 @@ class MemoryItems(MemoryVectors):
         for text, caption in old.items():
             if text not in captions:
                 del state.items[caption.id], state.words[caption.id]
+                state.automatic.pop(caption.id, None)
         texts = tuple(captions)
-        tags = tuple(sorted(words.tags))
         state.words[item_id] = replace(words, captions=captions)
         if item.kind == "image":
             item = replace(item, captions=texts, caption=texts[0] if texts else None)
-        state.items[item_id] = replace(item, tags=tags, meta=meta_of(words) or None)
+        state.items[item_id] = replace(item, meta=meta_of(words) or None)
+        show_tags(state, item_id)
 
     def _new_caption(self, state: State, entry: CaptionEntry, image: Item | None) -> int:
         if entry.chunks:
@@ -219,6 +226,8 @@ class MemoryItems(MemoryVectors):
                 words = replace(words, captions=by_hand([one.text for one in captions]))
             if tags is not None:
                 words = replace(words, tags=by_hand(tags))
+                known = state.automatic.get(item_id, {})
+                state.automatic[item_id] = {key: known[key] for key in known if key[0] in tags}
             self._say(state, item_id, words, captions or ())
             self._let_go(state)
 
@@ -234,6 +243,7 @@ class MemoryItems(MemoryVectors):
         with self._change() as state:
             removed = sum(_remove(state, item_id) for item_id in item_ids)
             self._let_go(state)
+            forget_hashes(state)
         return removed
 
     # -- files -----------------------------------------------------------------------
@@ -347,6 +357,7 @@ def _remove(state: State, item_id: int) -> int:
         return 0
     del state.words[item_id]
     state.marks.pop(item_id, None)
+    state.automatic.pop(item_id, None)
     for caption in _captions(state, item_id):
         _remove(state, caption.id)
     image = state.items.get(item.image_id or 0)

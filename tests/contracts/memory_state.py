@@ -65,6 +65,12 @@ class State:
     uncut: int = 0
     """Captions up to this id may be long, and have one vector."""
     changes: dict[int, Change] = field(default_factory=dict)
+    records: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """Contents by kind and name."""
+    hashes: dict[str, bytes] = field(default_factory=dict)
+    """Of pictures, by their content."""
+    automatic: dict[int, dict[tuple[str, str], float]] = field(default_factory=dict)
+    """Scores of an item's automatic tags, by tag and label set."""
 
     def copy(self) -> State:
         """A state that can be changed without this one."""

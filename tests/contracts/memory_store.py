@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreBusy
-from mmembed.store.entries import Trouble, Upload
+from mmembed.store.blob_protocol import Upload
+from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Purpose
 from mmembed.types import Item, Kind, Ranked
 from tests.contracts.memory_fields import MemoryFields

@@ -215,6 +215,17 @@ class MemoryVectors(Memory):
                         joined.setdefault(one, []).append(part)
         return joined
 
+    def images_of_vectors(
+        self, vector_ids: Sequence[int], kind: Kind, where: Where = EVERYTHING
+    ) -> dict[int, list[int]]:
+        images = {item.id for item in self._state.images() if matches(where, item)}
+        owners: dict[int, list[int]] = {}
+        for vector_id, items in self.items_of_vectors(vector_ids).items():
+            of = {one.id if kind == "image" else one.image_id for one in items if one.kind == kind}
+            if passing := [image for image in of if image is not None and image in images]:
+                owners[vector_id] = passing
+        return owners
+
     # -- search ----------------------------------------------------------------------
 
     def search(
@@ -238,12 +249,8 @@ class MemoryVectors(Memory):
     def nearest_images(
         self, query: NDArray[np.float32], count: int, where: Where = EVERYTHING, *, by: Kind
     ) -> RankedImages:
-        images = {item.id for item in self._state.images() if matches(where, item)}
-        owners: dict[int, list[int]] = {}
-        for vector_id, items in self.items_of_vectors(self._ids(by)).items():
-            of = {item.id if by == "image" else item.image_id for item in items if item.kind == by}
-            owners[vector_id] = [image for image in of if image is not None and image in images]
-        ranked = self._nearest(query, len(owners) + 1, by)
+        owners = self.images_of_vectors(self._ids(by), by, where)
+        ranked = self._nearest(query, len(self._ids(by)) + 1, by)
         passing = [row for row, key in enumerate(ranked.ids.tolist()) if owners.get(key)]
 
         def passing_ones(most: int) -> Ranked:

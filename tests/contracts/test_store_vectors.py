@@ -86,6 +86,24 @@ def test_equal_vectors_are_one(undivided: Store, entry: Entry) -> None:
     ]  # fmt: skip
 
 
+def test_images_of_vectors(store: Store, entry: Entry) -> None:
+    caption = CaptionEntry("it", np.array([0, 0, 1, 1], dtype=np.float32))
+    first, copy, other = store.write(
+        [
+            entry("/a", tags=("x",), captions=(caption,)),
+            entry("/b", sha256="content of /a"),
+            entry("/c", (0, 1, 0, 0)),
+        ]
+    )
+    vectors = all_ids(store)
+    found = store.images_of_vectors([*vectors, 9**9], "image")
+    assert sorted(map(sorted, found.values())) == sorted([[first, copy], [other]])
+    tagged = store.images_of_vectors(vectors, "image", Condition("tag", "=", "x"))
+    assert list(tagged.values()) == [[first]]
+    [said] = all_ids(store, "caption")
+    assert store.images_of_vectors([said], "caption") == {said: [first]}
+
+
 def test_vectors_of_several_items_come_in_their_order(store: Store, entry: Entry) -> None:
     first, copy, last = store.write(
         [

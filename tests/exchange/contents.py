@@ -66,10 +66,11 @@ def fill(store: Store, uploads: bool = True) -> None:
         {"dog": {""}, "snow": {"/photos/a.csv", "/photos/0.txt"}},
         {"/photos/a.csv": '{"author": "ann", "stars": 5}'},
     )
+    hashes = {"hashes": bytes(range(250, 256))}
     header = HeaderFacts(taken="2024-05-01T10:00:00.250", taken_offset=120, camera="C",
                          latitude=48.5, longitude=-7.25)  # fmt: skip
     described = image(0, captions=(caption("a dog", 900), long_caption()), header=header,
-                      reading=Reading(said, lambda source: True))  # fmt: skip
+                      reading=Reading(said, lambda source: True), **hashes)  # fmt: skip
     copy = image(1, path="/photos/copy «é».jpg", header_read=1)
     store.write([described, image(1), copy, *map(image, range(2, 12))])
     store.update(store.caption_items_of([first_id(store)])[first_id(store)][0].id, tags=["good"])
@@ -78,6 +79,10 @@ def fill(store: Store, uploads: bool = True) -> None:
     store.write([], [Failure("/photos/bad.jpg", "ImageError", "bad.jpg: broken")])
     store.keep_out({"/photos/private": KeptOut(None), "/photos/gone.jpg": KeptOut(sha("g"), 7)})
     store.index_field("author")
+    store.put_records("label_set", {"places": b"\0 any bytes", "é": b""})
+    store.put_records("map", {"": b"m"})
+    tags = [(first_id(store), "dog", 0.1), (first_id(store), "animal", 0.123456789)]
+    store.replace_automatic_tags("animals", tags)
     store.add_embeddings("image", {sha("image 3"): vector(3, 4)}, OTHER)
     if uploads:
         keep_upload(store, b"the bytes of a picture")
@@ -103,6 +108,8 @@ def contents(store: Store) -> dict[str, Any]:
         "further": {key: row.tolist() for key, row in further.items()},
         "failures": store.failures(),
         "kept out": store.kept_out(),
+        "records": {kind: store.records(kind) for kind in store.record_kinds()},
+        "label sets": store.automatic_label_sets(),
         "indexed": [one.name for one in store.fields() if one.indexed],
     }
 

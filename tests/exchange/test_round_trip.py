@@ -102,7 +102,8 @@ def test_words_add_up_and_another_content_stays(new_store: NewStore, tmp_path: P
     assert (report.described, report.other_content, report.added) == (1, 1, 13)
     item = second.item(first_id(second))
     assert set(item.captions) == {"mine", "a dog", LONG}
-    assert item.tags == ("dog", "own", "snow")
+    assert item.tags == ("animal", "dog", "own", "snow")
+    assert [one.tag for one in second.automatic_tags_of([item.id])[item.id]] == ["animal", "dog"]
     assert item.meta == {"author": "ann", "stars": 5}
     assert second.item(second.images_at(["/photos/000002.jpg"])["/photos/000002.jpg"].item_id
                        ).sha256 == "e" * 64  # fmt: skip

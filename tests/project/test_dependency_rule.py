@@ -23,6 +23,7 @@ FACE_OF_STORE = {
     "store.entries",
     "store.chunks",
     "store.pieces",
+    "store.record_protocol",
 }
 """What is seen of a store by all who are not to know which one it is."""
 BELOW: dict[str, set[str]] = {

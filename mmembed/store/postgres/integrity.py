@@ -78,6 +78,14 @@ PROMISES = {
         "coalesce(sum(length), 0) AS length FROM item_words) AS known WHERE items <> images "
         "OR words <> length"
     ),
+    "hashes of contents that no image has": (
+        "SELECT count(*) FROM image_hashes WHERE NOT EXISTS (SELECT 1 FROM items "
+        "WHERE kind = 'image' AND items.sha256 = image_hashes.sha256)"
+    ),
+    "automatic tags that their items lack": (
+        "SELECT count(*) FROM automatic_tags AS automatic WHERE NOT EXISTS (SELECT 1 FROM tags "
+        "WHERE tags.item_id = automatic.item_id AND tags.tag = automatic.tag)"
+    ),
 }
 """Queries that count faults; each must give 0."""
 

@@ -91,12 +91,12 @@ class ItemReader(Statements):
     def contents_among(self, contents: Sequence[str]) -> set[str]:
         """See Items.contents_among."""
         sql = "SELECT DISTINCT sha256 FROM items WHERE kind = 'image' AND sha256 = ANY(%s)"
-        return {str(row[0]) for row in self._rows(sql, (_storable(contents),))}
+        return {str(row[0]) for row in self._rows(sql, (storable_texts(contents),))}
 
     def images_at(self, paths: Sequence[str]) -> dict[str, ImageFile]:
         """See Items.images_at."""
         sql = "SELECT id, path, sha256 FROM items WHERE kind = 'image' AND path = ANY(%s)"
-        return {image.path: image for image in self._image_files(sql, (_storable(paths),))}
+        return {image.path: image for image in self._image_files(sql, (storable_texts(paths),))}
 
     def images_of(self, sha256: str) -> list[ImageFile]:
         """See Items.images_of."""
@@ -158,7 +158,7 @@ class ItemReader(Statements):
 
     def known_among(self, paths: Sequence[str]) -> dict[str, Known]:
         """See Files.known_among."""
-        rows = self._rows(f"{KNOWN_SQL} AND path = ANY(%s)", (_storable(paths),))
+        rows = self._rows(f"{KNOWN_SQL} AND path = ANY(%s)", (storable_texts(paths),))
         known = {str(row[0]): _known(row) for row in rows}
         return {
             path: file for path, file in known.items() if not is_of_any_folder(path, file.sha256)
@@ -179,7 +179,7 @@ class ItemReader(Statements):
         return {str(path): KeptOut(sha256, device) for path, sha256, device in rows}
 
 
-def _storable(values: Sequence[str]) -> list[str]:
+def storable_texts(values: Sequence[str]) -> list[str]:
     """Without texts that no row can hold, which would spoil the statement for the others."""
     return [text for text in values if not _UNFIT.search(text)]
 

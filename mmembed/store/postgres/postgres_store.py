@@ -21,10 +21,11 @@ from mmembed.store.postgres.word_queries import StoredWords
 from mmembed.store.postgres.word_rows import rebuild_words
 from mmembed.store.postgres.work_pieces import PostgresPieces
 from mmembed.store.postgres.write_items import StoreWriter
+from mmembed.store.postgres.write_records import RecordWriter
 from mmembed.store.vectors import RECALL
 
 
-class PostgresStore(StoreWriter, VectorSearch, StoredWords, Integrity):
+class PostgresStore(StoreWriter, RecordWriter, VectorSearch, StoredWords, Integrity):
     """A collection in a database; see Store. Any number of processes may have it open."""
 
     def __init__(

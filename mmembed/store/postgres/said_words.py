@@ -21,7 +21,17 @@ WHERE items.image_id = ANY(%s) ORDER BY items.position, items.id
 """
 TAGS_SQL = """
 SELECT tags.item_id, tags.tag, source FROM tags LEFT JOIN tag_sources USING (item_id, tag)
-WHERE tags.item_id = ANY(%s) ORDER BY tags.tag
+WHERE tags.item_id = ANY(%s) AND (source IS NOT NULL OR NOT EXISTS (
+  SELECT 1 FROM automatic_tags AS automatic
+  WHERE automatic.item_id = tags.item_id AND automatic.tag = tags.tag)) ORDER BY tags.tag
+"""
+AUTOMATIC_SQL = """
+INSERT INTO tags SELECT DISTINCT item_id, tag FROM automatic_tags WHERE item_id = ANY(%s)
+ON CONFLICT DO NOTHING
+"""
+NO_SOURCE_SQL = """
+DELETE FROM automatic_tags USING unnest(%s::bigint[], %s::text[]) AS said (item_id, tag)
+WHERE automatic_tags.item_id = said.item_id AND automatic_tags.tag = said.tag
 """
 FIELDS_SQL = "SELECT item_id, source, fields FROM meta_sources WHERE item_id = ANY(%s)"
 INTO_ITEMS = (
@@ -136,13 +146,20 @@ def choose_first_captions(session: Session, image_ids: Sequence[int]) -> None:
 
 
 def set_tags(session: Session, said: Mapping[int, Said]) -> None:
-    """Make these the tags of items, by id."""
+    """Make these the tags of items, by id, beside the automatic ones."""
     session.run("DELETE FROM tags WHERE item_id = ANY(%s)", (list(said),))
     add_tags(session, said)
+    session.run(AUTOMATIC_SQL, (list(said),))
 
 
 def add_tags(session: Session, said: Mapping[int, Said]) -> None:
     """Add tags to items, each once."""
+    # As a tag without any source, it stays when a label set takes it back.
+    bare = [
+        (key, tag) for key, tags in said.items() for tag, sources in tags.items() if not sources
+    ]
+    if bare:
+        session.run(NO_SOURCE_SQL, [list(column) for column in zip(*bare, strict=True)])
     rows = [(item_id, tag) for item_id, tags in said.items() for tag in tags]
     session.insert("tags (item_id bigint, tag text)", rows, "ON CONFLICT DO NOTHING")
     session.insert(

@@ -19,6 +19,7 @@ from mmembed.store.postgres.said_words import (
     set_tags,
     words_of,
 )
+from mmembed.store.postgres.write_records import keep_hashes
 from mmembed.store.postgres.write_vectors import VectorSpace, keep_vectors, serving_space
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.types import HeaderFacts
@@ -72,6 +73,8 @@ class ImageWriter:
         # After the rows: a content that loses its last item loses its vector, too.
         contents = [(entry.sha256, entry.embedding) for entry in entries]
         keep_vectors(self._session, self._space, "image", contents)
+        hashes = {one.sha256: one.hashes for one in entries if one.hashes is not None}
+        keep_hashes(self._session, hashes)
         marks = {ids[entry.path]: entry.mark for entry in entries if entry.mark is not None}
         mark_files(self._session, list(marks.items()))
         self._say(entries, ids, {ids[path] for path in new})

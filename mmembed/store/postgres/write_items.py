@@ -36,6 +36,7 @@ SERVE_SQL = """
 INSERT INTO meta VALUES ('serving_model', %s)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value
 """
+NOT_AMONG_SQL = "DELETE FROM automatic_tags WHERE item_id = %s AND tag <> ALL(%s)"
 
 
 class StoreWriter(FileWriter, StoredVectors):
@@ -168,6 +169,7 @@ class StoreWriter(FileWriter, StoredVectors):
             if captions is not None:
                 self._images(session).set_by_hand(item_id, rows[0][0], captions)
             if tags is not None:
+                session.run(NOT_AMONG_SQL, (item_id, list(tags)))
                 set_tags(session, {item_id: by_hand(tags)})
             write_words(session)
 

@@ -9,6 +9,7 @@ from mmembed.store.entries import Model
 from mmembed.store.postgres.connections import Session
 from mmembed.store.postgres.rows import EMBEDDING, halves
 from mmembed.store.postgres.word_rows import write_words
+from mmembed.store.postgres.write_records import keep_hashes
 from mmembed.store.postgres.write_vectors import copy_vectors, space_of
 from mmembed.types import KINDS
 
@@ -23,6 +24,7 @@ TABLES = {
     "tags": "item_id bigint, tag text",
     "caption_sources": "caption_id bigint, source text",
     "tag_sources": "item_id bigint, tag text, source text",
+    "automatic_tags": "item_id bigint, tag text, label_set text, score double precision",
     "meta_sources": "item_id bigint, source text, fields text",
     "file_marks": "item_id bigint, device bigint, inode bigint, ctime_ns bigint",
 }
@@ -46,6 +48,9 @@ def copy_items(old: Session, new: Session, item_ids: Sequence[int]) -> None:
     ids = [int(row[0]) for row in family]
     for table, columns in TABLES.items():
         _copy_rows(old, new, table, columns, ids)
+    images = list({sha256 for _, sha256, kind in family if kind == "image"})
+    hashes = old.rows("SELECT sha256, hashes FROM image_hashes WHERE sha256 = ANY(%s)", (images,))
+    keep_hashes(new, dict(hashes))
     models = old.rows("SELECT id, name, fingerprint, dim FROM models ORDER BY id")
     for model_id, *facts in models:
         space = space_of(new, Model(*facts))

@@ -49,9 +49,7 @@ class ShardedSearch(ShardedVectors):
         """See Search.nearest_images."""
         return nearest_images(
             self._ranking(query, where, kind=by, of_images=True),
-            lambda vector_ids: self._joined(
-                lambda shard: shard.images_of_vectors(vector_ids, by, where)
-            ),
+            lambda vector_ids: self.images_of_vectors(vector_ids, by, where),
             count,
         )
 

@@ -21,6 +21,7 @@ from mmembed.store.shards.move_items import Moving
 from mmembed.store.shards.numbers import COUNTER, SMALLEST_SQL
 from mmembed.store.shards.partial import answering_partially
 from mmembed.store.shards.shard import Shard
+from mmembed.store.shards.sharded_records import ShardedRecords
 from mmembed.store.shards.sharded_search import ShardedSearch
 from mmembed.store.shards.sharded_words import ShardedWords
 from mmembed.store.shards.sharded_writer import ShardedWriter
@@ -28,7 +29,7 @@ from mmembed.store.vectors import RECALL
 from mmembed.types import Progress
 
 
-class ShardedStore(ShardedWriter, ShardedSearch, ShardedWords):
+class ShardedStore(ShardedWriter, ShardedRecords, ShardedSearch, ShardedWords):
     """A collection in several databases; see Store. Any number of processes may have it open."""
 
     def __init__(

@@ -100,6 +100,12 @@ class ShardedVectors(ShardedItems):
         """See Vectors.items_of_vectors."""
         return self._joined(lambda shard: shard.items_of_vectors(vector_ids, where))
 
+    def images_of_vectors(
+        self, vector_ids: Sequence[int], kind: Kind, where: Where = EVERYTHING
+    ) -> dict[int, list[int]]:
+        """See Vectors.images_of_vectors."""
+        return self._joined(lambda shard: shard.images_of_vectors(vector_ids, kind, where))
+
     def chunks_of(self, item_ids: Sequence[int]) -> dict[int, list[ChunkVector]]:
         """See Chunks.chunks_of."""
         return self._joined(lambda shard: shard.chunks_of(item_ids))

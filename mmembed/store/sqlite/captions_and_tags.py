@@ -21,8 +21,13 @@ WHERE items.image_id IN ({ids}) ORDER BY items.position, items.id
 TAGS_SQL = """
 SELECT tags.item_id, tags.tag, source
 FROM tags LEFT JOIN tag_sources USING (item_id, tag)
-WHERE tags.item_id IN ({ids}) ORDER BY tags.tag
+WHERE tags.item_id IN ({ids}) AND (source IS NOT NULL OR NOT EXISTS (
+  SELECT 1 FROM automatic_tags AS automatic
+  WHERE automatic.item_id = tags.item_id AND automatic.tag = tags.tag)) ORDER BY tags.tag
 """
+AUTOMATIC_SQL = (
+    "INSERT OR IGNORE INTO tags SELECT item_id, tag FROM automatic_tags WHERE item_id = ?"
+)
 FIELDS_SQL = "SELECT item_id, source, fields FROM meta_sources WHERE item_id IN ({ids})"
 
 
@@ -103,15 +108,26 @@ def set_fields(db: sqlite3.Connection, item_id: int, said: Mapping[str, str]) ->
 
 
 def set_tags(db: sqlite3.Connection, item_id: int, said: Said) -> None:
-    """Make these an item's tags."""
+    """Make these an item's tags, beside the automatic ones."""
     db.execute("DELETE FROM tags WHERE item_id = ?", (item_id,))
     add_tags(db, item_id, said)
+    db.execute(AUTOMATIC_SQL, (item_id,))
+
+
+def keep_tags_among(db: sqlite3.Connection, item_id: int, tags: Sequence[str]) -> None:
+    """Take away an item's automatic tags that are not among these."""
+    rows = db.execute("SELECT DISTINCT tag FROM automatic_tags WHERE item_id = ?", (item_id,))
+    kept = {tag.replace(TAG_SEPARATOR, " ") for tag in tags}
+    gone = [(item_id, tag) for (tag,) in rows.fetchall() if tag not in kept]
+    db.executemany("DELETE FROM automatic_tags WHERE item_id = ? AND tag = ?", gone)
 
 
 def add_tags(db: sqlite3.Connection, item_id: int, said: Said) -> None:
     """Add tags to an item, each once."""
     for text, sources in said.items():
         tag = text.replace(TAG_SEPARATOR, " ")
+        if not sources:  # as a tag without any source it stays when a label set takes it back
+            db.execute("DELETE FROM automatic_tags WHERE item_id = ? AND tag = ?", (item_id, tag))
         db.execute("INSERT OR IGNORE INTO tags VALUES (?, ?)", (item_id, tag))
         db.executemany(
             "INSERT OR IGNORE INTO tag_sources VALUES (?, ?, ?)",

@@ -25,12 +25,12 @@ from mmembed.store.entries import (
     by_hand,
     storable,
 )
-from mmembed.store.sqlite.captions_and_tags import choose_first_caption, set_tags
+from mmembed.store.sqlite.captions_and_tags import choose_first_caption, keep_tags_among, set_tags
 from mmembed.store.sqlite.layout_4 import UNCUT
 from mmembed.store.sqlite.manifest_fields import add_index, drop_index
 from mmembed.store.sqlite.rows import local_time
-from mmembed.store.sqlite.transactions import Transactions
 from mmembed.store.sqlite.word_rows import rebuild_words
+from mmembed.store.sqlite.write_records import RecordChanges
 from mmembed.store.sqlite.write_rows import (
     RowWriter,
     mark_file,
@@ -57,7 +57,7 @@ INSERT OR REPLACE INTO kept_out VALUES (:path, :sha256, coalesce(:device, (
 """
 
 
-class Catalog(Transactions):
+class Catalog(RecordChanges):
     """The catalog of a collection. Every change is durable when its method returns.
 
     Methods raise StoreBusy if another process holds the write lock for too long, and StoreError if
@@ -161,6 +161,7 @@ class Catalog(Transactions):
             if captions is not None:
                 RowWriter(db, self.folder).set_by_hand(item_id, row[0], captions)
             if tags is not None:
+                keep_tags_among(db, item_id, tags)
                 set_tags(db, item_id, by_hand(tags))
 
     def index_field(self, name: str) -> None:

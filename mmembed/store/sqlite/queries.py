@@ -12,6 +12,7 @@ from mmembed.store.entries import ImageFile, KeptOut, Known, Words
 from mmembed.store.sqlite.captions_and_tags import words_of
 from mmembed.store.sqlite.filter_sql import clause_of, condition_of
 from mmembed.store.sqlite.manifest_fields import FieldReader
+from mmembed.store.sqlite.record_queries import RecordReader
 from mmembed.store.sqlite.rows import COLUMNS, SERVING, chunks, marks, to_item
 from mmembed.store.sqlite.vector_queries import VectorReader
 from mmembed.store.sqlite.word_queries import WordReader
@@ -23,7 +24,7 @@ FROM items LEFT JOIN file_marks ON item_id = id WHERE kind = 'image' AND path IS
 """
 
 
-class CatalogReader(VectorReader, FieldReader, WordReader):
+class CatalogReader(VectorReader, FieldReader, WordReader, RecordReader):
     """Every query of the catalog."""
 
     @property

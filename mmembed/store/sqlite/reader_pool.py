@@ -110,7 +110,9 @@ class Readers:
         with self._change:
             if self._closed:
                 self._close_idle()
-            self._change.notify_all()
+                self._change.notify_all()
+            else:
+                self._change.notify()  # one connection is free: for one of them
 
     def _close_idle(self) -> None:
         # Not the connections in use: SQLite would answer with freed memory.

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
-from mmembed.store.sqlite import layout_3, layout_4
+from mmembed.store.sqlite import layout_3, layout_4, layout_5
 
 FILE_NAME = CATALOG_FILE
 
@@ -173,7 +173,7 @@ WHEN old.vector_id <> new.vector_id BEGIN
 END;
 """
 """Layout 2, whole. It does not change any more: later additions go into LATER."""
-LATER: tuple[str, ...] = (layout_3.WORDS, layout_4.CHUNKS)
+LATER: tuple[str, ...] = (layout_3.WORDS, layout_4.CHUNKS, layout_5.RECORDS)
 """The additions of each later layout: SQL, which runs on existing and on new catalogs."""
 
 

@@ -35,6 +35,11 @@ NOTE_HEADER_SQL = (
     "header_read = :header_read, date = coalesce(:date, strftime('%Y-%m-%dT%H:%M:%S', "
     "mtime_ns / 1000000000, 'unixepoch', 'localtime')) WHERE id = :id AND kind = 'image'"
 )
+KEEP_HASHES_SQL = """
+INSERT OR REPLACE INTO image_hashes
+SELECT :sha256, :hashes WHERE EXISTS (
+  SELECT 1 FROM items WHERE kind = 'image' AND sha256 = :sha256)
+"""
 
 
 class RowWriter:
@@ -56,6 +61,8 @@ class RowWriter:
         item_id, is_new = self._image_row(entry)
         if entry.mark is not None:
             mark_file(self._db, item_id, entry.mark)
+        if entry.hashes is not None:
+            keep_hashes(self._db, entry.sha256, entry.hashes)
         if entry.reading is not None:
             if is_new and not entry.reading.words:
                 return item_id  # most pictures are new, without captions and tags
@@ -194,6 +201,11 @@ def set_path(db: sqlite3.Connection, image_id: int, path: str) -> None:
 def mark_file(db: sqlite3.Connection, item_id: int, mark: Mark) -> None:
     """Set the mark of an image's file."""
     db.execute("INSERT OR REPLACE INTO file_marks VALUES (?, ?, ?, ?)", (item_id, *mark))
+
+
+def keep_hashes(db: sqlite3.Connection, sha256: str, hashes: bytes) -> None:
+    """Write the hashes of a content, if an image has it."""
+    db.execute(KEEP_HASHES_SQL, {"sha256": sha256, "hashes": hashes})
 
 
 def note_header(db: sqlite3.Connection, item_id: int, facts: HeaderFacts, version: int) -> None:

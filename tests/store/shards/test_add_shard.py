@@ -59,12 +59,15 @@ def fill(store: Any) -> list[int]:
             ImageEntry(
                 f"/{n}.jpg", f"{n * 7919:064x}", row, 1, 1, 1, "PNG", 7, mark=(1, 2, n),
                 captions=(CaptionEntry(f"picture {n}", row[::-1].copy()),), tags=(f"t{n % 9}",),
+                hashes=b"%d" % n,
             )
             for n, row in enumerate(ROWS)
         ]
     )  # fmt: skip
     for n in range(20):
         store.write_caption(CaptionEntry(f"alone {n}", ROWS[n]), ["said"])
+    store.replace_automatic_tags("set", [(one, f"t{one % 7}", one / 1000) for one in ids[::2]])
+    store.put_records("map", {"all": b"places"})
     return ids
 
 
@@ -78,7 +81,9 @@ def answers(store: Any) -> Any:
     words = store.match_words("picture", 300)
     items = store.page(after=0, limit=999, kind=None)
     known = store.known_files()
-    return found, words.item_ids.tolist(), items, store.count(), store.tags(), known
+    automatic = store.automatic_tags_of([item.id for item in items])
+    models = automatic, list(store.all_image_hashes(100)), store.records("map")
+    return found, words.item_ids.tolist(), items, store.count(), store.tags(), known, models
 
 
 def move(store: Any) -> int:

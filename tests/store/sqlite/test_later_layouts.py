@@ -1,4 +1,4 @@
-"""Catalogs that layouts 2 and 3 wrote open, and keep everything."""
+"""Catalogs that layouts 2, 3 and 4 wrote open, and keep everything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.store.sqlite.old_layouts import NAME, ROOT, layout_of
 Opened = Callable[[Path], Catalog]
 
 
-@pytest.fixture(params=[2, 3])
+@pytest.fixture(params=[2, 3, 4])
 def layout(request: pytest.FixtureRequest) -> int:
     return int(request.param)
 
@@ -93,13 +93,11 @@ def test_all_that_is_known_of_files_stays(
     assert asdict(model) == expected["model"]
 
 
-def test_the_words_of_layout_3_find_the_same_images(
-    folder: Path, opened: Opened, expected: dict[str, Any]
-) -> None:
+def test_words_find_the_same_images(folder: Path, opened: Opened, expected: dict[str, Any]) -> None:
     catalog = opened(folder)
     # Layout 2 had no words: they are made of the same captions, tags and names.
     layout_3 = json.loads((ROOT / "fixtures" / "layout-3" / "expected.json").read_text())
-    for answer in layout_3["found_by_words"]:
+    for answer in expected.get("found_by_words", layout_3["found_by_words"]):
         found = catalog.match_words(answer["text"], 99)
         assert found.item_ids.tolist() == answer["items"], answer["text"]
     assert len(expected["items"]) == len(layout_3["items"])
@@ -120,8 +118,14 @@ def test_searches_answer_what_they_answered(folder: Path, expected: dict[str, An
 
 
 def test_a_long_caption_is_to_be_cut(
-    folder: Path, opened: Opened, expected: dict[str, Any]
+    folder: Path, opened: Opened, expected: dict[str, Any], layout: int
 ) -> None:
-    """It had one vector for all of it."""
+    """It had one vector for all of it; layout 4 has its chunks."""
+    if layout == 4:
+        chunks = opened(folder).chunks_of([item["id"] for item in expected["items"]])
+        assert {str(key): [list(one) for one in some] for key, some in chunks.items()} == expected[
+            "chunks"
+        ]
+        return
     captions = [item["id"] for item in expected["items"] if item["kind"] == "caption"]
     assert [item_id for item_id, _ in opened(folder).uncut_captions(99)] == captions[::-1]
