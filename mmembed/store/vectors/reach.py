@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +23,20 @@ class Reach:
     """The share that it was to find."""
     further: Limits | None = ()
     """For the second search of a query. None: chosen by a former release, which knew of none."""
+
+    @classmethod
+    def of(
+        cls,
+        expansion: int,
+        recall: float,
+        promise: float,
+        further: Iterable[Sequence[float]] | None,
+    ) -> Reach:
+        """A stored one, whose limits JSON has made lists."""
+        limits = None
+        if further is not None:
+            limits = tuple((float(likeness), int(wanted)) for likeness, wanted in further)
+        return cls(expansion, recall, promise, limits)
 
     def expansion_for(self, likeness: float) -> int:
         """The number of vectors to visit for a query. likeness: of the tenth of the first results

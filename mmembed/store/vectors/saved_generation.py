@@ -31,8 +31,7 @@ def read(path: Path, expected: Stamp) -> tuple[Generation, str] | None:
     except StoreError as error:
         log.warning("%s: %s; not used", path, error)
         return None
-    further = stamp.further if stamp.further is None else tuple(map(tuple, stamp.further))
-    graph.reach = Reach(stamp.expansion, stamp.recall, stamp.promise, further)
+    graph.reach = Reach.of(stamp.expansion, stamp.recall, stamp.promise, stamp.further)
     return Generation(Table.of(ids, vectors), stamp.seq).with_graph(graph), stamp.mark
 
 

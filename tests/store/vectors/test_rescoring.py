@@ -29,7 +29,7 @@ def test_a_vector_has_the_same_score_alone_and_among_others(dim: int) -> None:
 
 
 def test_ties_come_by_rising_id() -> None:
-    rows = np.ones((6, 4), np.float32) / 2
+    rows = np.full((6, 4), 0.5, np.float32)
     ranked = rank(np.array([5, 3, 9, 1, 7, 2]), lambda ids: rows[: len(ids)], rows[0], 4, size=6)
     assert ranked.ids.tolist() == [1, 2, 3, 5]
     assert not ranked.complete
