@@ -26,9 +26,6 @@ K = 10
 """Results of a query of which the share that is found is measured."""
 TURNS = (0, 25, 40, 55, 70, 90)
 """Degrees by which vectors are turned towards directions beside all of them."""
-NEARLY = 2
-"""Turns whose queries lie nearly as the vectors do. Most searches are like them, so they choose
-the expansion of the first search."""
 QUERIES = 128
 """Queries of each turn."""
 BAND = 96
@@ -41,6 +38,8 @@ SPARED = 0.5
 EXPANSIONS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, LARGEST_EXPANSION)
 TIE = 1e-6
 """Cosines that differ by less are equal."""
+
+Shares = NDArray[np.float64]
 
 ROUNDING = 1e-9
 """Of means of shares."""
@@ -60,7 +59,7 @@ def choose_reach(
         return
     turned = queries(table)
     found = measured(graph, table, np.concatenate(turned), go_on)
-    graph.reach = found.reach(promise, sum(map(len, turned[:NEARLY])))
+    graph.reach = found.reach(promise, len(turned[0]))
     if graph.reach.recall < promise:
         log.warning(
             "the graph finds %.3f of the nearest ten, less than %.3f", graph.reach.recall, promise
@@ -121,16 +120,16 @@ def nearest(
 
 @dataclass(frozen=True)
 class Measured:
-    """What searches with each expansion found."""
+    """The results of searches with each expansion."""
 
-    shares: NDArray[np.float64]
+    shares: Shares
     """(expansions, queries): the share of the nearest K."""
     likeness: NDArray[np.float64]
     """(expansions, queries): see hnsw.Near."""
 
     def reach(self, promise: float, usual: int) -> Reach:
         """The reach that keeps a promise, and with which the first `usual` queries visit the fewest
-        vectors."""
+        vectors: those that lie as the vectors do. For others, the first search is a small part."""
         reaches = [self._after(first, promise) for first in range(len(EXPANSIONS))]
         visited = [
             np.mean([reach.visited(likeness) for likeness in self.likeness[first, :usual]])
@@ -145,21 +144,23 @@ class Measured:
         order = np.argsort(-likeness, kind="stable")
         further, recalls, level, limit = [], [], first, ABOVE_ALL
         for band in np.array_split(order, max(1, len(order) // BAND)):
-            shares = self.shares[:, band].mean(axis=1)
-            wanted = first + enough(shares[first:], promise)
-            if wanted > level:
-                level = wanted
+            shares = self.shares[level:, band].mean(axis=1)
+            together = (sum(recalls) + shares) / (len(recalls) + 1)
+            farther = enough(shares, together, promise)
+            recalls.append(float(shares[farther]))
+            if farther:
+                level += farther
                 further.append((limit, EXPANSIONS[level]))
-            recalls.append(float(shares[level]))
             limit = float(likeness[band[-1]])
         return Reach(EXPANSIONS[first], min(recalls), promise, tuple(further))
 
 
-def enough(shares: NDArray[np.float64], promise: float) -> int:
-    """The first place where (n,) shares keep a promise with misses to spare, else where they keep
-    it, else where they are largest."""
-    for least in (promise + (1 - promise) * SPARED, promise):
-        places = np.flatnonzero(shares >= least - ROUNDING)
-        if len(places):
-            return int(places[0])
+def enough(shares: Shares, together: Shares, promise: float) -> int:
+    """The first place where (n,) shares of a band keep a promise, and with misses to spare together
+    with the bands before; else where they keep it; else where they are largest."""
+    kept = shares >= promise - ROUNDING
+    spared = together >= promise + (1 - promise) * SPARED - ROUNDING
+    for good in (kept & spared, kept):
+        if good.any():
+            return int(np.argmax(good))
     return int(np.argmax(shares))

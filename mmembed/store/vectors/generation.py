@@ -123,7 +123,7 @@ class Generation:
     def _of_candidates(
         self, query: NDArray[np.float32], count: int, answer: Callable[[Ids], Answer]
     ) -> Answer:
-        """What is made of the candidates; while the graph was searched, if others wait for it."""
+        """The answer that is made of the candidates."""
         assert self.graph is not None
         enough = count * HEAD // POOL
         while True:

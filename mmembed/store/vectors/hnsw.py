@@ -69,7 +69,7 @@ class Pool:
 
 @dataclass(frozen=True)
 class Near:
-    """What one search of a graph finds."""
+    """The result of one search of a graph."""
 
     ids: Ids
     """By falling inner product of the codes."""
@@ -130,16 +130,16 @@ class Graph:
         return cls(content, dim=table.dim, nodes=len(index), covers=covers)
 
     def near(self, query: NDArray[np.float32], count: int) -> Near:
-        """What HNSW finds nearest to a float32 (dim,) query, `count` ids or all; of removed
-        vectors, too. It is searched once more, and farther, where `reach` says so."""
+        """The vectors that HNSW finds nearest to a float32 (dim,) query, `count` or all; removed
+        ones, too. It is searched once more, and farther, where `reach` says so."""
         return self.answered(query, count, lambda near: near)
 
     def answered(
         self, query: NDArray[np.float32], count: int, finish: Callable[[Near], Answer]
     ) -> Answer:
-        """What `finish` makes of the nearest. The thread that searches calls it, for callers that
-        wait, too. If all of them went on at once, they would wait for the interpreter, and so
-        would the searching threads."""
+        """The answer that `finish` makes of the nearest. The thread that searches calls it, for
+        callers that wait, too. If all callers went on at once, they would wait for the
+        interpreter, and so would the searching threads."""
         if not self.nodes:
             return finish(NOTHING)
         pool = Pool(code_of(query), min(count, self.nodes), finish)

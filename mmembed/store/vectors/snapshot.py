@@ -66,7 +66,7 @@ class Stamp:
     recall: float = 0.0
     promise: float = 0.0
     further: Limits | None = None
-    """These four: see Reach. None in a snapshot of a former release."""
+    """These four: see Reach. It is None in a snapshot of a former release."""
     size: int = 0
     """Bytes of the file."""
     checksum: str = ""

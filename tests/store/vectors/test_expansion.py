@@ -92,14 +92,16 @@ def test_the_first_search_is_the_one_that_spares_the_usual_queries_a_second() ->
 
 def test_where_no_expansion_is_enough_the_best_is_chosen() -> None:
     shares = np.array([0.7, 0.98, 0.991, 0.992, 0.992])
-    assert enough(shares, 0.97) == 2
-    assert enough(shares, 0.99) == 2
-    assert enough(shares, 0.995) == 3
-    assert enough(np.array([0.98, 0.996]), 0.99) == 1
+    assert enough(shares, shares, 0.97) == 2
+    assert enough(shares, shares, 0.99) == 2
+    assert enough(shares, shares, 0.995) == 3
 
 
-def test_misses_are_spared() -> None:
-    assert enough(np.array([0.991, 0.994, 0.995]), 0.99) == 2
+def test_misses_are_spared_by_all_bands_together_and_none_breaks_the_promise() -> None:
+    shares = np.array([0.985, 0.991, 0.994, 0.995])
+    assert enough(shares, shares, 0.99) == 3
+    assert enough(shares, (shares + 0.999) / 2, 0.99) == 1
+    assert enough(shares, np.ones(4), 0.99) == 1
 
 
 # -- real graphs -----------------------------------------------------------------------
