@@ -34,6 +34,12 @@ Lists for people have a row for each picture, and the columns that you choose:
   mmembed export --to dogs.csv --query "a dog in the snow" --k 200
   mmembed export --to photos.npy        the embeddings, and their items in photos.ids.jsonl
 
+The pictures themselves, and their tags for other programs:
+
+  mmembed export --to dogs.zip --where tag:dog          the files, under names of their own
+  mmembed export --xmp --to sidecars                    IMG.jpg.xmp, in a tree of its own
+  mmembed export --xmp --beside --where 'date>=2024'    merged into those beside the pictures
+
 --where narrows all of them, as in `mmembed search`:
 
   mmembed export --to year.parquet --where 'date>=2024 -tag:private'
@@ -49,15 +55,15 @@ SHOWN_FAILURES = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     parser.add_argument(
-        "--to", required=True, type=Path, metavar="DIR|FILE",
-        help="new folder, or file that ends with .parquet, .jsonl, .csv or .npy",
+        "--to", type=Path, metavar="DIR|FILE",
+        help="new folder, or file that ends with .parquet, .jsonl, .csv, .npy or .zip",
     )  # fmt: skip
     parser.add_argument(
         "--where", default="", metavar="FILTER", action=Once, help="only items that pass a filter"
     )
     parser.add_argument(
         "--columns", default="", metavar="A,B",
-        help="columns of a list (.csv, .jsonl, .npy), such as path,tags,embedding",
+        help="columns of a list (.csv, .jsonl, .parquet, .npy), such as path,tags,embedding",
     )  # fmt: skip
     parser.add_argument(
         "--query", default="", metavar="TEXT", help="list the results of a search, with their score"
@@ -68,17 +74,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind", choices=KINDS, default="image", help="rows of a list (default: image)"
     )
+    parser.add_argument("--xmp", action="store_true", help="XMP sidecars with the tags, below --to")
+    parser.add_argument(
+        "--beside", action="store_true",
+        help="with --xmp: beside the pictures, merged into the sidecars that are there",
+    )  # fmt: skip
 
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Export; 1 if some uploads could not be copied."""
-    from mmembed.collection.exchange import ListWishes, check_target, export_to  # takes a while
+    from mmembed.collection.exchange import export_to  # takes a while
+    from mmembed.collection.export_wishes import ListWishes, check_target
 
     if arguments.k < 1:
         raise QueryError(f"--k {arguments.k}: expected 1 or more")
     columns = tuple(name.strip() for name in arguments.columns.split(",") if name.strip())
-    wishes = ListWishes(columns, arguments.query, arguments.k, arguments.kind)
-    to = expanded(arguments.to, "--to")
+    wishes = ListWishes(
+        columns, arguments.query, arguments.k, arguments.kind, arguments.xmp, arguments.beside
+    )
+    to = None if arguments.to is None else expanded(arguments.to, "--to")
     check_target(to, wishes)
     parse_where(arguments.where)
     check_exists(settings)

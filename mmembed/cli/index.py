@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.index_on_ray import helpers_of
 from mmembed.cli.needs_database import check_database
+from mmembed.cli.options import expanded_place
 from mmembed.cli.table import counted, plain, table
 from mmembed.cli.upgrade import upgraded
-from mmembed.config.settings import Settings, expanded
+from mmembed.config.settings import Settings
 from mmembed.errors import MmembedError
+from mmembed.places import Place, place_of
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import Collection, Report
@@ -35,6 +36,13 @@ everything that --exclude names. docs/indexing.md has the details.
   mmembed index ~/Pictures --exclude private --exclude '*.gif'
   mmembed index photos --captions captions.jsonl --data ./my-collection
 
+PATH may also be a tar, whose pictures and texts need not be unpacked (WebDataset); a .csv, .tsv,
+.jsonl or .parquet file that lists paths or addresses; or a folder of an object store:
+
+  mmembed index shards/*.tar
+  mmembed index s3://bucket/photos                     pip install 'mmembed[s3]'
+  MMEMBED_FETCH_URLS=on mmembed index urls.parquet     a column named url
+
 In a database, the work is planned as pieces, and `mmembed work` helps with it from any machine:
 
   mmembed index /photos --store postgresql://ann@db/photos
@@ -48,9 +56,12 @@ SHOWN_FAILURES = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or picture")
     parser.add_argument(
-        "--captions", action="append", default=[], type=Path, metavar="FILE",
+        "paths", nargs="+", type=place_of, metavar="PATH",
+        help="folder, picture, tar, list of pictures, or s3://bucket/folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--captions", action="append", default=[], type=place_of, metavar="FILE",
         help="manifest with captions and tags; may be repeated",
     )  # fmt: skip
     _add_choice_of_files(parser)
@@ -107,7 +118,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Index; 1 if some files failed or none was found, 130 if it was interrupted."""
     from mmembed.collection.collection import Collection, check_paths  # takes a while
 
-    paths = [expanded(path, "PATH") for path in arguments.paths]
+    paths = [expanded_place(path, "PATH") for path in arguments.paths]
     check_paths(paths)  # before a folder is made
     if arguments.plan_only:
         return _plan(settings, paths, arguments)
@@ -147,7 +158,7 @@ def print_report(report: Report, arguments: argparse.Namespace) -> None:
             print(line)
 
 
-def _plan(settings: Settings, paths: list[Path], arguments: argparse.Namespace) -> int:
+def _plan(settings: Settings, paths: list[Place], arguments: argparse.Namespace) -> int:
     from mmembed.collection.collection import Collection
 
     check_database(settings, "--plan-only")

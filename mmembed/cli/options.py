@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mmembed.config.settings import Settings
+from mmembed.config.settings import Settings, expanded
+from mmembed.places import Place, is_address
+
+
+def expanded_place(place: Place, named: str) -> Place:
+    """An address as it is, and a path as `expanded` gives it. Raises InputError."""
+    return place if is_address(place) else expanded(place, named)
 
 
 class FurtherModels(argparse.Action):

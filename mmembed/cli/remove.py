@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmembed.cli.open_to_read import check_exists
+from mmembed.cli.options import expanded_place
 from mmembed.cli.table import counted, plain
 from mmembed.cli.upgrade import upgraded
-from mmembed.config.settings import Settings, expanded
+from mmembed.config.settings import Settings
+from mmembed.places import Place, place_of
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import Removed
@@ -31,7 +32,9 @@ Exit codes: 0 done; 1 nothing of some PATH is in the collection; 2 wrong use.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or picture")
+    parser.add_argument(
+        "paths", nargs="+", type=place_of, metavar="PATH", help="folder, tar, picture or address"
+    )
     parser.add_argument(
         "--keep-out", action="store_true",
         help="later indexings pass over it; `mmembed index --include-removed` takes it back",
@@ -50,7 +53,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     upgraded(settings)
     with Collection(settings) as collection:
         for path in arguments.paths:
-            wanted = expanded(path, "PATH")
+            wanted = expanded_place(path, "PATH")
             removed = collection.remove_path(
                 wanted, keep_out=arguments.keep_out, dry_run=arguments.dry_run
             )
@@ -60,7 +63,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     return 1 if missed else 0
 
 
-def _said(path: Path, removed: Removed, arguments: argparse.Namespace) -> str:
+def _said(path: Place, removed: Removed, arguments: argparse.Namespace) -> str:
     name = plain(str(path))
     uploads = f"; {removed.uploads} uploads stay" if removed.uploads else ""
     if not removed.images:

@@ -17,12 +17,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from mmembed.cluster.places import Slot, slots_of
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
-from mmembed.errors import InputError, StoreError
+from mmembed.errors import InputError, ModelHangs, StoreError
 
 ENDING_S = 60.0
 """Seconds in which workers complete the pictures that they have begun."""
 LONGEST_PAUSE_S = 60.0
 """Seconds at the most before a worker that died is started anew."""
+MOST_HANGS = 5
+"""Workers in one place whose model may hang, one after the other."""
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class RayWorkers:
         self._make = make
         self._running: dict[Slot, _Running] = {}
         self._deaths: dict[Slot, int] = {}
+        self._hangs: dict[Slot, int] = {}
         self._not_before: dict[Slot, float] = {}
 
     def __enter__(self) -> RayWorkers:
@@ -69,7 +72,7 @@ class RayWorkers:
 
     def tend(self) -> None:
         """Start workers on new nodes and in place of dead ones. Raises the error with which a
-        worker gave up, such as ModelMismatch."""
+        worker gave up, such as ModelMismatch, or ModelHangs after MOST_HANGS."""
         slots = slots_of(ray.nodes())
         for slot, running in list(self._running.items()):
             if slot not in slots or ray.wait([running.result], timeout=0)[0]:
@@ -88,15 +91,23 @@ class RayWorkers:
         try:
             ray.get(running.result, timeout=0)
             self._deaths.pop(slot, None)
+            self._hangs.pop(slot, None)
         except RayTaskError as error:
+            if isinstance(error.cause, ModelHangs) and self._hangs.get(slot, 0) < MOST_HANGS:
+                self._hangs[slot] = self._hangs.get(slot, 0) + 1
+                self._note_death(slot, error.cause)
+                return
             if not isinstance(error.cause, StoreError):
                 raise (error.cause or error) from error
             self._not_before[slot] = time.monotonic() + LONGEST_PAUSE_S
             log.warning("a worker on node %s ended: %s", slot.node[:8], error.cause)
         except RayError as error:  # it died, or its node
-            deaths = self._deaths[slot] = self._deaths.get(slot, 0) + 1
-            self._not_before[slot] = time.monotonic() + min(2.0**deaths, LONGEST_PAUSE_S)
-            log.warning("a worker on node %s was lost: %s", slot.node[:8], error)
+            self._note_death(slot, error)
+
+    def _note_death(self, slot: Slot, error: Exception) -> None:
+        deaths = self._deaths[slot] = self._deaths.get(slot, 0) + 1
+        self._not_before[slot] = time.monotonic() + min(2.0**deaths, LONGEST_PAUSE_S)
+        log.warning("a worker on node %s was lost: %s", slot.node[:8], error)
 
     def _started(self, slot: Slot) -> _Running:
         where = NodeAffinitySchedulingStrategy(slot.node, soft=False)

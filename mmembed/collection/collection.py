@@ -18,7 +18,8 @@ from mmembed.collection.folder_model import Binding
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
-from mmembed.collection.open_models import decode_threads, open_models
+from mmembed.collection.open_models import open_models
+from mmembed.collection.open_pipeline import open_pipeline
 from mmembed.collection.open_store import open_store, searches_at_once
 from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
@@ -31,13 +32,13 @@ from mmembed.config.settings import PREFIX, Settings
 from mmembed.errors import ImageError, MmembedError
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.ingest import Pipeline, Removed, Report, check_paths
+from mmembed.ingest import Removed, Report, check_paths
 from mmembed.media.decode import image_facts, read_file
-from mmembed.media.header import HeaderReader
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
+from mmembed.places import Place
 from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
@@ -96,7 +97,6 @@ class Collection(Answering, ItemEditing, SharedWork):
         if not settings.location:
             self.store.forget_places()
         self.binding = Binding(settings.model, self.store)
-        self._files = IndexedFiles(self.store.blobs)
         self._renderings = SingleFlight()
         self._models = open_models(settings, self.binding, self._content_of, load)
         self._classifiers = {one: Classifier(one) for one in self._models.all}
@@ -109,14 +109,10 @@ class Collection(Answering, ItemEditing, SharedWork):
         self._fetcher = Fetcher(
             max_bytes=self.embedder.limits.max_bytes, allow=settings.fetch_allow
         )
-        self._pipeline = Pipeline(
-            store=self.store,
-            load=self._claimed,
-            headers=HeaderReader(self.embedder.limits, places=settings.location),
-            batch=settings.batch,
-            threads=decode_threads(settings),
-            thumbnails=settings.thumbnails,
+        self._pipeline = open_pipeline(
+            settings, self.store, self._claimed, self.embedder.limits, self._fetcher
         )
+        self._files = IndexedFiles(self.store, self._pipeline.sources)
         self._indexing = Indexing(self.store, self._pipeline, settings, self.binding)
 
     def __enter__(self) -> Collection:
@@ -153,28 +149,28 @@ class Collection(Answering, ItemEditing, SharedWork):
 
     def troubles(self) -> list[Trouble]:
         """Check that the collection can be searched and changed. Returns all faults."""
-        return self.store.troubles()
+        return [*self.store.troubles(), *self.store.blobs.troubles()]
 
     # -- indexing --------------------------------------------------------------------
 
     def index(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[Place],
         *,
-        manifests: Sequence[Path] = (),
+        manifests: Sequence[Place] = (),
         progress: Progress,
         phase: Phase = lambda what, count: None,
         rehash: bool = False,
         include_removed: bool = False,
         helpers: Helpers | None = None,
     ) -> Report:
-        """Update the collection from these folders and files, and publish the views.
+        """Update the collection from these folders, files and addresses, and publish the views.
 
         phase: called with the work besides the pictures, and the number of items it has found.
         rehash: read all files, also those that seem unchanged. include_removed: take files that
         were removed for good. helpers: do the work elsewhere. In a database, several processes
         share the work, see SharedWork; raises StoreBusy beside another indexing of a folder. Raises
-        InputError for paths that do not exist and for invalid patterns in `exclude`. Raises
+        InputError for places that do not exist and for invalid patterns in `exclude`. Raises
         ManifestError for named manifests that cannot be read at all.
         """
         report = self._indexing.run(
@@ -189,7 +185,7 @@ class Collection(Answering, ItemEditing, SharedWork):
         caption has none. Raises NotFound."""
         self._indexing.keep_out(self.store.item(item_id))
 
-    def remove_path(self, path: Path, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
+    def remove_path(self, path: Place, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
         """Take a file, or everything below a folder, out of the collection, even if it is gone.
         Files are never touched, and uploads stay.
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.collection.collection import Collection
+from mmembed.collection.export_pictures import export_pictures, hits_of
+from mmembed.collection.export_wishes import FILE_ENDINGS, ZIP, ListWishes, check_target
 from mmembed.collection.open_store import open_store
 from mmembed.config.settings import Settings
-from mmembed.errors import InputError
 from mmembed.exchange.compare import ExportComparison, compare
 from mmembed.exchange.imported import Imported
 from mmembed.exchange.lists import EMBEDDING, columns_of, hit_rows, item_pages, list_rows
@@ -19,54 +18,33 @@ from mmembed.exchange.open_export import Export, open_export
 from mmembed.exchange.row_files import JSONL, PARQUET, has_parquet
 from mmembed.exchange.take_in import TakingIn, check_model
 from mmembed.exchange.write_export import Exported, WantedItems, export_file, export_folder
-from mmembed.exchange.write_lists import CSV, LIST_ENDINGS, NPY, list_writer
+from mmembed.exchange.write_lists import CSV, NPY, list_writer
 from mmembed.filters.parse import parse_where
 from mmembed.media.header import HeaderReader
 from mmembed.store.protocol import Store
-from mmembed.types import Hit, Kind, Phase, Progress, Term
+from mmembed.types import Phase, Progress
 
-__all__ = ["ExportComparison", "Exported", "Imported", "ListWishes", "check_target"]
-
-FILE_ENDINGS = (PARQUET, JSONL)
-ENDINGS = (*FILE_ENDINGS, CSV, NPY)
-
-
-@dataclass(frozen=True)
-class ListWishes:
-    """The rows and columns of a list."""
-
-    columns: tuple[str, ...] = ()
-    """All, if there are none."""
-    query: str = ""
-    """Words to search for; the list then has the results."""
-    k: int = 100
-    """How many results."""
-    kind: Kind = "image"
-
-
-def check_target(to: Path, wishes: ListWishes) -> None:
-    """Raises InputError for an ending that is unknown, or cannot hold what is wished for."""
-    suffix = to.suffix.lower()
-    if suffix and suffix not in ENDINGS and not to.is_dir():
-        raise InputError(
-            f"--to {to}: expected a folder, or a file that ends with {', '.join(ENDINGS)}; make a "
-            "folder with a dot in its name first"
-        )
-    if (wishes.query or wishes.columns) and suffix not in LIST_ENDINGS:
-        option = "--query" if wishes.query else "--columns"
-        raise InputError(
-            f"--to {to}: {option} makes a list, which ends with {', '.join(LIST_ENDINGS)}; a "
-            "folder and a Parquet file hold whole items"
-        )
+__all__ = ["ExportComparison", "Exported", "Imported"]
 
 
 def export_to(
-    settings: Settings, to: Path, where: str, wishes: ListWishes, progress: Progress
+    settings: Settings, to: Path | None, where: str, wishes: ListWishes, progress: Progress
 ) -> Exported:
-    """Export the items that pass a filter to a folder or a file, see docs/moving.md. Raises
-    InputError, StoreError."""
+    """Export the items that pass a filter to a folder or a file, see docs/moving.md. to: None for
+    sidecars beside the pictures. Raises InputError, StoreError."""
     check_target(to, wishes)
     started = time.monotonic()
+    if to is None or wishes.xmp or to.suffix.lower() == ZIP:
+        exported = export_pictures(settings, to, where, wishes, progress)
+    else:
+        exported = _export_items(settings, to, where, wishes, progress)
+    exported.seconds = time.monotonic() - started
+    return exported
+
+
+def _export_items(
+    settings: Settings, to: Path, where: str, wishes: ListWishes, progress: Progress
+) -> Exported:
     suffix = to.suffix.lower()
     if wishes.query:
         with Collection(settings) as collection:
@@ -84,7 +62,6 @@ def export_to(
                     export_file(store, to, wanted, progress) if suffix in FILE_ENDINGS
                     else export_folder(store, to, _part_format(), wanted, progress)
                 )  # fmt: skip
-    exported.seconds = time.monotonic() - started
     return exported
 
 
@@ -124,29 +101,12 @@ def _search_list(collection: Collection, to: Path, where: str, wishes: ListWishe
     if wishes.kind == "image":
         collection.make_bank(lambda done, total, failed: None)
     with list_writer(to, columns, model.dim if model else 1) as writer:
-        for hits in _hits(collection, where, wishes):
+        for hits in hits_of(collection, where, wishes):
             rows = hit_rows(store, hits, columns)
             writer.write(rows)
             exported.count("rows", len(rows))
     exported.bytes = to.stat().st_size
     return exported
-
-
-def _hits(collection: Collection, where: str, wishes: ListWishes) -> Iterator[Sequence[Hit]]:
-    left, cursor = wishes.k, None
-    while left > 0:
-        page = collection.search(
-            [Term(text=wishes.query)],
-            k=min(left, collection.settings.max_k),
-            kind=wishes.kind,
-            cursor=cursor,
-            where=parse_where(where),
-        )
-        yield page.hits
-        left -= len(page.hits)
-        cursor = page.next_cursor
-        if cursor is None or not page.hits:
-            return
 
 
 def import_from(settings: Settings, source: Path, progress: Progress, phase: Phase) -> Imported:

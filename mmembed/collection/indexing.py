@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.shared_indexing import Helpers, IndexingRequest, SharedIndexing
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelError, ModelMismatch, ProcessingError
 from mmembed.ingest import (
+    OWN_PARTS,
     Passing,
     Pipeline,
     Removed,
     Report,
     Rules,
-    SaidLimits,
     make_plan,
     moved_away,
     patterns_of,
@@ -25,6 +24,7 @@ from mmembed.ingest import (
     scan,
     those_below,
 )
+from mmembed.places import Place, is_address
 from mmembed.store.entries import ImageFile, KeptOut
 from mmembed.store.protocol import Store
 from mmembed.types import Item, Phase, Progress
@@ -46,8 +46,8 @@ class Indexing:
 
     def run(
         self,
-        paths: Sequence[Path],
-        manifests: Sequence[Path],
+        paths: Sequence[Place],
+        manifests: Sequence[Place],
         progress: Progress,
         phase: Phase,
         *,
@@ -60,14 +60,19 @@ class Indexing:
             with self.shared.pieces.joining():
                 request = self._request(paths, manifests, rehash, include_removed)
                 return self._run_shared(replace(request, helpers=helpers), progress, phase)
-        settings = self._settings
         with self._store.exclusive("indexing"):
             request = self._request(paths, manifests, rehash, include_removed)
-            found = scan(paths, request.passing, lambda count: phase("looking for pictures", count))
+            found = scan(
+                paths,
+                request.passing,
+                lambda count: phase("looking for pictures", count),
+                self._pipeline.sources,
+            )
             phase("reading known files, captions and tags", len(found.files))
             known = self._store.known_files()
-            limits = SaidLimits(settings.max_text_chars, settings.max_items)
-            plan = make_plan(found, known, manifests, Rules(limits, rehash))
+            pipeline = self._pipeline
+            rules = Rules(pipeline.limits, rehash, request.passing, pipeline.sources)
+            plan = make_plan(found, known, manifests, rules)
             plan.kept_out = moved_away(self._store.kept_out())
             report = self._pipeline.run(plan, known, progress)
             self._read_headers(found.files.__contains__, report, phase)
@@ -87,8 +92,8 @@ class Indexing:
 
     def plan(
         self,
-        paths: Sequence[Path],
-        manifests: Sequence[Path],
+        paths: Sequence[Place],
+        manifests: Sequence[Place],
         phase: Phase,
         rehash: bool,
         include_removed: bool,
@@ -100,14 +105,17 @@ class Indexing:
 
     def _request(
         self,
-        paths: Sequence[Path],
-        manifests: Sequence[Path],
+        paths: Sequence[Place],
+        manifests: Sequence[Place],
         rehash: bool,
         include_removed: bool,
     ) -> IndexingRequest:
         patterns = patterns_of(self._settings.exclude)
         kept_out = frozenset(self._kept_out(paths, include_removed))
-        passing = Passing(patterns, self._settings.include_system, kept_out)
+        blobs = self._settings.blobs
+        own = {f"{blobs.rstrip('/')}/{part}" for part in OWN_PARTS} if is_address(blobs) else ()
+        system = self._settings.include_system
+        passing = Passing(patterns, system, kept_out, frozenset(own))
         return IndexingRequest(paths, manifests, passing, rehash)
 
     def _read_headers(self, is_met: Callable[[str], bool], report: Report, phase: Phase) -> None:
@@ -152,12 +160,12 @@ class Indexing:
         if not self._store.blobs.is_upload(item.path, item.sha256):
             self._store.keep_out({item.path: KeptOut(item.sha256)})
 
-    def remove_below(self, path: Path, *, keep_out: bool, dry_run: bool) -> Removed:
+    def remove_below(self, path: Place, *, keep_out: bool, dry_run: bool) -> Removed:
         """See Collection.remove_path, which calls it."""
         with self._store.exclusive("indexing"):
             return remove_below(self._store, path, keep_out=keep_out, dry_run=dry_run)
 
-    def _kept_out(self, paths: Sequence[Path], include_removed: bool) -> dict[str, KeptOut]:
+    def _kept_out(self, paths: Sequence[Place], include_removed: bool) -> dict[str, KeptOut]:
         """The files and folders that stay out, after the returning ones were let in."""
         kept_out = self._store.kept_out()
         if include_removed:

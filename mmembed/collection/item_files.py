@@ -1,5 +1,8 @@
 """Opens the file behind an item, as long as its content is the indexed one.
 
+A picture that lies elsewhere, in a tar or an object store or on the web, is read whole and compared
+in the same way; then its bytes are a file without a name.
+
 Files lie in folders that others may write to. A picture may have become another one, a web page, or
 a link to a private file. So a file is opened once, and the opened file is compared with the catalog
 by its content's hash.
@@ -11,14 +14,18 @@ import errno
 import hashlib
 import os
 import stat
+import tempfile
 import time
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from mmembed import files
-from mmembed.errors import MmembedError, NotFound, Overloaded
+from mmembed.errors import ImageError, MmembedError, NotFound, Overloaded, StoreFull
 from mmembed.models.bounded_cache import BoundedCache
-from mmembed.store.blob_protocol import Blobs
+from mmembed.places import is_file
+from mmembed.sources.entries import FileStat
+from mmembed.sources.sources import Sources
 from mmembed.store.entries import storable
+from mmembed.store.protocol import Store
 from mmembed.types import Item
 
 SETTLED_NS = 2 * 10**9
@@ -37,14 +44,19 @@ the last one back."""
 class IndexedFiles:
     """Opens the files of image items; any thread may call it."""
 
-    def __init__(self, blobs: Blobs) -> None:
-        """blobs: tells uploads, which have a remedy of their own."""
-        self._blobs = blobs
+    def __init__(self, store: Store, sources: Sources) -> None:
+        """store: tells uploads, which have a remedy of their own, and where in its tar a picture
+        lies. sources: reads pictures elsewhere."""
+        self._store = store
+        self._blobs = store.blobs
+        self._sources = sources
         self._hashes: BoundedCache[_Identity, str] = BoundedCache(lambda *_: 100, KNOWN_BYTES)
 
     def open(self, item: Item) -> BinaryIO:
         """The file of an image, open and at its beginning. Raises NotFound if it is gone,
-        unreadable, or has another content than the indexed one."""
+        unreadable, or has another content than the indexed one; StoreAway, Overloaded."""
+        if not self._is_file(item):
+            return self._copy(item)
         file = self._opened(item)
         try:
             self._compare(file, item)
@@ -56,13 +68,17 @@ class IndexedFiles:
 
     def check(self, item: Item) -> None:
         """`open` for derived data of a file: its hash is not computed while its size and time are
-        unchanged. Raises NotFound."""
+        unchanged. A picture elsewhere is not asked for. Raises NotFound."""
+        if not self._is_file(item):
+            return
         with self._opened(item) as file:
             if os.fstat(file.fileno()).st_mtime_ns != item.mtime_ns:
                 self._compare(file, item)
 
     def read(self, item: Item) -> bytes:
         """The indexed bytes of an image. Raises NotFound; see `open`."""
+        if not self._is_file(item):
+            return self._read_elsewhere(item)
         with self._opened(item) as file:
             try:
                 data = file.read(-1 if item.bytes is None else item.bytes)
@@ -72,6 +88,43 @@ class IndexedFiles:
         if hashlib.sha256(data).hexdigest() != item.sha256:
             raise self._changed(item)
         return data
+
+    # -- pictures elsewhere ----------------------------------------------------------
+
+    def _is_file(self, item: Item) -> bool:
+        path = item.path or ""
+        return is_file(path) or self._blobs.is_upload(path, item.sha256)
+
+    def _read_elsewhere(self, item: Item) -> bytes:
+        assert item.path is not None
+        known = self._store.known_among([item.path]).get(item.path)
+        if known is None:
+            raise NotFound(f"item {item.id}: is no longer there")
+        stat = FileStat(known.bytes, known.mtime_ns, known.mark or (0, 0, 0))
+        try:
+            data = self._sources.read_again(item.path, stat)
+        except ImageError as error:
+            raise NotFound(f"item {item.id}: {error.reason}; {self._remedy(item)}") from error
+        if hashlib.sha256(data).hexdigest() != item.sha256:
+            raise self._changed(item)
+        return data
+
+    def _copy(self, item: Item) -> BinaryIO:
+        data = self._read_elsewhere(item)
+        try:
+            file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller's to close)
+            file.write(data)
+            file.flush()
+            os.utime(file.fileno(), ns=(item.mtime_ns or 0, item.mtime_ns or 0))
+        except OSError as error:
+            raise StoreFull(
+                f"item {item.id}: its picture has no room in {tempfile.gettempdir()}: "
+                f"{error.strerror}"
+            ) from error
+        file.seek(0)
+        return cast(BinaryIO, file)
+
+    # -- files -----------------------------------------------------------------------
 
     def _opened(self, item: Item) -> BinaryIO:
         """A regular file of the indexed size."""

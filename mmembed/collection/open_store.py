@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from mmembed.config.blob_place import is_address
 from mmembed.config.settings import Settings
 from mmembed.config.store_address import addresses_of
 from mmembed.errors import InputError
+from mmembed.places import is_address
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 from mmembed.collection.folder_model import Binding
@@ -27,6 +26,7 @@ from mmembed.ingest import (
 )
 from mmembed.ingest.pipeline import unfailing
 from mmembed.ingest.scan import scan_of
+from mmembed.places import Place
 from mmembed.store.pieces import Pieces, WorkProgress, WorkRules
 from mmembed.store.protocol import Store
 from mmembed.types import Phase, Progress
@@ -52,8 +52,8 @@ class Helpers(Protocol):
 class IndexingRequest:
     """The paths of an indexing, and the way in which they are read."""
 
-    paths: Sequence[Path]
-    manifests: Sequence[Path]
+    paths: Sequence[Place]
+    manifests: Sequence[Place]
     passing: Passing
     rehash: bool
     helpers: Helpers | None = None
@@ -70,7 +70,7 @@ class SharedIndexing:
         self._pipeline = pipeline
         self._settings = settings
         self._binding = binding
-        self._limits = SaidLimits(settings.max_text_chars, settings.max_items)
+        self._limits = pipeline.limits
 
     @property
     def pieces(self) -> Pieces:
@@ -160,7 +160,8 @@ class SharedIndexing:
             model=self._binding.choice.name,
             newest=self._store.newest_item(),
         )
-        return PiecePlanner(self._store, self.pieces, self.pieces.begin(rules), rules)
+        plan, sources = self.pieces.begin(rules), self._pipeline.sources
+        return PiecePlanner(self._store, self.pieces, plan, rules, sources)
 
     def _worker(self, ending: threading.Event) -> Worker:
         return Worker(self._store, self.pieces, self._pipeline, self._limits, self._binding, ending)

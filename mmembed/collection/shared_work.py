@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmembed.ingest import Report
+from mmembed.places import Place
 from mmembed.store.pieces import WorkProgress
 from mmembed.types import Phase, Progress
 
@@ -23,9 +23,9 @@ class SharedWork:
 
     def plan_work(
         self,
-        paths: Sequence[Path],
+        paths: Sequence[Place],
         *,
-        manifests: Sequence[Path] = (),
+        manifests: Sequence[Place] = (),
         phase: Phase = lambda what, count: None,
         rehash: bool = False,
         include_removed: bool = False,

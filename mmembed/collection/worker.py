@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.lease_keeper import Stall, kept_alive
-from mmembed.errors import StoreAway, StoreBusy, StoreError
+from mmembed.errors import ModelHangs, StoreAway, StoreBusy, StoreError
 from mmembed.ingest import PieceWork, Pipeline, Report, SaidLimits, Settling, report_text
 from mmembed.ingest.settle_gone import AT_ONCE
 from mmembed.store.pieces import LEASE_S, Ending, Piece, Pieces, WorkRules
@@ -119,6 +119,8 @@ class Worker:
             with kept_alive(renew) as lost:
                 work = PieceWork(self._pipeline_for(piece.rules), self._limits)
                 report = work.run(piece, note, lambda: lost.is_set() or self._ending.is_set())
+        except ModelHangs:
+            raise  # a picture may be at fault: the claim runs out, as that of a dead worker
         except BaseException:
             with suppress(StoreError):
                 self._pieces.give_back(piece)

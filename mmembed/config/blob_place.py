@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from mmembed.errors import InputError
+from mmembed.places import is_address
 
 _VARIABLE = "MMEMBED_BLOBS"
 
@@ -35,8 +36,3 @@ def check_blob_place(place: str, store: str) -> None:
             f"{_VARIABLE}={place}: expected the path of a folder, or s3://bucket/prefix",
             param="blobs",
         )
-
-
-def is_address(place: str) -> bool:
-    """Whether a place is an object store's address, not a folder."""
-    return "://" in place

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from mmembed.config.batching import Batching
-from mmembed.config.blob_place import check_blob_place, is_address
+from mmembed.config.blob_place import check_blob_place
 from mmembed.config.host_names import check_hosts, check_names
 from mmembed.config.limits import Limits
 from mmembed.config.store_address import addresses_of, shown
 from mmembed.config.text_limits import TextLimits
 from mmembed.errors import InputError
+from mmembed.places import is_address
 
 PREFIX = "MMEMBED_"
 DEFAULT_CACHE = Path("~/.cache/mmembed")
@@ -221,8 +222,7 @@ def has_home() -> bool:
 
 
 def expanded(path: str | Path, named: str) -> Path:
-    """The path with `~` and `~user` filled in, and absolute. Raises InputError, which names the
-    setting of the path."""
+    """The path with `~` and `~user` filled in, and absolute. Raises InputError, naming `named`."""
     if not isinstance(path, str | os.PathLike) or path == "":
         raise InputError(f"{named}={path!r}: expected a path, as in data/try")
     try:

@@ -15,6 +15,7 @@ from mmembed.errors import InputError
 from mmembed.exchange import cells
 from mmembed.exchange.cells import Row
 from mmembed.exchange.records import ImageRecord, Record, TextRecord, added_to
+from mmembed.places import is_address
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Model, Said, Words
 from mmembed.store.record_protocol import AutomaticTag
@@ -96,7 +97,7 @@ def to_record(row: Row, dim: int) -> Record:
 
 def _image(row: Row, dim: int, item_id: int) -> ImageRecord:
     path = cells.needed_text(row, "path")
-    if not os.path.isabs(path) and not row.get("upload"):  # an upload may lie in an object store
+    if not os.path.isabs(path) and not is_address(path):
         raise InputError("its path is not absolute")
     captions = _captions(row, dim)
     texts = [caption.text for caption in captions]

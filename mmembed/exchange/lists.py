@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +21,8 @@ FACTS = (
 )
 """The columns of every list, unless others are chosen; and every field of manifests."""
 OF_HITS = ("score", "relevance", "fits")
-EMBEDDING = "embedding"
+EMBEDDING, AUTOMATIC_TAGS = "embedding", "automatic_tags"
+"""Columns that a list has if it names them: unit vectors, and the tags that label sets gave."""
 PAGE = 1000
 
 
@@ -35,16 +37,17 @@ class ListWriter(Protocol):
 
 
 def columns_of(store: Store, chosen: Sequence[str], *, hits: bool) -> tuple[str, ...]:
-    """The columns of a list: the chosen ones, by default all but the embedding. hits: of the
+    """The columns of a list: the chosen ones, by default all but the last two. hits: of the
     results of a search. Raises InputError for a column that there is not."""
     meta = tuple(one.name for one in store.fields() if one.name.startswith(META))
     usual = (*(OF_HITS if hits else ()), *FACTS, *meta)
-    known = {*usual, EMBEDDING}
+    known = {*usual, EMBEDDING, AUTOMATIC_TAGS}
     for name in chosen:
         if name not in known and not name.startswith(META):
             reason = "only the results of a --query have it" if name in OF_HITS else "no such one"
             raise InputError(
-                f"--columns {name}: {reason}; there are {', '.join((*usual, EMBEDDING))}"
+                f"--columns {name}: {reason}; there are "
+                f"{', '.join((*usual, EMBEDDING, AUTOMATIC_TAGS))}"
             )
     return tuple(dict.fromkeys(chosen)) or usual
 
@@ -64,11 +67,16 @@ def list_rows(store: Store, items: Sequence[Item], columns: Sequence[str]) -> li
     if EMBEDDING in columns:
         ids, stored = store.vectors_of([item.id for item in items])
         vectors = dict(zip(ids, _unit(stored), strict=True)) if ids else {}
+    automatic: dict[int, Any] = {}
+    if AUTOMATIC_TAGS in columns:
+        given = store.automatic_tags_of([item.id for item in items])
+        automatic = {key: [asdict(one) for one in some] for key, some in given.items()}
     rows = []
     for item in items:
         if EMBEDDING not in columns or item.id in vectors:
             own = captions.get(item.id) or ([item.caption] if item.caption else [])
             values = {**_values(item), "captions": own, EMBEDDING: vectors.get(item.id)}
+            values[AUTOMATIC_TAGS] = automatic.get(item.id, [])
             rows.append({name: values.get(name) for name in columns})
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ from pyarrow import ArrowException, parquet
 
 from mmembed.errors import InputError
 from mmembed.exchange.cells import Row
+from mmembed.filters.fields import META
 
 _TEXTS, _LISTS = pa.list_(pa.string()), pa.list_(pa.list_(pa.string()))
 _PLAIN: dict[str, Any] = {
@@ -80,6 +82,45 @@ class ParquetWriter:
         structs = pa.StructArray.from_arrays([*places, vectors], [*_PLACE, EMBEDDING])
         offsets = np.cumsum([0, *map(len, lists)]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), structs)
+
+
+class ParquetList:
+    """A list for people: chosen columns, embeddings as float32; a value of a manifest that is no
+    text is one in JSON."""
+
+    def __init__(self, file: BinaryIO, columns: Sequence[str], dim: int) -> None:
+        """dim: length of the embeddings."""
+        self._schema = pa.schema([(name, _list_type(name, dim)) for name in columns])
+        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Append rows."""
+        shown = [{name: _shown(name, value) for name, value in row.items()} for row in rows]
+        self._writer.write_table(pa.Table.from_pylist(shown, schema=self._schema))
+
+    def close(self) -> None:
+        """Write the end of the file, without which it cannot be read."""
+        self._writer.close()
+
+
+_AUTOMATIC = pa.list_(
+    pa.struct([("tag", pa.string()), ("label_set", pa.string()), ("score", pa.float64())])
+)
+
+
+def _list_type(name: str, dim: int) -> Any:
+    if name == EMBEDDING:
+        return pa.list_(pa.float32(), dim)
+    if name == "automatic_tags":
+        return _AUTOMATIC
+    dates = ("date", "added", "modified")
+    return pa.string() if name.startswith(META) or name in dates else _PLAIN[name]
+
+
+def _shown(name: str, value: Any) -> Any:
+    if name.startswith(META) and value is not None and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value
 
 
 def read_parquet(file: BinaryIO, rows_at_once: int) -> Iterator[list[Row | InputError]]:

@@ -44,6 +44,13 @@ def writer_for(suffix: str, file: BinaryIO, columns: Sequence[str], dim: int) ->
     return writer
 
 
+def parquet_list(file: BinaryIO, columns: Sequence[str], dim: int) -> RowFileWriter:
+    """A writer of a list with chosen columns. dim: of the embeddings. Raises InputError where the
+    library is missing."""
+    writer: RowFileWriter = _parquet("writing").ParquetList(file, columns, dim)
+    return writer
+
+
 def batches_of(path: Path, suffix: str) -> Iterator[list[Row | InputError]]:
     """The rows of a file, some at a time, each or its error. Raises InputError for a file that
     cannot be read."""

@@ -1,4 +1,4 @@
-"""Lists as CSV, as JSONL, and as .npy beside JSONL."""
+"""Lists as CSV, as JSONL, as Parquet, and as .npy beside JSONL."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import numpy as np
 from mmembed import files
 from mmembed.errors import InputError
 from mmembed.exchange.lists import EMBEDDING, ListWriter
+from mmembed.exchange.row_files import JSONL, PARQUET, parquet_list
 from mmembed.exchange.write_export import writing
 
-CSV, JSONL, NPY = ".csv", ".jsonl", ".npy"
+CSV, NPY = ".csv", ".npy"
 IDS = ".ids.jsonl"
 """Ending of the list beside a matrix."""
-LIST_ENDINGS = (CSV, JSONL, NPY)
+LIST_ENDINGS = (CSV, JSONL, PARQUET, NPY)
 _PARTING = (",", ";", "|")
 """Characters that part tags in a cell, as indexing reads them."""
 
@@ -37,6 +38,8 @@ def list_writer(path: Path, columns: Sequence[str], dim: int) -> Iterator[ListWr
             writer = CsvList(file, columns)
         elif suffix == JSONL:
             writer = JsonList(file)
+        elif suffix == PARQUET:
+            writer = parquet_list(file, columns, dim)
         elif suffix == NPY:
             beside = stack.enter_context(files.replacing(path.with_suffix(IDS), durable=True))
             writer = NpyList(file, beside, dim)

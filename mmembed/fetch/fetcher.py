@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TypeAlias
 from urllib.parse import urljoin
@@ -56,6 +57,8 @@ class Fetched(bytes):
     """An image file, and its share of a budget of memory for as long as it lives."""
 
     held: Sequence[Hold] = ()
+    changed: float | None = None
+    """When it was last changed, in seconds since 1970, if the host says it."""
 
 
 class Moved(Exception):
@@ -88,7 +91,7 @@ class Fetcher:
         """Let go of the threads."""
         self._resolvers.shutdown(wait=False, cancel_futures=True)
 
-    def fetch(self, url: str, name: str) -> bytes:
+    def fetch(self, url: str, name: str) -> Fetched:
         """The bytes at an address; the decoder checks whether they are an image.
 
         name: the image's name in errors. Raises ImageError, ImageTooLarge, and Overloaded if too
@@ -102,7 +105,7 @@ class Fetcher:
         finally:
             self._places.release()
 
-    def _follow(self, url: str, name: str, clock: Clock) -> bytes:
+    def _follow(self, url: str, name: str, clock: Clock) -> Fetched:
         for _ in range(REDIRECTS + 1):
             target = Target.of(url, name)
             try:
@@ -115,7 +118,7 @@ class Fetcher:
                 raise target.refused(f"cannot be fetched ({_reason(error)})") from None
         raise ImageError(name, f"{shown(url)}: more than {REDIRECTS} redirects")
 
-    def _ask(self, target: Target, clock: Clock) -> bytes:
+    def _ask(self, target: Target, clock: Clock) -> Fetched:
         """The bytes. Raises Moved, ImageError, OSError, HTTPException, ValueError."""
         with self._wire(target, clock) as wire:
             connection = target.connection()
@@ -146,7 +149,7 @@ class Fetcher:
             f"{PREFIX}FETCH_ALLOW"
         )
 
-    def _body(self, target: Target, response: http.client.HTTPResponse) -> bytes:
+    def _body(self, target: Target, response: http.client.HTTPResponse) -> Fetched:
         if response.status != 200:
             raise target.refused(f"answered {response.status}")
         if response.headers.get("Content-Encoding", "identity") != "identity":
@@ -167,6 +170,7 @@ class Fetcher:
             held[-1].shrink(len(data) - (len(held) - 1) * STEP_BYTES)
         fetched = Fetched(data)
         fetched.held = held
+        fetched.changed = _moment(response.headers.get("Last-Modified", ""))
         return fetched
 
     def _more_memory(self) -> Hold:
@@ -186,6 +190,13 @@ class Fetcher:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _reason(error: Exception) -> str:

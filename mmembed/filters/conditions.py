@@ -19,6 +19,7 @@ from mmembed.filters.fields import (
     rules_of,
 )
 from mmembed.filters.tree import Operator, Scalar, Test, Where, negated
+from mmembed.places import is_address
 
 MAX_CHARS = 10_000
 """Characters of a filter in words."""
@@ -150,7 +151,7 @@ def _named_value(field: str, text: str) -> str:
     if field == "format":
         return _FORMATS.get(text.upper(), text.upper())
     if field == "folder":
-        if not text.startswith("/"):
+        if not text.startswith("/") and not is_address(text):
             raise Fault(f"{text[:40]!r}: expected the absolute path of a folder")
         return text.rstrip("/") or "/"
     return text

@@ -1,7 +1,11 @@
 """Indexes folders of images into the store; resumable at any moment.
 
     exclusions → scan → (bounded_lines → manifest_rows → manifests, sidecars → image_texts) → plan
-               → pipeline (prepare → embed → commit, update_captions)
+               → pipeline (read_ahead → prepare → embed → commit, update_captions)
+
+Pictures may be files, or lie elsewhere (mmembed.sources): in tars, object stores, on the web.
+take_listed takes those that a manifest lists. read_ahead reads them, and texts_elsewhere the texts
+beside them.
 
 Several processes share an indexing as pieces (store.pieces):
 
@@ -15,6 +19,7 @@ stage. remove takes pictures out by path.
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.exclusions import Passing, patterns_of
 from mmembed.ingest.make_thumbnails import keep_thumbnail
+from mmembed.ingest.own_folders import OWN_PARTS
 from mmembed.ingest.pipeline import Pipeline
 from mmembed.ingest.plan import Plan, Rules, make_plan
 from mmembed.ingest.plan_pieces import PiecePlanner
@@ -28,6 +33,7 @@ from mmembed.ingest.stage_profile import StageTime
 from mmembed.ingest.work_piece import PieceWork
 
 __all__ = [
+    "OWN_PARTS",
     "Passing",
     "PiecePlanner",
     "PieceWork",

@@ -61,6 +61,8 @@ class Passing:
     include_system: bool = False
     kept_out: frozenset[str] = field(default_factory=frozenset)
     """Absolute paths of files and folders that were taken out for good."""
+    own: frozenset[str] = field(default_factory=frozenset)
+    """Folders in an object store that hold uploads and thumbnails of the collection."""
 
     def excludes(self, path: str, root: str, *, folder: bool) -> bool:
         """Whether a pattern matches."""

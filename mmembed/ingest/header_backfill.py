@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from mmembed.errors import ImageError
 from mmembed.media.decode import printable
 from mmembed.media.header import HeaderReader
+from mmembed.places import is_file
+from mmembed.sources.entries import FileStat
+from mmembed.sources.sources import Sources
 from mmembed.store.entries import ImageFile
 from mmembed.store.protocol import Store
 from mmembed.types import HeaderFacts
@@ -27,6 +30,7 @@ class HeaderBackfill:
 
     store: Store
     reader: HeaderReader
+    sources: Sources
     threads: int
 
     def run(self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]) -> int:
@@ -52,10 +56,20 @@ class HeaderBackfill:
     def _read(self, unread: ImageFile) -> HeaderFacts | None:
         """The facts of one file; None where it cannot be read. No error of a file ends the pass."""
         try:
-            return self.reader.of_file(self.store.blobs.local_path(unread.path, unread.sha256))
+            path = self.store.blobs.local_path(unread.path, unread.sha256)
+            if is_file(path):
+                return self.reader.of_file(path)
+            return self._read_elsewhere(unread)
         except ImageError as error:
             log.debug("%s", error)
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             log.warning("%s: its header cannot be read: %s", printable(unread.path), reason)
         return None
+
+    def _read_elsewhere(self, unread: ImageFile) -> HeaderFacts | None:
+        known = self.store.known_among([unread.path]).get(unread.path)
+        if known is None or known.mark is None:
+            return None
+        stat = FileStat(known.bytes, known.mtime_ns, known.mark)
+        return self.reader.of_bytes(self.sources.read_again(unread.path, stat))

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 from mmembed.errors import ManifestError
@@ -15,7 +14,10 @@ from mmembed.ingest import manifests as reading
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.scan_result import Scan
 from mmembed.ingest.sidecars import check_link, read_sidecar, sidecar_of
+from mmembed.ingest.take_files import MANIFESTS
 from mmembed.item_failures import failure_of, text_of, told
+from mmembed.places import Place, absolute, is_address, is_file
+from mmembed.sources.sources import Sources
 from mmembed.store.entries import Reading, Said, Words
 from mmembed.types import Failure
 
@@ -29,15 +31,20 @@ class Sayings:
     def __init__(
         self,
         scan: Scan,
-        manifests: Sequence[Path],
+        manifests: Sequence[Place],
         limits: SaidLimits,
         failures: list[Failure],
+        sources: Sources | None = None,
     ) -> None:
-        """Raises ManifestError if one of `manifests` cannot be read at all; other errors are noted
-        in `failures`."""
+        """sources: opens manifests in object stores. Raises ManifestError if one of `manifests`, or
+        of the roots that are manifests, cannot be read at all; other errors are noted in
+        `failures`."""
         self._scan = scan
         self._limits = limits
         self._failures = failures
+        self._sources = sources
+        self.listed: dict[str, None] = {}
+        """The images that the roots name which are manifests."""
         self._read: set[str] = set()
         """The manifests that were read whole."""
         self._met: set[str] = set()
@@ -45,15 +52,15 @@ class Sayings:
         self._words: dict[str, tuple[_Said, _Said, dict[str, str]]] = {}
         """Captions, tags and fields of images that were not requested yet."""
         self._where: dict[str, str] = {}
-        given = {os.path.abspath(path) for path in manifests}
-        for path in manifests:
+        given: dict[str, Place] = {absolute(path): path for path in (*manifests, *scan.lists)}
+        for path in given.values():
             self._take(path)
-        for path in (path for path in scan.manifests if str(path) not in given):
+        for path in (path for path in scan.manifests if path not in given):
             try:
-                check_link(str(path), scan.roots)
+                check_link(path, scan.roots)
                 self._take(path)
             except Exception as error:
-                self._note(str(path), error)
+                self._note(path, error)
         self.nothing = Reading(Words(), self._current)
         """The texts of an image without captions and tags."""
 
@@ -94,13 +101,18 @@ class Sayings:
             self._note(image, fault)
         return lines, not faults
 
-    def _take(self, path: Path) -> None:
+    def _take(self, path: Place) -> None:
         # Without `..`, so that a source is recognised from any current folder.
-        source = text_of(os.path.abspath(path))
+        source = text_of(absolute(path))
         only = frozenset({source})
         self._met.add(source)
         faults: list[ManifestError] = []
-        words_of_images = reading.read_manifest(path, limits=self._limits, faults=faults)
+        opened = self._sources.manifest if self._sources and is_address(path) else None
+        words_of_images = reading.read_manifest(
+            path, limits=self._limits, faults=faults, opened=opened
+        )
+        if source in self._scan.lists:
+            self.listed |= dict.fromkeys(words_of_images)
         for image, words in words_of_images.items():
             captions, tags, fields = self._words.setdefault(image, ({}, {}, {}))
             self._where.setdefault(image, words.where)
@@ -125,8 +137,15 @@ class Sayings:
         if source in self._met:
             return source in self._read
         if source not in self._gone:
-            self._gone[source] = self._scan.covers(source) and not os.path.lexists(source)
+            self._gone[source] = self._scan.covers(source) and self._is_gone(source)
         return self._gone[source]
+
+    def _is_gone(self, source: str) -> bool:
+        """Whether a source is no longer there, of a folder that was listed."""
+        if is_file(source):
+            return not os.path.lexists(source)
+        # A text beside a picture elsewhere is read with the picture, where either has changed.
+        return os.path.basename(source) in MANIFESTS
 
 
 def said_failure(name: str, error: Exception) -> Failure:

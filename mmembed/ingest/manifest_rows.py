@@ -12,19 +12,23 @@ import re
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.bounded_lines import LONGEST_ROW, lines_of
 from mmembed.ingest.columns import Columns, Numbered, Row
+from mmembed.places import Place
 
+Open: TypeAlias = Callable[[str], AbstractContextManager[BinaryIO]]
 REREAD_BYTES = 16 * 2**20
 """Bytes of a file that are read again after rows whose quotation marks do not end."""
 
 
-def rows_of(path: Path, columns: Columns) -> Iterator[Numbered]:
-    """The rows of a file by its ending; of Parquet, only the wanted columns.
+def rows_of(path: Place, columns: Columns, opened: Open | None = None) -> Iterator[Numbered]:
+    """The rows of a file by its ending; of Parquet, only the wanted columns. opened: opens a file
+    that lies elsewhere.
 
     Raises ManifestError for a file that cannot be read at all.
     """
@@ -35,11 +39,11 @@ def rows_of(path: Path, columns: Columns) -> Iterator[Numbered]:
         ".tsv": lambda file: CsvRows(file, "\t", columns).read(),
         ".parquet": lambda file: _parquet_rows(file, columns),
     }
-    reader = readers.get(path.suffix.lower())
+    reader = readers.get(os.path.splitext(path)[1].lower())
     if reader is None:
         raise ManifestError(f"{path}: expected one of {', '.join(readers)}")
     try:
-        with open_regular(path) as file:
+        with (opened or open_regular)(str(path)) as file:
             yield from reader(file)
     except ManifestError as error:
         raise ManifestError(f"{path}: {error}") from None
@@ -66,10 +70,11 @@ def _json_rows(file: BinaryIO) -> Iterator[Numbered]:
         if isinstance(line, ManifestError):
             yield number, line
         elif line.strip():
-            yield number, _json_row(line)
+            yield number, json_row(line)
 
 
-def _json_row(line: bytes) -> Row | ManifestError:
+def json_row(line: bytes) -> Row | ManifestError:
+    """The JSON object in some bytes, or why they are none."""
     try:
         row = json.loads(line.decode(), object_pairs_hook=_once)
     except ManifestError as error:

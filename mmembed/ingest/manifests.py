@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +12,13 @@ from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits, captions_in, tags_in
 from mmembed.ingest.columns import Columns, Row
 from mmembed.ingest.manifest_fields import FurtherFields
-from mmembed.ingest.manifest_rows import first_of, rows_of
+from mmembed.ingest.manifest_rows import Open, first_of, rows_of
+from mmembed.places import Place, absolute, is_address
 
-FILE_COLUMNS = ("file_name", "filename", "file", "image", "path", "filepath", "file_path")
+FILE_COLUMNS = (
+    *("file_name", "filename", "file", "image", "path", "filepath", "file_path"),
+    *("url", "uri"),
+)
 CAPTION_COLUMNS = ("captions", "caption", "text")
 TAG_COLUMNS = ("tags", "keywords")
 LABEL_COLUMNS = ("label", "class", "class_name", "category")
@@ -26,6 +31,7 @@ LONGEST_NAME = 4096
 NAMED_FAULTS = 1000
 """Rows of one file that are reported one by one."""
 DEFAULT = SaidLimits()
+_IN_NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass
@@ -41,22 +47,24 @@ class ManifestWords:
 
 
 def read_manifest(
-    path: Path,
+    path: Place,
     folder: Path | None = None,
     *,
     limits: SaidLimits = DEFAULT,
     faults: list[ManifestError] | None = None,
+    opened: Open | None = None,
 ) -> dict[str, ManifestWords]:
-    """Words by absolute image path; rows that name the same file add up.
+    """Words by absolute image path or address; rows that name the same file add up.
 
     Relative file names are relative to `folder`, else to the manifest's. Bad rows are left out and
-    noted in `faults`, with file and line; without `faults` the first one is raised. Raises
-    ManifestError if the manifest cannot be read at all.
+    noted in `faults`, with file and line; without `faults` the first one is raised. opened: opens
+    a manifest that lies elsewhere. Raises ManifestError if the manifest cannot be read at all.
     """
     found: dict[str, ManifestWords] = {}
-    noted, home = Faults(path, faults), folder or path.parent
-    further = FurtherFields(SAID_COLUMNS, typed=path.suffix.lower() not in (".csv", ".tsv"))
-    for number, row in rows_of(path, replace(COLUMNS, further=True)):
+    noted, home = Faults(path, faults), str(folder or os.path.dirname(path))
+    typed = not str(path).lower().endswith((".csv", ".tsv"))
+    further = FurtherFields(SAID_COLUMNS, typed=typed)
+    for number, row in rows_of(path, replace(COLUMNS, further=True), opened):
         try:
             row, name = _named(row)
             column_of_file = next(column for column in FILE_COLUMNS if row.get(column))
@@ -64,7 +72,7 @@ def read_manifest(
             captions = [text for cell in cells for text in captions_in(cell, limits)]
             cells = [row[column] for column in TAG_COLUMNS if row.get(column)]
             tags = [text for cell in cells for text in tags_in(cell, limits)]
-            image = os.path.abspath(os.path.join(home, name))
+            image = absolute(name, home)
             words = found.get(image) or ManifestWords(where=f"{path}:{number}")
             _add(words, captions, tags, limits)
             found[image] = words
@@ -122,7 +130,7 @@ def named_rows(path: Path) -> Iterator[tuple[int, str, Row]]:
 class Faults:
     """Bad rows of one file: raised, or noted up to a number and then counted."""
 
-    def __init__(self, path: Path, noted: list[ManifestError] | None) -> None:
+    def __init__(self, path: Place, noted: list[ManifestError] | None) -> None:
         self._path = path
         self._noted = noted
         self._count = 0
@@ -162,4 +170,6 @@ def _named(row: Row | ManifestError) -> tuple[Row, str]:
         raise ManifestError("no file name")
     if len(name) > LONGEST_NAME:
         raise ManifestError(f"a file name of {len(name):,} characters")
+    if is_address(name) and _IN_NO_ADDRESS.search(name):
+        raise ManifestError("an address with a control character")
     return row, name

@@ -1,31 +1,55 @@
 """The captions, tags and fields of a picture on their way from the planner to a worker.
 
 A text file beside a new picture is read by the worker: millions of them would hold up the planner.
+So are the texts beside a picture elsewhere, of which the planner sends the state that it listed:
+the worker need not ask again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.image_texts import add_said, said_failure
 from mmembed.ingest.sidecars import read_sidecar, sidecar_of
+from mmembed.sources.entries import FileStat, Text
+from mmembed.sources.tars import is_beside
 from mmembed.store.entries import BY_HAND, Reading, Said, Words
 from mmembed.store.pieces import PieceFile
 from mmembed.types import Failure
 
 
-def said_of_new(words: Words, beside: bool) -> str:
+class Elsewhere(NamedTuple):
+    """The state of a picture that is no file of this machine, and the texts beside it."""
+
+    stat: FileStat
+    texts: tuple[Text, ...]
+
+
+def said_of_new(words: Words, beside: bool, elsewhere: Elsewhere | None = None) -> str:
     """The words of a new picture; beside: whether a text file lies beside it."""
-    return _packed(words, beside=beside) if words or beside else ""
+    if not (words or beside or elsewhere):
+        return ""
+    return _packed(words, beside=beside, elsewhere=elsewhere)
 
 
-def said_of_known(reading: Reading, before: Words) -> str:
+def said_of_known(reading: Reading, before: Words, elsewhere: Elsewhere | None = None) -> str:
     """All words of a picture that the store has with the words `before`."""
-    return _packed(reading.words, ended=ended_sources(reading, before))
+    ended = ended_sources(reading, before)
+    return _packed(reading.words, ended=ended, elsewhere=elsewhere)
+
+
+def elsewhere_of(file: PieceFile) -> Elsewhere | None:
+    """The listed state of a picture elsewhere; None of a file of this machine."""
+    packed = json.loads(file.said or "{}").get("elsewhere")
+    if packed is None:
+        return None
+    (size, mtime_ns, mark), texts = packed
+    stat = FileStat(size, mtime_ns, tuple(mark))
+    return Elsewhere(stat, tuple(Text(*text) for text in texts))
 
 
 def ended_sources(reading: Reading, before: Words) -> list[str]:
@@ -63,8 +87,10 @@ def reading_of(
     words = Words(_said(packed, "captions"), _said(packed, "tags"), packed.get("fields", {}))
     if packed.get("beside"):
         return _with_text_file(file.path, words, roots, limits)
-    ended = packed.get("ended")
-    current = frozenset(ended).__contains__ if ended is not None else _always
+    if "ended" in packed:
+        return Reading(words, frozenset(packed["ended"]).__contains__), []
+    # The texts beside a picture elsewhere are read with it: where an earlier worker did, they stay.
+    current = _not_beside(file.path) if "elsewhere" in packed else _always
     return Reading(words, current), []
 
 
@@ -90,6 +116,10 @@ def _with_text_file(
 
 def _always(source: str) -> bool:
     return True
+
+
+def _not_beside(image: str) -> Callable[[str], bool]:
+    return lambda source: not is_beside(source, image)
 
 
 def _all_but(beside: str) -> Any:

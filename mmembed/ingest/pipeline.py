@@ -10,9 +10,10 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 
+from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.commit import Committing
 from mmembed.ingest.cut_captions import CuttingCaptions
 from mmembed.ingest.embed import EmbeddingStage
@@ -21,6 +22,7 @@ from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.header_backfill import HeaderBackfill
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
+from mmembed.ingest.read_ahead import ReadAhead
 from mmembed.ingest.report import Report
 from mmembed.ingest.stage_profile import Profile
 from mmembed.ingest.update_captions import Describing
@@ -28,6 +30,7 @@ from mmembed.item_failures import error_of
 from mmembed.media.header import HeaderReader
 from mmembed.models.decode_turns import ordered
 from mmembed.models.encoder import Encoder
+from mmembed.sources.sources import Sources
 from mmembed.store.entries import CaptionEntry, ImageFile, KeptOut, Known
 from mmembed.store.protocol import Store
 from mmembed.types import Failure, Progress
@@ -53,6 +56,10 @@ class Pipeline:
     threads: int
     thumbnails: bool
     """Whether to make thumbnails of decoded pictures."""
+    sources: Sources = field(default_factory=Sources)
+    """Reads pictures elsewhere than in files of this machine."""
+    limits: SaidLimits = field(default_factory=SaidLimits)
+    """Of the texts beside those."""
 
     def run(self, plan: Plan, known: dict[str, Known], progress: Progress) -> Report:
         """Carry out the plan. An interrupt ends it early with the committed part. Raises StoreError
@@ -120,9 +127,10 @@ class Pipeline:
         committing = Committing(self.store)
         decoders = ThreadPoolExecutor(self.threads, "decode")
         embedders = ThreadPoolExecutor(1, "embed")
+        ahead = ReadAhead(self.sources, self.limits, self.headers.limits.max_bytes)
         started = time.monotonic()
         try:
-            work = takewhile(lambda _: not ending(), plan.work)
+            work = ahead.over(takewhile(lambda _: not ending(), plan.work))
             prepared = ordered(decoders, prepare, work, window=4 * self.batch)
             groups = (
                 self._group(group, plan, known, report)
@@ -139,6 +147,7 @@ class Pipeline:
                 progress(done, report.total, len(report.failures))
             report.interrupted = done < report.total
         finally:
+            ahead.close()
             decoders.shutdown(cancel_futures=True)
             embedders.shutdown(cancel_futures=True)
             report.stages = profile.times(time.monotonic() - started)
@@ -153,6 +162,7 @@ class Pipeline:
         """The entries of a group to embed, its failures, and its number of files."""
         failures = [item for item in group if isinstance(item, Failure)]
         ready = [item for item in group if isinstance(item, Prepared)]
+        failures += [failure for one in ready for failure in one.failures]
         others, moves = [], []
         for one in ready:
             path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
@@ -171,7 +181,8 @@ class Pipeline:
         self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]
     ) -> int:
         """Fill in the header facts of files indexed without them; see HeaderBackfill.run."""
-        return HeaderBackfill(self.store, self.headers, self.threads).run(wanted, heed)
+        backfill = HeaderBackfill(self.store, self.headers, self.sources, self.threads)
+        return backfill.run(wanted, heed)
 
     # -- captions --------------------------------------------------------------------
 

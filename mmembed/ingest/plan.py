@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from mmembed.ingest.caption_rules import SaidLimits
+from mmembed.ingest.exclusions import Passing
 from mmembed.ingest.image_texts import Sayings
-from mmembed.ingest.scan_result import FileStat, Scan, ancestors
+from mmembed.ingest.scan_result import Scan, ancestors
+from mmembed.ingest.take_listed import take_listed
 from mmembed.item_failures import failure_of, text_of
+from mmembed.places import Place, is_file
+from mmembed.sources.entries import FileStat, Text
+from mmembed.sources.sources import Sources
 from mmembed.store.entries import KeptOut, Known, Mark, Reading
 from mmembed.types import Failure
 
@@ -22,6 +26,9 @@ class Source:
     path: str
     stat: FileStat
     reading: Reading
+    texts: tuple[Text, ...] | None = None
+    """Of a picture elsewhere than in a file of this machine, the texts that are to be read with
+    it; None where `reading` has them."""
 
     @property
     def captions(self) -> tuple[str, ...]:
@@ -69,12 +76,16 @@ class Rules:
     limits: SaidLimits = field(default_factory=SaidLimits)
     rehash: bool = False
     """Whether to read all files again."""
+    passing: Passing = field(default_factory=Passing)
+    """The exclusions, also of pictures that manifests list."""
+    sources: Sources | None = None
+    """Reads addresses; without it there may be none."""
 
 
 def make_plan(
     scan: Scan,
     known: Mapping[str, Known],
-    manifests: Sequence[Path],
+    manifests: Sequence[Place],
     rules: Rules = Rules(),
 ) -> Plan:
     """Compare files with the catalog by size, modification time and mark.
@@ -83,20 +94,23 @@ def make_plan(
     found is a failure among others, and so is a bad row.
     """
     plan = Plan(scan, failures=list(scan.failures))
-    sayings = Sayings(scan, manifests, rules.limits, plan.failures)
+    before = len(scan.failures)
+    sayings = Sayings(scan, manifests, rules.limits, plan.failures, rules.sources)
+    take_listed(sayings.listed, scan, rules.passing, rules.sources)
+    plan.failures += scan.failures[before:]
     for path, stat in scan.files.items():
         try:
             reading = sayings.of(path)
         except Exception as error:  # a bad text file does not stop its picture
             plan.failures.append(failure_of(path, error))
             reading = sayings.nothing
-        source = Source(path, stat, reading)
+        source = Source(path, stat, reading, scan.beside.get(path))
         same = known.get(path)
         if same is None or rules.rehash or is_changed(same, stat):
             plan.work.append(source)
             continue
         plan.unchanged.append(source)
-        if same.mark != stat.mark:
+        if stat.is_known and same.mark != stat.mark:
             plan.marks.append((same.id, stat.mark))
     gone, plan.kept_because_empty = scan.missing(known)
     plan.gone = {path: known[path] for path in gone}
@@ -111,18 +125,21 @@ def named_in_vain(scan: Scan, sayings: Sayings) -> Iterator[Failure]:
         # An image that is skipped, or lies elsewhere, is merely not part of this indexing.
         if not closed.isdisjoint(ancestors(path)):
             continue
-        if scan.covers(path) or not os.path.lexists(path):
+        if scan.covers(path) or (is_file(path) and not os.path.lexists(path)):
             name = text_of(path)
             reason = f"{name}: no such image, though {text_of(where)} names it"
             yield Failure(name, "ManifestError", reason)
 
 
 def is_changed(known: Known, stat: FileStat) -> bool:
-    """Whether a file may have another content than when it was indexed.
+    """Whether a file may have another content than when it was indexed. An address that was not
+    asked counts as unchanged.
 
     Programs can set the modification time, but not the time of the last change of a file's state.
     The inode is compared on the same device alone: network disks number files anew.
     """
+    if not stat.is_known:
+        return False
     if (known.bytes, known.mtime_ns) != (stat.bytes, stat.mtime_ns):
         return True
     if known.mark is None:

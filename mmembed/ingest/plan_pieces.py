@@ -10,21 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 
 from mmembed.errors import Abandoned
 from mmembed.filters.tree import Test
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.exclusions import Passing
 from mmembed.ingest.image_texts import Sayings
-from mmembed.ingest.piece_words import ended_sources, said_of_known, said_of_new
+from mmembed.ingest.piece_words import Elsewhere, ended_sources, said_of_known, said_of_new
 from mmembed.ingest.plan import is_changed, named_in_vain
 from mmembed.ingest.report import Report
 from mmembed.ingest.report_text import report_text
 from mmembed.ingest.scan import folders_of, scan_of
-from mmembed.ingest.scan_result import FileStat, Scan, under
+from mmembed.ingest.scan_result import Scan, under
 from mmembed.ingest.seen_paths import SeenPaths
+from mmembed.ingest.take_listed import take_listed
 from mmembed.item_failures import failure_of
+from mmembed.places import Place
+from mmembed.sources.entries import FileStat
+from mmembed.sources.sources import Sources
 from mmembed.store.entries import Known, Mark, Reading, Words, same
 from mmembed.store.pieces import Gone, PieceFile, Pieces, WorkRules
 from mmembed.store.protocol import Store
@@ -39,8 +42,11 @@ GROWTH = 20
 class PiecePlanner:
     """Plans one indexing."""
 
-    def __init__(self, store: Store, pieces: Pieces, plan: int, rules: WorkRules) -> None:
+    def __init__(
+        self, store: Store, pieces: Pieces, plan: int, rules: WorkRules, sources: Sources
+    ) -> None:
         self._store = store
+        self._sources = sources
         self.pieces = pieces
         self.plan = plan
         self._rules = rules
@@ -54,25 +60,29 @@ class PiecePlanner:
     def run(
         self,
         passing: Passing,
-        manifests: Sequence[Path],
+        manifests: Sequence[Place],
         limits: SaidLimits,
         phase: Phase,
         ending: Callable[[], bool],
     ) -> None:
-        """Plan all. Raises ManifestError for named manifests that cannot be read, StoreBusy if
-        another process took the planning over, and Abandoned once `ending` says so."""
-        roots = [Path(root) for root in self._rules.roots]
+        """Plan all. Raises ManifestError for named manifests that cannot be read, InputError for
+        addresses that cannot, StoreBusy if another process took the planning over, and Abandoned
+        once `ending` says so."""
+        roots, sources = self._rules.roots, self._sources
         listed, found = scan_of(roots), scan_of(roots)
-        for _ in folders_of(listed, passing, look=False):
+        for _ in folders_of(listed, passing, sources, look=False):
             self._heed(ending)
             phase("looking for captions", len(listed.texts) + len(listed.manifests))
-        self._sayings = Sayings(listed, manifests, limits, self.report.failures)
+        self._sayings = Sayings(listed, manifests, limits, self.report.failures, sources)
         self._described = self._store.described_by_files()
-        for _ in folders_of(found, passing):
+        for _ in folders_of(found, passing, sources):
             self._heed(ending)
             if len(found.files) >= LARGEST:
                 self._take(found, ending)
             phase("looking for pictures", self.report.total + self.planned + len(found.files))
+        met = self.seen.among(list(self._sayings.listed))
+        rest = (path for path in self._sayings.listed if path not in met)
+        take_listed(rest, found, passing, sources)
         self._take(found, ending)
         self._send(all_of_them=True)
         self._end(found)
@@ -86,20 +96,30 @@ class PiecePlanner:
     def _take(self, found: Scan, ending: Callable[[], bool]) -> None:
         """Sort the files that were found since the last call."""
         files = iter(found.take_files().items())
+        beside = found.take_beside()
         while some := dict(islice(files, LARGEST)):
             self._heed(ending)
             for path in some:
                 self.seen.add(path)
+            elsewhere = {
+                path: Elsewhere(some[path], beside[path]) for path in some if path in beside
+            }
             known = self._store.known_among(list(some))
             self._pending += [
-                PieceFile(path, said_of_new(*self._sayings.of_new(path)))
+                PieceFile(path, said_of_new(*self._sayings.of_new(path), elsewhere.get(path)))
                 for path in some
                 if path not in known
             ]
-            self._take_known({path: some[path] for path in known if path in some}, known)
+            files_known = {path: some[path] for path in known if path in some}
+            self._take_known(files_known, known, elsewhere)
             self._send()
 
-    def _take_known(self, files: Mapping[str, FileStat], known: Mapping[str, Known]) -> None:
+    def _take_known(
+        self,
+        files: Mapping[str, FileStat],
+        known: Mapping[str, Known],
+        elsewhere: Mapping[str, Elsewhere],
+    ) -> None:
         marks: list[tuple[int, Mark]] = []
         readings = {path: self._reading(path) for path in files}
         changed = {
@@ -109,17 +129,22 @@ class PiecePlanner:
         ids = [known[path].id for path, reading in readings.items()
                if changed[path] or known[path].id in self._described or reading.words]  # fmt: skip
         before = self._store.words_of(ids) if ids else {}
+        unchanged: list[str] = []
         for path, reading in readings.items():
             words = before.get(known[path].id, Words())
             if changed[path] or not same(reading.after(words), words):
-                self._pending.append(PieceFile(path, said_of_known(reading, words)))
+                said = said_of_known(reading, words, elsewhere.get(path))
+                self._pending.append(PieceFile(path, said))
                 continue
-            self.report.total += 1
-            self.report.unchanged += 1
-            if known[path].mark != files[path].mark:
+            unchanged.append(path)
+            if files[path].is_known and known[path].mark != files[path].mark:
                 marks.append((known[path].id, files[path].mark))
         if marks:
             self._store.mark_files(marks)
+        # An unfinished piece of an earlier indexing reports on all its files, done or not.
+        counted = self.pieces.await_unfinished(self.plan, unchanged)
+        self.report.total += len(unchanged) - len(counted)
+        self.report.unchanged += len(unchanged) - len(counted)
 
     def _reading(self, path: str) -> Reading:
         try:

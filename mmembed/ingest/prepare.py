@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from mmembed.ingest.embed_batches import patiently
 from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.plan import Source
+from mmembed.ingest.read_ahead import Coming
 from mmembed.ingest.stage_profile import Profile
 from mmembed.item_failures import ends_all, failure_of
 from mmembed.media.decode import decode, read_file
@@ -29,6 +30,8 @@ class Prepared:
     entry: ImageEntry
     """Carries the vector of a known content: its other items may be gone before it is written."""
     pixels: Pixels | None
+    failures: Sequence[Failure] = ()
+    """Of the texts that were read with it."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,30 @@ class Preparer:
     thumbnails: bool
     """Whether to make thumbnails of decoded pictures."""
 
-    def __call__(self, source: Source) -> Prepared | Failure:
+    def __call__(self, wanted: Source | Coming) -> Prepared | Failure:
         """Read, hash, decode and preprocess one file. Raises errors that are not the file's own: an
         unreadable catalog, or a model that cannot be loaded."""
+        if isinstance(wanted, Source):
+            return self._prepared(wanted, None)
         try:
-            entry, data = self._read(source)
+            return self._arrived(wanted)
+        finally:
+            wanted.held.end()
+
+    def _arrived(self, coming: Coming) -> Prepared | Failure:
+        try:
+            with self.profile.stage("read"):
+                brought = coming.brought.result()
+        except BaseException as error:
+            return self._failed(coming.source, error)
+        prepared = self._prepared(brought.source, brought.data)
+        if isinstance(prepared, Failure):
+            return prepared
+        return replace(prepared, failures=brought.failures)
+
+    def _prepared(self, source: Source, brought: bytes | None) -> Prepared | Failure:
+        try:
+            entry, data = self._read(source, brought)
         except BaseException as error:
             return self._failed(source, error)
         if data is None:
@@ -62,10 +84,13 @@ class Preparer:
             raise error
         return failure_of(source.path, error)
 
-    def _read(self, source: Source) -> tuple[ImageEntry, bytes | None]:
+    def _read(self, source: Source, brought: bytes | None) -> tuple[ImageEntry, bytes | None]:
         """The entry, and the file's bytes if its content is new."""
         with self.profile.stage("read"):
-            data = read_file(source.path, limits=self.headers.limits)
+            if brought is None:
+                data = read_file(source.path, limits=self.headers.limits)
+            else:
+                data = brought
             entry = _entry(source, hashlib.sha256(data).hexdigest())
             copy = self._copy(entry, data)
         return (entry, data) if copy is None else (copy, None)

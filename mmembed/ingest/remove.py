@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from mmembed.ingest.scan_result import ancestors
+from mmembed.places import Place, absolute, is_file
 from mmembed.store.entries import KeptOut, signed
 from mmembed.store.protocol import Store
 
@@ -27,12 +27,12 @@ class Removed:
     """Images that stay: their only file is in the data folder."""
 
 
-def remove_below(store: Store, path: Path, *, keep_out: bool, dry_run: bool) -> Removed:
+def remove_below(store: Store, path: Place, *, keep_out: bool, dry_run: bool) -> Removed:
     """Take a file, or all below a folder, out of the collection; files are never touched.
 
     uploads: the folder whose images stay. keep_out: later indexings skip them.
     """
-    wanted = os.path.abspath(path)
+    wanted = absolute(path)
     images = store.images_below(wanted)
     going = [image for image in images if not store.blobs.is_upload(image.path, image.sha256)]
     ids = [image.item_id for image in going]
@@ -63,7 +63,7 @@ def moved_away(kept_out: Mapping[str, KeptOut]) -> dict[str, str]:
 def _may_be_there(path: str, device: int | None) -> bool:
     """Whether a file is there, or its disk is not mounted: then the rest of its path is on another
     device."""
-    if os.path.lexists(path):
+    if not is_file(path) or os.path.lexists(path):  # addresses are not asked
         return True
     folder = os.path.dirname(path)
     with suppress(OSError):
@@ -73,9 +73,9 @@ def _may_be_there(path: str, device: int | None) -> bool:
     return device is not None and signed(os.stat(above).st_dev) != device
 
 
-def those_below(kept_out: Iterable[str], paths: Sequence[Path]) -> list[str]:
+def those_below(kept_out: Iterable[str], paths: Sequence[Place]) -> list[str]:
     """The kept-out paths that lie below these folders, equal one of them, or contain one."""
-    roots = [os.path.abspath(path) for path in paths]
+    roots = [absolute(path) for path in paths]
     return [
         one
         for one in kept_out

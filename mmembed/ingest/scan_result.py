@@ -5,20 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import NamedTuple
 
 from mmembed.ingest.passed_over import PassedOver
-from mmembed.store.entries import Mark, signed, storable
+from mmembed.sources.entries import FileStat, Text
 from mmembed.types import Failure
-
-
-class FileStat(NamedTuple):
-    """Facts that tell a changed file from an unchanged one."""
-
-    bytes: int
-    mtime_ns: int
-    mark: Mark
 
 
 @dataclass
@@ -30,7 +20,13 @@ class Scan(PassedOver):
     """Image files by absolute path, in the order they are indexed."""
     texts: set[str] = field(default_factory=set)
     """Text files that may hold captions."""
-    manifests: list[Path] = field(default_factory=list)
+    beside: dict[str, tuple[Text, ...]] = field(default_factory=dict)
+    """The texts beside pictures that are no files of this machine, by the picture's path. Their
+    state is part of the picture's, and a worker reads them with it."""
+    manifests: list[str] = field(default_factory=list)
+    """Files that say captions of the pictures in their folder."""
+    lists: list[str] = field(default_factory=list)
+    """Roots that are manifests: each of their rows names a picture to index."""
     failures: list[Failure] = field(default_factory=list)
     passed: set[str] = field(default_factory=set)
     """Paths that were not read: unreadable, hidden and linked folders, parts of collections,
@@ -47,6 +43,11 @@ class Scan(PassedOver):
             if root not in self.taken and any(under(path, [root]) for path in files):
                 self.taken.add(root)
         return files
+
+    def take_beside(self) -> dict[str, tuple[Text, ...]]:
+        """The texts beside pictures that were found since the last call."""
+        beside, self.beside = self.beside, {}
+        return beside
 
     def covers(self, path: str) -> bool:
         """Whether the scan would have found this file if it still existed."""
@@ -66,12 +67,6 @@ class Scan(PassedOver):
         met = [*self.files, *self.closed]
         roots = [root for root in self.roots if root not in self.taken]
         return [root for root in roots if not any(under(path, [root]) for path in met)]
-
-
-def stat_of(status: os.stat_result) -> FileStat:
-    """The state of a file for the catalog; a file system may claim any time."""
-    mark = signed(status.st_dev), signed(status.st_ino), storable(status.st_ctime_ns)
-    return FileStat(storable(status.st_size), storable(status.st_mtime_ns), mark)
 
 
 def under(path: str, folders: Sequence[str]) -> bool:

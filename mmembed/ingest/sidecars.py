@@ -28,10 +28,23 @@ def read_sidecar(
     """
     try:
         content = _content(path, roots)
-        lines = content.decode("utf-8-sig").splitlines()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return [], []
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    return lines_of_text(path, content, limits)
+
+
+def lines_of_text(
+    path: str, content: bytes, limits: SaidLimits
+) -> tuple[list[str], list[ManifestError]]:
+    """The lines of a text that are not blank, each once, and the errors of other lines. Raises
+    ManifestError if it is no text, or too long."""
+    if len(content) > MAX_SIDECAR_BYTES:
+        raise ManifestError(f"{path}: over {MAX_SIDECAR_BYTES} bytes; not taken for a caption")
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
         raise ManifestError(f"{path}: cannot be read as UTF-8 text: {error}") from None
     texts: dict[str, None] = {}
     faults = []
@@ -54,12 +67,9 @@ def _content(path: str, roots: Sequence[str]) -> bytes:
     check_link(path, roots)
     try:
         with open_regular(path) as file:
-            content = file.read(MAX_SIDECAR_BYTES + 1)
+            return file.read(MAX_SIDECAR_BYTES + 1)
     except ManifestError:
         return b""  # a folder or a pipe that is called like a text file
-    if len(content) > MAX_SIDECAR_BYTES:
-        raise ManifestError(f"{path}: over {MAX_SIDECAR_BYTES} bytes; not taken for a caption")
-    return content
 
 
 def check_link(path: str, roots: Sequence[str]) -> None:

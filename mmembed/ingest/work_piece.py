@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from mmembed.errors import ProcessingError
 from mmembed.ingest.caption_rules import SaidLimits
-from mmembed.ingest.piece_words import reading_of
+from mmembed.ingest.piece_words import elsewhere_of, reading_of
 from mmembed.ingest.pipeline import Pipeline
 from mmembed.ingest.plan import Plan, Source, is_changed
 from mmembed.ingest.remove import moved_away
 from mmembed.ingest.report import Report
-from mmembed.ingest.scan_result import FileStat, Scan, ancestors, stat_of
+from mmembed.ingest.scan_result import Scan, ancestors
 from mmembed.item_failures import failure_of
+from mmembed.sources.entries import FileStat, stat_of
 from mmembed.store.entries import Known, Reading, Words
 from mmembed.store.pieces import Piece, PieceFile
 from mmembed.types import Failure, Progress
@@ -60,7 +61,7 @@ class PieceWork:
                 continue
             plan.unchanged.append(source)
             report.embedded += before.id > piece.rules.newest
-            if before.mark != source.stat.mark:
+            if source.stat.is_known and before.mark != source.stat.mark:
                 plan.marks.append((before.id, source.stat.mark))
         return plan
 
@@ -71,6 +72,9 @@ class PieceWork:
         except Exception as error:  # a bad text file does not stop its picture
             plan.failures.append(failure_of(file.path, error))
             reading = Reading(Words(), lambda source: False)
+        elsewhere = elsewhere_of(file)
+        if elsewhere is not None:
+            return Source(file.path, elsewhere.stat, reading, elsewhere.texts)
         try:
             stat = stat_of(os.stat(file.path))
         except OSError:

@@ -210,7 +210,7 @@ class Reason(BaseModel):
         str,
         Field(
             description="model_failing, model_late, moved, damaged, full, unwritable, "
-            "write_failed, unreadable, views_failed; of /ready also read_only"
+            "write_failed, unreadable, views_failed; of /ready also read_only, blobs_away"
         ),
     ]
     message: str

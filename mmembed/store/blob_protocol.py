@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from mmembed.store.entries import Trouble
 from mmembed.types import Item
 
 
@@ -58,6 +59,9 @@ class Blobs(Protocol):
 
     def forget_thumbnails(self, sha256: str) -> None:
         """Delete the WebP files of a content. If that fails, nothing happens."""
+
+    def troubles(self) -> list[Trouble]:
+        """Why files cannot be read or kept now, apart from the troubles of the store."""
 
     def collect(self) -> int:
         """Delete files that nothing points to, and finish interrupted changes. Returns the number

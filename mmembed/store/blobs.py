@@ -11,7 +11,7 @@ from mmembed.config.settings import CATALOG_FILE
 from mmembed.errors import StoreError
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.blob_protocol import Upload
-from mmembed.store.entries import ImageFile
+from mmembed.store.entries import ImageFile, Trouble
 from mmembed.store.orphan_files import FilesOwner, OrphanFiles
 from mmembed.types import Item
 
@@ -111,6 +111,10 @@ class FolderBlobs:
         thumbnail_cache.forget(self._thumbnails, sha256)
 
     # -- both ------------------------------------------------------------------------
+
+    def troubles(self) -> list[Trouble]:
+        """See Blobs.troubles: those of the folder are the store's."""
+        return []
 
     def collect(self) -> int:
         """See Blobs.collect."""

@@ -290,5 +290,6 @@ class Trouble:
     """A condition that keeps a store from answering or keeping."""
 
     code: str
-    """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed."""
+    """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed,
+    blobs_away."""
     message: str

@@ -21,7 +21,7 @@ from mmembed.errors import MmembedError, StoreError
 from mmembed.store import thumbnail_cache, uploads
 from mmembed.store.blob_protocol import Upload
 from mmembed.store.blobs import WAIT_S
-from mmembed.store.entries import ImageFile
+from mmembed.store.entries import ImageFile, Trouble
 from mmembed.store.local_copies import LocalCopies
 from mmembed.store.object_orphans import ObjectOrphans
 from mmembed.store.object_store import ObjectStore, StoredObject
@@ -175,6 +175,14 @@ class ObjectBlobs:
                 self._objects.delete(_thumbnail_key(thumbnail_cache.name_of(sha256, size)))
 
     # -- both ------------------------------------------------------------------------
+
+    def troubles(self) -> list[Trouble]:
+        """See Blobs.troubles."""
+        try:
+            self._objects.check()
+        except StoreError as error:
+            return [Trouble("blobs_away", str(error))]
+        return []
 
     def collect(self) -> int:
         """See Blobs.collect."""

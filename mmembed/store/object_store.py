@@ -6,6 +6,7 @@ libraries take those from their environment.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import secrets
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from fsspec.registry import known_implementations
 from mmembed.errors import InputError, MmembedError, StoreAway, StoreError
 from mmembed.files import ASIDE
 
+_VERSIONS = ("ETag", "etag", "md5Hash", "generation")
+"""Where the libraries keep the version of an object."""
 _TIMES = ("LastModified", "mtime", "updated", "last_modified", "created")
 """Where the libraries keep the time of an object's last change."""
 
@@ -34,6 +37,8 @@ class StoredObject:
     """In bytes."""
     mtime_ns: int
     """Time of the last change, in nanoseconds since 1970; often in whole seconds."""
+    version: str = ""
+    """Another one after each change, where the object store has it: its ETag."""
 
     @property
     def name(self) -> str:
@@ -78,25 +83,36 @@ class ObjectStore:
     def _root(self) -> str:
         return str(self._system._strip_protocol(self.address))
 
+    def check(self) -> None:
+        """See whether the object store answers, and has the bucket."""
+        with self._translated("", "reached"):
+            self._system.info(self._root.partition("/")[0])
+
     def address_of(self, key: str) -> str:
         """The address of an object."""
         return f"{self.address}/{key}"
 
-    def read(self, key: str) -> bytes | None:
-        """The bytes of an object; None if there is none."""
+    def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
+        """The bytes of an object, or those from `start` to before `stop` as far as it has them;
+        None if there is none."""
         with self._translated(key, "read"):
             try:
-                return bytes(self._system.cat_file(self._path(key)))
+                return bytes(self._system.cat_file(self._path(key), start=start, end=stop))
             except FileNotFoundError:
                 return None
+            except OSError as error:
+                if start is None or error.errno != errno.EINVAL:
+                    raise
+                return b""  # it ends before
 
     def find(self, key: str) -> StoredObject | None:
         """The facts about an object; None if there is none."""
         with self._translated(key, "read"):
             try:
-                return self._stored(self._system.info(self._path(key)))
+                info = self._system.info(self._path(key))
             except FileNotFoundError:
                 return None
+            return self._stored(info) if info["type"] == "file" else None
 
     def write(self, key: str, data: bytes) -> None:
         """Write an object at once. A reader may see a part of it where the object store is no
@@ -130,14 +146,25 @@ class ObjectStore:
                 return False
             return True
 
+    def listed(self, prefix: str) -> tuple[list[str], list[StoredObject]]:
+        """The prefixes one level below another one, and the objects there. Raises StoreError if
+        there is nothing: the bucket may be gone."""
+        with self._translated(prefix, "listed"):
+            return self._sorted(self._system.ls(self._path(prefix), detail=True))
+
+    def _sorted(self, entries: list[dict[str, Any]]) -> tuple[list[str], list[StoredObject]]:
+        return (
+            [self._key(entry["name"]) for entry in entries if entry["type"] == "directory"],
+            [self._stored(entry) for entry in entries if entry["type"] == "file"],
+        )
+
     def folders(self, prefix: str) -> list[str]:
         """The prefixes one level below another one."""
-        entries = self._entries(prefix)
-        return [self._key(entry["name"]) for entry in entries if entry["type"] == "directory"]
+        return self._sorted(self._entries(prefix))[0]
 
     def objects(self, prefix: str) -> list[StoredObject]:
         """The objects directly below a prefix."""
-        return [self._stored(entry) for entry in self._entries(prefix) if entry["type"] == "file"]
+        return self._sorted(self._entries(prefix))[1]
 
     def _entries(self, prefix: str) -> list[dict[str, Any]]:
         with self._translated(prefix, "listed"):
@@ -151,7 +178,9 @@ class ObjectStore:
         if changed is None:
             changed = self._system.modified(info["name"])
         seconds = changed.timestamp() if isinstance(changed, datetime) else float(changed)
-        return StoredObject(self._key(info["name"]), int(info["size"] or 0), int(seconds * 1e9))
+        version: Any = next((info[name] for name in _VERSIONS if info.get(name)), "")
+        key, size = self._key(info["name"]), int(info["size"] or 0)
+        return StoredObject(key, size, int(seconds * 1e9), str(version))
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"

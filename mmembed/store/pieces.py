@@ -40,7 +40,8 @@ class WorkRules:
     model: str = "auto"
     """The id of the model."""
     newest: int = 0
-    """The largest id of an item when the planning began."""
+    """The largest id of an item when the planning began; of a piece, when the last planning began
+    that awaits it."""
 
 
 class PieceFile(NamedTuple):
@@ -125,6 +126,10 @@ class Pieces(Protocol):
     def add(self, plan: int, files: Sequence[PieceFile]) -> int:
         """Make a piece of the files that are in no unfinished piece; returns how many these are.
         The plan awaits the pieces that have the others. Raises StoreBusy if the plan is lost."""
+
+    def await_unfinished(self, plan: int, paths: Sequence[str]) -> set[str]:
+        """The files among these that some unfinished piece has, which reports on them; the plan
+        awaits it. Raises StoreBusy if the plan is lost."""
 
     def keep_planning(self, plan: int) -> None:
         """Say that the planner is alive."""

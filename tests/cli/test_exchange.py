@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -78,12 +79,52 @@ def test_the_results_of_a_search_are_a_list(ask: Ask, filled: Path, tmp_path: Pa
     assert list(rows[0]) == ["path", "score"]
 
 
+def test_a_list_as_parquet(ask: Ask, filled: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    to, at = str(tmp_path / "some.parquet"), ("--data", str(filled), "--model", "fake")
+    columns = "id,tags,meta.author,automatic_tags,embedding,added,score"
+    code, _, _ = ask("export", "--to", to, "--query", "red", "--k", "3", "--columns", columns, *at)
+    rows = parquet.read_table(to).to_pylist()
+    assert (code, len(rows), list(rows[0])) == (0, 3, columns.split(","))
+    assert (rows[0]["meta.author"], len(rows[0]["embedding"])) == ("ann", 16)
+
+
+def test_pictures_and_sidecars(ask: Ask, filled: Path, tmp_path: Path) -> None:
+    at = ("--data", str(filled), "--model", "fake")
+    code, printed, _ = ask("export", "--to", str(tmp_path / "red.zip"), "--where", "tag:x", *at)
+    assert (code, "1 pictures" in printed) == (0, True)
+    with zipfile.ZipFile(tmp_path / "red.zip") as archive:
+        assert archive.read("red.png") == (tmp_path / "photos" / "red.png").read_bytes()
+    code, _, _ = ask("export", "--to", str(tmp_path / "2.zip"), "--query", "red", "--k", "2", *at)
+    with zipfile.ZipFile(tmp_path / "2.zip") as archive:
+        assert (code, len(archive.namelist())) == (0, 3)
+    tree = tmp_path / "tree"
+    code, printed, _ = ask("export", "--xmp", "--to", str(tree), *at)
+    assert (code, "1 sidecars new" in printed) == (0, True)
+    [sidecar] = tree.rglob("*.xmp")
+    assert str(sidecar).endswith(f"{tmp_path}/photos/red.png.xmp")
+    assert b"a, b" in sidecar.read_bytes()
+    code, printed, _ = ask("export", "--xmp", "--beside", *at)
+    assert (code, "1 sidecars new" in printed) == (0, True)
+    beside = tmp_path / "photos" / "red.png.xmp"
+    assert beside.read_bytes() == sidecar.read_bytes()
+    beside.write_bytes(b"broken")
+    code, _, errors = ask("export", "--xmp", "--beside", *at)
+    assert (code, "red.png.xmp: is no XML" in errors, beside.read_bytes()) == (1, True, b"broken")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("export", "--to", "a.xlsx"), "ends with .parquet, .jsonl, .csv, .npy"),
-        (("export", "--to", "a.parquet", "--columns", "path"), "--columns makes a list"),
+        (("export", "--to", "a.xlsx"), "ends with .parquet, .jsonl, .csv, .npy, .zip"),
+        (("export", "--to", "a.zip", "--columns", "path"), "--columns makes a list"),
         (("export", "--to", "a", "--query", "dog"), "--query makes a list"),
+        (("export",), "--to: name a new folder"),
+        (("export", "--beside"), "--beside: goes with --xmp"),
+        (("export", "--xmp"), "one of both"),
+        (("export", "--xmp", "--beside", "--to", "a"), "one of both"),
+        (("export", "--xmp", "--to", "a.csv"), "sidecars lie in a folder"),
+        (("export", "--xmp", "--to", "a", "--columns", "path"), "a sidecar holds tags alone"),
         (("export", "--to", "a.csv", "--columns", "colour"), "--columns colour: no such one"),
         (("export", "--to", "a.csv", "--columns", "score"), "only the results of a --query"),
         (("export", "--to", "a.csv", "--k", "0"), "expected 1 or more"),

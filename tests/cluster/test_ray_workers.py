@@ -6,11 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from mmembed.cluster.places import Slot
+from mmembed.config.settings import Settings
+from mmembed.errors import ModelHangs
 from tests.postgres_server import address
 from tests.serving import ROOT
 from tests.small_pictures import many
@@ -27,6 +31,27 @@ PATIENT = {
     "RAY_health_check_failure_threshold": "20",
 }
 """For a busy machine."""
+
+
+def test_a_worker_whose_model_hangs_is_started_anew_a_few_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+    from ray.exceptions import RayTaskError
+
+    from mmembed.cluster import ray_workers
+
+    def hanging(*_: object, **__: object) -> None:
+        raise RayTaskError("work", "", ModelHangs("the model hangs"))
+
+    monkeypatch.setattr(ray, "get", hanging)
+    workers = ray_workers.RayWorkers(Settings.from_env({}, data=tmp_path), None)
+    slot, running = Slot("node", 0, 1, 0), ray_workers._Running(None, None)
+    for _ in range(ray_workers.MOST_HANGS):
+        workers._note_end(slot, running)
+    assert workers._not_before[slot] > time.monotonic()
+    with pytest.raises(ModelHangs):
+        workers._note_end(slot, running)
 
 
 def test_a_worker_and_a_node_die_and_every_picture_is_there_once(tmp_path: Path) -> None:

@@ -218,6 +218,10 @@ def test_an_indexing_that_is_interrupted_goes_on(
     assert "run the same command again" in index.said
     assert 20 < store.count("image") < 300
     assert store.pieces.progress().workers == 0
+    before = store.count("image")
     index = forks.start("index", photos, *ours)
     assert index.wait() == 0, index.said
+    assert "300 pictures in" in index.said
+    assert embedded(index.said) == 300 - before
+    assert f"{before} unchanged" in index.said
     check_whole(store, photos)

@@ -138,6 +138,9 @@ class MemoryBlobs:
         for key in [key for key in self._thumbnails if key[0] == sha256]:
             del self._thumbnails[key]
 
+    def troubles(self) -> list[Trouble]:
+        return []
+
     def collect(self) -> int:
         deleted = 0
         for path in self._folder.glob("*") if self._folder.exists() else ():

@@ -12,7 +12,7 @@ import pytest
 from mmembed.collection.collection import Collection
 from mmembed.ingest import Report
 from mmembed.ingest.plan import is_changed
-from mmembed.ingest.scan_result import stat_of
+from mmembed.sources.entries import stat_of
 from tests.fake_encoder import FakeEncoder
 from tests.ingest.outcomes import counts, forget_origins, ids
 

@@ -6,9 +6,16 @@ from pathlib import Path
 
 from mmembed.ingest import Report, report_text, sum_of
 from mmembed.ingest.caption_rules import SaidLimits
-from mmembed.ingest.piece_words import reading_of, said_of_known, said_of_new
+from mmembed.ingest.piece_words import (
+    Elsewhere,
+    elsewhere_of,
+    reading_of,
+    said_of_known,
+    said_of_new,
+)
 from mmembed.ingest.seen_paths import SeenPaths
 from mmembed.ingest.stage_profile import StageTime
+from mmembed.sources.entries import IN_TAR, FileStat, Text
 from mmembed.store.entries import Reading, Words
 from mmembed.store.pieces import PieceFile
 from mmembed.types import Failure
@@ -42,6 +49,18 @@ def test_texts_that_ended_go_and_others_stay() -> None:
     after = reading.after(before)
     assert dict(after.captions) == {"new": {"/m"}, "kept": {"/elsewhere"}, "mine": {""}}
     assert after == now.after(before)
+
+
+def test_texts_beside_a_picture_elsewhere_are_read_with_it() -> None:
+    stat, beside = FileStat(9, 1, (IN_TAR, 512, -7)), (Text("/s.tar/a.txt", 5, 1024),)
+    said = said_of_new(Words({"said": {"/m"}}), False, Elsewhere(stat, beside))
+    file = PieceFile("/s.tar/a.png", said)
+    assert elsewhere_of(file) == Elsewhere(stat, beside)
+    reading, _ = reading_of(file, [], LIMITS)
+    assert dict(reading.words.captions) == {"said": {"/m"}}
+    assert not reading.current("/s.tar/a.txt"), "an earlier worker may have read it"
+    assert reading.current("/m")
+    assert elsewhere_of(PieceFile("/a.png", "")) is None
 
 
 def test_paths_are_known_again() -> None:

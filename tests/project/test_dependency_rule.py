@@ -1,4 +1,4 @@
-"""ground ← filters ← media, fetch, engines, store ← models | search, ingest ← exchange,
+"""ground ← filters ← media, fetch, engines, store ← sources, models | search, ingest ← exchange,
 classify, explore ← collection ← eval, server, cli; one owner for each foreign library."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tests.project.sources import FILES, PACKAGE, dotted, nodes_of
 
 GROUND = {
     *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
-    "memory_budget",
+    *("memory_budget", "places"),
 }
 FACE_OF_STORE = {
     "store.protocol",
@@ -32,14 +32,16 @@ BELOW: dict[str, set[str]] = {
     "fetch": set(),
     "engines": set(),
     "store": {"filters"},
+    "sources": {"media", "fetch", "store.object_store", *FACE_OF_STORE},
     "models": {"media", "engines"},
     "search": {"filters", *FACE_OF_STORE},
-    "ingest": {"filters", "media", "models", *FACE_OF_STORE},
+    "ingest": {"filters", "media", "sources", "models", *FACE_OF_STORE},
     "exchange": {"filters", "ingest", *FACE_OF_STORE},
     "classify": {"models"},
     "explore": {"filters", "models", "search", *FACE_OF_STORE},
     "collection": {
-        *("filters", "media", "fetch", "engines", "store", "models", "search", "ingest"),
+        *("filters", "media", "fetch", "engines", "store", "sources", "models", "search"),
+        "ingest",
         *("exchange", "classify", "explore"),
     },
     "eval": {

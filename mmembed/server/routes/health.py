@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
 
 T = TypeVar("T")
-READ_ONLY = ("read_only",)
-"""A read-only folder can still be searched."""
+BORNE = ("read_only", "blobs_away")
+"""A read-only folder can still be searched, and so can a collection whose uploads are away."""
 
 PATIENCE_S = 10.0
 """Seconds for an answer; after that, a model that answers other requests still counts as
@@ -113,7 +113,7 @@ _HEALTH: Json = {
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers and the data folder is sound and has room. A real embedding is
     made, unless the model is busy with other requests."""
-    return await _found(request, READ_ONLY)
+    return await _found(request, BORNE)
 
 
 @router.get("/ready", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})

@@ -40,6 +40,11 @@ FROM pieces WHERE CASE WHEN %s::bigint IS NULL
   THEN plan_id IN (SELECT id FROM plans WHERE ended_at IS NULL)
   ELSE plan_id = %s OR {AWAITED} END
 """
+RULES_SQL = """
+SELECT rules::text,
+  (SELECT max((rules->>'newest')::bigint) FROM plans WHERE %s::bigint = ANY(awaits))
+FROM plans WHERE id = %s
+"""
 INTO_FILES = "piece_files (digest bytea, path text, said text, piece_id bigint)"
 KEPT_DAYS = 1
 """For so long the reports of an ended plan are kept that no process asks for."""
@@ -69,11 +74,11 @@ def add_piece(session: Session, plan: int, rows: Sequence[tuple[bytes, str, str]
         session.run("UPDATE pieces SET files = %s WHERE id = %s", (len(new), piece_id))
     else:
         session.run("DELETE FROM pieces WHERE id = %s", (piece_id,))
-    _await(session, plan, [digest for digest, *_ in rows if digest not in new])
+    await_pieces(session, plan, [digest for digest, *_ in rows if digest not in new])
     return len(new)
 
 
-def _await(session: Session, plan: int, digests: Sequence[bytes]) -> None:
+def await_pieces(session: Session, plan: int, digests: Sequence[bytes]) -> None:
     """The plan ends after the pieces of other plans that have its files."""
     if digests:
         session.run(

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
 
 from mmembed.errors import StoreBusy
@@ -28,7 +28,9 @@ from mmembed.store.postgres.piece_rows import (
     LATER,
     NOW,
     PROGRESS_SQL,
+    RULES_SQL,
     add_piece,
+    await_pieces,
     clean_up,
     split_piece,
 )
@@ -75,6 +77,19 @@ class PostgresPieces:
         with self._changing() as session:
             self._keep(session, plan)
             return add_piece(session, plan, rows)
+
+    def await_unfinished(self, plan: int, paths: Sequence[str]) -> set[str]:
+        """See Pieces.await_unfinished. Raises StoreBusy."""
+        if not paths:
+            return set()
+        digests = [_digest(path) for path in paths]
+        sql = "SELECT path FROM piece_files WHERE digest = ANY(%s)"
+        found = {str(path) for (path,) in self._connections.rows(sql, (digests,))}
+        if found:
+            with self._changing() as session:
+                self._keep(session, plan)
+                await_pieces(session, plan, [_digest(path) for path in sorted(found)])
+        return found
 
     def keep_planning(self, plan: int) -> None:
         """See Pieces.keep_planning. Raises StoreBusy."""
@@ -142,8 +157,10 @@ class PostgresPieces:
     ) -> Piece:
         sql = "SELECT path, said FROM piece_files WHERE piece_id = %s ORDER BY path"
         files = tuple(PieceFile(*row) for row in session.rows(sql, (piece_id,)))
-        [(rules,)] = session.rows("SELECT rules::text FROM plans WHERE id = %s", (plan_id,))
-        return Piece(piece_id, token, plan_id, _rules(rules), files, deaths)
+        [(text, newest)] = session.rows(RULES_SQL, (piece_id, plan_id))
+        rules = _rules(text)
+        rules = replace(rules, newest=max(rules.newest, newest or 0))
+        return Piece(piece_id, token, plan_id, rules, files, deaths)
 
     def renew(self, piece: Piece, done: int, failed: int, lease_s: float = LEASE_S) -> bool:
         """See Pieces.renew."""

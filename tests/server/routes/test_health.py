@@ -148,6 +148,16 @@ def test_a_folder_that_may_not_be_written_is_healthy_but_not_ready(
     monkeypatch.setattr(collection.store, "_presence", presence)
 
 
+def test_searches_go_on_while_the_object_store_of_uploads_is_away(
+    served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, collection = served
+    away = [Trouble("blobs_away", "s3://bucket/photos: cannot be reached")]
+    monkeypatch.setattr(collection.store.blobs, "troubles", lambda: away)
+    assert client.get("/health").status_code == 200
+    assert reasons(client, "/ready") == ["blobs_away"]
+
+
 def test_looking_often_writes_seldom(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:

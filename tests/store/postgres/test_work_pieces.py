@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,3 +230,21 @@ def test_a_database_of_layout_1_gets_the_tables_of_work(
         assert store._rows("SELECT value FROM meta WHERE key = 'layout'") == [("2",)]
         with store._connections.transaction() as session:
             session.run(f'DROP SCHEMA "{store._connections.address.schema}" CASCADE')
+
+
+def test_a_planning_awaits_the_pieces_of_an_interrupted_one(pieces: Pieces) -> None:
+    first = pieces.begin(RULES)
+    pieces.add(first, files("a", "b"))
+    pieces.planned(first, "first")
+    second = pieces.begin(replace(RULES, newest=9))
+    paths = [f"/photos/{name}" for name in "abc"]
+    assert pieces.await_unfinished(second, paths) == {"/photos/a", "/photos/b"}
+    assert pieces.await_unfinished(second, []) == set()
+    pieces.planned(second, "second")
+    assert pieces.progress(second).files == 2
+    piece = pieces.claim("one", second)
+    assert piece is not None
+    assert piece.rules.newest == 9, "what the first one embedded is not new to the second"
+    assert pieces.finish(piece, "done", 0)
+    assert pieces.await_unfinished(first, paths[:0]) == set()
+    assert "done" in pieces.reports(second)
