@@ -62,7 +62,9 @@ def choose_reach(
     graph.reach = found.reach(promise, len(turned[0]))
     if graph.reach.recall < promise:
         log.warning(
-            "the graph finds %.3f of the nearest ten, less than %.3f", graph.reach.recall, promise
+            "of the hardest queries, the graph finds %.3f of the nearest ten, less than %.3f",
+            graph.reach.recall,
+            promise,
         )
 
 
@@ -142,7 +144,9 @@ class Measured:
         likeness, get rising expansions."""
         likeness = self.likeness[first]
         order = np.argsort(-likeness, kind="stable")
-        further, recalls, level, limit = [], [], first, ABOVE_ALL
+        level, limit = first, ABOVE_ALL
+        recalls: list[float] = []
+        further: list[tuple[float, int]] = []
         for band in np.array_split(order, max(1, len(order) // BAND)):
             shares = self.shares[level:, band].mean(axis=1)
             together = (sum(recalls) + shares) / (len(recalls) + 1)
