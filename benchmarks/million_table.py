@@ -33,11 +33,20 @@ class Judge:
     def __init__(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
         self.ids, self.vectors = ids, vectors
 
-    def search(self, query: Vectors) -> list[int]:
-        """The ids of the nearest K."""
+    def search(self, query: Vectors, passing: NDArray[np.bool_] | None = None) -> list[int]:
+        """The ids of the nearest K that pass."""
         cosines = self.vectors @ query
+        if passing is not None:
+            cosines = np.where(passing, cosines, -2)
         best = np.argpartition(-cosines, K)[:K]
         return [int(i) for i in self.ids[best[np.argsort(-cosines[best])]]]
+
+    def recall(self, query: Vectors, answer: Sequence[int], right: Sequence[int]) -> float:
+        """The share of the right answers, or of equally near ones."""
+        if not right:
+            return 1.0
+        least = min(self.vectors[np.searchsorted(self.ids, right)] @ query)
+        return self.share(query, answer, least)
 
     def least(self, queries: Vectors, passing: NDArray[np.bool_] | None = None) -> Vectors:
         """The cosines of the K-th nearest that pass with (n, dim) queries: float32 (n,)."""
@@ -50,8 +59,8 @@ class Judge:
         least: Vectors = best.min(axis=1)
         return least
 
-    def recall(self, query: Vectors, answer: Sequence[int], least: float) -> float:
-        """The share of the K nearest, or of equally near ones."""
+    def share(self, query: Vectors, answer: Sequence[int], least: float) -> float:
+        """The share of the K nearest, all of whose cosines reach `least`."""
         near = self.vectors[np.searchsorted(self.ids, list(answer)[:K])] @ query
         return float((near >= least - TIE).sum()) / K
 
@@ -83,7 +92,7 @@ def rows(ways: Sequence[Way], queries: Vectors, judge: Judge, least: Vectors) ->
             started = time.perf_counter()
             answer = way.ask(query)
             times[line, place] = 1000 * (time.perf_counter() - started)
-            recalls[line, place] = judge.recall(query, answer, least[place])
+            recalls[line, place] = judge.share(query, answer, least[place])
     lines = []
     for way, took, shares in zip(ways, times, recalls, strict=True):
         visited = f"{_visited(way, queries):,.0f}" if way.visited else "–"
@@ -190,7 +199,7 @@ def filters(themes: int) -> dict[str, Where]:
     shares: dict[str, Where] = {
         f"{share / 10:g} %, anywhere": Test("width", "<=", share) for share in (1, 10, 100, 500)
     }
-    for count in (1, themes // 10, themes // 2):
+    for count in (1, themes // 100, themes // 10, themes // 2):
         folders = tuple(f"/pictures/{theme:03}" for theme in range(count))
         shares[f"folders of {count} of {themes} themes"] = Test("folder", "in", folders)
     return shares

@@ -34,6 +34,10 @@ Strategy: TypeAlias = Literal["sum", "best", "exclude"]
 """The rule by which the terms of a query order the items; see search.ordering."""
 STRATEGIES: tuple[Strategy, ...] = ("sum", "best", "exclude")
 
+DuplicateClass: TypeAlias = Literal["identical", "same_shot", "burst", "look_alike"]
+"""Why pictures belong to one group of duplicates; see explore.duplicates."""
+DUPLICATE_CLASSES: tuple[DuplicateClass, ...] = ("identical", "same_shot", "burst", "look_alike")
+
 NEGATIVE_WEIGHT = -0.5
 """The weight of a negative term unless another is given."""
 
@@ -173,6 +177,8 @@ class Hit:
     fits: float | None = None
     """0 to 1, how well it fits the query: for words, the share of other texts that fit the picture
     less; for a picture, its likeness, see `search.likeness`. None where that is not known."""
+    copies: int = 1
+    """How many pictures it stands for where copies are collapsed, itself included."""
 
 
 @dataclass(frozen=True)

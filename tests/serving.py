@@ -63,7 +63,7 @@ def write_pictures(folder: Path, colours: Sequence[str]) -> Path:
 
 def open_collection(folder: Path, encoder: Encoder | None = None, **settings: Any) -> Collection:
     """Over a fake encoder of the model's name, unless one is given."""
-    settings = {"model": "fake", "bank": "off", **settings}
+    settings = {"model": "fake", "bank": "off", "cache": folder / "cache", **settings}
     return Collection(
         Settings.from_env({}, data=folder, **settings),
         load=lambda name: encoder or FakeEncoder(name),

@@ -1,221 +1,130 @@
-"""Zero-shot classification of a request's images, with cached label matrices."""
+"""Classifies a request's pictures and texts by labels."""
 
 from __future__ import annotations
 
-import sys
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mmembed.cancellation import current_caller
-from mmembed.classify import zero_shot
-from mmembed.errors import Abandoned, InputError, Overloaded, QueryError
-from mmembed.item_failures import OF_ALL, each_apart, error_of, failure_of
-from mmembed.models.encoder import Encoder
+from mmembed.classify.label_paths import Branch
+from mmembed.classify.label_scorer import LabelScorer
+from mmembed.classify.question import Question
+from mmembed.classify.scorers import Medium, Scorers
+from mmembed.classify.thresholds import thresholds
+from mmembed.classify.zero_shot import Mode
+from mmembed.errors import InputError, QueryError
+from mmembed.item_failures import failure_of
 from mmembed.models.inputs import Embedder, ImageInput
-from mmembed.models.text_reading import read
 from mmembed.types import Embedding, Embeddings, Failure, Label
-
-LARGE_PROMPTS = 16_384
-"""Classifications with more prompts take minutes on a small machine. They are embedded one at a
-time, which leaves places for other requests."""
-LABEL_MATRICES_KEPT = 32
-LARGE_WAIT_S = 30.0
-LABEL_BYTES_KEPT = 64_000_000
-"""Bytes of labels, templates and their embeddings; the latest entry is cached at any size."""
-
-_Key = tuple[tuple[str, ...], tuple[str, ...]]
-"""Labels and templates."""
 
 
 @dataclass(frozen=True)
-class _LabelEmbeddings:
-    """Embeddings of labels that a caller has, or is waiting for."""
+class TextInput:
+    """A text that a request brings."""
 
-    bytes: int
-    promise: Future[Embeddings] = field(default_factory=Future)
+    name: str
+    text: str
+
+
+Input: TypeAlias = ImageInput | TextInput
 
 
 @dataclass(frozen=True)
 class Classified:
-    """The labels of one image by falling probability, or its error."""
+    """The labels of one picture or text by falling probability, or its error."""
 
     index: int
     name: str
     labels: tuple[Label, ...] = ()
     failure: Failure | None = None
+    branches: tuple[Branch, ...] = ()
+    """Parents of hierarchical labels, by falling probability."""
+    none_of_these: float | None = None
+    """The probability that none of the labels is there; None where that was not asked for."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answers for all inputs of a request."""
+
+    results: list[Classified]
+    mode: Mode
+
+
+def no_sample() -> Embeddings:
+    """No pictures."""
+    return np.zeros((0, 0), np.float32)
 
 
 class Classifier:
-    """Images × labels → probabilities."""
+    """Pictures and texts × labels → probabilities. Any thread may call it."""
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, scorers: Scorers) -> None:
+        """scorers: of the same model."""
         self._embedder = embedder
-        self._matrices: OrderedDict[_Key, _LabelEmbeddings] = OrderedDict()
-        self._lock = threading.Lock()
-        self._large = threading.Lock()
-
-    @property
-    def default_mode(self) -> zero_shot.Mode:
-        """sigmoid for models that were trained with it and have a bias, else softmax."""
-        return "softmax" if self._embedder.facts.logit_bias is None else "sigmoid"
+        self.scorers = scorers
 
     def classify(
         self,
-        images: Sequence[ImageInput | Failure],
-        labels: Sequence[str],
-        *,
-        templates: Sequence[str] | None = None,
-        mode: zero_shot.Mode | None = None,
+        inputs: Sequence[Input | Failure],
+        question: Question,
         top: int | None = None,
-    ) -> list[Classified]:
-        """The `top` labels of every image (all, if None). Raises QueryError, and LimitError
+        sample: Callable[[], Embeddings] = no_sample,
+    ) -> Answer:
+        """The `top` labels of every input (all, if None); a bad input fails alone. sample: gives
+        embeddings of pictures, by which labels get thresholds. Raises QueryError, and LimitError
         for more prompts, or longer ones, than are embedded at once."""
         if top is not None and top < 1:
             raise QueryError(f"top {top}: expected at least one label")
-        prompts = tuple(templates or zero_shot.SHORT_TEMPLATES)
-        self._embedder.text_limits.check_prompts(labels, prompts)
-        clean = zero_shot.check_labels(labels)
-        with self._turn((clean, prompts)):
-            matrix = self._matrix(clean, prompts)
-        rows = self._embedder.images(images)
-        results = []
-        for index, (image, row) in enumerate(zip(images, rows, strict=True)):
-            if not isinstance(row, Failure):
-                try:
-                    labels_of_row = self._labels(row, clean, matrix, mode or self.default_mode, top)
-                    results.append(Classified(index, image.name, labels_of_row))
-                    continue
-                except InputError:
-                    raise
-                except BaseException as error:
-                    row = failure_of(image.name, error)
-            results.append(Classified(index, image.name, failure=row))
-        return results
+        scorer = self.scorers.of(question, _medium_of(inputs))
+        lowest = thresholds(scorer, question, sample)
+        results = [
+            _classified(index, one, row, scorer, lowest, top)
+            for index, (one, row) in enumerate(zip(inputs, self._rows(inputs), strict=True))
+        ]
+        return Answer(results, scorer.mode)
 
-    def _labels(
-        self,
-        row: Embedding,
-        labels: Sequence[str],
-        matrix: Embeddings,
-        mode: zero_shot.Mode,
-        top: int | None,
-    ) -> tuple[Label, ...]:
-        encoder = self._embedder.encoder
-        chances = zero_shot.probabilities(
-            row[None],
-            matrix,
-            logit_scale=encoder.facts.logit_scale,
-            logit_bias=encoder.facts.logit_bias,
-            mode=mode,
+    def _rows(self, inputs: Sequence[Input | Failure]) -> list[Embedding | Failure]:
+        """The embedding of each input, or why there is none."""
+        texts = [one for one in inputs if isinstance(one, TextInput)]
+        if not texts:
+            return self._embedder.images([one for one in inputs if not isinstance(one, TextInput)])
+        rows = iter(self._embedder.texts([one.name for one in texts], [one.text for one in texts]))
+        return [one if isinstance(one, Failure) else next(rows) for one in inputs]
+
+
+def _medium_of(inputs: Sequence[Input | Failure]) -> Medium:
+    """Raises QueryError for both at once."""
+    kinds = {type(one) for one in inputs if not isinstance(one, Failure)}
+    if len(kinds) > 1:
+        raise QueryError("pictures and texts are classified apart; send two requests")
+    return "texts" if TextInput in kinds else "pictures"
+
+
+def _classified(
+    index: int,
+    one: Input | Failure,
+    row: Embedding | Failure,
+    scorer: LabelScorer,
+    lowest: NDArray[np.float32],
+    top: int | None,
+) -> Classified:
+    """lowest: the least probability of each label, (labels,)."""
+    if isinstance(row, Failure):
+        return Classified(index, one.name, failure=row)
+    try:
+        scores, cosines = scorer.scores(row[None]), scorer.cosines(row[None])[0]
+        return Classified(
+            index,
+            one.name,
+            scorer.top(scores.likely[0], cosines, lowest, top),
+            branches=scorer.branches(scores.likely[0], top),
+            none_of_these=None if scores.none is None else float(scores.none[0]),
         )
-        return zero_shot.top_labels(labels, chances[0], matrix @ row, top)
-
-    @contextmanager
-    def _turn(self, key: _Key) -> Iterator[None]:
-        """Raises Overloaded if many prompts are to be embedded beside many others."""
-        kept = self._matrices.get(key)
-        if len(key[0]) * len(key[1]) <= LARGE_PROMPTS or (kept and kept.promise.done()):
-            yield
-            return
-        if not self._large.acquire(blocking=current_caller().patient):
-            raise Overloaded(
-                f"another classification with more than {LARGE_PROMPTS} prompts is in progress; "
-                "try again later",
-                LARGE_WAIT_S,
-            )
-        try:
-            yield
-        finally:
-            self._large.release()
-
-    def _matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
-        """The embeddings of the labels. A caller that needs them while another embeds them waits
-        for those. If the other leaves, it embeds them itself."""
-        key = (labels, templates)
-        size = self._size(key)  # without the lock: it may load the model
-        while True:
-            with self._lock:
-                kept = self._matrices.get(key)
-                if kept is None:
-                    mine = self._matrices[key] = _LabelEmbeddings(size)
-                self._matrices.move_to_end(key)
-                self._make_room()
-            if kept is None:
-                return self._embed(key, mine.promise)
-            with suppress(Abandoned):
-                return _waited_for(kept.promise)
-            current_caller().check()
-
-    def _size(self, key: _Key) -> int:
-        """Bytes, roughly."""
-        labels, templates = key
-        row = 4 * self._embedder.facts.dim
-        return len(labels) * row + sum(map(sys.getsizeof, (*labels, *templates)))
-
-    def _make_room(self) -> None:
-        size = sum(matrix.bytes for matrix in self._matrices.values())
-        while len(self._matrices) > LABEL_MATRICES_KEPT or (
-            size > LABEL_BYTES_KEPT and len(self._matrices) > 1
-        ):
-            size -= self._matrices.popitem(last=False)[1].bytes
-
-    def _embed(self, key: _Key, promise: Future[Embeddings]) -> Embeddings:
-        try:
-            matrix = self._label_matrix(*key)
-        except BaseException as error:
-            with self._lock:
-                self._matrices.pop(key, None)
-            promise.set_exception(error)
-            raise
-        promise.set_result(matrix)
-        return matrix
-
-    def _label_matrix(self, labels: tuple[str, ...], templates: tuple[str, ...]) -> Embeddings:
-        """float32 (n_labels, dim), unit-norm. Raises the error of the first label that has
-        none."""
-        large = len(labels) * len(templates) > LARGE_PROMPTS
-        # Many prompts would evict all other texts from the cache, and are reused only as a matrix.
-        encoder = self._embedder.model if large else self._embedder.encoder
-        embed = encoder.embed_texts
-        try:
-            return zero_shot.label_matrix(self._counted(encoder), labels, templates)
-        except (*OF_ALL, InputError):
-            raise
-        except BaseException:
-            rows = each_apart(labels, lambda some: zero_shot.label_matrix(embed, some, templates))
-        for index, (label, row) in enumerate(zip(labels, rows, strict=True)):
-            if isinstance(row, BaseException):  # once more, because the model itself may fail
-                names = [f"labels[{index}]"] * len(templates)
-                self._embedder.all_texts(
-                    names, [zero_shot.fill(template, label) for template in templates]
-                )
-                raise error_of(names[0], row)
-        return np.stack([row for row in rows if not isinstance(row, BaseException)])
-
-    def _counted(self, encoder: Encoder) -> Callable[[Sequence[str]], Embeddings]:
-        """Embeds part after part, until all parts together exceed the limit of windows."""
-        limits, windows = self._embedder.text_limits, 0
-
-        def embed(texts: Sequence[str]) -> Embeddings:
-            nonlocal windows
-            readings = read(encoder, texts, limits)
-            windows += sum(len(reading.windows) for reading in readings)
-            limits.check_prompt_windows(windows, encoder.facts.context_length)
-            return encoder.embed_texts(readings)
-
-        return embed
-
-
-def _waited_for(promise: Future[Embeddings]) -> Embeddings:
-    """The embeddings that another caller computes. Raises Abandoned if either caller leaves."""
-    if not promise.done():
-        there = threading.Event()
-        promise.add_done_callback(lambda _: there.set())
-        current_caller().wait(there)
-    return promise.result()
+    except InputError:
+        raise
+    except BaseException as error:
+        return Classified(index, one.name, failure=failure_of(one.name, error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from mmembed.errors import QueryError
 from mmembed.types import Embeddings, Label
 
-Mode: TypeAlias = Literal["softmax", "sigmoid"]
+Mode: TypeAlias = Literal["softmax", "sigmoid", "multi"]
+"""softmax: one label of many. sigmoid: each label for itself, by a model that was trained so.
+multi: each label for itself, against other texts."""
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 SHORT_TEMPLATES: tuple[str, ...] = (
     "{}",
@@ -176,32 +179,43 @@ def probabilities(
 ) -> NDArray[np.float32]:
     """float32 (n_images, dim) × float32 (n_labels, dim), unit-norm → float32 (n_images, n_labels).
 
-    softmax: each row sums to 1, exactly one label applies. sigmoid: each label on its own,
-    in [0, 1]; calibrated only for models trained so, which have a `logit_bias`.
-    Computed in float64. Raises QueryError for another mode.
+    The logits are logit_scale × cosine; for sigmoid plus `logit_bias`, which models trained so
+    have. Otherwise as `chances`.
     """
     logits = logit_scale * (images.astype(np.float64) @ labels.astype(np.float64).T)
+    return chances(logits + (logit_bias or 0.0) if mode == "sigmoid" else logits, mode)
+
+
+def chances(logits: NDArray[np.float64], mode: Mode = "softmax") -> NDArray[np.float32]:
+    """float64 (n, n_labels) → probabilities, float32 of the same shape.
+
+    softmax: each row sums to 1, exactly one label applies. sigmoid: each label on its own,
+    in [0, 1]. Computed in float64. Raises QueryError for another mode: multi needs other texts,
+    too, see `classify.rivals`.
+    """
     if mode == "sigmoid":
-        logits = logits + (logit_bias or 0.0)
-        chances = np.exp(-np.logaddexp(0, -logits))  # 1 / (1 + e^-x) that cannot overflow
+        found = np.exp(-np.logaddexp(0, -logits))  # 1 / (1 + e^-x) that cannot overflow
     elif mode == "softmax":
-        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        chances /= chances.sum(axis=1, keepdims=True)
+        found = np.exp(logits - logits.max(axis=1, keepdims=True))
+        found /= found.sum(axis=1, keepdims=True)
     else:
         raise QueryError(f"mode {mode!r}: expected softmax or sigmoid")
-    as_floats: NDArray[np.float32] = chances.astype(np.float32)
+    as_floats: NDArray[np.float32] = found.astype(np.float32)
     return as_floats
 
 
 def top_labels(
     labels: Sequence[str],
-    chances: NDArray[np.float32],
+    likely: NDArray[np.float32],
     scores: NDArray[np.float32],
     k: int | None = None,
+    lowest: NDArray[np.float32] | None = None,
 ) -> tuple[Label, ...]:
     """The k likeliest labels of one image by falling probability, ties in the order of labels.
 
-    chances, scores: float32 (n_labels,), probability in [0, 1] and cosine in [-1, 1].
+    likely, scores: float32 (n_labels,), probability in [0, 1] and cosine in [-1, 1]. lowest:
+    float32 (n_labels,), the probability below which a label is left out.
     """
-    order = np.argsort(-chances, kind="stable")[:k]
-    return tuple(Label(labels[i], float(chances[i]), float(scores[i])) for i in order)
+    order = np.argsort(-likely, kind="stable")
+    order = (order if lowest is None else order[likely[order] >= lowest[order]])[:k]
+    return tuple(Label(labels[i], float(likely[i]), float(scores[i])) for i in order)

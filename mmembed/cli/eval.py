@@ -29,6 +29,7 @@ Say which label fits each picture, and count how often that is right.
   mmembed eval zero-shot pictures/ --labels words.txt --templates full
   mmembed eval zero-shot labels.csv --images pictures/ --json result.json
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
+  mmembed eval zero-shot pictures/ --calibrate     classify's probabilities mean what they say
 
 DATA is a folder with a folder per class, or a manifest (.jsonl, .csv, .tsv, .parquet) with the
 columns file_name and label. --labels FILE gives the names of the classes, and may hold more
@@ -67,8 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="names of the classes (default: as their folders)",
     )
     zero_shot.add_argument(
-        "--templates", default="short", metavar="short|full|FILE",
-        help="prompts with {} for the label: 7, the 80 of CLIP, or a file (default short)",
+        "--templates", default="usual", metavar="usual|short|full|FILE",
+        help="prompts with {} for the label: as in `mmembed classify`, 7, the 80 of CLIP, or a "
+        "file (default usual)",
+    )  # fmt: skip
+    zero_shot.add_argument(
+        "--calibrate", action="store_true",
+        help="fit the model's temperature and prompts, and keep them in the collection",
     )  # fmt: skip
     zero_shot.add_argument(
         "--only-present", action="store_true", help="only labels that the data has compete"

@@ -14,6 +14,7 @@ from mmembed.errors import InputError
 from mmembed.eval import (
     Bench,
     Task,
+    calibrate,
     compare_retrieval,
     compare_zero_shot,
     measure_index,
@@ -36,9 +37,17 @@ def _zero_shot(settings: Settings, arguments: argparse.Namespace) -> Measured:
     )
     task = Task(data, labels, read_templates(arguments.templates))
     with _bench(settings, arguments) as bench:
+        if arguments.calibrate:
+            return _calibrated(bench, arguments, task)
         if arguments.compare or arguments.engines:
             return compare_zero_shot(*_two(bench, arguments), task)
         return measure_zero_shot(bench, [bench.choice().name], task)[0]
+
+
+def _calibrated(bench: Bench, arguments: argparse.Namespace, task: Task) -> Measured:
+    if arguments.compare or arguments.engines:
+        raise InputError("--calibrate is for one model; leave --compare and --engines out")
+    return calibrate(bench, bench.choice().name, task)
 
 
 def _retrieval(settings: Settings, arguments: argparse.Namespace) -> Measured:

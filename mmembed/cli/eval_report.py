@@ -11,12 +11,12 @@ from typing import TypeAlias
 from mmembed import files
 from mmembed.cli.table import plain, print_json, table
 from mmembed.errors import InputError
-from mmembed.eval import Comparison, EvalReport, IndexReport
+from mmembed.eval import CalibrationReport, Comparison, EvalReport, IndexReport
 from mmembed.types import Failure
 
 SHOWN_SKIPPED = 20
 
-Measured: TypeAlias = EvalReport | Comparison | IndexReport
+Measured: TypeAlias = EvalReport | Comparison | IndexReport | CalibrationReport
 
 
 def tell(measured: Measured, json_to: str | None) -> int:
@@ -58,10 +58,21 @@ def _headings(measured: Measured) -> Sequence[str]:
             _over(first, len(_failures(measured))),
             *_agreement(measured),
         )
+    if isinstance(measured, CalibrationReport):
+        return _calibration(measured)
     if isinstance(measured, EvalReport):
         return (f"{measured.model}; {measured.origin()}", _over(measured, len(measured.failures)))
     return (
         f"{measured.folder}: searched exactly up to {measured.exact_limit} vectors, then by HNSW",
+    )
+
+
+def _calibration(report: CalibrationReport) -> Sequence[str]:
+    found = report.calibration
+    return (
+        f"{report.facts.name}: temperature {found.temperature:.3f}, kept in the collection; "
+        f"prompts: {', '.join(found.templates)}",
+        f"over {report.over}",
     )
 
 

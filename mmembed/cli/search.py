@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import fields
 from datetime import datetime
@@ -13,7 +12,7 @@ from mmembed.cli import service
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
 from mmembed.cli.query_terms import add_term_arguments, given_terms
-from mmembed.cli.table import plain, print_json, table
+from mmembed.cli.table import plain, print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
@@ -85,6 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="answer without the databases of several that are away, and say so",
     )
+    parser.add_argument(
+        "--collapse", action="store_true",
+        help="of copies of one shot, show the best alone: ×3 stands for three pictures",
+    )  # fmt: skip
     parser.add_argument("--cursor", help="next_cursor of an earlier --json answer")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
@@ -157,6 +160,7 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             strategy=arguments.strategy,
             min_relevance=arguments.min_relevance,
             partial=arguments.partial,
+            collapse=arguments.collapse,
         )
         return page, collection.model_name
 
@@ -170,6 +174,8 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
     query["strategy"] = arguments.strategy
     query["min_relevance"] = arguments.min_relevance
     query["partial"] = arguments.partial
+    if arguments.collapse:
+        query["collapse"] = True
     if arguments.where:
         query["where"] = arguments.where
     try:
@@ -197,7 +203,14 @@ def _hit(sent: dict[str, Any]) -> Hit:
     evidence = tuple(
         Evidence(one["by"], one["points"], tuple(one["words"])) for one in sent.get("evidence", ())
     )
-    return Hit(Item(**known), sent["score"], sent["relevance"], evidence, sent.get("fits"))
+    return Hit(
+        Item(**known),
+        sent["score"],
+        sent["relevance"],
+        evidence,
+        sent.get("fits"),
+        sent.get("copies", 1),
+    )
 
 
 def _row(hit: Hit) -> tuple[str, ...]:
@@ -206,7 +219,7 @@ def _row(hit: Hit) -> tuple[str, ...]:
         f"{hit.score:.3f}",
         "▮" * round(round(hit.relevance, 4) ** SPREAD * 10),
         str(item.id),
-        _shown(item.path),
+        shown_path(item.path) + (f" ×{hit.copies}" if hit.copies > 1 else ""),
         _found(item),
     )
 
@@ -221,6 +234,7 @@ def _as_json(page: SearchPage, model: str) -> dict[str, object]:
             "fits": hit.fits,
             "evidence": evidence_json(hit.evidence),
             "chunk": chunk_json(hit.item),
+            "copies": hit.copies,
         }
         for hit in page.hits
     ]
@@ -238,9 +252,3 @@ def _found(item: Item) -> str:
     """The caption, or the part of a long one that was found."""
     part = chunk_json(item)
     return str(part["text"]) if part else item.caption or ""
-
-
-def _shown(path: str | None) -> str:
-    """Files below the current folder get relative paths."""
-    here = os.path.join(os.getcwd(), "")
-    return (path or "").removeprefix(here)

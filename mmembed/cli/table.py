@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import unicodedata
@@ -39,6 +40,12 @@ def plain(text: str) -> str:
 def counted(count: int, thing: str) -> str:
     """`1` of a `picture` → `1 picture`; all others have an s."""
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
+def shown_path(path: str | None) -> str:
+    """Files below the current folder get relative paths."""
+    here = os.path.join(os.getcwd(), "")
+    return (path or "").removeprefix(here)
 
 
 def _width(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mmembed.classify.classifier import Classified, Classifier
+from mmembed.classify.classifier import Classifier
 from mmembed.classify.zero_shot import Mode
 from mmembed.collection.embed_inputs import Embedded, Read, Wishes, embed_inputs
 from mmembed.collection.folder_model import Binding
@@ -93,24 +93,9 @@ class Answering:
         """Why the collection's model is the one that answers, in words for people."""
         return self.binding.choice.reason
 
-    def classify(
-        self,
-        images: Sequence[ImageInput | Failure],
-        labels: Sequence[str],
-        *,
-        templates: Sequence[str] | None = None,
-        mode: Mode | None = None,
-        top: int | None = None,
-        model: str | None = None,
-    ) -> list[Classified]:
-        """The `top` labels of every image; see Classifier.classify. Raises NotFound for a model
-        that is not served."""
-        classifier = self._classifiers[self._models.find(model)]
-        return classifier.classify(images, labels, templates=templates, mode=mode, top=top)
-
     def default_mode(self, model: str | None = None) -> Mode:
         """How a model tells labels apart unless a request says it. Raises NotFound."""
-        return self._classifiers[self._models.find(model)].default_mode
+        return self._classifiers[self._models.find(model)].scorers.default_mode
 
     def embed(
         self, inputs: Sequence[Read], wishes: Wishes, *, model: str | None = None

@@ -6,18 +6,24 @@ import logging
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 
-from mmembed.classify.classifier import Classified, Classifier
+from mmembed.classify.classifier import Classified, TextInput
+from mmembed.classify.label_paths import Branch
+from mmembed.classify.label_sets import LabelSet
+from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.classifying import Classification
+from mmembed.collection.duplicates import Duplicates
 from mmembed.collection.editing import ItemEditing
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
+from mmembed.collection.image_sources import ImageSources
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.judged_search import JudgedSearch
+from mmembed.collection.label_examples import Given
 from mmembed.collection.open_models import open_models
 from mmembed.collection.open_pipeline import open_pipeline
 from mmembed.collection.open_store import open_store, searches_at_once
@@ -26,20 +32,21 @@ from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
+from mmembed.collection.tagging import Tagging
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
-from mmembed.config.settings import PREFIX, Settings
-from mmembed.errors import ImageError, MmembedError
+from mmembed.config.settings import Settings
+from mmembed.errors import MmembedError
 from mmembed.fetch.fetcher import Fetcher
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Removed, Report, check_paths
-from mmembed.media.decode import image_facts, read_file
 from mmembed.models.embedder_counts import EmbedderCounts
 from mmembed.models.inputs import ImageInput
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.places import Place
 from mmembed.search.bank.bank_texts import chosen_texts
+from mmembed.search.collapsing import collapsed
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
@@ -57,14 +64,20 @@ from mmembed.types import (
 )
 
 __all__ = [
+    "Branch",
+    "Classification",
     "Classified",
     "Collection",
     "EmbedderCounts",
+    "Given",
     "ImageFacts",
     "ImageInput",
+    "LabelSet",
+    "Mode",
     "Removed",
     "Report",
     "SearchPage",
+    "TextInput",
     "Trouble",
     "check_paths",
     "restore",
@@ -75,7 +88,7 @@ PARTIAL = "The answer is partial: {} cannot be reached, and its items are missin
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, ItemEditing, SharedWork):
+class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, SharedWork):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -99,8 +112,8 @@ class Collection(Answering, ItemEditing, SharedWork):
         self.binding = Binding(settings.model, self.store)
         self._renderings = SingleFlight()
         self._models = open_models(settings, self.binding, self._content_of, load)
-        self._classifiers = {one: Classifier(one) for one in self._models.all}
         self.embedder = self._models.first
+        self._prepare_classifying()
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
         fitting = Fitting(self.store, self._bank.now)
@@ -254,43 +267,32 @@ class Collection(Answering, ItemEditing, SharedWork):
         mode: SearchMode | None = None,
         min_relevance: float = 0.0,
         partial: bool = False,
+        collapse: bool = False,
     ) -> SearchPage:
         """The k items of a kind that pass a filter and fit the query best, after an earlier page's
         cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
         `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
         below it, 0 to 1, are left out. partial: answer without the databases that are away, which
-        `notes` then names. Raises QueryError, ImageError, NotFound; StoreAway unless partial."""
+        `notes` then names. collapse: show of copies of one shot the best alone. Raises QueryError,
+        ImageError, NotFound; StoreAway unless partial."""
         with self.store.partially() if partial else nullcontext({}) as missing:
-            page = self._search.search(
-                terms,
-                k=k,
-                kind=kind,
-                cursor=cursor,
-                where=where,
-                strategy=strategy,
-                mode=mode,
-                min_relevance=min_relevance,
-            )
+
+            def page_of(count: int, after: str | None) -> SearchPage:
+                return self._search.search(
+                    terms,
+                    k=count,
+                    kind=kind,
+                    cursor=after,
+                    where=where,
+                    strategy=strategy,
+                    mode=mode,
+                    min_relevance=min_relevance,
+                )
+
+            pages = collapsed(self.store, kind, page_of) if collapse else page_of
+            page = pages(k, cursor)
         return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
-
-    def image_facts(self, data: bytes) -> ImageFacts:
-        """The facts in the header of an image file that was embedded before."""
-        return image_facts(data)
-
-    def fetch_image(self, url: str, name: str) -> bytes:
-        """The bytes at an address, if fetching is allowed. Raises ImageError."""
-        if not self.settings.fetch_urls:
-            raise ImageError(
-                name,
-                "addresses are not fetched here; send the image itself as a data URI, or allow "
-                f"fetching with {PREFIX}FETCH_URLS=on",
-            )
-        return self._fetcher.fetch(url, name)
 
     def index_sizes(self) -> dict[Kind, int]:
         """Vectors in each index that is loaded."""
         return self.store.index_sizes()
-
-    def read_image(self, path: Path) -> bytes:
-        """The bytes of an image file, within the limits. Raises ImageError."""
-        return read_file(path, limits=self.embedder.limits)

@@ -12,7 +12,7 @@ from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import NotFound, QueryError
 from mmembed.filters.fields import META, plain_name
-from mmembed.ingest import Pipeline, keep_thumbnail
+from mmembed.ingest import Pipeline, hashes_of, keep_thumbnail
 from mmembed.item_failures import blaming
 from mmembed.media.decode import decode, media_type, printable, thumbnail
 from mmembed.models.encoder import Encoder
@@ -88,6 +88,7 @@ class ItemEditing:
                 header_read=self._pipeline.headers.version,
                 captions=described,
                 tags=tuple(tags),
+                hashes=hashes_of(picture),
             )
             item = self.store.item(self.store.write([entry])[0])
             keep_thumbnail(self.store.blobs, sha256, picture)

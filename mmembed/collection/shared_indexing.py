@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mmembed.collection.folder_model import Binding
-from mmembed.collection.lease_keeper import kept_alive
-from mmembed.collection.worker import POLL_S, Worker
+from mmembed.collection.lease_keeper import Stall, kept_alive
+from mmembed.collection.worker import AWAY_S, POLL_S, Worker
 from mmembed.config.settings import Settings
-from mmembed.errors import Abandoned, InputError, StoreError
+from mmembed.errors import Abandoned, InputError, StoreAway, StoreError
 from mmembed.ingest import (
     Passing,
     PiecePlanner,
@@ -109,8 +109,16 @@ class SharedIndexing:
         return replace(report, seconds=time.monotonic() - started), planning.planner
 
     def _watch(self, helpers: Helpers, planning: _Planning, ending: threading.Event) -> None:
+        away = Stall(AWAY_S)
         with helpers:
-            while not self._is_done(planning) and not ending.wait(POLL_S):
+            while not ending.wait(POLL_S):
+                try:
+                    if self._is_done(planning):
+                        return
+                    away = Stall(AWAY_S)
+                except StoreAway:
+                    if away.is_over(None):
+                        raise
                 helpers.tend()
 
     def _is_done(self, planning: _Planning) -> bool:

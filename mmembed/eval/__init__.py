@@ -2,6 +2,7 @@
 
     datasets, labels → bench (embed_images | embed_texts, through stored_embeddings)
                      → zero_shot_accuracy | retrieval → report → comparison
+                     → calibrate → the collection
     collection → index_recall → report
 
 metrics: the figures; bootstrap: their intervals.
@@ -9,6 +10,7 @@ metrics: the figures; bootstrap: their intervals.
 
 from mmembed.eval.bench import Bench
 from mmembed.eval.bootstrap import Difference, Figure
+from mmembed.eval.calibrate import CalibrationReport, calibrate
 from mmembed.eval.comparison import Comparison
 from mmembed.eval.datasets import (
     CaptionedImages,
@@ -24,6 +26,7 @@ from mmembed.eval.zero_shot_accuracy import Task, compare_zero_shot, measure_zer
 
 __all__ = [
     "Bench",
+    "CalibrationReport",
     "CaptionedImages",
     "Comparison",
     "Difference",
@@ -34,6 +37,7 @@ __all__ = [
     "Labels",
     "Task",
     "Templates",
+    "calibrate",
     "compare_retrieval",
     "compare_zero_shot",
     "measure_index",

@@ -10,6 +10,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.classify.calibration import Calibration, shipped_calibration
+from mmembed.collection.calibrations import Calibrations
 from mmembed.collection.folder_model import chosen_model
 from mmembed.collection.open_store import open_store
 from mmembed.config.limits import Limits
@@ -18,7 +20,7 @@ from mmembed.eval.embed_images import EmbeddedImages, ImageStage
 from mmembed.eval.embed_texts import TextStage
 from mmembed.eval.stored_embeddings import Counts, Progress, StoredEmbeddings
 from mmembed.models.batcher import Batcher
-from mmembed.models.encoder import Encoder
+from mmembed.models.encoder import Encoder, ModelFacts
 from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import ModelChoice, load_encoder, loader
 from mmembed.types import Embeddings
@@ -42,6 +44,18 @@ class Bench:
             with closing(open_store(self.settings)) as store:
                 known = store.model()
         return chosen_model(self.settings.model, known)
+
+    def calibration(self, facts: ModelFacts) -> Calibration:
+        """The calibration of a model in the settings' collection, else the package's for it."""
+        if not self.settings.is_made:
+            return shipped_calibration(facts.name)
+        with closing(open_store(self.settings)) as store:
+            return Calibrations(store).of(facts)
+
+    def keep(self, facts: ModelFacts, calibration: Calibration) -> None:
+        """Store a model's calibration in the settings' collection. Raises StoreError."""
+        with closing(open_store(self.settings)) as store:
+            Calibrations(store).keep(facts, calibration)
 
     def of_engines(self) -> Bench:
         """This bench with engines of the settings' model in place of models."""
@@ -67,6 +81,7 @@ class MeasuredModel:
 
     def __init__(self, bench: Bench, encoder: Encoder) -> None:
         self.encoder = encoder
+        self.calibration = bench.calibration(encoder.facts)
         folder = bench.settings.data if bench.cached else None
         self._stored = StoredEmbeddings(folder, lambda: encoder.facts)
         self._images = ImageStage(bench.settings, encoder, self._stored, bench.progress)

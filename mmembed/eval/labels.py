@@ -18,6 +18,8 @@ Names: TypeAlias = tuple[str, ...]
 
 WORDNET_ID = re.compile(r"n\d{8}")
 SHOWN = 3
+USUAL = "usual"
+"""The prompts that classification takes for a model unless a request says others."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Templates:
 
     name: str
     prompts: tuple[str, ...]
+    """Empty for the usual ones of each model."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,13 @@ class Labels:
 
 
 def read_templates(name: str) -> Templates:
-    """`short`, `full`, or a file with one template a line. Raises InputError."""
-    known = {"short": zero_shot.SHORT_TEMPLATES, "full": zero_shot.TEMPLATES}
-    prompts = known.get(name) or tuple(read_lines(Path(name)))
+    """`usual`, `short`, `full`, or a file with one template a line. Raises InputError."""
+    known: dict[str, tuple[str, ...]] = {
+        USUAL: (),
+        "short": zero_shot.SHORT_TEMPLATES,
+        "full": zero_shot.TEMPLATES,
+    }
+    prompts = known[name] if name in known else tuple(read_lines(Path(name)))
     for prompt in prompts:
         zero_shot.fill(prompt, "label")
     return Templates(name, prompts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -34,6 +34,8 @@ class EmbeddedClasses:
     engine: str
     fingerprint: str
     logit_scale: float
+    """Divided by the model's temperature."""
+    templates: Templates
     images: EmbeddedImages
     matrix: Embeddings
     """float32 (n_labels, dim), unit-norm."""
@@ -86,15 +88,23 @@ def _measure(bench: Bench, models: Sequence[str], task: Task) -> list[Counted]:
 
 
 def _embed(model: MeasuredModel, task: Task) -> EmbeddedClasses:
+    templates = templates_for(model, task)
     return EmbeddedClasses(
         name=model.encoder.facts.name,
         engine=model.encoder.facts.engine,
         fingerprint=model.encoder.facts.fingerprint,
-        logit_scale=model.encoder.facts.logit_scale,
+        logit_scale=model.encoder.facts.logit_scale / model.calibration.temperature,
+        templates=templates,
         images=model.images(task.data.paths),
-        matrix=label_matrix(model, task.labels, task.templates),
+        matrix=label_matrix(model, task.labels, templates),
         counts=model.counts,
     )
+
+
+def templates_for(model: MeasuredModel, task: Task) -> Templates:
+    """The prompts of a task, or where it leaves them open those of the model."""
+    usual = model.calibration.templates
+    return task.templates if task.templates.prompts else replace(task.templates, prompts=usual)
 
 
 def label_matrix(model: MeasuredModel, labels: Labels, templates: Templates) -> Embeddings:
@@ -173,17 +183,17 @@ def _report(embedded: EmbeddedClasses, common: NDArray[np.bool_], task: Task) ->
         failures=(*task.data.failures, *embedded.images.failures),
         notes=task.data.notes,
         counts=embedded.counts,
-        details=_details(task),
+        details=_details(task, embedded.templates),
         classes=_classes(given, names, labels),
         confusions=_confusions(given, labels),
     )
     return Counted(report, counted, rows)
 
 
-def _details(task: Task) -> dict[str, object]:
+def _details(task: Task, templates: Templates) -> dict[str, object]:
     return {
         "labels": len(task.labels.names),
-        "templates": {"name": task.templates.name, "prompts": list(task.templates.prompts)},
+        "templates": {"name": templates.name, "prompts": list(templates.prompts)},
     }
 
 

@@ -12,12 +12,13 @@ Several processes share an indexing as pieces (store.pieces):
     scan → image_texts → plan_pieces … piece_words → work_piece (pipeline) … settle_gone
 
 embed_batches passes inputs through threads and the model, so that one bad input fails alone.
-embed_captions embeds texts, and make_thumbnails makes thumbnails. stage_profile names the slowest
-stage. remove takes pictures out by path.
+embed_captions embeds texts, make_thumbnails makes thumbnails, and hash_pictures hashes pictures.
+stage_profile names the slowest stage. remove takes pictures out by path.
 """
 
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.exclusions import Passing, patterns_of
+from mmembed.ingest.hash_pictures import Hashed, hashes_of
 from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.own_folders import OWN_PARTS
 from mmembed.ingest.pipeline import Pipeline
@@ -34,6 +35,7 @@ from mmembed.ingest.work_piece import PieceWork
 
 __all__ = [
     "OWN_PARTS",
+    "Hashed",
     "Passing",
     "PiecePlanner",
     "PieceWork",
@@ -47,6 +49,7 @@ __all__ = [
     "Settling",
     "StageTime",
     "check_paths",
+    "hashes_of",
     "keep_thumbnail",
     "make_plan",
     "moved_away",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -19,6 +20,7 @@ from mmembed.ingest.cut_captions import CuttingCaptions
 from mmembed.ingest.embed import EmbeddingStage
 from mmembed.ingest.embed_batches import grouped
 from mmembed.ingest.embed_captions import embed_captions
+from mmembed.ingest.hash_pictures import HashBackfill, Hashed
 from mmembed.ingest.header_backfill import HeaderBackfill
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
@@ -64,18 +66,14 @@ class Pipeline:
     def run(self, plan: Plan, known: dict[str, Known], progress: Progress) -> Report:
         """Carry out the plan. An interrupt ends it early with the committed part. Raises StoreError
         if the catalog cannot be written."""
-        started = time.monotonic()
         report = self.take_in(plan, known, progress)
         if report.interrupted:
             return report
-        try:
+        with _noted_in(report):
             report.removed = self.store.remove([item.id for item in plan.gone.values()])
             self.store.forget_failures(
                 lambda path: plan.scan.covers(path) and path not in plan.scan.files
             )
-        except KeyboardInterrupt:
-            report.interrupted = True
-        report.seconds = time.monotonic() - started
         return report
 
     def take_in(
@@ -88,23 +86,19 @@ class Pipeline:
         """Carry out the part of a plan that concerns files which are there. `ending` tells whether
         to end with the files that were begun; then and after an interrupt, the report says so.
         Raises StoreError."""
-        started = time.monotonic()
         report = Report(
             total=len(plan.work) + len(plan.unchanged),
             unchanged=len(plan.unchanged),
             kept_because_empty=plan.kept_because_empty,
             failures=list(plan.failures),
         )
-        try:
+        with _noted_in(report):
             Committing(self.store).mark(plan.marks)
             self._index(plan, known, report, unfailing(progress), ending)
             if plan.moved_out:
                 self.store.keep_out(plan.moved_out)
             ids = {source.path: known[source.path].id for source in plan.unchanged}
             Describing(self.store, self.load).run(plan.unchanged, ids, report)
-        except KeyboardInterrupt:
-            report.interrupted = True
-        report.seconds = time.monotonic() - started
         return report
 
     # -- files that are new or changed -----------------------------------------------
@@ -184,6 +178,11 @@ class Pipeline:
         backfill = HeaderBackfill(self.store, self.headers, self.sources, self.threads)
         return backfill.run(wanted, heed)
 
+    def backfill_hashes(self, progress: Progress) -> Hashed:
+        """Hash the pictures that were indexed without hashes; see HashBackfill.run."""
+        backfill = HashBackfill(self.store, self.headers.limits, self.sources, self.threads)
+        return backfill.run(progress)
+
     # -- captions --------------------------------------------------------------------
 
     def cut_captions(self, heed: Callable[[int], None]) -> int:
@@ -197,6 +196,17 @@ class Pipeline:
         for text, error in errors.items():
             raise error_of(f"captions[{list(texts).index(text)}]", error)
         return list(embedded.values())
+
+
+@contextmanager
+def _noted_in(report: Report) -> Iterator[None]:
+    """Add the seconds of the block to a report, and note an interrupt, which ends the block."""
+    started = time.monotonic()
+    try:
+        yield
+    except KeyboardInterrupt:
+        report.interrupted = True
+    report.seconds += time.monotonic() - started
 
 
 def _known_before(

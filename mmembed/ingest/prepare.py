@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mmembed.ingest.embed_batches import patiently
+from mmembed.ingest.hash_pictures import hashes_of
 from mmembed.ingest.make_thumbnails import keep_thumbnail
 from mmembed.ingest.plan import Source
 from mmembed.ingest.read_ahead import Coming
@@ -113,6 +114,8 @@ class Preparer:
         )
         with self.profile.stage("preprocess"):
             pixels = encoder.preprocess(picture.image, picture.box)
+        with self.profile.stage("hash"):
+            entry = replace(entry, hashes=hashes_of(picture))
         if self.thumbnails:
             with self.profile.stage("thumbnail"):
                 keep_thumbnail(self.store.blobs, entry.sha256, picture)

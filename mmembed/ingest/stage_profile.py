@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-STAGES = ("read", "decode", "preprocess", "thumbnail", "embed", "commit")
-IN_THREADS = frozenset({"read", "decode", "preprocess", "thumbnail"})
+STAGES = ("read", "decode", "preprocess", "hash", "thumbnail", "embed", "commit")
+IN_THREADS = frozenset({"read", "decode", "preprocess", "hash", "thumbnail"})
 """Stages of several threads; each other stage has one thread."""
 
 

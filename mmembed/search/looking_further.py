@@ -36,8 +36,8 @@ def page_above(least: float, page_of: PageOf, count: int, cursor: str | None) ->
         places = places[: count - len(kept)]
         some = tuple(page.hits[place - 1] for place in places)
         if len(kept) + len(some) == count:
-            shorter, tries = _cut(page, places[-1], page_of, cursor), tries + 1
-            if tries < TRIES and not _same(shorter.hits, page.hits[: places[-1]]):
+            shorter, tries = cut(page, places[-1], page_of, cursor), tries + 1
+            if tries < TRIES and not same_hits(shorter.hits, page.hits[: places[-1]]):
                 continue  # otherwise the next page would repeat or lack a hit
             return replace(shorter, hits=kept + some, notes=notes)
         kept += some
@@ -54,16 +54,17 @@ def first_hits(count: int, page: SearchPage, page_of: PageOf) -> SearchPage:
     if len(page.hits) <= count:
         return page
     # With the hits that its cursor leads on from: items may have come or gone since the longer one.
-    return replace(_cut(page, count, page_of, None), match=page.match)
+    return replace(cut(page, count, page_of, None), match=page.match)
 
 
-def _cut(page: SearchPage, place: int, page_of: PageOf, cursor: str | None) -> SearchPage:
+def cut(page: SearchPage, place: int, page_of: PageOf, cursor: str | None) -> SearchPage:
     """A page that ends with its hit at a place, counted from 1, unless the items changed."""
     # The order does not depend on the count, so a shorter page ends at the same hit.
     return page if place == len(page.hits) else page_of(place, cursor)
 
 
-def _same(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
+def same_hits(hits: Sequence[Hit], others: Sequence[Hit]) -> bool:
+    """Whether two lists have the same items in the same order."""
     return [hit.item.id for hit in hits] == [hit.item.id for hit in others]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, Field
 
-from mmembed.types import Finder, Kind, Match, SearchMode
+from mmembed.types import DuplicateClass, Finder, Kind, Match, SearchMode
 
 Score: TypeAlias = Annotated[float, Field(description="cosine similarity, in [-1, 1]")]
 
@@ -97,6 +97,60 @@ class ItemsAnswer(BaseModel):
     notes: Annotated[list[str], Field(description="on conditions of the filter without effect")]
 
 
+class CopyEvidenceAnswer(BaseModel):
+    """How a picture compares with the kept one of its group."""
+
+    cosine: Score
+    likeness: Annotated[
+        float, Field(description="the cosine without what is common to the collection")
+    ]
+    bits: Annotated[
+        int | None, Field(description="of 128 bits of their perceptual hashes, those that differ")
+    ]
+    mirrored: Annotated[bool, Field(description="whether one of them is mirrored")]
+    seconds: Annotated[float | None, Field(description="between the times they were taken")]
+
+
+class SpareAnswer(ItemAnswer):
+    """A picture of a group that need not be kept."""
+
+    evidence: Annotated[
+        CopyEvidenceAnswer | None, Field(description="null where the bytes are the same")
+    ]
+
+
+class DuplicatesAnswer(BaseModel):
+    """Pictures of which one is proposed to be kept."""
+
+    kind: Annotated[DuplicateClass, Field(alias="class")]
+    keep: ItemAnswer
+    reason: Annotated[str, Field(description="why that one is proposed")]
+    others: list[SpareAnswer]
+    spare_bytes: Annotated[int, Field(description="bytes of the files of the others")]
+
+
+class DuplicatePageAnswer(BaseModel):
+    """A page of groups, by class and then by the id of the kept picture."""
+
+    groups: list[DuplicatesAnswer]
+    next_cursor: Annotated[str | None, Field(description="null on the last page")]
+    total: Annotated[int, Field(description="groups on all pages")]
+    counts: Annotated[dict[str, int], Field(description="groups of each class on all pages")]
+    pictures: Annotated[int, Field(description="images that were looked at")]
+    without_hashes: Annotated[
+        int, Field(description="pictures whose copies are not found for certain")
+    ]
+    notes: list[str]
+    took_ms: float
+
+
+class DecisionsAnswer(BaseModel):
+    """How much was remembered and forgotten."""
+
+    remembered: int
+    forgotten: int
+
+
 class EvidenceAnswer(BaseModel):
     """One of the parts that found a hit."""
 
@@ -134,6 +188,9 @@ class HitAnswer(ItemAnswer):
         ChunkAnswer | None,
         Field(description="of a caption longer than the model reads at once: its nearest part"),
     ]
+    copies: Annotated[
+        int, Field(description="with collapse: the pictures it stands for, itself included")
+    ]
 
 
 class SearchAnswer(BaseModel):
@@ -162,12 +219,28 @@ class LabelAnswer(BaseModel):
     score: Score
 
 
+class BranchAnswer(BaseModel):
+    """A parent of hierarchical labels: «animal» of «animal > dog»."""
+
+    label: str
+    path: Annotated[list[str], Field(description="its parts, from the top")]
+    probability: Annotated[float, Field(description="the sum of the labels below it")]
+
+
 class Labelled(BaseModel):
     """One image's labels by falling probability."""
 
     index: int
     name: str
     labels: list[LabelAnswer]
+    branches: Annotated[
+        list[BranchAnswer],
+        Field(description="parents of hierarchical labels, by falling probability"),
+    ]
+    none_of_these: Annotated[
+        float | None,
+        Field(description="the probability that none is there; null unless it was asked for"),
+    ]
 
 
 class NotLabelled(BaseModel):
@@ -184,6 +257,7 @@ class ClassifyAnswer(BaseModel):
     results: list[Labelled | NotLabelled]
     model: str
     mode: str
+    notes: Annotated[list[str], Field(description="such as on examples that are gone")]
 
 
 class ModelState(BaseModel):

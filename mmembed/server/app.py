@@ -28,11 +28,21 @@ from mmembed.server.middleware.head_requests import Head
 from mmembed.server.middleware.header_rules import Guard
 from mmembed.server.middleware.lingering_close import LingeringClose
 from mmembed.server.middleware.request_log import Observed
-from mmembed.server.routes import about, classify, health, items, pictures, search
+from mmembed.server.routes import (
+    about,
+    classify,
+    duplicates,
+    health,
+    items,
+    labels,
+    pictures,
+    search,
+    tags,
+)
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, classify, items, pictures),
+    *(search, classify, labels, tags, items, pictures, duplicates),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )

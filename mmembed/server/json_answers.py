@@ -81,6 +81,7 @@ def hit_json(hit: Hit) -> Json:
         "fits": hit.fits,
         "evidence": evidence_json(hit.evidence),
         "chunk": chunk_json(hit.item),
+        "copies": hit.copies,
     }
 
 
@@ -105,4 +106,9 @@ def classified_json(result: Classified) -> Json:
         {"label": label.label, "probability": label.probability, "score": round(label.score, 6)}
         for label in result.labels
     ]
-    return {**known, "labels": labels}
+    branches = [
+        {"label": branch.label, "path": branch.path, "probability": branch.probability}
+        for branch in result.branches
+    ]
+    none = result.none_of_these
+    return {**known, "labels": labels, "branches": branches, "none_of_these": none}

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from mmembed.types import NEGATIVE_WEIGHT, Kind, SearchMode, Strategy
+from mmembed.types import (
+    DUPLICATE_CLASSES,
+    NEGATIVE_WEIGHT,
+    DuplicateClass,
+    Kind,
+    SearchMode,
+    Strategy,
+)
 
 ItemId: TypeAlias = Annotated[int, Field(ge=1, le=2**63 - 1, description="id of an item")]
 Text: TypeAlias = Annotated[list[str], Field(fail_fast=True)]
@@ -101,6 +108,12 @@ Mode: TypeAlias = Annotated[
 ]
 
 
+Collapse: TypeAlias = Annotated[
+    bool,
+    Field(description="of copies of one shot, show the best alone; `copies` counts them"),
+]
+
+
 class WordsQuery(Shape):
     """A search by words, in the address."""
 
@@ -115,6 +128,7 @@ class WordsQuery(Shape):
     mode: Mode = None
     min_relevance: MinRelevance = 0.0
     partial: Partial = False
+    collapse: Collapse = False
     model: Model = None
 
 
@@ -133,48 +147,7 @@ class SearchRequest(Shape):
     mode: Mode = None
     min_relevance: MinRelevance = 0.0
     partial: Partial = False
-    model: Model = None
-
-
-class ImageShape(Shape):
-    """An image to classify: base64 or data URI, or the id of an item."""
-
-    image: Encoded = None
-    item: ItemId | None = None
-    name: Annotated[str | None, Field(description="its name in the answer")] = None
-
-
-def _image_of_text(value: Any) -> Any:
-    return {"image": value} if isinstance(value, str) else value
-
-
-AnyImage: TypeAlias = Annotated[
-    ImageShape,
-    BeforeValidator(_image_of_text),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "description": "a data URI or base64"},
-                {"$ref": "#/components/schemas/ImageShape"},
-            ]
-        }
-    ),
-]
-
-
-class ClassifyRequest(Shape):
-    """Images (data URIs, base64, or `{"item": id}`) × labels."""
-
-    images: Annotated[list[AnyImage], Field(fail_fast=True)]
-    labels: Annotated[Text, Field(description="any words; one is enough for sigmoid")]
-    templates: Annotated[
-        Text | None, Field(description="prompts in which {} is the label; they are averaged")
-    ] = None
-    mode: Annotated[
-        Literal["softmax", "sigmoid"] | None,
-        Field(description="one label of many, or each for itself; default: as the model was made"),
-    ] = None
-    top_k: Annotated[int | None, Field(ge=1, description="labels in the answer")] = None
+    collapse: Collapse = False
     model: Model = None
 
 
@@ -186,6 +159,34 @@ class ItemsQuery(Shape):
     kind: Kind | None = None
     tag: Tags = []
     where: Where = ""
+
+
+class DuplicatesQuery(Shape):
+    """A listing of duplicates, in the address."""
+
+    limit: Annotated[int, Field(ge=1, description="groups in a page")] = 20
+    cursor: Page = None
+    where: Where = ""
+    classes: Annotated[
+        list[DuplicateClass],
+        Field(alias="class", max_length=4, description="only groups of these; may be repeated"),
+    ] = list(DUPLICATE_CLASSES)
+
+
+Pictures: TypeAlias = Annotated[list[ItemId], Field(fail_fast=True, min_length=2)]
+
+
+class DecisionsRequest(Shape):
+    """Decisions of a person about pictures; later searches for duplicates heed them."""
+
+    not_duplicates: Annotated[
+        list[Pictures],
+        Field(fail_fast=True, description="each two pictures of a list are no duplicates"),
+    ] = []
+    forget: Annotated[
+        list[Pictures],
+        Field(fail_fast=True, description="forget what was said of two or more of a list"),
+    ] = []
 
 
 class ItemRequest(Shape):

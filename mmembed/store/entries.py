@@ -280,7 +280,7 @@ class WordMatches:
     asked: tuple[str, ...] = ()
     """The distinct words of the query, spelt as in `words`."""
     weights: tuple[float, ...] = ()
-    """How rare each of them is: `store.bm25.idf`."""
+    """How rare each of them is: `store.words.bm25.idf`."""
     is_prefix: bool = False
     """Whether the last of them stands for all words that begin with it."""
 

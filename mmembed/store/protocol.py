@@ -209,7 +209,7 @@ class Search(Protocol):
 class WordIndex(Protocol):
     """Finding images by the words about them: captions, tags, and the names of the file and its
     folders. A change of these changes the index in the same transaction. The rule for words is
-    `store.word_tokens`; English words match by their stems.
+    `store.words.tokens`; English words match by their stems.
     """
 
     def match_words(
@@ -222,7 +222,7 @@ class WordIndex(Protocol):
         MOST_ASKED distinct words count. A last word that no image has stands for the words that
         begin with it. Of each word the first images by rising id are candidates. The candidates
         whose words weigh most together are ranked, at least LEAST_RANKED. Scores and limits are
-        those of `store.bm25`. The answer is as of the last change of any process.
+        those of `store.words.bm25`. The answer is as of the last change of any process.
         """
 
 

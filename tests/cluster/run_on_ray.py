@@ -1,11 +1,12 @@
 """`python -m tests.cluster.run_on_ray STORE DATA PHOTOS`: an indexing on a cluster of two nodes, in
-which first a worker, then a node is killed. Prints the report's counts."""
+which first a worker, then a node is killed, and another node joins. Prints the report's counts."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-from ray._private import services, utils
+import ray
 from ray.cluster_utils import Cluster
 
 from mmembed.cluster.ray_workers import RayWorkers
@@ -21,41 +22,41 @@ from mmembed.collection import lease_keeper, worker
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.ingest import pipeline
+from tests.cluster.slow_nodes import wait_longer
 from tests.fake_encoder import FakeEncoder
 
 LEASE_S = 1.0
+HOLD_S = 20.0
+"""Of one batch; all of them together then last longer than a node takes to join."""
+LONGEST_S = 300.0
 
 
 class SlowEncoder(FakeEncoder):
+    hold: Path
+    """A file during which a batch takes very long."""
+
     def embed_preprocessed(self, pixels: Any) -> Any:
         time.sleep(0.02 * len(pixels))
+        until(lambda: not self.hold.exists(), HOLD_S)
         return super().embed_preprocessed(pixels)
 
 
 def open_slowly(settings: Settings) -> Collection:
-    """The collection in a worker, which notes its process."""
+    """The collection in a worker, which notes its process and its node."""
     worker.LEASE_S, lease_keeper.BEAT_S = LEASE_S, LEASE_S / 10  # type: ignore[attr-defined]
     pipeline.COMMIT_IMAGES = 4
-    (settings.data / "pids").mkdir(parents=True, exist_ok=True)
-    (settings.data / "pids" / str(os.getpid())).touch()
+    SlowEncoder.hold = settings.data / "hold"
+    workers = settings.data / "workers"
+    workers.mkdir(parents=True, exist_ok=True)
+    (workers / str(os.getpid())).write_text(ray.get_runtime_context().get_node_id())
     return Collection(settings, load=SlowEncoder)
 
 
-def wait_longer() -> None:
-    """A node has half a minute to start, and its agents 15 seconds. That is too little on a busy
-    machine, unless the agents are those of Ray without its dashboard."""
-    utils.get_dashboard_dependency_error = lambda: ImportError("not wanted")
-    real = services.get_node
-
-    def get_node(*arguments: Any) -> Any:
-        for _ in range(200):
-            try:
-                return real(*arguments)
-            except RuntimeError:
-                time.sleep(1)
-        return real(*arguments)
-
-    services.get_node = get_node
+def until(is_so: Callable[[], bool], seconds: float) -> None:
+    """Wait, but not for longer than so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def main(at: str, data: Path, photos: Path) -> None:
@@ -66,28 +67,39 @@ def main(at: str, data: Path, photos: Path) -> None:
     settings = Settings.from_env({}, store=at, data=data, model="fake", bank="off")
     workers = RayWorkers(settings, cluster.address, open_slowly)
     most = 0
+    joining: list[subprocess.Popen[bytes]] = []
     with Collection(settings, load=FakeEncoder) as collection:
-
-        def until(is_so: Callable[[], bool]) -> None:
-            while not is_so():
-                time.sleep(0.02)
 
         def sabotage() -> None:
             nonlocal most
-            until(lambda: collection.count("image") > 30)
+            until(lambda: collection.count("image") > 30, LONGEST_S)
             most = workers.workers
-            os.kill(int(next((data / "pids").iterdir()).name), signal.SIGKILL)
-            until(lambda: collection.count("image") > 80)
+            os.kill(int(next((data / "workers").iterdir()).name), signal.SIGKILL)
+            until(lambda: collection.count("image") > 80, LONGEST_S)
             cluster.remove_node(nodes[0], allow_graceful=False)
+            (data / "hold").touch()
+            command = [sys.executable, "-m", "tests.cluster.slow_nodes", cluster.address]
+            joining.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
+            until(lambda: len(nodes_of_workers(data)) > 2 or joining[0].poll() == 1, LONGEST_S)
+            (data / "hold").unlink()
 
         saboteur = Thread(target=sabotage)
         saboteur.start()
         report = collection.index([photos], progress=lambda *_: None, helpers=workers)
         saboteur.join()
+    for node in joining:
+        node.terminate()
+        node.wait()
     cluster.shutdown()
-    started = len(list((data / "pids").iterdir()))
     counts = {"embedded": report.embedded, "failures": len(report.failures)}
-    sys.stdout.write(json.dumps({**counts, "workers": most, "started": started}) + "\n")
+    seen = {"workers": most, "nodes": len(nodes_of_workers(data))}
+    started = len(list((data / "workers").iterdir()))
+    sys.stdout.write(json.dumps({**counts, **seen, "started": started}) + "\n")
+
+
+def nodes_of_workers(data: Path) -> set[str]:
+    """The nodes on which a worker has begun."""
+    return {file.read_text() for file in (data / "workers").iterdir()} - {""}
 
 
 if __name__ == "__main__":

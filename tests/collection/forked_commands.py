@@ -89,12 +89,14 @@ def forks_in(folder: Path) -> Iterator[Forks]:
 def _run(order: dict[str, Any]) -> int:
     """seconds: that the encoder takes for a picture. lease: seconds of a claim. commit: pictures
     in one transaction. pieces: files in a piece. planning: seconds for each piece. poison: pictures
-    whose first pixel is black end the process."""
+    whose first pixel is black end the process. moving: items that move to a shard at a time, whose
+    originals stay for a moment."""
     from mmembed.cli import main
     from mmembed.collection import lease_keeper, worker
     from mmembed.collection.collection import Collection
     from mmembed.ingest import pipeline, plan_pieces
     from mmembed.store.postgres.work_pieces import PostgresPieces
+    from mmembed.store.shards import move_items
     from tests.fake_encoder import FakeEncoder
 
     class Encoder(FakeEncoder):
@@ -120,6 +122,8 @@ def _run(order: dict[str, Any]) -> int:
     if "planning" in order:
         added = PostgresPieces.add
         PostgresPieces.add = slowly  # type: ignore[method-assign,assignment]
+    if "moving" in order:
+        move_items.AT_ONCE, move_items.GRACE_S = order["moving"], 0.05
     Collection.__init__.__defaults__ = (Encoder, None)
     return main(order["arguments"])
 

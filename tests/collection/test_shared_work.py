@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import re
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from mmembed.filters.parse import parse_where
 from tests.collection.forked_commands import Forks, forks_in, until
 from tests.postgres_server import address
 from tests.small_pictures import many
+from tests.tars import tar_at
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
 
@@ -225,3 +228,31 @@ def test_an_indexing_that_is_interrupted_goes_on(
     assert embedded(index.said) == 300 - before
     assert f"{before} unchanged" in index.said
     check_whole(store, photos)
+
+
+def test_tars_and_lists_are_shared(
+    forks: Forks, ours: list[str], store: Any, tmp_path: Path
+) -> None:
+    photos = many(tmp_path / "photos", 60)
+    inner = many(tmp_path / "inner", 120)
+    members = sorted(inner.rglob("00[6-9]*.*")) + sorted(inner.rglob("01*.*"))
+    shard = tar_at(tmp_path / "s.tar", {path.name: path.read_bytes() for path in members})
+    rows = [{"path": str(path), "year": 2024} for path in sorted(photos.rglob("*.png"))]
+    names = tmp_path / "names.jsonl"
+    names.write_text("\n".join(map(json.dumps, [*rows, {"path": "gone.png"}])))
+    assert forks.start("index", names, shard, "--plan-only", *ours, pieces=25).wait() == 1
+    workers = [forks.start("work", *ours) for _ in range(2)]
+    assert [one.wait() for one in workers] == [0, 0]
+    assert store.count("image") == 120
+    assert store.count("image", parse_where(f"folder:{shard}")) == 60
+    assert store.count("image", parse_where("meta.year=2024")) == 60
+    captions = {one.caption for one in store.page(after=0, limit=99, kind="caption")}
+    assert captions == {f"picture {number}" for number in range(60, 120, 10)}
+    again = forks.start("index", names, shard, *ours)
+    assert again.wait() == 1
+    assert "120 unchanged" in again.said
+    assert "gone.png" in again.said
+    tar_at(shard, {"0060.png": members[0].read_bytes()})
+    changed = forks.start("index", shard, *ours)
+    assert changed.wait() == 0, changed.said
+    assert store.count("image", parse_where(f"folder:{shard}")) == 1

@@ -1,46 +1,65 @@
-"""Words in memory: every image's words are read for every query."""
+"""Words in memory: every image's words are read for every question."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmembed.filters.matches import matches
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.bm25 import (
-    MOST_ASKED,
-    Asked,
-    Candidate,
-    idf,
-    matches_of,
-    nothing,
-    rank_words,
-)
-from mmembed.store.entries import WordMatches
-from mmembed.store.sqlite.stems import stemmer
-from mmembed.store.word_tokens import asked_words, words_of_image
+from mmembed.store.words.bm25 import AskedWord, Candidate
+from mmembed.store.words.ranking import WordRanking
+from mmembed.store.words.stems import stemmer
+from mmembed.store.words.tokens import words_of_image
 from mmembed.types import Item
 from tests.contracts.memory_state import Memory
 
+Ids = NDArray[np.int64]
 
-class MemoryWords(Memory):
+
+class MemoryWords(Memory, WordRanking):
     """See WordIndex."""
 
-    def match_words(
-        self, text: str, count: int, where: Where = EVERYTHING, *, also: Sequence[int] = ()
-    ) -> WordMatches:
-        images = {item.id: item for item in self._state.images()}
-        said = {item.id: self._words_about(item) for item in images.values()}
-        stems = stemmer.stems({word for words in said.values() for word in words})
-        asked = _asked(text, [{stems[word] for word in words} for words in said.values()])
-        if not asked.words:
-            return nothing()
-        candidates = [Candidate(key, " ".join(words), len(words)) for key, words in said.items()]
-        mean = sum(map(len, said.values())) / max(len(said), 1)
-        ranked = rank_words(asked, candidates, stems, mean)
-        passing = [item.id for item in images.values() if matches(where, item)]
-        return matches_of(asked, ranked, count, np.array(passing), also, all_seen=True)
+    def word_totals(self) -> tuple[int, int, int]:
+        said = self._words_by_image()
+        return len(said), sum(map(len, said.values())), max(said, default=0)
+
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
+        return [self._having(term)[: most + 1] for term in terms]
+
+    def passing_each(
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
+    ) -> list[Ids]:
+        return [self._having(term, where)[: most + 1] for term in terms]
+
+    def has_more(self, term: AskedWord, count: int) -> bool:
+        return len(self._having(term)) > count
+
+    def some_passing(self, where: Where, most: int) -> Ids:
+        return np.array(sorted(self._words_by_image(where))[: most + 1], np.int64)
+
+    def word_candidates(self, image_ids: Sequence[int]) -> list[Candidate]:
+        said = self._words_by_image()
+        return [
+            Candidate(key, " ".join(said[key]), len(said[key])) for key in image_ids if key in said
+        ]
+
+    def _having(self, term: AskedWord, where: Where = EVERYTHING) -> Ids:
+        return np.array(
+            [
+                key
+                for key, words in sorted(self._words_by_image(where).items())
+                if _has(words, term)
+            ],
+            np.int64,
+        )
+
+    def _words_by_image(self, where: Where = EVERYTHING) -> dict[int, list[str]]:
+        """The words of the images that pass, by id."""
+        images = [item for item in self._state.images() if matches(where, item)]
+        return {item.id: self._words_about(item) for item in images}
 
     def _words_about(self, item: Item) -> list[str]:
         path = item.path if item.path and not self._is_upload(item.path) else None
@@ -50,15 +69,8 @@ class MemoryWords(Memory):
         raise NotImplementedError
 
 
-def _asked(text: str, forms_of_images: Sequence[set[str]]) -> Asked:
-    words = asked_words(text)[:MOST_ASKED]
-    of_form: dict[str, str] = {}
-    for word in words:
-        of_form.setdefault(stemmer.stems([word])[word], word)
-    having = [sum(form in forms for forms in forms_of_images) for form in of_form]
-    is_prefix = bool(having) and not having[-1]
-    if is_prefix:
-        last = list(of_form)[-1]
-        having[-1] = sum(any(f.startswith(last) for f in forms) for forms in forms_of_images)
-    weights = np.array([idf(number, len(forms_of_images)) for number in having])
-    return Asked(tuple(of_form.values()), tuple(of_form), is_prefix, weights)
+def _has(words: Sequence[str], term: AskedWord) -> bool:
+    forms = stemmer.stems(words).values()
+    return any(
+        form.startswith(term.form) if term.is_prefix else form == term.form for form in forms
+    )

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from mmembed.collection.collection import Collection
+from mmembed.classify.calibration import Calibration
+from mmembed.collection.calibrations import Calibrations
+from mmembed.collection.collection import Collection, ImageInput
 from mmembed.config.settings import Settings
 from mmembed.errors import NotFound, StoreBusy
 from mmembed.ingest import Report
@@ -87,3 +89,23 @@ def test_an_upload_comes_and_goes(collection: Collection, picture: MakePicture) 
 def test_one_indexing_at_a_time(collection: Collection, empty: Store, photos: Path) -> None:
     with empty.exclusive("indexing"), pytest.raises(StoreBusy):
         index(collection, photos)
+
+
+def test_label_sets_and_calibrations_are_kept(collection: Collection, picture: MakePicture) -> None:
+    images = {
+        colour: collection.add_image(picture(f"{colour}.png", colour).read_bytes(), name=colour)
+        for colour in ("red", "blue")
+    }
+    items = {colour: ImageInput(colour, item=item.id) for colour, item in images.items()}
+    examples = {"A": [items["red"]], "B": [items["blue"]]}
+    collection.add_label_set("s", ["A", "B"], examples=examples, wordless=["A", "B"])
+    answer = collection.classify(list(items.values()), label_set="s")
+    assert [one.labels[0].label for one in answer] == ["A", "B"]
+    [flat] = collection.classify([items["red"]], ["red", "blue"])
+    facts = collection.embedder.facts
+    Calibrations(collection.store).keep(facts, Calibration(temperature=4.0))
+    [flatter] = collection.classify([items["red"]], ["red", "blue"])
+    assert flatter.labels[0].probability < flat.labels[0].probability
+    collection.remove_label_set("s")
+    with pytest.raises(NotFound, match="label set 's'"):
+        collection.classify([items["red"]], label_set="s")

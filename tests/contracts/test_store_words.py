@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
-from mmembed.store.sqlite import word_queries as sqlite_words
+from mmembed.store.words import ranking
 from mmembed.types import KINDS
 
 Entry = Callable[..., ImageEntry]
@@ -129,15 +128,9 @@ def test_a_filter_narrows(store: Store, beach: dict[str, int]) -> None:
 def test_a_filter_that_was_not_compared_with_all_images_may_lack_some(
     store: Store, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ranking, scanning = [sqlite_words.__name__], [sqlite_words.__name__]
-    if find_spec("psycopg"):
-        ranking.append("mmembed.store.postgres.word_ranking")
-        scanning.append("mmembed.store.postgres.word_queries")
-    for module in ranking:
-        monkeypatch.setattr(f"{module}.FEW", 2)
-        monkeypatch.setattr(f"{module}.looked_at", lambda words: 5)
-    for module in scanning:
-        monkeypatch.setattr(f"{module}.SCANNED", 1)
+    monkeypatch.setattr(ranking, "FEW", 2)
+    monkeypatch.setattr(ranking, "looked_at", lambda words: 5)
+    monkeypatch.setattr(ranking, "COMPARED", 1)
     entries = [entry(f"/{n}.jpg", tags=("dog", *["cat"] * (n >= 3))) for n in range(8)]
     cats = store.write(entries)[3:]
     found = store.match_words("dog", 99, Condition("tag", "=", "cat"))

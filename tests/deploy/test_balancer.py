@@ -6,16 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx2 as httpx
 import pytest
 
+from tests.many_servers import asking, await_more, two_servers
 from tests.postgres_server import stoppable
 from tests.s3_server import free_port
 from tests.serving import Process, data_uri, eventually, picture
@@ -26,19 +23,8 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[list[Process]]:
-    with ExitStack() as stack:
-        address, _, _ = stack.enter_context(stoppable())
-        variables: dict[str, Any] = {
-            "MMEMBED_STORE": address,
-            "MMEMBED_BLOBS": str(tmp_path / "files"),
-        }
-        command = (sys.executable, "-m", "tests.fake_mmembed")
-        yield [
-            stack.enter_context(
-                Process(command, "--model", "fake", MMEMBED_DATA=str(tmp_path / name), **variables)
-            )
-            for name in ("one", "two")
-        ]
+    with stoppable() as (address, _, _), two_servers(address, tmp_path) as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -73,28 +59,17 @@ def answers(address: str) -> bool:
 def test_no_search_is_lost_when_a_server_dies(balancer: str, servers: list[Process]) -> None:
     body = {"image": data_uri(picture("red", (64, 48)))}
     httpx.post(f"{balancer}/v1/items", json=body, timeout=60).raise_for_status()
-    statuses: list[int | str] = []
-    ending = threading.Event()
 
-    def search() -> None:
-        while not ending.is_set():
-            try:
-                answer = httpx.get(f"{balancer}/v1/search?q=red", timeout=60)
-            except httpx.TransportError as error:
-                statuses.append(repr(error))
-            else:
-                statuses.append(answer.status_code)
+    def search() -> int | str:
+        try:
+            return httpx.get(f"{balancer}/v1/search?q=red", timeout=60).status_code
+        except httpx.TransportError as error:
+            return repr(error)
 
-    callers = [threading.Thread(target=search) for _ in range(4)]
-    for caller in callers:
-        caller.start()
-    eventually(lambda: len(statuses) > 16)
-    servers[0].end(signal.SIGKILL)
-    many = len(statuses) + 32
-    eventually(lambda: len(statuses) > many)
-    ending.set()
-    for caller in callers:
-        caller.join()
+    with asking([search] * 4) as statuses:
+        await_more(statuses, 16)
+        servers[0].end(signal.SIGKILL)
+        await_more(statuses, 32)
     assert set(statuses) == {200}
     # A change is not sent twice, but goes to the server that lives.
     body = {"image": data_uri(picture("blue", (64, 48)))}

@@ -32,7 +32,7 @@ def test_command_line_of_zero_shot(classes: Path, tmp_path: Path) -> None:
     answer = json.loads((tmp_path / "out.json").read_text())
     assert answer["figures"]["accuracy_top_1"] == {"value": 1.0, "low": 1.0, "high": 1.0}
     assert answer["skipped"][0]["name"] == str(classes / "red" / "broken.png")
-    assert answer["templates"]["name"] == "short"
+    assert answer["templates"]["name"] == "usual"
     assert (answer["model"], answer["images"]) == ("fake", 6)
 
 

@@ -15,7 +15,10 @@ TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "mmembed"
 LIMIT = 400
 """Lines of a file of tests."""
-SERVERS = {"tests.postgres_server", "tests.temporary_postgres", "tests.s3_server"}
+SERVERS = {
+    *("tests.postgres_server", "tests.temporary_postgres", "tests.postgres_pair"),
+    "tests.s3_server",
+}
 """Modules that start a server, or use one."""
 _FROM_TESTS = re.compile(r"\bfrom\s+[\w.]*test_")
 """Whatever imports so; most files do not, and need not be parsed."""

@@ -22,6 +22,14 @@ def test_every_route_is_described(client: TestClient) -> None:
         ("get", "/v1/search"),
         ("post", "/v1/search"),
         ("post", "/v1/classify"),
+        ("get", "/v1/labels"),
+        ("post", "/v1/labels"),
+        ("get", "/v1/labels/{name}"),
+        ("delete", "/v1/labels/{name}"),
+        ("get", "/v1/tags/automatic"),
+        ("post", "/v1/tags/automatic"),
+        ("delete", "/v1/tags/automatic/{label_set}"),
+        ("post", "/v1/tags/check"),
         ("get", "/v1/items"),
         ("post", "/v1/items"),
         ("get", "/v1/items/{item_id}"),
@@ -29,6 +37,8 @@ def test_every_route_is_described(client: TestClient) -> None:
         ("delete", "/v1/items/{item_id}"),
         ("get", "/v1/items/{item_id}/image"),
         ("get", "/v1/items/{item_id}/thumbnail"),
+        ("get", "/v1/duplicates"),
+        ("post", "/v1/duplicates"),
         ("post", "/v1/embeddings"),
         ("post", "/embeddings"),
         ("get", "/v1/models"),
@@ -62,7 +72,7 @@ def test_every_reference_in_the_description_leads_somewhere(client: TestClient) 
     for reference in references:
         assert reference.removeprefix("#/components/schemas/") in schemas
     assert set(schemas["HitAnswer"]["properties"]) >= {"id", "score", "relevance", "links"}
-    assert schemas["ClassifyRequest"]["required"] == ["images", "labels"]
+    assert schemas["LabelSetRequest"]["required"] == ["name"]
     assert "$defs" not in answer.text
 
 

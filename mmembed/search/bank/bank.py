@@ -36,9 +36,14 @@ class Bank:
     def words_mean(self) -> NDArray[np.float32]:
         """The mean embedding of the texts of up to `FEW` words, float32 (dim,); of all texts if
         they are less than a tenth. Sentences pull the mean to where captions of pictures lie."""
+        return np.asarray(self.words.mean(axis=0, dtype=np.float64), np.float32)
+
+    @cached_property
+    def words(self) -> Embeddings:
+        """The embeddings of the texts of up to `FEW` words, float32 (m, dim); of all texts if they
+        are less than a tenth."""
         short = np.array([len(text.split()) <= FEW for text in self.texts])
-        rows = self.embeddings[short] if 10 * short.sum() >= len(short) else self.embeddings
-        return np.asarray(rows.mean(axis=0, dtype=np.float64), np.float32)
+        return self.embeddings[short] if 10 * short.sum() >= len(short) else self.embeddings
 
     @cached_property
     def second_moment(self) -> NDArray[np.float32]:

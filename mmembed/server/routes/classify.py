@@ -9,11 +9,14 @@ from mmembed.collection.collection import Collection, ImageInput
 from mmembed.item_failures import failure_of
 from mmembed.server.answer_shapes import ClassifyAnswer
 from mmembed.server.json_answers import Json, JsonAnswer, classified_json
+from mmembed.server.label_requests import check_labels, examples_of
+from mmembed.server.label_shapes import ClassifyRequest, ExampleShape, ImageShape
 from mmembed.server.openapi import FILE, PICTURE, described, form_of, many
 from mmembed.server.request_bodies import (
     AnyBody,
     Form,
     check,
+    check_all_chars,
     check_count,
     check_text,
     collection_of,
@@ -21,13 +24,10 @@ from mmembed.server.request_bodies import (
     limits_of,
     parse,
 )
-from mmembed.server.request_shapes import ClassifyRequest, ImageShape
 from mmembed.types import Failure
 
 router = APIRouter(tags=["classify"])
 
-MAX_TEMPLATES = 100
-"""OpenAI's list for ImageNet has 80; each costs as much as the labels themselves."""
 LARGEST_ANSWER = 5_000_000
 """Bytes of an answer: a small request multiplies images × labels, and 32 requests are answered at a
 time."""
@@ -38,15 +38,19 @@ FORM = form_of(
         "images": many(FILE),
         "labels": many({"type": "string"})
         | {"description": "repeated; or one field, with commas between the labels"},
+        "texts": many({"type": "string"}) | {"description": "instead of images"},
+        "label_set": {"type": "string", "description": "a stored set, instead of labels"},
         "templates": many({"type": "string"}),
-        "mode": {"type": "string", "enum": ["softmax", "sigmoid"]},
+        "mode": {"type": "string", "enum": ["softmax", "sigmoid", "multi"]},
+        "none_of_these": {"type": "boolean"},
+        "precision": {"type": "number"},
         "top_k": {"type": "integer", "minimum": 1},
         "model": {"type": "string"},
     },
-    required=["images", "labels"],
+    required=[],
 )
-LISTS = ("labels", "templates")
-OPTIONS = ("mode", "top_k", "model")
+LISTS = ("labels", "templates", "texts")
+OPTIONS = ("mode", "top_k", "model", "label_set", "none_of_these", "precision")
 
 
 _ASKED: Json = {
@@ -63,6 +67,8 @@ _ANSWER: Json = {
                 {"label": "cat", "probability": 0.93, "score": 0.281},
                 {"label": "dog", "probability": 0.07, "score": 0.255},
             ],
+            "branches": [],
+            "none_of_these": None,
         },
         {
             "index": 1,
@@ -77,6 +83,7 @@ _ANSWER: Json = {
     ],
     "model": "bundled",
     "mode": "softmax",
+    "notes": [],
 }
 
 
@@ -84,12 +91,12 @@ _ANSWER: Json = {
 @described(
     takes=ClassifyRequest,
     form=FORM,
-    with_shapes=(ImageShape,),
+    with_shapes=(ImageShape, ExampleShape),
     asked=_ASKED,
     answer=_ANSWER,
 )
 def classify(request: Request, body: AnyBody) -> JsonAnswer:
-    """Probabilities of labels for every image; a bad image has an error of its own."""
+    """Probabilities of labels for every image or text; a bad image has an error of its own."""
     collection = collection_of(request)
     inputs: list[ImageInput | Failure]
     if isinstance(body, Form):
@@ -100,19 +107,25 @@ def classify(request: Request, body: AnyBody) -> JsonAnswer:
         task = parse(body, ClassifyRequest, limits_of(request))
         _check(collection, task, len(task.images))
         inputs = [_input(collection, *image) for image in enumerate(task.images)]
-    results = collection.classify(
-        inputs,
+    answer = collection.classify(
+        [*inputs, *task.texts],
         task.labels,
+        examples=examples_of(collection, limits_of(request), task),
+        wordless=task.wordless,
+        label_set=task.label_set,
         templates=task.templates or None,
         mode=task.mode,
         top=task.top_k,
         model=task.model,
+        none_of_these=task.none_of_these,
+        precision=task.precision,
     )
     return JsonAnswer(
         {
-            "results": [classified_json(result) for result in results],
+            "results": [classified_json(result) for result in answer],
             "model": collection.model_for(task.model),
-            "mode": task.mode or collection.default_mode(task.model),
+            "mode": answer.mode,
+            "notes": answer.notes,
         }
     )
 
@@ -142,25 +155,43 @@ def _input(collection: Collection, index: int, image: ImageShape) -> ImageInput 
         return failure_of(name, error)
 
 
-def _check(collection: Collection, task: ClassifyRequest, count: int) -> None:
+def _check(collection: Collection, task: ClassifyRequest, images: int) -> None:
     limits = collection.limits
     collection.model_for(task.model)
+    count = images + len(task.texts)
+    _check_given(task, count)
+    check_count(
+        "images" if images == count else "images and texts", count, limits.items, "max_items"
+    )
+    check_labels(limits, task)
+    check_all_chars(task.texts, limits)
+    for index, text in enumerate(task.texts):
+        check_text(f"texts[{index}]", text, limits.texts.text_chars)
+    labels = _labels(collection, task)
+    _check_answer(count, labels[: task.top_k])
+
+
+def _check_given(task: ClassifyRequest, count: int) -> None:
+    """Raises QueryError for a request without inputs, or without labels."""
+    given = task.model_fields_set
     if count == 0:
-        raise errors.QueryError("images: there are none; send files, data URIs or item ids")
-    check_count("images", count, limits.items, "max_items")
-    check_count("labels", len(task.labels), limits.labels, "max_labels")
-    templates = task.templates or []
-    if len(templates) > MAX_TEMPLATES:
-        raise errors.LimitError(f"{len(templates)} templates, limit {MAX_TEMPLATES}")
-    for name, texts in (("labels", task.labels), ("templates", templates)):
-        for index, text in enumerate(texts):
-            check_text(f"{name}[{index}]", text, limits.texts.text_chars)
-    _check_answer(count, task)
+        lack = "there are none" if given & {"images", "texts"} else "is missing"
+        raise errors.QueryError(f"images: {lack}; send files, data URIs or item ids, or texts")
+    if not given & {"labels", "label_set"}:
+        raise errors.QueryError("labels: is missing; give labels, or the name of a label_set")
 
 
-def _check_answer(count: int, task: ClassifyRequest) -> None:
-    """Raises LimitError for an answer that is too large, as if the longest labels were the best."""
-    longest = sorted(map(len, task.labels), reverse=True)[: task.top_k]
+def _labels(collection: Collection, task: ClassifyRequest) -> list[int]:
+    """The lengths of the labels that an answer may bring, by falling length."""
+    if task.label_set is None:
+        return sorted(map(len, task.labels), reverse=True)
+    kept = collection.label_set(task.label_set)
+    return sorted((len(one.label) for one in kept.labels), reverse=True)
+
+
+def _check_answer(count: int, longest: list[int]) -> None:
+    """Raises LimitError for an answer that is too large. longest: lengths of labels for each of
+    `count` inputs."""
     size = count * sum(LABEL_BYTES + length for length in longest)
     if size > LARGEST_ANSWER:
         raise errors.LimitError(

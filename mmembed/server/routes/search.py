@@ -41,7 +41,15 @@ _EVIDENCE: Json = {
 }
 _HITS: Json = {
     "hits": [
-        {**ITEM, "score": 0.354831, "relevance": 0.9971, "fits": 0.9971, "chunk": None, **_EVIDENCE}
+        {
+            **ITEM,
+            "score": 0.354831,
+            "relevance": 0.9971,
+            "fits": 0.9971,
+            "chunk": None,
+            "copies": 1,
+            **_EVIDENCE,
+        }
     ],
     "next_cursor": None,
     "match": "yes",
@@ -72,6 +80,7 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
             where=words.where,
             min_relevance=words.min_relevance,
             partial=words.partial,
+            collapse=words.collapse,
             mode=words.mode,
             model=words.model,
         ),
@@ -116,6 +125,7 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         strategy=search_request.strategy,
         min_relevance=search_request.min_relevance,
         partial=search_request.partial,
+        collapse=search_request.collapse,
     )
     return JsonAnswer(
         {

@@ -18,9 +18,15 @@ FIXED = {
     "hnsw.max_scan_tuples": "200000",
     "hnsw.scan_mem_multiplier": "8",
     "timezone": "UTC",
+    "client_min_messages": "warning",  # a commit without its standby is one; see standby
 }
 """Settings of every connection, by name."""
-ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+ALIVE = {
+    **{"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},
+    "tcp_user_timeout": 60_000,
+}
+"""A machine that vanished is noticed after a minute. Keepalives alone do not notice it while a
+statement is on its way there: the system would repeat it for a quarter of an hour."""
 
 
 def options_of(address: Address) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mmembed.errors import StoreBusy, StoreError
 from mmembed.store.postgres.connection_options import FIXED, options_of
 from mmembed.store.postgres.database_errors import is_lost, translated
 from mmembed.store.postgres.halfvec import Half, HalfDumper
+from mmembed.store.postgres.standby import heeding_standby
 
 MOST = 16
 """DatabaseConnections of a process at a time, besides those that hold a purpose."""
@@ -186,7 +187,8 @@ class DatabaseConnections:
     def _ended(self, connection: Any) -> Iterator[Session]:
         try:
             yield Session(connection)
-            connection.execute("COMMIT")
+            with heeding_standby(connection, self.address.name):
+                connection.execute("COMMIT")
         except BaseException:
             with suppress(psycopg.Error):
                 if not connection.closed:

@@ -27,7 +27,10 @@ def translated(error: psycopg.Error, doing: str) -> MmembedError:
     if state in ("53100", "53200"):
         return StoreFull(f"{reason}; free some space on the database's disk")
     if state == "25006":
-        return StoreError(f"{reason}; it may not be written: connect to its primary")
+        return StoreError(
+            f"{reason}; it may not be written: connect to its primary, such as "
+            "with target_session_attrs=read-write in the address"
+        )
     if is_lost(error):
         return StoreAway(
             f"{reason}; make sure that the server runs and can be reached, then try again: mmembed "

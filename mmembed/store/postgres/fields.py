@@ -18,11 +18,11 @@ _SAID_SQL = """
 SELECT key, CASE jsonb_typeof(value) WHEN 'string' THEN 'text' WHEN 'boolean' THEN 'true or false'
             WHEN 'array' THEN 'list' ELSE jsonb_typeof(value) END AS of_type,
   count(*),
-  min(CASE WHEN jsonb_typeof(value) = 'number' THEN (value #>> '{}')::numeric END),
-  max(CASE WHEN jsonb_typeof(value) = 'number' THEN (value #>> '{}')::numeric END),
-  min((value #>> '{}') COLLATE "C"), max((value #>> '{}') COLLATE "C")
+  min(CASE WHEN jsonb_typeof(value) = 'number' THEN (value #>> '{{}}')::numeric END),
+  max(CASE WHEN jsonb_typeof(value) = 'number' THEN (value #>> '{{}}')::numeric END),
+  min((value #>> '{{}}') COLLATE "C"), max((value #>> '{{}}') COLLATE "C")
 FROM items, jsonb_each(items.meta)
-WHERE items.meta IS NOT NULL AND jsonb_typeof(value) <> 'null'
+WHERE items.meta IS NOT NULL AND jsonb_typeof(value) <> 'null' AND {counted}
 GROUP BY key, of_type ORDER BY key COLLATE "C", count(*) DESC
 """
 
@@ -53,11 +53,13 @@ class StoredFields(ItemReader):
         """Items with a value, for each of FIELDS."""
         conditions = [condition_of(Test(name, "exists"))[0] for name in FIELDS]
         counts = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
-        return [int(number) for number in self._rows(f"SELECT {counts} FROM items")[0]]
+        sql = f"SELECT {counts} FROM items WHERE {self.counted('items.id')}"
+        return [int(number) for number in self._rows(sql)[0]]
 
     def said_values(self) -> list[SaidValues]:
         """The values of manifests' fields, by name; the most frequent type first."""
-        return [SaidValues(*row) for row in self._rows(_SAID_SQL)]
+        sql = _SAID_SQL.format(counted=self.counted("items.id"))
+        return [SaidValues(*row) for row in self._rows(sql)]
 
     def indexed_fields(self) -> set[str]:
         """The manifests' fields that have an index."""

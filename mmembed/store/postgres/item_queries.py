@@ -45,10 +45,15 @@ _UNFIT = re.compile("[\0\ud800-\udfff]")
 class ItemReader(Statements):
     """Queries of items; see Items and Files."""
 
+    def counted(self, column: str) -> str:
+        """SQL for the items that are counted here. column: of their ids."""
+        return "TRUE"
+
     def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
         """See Items.count."""
         clause, values = clause_of(kind, where)
-        return self._number(f"SELECT count(*) FROM items {clause}", values, where=where)
+        sql = f"SELECT count(*) FROM items {clause} AND {self.counted('items.id')}"
+        return self._number(sql, values, where=where)
 
     def newest_item(self) -> int:
         """See Items.newest_item."""
@@ -144,7 +149,8 @@ class ItemReader(Statements):
 
     def tags(self) -> dict[str, int]:
         """See Items.tags."""
-        rows = self._rows("SELECT tag, count(*) FROM tags GROUP BY tag ORDER BY tag")
+        sql = "SELECT tag, count(*) FROM tags WHERE {} GROUP BY tag ORDER BY tag"
+        rows = self._rows(sql.format(self.counted("item_id")))
         return {str(tag): int(number) for tag, number in rows}
 
     # -- files -----------------------------------------------------------------------

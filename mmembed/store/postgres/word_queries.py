@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.bm25 import Candidate
 from mmembed.store.postgres.filter_sql import clause_of
 from mmembed.store.postgres.statements import Statements
-from mmembed.store.postgres.word_ranking import FEW, WordRanking
+from mmembed.store.words.bm25 import AskedWord, Candidate
+from mmembed.store.words.ranking import WordRanking
 
-SCANNED = 5
-"""Times more images of a word are compared with a filter than are looked at without one."""
 TOTALS_SQL = """
 SELECT items, words, coalesce((SELECT max(item_id) FROM item_words), 0) FROM word_totals
 """
@@ -34,39 +32,41 @@ class StoredWords(Statements, WordRanking):
         [(items, length, last)] = self._rows(TOTALS_SQL)
         return int(items), int(length), int(last)
 
-    def having_each(
-        self, forms: Sequence[str], most: int, where: Where = EVERYTHING, *, is_prefix: bool = False
-    ) -> list[Ids]:
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
         """See WordRanking.having_each."""
-        last = len(forms) - 1
         return [
-            self._having(form, most, where, is_prefix=is_prefix and place == last)
-            for place, form in enumerate(forms)
+            self._ids(f"{found} LIMIT {most + 1}", values) for found, values in map(_of_term, terms)
         ]
 
-    def _having(self, form: str, most: int, where: Where, *, is_prefix: bool) -> Ids:
-        found, values = _of_form(form, is_prefix=is_prefix)
-        if where == EVERYTHING:
-            return self._ids(f"{found} LIMIT {most + 1}", values)
+    def passing_each(
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
+    ) -> list[Ids]:
+        """See WordRanking.passing_each."""
         clause, more = clause_of("image", where)
-        sql = (
-            f"SELECT items.id FROM ({found} LIMIT {SCANNED * most}) AS found "
-            f"JOIN items ON items.id = found.id {clause} ORDER BY items.id LIMIT {most + 1}"
-        )
-        return self._ids(sql, [*values, *more], where)
+        return [
+            self._ids(
+                f"SELECT items.id FROM ({found} LIMIT {compared}) AS found "
+                f"JOIN items ON items.id = found.id {clause} ORDER BY items.id LIMIT {most + 1}",
+                [*values, *more],
+                where,
+            )
+            for found, values in map(_of_term, terms)
+        ]
 
-    def compares_all(self, form: str, most: int, *, is_prefix: bool) -> bool:
-        """See WordRanking.compares_all."""
-        found, values = _of_form(form, is_prefix=is_prefix)
-        return not self._rows(f"{found} LIMIT 1 OFFSET {SCANNED * most}", values)
+    def has_more(self, term: AskedWord, count: int) -> bool:
+        """See WordRanking.has_more."""
+        found, values = _of_term(term)
+        return bool(self._rows(f"{found} LIMIT 1 OFFSET {count}", values))
 
-    def few_passing(self, where: Where) -> Ids:
-        """See WordRanking.few_passing."""
+    def some_passing(self, where: Where, most: int) -> Ids:
+        """See WordRanking.some_passing."""
         clause, values = clause_of("image", where)
-        return self._ids(f"SELECT items.id FROM items {clause} LIMIT {FEW + 1}", values, where)
+        return self._ids(f"SELECT items.id FROM items {clause} LIMIT {most + 1}", values, where)
 
     def word_candidates(self, image_ids: Sequence[int]) -> list[Candidate]:
         """See WordRanking.word_candidates."""
+        if not image_ids:
+            return []
         sql = "SELECT item_id, words, length FROM item_words WHERE item_id = ANY(%s)"
         return [Candidate(*row) for row in self._rows(sql, (list(image_ids),))]
 
@@ -75,9 +75,11 @@ class StoredWords(Statements, WordRanking):
         return np.fromiter((row[0] for row in rows), np.int64, len(rows))
 
 
-def _of_form(form: str, *, is_prefix: bool) -> tuple[str, list[str]]:
-    """The statement for the images that have a word, and its values."""
-    return (OF_PREFIX_SQL, [form, _after(form)]) if is_prefix else (OF_FORM_SQL, [form])
+def _of_term(term: AskedWord) -> tuple[str, list[str]]:
+    """The statement for the images that have a term, and its values."""
+    if term.is_prefix:
+        return OF_PREFIX_SQL, [term.form, _after(term.form)]
+    return OF_FORM_SQL, [term.form]
 
 
 def _after(prefix: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mmembed.store.postgres.connections import Session
-from mmembed.store.sqlite.stems import stemmer
 from mmembed.store.uploads import is_of_any_folder
-from mmembed.store.word_tokens import words_of_image
+from mmembed.store.words.stems import stemmer
+from mmembed.store.words.tokens import words_of_image
 
 PORTION = 1_000
 """Images whose words are written at a time."""

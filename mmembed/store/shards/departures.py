@@ -7,12 +7,8 @@ the item stays for now.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-from mmembed.filters.tree import Where
 from mmembed.store.postgres.connections import Session
 from mmembed.store.shards.together import ChangePart
-from mmembed.types import Item, Kind
 
 DEPARTURES_SQL = """
 CREATE TABLE IF NOT EXISTS departures (
@@ -45,13 +41,3 @@ def stay(session: Session, part: ChangePart) -> None:
     if part.is_elsewhere(leaving):
         raise Departed
     session.run("DELETE FROM departures WHERE item_id = ANY(%s)", (leaving,))
-
-
-def departed(
-    items: Callable[[Sequence[int], Where], Sequence[Item]],
-    gone: Sequence[int],
-    kind: Kind | None,
-    where: Where,
-) -> int:
-    """How many of the items that have left are of a kind and pass."""
-    return sum(kind in (None, item.kind) for item in items(gone, where))

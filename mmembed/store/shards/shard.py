@@ -9,13 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from mmembed.config.store_address import Address
-from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.postgres.connections import DatabaseConnections, Session
 from mmembed.store.postgres.postgres_store import PostgresStore
 from mmembed.store.postgres.shard_facts import SHARD, ShardFacts
-from mmembed.store.shards.departures import DEPARTED_SQL, DEPARTURES_SQL, departed, stay
+from mmembed.store.shards.departures import DEPARTED_SQL, DEPARTURES_SQL, stay
 from mmembed.store.shards.together import current_part
-from mmembed.types import Kind
 
 PLACES_SQL = """
 SELECT id, path, sha256 FROM items WHERE kind = 'image' AND (path = ANY(%s) OR sha256 = ANY(%s))
@@ -99,13 +97,9 @@ class Shard(PostgresStore):
         """A change of this shard alone."""
         return super()._changing()
 
-    def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
-        """See Items.count: without the items that another shard has already."""
-        number = super().count(kind, where)
-        gone = [int(item_id) for (item_id,) in self._rows(DEPARTED_SQL)]
-        if not gone:
-            return number
-        return number - departed(self.items, gone, kind, where)
+    def counted(self, column: str) -> str:
+        """See ItemReader.counted: without the items that another shard has already."""
+        return f"{column} NOT IN ({DEPARTED_SQL})"
 
     # -- where things are --------------------------------------------------------------
 

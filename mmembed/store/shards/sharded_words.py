@@ -8,10 +8,10 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.bm25 import Candidate
-from mmembed.store.postgres.word_ranking import FEW, WordRanking
+from mmembed.filters.tree import Where
 from mmembed.store.shards.asked_shards import AskedShards
+from mmembed.store.words.bm25 import AskedWord, Candidate
+from mmembed.store.words.ranking import WordRanking
 
 Ids = NDArray[np.int64]
 
@@ -24,20 +24,25 @@ class ShardedWords(AskedShards, WordRanking):
         items, words, last = zip(*self._ask(lambda shard: shard.word_totals()), strict=True)
         return sum(items), sum(words), max(last)
 
-    def having_each(
-        self, forms: Sequence[str], most: int, where: Where = EVERYTHING, *, is_prefix: bool = False
-    ) -> list[Ids]:
+    def having_each(self, terms: Sequence[AskedWord], most: int) -> list[Ids]:
         """See WordRanking.having_each."""
-        parts = self._ask(lambda shard: shard.having_each(forms, most, where, is_prefix=is_prefix))
+        parts = self._ask(lambda shard: shard.having_each(terms, most))
         return [_first(ids, most) for ids in zip(*parts, strict=True)]
 
-    def compares_all(self, form: str, most: int, *, is_prefix: bool) -> bool:
-        """See WordRanking.compares_all."""
-        return all(self._ask(lambda shard: shard.compares_all(form, most, is_prefix=is_prefix)))
+    def passing_each(
+        self, terms: Sequence[AskedWord], where: Where, most: int, compared: int
+    ) -> list[Ids]:
+        """See WordRanking.passing_each."""
+        parts = self._ask(lambda shard: shard.passing_each(terms, where, most, compared))
+        return [_first(ids, most) for ids in zip(*parts, strict=True)]
 
-    def few_passing(self, where: Where) -> Ids:
-        """See WordRanking.few_passing."""
-        return _first(self._ask(lambda shard: shard.few_passing(where)), FEW)
+    def has_more(self, term: AskedWord, count: int) -> bool:
+        """See WordRanking.has_more; of one shard, which compares so many."""
+        return any(self._ask(lambda shard: shard.has_more(term, count)))
+
+    def some_passing(self, where: Where, most: int) -> Ids:
+        """See WordRanking.some_passing."""
+        return _first(self._ask(lambda shard: shard.some_passing(where, most)), most)
 
     def word_candidates(self, image_ids: Sequence[int]) -> list[Candidate]:
         """See WordRanking.word_candidates."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from mmembed.store.sqlite.rows import SQL_VARIABLES, marks
 from mmembed.store.uploads import is_of_any_folder
-from mmembed.store.word_tokens import words_of_image
+from mmembed.store.words.tokens import words_of_image
 
 Row: TypeAlias = tuple[int, str, int]
 """Of item_words: the id, the words, how many they are."""

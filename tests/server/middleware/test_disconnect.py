@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx2 as httpx
 import pytest
 
-from mmembed.classify import classifier
+from mmembed.classify import label_matrices
 from mmembed.classify.zero_shot import TEMPLATES
 from mmembed.collection.collection import Collection
 from tests.endless_filters import make_endless
@@ -133,13 +133,13 @@ def test_they_are_not_embedded_and_their_places_are_free(
 def test_who_waits_for_the_labels_of_another_who_leaves_gets_them(
     callers: Callers, collection: Collection, gate: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waits, wait = threading.Event(), classifier._waited_for
+    waits, wait = threading.Event(), label_matrices._waited_for
 
     def noted(promise: Any) -> Any:
         waits.set()
         return wait(promise)
 
-    monkeypatch.setattr(classifier, "_waited_for", noted)
+    monkeypatch.setattr(label_matrices, "_waited_for", noted)
     first = callers.hold(gate)
     body = {"images": [data_uri(picture("red"))], "labels": ["red", "blue"]}
     leaves = callers.ask("/v1/classify", body)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import random
+import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +17,15 @@ import pytest
 
 from mmembed.config.store_address import Address, address_of
 from mmembed.errors import StoreBusy, StoreError
+from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
+from tests.collection.forked_commands import forks_in, until
 from tests.postgres_server import address
 from tests.temporary_postgres import drop_schema
 
 pytestmark = pytest.mark.scale
 DIM, COUNT = 8, 240
+KILLS = 6
 MODEL = Model("small", "fingerprint-of-small", DIM)
 ROWS = np.random.default_rng(7).normal(size=(COUNT, DIM)).astype(np.float32)
 
@@ -48,8 +55,13 @@ def opened(folder: Path, addresses: list[Address]) -> Any:
 def alone(folder: Path, at: Address) -> Any:
     from mmembed.store.postgres.postgres_store import PostgresStore
 
+    return PostgresStore(spelt(at), folder, exact_limit=9_000)
+
+
+def spelt(at: Address) -> str:
+    """The address as a command takes it."""
     joint = "&" if "?" in at.connect else "?"
-    return PostgresStore(f"{at.connect}{joint}schema={at.schema}", folder, exact_limit=9_000)
+    return f"{at.connect}{joint}schema={at.schema}"
 
 
 def fill(store: Any) -> list[int]:
@@ -206,6 +218,76 @@ def test_a_command_that_was_killed_is_begun_again(
 
 def _departures(shard: Any) -> int:
     return int(shard.read("SELECT count(*) FROM departures")[0][0])
+
+
+def test_an_item_counts_once_while_it_is_in_two_shards(
+    addresses: list[Address], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mmembed.store.shards.move_items import Moving
+
+    with closing(opened(tmp_path, addresses[:2])) as store:
+        fill(store)
+    real = Moving._remove
+    departing: list[int] = []
+
+    def counting(*arguments: Any, **named: Any) -> int:
+        departing.append(sum(door.ask(_departures) for door in store.doors))
+        assert counts(store) == before
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(Moving, "_remove", counting)
+    with closing(add(tmp_path, addresses)) as store:
+        before = counts(store)
+        move(store)
+        assert counts(store) == before
+    assert max(departing) > 40
+
+
+def counts(store: Any) -> Any:
+    return store.count(), store.count("image", Condition("tag", "=", "t3")), store.tags(), [
+        (field.name, field.items) for field in store.fields()
+    ]  # fmt: skip
+
+
+def test_a_command_that_is_killed_at_random_moments_loses_nothing(
+    addresses: list[Address], tmp_path: Path
+) -> None:
+    with closing(opened(tmp_path, addresses[:2])) as store:
+        fill(store)
+        before = answers(store)
+    known = ",".join(map(spelt, addresses[:2]))
+    command = ("shards", "add", spelt(addresses[2]), "--store", known, "--data", tmp_path)
+    with forks_in(tmp_path) as forks:
+        for turn in range(KILLS):
+            target = arrived(addresses[2]) + random.randint(1, 12)
+            adding = forks.start(*command, moving=3)
+            if turn % 3:
+                until(partial(has, addresses[2], target))
+            time.sleep(random.uniform(0, 0.05 if turn % 3 else 0.8))
+            adding.kill()
+            assert adding.wait() == -signal.SIGKILL, adding.said
+        assert forks.start(*command).wait() == 0
+    with closing(opened(tmp_path, addresses)) as store:
+        assert answers(store) == before
+        assert [door.ask(_departures) for door in store.doors] == [0, 0, 0]
+        assert store.check() == []
+    assert arrived(addresses[2]) > 40
+
+
+def has(at: Address, count: int) -> bool:
+    return arrived(at) >= count
+
+
+def arrived(at: Address) -> int:
+    """Images in a database; asked under a name that no process of mmembed has."""
+    import psycopg
+
+    with psycopg.connect(at.connect, autocommit=True) as connection:
+        sql = f"SELECT count(*) FROM \"{at.schema}\".items WHERE kind = 'image'"
+        try:
+            return int(connection.execute(sql).fetchall()[0][0])
+        except psycopg.errors.UndefinedTable:
+            return 0
 
 
 def test_processes_that_do_not_know_the_new_database_are_awaited(

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmembed.store import bm25
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.folder_store import FolderStore
-from mmembed.store.sqlite import Catalog, word_queries
-from mmembed.store.sqlite.stems import Stemmer
+from mmembed.store.sqlite import Catalog
+from mmembed.store.words import bm25, ranking
+from mmembed.store.words.stems import Stemmer
 from tests.store.sqlite.old_layouts import EXPECTED, NAME, MakeFolder
 
 CAPTION = CaptionEntry("old", np.ones(4, np.float32))
@@ -86,9 +86,9 @@ def test_a_broken_index_is_built_anew(tmp_path: Path, entry: Entry) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that a few images reach."""
-    monkeypatch.setattr(word_queries, "looked_at", lambda words: 10)
-    monkeypatch.setattr(word_queries, "LEAST_RANKED", 5)
-    monkeypatch.setattr(word_queries, "FEW", 2)
+    monkeypatch.setattr(ranking, "looked_at", lambda words: 10)
+    monkeypatch.setattr(ranking, "LEAST_RANKED", 5)
+    monkeypatch.setattr(ranking, "FEW", 2)
 
 
 @pytest.mark.usefixtures("small")

@@ -7,11 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from mmembed.store.bm25 import Asked, Candidate, idf, rank_words
+from mmembed.store.words.bm25 import Asked, AskedWord, Candidate, idf, rank_words
 
 
 def asked(*words: str, prefix: bool = False) -> Asked:
-    return Asked(words, words, prefix, np.array([1.0, 2.0, 4.0][: len(words)]))
+    terms = [AskedWord(word, word) for word in words]
+    terms[-1] = terms[-1]._replace(is_prefix=prefix)
+    return Asked(tuple(terms), np.array([1.0, 2.0, 4.0][: len(words)]))
 
 
 def ranked(query: Asked, *texts: str) -> dict[int, float]:

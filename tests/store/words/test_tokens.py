@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmembed.store.word_tokens import (
+from mmembed.store.words.tokens import (
     LONGEST,
     MOST_OF_ITEM,
     asked_words,

@@ -24,7 +24,7 @@ class Stemmer:
         self._db: sqlite3.Connection | None = None
 
     def stems(self, words: Iterable[str]) -> dict[str, str]:
-        """The stem of each word of `word_tokens`, by word."""
+        """The stem of each word of `tokens`, by word."""
         wanted = set(words)
         known = self._known
         lacking = sorted(word for word in wanted if word not in known)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +31,34 @@ LEAST_RANKED = 100
 """Candidates that are ranked, whose words weigh most together; more if more are wanted."""
 
 
+class AskedWord(NamedTuple):
+    """A word of a query."""
+
+    word: str
+    form: str
+    """Its stem."""
+    is_prefix: bool = False
+    """Whether the form stands for all forms that begin with it; only the last word's may."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """The words of a query, and how rare they are."""
 
-    words: tuple[str, ...]
-    forms: tuple[str, ...]
-    """The stem of each word; no two are the same."""
-    is_prefix: bool
-    """Whether the last form stands for all forms that begin with it."""
+    terms: tuple[AskedWord, ...]
+    """No two have the same form."""
     idf: NDArray[np.float64]
-    """(n,), by word."""
+    """(n,), by term."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As the query spells them, but without case and accents."""
+        return tuple(term.word for term in self.terms)
+
+    @property
+    def is_prefix(self) -> bool:
+        """Whether the last one stands for all that begin with it."""
+        return bool(self.terms) and self.terms[-1].is_prefix
 
 
 @dataclass(frozen=True)
@@ -69,7 +87,7 @@ def rank_words(
     """Ids, scores and matched words of the candidates that have a word of a query, by falling
     score, ties by rising id. stems: of every word of the candidates."""
     columns = _columns(asked, stems)
-    width = len(asked.words)
+    asked_words, width = asked.words, len(asked.terms)
     cells = [
         row * width + columns[word]
         for row, candidate in enumerate(candidates)
@@ -85,17 +103,18 @@ def rank_words(
     ids = np.array([candidate.item_id for candidate in candidates], dtype=np.int64)
     order = [int(row) for row in np.lexsort((ids, -scores)) if scores[row] > 0]
     has = (counts > 0).tolist()
-    words = [tuple(compress(asked.words, has[row])) for row in order]
+    words = [tuple(compress(asked_words, has[row])) for row in order]
     return ids[order], scores[order], words
 
 
 def _columns(asked: Asked, stems: Mapping[str, str]) -> dict[str, int]:
     """The word of the query that a stored word matches."""
-    of_form = {form: column for column, form in enumerate(asked.forms)}
+    of_form = {term.form: column for column, term in enumerate(asked.terms)}
     columns: dict[str, int] = {}
     if asked.is_prefix:
-        last = len(asked.forms) - 1
-        columns = {word: last for word, stem in stems.items() if stem.startswith(asked.forms[-1])}
+        last = len(asked.terms) - 1
+        begins = asked.terms[-1].form
+        columns = {word: last for word, stem in stems.items() if stem.startswith(begins)}
     return columns | {word: of_form[stem] for word, stem in stems.items() if stem in of_form}
 
 

@@ -1,0 +1,147 @@
+"""`mmembed tag`"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmembed.cli.bar import Bar
+from mmembed.cli.label_options import labels_of
+from mmembed.cli.open_to_read import check_exists
+from mmembed.cli.options import Once
+from mmembed.cli.table import plain, print_json
+from mmembed.cli.tag_report import checked_lines, tagged_lines
+from mmembed.cli.upgrade import upgraded
+from mmembed.config.settings import Settings
+from mmembed.errors import InputError
+from mmembed.filters.parse import parse_where
+
+if TYPE_CHECKING:
+    from mmembed.collection.collection import Collection
+
+DESCRIPTION = """\
+Tag every picture of the collection with those of your labels that fit it. The tags are marked as
+automatic, with their score and the name of the label set. They replace the tags that the set gave
+before, and never touch those of a person or a file.
+
+  mmembed tag --labels beach,snow,portrait --dry-run    how many pictures each would get
+  mmembed tag --labels @places.txt                      the set is named places
+  mmembed tag --set animals --precision 0.95            a set of `mmembed labels`
+  mmembed tag --labels day,night --compete              exactly one of them for each picture
+  mmembed tag --clear --set places                      take all of them back
+
+Which of a person's tags look wrong, or are missing? Each is judged by the other pictures:
+
+  mmembed tag --check
+  mmembed tag --check dog cat --where 'date>=2024'
+
+docs/tagging.md says how sure the thresholds are. Exit codes: 0 done; 2 wrong use; 130 interrupted,
+and nothing was changed.
+"""
+DEFAULT_SET = "labels"
+"""Keeps the tags of labels that were given without a name."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the command's arguments."""
+    take = parser.add_argument
+    take("--labels", default="", metavar="A,B,…|@FILE", help="or a file with one a line")
+    take(
+        "--set", default="", metavar="NAME",
+        help="a stored label set; beside --labels, the name of theirs (default: the file's, else "
+        f"{DEFAULT_SET})",
+    )  # fmt: skip
+    take("--where", default="", metavar="FILTER", action=Once, help="only pictures that pass it")
+    take(
+        "--precision", type=float, metavar="P",
+        help="the share of right tags that each label aims at (default 0.9)",
+    )  # fmt: skip
+    take("--threshold", type=float, metavar="T", help="one lowest score for all labels instead")
+    take(
+        "--compete", action=argparse.BooleanOptionalAction, default=None,
+        help="exactly one label applies to a picture (default: as the set says, else each for "
+        "itself)",
+    )  # fmt: skip
+    take("--dry-run", action="store_true", help="count and name, and write nothing")
+    take("--clear", action="store_true", help="take back all tags of --set")
+    take("--check", nargs="*", metavar="TAG", help="list tags of people and files that look wrong")
+    take("--most", type=int, default=50, metavar="N", help="lines of --check (default 50)")
+    take("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Tag, clear or check."""
+    from mmembed.collection.collection import Collection  # takes a while
+
+    _check(arguments)
+    parse_where(arguments.where)
+    check_exists(settings)
+    upgraded(settings)
+    with Collection(settings) as collection:
+        if arguments.clear:
+            return _clear(collection, arguments)
+        if arguments.check is not None:
+            return _check_tags(collection, arguments)
+        return _tag(collection, arguments)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raises InputError for options that do not go together."""
+    if arguments.check is not None and (arguments.clear or arguments.labels or arguments.set):
+        raise InputError("--check: goes without --labels, --set and --clear; name tags after it")
+    if arguments.clear and (arguments.labels or not arguments.set):
+        raise InputError("--clear: name the label set with --set NAME")
+    if not (arguments.check is not None or arguments.labels or arguments.set):
+        raise InputError("give --labels A,B,…, --labels @FILE, or --set NAME of a stored label set")
+
+
+def _tag(collection: Collection, arguments: argparse.Namespace) -> int:
+    from mmembed.collection.tag_answers import tagged_json  # takes a while
+    from mmembed.collection.tagging import TagWishes
+
+    wishes = TagWishes(
+        labels=tuple(labels_of(arguments.labels, ())) if arguments.labels else (),
+        label_set=arguments.set or _name_of(arguments.labels),
+        where=parse_where(arguments.where),
+        threshold=arguments.threshold,
+        precision=arguments.precision,
+        compete=arguments.compete,
+        dry_run=arguments.dry_run,
+    )
+    with Bar("pictures", opening="opening the model") as bar:
+        tagged = collection.tag(wishes, bar.update)
+    if arguments.json:
+        print_json(tagged_json(tagged))
+        return 0
+    for line in tagged_lines(tagged):
+        print(line)
+    for note in tagged.notes:
+        print(plain(note), file=sys.stderr)
+    return 0
+
+
+def _name_of(labels: str) -> str:
+    return Path(labels[1:]).stem if labels.startswith("@") else DEFAULT_SET
+
+
+def _clear(collection: Collection, arguments: argparse.Namespace) -> int:
+    count = collection.untag(arguments.set)
+    if arguments.json:
+        print_json({"label_set": arguments.set, "removed": count})
+    else:
+        print(f"{plain(arguments.set)}: {count:,} tags were taken back")
+    return 0
+
+
+def _check_tags(collection: Collection, arguments: argparse.Namespace) -> int:
+    from mmembed.collection.tag_answers import checked_json  # takes a while
+
+    checked = collection.check_tags(arguments.check, parse_where(arguments.where))
+    if arguments.json:
+        print_json(checked_json(checked, arguments.most))
+        return 0
+    for line in checked_lines(checked, arguments.most):
+        print(line)
+    return 0

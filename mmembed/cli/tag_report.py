@@ -1,0 +1,68 @@
+"""The results of tagging and of a check of tags, as lines for a terminal."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from mmembed.cli.table import counted, plain, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mmembed.collection.tagging import Tagged, TaggedLabel
+    from mmembed.explore.tagging.check_tags import CheckedTags, DoubtfulTag
+    from mmembed.types import Item
+
+
+def tagged_lines(tagged: Tagged) -> Iterator[str]:
+    """A summary, and a line for each label by falling number of pictures."""
+    verb = "given" if tagged.written else "would be given"
+    yield (
+        f"{plain(tagged.label_set)}: {tagged.tags:,} tags on {tagged.pictures:,} of "
+        f"{tagged.looked_at:,} pictures {verb} in {tagged.seconds:.1f} s"
+        + (f", in place of {tagged.before:,}" if tagged.before else "")
+    )
+    labels = sorted(tagged.labels, key=lambda one: -one.pictures)
+    rows = [(f"{one.pictures:,}", one.label, *_threshold(one), _names(one)) for one in labels]
+    yield from table(("pictures", "label", "from", "right", "such as"), rows)
+
+
+def _threshold(one: TaggedLabel) -> tuple[str, str]:
+    known = one.threshold
+    if known.least is None:
+        return "-", "none is sure enough"
+    if known.precision is None:
+        return f"{known.least:.2f}", "as given"
+    source = counted(known.examples, "example") if known.basis == "examples" else "assumed"
+    return f"{known.least:.2f}", f"{known.precision:.0%}, {source}"
+
+
+def _names(one: TaggedLabel) -> str:
+    return ", ".join(map(_name, one.first))
+
+
+def _name(item: Item) -> str:
+    return PurePath(item.path or f"item {item.id}").name
+
+
+def checked_lines(checked: CheckedTags, most: int) -> Iterator[str]:
+    """A summary, and a line for each of the most doubtful tags."""
+    tags = counted(len(checked.tags), "tag")
+    yield f"{tags} of {counted(checked.pictures, 'picture')} checked: {_found(checked)}"
+    rows = [
+        (f"{one.doubt:.2f}", *_doubt(one), one.item.path or "") for one in checked.doubts[:most]
+    ]
+    yield from table(("doubt", "tag", "rather", "picture"), rows)
+    if len(checked.doubts) > most:
+        yield f"… and {len(checked.doubts) - most:,} more; --most N shows more"
+
+
+def _found(checked: CheckedTags) -> str:
+    if not checked.doubts:
+        return "none looks wrong"
+    return f"{len(checked.doubts):,} look wrong or seem to be missing"
+
+
+def _doubt(one: DoubtfulTag) -> tuple[str, str]:
+    return one.wrong or "(lacks)", one.better or "(without)"

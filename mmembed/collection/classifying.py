@@ -1,0 +1,238 @@
+"""Classifies pictures and texts by labels and examples, and keeps sets of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import overload
+
+from mmembed.classify.classifier import Classified, Classifier, TextInput, no_sample
+from mmembed.classify.kept_matrices import KeptMatrices
+from mmembed.classify.label_scorer import LabelScorer
+from mmembed.classify.label_sets import LabelSet, SetLabel
+from mmembed.classify.question import Question
+from mmembed.classify.scorers import Scorers
+from mmembed.classify.zero_shot import Mode, check_labels
+from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.calibrations import Calibrations
+from mmembed.collection.folder_model import Binding
+from mmembed.collection.label_examples import EmbeddedExamples, Given, LabelExamples, joined
+from mmembed.collection.label_set_records import LabelSetRecords
+from mmembed.config.settings import Settings
+from mmembed.errors import QueryError
+from mmembed.models.inputs import Embedder, ImageInput
+from mmembed.models.registry import ServedModels
+from mmembed.search.calibration import BACKGROUND_SIZE
+from mmembed.store.protocol import Store
+from mmembed.types import Embeddings, Failure
+
+REQUEST = "request"
+"""Stands for the name of a set where the labels are a request's own."""
+
+
+@dataclass(frozen=True)
+class Classification(Sequence[Classified]):
+    """The answer for each input, in the order they came."""
+
+    results: tuple[Classified, ...]
+    mode: Mode
+    notes: tuple[str, ...] = ()
+    """Notes for the caller, such as on examples that are gone."""
+
+    @overload
+    def __getitem__(self, index: int) -> Classified: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Classified, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Classified | tuple[Classified, ...]:
+        return self.results[index]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Classified]:
+        return iter(self.results)
+
+
+class Classifying:
+    """The part of a Collection that classifies."""
+
+    settings: Settings
+    store: Store
+    binding: Binding
+    embedder: Embedder
+    _bank: ModelBank
+    _models: ServedModels
+    _classifiers: Mapping[Embedder, Classifier]
+    _calibrations: Calibrations
+    _label_sets: LabelSetRecords
+    _label_examples: LabelExamples
+
+    def _prepare_classifying(self) -> None:
+        """Make the parts; the store and the models are there."""
+        self._calibrations = Calibrations(self.store)
+        kept = KeptMatrices(self.settings.cache)
+        self._classifiers = {
+            one: Classifier(
+                one,
+                Scorers(one, self._calibrations.of, kept, partial(self._bank_texts, one)),
+            )
+            for one in self._models.all
+        }
+        self._label_sets = LabelSetRecords(self.store)
+        self._label_examples = LabelExamples(self.store, self.binding)
+
+    def classify(
+        self,
+        inputs: Sequence[ImageInput | TextInput | str | Failure],
+        labels: Sequence[str] = (),
+        *,
+        examples: Mapping[str, Sequence[Given]] | None = None,
+        wordless: Sequence[str] = (),
+        label_set: str | None = None,
+        templates: Sequence[str] | None = None,
+        mode: Mode | None = None,
+        top: int | None = None,
+        model: str | None = None,
+        none_of_these: bool = False,
+        precision: float | None = None,
+    ) -> Classification:
+        """The `top` labels of every picture, or of every text, by falling probability. A string is
+        a text.
+
+        examples: known cases of labels: pictures, items, or texts; see `classify.few_shot`.
+        wordless: labels that are mere names, of which the examples alone count. label_set: the
+        name of a stored set, in place of labels. none_of_these: whether an input may show none of
+        them. precision: in the mode `multi`, the share of given labels that shall be right.
+
+        Raises QueryError; LimitError for too many prompts or examples; NotFound for a model that
+        is not served, a set that is not there, and an example that is gone; and the error of an
+        example that cannot be read."""
+        embedder = self._models.find(model)
+        asked = self._asked(embedder, labels, examples or {}, wordless, label_set)
+        known = self._label_examples.embedded(asked, embedder)
+        question = replace(
+            question_of(asked, known),
+            templates=templates or asked.templates,
+            mode=mode or asked.mode,
+            none_of_these=none_of_these,
+            precision=precision,
+        )
+        named = [
+            TextInput(f"texts[{i}]", one) if isinstance(one, str) else one
+            for i, one in enumerate(inputs)
+        ]
+        answer = self._classifiers[embedder].classify(named, question, top, self._sampled(embedder))
+        return Classification(tuple(answer.results), answer.mode, known.notes)
+
+    def label_scorer(self, label_set: str, mode: Mode | None = None) -> LabelScorer:
+        """A stored set of labels as the collection's model tells them apart in pictures, for many
+        stored embeddings. Raises NotFound, QueryError."""
+        asked = self._label_sets.find(label_set)
+        question = question_of(asked, self._label_examples.embedded(asked, self.embedder))
+        question = replace(question, templates=asked.templates, mode=mode or asked.mode)
+        return self._classifiers[self.embedder].scorers.of(question, "pictures")
+
+    def label_sets(self) -> list[LabelSet]:
+        """The stored sets of labels, by name. Raises StoreError for a damaged one."""
+        return self._label_sets.all()
+
+    def label_set(self, name: str) -> LabelSet:
+        """One stored set of labels. Raises NotFound, StoreError for a damaged one."""
+        return self._label_sets.find(name)
+
+    def lost_examples(self, label_set: LabelSet) -> list[str]:
+        """The names of a set's examples that are items and are gone."""
+        return self._label_examples.lost(label_set)
+
+    def add_label_set(
+        self,
+        name: str,
+        labels: Sequence[str],
+        *,
+        examples: Mapping[str, Sequence[Given]] | None = None,
+        wordless: Sequence[str] = (),
+        templates: Sequence[str] | None = None,
+        mode: Mode | None = None,
+        replacing: bool = False,
+    ) -> LabelSet:
+        """Store a set of labels, or add labels and examples to the set of that name. Items as
+        examples stay items; other pictures are kept as embeddings by the collection's model.
+        replacing: what the set held before is forgotten. Raises QueryError, LimitError, NotFound,
+        and the error of an example that cannot be read."""
+        new = replace(
+            self._labels_of(self.embedder, name, labels, examples or {}, wordless),
+            templates=tuple(templates) if templates else None,
+            mode=mode,
+        )
+        return self._label_sets.put(
+            name, lambda old: new if old is None or replacing else joined(old, new)
+        )
+
+    def remove_label_set(self, name: str) -> None:
+        """Remove a stored set of labels; items and tags stay. Raises NotFound."""
+        self._label_sets.remove(name)
+
+    def _bank_texts(self, embedder: Embedder) -> Embeddings | None:
+        """Embeddings of generic words by the collection's model, float32 (m, dim); None for other
+        models, and where no bank is wanted."""
+        if embedder is not self.embedder:
+            return None
+        self._bank.make(lambda done, total, failed: None)
+        bank = self._bank.now()
+        return None if bank is None else bank.words
+
+    def _sampled(self, embedder: Embedder) -> Callable[[], Embeddings]:
+        """Gives embeddings of some of the collection's pictures, of the model's own."""
+        if embedder is not self.embedder:
+            return no_sample
+        return lambda: self.store.sample("image", BACKGROUND_SIZE)
+
+    def _asked(
+        self,
+        embedder: Embedder,
+        labels: Sequence[str],
+        examples: Mapping[str, Sequence[Given]],
+        wordless: Sequence[str],
+        label_set: str | None,
+    ) -> LabelSet:
+        """The labels of a request: its own, or those of a stored set."""
+        if label_set is None:
+            return self._labels_of(embedder, REQUEST, labels, examples, wordless)
+        if labels or examples or wordless:
+            raise QueryError(
+                f"label set {label_set!r} brings its labels and examples; give the set alone, or "
+                "labels alone",
+                param="label_set",
+            )
+        return self._label_sets.find(label_set)
+
+    def _labels_of(
+        self,
+        embedder: Embedder,
+        name: str,
+        labels: Sequence[str],
+        examples: Mapping[str, Sequence[Given]],
+        wordless: Sequence[str],
+    ) -> LabelSet:
+        clean = check_labels(labels)
+        if unknown := [label for label in wordless if label.strip() not in clean]:
+            raise QueryError(f"wordless: {unknown[0]!r} is none of the labels", param="wordless")
+        stripped = {label.strip(): several for label, several in examples.items()}
+        read = self._label_examples.read(embedder, clean, stripped)
+        bare = {label.strip() for label in wordless}
+        made = tuple(SetLabel(one, read.get(one, ()), one not in bare) for one in clean)
+        return LabelSet(name, made, collection=self.store.identity)
+
+
+def question_of(asked: LabelSet, known: EmbeddedExamples) -> Question:
+    """The labels of a set, with its examples."""
+    return Question(
+        labels=[one.label for one in asked.labels],
+        wordless=frozenset(one.label for one in asked.labels if not one.words),
+        pictures=known.pictures,
+        texts=known.texts,
+        thresholds={one.label: one.threshold for one in asked.labels if one.threshold is not None},
+    )

@@ -1,0 +1,119 @@
+"""Which two pictures belong together, for each class but that of equal bytes.
+
+Constants were chosen on photographs other than those that docs/duplicates.md judges them by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.explore.duplicates.pairs import Pairs
+from mmembed.explore.duplicates.picture_table import PictureTable
+from mmembed.search.copies import at_other_times, shots_apart
+
+CANDIDATE = 0.7
+"""Likeness from which two pictures may be copies of one shot by their hashes."""
+BURST_S = 30
+"""Seconds between the first and the last picture of a burst."""
+BURST_LIKENESS = 0.85
+LOOK_ALIKE = 0.97
+FEW_CANDIDATE, FEW_BURST, FEW_LOOK_ALIKE = 0.9, 0.95, 0.985
+"""The same as plain cosines, for collections of few pictures."""
+NEXT = 24
+"""Pictures after each, by time, that it may be in a burst with."""
+_SECOND = np.timedelta64(1, "s")
+
+Places = NDArray[np.int64]
+Answers = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SameShot:
+    """One exposure, in several files."""
+
+    table: PictureTable
+
+    @property
+    def candidate(self) -> float:
+        """The likeness from which pictures are compared."""
+        return CANDIDATE if self.table.is_centred else FEW_CANDIDATE
+
+    def belong(self, some: Places, others: Places) -> Answers:
+        """(n, m): whether pictures at these places do."""
+        alike = self.table.alike.among(some, others)
+        return np.isfinite(self._apart(alike, some[:, None], others[None, :]))
+
+    def valued(self, pairs: Pairs) -> Pairs:
+        """The pairs that belong together, closer ones with larger values."""
+        alike = self.table.alike.of_pairs(pairs.some, pairs.others)
+        apart = self._apart(alike, pairs.some, pairs.others)
+        pairs = Pairs(pairs.some, pairs.others, (-apart).astype(np.float32))
+        return pairs.where(np.isfinite(apart))
+
+    def _apart(
+        self, alike: NDArray[np.float64], some: Places, others: Places
+    ) -> NDArray[np.float64]:
+        cosines = self.table.alike.cosines(alike, some, others)
+        apart = shots_apart(self.table.hashes, some, others, cosines)
+        other_times = at_other_times(self.table.taken[some], self.table.taken[others])
+        return np.where(other_times, np.inf, apart)
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Taken by one camera within seconds, and alike."""
+
+    table: PictureTable
+
+    def belong(self, some: Places, others: Places) -> Answers:
+        """(n, m): whether pictures at these places do."""
+        near = self._near_in_time(some[:, None], others[None, :])
+        return near & (self.table.alike.among(some, others) >= self._least)
+
+    def pairs(self, kept: Places) -> Pairs:
+        """The pairs among these that belong together, more alike ones with larger values."""
+        taken = self.table.taken[kept]
+        known = kept[~np.isnat(taken)]
+        order = known[np.argsort(self.table.taken[known], kind="stable")]
+        found = [Pairs.none()]
+        for step in range(1, min(NEXT, len(order) - 1) + 1):
+            some, others = order[:-step], order[step:]
+            near = self._near_in_time(some, others)
+            some, others = some[near], others[near]
+            alike = self.table.alike.of_pairs(some, others).astype(np.float32)
+            pairs = Pairs(np.minimum(some, others), np.maximum(some, others), alike)
+            found.append(pairs.where(alike >= self._least))
+        return Pairs.joined(found)
+
+    @property
+    def _least(self) -> float:
+        return BURST_LIKENESS if self.table.is_centred else FEW_BURST
+
+    def _near_in_time(self, some: Places, others: Places) -> Answers:
+        between = np.abs(self.table.taken[some] - self.table.taken[others])
+        ours, theirs = self.table.camera[some], self.table.camera[others]
+        same_camera = (ours == theirs) | (ours == 0) | (theirs == 0)
+        return np.asarray(same_camera & (between <= BURST_S * _SECOND))  # false for NaT
+
+
+@dataclass(frozen=True)
+class LookAlike:
+    """Alike for the model."""
+
+    table: PictureTable
+
+    def belong(self, some: Places, others: Places) -> Answers:
+        """(n, m): whether pictures at these places do."""
+        return self.table.alike.among(some, others) >= self._least
+
+    def valued(self, pairs: Pairs) -> Pairs:
+        """The pairs that belong together, more alike ones with larger values."""
+        alike = self.table.alike.of_pairs(pairs.some, pairs.others).astype(np.float32)
+        return Pairs(pairs.some, pairs.others, alike).where(alike >= self._least)
+
+    @property
+    def _least(self) -> float:
+        return LOOK_ALIKE if self.table.is_centred else FEW_LOOK_ALIKE

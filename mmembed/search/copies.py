@@ -1,0 +1,63 @@
+"""Tells copies of one shot, re-encoded, resized, cropped or mirrored, from other pictures.
+
+    apart = differing bits of p and of d + 100 · (1 − cosine)
+
+The bits are few for a copy. The cosine alone is not enough: pictures of a burst, or two pictures of
+one kind, have cosines as high as a cropped copy. Constants were chosen on photographs other than
+those that docs/duplicates.md judges them by.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmembed.media.perceptual_hash import PictureHashes
+
+MOST_APART = 30.0
+WEIGHT = 100.0
+"""Bits that a cosine less by one counts for."""
+FLAT_COSINE = 0.999
+FLAT_COLOUR = 6
+"""A picture without contrast is a copy by its cosine and by the mean levels of its colours."""
+NEVER = np.datetime64("NaT", "ms")
+_HOUR = np.timedelta64(1, "h")
+_NONE = np.timedelta64(0, "ms")
+
+Places = NDArray[np.int64]
+Moments = NDArray[np.datetime64]
+
+
+def shots_apart(
+    hashes: PictureHashes, some: Places, others: Places, cosines: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How far apart the pictures at these places are; infinite where they are no copies for
+    certain, or without hashes. The places and cosines are broadcast against each other."""
+    bits, _ = hashes.distances(some, others)
+    apart = bits + WEIGHT * (1 - cosines)
+    telling = hashes.telling[some] & hashes.telling[others]
+    colours = hashes.colour.astype(np.int16)
+    near = np.abs(colours[some] - colours[others]).max(axis=-1) <= FLAT_COLOUR
+    known = hashes.known[some] & hashes.known[others]
+    flat = np.where(near & known & (cosines >= FLAT_COSINE), WEIGHT * (1 - cosines), np.inf)
+    return np.where(telling, np.where(apart <= MOST_APART, apart, np.inf), flat)
+
+
+def moment_of(taken: str | None) -> np.datetime64:
+    """The local time at which a picture was taken, by its header; NEVER where it is not known."""
+    if taken is None:
+        return NEVER
+    try:
+        return np.datetime64(taken, "ms")
+    except ValueError:  # imported from another program
+        return NEVER
+
+
+def at_other_times(ours: Moments, theirs: Moments) -> NDArray[np.bool_]:
+    """Whether both files say when they were taken, and differ: not by whole hours alone, as time
+    zones do, nor by parts of a second that one of them lacks."""
+    seconds, their_seconds = ours.astype("M8[s]"), theirs.astype("M8[s]")
+    parts, their_parts = ours - seconds, theirs - their_seconds
+    by_parts = (parts != their_parts) & (parts != _NONE) & (their_parts != _NONE)
+    differ = by_parts | ((seconds - their_seconds) % _HOUR != _NONE)
+    return np.asarray(differ & ~np.isnat(ours) & ~np.isnat(theirs))

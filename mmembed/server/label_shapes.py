@@ -1,0 +1,120 @@
+"""Request shapes of classification: pictures, labels, and known examples of labels."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from mmembed.collection.collection import Mode
+from mmembed.server.request_shapes import Encoded, ItemId, Model, Shape, Text
+
+
+class ImageShape(Shape):
+    """An image to classify: base64 or data URI, or the id of an item."""
+
+    image: Encoded = None
+    item: ItemId | None = None
+    name: Annotated[str | None, Field(description="its name in the answer")] = None
+
+
+def _image_of_text(value: Any) -> Any:
+    return {"image": value} if isinstance(value, str) else value
+
+
+AnyImage: TypeAlias = Annotated[
+    ImageShape,
+    BeforeValidator(_image_of_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "description": "a data URI or base64"},
+                {"$ref": "#/components/schemas/ImageShape"},
+            ]
+        }
+    ),
+]
+
+
+class ExampleShape(Shape):
+    """A known case of a label: exactly one of image, item and text."""
+
+    image: Encoded = None
+    item: ItemId | None = None
+    text: str | None = None
+    name: Annotated[str | None, Field(description="an image's name in messages")] = None
+
+
+def _example_of(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"image": value}
+    return {"item": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+AnyExample: TypeAlias = Annotated[
+    ExampleShape,
+    BeforeValidator(_example_of),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "description": "id of an item"},
+                {"type": "string", "description": "a data URI or base64"},
+                {"$ref": "#/components/schemas/ExampleShape"},
+            ]
+        }
+    ),
+]
+AnyExamples: TypeAlias = Annotated[
+    dict[str, Annotated[list[AnyExample], Field(fail_fast=True)]],
+    Field(description="known cases by label: ids of items, images, or texts"),
+]
+Templates: TypeAlias = Annotated[
+    Text | None, Field(description="prompts in which {} is the label; they are averaged")
+]
+AnyMode: TypeAlias = Annotated[
+    Mode | None,
+    Field(
+        description="one label of many (softmax); each for itself (sigmoid), or for itself against "
+        "other texts (multi); default: softmax or sigmoid, as the model was made"
+    ),
+]
+Wordless: TypeAlias = Annotated[
+    Text, Field(description="labels that are mere names: their examples alone count")
+]
+
+
+class LabelsShape(Shape):
+    """Labels, and known cases of them."""
+
+    labels: Annotated[Text, Field(description="any words")] = Field(default_factory=list)
+    examples: AnyExamples = Field(default_factory=dict)
+    wordless: Wordless = Field(default_factory=list)
+    templates: Templates = None
+    mode: AnyMode = None
+
+
+class ClassifyRequest(LabelsShape):
+    """Images (data URIs, base64, or `{"item": id}`), or texts, × labels."""
+
+    images: Annotated[list[AnyImage], Field(fail_fast=True)] = Field(default_factory=list)
+    texts: Annotated[Text, Field(description="instead of images")] = Field(default_factory=list)
+    label_set: Annotated[str | None, Field(description="a stored set, instead of labels")] = None
+    none_of_these: Annotated[
+        bool, Field(description="whether an image may show none of the labels")
+    ] = False
+    precision: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="with multi: the share of given labels that shall be right"),
+    ] = None
+    top_k: Annotated[int | None, Field(ge=1, description="labels in the answer")] = None
+    model: Model = None
+
+
+class LabelSetRequest(LabelsShape):
+    """A set of labels to be stored."""
+
+    name: str
+    replace: Annotated[
+        bool,
+        Field(description="whether what the set held before is forgotten; else it is added to"),
+    ] = False

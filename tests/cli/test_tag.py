@@ -1,0 +1,65 @@
+"""`mmembed tag` as people call it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.services import Ask
+from tests.serving import open_collection, write_pictures
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> tuple[str, ...]:
+    """Options for a collection of three pictures."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    write_pictures(photos, ["red", "green", "blue"])
+    with open_collection(tmp_path / "data") as collection:
+        collection.index([photos], progress=lambda *_: None)
+    return "--data", str(tmp_path / "data"), "--model", "fake"
+
+
+def test_tag_show_and_clear(ask: Ask, filled: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "colours.txt").write_text("red\nblue\n\ngreen\n")
+    labels = ("tag", "--labels", f"@{tmp_path / 'colours.txt'}", "--compete")
+    code, printed, _ = ask(*labels, "--dry-run", *filled)
+    assert code == 0
+    assert printed.startswith("colours: 3 tags on 3 of 3 pictures would be given in")
+    assert "red.png" in printed
+    assert "assumed" in printed
+    code, printed, _ = ask(*labels, "--json", *filled)
+    answer = json.loads(printed)
+    assert (code, answer["written"], answer["tags"], answer["before"]) == (0, True, 3, 0)
+    code, printed, _ = ask("search", "red", "--where", "tag:red", "--json", *filled)
+    assert [hit["tags"] for hit in json.loads(printed)["hits"]] == [["red"]]
+    code, printed, _ = ask("tag", "--clear", "--set", "colours", *filled)
+    assert (code, printed) == (0, "colours: 3 tags were taken back\n")
+
+
+def test_a_check_without_tags(ask: Ask, filled: tuple[str, ...]) -> None:
+    code, printed, _ = ask("tag", "--check", *filled)
+    assert (code, printed) == (0, "0 tags of 0 pictures checked: none looks wrong\n")
+    code, printed, _ = ask("tag", "--check", "--json", *filled)
+    assert (code, json.loads(printed)["doubts"]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give --labels"),
+        (("--clear",), "name the label set with --set"),
+        (("--check", "--labels", "a"), "goes without --labels"),
+        (("--labels", "a", "--threshold", "2"), "between 0 and 1"),
+        (("--labels", "a", "--where", "colour:red"), "colour"),
+        (("--set", "none"), "there is none of this name"),
+        (("--check", "purple"), "a check needs 10"),
+    ],
+)
+def test_wrong_use(
+    ask: Ask, filled: tuple[str, ...], arguments: tuple[str, ...], message: str
+) -> None:
+    code, _, errors = ask("tag", *arguments, *filled)
+    assert (code != 0, message in errors) == (True, True), errors
