@@ -81,9 +81,11 @@ class Classifier:
             raise QueryError(f"top {top}: expected at least one label")
         scorer = self.scorers.of(question, _medium_of(inputs))
         lowest = thresholds(scorer, question, sample)
+        rows = self._rows(inputs)
+        scored = _scored(scorer, rows)
         results = [
             _classified(index, one, row, scorer, lowest, top)
-            for index, (one, row) in enumerate(zip(inputs, self._rows(inputs), strict=True))
+            for index, (one, row) in enumerate(zip(inputs, scored, strict=True))
         ]
         return Answer(results, scorer.mode)
 
@@ -104,25 +106,45 @@ def _medium_of(inputs: Sequence[Input | Failure]) -> Medium:
     return "texts" if TextInput in kinds else "pictures"
 
 
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """The scores of one input."""
+
+    likely: NDArray[np.float32]
+    cosines: NDArray[np.float32]
+    """Both float32 (labels,)."""
+    none: float | None
+
+
+def _scored(scorer: LabelScorer, rows: Sequence[Embedding | Failure]) -> list[_Scored | Failure]:
+    """The scores of all inputs, computed together."""
+    good = [row for row in rows if not isinstance(row, Failure)]
+    if not good:
+        return [row for row in rows if isinstance(row, Failure)]
+    scores, cosines = scorer.scores(np.stack(good)), scorer.cosines(np.stack(good))
+    none = [None] * len(good) if scores.none is None else scores.none.tolist()
+    each = iter(map(_Scored, scores.likely, cosines, none))
+    return [row if isinstance(row, Failure) else next(each) for row in rows]
+
+
 def _classified(
     index: int,
     one: Input | Failure,
-    row: Embedding | Failure,
+    scored: _Scored | Failure,
     scorer: LabelScorer,
     lowest: NDArray[np.float32],
     top: int | None,
 ) -> Classified:
     """lowest: the least probability of each label, (labels,)."""
-    if isinstance(row, Failure):
-        return Classified(index, one.name, failure=row)
+    if isinstance(scored, Failure):
+        return Classified(index, one.name, failure=scored)
     try:
-        scores, cosines = scorer.scores(row[None]), scorer.cosines(row[None])[0]
         return Classified(
             index,
             one.name,
-            scorer.top(scores.likely[0], cosines, lowest, top),
-            branches=scorer.branches(scores.likely[0], top),
-            none_of_these=None if scores.none is None else float(scores.none[0]),
+            scorer.top(scored.likely, scored.cosines, lowest, top),
+            branches=scorer.branches(scored.likely, top),
+            none_of_these=scored.none,
         )
     except InputError:
         raise

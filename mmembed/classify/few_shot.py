@@ -15,10 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.errors import LimitError
 from mmembed.types import Embeddings
 
 Floats = NDArray[np.float64]
@@ -28,6 +30,10 @@ PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 """Of the squared change, for examples whose weights sum to their number; by falling strength."""
 BIAS_WEIGHTS = (0.05,)
 """How much freer the bias is than the change: the squared value of a constant feature."""
+LARGE = 50_000
+"""Examples × labels, above which a single fold is left out: more would take minutes."""
+LARGEST = 500_000
+"""Examples × labels, above which nothing is learned: it takes some ten seconds."""
 STEPS = 60
 CLOSE = 1e-3
 """Change of a step, relative to the whole, at which the fit ends."""
@@ -96,7 +102,12 @@ class Examples:
 
 def learn(examples: Examples, starts: Sequence[Start]) -> LearnedLabels:
     """The labels that fit the examples, begun in the way that fits best. starts: at least one; the
-    first is kept unless another is better. Deterministic."""
+    first is kept unless another is better. Deterministic. Raises LimitError for too many."""
+    if len(examples.truth) * len(examples.words) > LARGEST:
+        raise LimitError(
+            f"{len(examples.truth)} examples × {len(examples.words)} labels, limit {LARGEST} for "
+            "their product; give fewer examples, some 16 for each label are enough, or fewer labels"
+        )
     chosen, likelihoods = _chosen(examples, starts)
     weights, bias = begin(examples, chosen.start)
     if chosen.penalty is not None:
@@ -158,7 +169,8 @@ def _gains(
     choice, a part for each fold."""
     shares: list[Floats] = [np.zeros(0)]
     found: dict[Choice, list[Floats]] = {}
-    for held in _folds(examples.truth):
+    large = len(examples.truth) * len(examples.words) > LARGE
+    for held in islice(_folds(examples.truth), 1 if large else FOLDS):
         rest, left_out = examples.part(~held), examples.part(held)
         shares.append(examples.weights[held])
         for start in starts:

@@ -20,7 +20,7 @@ from mmembed.errors import LimitError, QueryError, StoreError
 RECORD = "label_set"
 """The kind of the records that hold sets."""
 LAYOUT = 1
-MOST_EXAMPLES = 4096
+MOST_EXAMPLES = 2048
 """Examples of a set or of a request: fitting more takes minutes."""
 _NAME = re.compile(r"[^\W_][\w .+-]{0,99}")
 

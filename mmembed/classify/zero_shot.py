@@ -218,4 +218,5 @@ def top_labels(
     """
     order = np.argsort(-likely, kind="stable")
     order = (order if lowest is None else order[likely[order] >= lowest[order]])[:k]
-    return tuple(Label(labels[i], float(likely[i]), float(scores[i])) for i in order)
+    names = [labels[i] for i in order.tolist()]
+    return tuple(map(Label, names, likely[order].tolist(), scores[order].tolist()))

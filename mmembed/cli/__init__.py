@@ -26,8 +26,12 @@ COMMANDS = {
     "duplicates": "list pictures that are there more than once, and move the others away",
     "classify": "say which of your labels fits a picture, or a text",
     "labels": "keep sets of labels with examples, for classify",
+    "compare": "show how alike texts and pictures are, each with each",
     "tag": "tag all pictures with your labels, and find tags that look wrong",
     "embed": "print embeddings of pictures and texts",
+    "map": "draw all pictures as a map, on which similar ones lie side by side",
+    "clusters": "show groups of similar pictures, with names",
+    "outliers": "find the pictures that resemble no other",
     "eval": "measure how good a model and the index are on your pictures",
     "models": "list the models, and measure which engine runs one fastest here",
     "shards": "spread a collection in PostgreSQL over one more database",
@@ -105,7 +109,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _said(error: MmembedError) -> str:
     """A filter that cannot be read is shown with a mark below the place: its lines stay lines."""
     lines = str(error).split("\n") if error.param == "where" else [str(error)]
-    return "\n".join(map(plain, lines))
+    return "\n".join([plain(line) for line in lines])  # `map` is a command's module here
 
 
 def _allow_any_text() -> None:

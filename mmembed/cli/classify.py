@@ -76,7 +76,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.set is None and arguments.labels is None and not arguments.example:
         raise InputError("no labels; give --labels A,B,…, --set NAME, or --example LABEL=FILE")
     inputs = _inputs(arguments)
-    labels = [] if arguments.set else labels_of(arguments.labels, arguments.example)
+    by_name = arguments.set is not None and arguments.labels is None
+    labels = [] if by_name else labels_of(arguments.labels, arguments.example)
     with model_alone(settings) as collection:
         answer = collection.classify(
             inputs,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import base64
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmembed.types import NEGATIVE_WEIGHT, STRATEGIES, Term
+
+_ID = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class GivenTerm:
     weight: float = 1.0
     name: str | None = None
     """As the command line knows it."""
+    is_likeness: bool = False
+    """Whether the item is one of --like or --unlike, which are no hits."""
 
     def term(self, read_image: Callable[[Path], bytes]) -> Term:
         """The term of a query. Raises ImageError if the file cannot be read."""
@@ -47,8 +52,8 @@ def add_term_arguments(parser: argparse.ArgumentParser) -> None:
         help="further words, which count by themselves; repeatable",
     )  # fmt: skip
     parser.add_argument(
-        "--like", "--image", action="append", default=[], type=Path, metavar="FILE",
-        help="look for similar pictures; repeatable",
+        "--like", "--image", action="append", default=[], type=Path, metavar="FILE|ID",
+        help="look for similar pictures; repeatable. Items that are named by id are no hits",
     )  # fmt: skip
     parser.add_argument("--item", type=int, metavar="ID", help="look for items similar to this one")
     parser.add_argument(
@@ -56,7 +61,7 @@ def add_term_arguments(parser: argparse.ArgumentParser) -> None:
         help="words that lead away; repeatable",
     )  # fmt: skip
     parser.add_argument(
-        "--without-like", action="append", default=[], type=Path, metavar="FILE",
+        "--unlike", "--without-like", action="append", default=[], type=Path, metavar="FILE|ID",
         help="a picture that leads away; repeatable",
     )  # fmt: skip
     parser.add_argument(
@@ -67,16 +72,33 @@ def add_term_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def given_terms(arguments: argparse.Namespace) -> list[GivenTerm]:
-    """The terms in the order of the help."""
+    """The terms in the order of the help, items that are likenesses last."""
     words = [] if arguments.words is None else [arguments.words]
-    return [
+    terms = [
         *(GivenTerm(text=text, name="WORDS") for text in words),
         *(GivenTerm(text=text, name="--with") for text in arguments.further),
-        *(GivenTerm(file=file) for file in arguments.like),
+        *(_likeness(file, 1.0) for file in arguments.like),
         *([] if arguments.item is None else [GivenTerm(item=arguments.item)]),
         *(
             GivenTerm(text=text, weight=NEGATIVE_WEIGHT, name="--without")
             for text in arguments.without
         ),
-        *(GivenTerm(file=file, weight=NEGATIVE_WEIGHT) for file in arguments.without_like),
+        *(_likeness(file, NEGATIVE_WEIGHT) for file in arguments.unlike),
     ]
+    return sorted(terms, key=lambda term: term.is_likeness)
+
+
+def _likeness(given: Path, weight: float) -> GivenTerm:
+    """A number is an item's id, unless there is such a file."""
+    if _ID.fullmatch(str(given)) and not given.exists():
+        return GivenTerm(item=int(str(given)), weight=weight, is_likeness=True)
+    return GivenTerm(file=given, weight=weight)
+
+
+def like_and_unlike(terms: Sequence[GivenTerm]) -> dict[str, list[int]]:
+    """The ids of the items that are likenesses, as a search takes them."""
+    items = [(term.item, term.weight) for term in terms if term.is_likeness]
+    return {
+        "like": [item for item, weight in items if item is not None and weight > 0],
+        "unlike": [item for item, weight in items if item is not None and weight < 0],
+    }

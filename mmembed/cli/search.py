@@ -11,7 +11,7 @@ from typing import Any
 from mmembed.cli import service
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.query_terms import add_term_arguments, given_terms
+from mmembed.cli.query_terms import add_term_arguments, given_terms, like_and_unlike
 from mmembed.cli.table import plain, print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
@@ -27,6 +27,7 @@ Find the items nearest in meaning.
   mmembed search --like sunset.jpg -k 5
   mmembed search "at night" --like street.jpg
   mmembed search --like mystery.jpg --kind caption
+  mmembed search --like 12 --like 15 --like 31 --unlike 7      more like these items
 
 Words are never read as operators: --without says what to keep away from, --with adds a term of its
 own.
@@ -120,6 +121,8 @@ def _named(arguments: argparse.Namespace) -> str:
     words = [text for text in (arguments.words, *arguments.further) if text is not None]
     if words:
         return f"“{words[0]}”"
+    if len(arguments.like) > 1:
+        return "these pictures"
     return "this picture" if arguments.like else f"item {arguments.item}"
 
 
@@ -147,7 +150,9 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
     where = with_all(parse_where(arguments.where), arguments.tag)
     upgraded(settings)
     with Collection(settings) as collection:
-        terms = [given.term(collection.read_image) for given in given_terms(arguments)]
+        given = given_terms(arguments)
+        likenesses = like_and_unlike(given)
+        terms = [one.term(collection.read_image) for one in given if not one.is_likeness]
         if arguments.kind == "image" and any(term.text is not None for term in terms):
             embed_bank(collection)
         page = collection.search(
@@ -159,6 +164,8 @@ def _of_folder(settings: Settings, arguments: argparse.Namespace) -> tuple[Searc
             mode=arguments.mode,
             strategy=arguments.strategy,
             min_relevance=arguments.min_relevance,
+            like=likenesses["like"],
+            unlike=likenesses["unlike"],
             partial=arguments.partial,
             collapse=arguments.collapse,
         )
@@ -178,8 +185,10 @@ def _of_service(settings: Settings, arguments: argparse.Namespace) -> tuple[Sear
         query["collapse"] = True
     if arguments.where:
         query["where"] = arguments.where
+    given = given_terms(arguments)
+    query |= {name: ids for name, ids in like_and_unlike(given).items() if ids}
     try:
-        query["query"] = [given.sent() for given in given_terms(arguments)]
+        query["query"] = [one.sent() for one in given if not one.is_likeness]
     except OSError:
         return None
     running = service.find(settings)

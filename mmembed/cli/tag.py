@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.label_options import labels_of
 from mmembed.cli.open_to_read import check_exists
@@ -93,6 +94,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise InputError("--check: goes without --labels, --set and --clear; name tags after it")
     if arguments.clear and (arguments.labels or not arguments.set):
         raise InputError("--clear: name the label set with --set NAME")
+    if arguments.most < 1:
+        raise InputError(f"--most {arguments.most}: expected 1 or more")
     if not (arguments.check is not None or arguments.labels or arguments.set):
         raise InputError("give --labels A,B,…, --labels @FILE, or --set NAME of a stored label set")
 
@@ -110,6 +113,8 @@ def _tag(collection: Collection, arguments: argparse.Namespace) -> int:
         compete=arguments.compete,
         dry_run=arguments.dry_run,
     )
+    if not arguments.compete:
+        embed_bank(collection)
     with Bar("pictures", opening="opening the model") as bar:
         tagged = collection.tag(wishes, bar.update)
     if arguments.json:

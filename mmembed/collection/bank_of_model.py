@@ -55,14 +55,14 @@ class ModelBank:
         """Whether the bank is wanted and not ready."""
         return bool(self._texts) and self._bank is None
 
-    def now(self) -> Bank | None:
+    def now(self, fingerprint: str | None = None) -> Bank | None:
         """The bank if it is ready, without waiting for the model. Otherwise it is begun in the
-        background. None while it is not ready, and where none is wanted. The model must be in
-        memory."""
+        background. None while it is not ready, and where none is wanted. fingerprint: of the model;
+        without it the model must be in memory."""
         if self._bank is None and self._texts:
             with self._lock:
                 if self._thread is None and time.monotonic() - self._failed_at > RETRY_S:
-                    self._bank = self._kept()
+                    self._bank = self._kept(fingerprint)
                     if self._bank is None:
                         self._thread = threading.Thread(
                             target=self._in_background, name="mmembed-bank", daemon=True

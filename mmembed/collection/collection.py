@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import replace
 from types import TracebackType
 
 from mmembed.classify.classifier import Classified, TextInput
@@ -15,8 +13,11 @@ from mmembed.classify.zero_shot import Mode
 from mmembed.collection.answering import Answering
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.classifying import Classification
+from mmembed.collection.comparing import Comparing
 from mmembed.collection.duplicates import Duplicates
 from mmembed.collection.editing import ItemEditing
+from mmembed.collection.exploration import Exploration
+from mmembed.collection.exploring import Exploring
 from mmembed.collection.fitting import Fitting
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.image_sources import ImageSources
@@ -46,7 +47,6 @@ from mmembed.models.lazy_encoder import Load
 from mmembed.models.open_clip import check_obtainable
 from mmembed.places import Place
 from mmembed.search.bank.bank_texts import chosen_texts
-from mmembed.search.collapsing import collapsed
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
 from mmembed.store.protocol import Store
@@ -57,10 +57,7 @@ from mmembed.types import (
     Kind,
     Phase,
     Progress,
-    SearchMode,
     SearchPage,
-    Strategy,
-    Term,
 )
 
 __all__ = [
@@ -83,12 +80,12 @@ __all__ = [
     "restore",
 ]
 
-PARTIAL = "The answer is partial: {} cannot be reached, and its items are missing."
-
 log = logging.getLogger(__name__)
 
 
-class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, SharedWork):
+class Collection(
+    Answering, Comparing, Duplicates, Exploring, ImageSources, ItemEditing, SharedWork, Tagging
+):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
 
@@ -115,6 +112,7 @@ class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, Shar
         self.embedder = self._models.first
         self._prepare_classifying()
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
+        self._exploration = Exploration(self.store, self._bank)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
         fitting = Fitting(self.store, self._bank.now)
         turns = SearchTurns(searches_at_once(settings))
@@ -141,6 +139,7 @@ class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, Shar
 
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
+        self._exploration.close()
         self._fetcher.close()
         self._bank.close()
         self._models.close()
@@ -162,7 +161,11 @@ class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, Shar
 
     def troubles(self) -> list[Trouble]:
         """Check that the collection can be searched and changed. Returns all faults."""
-        return [*self.store.troubles(), *self.store.blobs.troubles()]
+        return self.store.troubles()
+
+    def troubles_of_files(self) -> list[Trouble]:
+        """Check that uploads and thumbnails can be kept, where they lie apart from the rest."""
+        return self.store.blobs.troubles()
 
     # -- indexing --------------------------------------------------------------------
 
@@ -252,46 +255,6 @@ class Collection(Answering, Tagging, Duplicates, ImageSources, ItemEditing, Shar
         model = self.store.model()
         if model is not None:
             self._bank.make(progress, model.fingerprint)
-
-    # -- search ----------------------------------------------------------------------
-
-    def search(
-        self,
-        terms: Sequence[Term],
-        *,
-        k: int = 20,
-        kind: Kind = "image",
-        cursor: str | None = None,
-        where: Where = EVERYTHING,
-        strategy: Strategy = "sum",
-        mode: SearchMode | None = None,
-        min_relevance: float = 0.0,
-        partial: bool = False,
-        collapse: bool = False,
-    ) -> SearchPage:
-        """The k items of a kind that pass a filter and fit the query best, after an earlier page's
-        cursor. strategy: how several terms make one order, see `search.ordering`. mode: see
-        `search.modes`; by default words look at captions, tags and names, too. min_relevance: hits
-        below it, 0 to 1, are left out. partial: answer without the databases that are away, which
-        `notes` then names. collapse: show of copies of one shot the best alone. Raises QueryError,
-        ImageError, NotFound; StoreAway unless partial."""
-        with self.store.partially() if partial else nullcontext({}) as missing:
-
-            def page_of(count: int, after: str | None) -> SearchPage:
-                return self._search.search(
-                    terms,
-                    k=count,
-                    kind=kind,
-                    cursor=after,
-                    where=where,
-                    strategy=strategy,
-                    mode=mode,
-                    min_relevance=min_relevance,
-                )
-
-            pages = collapsed(self.store, kind, page_of) if collapse else page_of
-            page = pages(k, cursor)
-        return replace(page, notes=(*page.notes, *map(PARTIAL.format, missing)))
 
     def index_sizes(self) -> dict[Kind, int]:
         """Vectors in each index that is loaded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from mmembed.collection.fitting import Fitting, JudgedQuery
@@ -41,8 +42,9 @@ class JudgedSearch:
         strategy: Strategy,
         mode: SearchMode | None,
         min_relevance: float,
+        without: AbstractSet[str],
     ) -> SearchPage:
-        """See Collection.search, which calls it."""
+        """See Collection.search, which calls it. without: contents, by sha256, that are no hits."""
         if not 0 <= min_relevance <= 1:  # also where it is no number
             raise QueryError(
                 f"min_relevance {min_relevance}: expected 0 to 1", param="min_relevance"
@@ -67,13 +69,13 @@ class JudgedSearch:
             with self._turns.turn():
                 cursor, match = read_match(cursor)
                 if cursor or kind != "image":
-                    page = page_above(min_relevance, page_of, k, cursor)
+                    page = page_above(min_relevance, page_of, k, cursor, without)
                 else:
                     first = page_of(max(k, JUDGED), None)
                     match = first.match
                     page = (
-                        page_above(min_relevance, page_of, k, None)
-                        if min_relevance > 0
+                        page_above(min_relevance, page_of, k, None, without)
+                        if min_relevance > 0 or without
                         else first_hits(k, first, page_of)
                     )
                 return replace(page, match=match, next_cursor=with_match(page.next_cursor, match))

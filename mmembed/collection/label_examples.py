@@ -86,7 +86,7 @@ class LabelExamples:
             elif item is not None:
                 wanted.append((label, item))
             else:
-                why = "are gone" if one.vector is None else "were embedded by another model"
+                why = "gone" if one.vector is None else "embedded by another model"
                 lost.setdefault(why, []).append(f"{one.name} of {label_set.labels[label].label}")
         pictures += self._rows(wanted, embedder, lost)
         return EmbeddedExamples(
@@ -137,7 +137,7 @@ class LabelExamples:
         rows: list[tuple[int, Embedding]] = []
         for (label, item), row in zip(wanted, embedder.images(inputs), strict=True):
             if isinstance(row, Failure):
-                lost.setdefault("cannot be read", []).append(f"item {item.id}")
+                lost.setdefault("unreadable", []).append(f"item {item.id}")
             else:
                 rows.append((label, row))
         return rows
@@ -213,4 +213,4 @@ def _note(name: str, why: str, examples: Sequence[str]) -> str:
     more = f" and {len(examples) - SHOWN} more" if len(examples) > SHOWN else ""
     shown = ", ".join(examples[:SHOWN])
     where = f"label set {name}" if name else "examples"
-    return f"{where}: {shown}{more} {why}, and no longer count"
+    return f"{where}: examples that are {why} do not count: {shown}{more}"

@@ -1,1 +1,1 @@
-"""Shows what a collection holds: tags, duplicates."""
+"""Shows what a collection holds: tags, duplicates, a map, clusters; and compares inputs."""

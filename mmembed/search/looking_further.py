@@ -1,4 +1,5 @@
-"""A bound on relevance: pages stay full, for hits below it are left out before a page is cut.
+"""A bound on relevance, and items that are left out: pages stay full, for such hits are left out
+before a page is cut.
 
 Relevance does not fall evenly along the order, so further hits are looked at. That ends when the
 page is full, when nothing is left, or after MOST hits.
@@ -7,6 +8,7 @@ page is full, when nothing is left, or after MOST hits.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -23,16 +25,27 @@ PageOf: TypeAlias = Callable[[int, str | None], SearchPage]
 """The next hits of a search: how many, and after which cursor."""
 
 
-def page_above(least: float, page_of: PageOf, count: int, cursor: str | None) -> SearchPage:
+def page_above(
+    least: float,
+    page_of: PageOf,
+    count: int,
+    cursor: str | None,
+    without: AbstractSet[str] = frozenset(),
+) -> SearchPage:
     """Up to `count` hits of that relevance or more, after a cursor. If fewer were found among MOST,
-    a note says so, and the next cursor leads on from there."""
+    a note says so, and the next cursor leads on from there. without: contents, by
+    sha256, whose items are left out."""
     kept: tuple[Hit, ...] = ()
     notes: tuple[str, ...] | None = None
-    looked, step, tries = 0, count, 0
+    looked, step, tries = 0, count + len(without), 0
     while True:
         page = page_of(step, cursor)
         notes = page.notes if notes is None else notes
-        places = [place for place, hit in enumerate(page.hits, 1) if hit.relevance >= least]
+        places = [
+            place
+            for place, hit in enumerate(page.hits, 1)
+            if hit.relevance >= least and hit.item.sha256 not in without
+        ]
         places = places[: count - len(kept)]
         some = tuple(page.hits[place - 1] for place in places)
         if len(kept) + len(some) == count:

@@ -21,6 +21,8 @@ _WORDS = (
     "bez",  # Polish, Czech
     "без",  # Russian, Ukrainian, Bulgarian
 )
+NEGATIONS = frozenset(word for some in _WORDS for word in some.split("|") if " " not in word)
+"""Single words that negate."""
 _NEGATION = re.compile(
     rf"^(?P<rest>.*?\S)[\s,;]+(?P<negation>{'|'.join(_WORDS)})\s+"
     r"(?P<away>(?:(?:any|a|an|the|some)\s+)?\S[^,;.!?]*?)\s*[.!?]*$",

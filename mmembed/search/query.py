@@ -9,7 +9,7 @@ import numpy as np
 
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
-from mmembed.types import Embedding, Embeddings, Term
+from mmembed.types import NEGATIVE_WEIGHT, Embedding, Embeddings, Term
 
 
 def term_embeddings(
@@ -32,6 +32,19 @@ def term_embeddings(
         with blaming(term.name or f"query[{index}]"):
             rows.append(_part(term, by_text, embed_image, embedding_of))
     return np.stack(rows)
+
+
+def terms_like(like: Sequence[int], unlike: Sequence[int]) -> list[Term]:
+    """The terms of a search for items like some and unlike others, by their ids. Raises QueryError
+    if an item is among both."""
+    if both := sorted(set(like) & set(unlike)):
+        raise QueryError(f"unlike: item {both[0]} is in like, too; give it once", param="unlike")
+    towards = [Term(item=item, name=f"like[{index}]") for index, item in enumerate(like)]
+    away = [
+        Term(item=item, weight=NEGATIVE_WEIGHT, name=f"unlike[{index}]")
+        for index, item in enumerate(unlike)
+    ]
+    return towards + away
 
 
 def _part(

@@ -32,17 +32,19 @@ from mmembed.server.routes import (
     about,
     classify,
     duplicates,
+    explore,
     health,
     items,
     labels,
     pictures,
     search,
+    similarity,
     tags,
 )
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, classify, labels, tags, items, pictures, duplicates),
+    *(search, similarity, explore, classify, labels, tags, items, pictures, duplicates),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )

@@ -60,6 +60,19 @@ Without: TypeAlias = Annotated[
 ]
 
 
+Like: TypeAlias = Annotated[
+    list[ItemId],
+    Field(
+        fail_fast=True, max_length=50,
+        description="ids of items to find similar ones of; these and their copies are no hits",
+    ),
+]  # fmt: skip
+Unlike: TypeAlias = Annotated[
+    list[ItemId],
+    Field(fail_fast=True, max_length=50, description="ids of items that lead away; no hits"),
+]
+
+
 class Shape(BaseModel):
     """A request; unknown fields are errors rather than silently ignored."""
 
@@ -117,7 +130,9 @@ Collapse: TypeAlias = Annotated[
 class WordsQuery(Shape):
     """A search by words, in the address."""
 
-    q: Annotated[str, Field(description="words")]
+    q: Annotated[str | None, Field(description="words; may be left out with like")] = None
+    like: Like = []
+    unlike: Unlike = []
     without: Without = []
     strategy: AnyStrategy = "sum"
     k: K = 20
@@ -133,10 +148,13 @@ class WordsQuery(Shape):
 
 
 class SearchRequest(Shape):
-    """`q` for words alone, or `query` for weighted words, images and items."""
+    """`q` for words alone, or `query` for weighted words, images and items; `like` and `unlike`
+    for items alone, or beside these."""
 
     q: Annotated[str | None, Field(description="words")] = None
     query: Annotated[list[TermShape], Field(fail_fast=True)] | None = None
+    like: Like = []
+    unlike: Unlike = []
     without: Without = []
     strategy: AnyStrategy = "sum"
     k: K = 20

@@ -7,7 +7,7 @@ method that raises has changed nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import (
@@ -22,6 +22,10 @@ from mmembed.store.entries import (
     Words,
 )
 from mmembed.types import Failure, HeaderFacts, Item, Kind
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Items(Protocol):
@@ -43,6 +47,9 @@ class Items(Protocol):
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING
     ) -> list[Item]:
         """Up to `limit` items that pass, with an id above `after`, by rising id."""
+
+    def item_ids(self, kind: Kind, where: Where = EVERYTHING) -> NDArray[np.int64]:
+        """The ids of all items of a kind that pass, (n,), rising."""
 
     def newest_item(self) -> int:
         """The largest id of an item; 0 if there is none."""

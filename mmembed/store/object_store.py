@@ -22,6 +22,12 @@ from fsspec.registry import known_implementations
 from mmembed.errors import InputError, MmembedError, StoreAway, StoreError
 from mmembed.files import ASIDE
 
+S3 = ("s3://", "s3a://")
+S3_PATIENCE = {"connect_timeout": 5, "read_timeout": 15, "retries": {"max_attempts": 1}}
+"""Seconds, and repetitions. A call to a silent server takes two minutes so, and more than seven by
+the defaults of the libraries."""
+TRIES = 2
+"""Of each call, besides those repetitions."""
 _VERSIONS = ("ETag", "etag", "md5Hash", "generation")
 """Where the libraries keep the version of an object."""
 _TIMES = ("LastModified", "mtime", "updated", "last_modified", "created")
@@ -77,7 +83,13 @@ class ObjectStore:
     @cached_property
     def _system(self) -> Any:
         # Other servers write, too: what was listed a moment ago may have changed.
-        return fsspec.core.url_to_fs(self.address, use_listings_cache=False)[0]
+        options: dict[str, Any] = {"use_listings_cache": False}
+        if self.address.startswith(S3):
+            options["config_kwargs"] = S3_PATIENCE
+        system = fsspec.core.url_to_fs(self.address, **options)[0]
+        if hasattr(system, "retries"):
+            system.retries = TRIES
+        return system
 
     @cached_property
     def _root(self) -> str:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mmembed.classify import few_shot
 from mmembed.classify.few_shot import PENALTIES, Examples, LearnedLabels, Start, begin, learn
+from mmembed.errors import LimitError
 from mmembed.types import Embeddings
 
 DIM = 24
@@ -120,3 +121,10 @@ def test_equal_examples_are_no_trouble() -> None:
     learned = learn(Examples(rows, np.array([0, 0, 0, 1, 1, 1]), words), [Start(5.0)])
     assert np.isfinite(learned.weights).all()
     assert np.isfinite(learned.bias).all()
+
+
+def test_too_much_to_learn_is_refused() -> None:
+    words = unit(directions(1000))
+    rows = np.repeat(words, 2, axis=0)
+    with pytest.raises(LimitError, match="2000 examples × 1000 labels, limit 500000"):
+        learn(Examples(rows, np.arange(2000) % 1000, words), [Start(5.0)])

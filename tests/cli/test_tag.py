@@ -56,6 +56,7 @@ def test_a_check_without_tags(ask: Ask, filled: tuple[str, ...]) -> None:
         (("--labels", "a", "--where", "colour:red"), "colour"),
         (("--set", "none"), "there is none of this name"),
         (("--check", "purple"), "a check needs 10"),
+        (("--check", "--most", "0"), "expected 1 or more"),
     ],
 )
 def test_wrong_use(

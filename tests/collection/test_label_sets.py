@@ -70,7 +70,7 @@ def test_an_example_that_is_gone_is_named_and_no_longer_counts(
     answer = collection.classify([item(items["red"])], label_set="s")
     assert answer[0].labels[0].label == "A"
     assert answer.notes == (
-        f"label set s: item {items['green']} of B are gone, and no longer count",
+        f"label set s: examples that are gone do not count: item {items['green']} of B",
     )
     again = collection.add_image(picture("green"), name="green")
     assert again.id != items["green"]
@@ -144,7 +144,9 @@ def test_a_picture_of_another_model_no_longer_counts(tmp_path: Path) -> None:
     with open_collection(tmp_path, FakeEncoder("other")) as collection:
         image = ImageInput("r", data=picture("red"))
         answer = collection.classify([image], label_set="s")
-        assert answer.notes[0].startswith("label set s: a.png of A were embedded by another model")
+        assert answer.notes[0] == (
+            "label set s: examples that are embedded by another model do not count: a.png of A"
+        )
 
 
 def test_a_damaged_set_is_named_and_can_be_removed(collection: Collection) -> None:

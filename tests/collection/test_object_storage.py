@@ -53,7 +53,7 @@ def opened(tmp_path: Path, places: dict[str, str]) -> Iterator[Any]:
 
 def test_an_upload_at_one_server_is_shown_by_another(opened: Any) -> None:
     one, other = opened("one"), opened("other")
-    assert one.troubles() == []
+    assert one.troubles_of_files() == []
     item = one.add_image(png("red"), name="red.png", tags=["new"])
     with other.original(item.id).file as file:
         assert file.read() == png("red")
@@ -82,7 +82,7 @@ def test_an_object_store_that_is_away_fails_uploads_and_no_search(
     assert time.monotonic() - before < 60
     assert "secret-of-tests" not in str(failure.value)
     assert alone.store.count("image") == 1
-    assert [trouble.code for trouble in alone.troubles()] == ["blobs_away"]
+    assert [trouble.code for trouble in alone.troubles_of_files()] == ["blobs_away"]
     s3fs.S3FileSystem.clear_instance_cache()
 
 
@@ -91,5 +91,5 @@ def test_a_bucket_that_is_not_there_is_named(opened: Any) -> None:
     with pytest.raises(StoreError, match=r"s3://no-such-bucket-at-all/.*no such bucket$"):
         lost.add_image(png("red"), name="red.png")
     assert lost.store.count("image") == 0
-    [trouble] = lost.troubles()
+    [trouble] = lost.troubles_of_files()
     assert (trouble.code, "no such bucket" in trouble.message) == ("blobs_away", True)

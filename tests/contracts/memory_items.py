@@ -9,6 +9,9 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmembed.errors import NotFound, Unstorable
 from mmembed.filters.matches import matches
 from mmembed.filters.tree import EVERYTHING, Where
@@ -60,6 +63,10 @@ class MemoryItems(MemoryVectors, MemoryRecords):
         items = self.items(image_ids)
         captioned = {item.id for item in items if item.caption is not None}
         return captioned, {item.id for item in items if item.tags}
+
+    def item_ids(self, kind: Kind, where: Where = EVERYTHING) -> NDArray[np.int64]:
+        ids = [item.id for item in self._state.of_kind(kind) if matches(where, item)]
+        return np.array(ids, np.int64)
 
     def page(
         self, *, after: int, limit: int, kind: Kind | None, where: Where = EVERYTHING

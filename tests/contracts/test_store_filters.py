@@ -165,3 +165,14 @@ def test_items_by_their_ids_pass_a_filter_too(filled: Store) -> None:
     a, b, c = (item.id for item in filled.page(after=0, limit=9, kind="image"))
     found = filled.items([c, 99, b, a], parse_where("tag:x"))
     assert [item.path for item in found] == ["/q/c", "/p/a"]
+
+
+def test_ids_of_items_rise_and_heed_filters(filled: Store) -> None:
+    images = filled.page(after=0, limit=9, kind="image")
+    found = filled.item_ids("image")
+    assert found.dtype == np.int64
+    assert found.tolist() == [image.id for image in images]
+    some = filled.item_ids("image", parse_where("folder:/p"))
+    assert some.tolist() == [image.id for image in images[:2]]
+    assert filled.item_ids("caption", parse_where("folder:/nowhere")).tolist() == []
+    assert len(filled.item_ids("caption")) == filled.count("caption")

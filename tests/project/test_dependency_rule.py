@@ -77,6 +77,7 @@ OWNERS = {
     "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
     "pyarrow": ("ingest", "exchange"),
+    "openTSNE": ("explore/map",),
     "anyio": ("server",),
     "fastapi": ("server",),
     "starlette": ("server",),

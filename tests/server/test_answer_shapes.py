@@ -21,6 +21,12 @@ def test_every_route_is_described(client: TestClient) -> None:
     assert methods == {
         ("get", "/v1/search"),
         ("post", "/v1/search"),
+        ("post", "/v1/similarity"),
+        ("get", "/v1/map"),
+        ("post", "/v1/map"),
+        ("get", "/v1/map/state"),
+        ("get", "/v1/clusters"),
+        ("get", "/v1/outliers"),
         ("post", "/v1/classify"),
         ("get", "/v1/labels"),
         ("post", "/v1/labels"),

@@ -29,4 +29,4 @@ def needs_model(method: str, path: str) -> bool:
     keys."""
     if method in ("POST", "PUT", "PATCH"):
         return path != "/v1/session"
-    return path.rstrip("/") == "/v1/search"
+    return path.rstrip("/") in ("/v1/search", "/v1/clusters")

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
 
 T = TypeVar("T")
-BORNE = ("read_only", "blobs_away")
-"""A read-only folder can still be searched, and so can a collection whose uploads are away."""
+READ_ONLY = ("read_only",)
+"""A read-only folder can still be searched."""
 
 PATIENCE_S = 10.0
 """Seconds for an answer; after that, a model that answers other requests still counts as
@@ -39,14 +39,15 @@ STORE_PATIENCE_S = 10.0
 
 
 class Pulse:
-    """One check at a time of the model, and one of the data folder, shared by all simultaneous
-    requests. They run on threads of their own, so that they do not wait for the threads of
-    requests."""
+    """One check at a time of the model, one of the data folder and one of the object store with
+    the uploads, shared by all simultaneous requests. They run on threads of their own, so that they
+    do not wait for the threads of requests."""
 
     def __init__(self, collection: Collection) -> None:
         self.collection = collection
         self._model = Shared("health", self._beat)
         self._store = Shared("health-store", collection.troubles)
+        self._files = Shared("health-files", collection.troubles_of_files)
 
     def feel(self) -> Future[Json]:
         """Facts and counts of the collection, once its model has answered."""
@@ -56,10 +57,15 @@ class Pulse:
         """The faults that keep the data folder from being read and written."""
         return self._store.ask()
 
+    def look_at_files(self) -> Future[list[Trouble]]:
+        """The faults that keep uploads from being read and kept, apart from those."""
+        return self._files.ask()
+
     def close(self) -> None:
         """Let go of the threads."""
         self._model.close()
         self._store.close()
+        self._files.close()
 
     def _beat(self) -> Json:
         self.collection.probe()
@@ -113,7 +119,7 @@ _HEALTH: Json = {
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers and the data folder is sound and has room. A real embedding is
     made, unless the model is busy with other requests."""
-    return await _found(request, BORNE)
+    return await _found(request, READ_ONLY)
 
 
 @router.get("/ready", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
@@ -121,21 +127,26 @@ async def health(request: Request) -> JSONResponse:
 async def ready(request: Request) -> JSONResponse:
     """Whether requests can be answered now, changes of the collection included. For load
     balancers."""
-    return await _found(request, ())
+    return await _found(request, (), files=True)
 
 
-async def _found(request: Request, borne: Sequence[str]) -> JSONResponse:
-    """borne: codes of faults in spite of which the answer is 200."""
+async def _found(request: Request, borne: Sequence[str], *, files: bool = False) -> JSONResponse:
+    """borne: codes of faults in spite of which the answer is 200. files: also look at uploads that
+    lie apart."""
     pulse: Pulse = request.app.state.pulse
     if pulse.collection.loading:
         return _said({"status": "loading"}, 503)
-    (state, model), store = await asyncio.gather(_of_model(pulse), _of_store(pulse))
+    (state, model), store, apart = await asyncio.gather(
+        _of_model(pulse),
+        _of(pulse.look(), "unreadable", "the data folder"),
+        _of(pulse.look_at_files() if files else None, "blobs_away", "the store of uploads"),
+    )
     if state == "loading":
         return _said({"status": state}, 503)
     settings = settings_of(request)
     reasons = [
         {"code": reason.code, "message": scrubbed(reason.message, settings)}
-        for reason in (*model.pop("reasons", ()), *store)
+        for reason in (*model.pop("reasons", ()), *store, *apart)
         if reason.code not in borne
     ]
     if settings.api_keys:  # callers without a key ask, too
@@ -161,17 +172,18 @@ async def _of_model(pulse: Pulse) -> tuple[str, Json]:
         return "failing", {"reasons": [Trouble("model_failing", message)]}
 
 
-async def _of_store(pulse: Pulse) -> list[Trouble]:
-    look = asyncio.wrap_future(pulse.look())
+async def _of(look: Future[list[Trouble]] | None, code: str, subject: str) -> list[Trouble]:
+    """The faults that a look at a subject finds, or the code of its silence."""
+    if look is None:
+        return []
     try:
-        return await asyncio.wait_for(asyncio.shield(look), STORE_PATIENCE_S)
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(look)), STORE_PATIENCE_S)
     except (TimeoutError, asyncio.TimeoutError):
-        message = f"the data folder has not answered for {STORE_PATIENCE_S:g} s"
-        return [Trouble("unreadable", message)]
+        return [Trouble(code, f"{subject} has not answered for {STORE_PATIENCE_S:g} s")]
     except Exception:
-        log.exception("the data folder cannot be looked at")
-        message = "the data folder cannot be looked at; the server's log has the reason"
-        return [Trouble("unreadable", message)]
+        log.exception("%s cannot be looked at", subject)
+        reason = f"{subject} cannot be looked at; the server's log has the reason"
+        return [Trouble(code, reason)]
 
 
 def _late(collection: Collection) -> tuple[str, Json]:

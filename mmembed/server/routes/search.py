@@ -71,6 +71,8 @@ def search_by_words(request: Request, words: Annotated[WordsQuery, Query()]) -> 
         collection_of(request),
         SearchRequest(
             q=words.q,
+            like=words.like,
+            unlike=words.unlike,
             without=words.without,
             strategy=words.strategy,
             k=words.k,
@@ -124,6 +126,8 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
         mode=search_request.mode,
         strategy=search_request.strategy,
         min_relevance=search_request.min_relevance,
+        like=search_request.like,
+        unlike=search_request.unlike,
         partial=search_request.partial,
         collapse=search_request.collapse,
     )
@@ -141,12 +145,13 @@ def _answer(collection: Collection, search_request: SearchRequest) -> JsonAnswer
 
 
 def _terms(collection: Collection, search_request: SearchRequest) -> list[Term]:
-    if (search_request.q is None) == (search_request.query is None):
+    q, query = search_request.q, search_request.query
+    if q is not None and query is not None:
         raise QueryError("expected exactly one of q and query")
-    if search_request.query is None:
-        terms = [Term(text=search_request.q)]
-    else:
-        terms = [_term(collection, *term) for term in enumerate(search_request.query)]
+    if q is None and query is None and not search_request.like:
+        raise QueryError("expected exactly one of q and query, or like", param="q")
+    terms = [] if q is None else [Term(text=q)]
+    terms += [_term(collection, *term) for term in enumerate(query or ())]
     return terms + [
         Term(text=text, weight=NEGATIVE_WEIGHT, name=f"without[{index}]")
         for index, text in enumerate(search_request.without)
@@ -175,7 +180,8 @@ def _weight(index: int, term: TermShape) -> float:
 def _check(collection: Collection, search_request: SearchRequest, terms: Sequence[Term]) -> None:
     limits = collection.limits
     check_count("results asked for with k", search_request.k, limits.page, "max_k")
-    check_count("terms in query", len(terms), limits.items, "max_items")
+    count = len(terms) + len(search_request.like) + len(search_request.unlike)
+    check_count("terms in query", count, limits.items, "max_items")
     texts = [("the query", term.text) for term in terms if term.text is not None]
     texts += [("a tag of the filter", tag) for tag in search_request.filter.tags]
     texts += [("the filter's folder", search_request.filter.folder or "")]

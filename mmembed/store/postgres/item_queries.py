@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmembed.errors import NotFound
 from mmembed.filters.tree import EVERYTHING, Test, Where
 from mmembed.store.entries import ImageFile, KeptOut, Known, Words
@@ -54,6 +57,12 @@ class ItemReader(Statements):
         clause, values = clause_of(kind, where)
         sql = f"SELECT count(*) FROM items {clause} AND {self.counted('items.id')}"
         return self._number(sql, values, where=where)
+
+    def item_ids(self, kind: Kind, where: Where = EVERYTHING) -> NDArray[np.int64]:
+        """See Items.item_ids."""
+        clause, values = clause_of(kind, where)
+        rows = self._rows(f"SELECT items.id FROM items {clause}", values, where=where)
+        return np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
 
     def newest_item(self) -> int:
         """See Items.newest_item."""

@@ -16,7 +16,7 @@ WAITING = "syncrep.c"
 def heeding_standby(connection: Any, name: str) -> Iterator[None]:
     """Commit in the block. name: of the database, in messages.
 
-    Whoever cancels the commit ends PostgreSQL's wait for the standby. The commit then succeeds,
+    A cancelled commit ends PostgreSQL's wait for the standby. The commit then succeeds,
     with a notice. Raises StoreAway for it: the change may still be lost.
     """
     ended: list[str] = []

@@ -9,6 +9,9 @@ from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmembed.errors import NotFound
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import FieldFacts, ImageFile, KeptOut, Known, Words
@@ -35,6 +38,11 @@ class ShardedItems(AskedShards):
     def count(self, kind: Kind | None = None, where: Where = EVERYTHING) -> int:
         """See Items.count."""
         return sum(self._ask(lambda shard: shard.count(kind, where)))
+
+    def item_ids(self, kind: Kind, where: Where = EVERYTHING) -> NDArray[np.int64]:
+        """See Items.item_ids."""
+        parts = self._ask(lambda shard: shard.item_ids(kind, where))
+        return np.unique(np.concatenate([*parts, np.empty(0, np.int64)]))
 
     def newest_item(self) -> int:
         """See Items.newest_item."""

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mmembed.errors import NotFound
 from mmembed.filters.tree import EVERYTHING, Test, Where
 from mmembed.store.entries import ImageFile, KeptOut, Known, Words
@@ -36,6 +39,12 @@ class CatalogReader(VectorReader, FieldReader, WordReader, RecordReader):
         """The number of items, of one kind or of all."""
         clause, values = clause_of(kind, where)
         return self._number(f"SELECT count(*) FROM items {clause}", values, where=where)
+
+    def item_ids(self, kind: Kind, where: Where = EVERYTHING) -> NDArray[np.int64]:
+        """The ids of all items of a kind that pass, (n,), rising."""
+        clause, values = clause_of(kind, where)
+        rows = self._rows(f"SELECT items.id FROM items {clause}", values, where=where)
+        return np.sort(np.fromiter((row[0] for row in rows), np.int64, len(rows)))
 
     def newest_item(self) -> int:
         """The largest id of an item; 0 if there is none."""

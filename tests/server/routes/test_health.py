@@ -156,6 +156,13 @@ def test_searches_go_on_while_the_object_store_of_uploads_is_away(
     monkeypatch.setattr(collection.store.blobs, "troubles", lambda: away)
     assert client.get("/health").status_code == 200
     assert reasons(client, "/ready") == ["blobs_away"]
+    there = threading.Event()
+    monkeypatch.setattr(health, "STORE_PATIENCE_S", 0.3)
+    monkeypatch.setattr(collection.store.blobs, "troubles", lambda: [] if there.wait(60) else away)
+    assert reasons(client, "/ready") == ["blobs_away"], "one that hangs, too"
+    assert client.get("/health").status_code == 200
+    there.set()
+    eventually(lambda: client.get("/ready").status_code == 200)
 
 
 def test_looking_often_writes_seldom(

@@ -43,7 +43,7 @@ def test_a_set_is_kept_listed_used_and_removed(client: TestClient) -> None:
     assert [one["gone"] for one in label["examples"]] == [True, False]
     answer = client.post("/v1/classify", json={"images": [data_uri(picture("red"))],
                                                "label_set": "s"}).json()  # fmt: skip
-    assert answer["notes"] == [f"label set s: item {red} of A are gone, and no longer count"]
+    assert answer["notes"] == [f"label set s: examples that are gone do not count: item {red} of A"]
     assert client.delete("/v1/labels/s").status_code == 204
     assert "'s': there is none" in error_of(client.get("/v1/labels/s"), 404)
 

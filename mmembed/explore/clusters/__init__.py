@@ -1,0 +1,1 @@
+"""Groups pictures that look alike, and names the groups."""

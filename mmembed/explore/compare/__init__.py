@@ -1,0 +1,1 @@
+"""Compares texts and pictures with each other, by their embeddings and by their words."""
