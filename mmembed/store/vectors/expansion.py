@@ -90,7 +90,7 @@ def _unit(rows: NDArray[Any]) -> Rows:
 
 def measured(
     graph: Graph, table: Table, rows: Rows, go_on: Callable[[], bool] = lambda: True
-) -> Measured:
+) -> TrialSearches:
     """Search a graph for (m, dim) queries with each expansion. A query whose nearest are all found
     is not searched farther: it would find the same."""
     limits = nearest(table, rows, K, go_on)
@@ -104,7 +104,7 @@ def measured(
             scores = rank(ids, table.rows, rows[place], K, size=len(table)).scores
             shares[level:, place] = (scores >= limits[place] - TIE).sum() / K
             likeness[level:, place] = near.likeness
-    return Measured(shares, likeness)
+    return TrialSearches(shares, likeness)
 
 
 def nearest(
@@ -121,7 +121,7 @@ def nearest(
 
 
 @dataclass(frozen=True)
-class Measured:
+class TrialSearches:
     """The results of searches with each expansion."""
 
     shares: Shares

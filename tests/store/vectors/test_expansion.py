@@ -14,7 +14,7 @@ from mmembed.store.vectors.expansion import (
     ABOVE_ALL,
     BAND,
     EXPANSIONS,
-    Measured,
+    TrialSearches,
     choose_reach,
     enough,
     measured,
@@ -62,12 +62,14 @@ def test_likeness_decides_how_far_a_query_is_searched() -> None:
     assert Reach(128, further=None).expansion_for(0.1) == 128
 
 
-def bands(*least: int) -> Measured:
+def bands(*least: int) -> TrialSearches:
     """Queries in bands by falling likeness, all of whose nearest are found from an expansion on."""
     first = np.repeat([EXPANSIONS.index(one) for one in least], BAND)
     levels = np.arange(len(EXPANSIONS))[:, None]
     likeness = np.linspace(0.9, 0.1, len(first))
-    return Measured(np.where(levels >= first, 1.0, 0.5), np.tile(likeness, (len(EXPANSIONS), 1)))
+    return TrialSearches(
+        np.where(levels >= first, 1.0, 0.5), np.tile(likeness, (len(EXPANSIONS), 1))
+    )
 
 
 def test_bands_of_queries_get_the_expansions_that_they_need() -> None:
