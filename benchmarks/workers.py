@@ -176,9 +176,17 @@ def main() -> None:
                 count, photos, options.pictures, clock, place, options.store
             )
         ways["1 into folders"]()  # measures the engines, and fills the system's cache
-        turns = [{name: way() for name, way in ways.items()} for _ in range(options.turns)]
+        turns = [
+            {name: said(name, way()) for name, way in ways.items()} for _ in range(options.turns)
+        ]
     print(table(HEADS, rows(turns)))
     print(f"{cores()} cores, load {os.getloadavg()[0]:.1f}")
+
+
+def said(name: str, measured: Measured) -> Measured:
+    """Show a run as it ends."""
+    print(f"{time.strftime('%H:%M:%S')} {name}: {measured}", file=sys.stderr, flush=True)
+    return measured
 
 
 def rows(turns: Sequence[dict[str, Measured]]) -> list[list[str]]:
