@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from benchmarks.peers.index_job import BATCH
 from benchmarks.vectors import DIM, Vectors, clustered
 from mmembed.store.vectors import VectorView, hnsw
-from mmembed.store.vectors.hnsw import Reach
 from mmembed.store.vectors.int8_scan import CodeScan
+from mmembed.store.vectors.reach import Reach
 
 K = 10
 MB = 2**20

@@ -18,29 +18,33 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.filters.tree import Test, Where
+from benchmarks.million_table import (
+    HEADS,
+    Judge,
+    K,
+    Vectors,
+    Way,
+    faiss_ways,
+    filtered,
+    ours,
+    rows,
+    table,
+)
 from mmembed.store.entries import ImageEntry, Model
 from mmembed.store.folder_store import FolderStore
-from mmembed.store.vectors.subset import Subset
+from mmembed.store.vectors import VectorView
 
 DIM = 512
 THEMES, SCENES = 200, 20_000
 BATCH = 20_000
-K = 10
-CALLERS = 32
-TIE = 1e-6
+EXACT_LIMIT = 1_000
 MODEL = Model("benchmark", "benchmark", DIM)
-
-Vectors = NDArray[np.float32]
-Ask = Callable[[Vectors], Sequence[int]]
 
 
 class World:
@@ -120,110 +124,53 @@ def memory_mb() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
-class Judge:
-    """The exact answers, by NumPy, over the vectors as they are stored."""
-
-    def __init__(self, ids: NDArray[np.int64], vectors: Vectors) -> None:
-        self.ids, self.vectors = ids, vectors
-
-    def search(self, query: Vectors, passing: NDArray[np.bool_] | None = None) -> list[int]:
-        """The ids of the nearest K that pass."""
-        cosines = self.vectors @ query
-        if passing is not None:
-            cosines = np.where(passing, cosines, -2)
-        best = np.argpartition(-cosines, K)[:K]
-        return [int(i) for i in self.ids[best[np.argsort(-cosines[best])]]]
-
-    def recall(self, query: Vectors, answer: Sequence[int], right: Sequence[int]) -> float:
-        """The share of the right answers, or of equally near ones."""
-        if not right:
-            return 1.0
-        least = min(self.vectors[np.searchsorted(self.ids, right)] @ query)
-        near = self.vectors[np.searchsorted(self.ids, list(answer)[:K])] @ query
-        return float((near >= least - TIE).sum()) / K
-
-
-def row(name: str, ask: Ask, queries: Vectors, judge: Judge, right: list[list[int]]) -> list[str]:
-    """One line of the table: p50, p99, recall, and searches a second by 32 callers."""
-    ask(queries[0])
-    times, recalls = [], []
-    for query, best in zip(queries, right, strict=True):
-        started = time.perf_counter()
-        answer = ask(query)
-        times.append(1000 * (time.perf_counter() - started))
-        recalls.append(judge.recall(query, answer, best))
-    with ThreadPoolExecutor(CALLERS) as pool:
-        list(pool.map(ask, queries[:CALLERS]))
-        many = np.tile(queries, (5, 1))
-        cpu, started = time.process_time(), time.perf_counter()
-        list(pool.map(ask, many))
-        wall, cpu = time.perf_counter() - started, time.process_time() - cpu
-    p50, p99 = np.percentile(times, (50, 99))
-    figures = (f"{p50:.2f}", f"{p99:.2f}", f"{np.mean(recalls):.4f}", f"{len(many) / wall:,.0f}")
-    return [name, *figures, f"{1000 * cpu / len(many):.2f}"]
-
-
-def faiss_rows(path: Path, folder: Path, judge: Judge, queries: Vectors, right: Any) -> Any:
-    """faiss's HNSW at growing effort, in process; with one core for each search."""
-    sys.path.insert(0, str(path))
-    import faiss
-
-    kept = folder / "faiss.index"
-    if kept.exists():
-        index = faiss.read_index(str(kept))
+def publish(folder: Path, recall: float) -> None:
+    """Build the graph, or measure one of another promise or release again."""
+    store = FolderStore(folder / "data", exact_limit=EXACT_LIMIT, recall=recall)
+    cpu, started = time.process_time(), time.perf_counter()
+    store.publish()
+    cost = {"wall_s": time.perf_counter() - started, "cpu_s": time.process_time() - cpu}
+    cost["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    store.close()
+    note = folder / "built.json"
+    if note.exists():
+        say(f"published, {cost}")
     else:
-        say("building faiss's HNSW")
-        index = faiss.IndexHNSWFlat(DIM, 32, faiss.METRIC_INNER_PRODUCT)
-        index.hnsw.efConstruction = 128
-        index.add(judge.vectors)
-        faiss.write_index(index, str(kept))
-    faiss.omp_set_num_threads(1)
-    for effort in (64, 128, 256, 512, 1024):
-        index.hnsw.efSearch = effort
-
-        def ask(query: Vectors) -> list[int]:
-            return [int(i) for i in judge.ids[index.search(query[None], K)[1][0]]]
-
-        yield row(f"faiss HNSW 32/128/{effort}", ask, queries, judge, right)
+        note.write_text(json.dumps(cost))
+    print("built:", note.read_text())
 
 
-def filters(themes: int) -> dict[str, Where]:
-    """The filters by their names: a random share, or folders of whole themes."""
-    shares: dict[str, Where] = {
-        f"{share / 10:g} %, anywhere": Test("width", "<=", share) for share in (1, 10, 100, 500)
-    }
-    for count in (1, themes // 100, themes // 10, themes // 2):
-        folders = tuple(f"/pictures/{theme:03}" for theme in range(count))
-        shares[f"folders of {count} of {themes} themes"] = Test("folder", "in", folders)
-    return shares
-
-
-def filtered(store: FolderStore, judge: Judge, queries: Vectors) -> list[list[str]]:
-    """The table of filtered searches: the first call apart."""
+def opened(folder: Path, recall: float) -> tuple[FolderStore, VectorView]:
+    """The store and its view, with a graph."""
+    before, started = memory_mb(), time.perf_counter()
+    store = FolderStore(folder / "data", exact_limit=EXACT_LIMIT, recall=recall)
     view = store._views.view("image")
     assert view is not None
-    lines = []
-    for name, where in filters(THEMES).items():
-        matching = store.vectors_matching("image", where)
-        passing = np.isin(judge.ids, matching)
-        started = time.perf_counter()
-        store.search(queries[0], K, where, kind="image")
-        first = 1000 * (time.perf_counter() - started)
-        among = Subset(np.array(matching, dtype=np.int64))
-        right = [judge.search(query, passing) for query in queries]
-
-        def ask(query: Vectors, among: Any = among) -> list[int]:
-            return [int(i) for i in view.search_among(query, among, K).ids]
-
-        line = row(name, ask, queries, judge, right)
-        lines.append([name, f"{passing.mean():.4f}", f"{first:.0f}", *line[1:]])
-    return lines
+    print(f"opened in {time.perf_counter() - started:.1f} s, {memory_mb() - before} MB more")
+    return store, view
 
 
-def table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Markdown."""
-    rows = [heads, ["---"] * len(heads), *lines]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+def plain_tables(view: VectorView, judge: Judge, world: World, options: Any) -> None:
+    """Print the tables of searches without a filter."""
+    graph = view._now.graph
+    assert graph is not None
+    print(graph.reach)
+    half = options.queries // 2
+
+    def ask(query: Vectors) -> list[int]:
+        return [int(i) for i in view.search(query, K).ids]
+
+    ways = [ours(graph, ask)]
+    if options.faiss:
+        ways += faiss_ways(options.faiss, options.folder, judge, options.efforts)
+    for kind, queries in (
+        ("as the vectors lie", world.draw(half, seed=2)[0]),
+        ("beside them, as words", world.beside(half, seed=3)),
+    ):
+        least = judge.least(queries)
+        lines = rows(ways, queries, judge, least)
+        lines += rows([Way("NumPy", judge.search)], queries[:10], judge, least[:10])
+        print(f"\nQueries {kind}:\n\n{table(HEADS, lines)}", flush=True)
 
 
 def main() -> None:
@@ -234,50 +181,21 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--recall", type=float, default=0.99)
     parser.add_argument("--faiss", type=Path)
+    parser.add_argument("--efforts", type=int, nargs="+", default=[128, 256, 1024, 2048])
     parser.add_argument("--build-only", action="store_true")
     options = parser.parse_args()
-    world, data = World(), options.folder / "data"
-    fill(data, options.images, world)
-    store = FolderStore(data, exact_limit=1000, recall=options.recall)
-    note = options.folder / "built.json"
-    if not note.exists():
-        cpu, started = time.process_time(), time.perf_counter()
-        store.publish()
-        cost = {"wall_s": time.perf_counter() - started, "cpu_s": time.process_time() - cpu}
-        cost["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        note.write_text(json.dumps(cost))
-    store.close()
-    print("built:", note.read_text())
+    world = World()
+    fill(options.folder / "data", options.images, world)
+    publish(options.folder, options.recall)
     if options.build_only:
         return
-    before, started = memory_mb(), time.perf_counter()
-    store = FolderStore(data, exact_limit=1000, recall=options.recall)
-    view = store._views.view("image")
-    assert view is not None
-    graph = view._now.graph
-    assert graph is not None
-    print(f"opened in {time.perf_counter() - started:.1f} s, {memory_mb() - before} MB more")
-    print(graph.reach)
+    store, view = opened(options.folder, options.recall)
     ids = view.ids()
     judge = Judge(ids, view._now.table.rows(ids))
-    half = options.queries // 2
-    heads = ("way", "p50, ms", "p99, ms", "recall@10", f"searches/s, {CALLERS} callers", "CPU ms")
-    for kind, queries in (
-        ("as the vectors lie", world.draw(half, seed=2)[0]),
-        ("beside them, as words", world.beside(half, seed=3)),
-    ):
-        right = [judge.search(query) for query in queries]
-
-        def ask(query: Vectors) -> list[int]:
-            return [int(i) for i in view.search(query, K).ids]
-
-        lines = [row("mmembed", ask, queries, judge, right)]
-        lines.append(row("NumPy", judge.search, queries[:10], judge, right[:10]))
-        if options.faiss:
-            lines += faiss_rows(options.faiss, options.folder, judge, queries, right)
-        print(f"\nQueries {kind}:\n\n{table(heads, lines)}")
-    of_filters = ("filter", "share", "first call, ms", *heads[1:])
-    print(f"\n{table(of_filters, filtered(store, judge, world.draw(half, seed=4)[0]))}")
+    plain_tables(view, judge, world, options)
+    queries = world.draw(options.queries // 2, seed=4)[0]
+    heads = ("filter", "share", "first call, ms", *HEADS[1:])
+    print(f"\n{table(heads, filtered(store, judge, queries, THEMES))}")
     print(f"\nmemory at the end, with NumPy's float32 copy: {memory_mb()} MB")
     store.close()
 

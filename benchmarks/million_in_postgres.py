@@ -23,7 +23,8 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from benchmarks.million import DIM, MODEL, THEMES, Judge, K, Vectors, World, filters, say, table
+from benchmarks.million import DIM, MODEL, THEMES, World, say
+from benchmarks.million_table import Judge, K, Vectors, filters, table
 from benchmarks.postgres_clock import ServerClock
 from mmembed.config.store_address import Address, address_of
 from mmembed.filters.tree import EVERYTHING, Test, Where

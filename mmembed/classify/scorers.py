@@ -16,7 +16,7 @@ from mmembed.classify.kept_matrices import KeptMatrices
 from mmembed.classify.label_matrices import LabelMatrices
 from mmembed.classify.label_paths import LabelTree
 from mmembed.classify.label_scorer import Competition, LabelScorer
-from mmembed.classify.question import Question
+from mmembed.classify.question import KnownCases, Question
 from mmembed.classify.rivals import Rivals
 from mmembed.errors import QueryError
 from mmembed.models.bounded_cache import BoundedCache
@@ -72,6 +72,7 @@ class Scorers:
         words = self._words(tree.names, tuple(question.templates or usual), worded)
         cases = question.pictures if medium == "pictures" else question.texts
         mode = question.mode or self.default_mode
+        _check_described(labels, worded, cases, medium)
         if len(cases):
             mode = "softmax" if mode == "sigmoid" else mode
             examples = Examples(cases.rows, cases.labels, words)
@@ -135,6 +136,19 @@ class Scorers:
             )
         presence = calibration.each_label if mode == "multi" else calibration.any_label
         return Competition(Rivals.of(texts, words, self._sharpness(calibration)), presence)
+
+
+def _check_described(
+    labels: Sequence[str], worded: Sequence[bool], cases: KnownCases, medium: Medium
+) -> None:
+    """Raises QueryError for a mere name without an example of this medium: nothing describes it."""
+    known = set(cases.labels.tolist())
+    for place, label in enumerate(labels):
+        if not worded[place] and place not in known:
+            raise QueryError(
+                f"label {label!r}: is a mere name, and has no example for {medium} that is still "
+                "there; add one, or let its words count"
+            )
 
 
 def _starts(examples: Examples, scale: float, medium: Medium) -> list[Start]:

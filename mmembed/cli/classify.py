@@ -117,7 +117,11 @@ def _inputs(arguments: argparse.Namespace) -> list[ImageInput | TextInput | Fail
 
 def _print(answer: Classification) -> None:
     rows = [
-        (result.name if place == 0 else "", f"{probability:7.1%}", label)
+        (
+            result.name if place == 0 else "",
+            f"{probability:7.1%}" if label != NOTHING else "",
+            label,
+        )
         for result in answer
         for place, (probability, label) in enumerate(_lines(result))
     ]

@@ -9,7 +9,6 @@ from typing import overload
 
 from mmembed.classify.classifier import Classified, Classifier, TextInput, no_sample
 from mmembed.classify.kept_matrices import KeptMatrices
-from mmembed.classify.label_scorer import LabelScorer
 from mmembed.classify.label_sets import LabelSet, SetLabel
 from mmembed.classify.question import Question
 from mmembed.classify.scorers import Scorers
@@ -126,14 +125,6 @@ class Classifying:
         ]
         answer = self._classifiers[embedder].classify(named, question, top, self._sampled(embedder))
         return Classification(tuple(answer.results), answer.mode, known.notes)
-
-    def label_scorer(self, label_set: str, mode: Mode | None = None) -> LabelScorer:
-        """A stored set of labels as the collection's model tells them apart in pictures, for many
-        stored embeddings. Raises NotFound, QueryError."""
-        asked = self._label_sets.find(label_set)
-        question = question_of(asked, self._label_examples.embedded(asked, self.embedder))
-        question = replace(question, templates=asked.templates, mode=mode or asked.mode)
-        return self._classifiers[self.embedder].scorers.of(question, "pictures")
 
     def label_sets(self) -> list[LabelSet]:
         """The stored sets of labels, by name. Raises StoreError for a damaged one."""

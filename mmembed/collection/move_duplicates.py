@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -179,9 +180,17 @@ class MovingDuplicates:
         the last one of a log, if any."""
         for folder in folders_of_moves(self.store):
             for log in sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}")):
-                for move in read_log(log)[-1:]:
+                for move in _last_move(log):
                     if not os.path.lexists(move.source) and os.path.isfile(move.target):
                         self._follow_if_at(move, move.source, move.target)
+
+
+def _last_move(log: Path) -> list[Move]:
+    try:
+        return read_log(log)[-1:]
+    except InputError as error:  # of another program, perhaps; it hinders no other move
+        logging.getLogger(__name__).warning("%s", error)
+        return []
 
 
 def _remove_empty(folder: Path, top: Path) -> None:

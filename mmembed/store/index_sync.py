@@ -155,6 +155,8 @@ class IndexSync:
             return  # another model serves by now
         try:
             view.save(self._catalog.identity, model.fingerprint, self._catalog.mark)
+            # Else the view would be read from it, once outgrown, while its next graph is built.
+            self._seen[view.kind] = snapshot.published_at(view.path)
         except StoreError as error:
             log.warning("%s; the next start searches exactly", error)
 

@@ -136,16 +136,16 @@ def test_examples_that_cannot_be_used_are_named(
 
 def test_a_picture_of_another_model_no_longer_counts(tmp_path: Path) -> None:
     examples: dict[str, list[Given]] = {
-        "A": [ImageInput("a.png", data=picture("red"))],
-        "B": ["words"],
+        "red": [ImageInput("a.png", data=picture("red"))],
+        "blue": ["words"],
     }
     with open_collection(tmp_path) as collection:
-        collection.add_label_set("s", ["A", "B"], examples=examples)
+        collection.add_label_set("s", ["red", "blue"], examples=examples)
     with open_collection(tmp_path, FakeEncoder("other")) as collection:
         image = ImageInput("r", data=picture("red"))
         answer = collection.classify([image], label_set="s")
         assert answer.notes[0] == (
-            "label set s: examples that are embedded by another model do not count: a.png of A"
+            "label set s: examples that are embedded by another model do not count: a.png of red"
         )
 
 
@@ -154,3 +154,11 @@ def test_a_damaged_set_is_named_and_can_be_removed(collection: Collection) -> No
     with pytest.raises(StoreError, match="'s': its record is damaged"):
         collection.label_sets()
     collection.remove_label_set("s")
+
+
+def test_a_mere_name_without_examples_is_an_error(collection: Collection, items: Named) -> None:
+    examples = {"A": [item(items["red"])], "B": [item(items["blue"])]}
+    collection.add_label_set("s", ["A", "B"], examples=examples, wordless=["A", "B"])
+    collection.remove(items["blue"])
+    with pytest.raises(QueryError, match="'B': is a mere name, and has no example for pictures"):
+        collection.classify([item(items["red"])], label_set="s")

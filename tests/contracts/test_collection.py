@@ -18,6 +18,7 @@ from mmembed.ingest import Report
 from mmembed.store.protocol import Store
 from mmembed.types import Term
 from tests.fake_encoder import FakeEncoder
+from tests.photographs import jpeg, photograph
 
 MakePicture = Callable[..., Path]
 
@@ -109,3 +110,24 @@ def test_label_sets_and_calibrations_are_kept(collection: Collection, picture: M
     collection.remove_label_set("s")
     with pytest.raises(NotFound, match="label set 's'"):
         collection.classify([items["red"]], label_set="s")
+
+
+def test_duplicates_are_found_moved_and_brought_back(
+    collection: Collection, photos: Path, tmp_path: Path
+) -> None:
+    shot = photograph(0)
+    for name, data in (("a", jpeg(shot)), ("b", jpeg(shot)), ("c", jpeg(shot, 40))):
+        (photos / f"{name}.jpg").write_bytes(data)
+    index(collection, photos)
+    found = collection.duplicates()
+    assert [(group.kind, len(group.item_ids)) for group in found.groups] == [
+        ("identical", 2),
+        ("same_shot", 2),
+    ]
+    moved = collection.move_duplicates(tmp_path / "spare")
+    assert (moved.pictures, moved.failures) == (2, [])
+    assert collection.duplicates().groups == ()
+    assert moved.log is not None
+    assert collection.undo_moves(moved.log, lambda *_: None).pictures == 2
+    collection.say_not_duplicates(found.groups[1].item_ids)
+    assert [group.kind for group in collection.duplicates().groups] == ["identical"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError
 from mmembed.eval import measure_index
-from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.hnsw import Graph, Near
 from tests.conftest import Index, MakePicture
 
 
@@ -54,11 +56,11 @@ def test_a_graph_that_misses_is_found_out(
     for seed in range(1, 31):
         picture(f"{seed}.png", "red", seed=seed)
     index()
-    whole = Graph.pool
+    whole = Graph.answered
 
-    def half(self: Graph, query: Any, count: int) -> Any:
-        return whole(self, query, count)[1::2]
+    def half(self: Graph, query: Any, count: int, finish: Callable[[Near], Any]) -> Any:
+        return whole(self, query, count, lambda near: finish(replace(near, ids=near.ids[1::2])))
 
-    monkeypatch.setattr(Graph, "pool", half)
+    monkeypatch.setattr(Graph, "answered", half)
     report = measure_index(Settings.from_env({}, data=tmp_path / "data"), k=10)
     assert report.results[0].recall.value == pytest.approx(0.5, abs=0.06)

@@ -18,6 +18,7 @@ import pytest
 from mmembed.store.entries import Model
 from mmembed.store.sqlite import Catalog
 from mmembed.store.vectors import VectorView, snapshot
+from tests.serving import eventually
 from tests.store.folder_views import answers, fill, fresh, images, published
 from tests.store.vectors.clustered import Entry
 
@@ -181,7 +182,8 @@ def test_many_removals_want_another_graph(
     rebuilt.clear()
     catalog.remove(list(range(1, 301)))
     assert {i for found in answers(views) for i in found} <= set(range(301, 601))
-    views.close()  # after it was built in the background
+    eventually(lambda: not images(views).is_outgrown)  # it is built in the background
+    views.close()
     assert rebuilt == ["image"]
     assert not images(views).is_outgrown
     assert {i for found in answers(views) for i in found} <= set(range(301, 601))

@@ -7,7 +7,6 @@ the log names every picture that may be at its new place.
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -58,11 +57,10 @@ def new_log(folder: Path) -> Iterator[MoveLog]:
     """A log in the folder to which pictures are moved. Raises OSError."""
     moment = time.strftime("%Y%m%d-%H%M%S")
     path = folder / f"{PREFIX}{moment}-{secrets.token_hex(3)}{SUFFIX}"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, files.PRIVATE)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(json.dumps({"log": FIRST}).encode() + b"\n")
-        files.sync(file)
-        files.sync_folder(folder)
+    first = json.dumps({"log": FIRST}).encode() + b"\n"
+    files.replace(path, first, mode=files.PRIVATE, durable=True)
+    files.sync_folder(folder)
+    with open(path, "ab") as file:
         yield MoveLog(path, file)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.hnsw import Graph, Near
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
 from mmembed.store.vectors.rescoring import HEAD, NECK, NECK_POOL, POOL, Ids, continued, rank, unit
 from mmembed.store.vectors.table import Table, Vectors
 from mmembed.types import Ranked
+
+Answer = TypeVar("Answer")
 
 SCANNED_FROM = 32
 """Vectors beside the graph from which on they are scanned, not scored one by one."""
@@ -22,6 +26,7 @@ UNMERGED_SHARE = 0.01
 """The same as a share of the vectors: scanning them takes a fraction of a graph's search."""
 REMOVED_SHARE = 0.3
 """Share of removed vectors in a graph from which on a new one is built from the start."""
+NOTHING = np.empty(0, np.int64)
 GROWTH = 4
 """Factor for the candidates of a graph if too many of them were removed."""
 
@@ -93,7 +98,7 @@ class Generation:
         """Vectors that are newer than the graph."""
         return 0 if self.graph is None else len(self.table.ids_after(self.graph.covers))
 
-    @property
+    @cached_property
     def _lost(self) -> int:
         """Vectors of the graph that were removed."""
         return 0 if self.graph is None else self.graph.nodes + self._newer_count - len(self)
@@ -107,24 +112,43 @@ class Generation:
         return continued(head, neck, min(count, NECK), len(self))
 
     def _ranked(self, query: NDArray[np.float32], pool: int, count: int) -> Ranked:
-        return rank(self.candidates(query, pool), self.table.rows, query, count, size=len(self))
+        return self._of_candidates(
+            query, pool, lambda ids: rank(ids, self.table.rows, query, count, size=len(self))
+        )
 
     def candidates(self, query: NDArray[np.float32], count: int) -> Ids:
         """The vectors that the graph finds nearest, about `count`, and newer ones that may be."""
-        return np.concatenate([self._pool(query, count), self._newer(query, count)])
+        return self._of_candidates(query, count, lambda ids: ids)
 
-    def _pool(self, query: NDArray[np.float32], count: int) -> Ids:
+    def _of_candidates(
+        self, query: NDArray[np.float32], count: int, answer: Callable[[Ids], Answer]
+    ) -> Answer:
+        """The answer that is made of the candidates."""
         assert self.graph is not None
         enough = count * HEAD // POOL
         while True:
-            ids = self.graph.pool(query, count)
-            ids = ids[self.table.contains(ids)]
-            if len(ids) >= enough or count >= self.graph.nodes:
-                return ids
+            last = count >= self.graph.nodes
+
+            def finish(near: Near, count: int = count, last: bool = last) -> Answer | None:
+                ids = self._present(near.ids)
+                if len(ids) < enough and not last:
+                    return None
+                return answer(np.concatenate([ids, self._newer(query, count)]))
+
+            found = self.graph.answered(query, count, finish)
+            if found is not None:
+                return found
             count *= GROWTH
+
+    def _present(self, ids: Ids) -> Ids:
+        """Those of the graph's vectors that were not removed."""
+        gone = self._lost or self.table.removed
+        return ids[self.table.contains(ids)] if gone else ids
 
     def _newer(self, query: NDArray[np.float32], count: int) -> Ids:
         assert self.graph is not None
+        if not self._newer_count:
+            return NOTHING
         if self.newer is None:
             return self.table.ids_after(self.graph.covers)
         [near] = self.newer.nearest([Wanted(query, count)])

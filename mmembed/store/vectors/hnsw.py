@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,14 @@ from usearch.index import Index
 from mmembed.errors import StoreError
 from mmembed.files import Part
 from mmembed.store.vectors.coalesce import Together, Worker
+from mmembed.store.vectors.reach import Reach
 from mmembed.store.vectors.rescoring import POOL, Ids, chunks
-from mmembed.store.vectors.rotation import codes_of
+from mmembed.store.vectors.rotation import code_of, codes_of, squared_length
 from mmembed.store.vectors.table import Table
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 CONNECTIVITY = 16
 EXPANSION_ADD = 128
@@ -46,6 +50,9 @@ MOST_LANES = 16
 """Indexes that view one graph; each takes 16 bytes a vector."""
 TOGETHER = 8
 """Queries that one index answers in one call while others wait."""
+TENTH = 10
+"""The place among the results whose likeness says how hard a query is. An image that is asked for
+finds itself first, so the first place says nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +63,21 @@ class Pool:
     """int8 (dim,)."""
     count: int
     """How many of the nearest."""
+    finish: Callable[[Near], Any]
+    """Makes the answer of them."""
 
 
 @dataclass(frozen=True)
-class Reach:
-    """The results that a graph finds, and at what cost."""
+class Near:
+    """The result of one search of a graph."""
 
-    expansion: int
-    """The number of vectors that a search visits."""
-    recall: float = 0.0
-    """The share of the nearest ten that it found when it was measured."""
-    promise: float = 0.0
-    """The share that it was to find."""
+    ids: Ids
+    """By falling inner product of the codes."""
+    likeness: float
+    """About the cosine of the query with the tenth of them, or with the last of fewer."""
+
+
+NOTHING = Near(np.empty(0, np.int64), 1.0)
 
 
 class Graph:
@@ -83,7 +93,8 @@ class Graph:
         self.covers = covers
         self._lanes = [self._view() for _ in range(min(os.cpu_count() or 1, MOST_LANES))]
         self.reach = Reach(POOL)
-        self._together = Together(*map(_searcher, self._lanes), most=TOGETHER)
+        """How far it is searched, and the share that it finds then."""
+        self._together = Together(*map(self._searcher, self._lanes), most=TOGETHER)
 
     def _view(self) -> Index:
         index = _index(self.dim)
@@ -112,44 +123,73 @@ class Graph:
         for done, some in enumerate(chunks(ids, PORTION)):
             if done and done % 50 == 0:
                 log.info("graph: %d of %d vectors added", done * PORTION, len(ids))
-            if not go_on():
-                raise StoreError("the graph is no longer wanted")
+            check(go_on)
             index.add(some.astype(np.uint64), codes_of(table.rows(some)), threads=threads)
         content: bytearray = index.save()
         covers = int(ids[-1]) if len(ids) else 0
         return cls(content, dim=table.dim, nodes=len(index), covers=covers)
 
-    @property
-    def reach(self) -> Reach:
-        """The share that it finds. Setting it sets the expansion, for all searches."""
-        return self._reach
+    def near(self, query: NDArray[np.float32], count: int) -> Near:
+        """The vectors that HNSW finds nearest to a float32 (dim,) query, `count` or all; removed
+        ones, too. It is searched once more, and farther, where `reach` says so."""
+        return self.answered(query, count, lambda near: near)
 
-    @reach.setter
-    def reach(self, value: Reach) -> None:
-        self._reach = value
-        for lane in self._lanes:
-            lane.expansion_search = value.expansion
-
-    def pool(self, query: NDArray[np.float32], count: int) -> Ids:
-        """The ids that HNSW finds nearest to a float32 (dim,) query, `count` or all; of removed
-        vectors, too."""
+    def answered(
+        self, query: NDArray[np.float32], count: int, finish: Callable[[Near], Answer]
+    ) -> Answer:
+        """The answer that `finish` makes of the nearest. The thread that searches calls it, for
+        callers that wait, too. If all callers went on at once, they would wait for the
+        interpreter, and so would the searching threads."""
         if not self.nodes:
-            return np.empty(0, np.int64)
-        [code] = codes_of(query[None])
-        return self._together(Pool(code, min(count, self.nodes)))
+            return finish(NOTHING)
+        pool = Pool(code_of(query), min(count, self.nodes), finish)
+        answer: Answer = self._together(pool)
+        return answer
+
+    def _searcher(self, lane: Index) -> Worker[Pool, Any]:
+        def search(pools: Sequence[Pool]) -> list[Any]:
+            reach = self.reach
+            near = _near(lane, pools, [reach.expansion] * len(pools))
+            wanted = [reach.expansion_for(one.likeness) for one in near]
+            again = [
+                place
+                for place, expansion in enumerate(wanted)
+                if expansion > max(reach.expansion, pools[place].count)
+            ]
+            farther = _near(lane, [pools[place] for place in again], [wanted[i] for i in again])
+            for place, found in zip(again, farther, strict=True):
+                near[place] = found
+            return [pool.finish(found) for pool, found in zip(pools, near, strict=True)]
+
+        return search
 
 
-def _searcher(lane: Index) -> Worker[Pool, Ids]:
-    def search(pools: Sequence[Pool]) -> list[Ids]:
-        found: dict[int, Ids] = {}
-        for count in {pool.count for pool in pools}:  # apart: the count affects what is found
-            places = [place for place, pool in enumerate(pools) if pool.count == count]
-            codes = np.stack([pools[place].code for place in places])
-            keys = np.atleast_2d(lane.search(codes, count, threads=1).keys).astype(np.int64)
-            found.update(zip(places, keys, strict=True))
-        return [found[place] for place in range(len(pools))]
+def check(go_on: Callable[[], bool]) -> None:
+    """Raises StoreError if the work at a graph may not go on."""
+    if not go_on():
+        raise StoreError("the graph is no longer wanted")
 
-    return search
+
+def _near(lane: Index, pools: Sequence[Pool], expansions: Sequence[int]) -> list[Near]:
+    """The answers to some queries, which are to visit so many vectors."""
+    ways = [(pool.count, expansion) for pool, expansion in zip(pools, expansions, strict=True)]
+    found: dict[int, Near] = {}
+    for way in dict.fromkeys(ways):  # apart: the count affects what is found
+        count, lane.expansion_search = way
+        places = [place for place, other in enumerate(ways) if other == way]
+        codes = np.stack([pools[place].code for place in places])
+        matches = lane.search(codes, count, threads=1)
+        keys = np.atleast_2d(matches.keys).astype(np.int64)
+        likeness = _likeness(np.atleast_2d(matches.distances), codes.shape[1])
+        found.update(zip(places, map(Near, keys, likeness), strict=True))
+    return [found[place] for place in range(len(pools))]
+
+
+def _likeness(distances: NDArray[np.float32], dim: int) -> list[float]:
+    """About the cosine with the tenth of the nearest, of each row of distances of codes."""
+    tenth = distances[:, min(TENTH, distances.shape[1]) - 1]
+    likeness: list[float] = ((1 - tenth) / squared_length(dim)).tolist()
+    return likeness
 
 
 def _index(dim: int) -> Index:

@@ -32,9 +32,9 @@ Rows = NDArray[np.float32]
 
 def unit(vectors: NDArray[np.float16]) -> Rows:
     """float16 (n, dim) → float32 (n, dim), unit-norm again after the rounding to float16."""
-    rows = vectors.astype(np.float32)
-    norms: Rows = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / norms
+    rows: Rows = vectors.astype(np.float32)
+    rows /= np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    return rows
 
 
 def rank(
@@ -46,7 +46,8 @@ def rank(
     The last bits of a matrix product depend on its shape. So each vector is scored by itself, and
     the same pair always gets the same score.
     """
-    parts = [_score(rows_of(some), query) for some in chunks(ids, CHUNK)]
+    wide = query.astype(np.float64)
+    parts = [_score(rows_of(some), wide) for some in chunks(ids, CHUNK)]
     scores = np.concatenate([np.empty(0), *parts])
     order = np.lexsort((ids, -scores))[:count]
     return Ranked(ids[order], scores[order], complete=count >= size)
@@ -65,8 +66,9 @@ def continued(head: Ranked, tail: Ranked, count: int, size: int) -> Ranked:
     return Ranked(ids, scores, complete=count >= size)
 
 
-def _score(rows: Rows, query: NDArray[np.float32]) -> NDArray[np.float64]:
-    products = (rows.astype(np.float64) * query).sum(axis=1)
+def _score(rows: Rows, query: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Arrays of one dtype: einsum copies others in portions, which would part the sums of a row.
+    products = np.einsum("ij,j->i", rows.astype(np.float64), query)
     rounded: NDArray[np.float64] = np.round(products, 6)
     return rounded
 

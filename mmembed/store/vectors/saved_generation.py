@@ -10,7 +10,8 @@ from pathlib import Path
 from mmembed.errors import StoreError
 from mmembed.store.vectors import snapshot
 from mmembed.store.vectors.generation import Generation
-from mmembed.store.vectors.hnsw import Graph, Reach
+from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.reach import Reach
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.store.vectors.table import Table
 
@@ -30,7 +31,7 @@ def read(path: Path, expected: Stamp) -> tuple[Generation, str] | None:
     except StoreError as error:
         log.warning("%s: %s; not used", path, error)
         return None
-    graph.reach = Reach(stamp.expansion, stamp.recall, stamp.promise)
+    graph.reach = Reach.of(stamp.expansion, stamp.recall, stamp.promise, stamp.further)
     return Generation(Table.of(ids, vectors), stamp.seq).with_graph(graph), stamp.mark
 
 

@@ -24,6 +24,7 @@ import numpy as np
 from mmembed import files
 from mmembed.errors import StoreError
 from mmembed.files import Part
+from mmembed.store.vectors.reach import Limits
 from mmembed.store.vectors.rescoring import Ids
 from mmembed.store.vectors.table import Table, Vectors
 
@@ -62,10 +63,10 @@ class Stamp:
     """The last id in the graph."""
     graph_bytes: int = 0
     expansion: int = 0
-    """The number of vectors that a search visits, so that it finds what was promised."""
     recall: float = 0.0
-    """The share of the nearest ten that it found when it was measured."""
     promise: float = 0.0
+    further: Limits | None = None
+    """These four: see Reach. It is None in a snapshot of a former release."""
     size: int = 0
     """Bytes of the file."""
     checksum: str = ""
@@ -81,8 +82,10 @@ class Stamp:
 
     def digest(self, size: int) -> Digest:
         """The hash of these fields, to be continued with a file of `size` bytes."""
-        sized = replace(self, size=size, checksum="")
-        return Digest(json.dumps(asdict(sized), sort_keys=True).encode())
+        fields = asdict(replace(self, size=size, checksum=""))
+        if self.further is None:
+            del fields["further"]  # so that snapshots of former releases stay valid
+        return Digest(json.dumps(fields, sort_keys=True).encode())
 
 
 def sidecar(path: Path) -> Path:

@@ -162,6 +162,12 @@ class Table:
         ids = self.tail.ids[: self.added] if self.added else self.base[0]
         return int(ids[-1]) if len(ids) else -1
 
+    @cached_property
+    def _is_dense(self) -> bool:
+        """Whether the ids of the base follow each other without a gap."""
+        base = self.base[0]
+        return len(base) > 0 and int(base[-1] - base[0]) == len(base) - 1
+
     def _start_after(self, last: int) -> int:
         first = len(self.base[0])
         start = int(np.searchsorted(self.base[0], last, side="right"))
@@ -181,6 +187,10 @@ class Table:
     def _places(self, ids: Ids) -> tuple[Places, NDArray[np.bool_]]:
         """The places of n ids, and whether each is known."""
         base, added = self.base[0], self.tail.ids[: self.added]
+        if self._is_dense:  # then nothing has to be looked for
+            places = ids - base[0]
+            if not len(places) or 0 <= places.min() <= places.max() < len(base):
+                return places, np.ones(len(ids), dtype=bool)
         places = np.searchsorted(base, ids)
         late = places == len(base)
         known = ~late

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mmembed.errors import StoreError
 from mmembed.store.vectors import saved_generation, snapshot
 from mmembed.store.vectors.coalesce import Together
-from mmembed.store.vectors.expansion import choose_expansion
+from mmembed.store.vectors.expansion import choose_reach
 from mmembed.store.vectors.generation import Generation
 from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
@@ -161,11 +161,14 @@ class VectorView:
 
     @property
     def wants_build(self) -> bool:
-        """Whether a graph is missing, or behind the vectors, or of another promise."""
+        """Whether a graph is missing, or behind the vectors, or of another promise, or of a release
+        that searched as far for every query. Such a graph is measured again and not built anew,
+        where no vector is new."""
         graph = self._now.graph
         if graph is None:
             return self.wants_graph
-        return self.is_outgrown or graph.reach.promise != self.recall
+        reach = graph.reach
+        return self.is_outgrown or reach.promise != self.recall or reach.further is None
 
     def build(self) -> None:
         """Build a graph over the vectors of now, and have it answer from then on. Searches and
@@ -180,7 +183,7 @@ class VectorView:
     def _built(self, base: Generation) -> Generation:
         with self._named():
             graph = Graph.built(base.table, base.growable, self._go_on)
-            choose_expansion(graph, base.table, self.recall)
+            choose_reach(graph, base.table, self.recall, self._go_on)
         log.info("%s: %s", self.path, graph.reach)
         return base.with_graph(graph)
 

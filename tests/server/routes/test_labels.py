@@ -27,20 +27,21 @@ def best(client: TestClient, colour: str, **body: Any) -> str:
 
 def test_a_set_is_kept_listed_used_and_removed(client: TestClient) -> None:
     red = add(client, "red")["id"]
-    examples = {"A": [red, {"text": "warm"}], "B": [data_uri(picture("blue"))]}
+    other = data_uri(picture("red", (20, 30)))
+    examples = {"A": [red, other, {"text": "warm"}], "B": [data_uri(picture("blue"))]}
     body = {"name": "s", "labels": ["A", "B"], "wordless": ["A", "B"], "examples": examples}
     made = client.post("/v1/labels", json=body)
     assert made.status_code == 201, made.text
     assert made.json() == client.get("/v1/labels/s").json()
     kinds = [one["kind"] for label in made.json()["labels"] for one in label["examples"]]
-    assert kinds == ["item", "text", "picture"]
+    assert kinds == ["item", "picture", "text", "picture"]
     listed = client.get("/v1/labels").json()["sets"]
-    assert listed == [{"name": "s", "labels": 2, "examples": 3, "mode": None}]
+    assert listed == [{"name": "s", "labels": 2, "examples": 4, "mode": None}]
     assert best(client, "red", label_set="s") == "A"
     assert best(client, "blue", label_set="s") == "B"
     client.delete(f"/v1/items/{red}")
     [label, _] = client.get("/v1/labels/s").json()["labels"]
-    assert [one["gone"] for one in label["examples"]] == [True, False]
+    assert [one["gone"] for one in label["examples"]] == [True, False, False]
     answer = client.post("/v1/classify", json={"images": [data_uri(picture("red"))],
                                                "label_set": "s"}).json()  # fmt: skip
     assert answer["notes"] == [f"label set s: examples that are gone do not count: item {red} of A"]

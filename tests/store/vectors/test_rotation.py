@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmembed.store.vectors.rotation import codes_of, rotation
+from mmembed.store.vectors.rotation import code_of, codes_of, rotation
 from tests.store.vectors.clustered import clustered
 
 
@@ -19,4 +19,6 @@ def test_inner_products_of_codes_are_nearly_cosines(dim: int) -> None:
     squares = (codes**2).sum(axis=1)
     cosines = codes @ codes.T / squares.mean()
     assert np.abs(cosines - rows @ rows.T).max() < 0.03
+    alone = np.stack([code_of(row) for row in rows]).astype(np.float64)
+    assert np.abs(alone - codes).max() <= 1  # the last bits of the sums differ
     assert np.allclose(rotation(dim) @ rotation(dim).T, np.eye(dim), atol=1e-5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import mmap
 import os
@@ -56,6 +57,29 @@ def test_a_snapshot_comes_back_as_it_was(saved: VectorView) -> None:
     for query in clustered(5, seed=2):
         assert loaded.search(query, 9).ids.tolist() == saved.search(query, 9).ids.tolist()
         assert loaded.search(query, 9).scores.tolist() == saved.search(query, 9).scores.tolist()
+
+
+def test_a_snapshot_of_a_former_release_is_trusted_and_measured_again(
+    saved: VectorView, tmp_path: Path
+) -> None:
+    path = copy_of(saved, tmp_path)
+    stamp = json.loads(snapshot.sidecar(path).read_bytes())
+    del stamp["further"]
+    sized = {**stamp, "checksum": ""}
+    digest = hashlib.blake2b(json.dumps(sized, sort_keys=True).encode())
+    digest.update(path.read_bytes())
+    snapshot.sidecar(path).write_text(json.dumps({**stamp, "checksum": digest.hexdigest()}))
+    loaded = reload(path)
+    assert loaded
+    former = graph_of(loaded)
+    assert (former.reach.expansion, former.reach.further) == (stamp["expansion"], None)
+    loaded.recall = former.reach.promise
+    assert loaded.wants_build
+    loaded.build()
+    assert graph_of(loaded).content is former.content
+    assert graph_of(loaded).reach.further is not None
+    assert loaded.unsaved
+    assert not loaded.wants_build
 
 
 def test_a_truncated_snapshot_is_not_trusted(saved: VectorView, tmp_path: Path) -> None:

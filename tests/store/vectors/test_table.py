@@ -76,6 +76,18 @@ def test_two_tables_that_are_made_of_one_do_not_share_what_they_add() -> None:
     assert not Table.empty(DIM).is_former_of(one)
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_vectors_are_found_by_ids_with_and_without_gaps(step: int) -> None:
+    rows = random_rows(np.random.default_rng(3), 9)
+    ids = np.arange(10, 10 + 8 * step, step)
+    table = Table.of(ids, rows[:8]).with_more(np.array([100]), rows[8:])
+    asked = ids[[7, 0, 3]]
+    assert table.vectors(asked).tolist() == rows[[7, 0, 3]].tolist()
+    assert table.vectors(np.array([100, ids[7]])).tolist() == rows[[8, 7]].tolist()
+    known = table.without(ids[:1]).contains([*ids[:2].tolist(), 9, 11, 50, 100])
+    assert known.tolist() == [False, True, False, step == 1, False, True]
+
+
 def test_the_memory_of_removed_vectors_is_freed() -> None:
     random = np.random.default_rng(2)
     ids = np.arange(1, 4 * CAPACITY + 1)

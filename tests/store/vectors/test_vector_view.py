@@ -14,7 +14,7 @@ import pytest
 
 from mmembed.errors import StoreError
 from mmembed.search.calibration import BACKGROUND_SIZE, background
-from mmembed.store.vectors import VectorView
+from mmembed.store.vectors import VectorView, unit
 from mmembed.store.vectors import subset as subset_module
 from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.int8_scan import CodeScan
@@ -27,8 +27,7 @@ pytestmark = pytest.mark.slow
 
 def brute_force(vectors: Vectors, query: Vectors, count: int) -> list[int]:
     """Ids by cosine, of the vectors as they are stored."""
-    stored = vectors.astype(np.float16).astype(np.float32)
-    stored /= np.linalg.norm(stored, axis=1, keepdims=True)
+    stored = unit(vectors.astype(np.float16))
     scores = np.round(stored.astype(np.float64) @ query.astype(np.float64), 6)
     ids: list[int] = (np.lexsort((np.arange(len(vectors)), -scores))[:count] + 1).tolist()
     return ids
