@@ -145,10 +145,10 @@ def divided(photos: Path, parts: int, place: Path) -> list[Path]:
     files = sorted(photos.glob("*.jpg"))
     folders = [place / f"part-{number}-of-{parts}" for number in range(parts)]
     for number, folder in enumerate(folders):
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         for file in files[number::parts]:
-            with suppress(FileExistsError):
-                os.link(file, folder / file.name)
+            os.link(file, folder / file.name)
     return folders
 
 
