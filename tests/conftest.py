@@ -100,7 +100,8 @@ def open_collection(tmp_path: Path, encoder: FakeEncoder) -> Iterator[OpenCollec
     opened: list[Collection] = []
 
     def open_one(**settings: Any) -> Collection:
-        fixed = {"data": tmp_path / "data", "model": "fake", "decode_threads": 2, "bank": "off"}
+        fixed = {"model": "fake", "decode_threads": 2, "bank": "off"}
+        fixed |= {"data": tmp_path / "data", "cache": tmp_path / "cache"}
         chosen = {**fixed, **settings}
         collection = Collection(Settings.from_env({}, **chosen), load=lambda name: encoder)
         opened.append(collection)

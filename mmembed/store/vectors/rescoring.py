@@ -33,7 +33,7 @@ Rows = NDArray[np.float32]
 def unit(vectors: NDArray[np.float16]) -> Rows:
     """float16 (n, dim) → float32 (n, dim), unit-norm again after the rounding to float16."""
     rows: Rows = vectors.astype(np.float32)
-    rows /= np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows
 
 
