@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from mmembed.explore.tagging.check_tags import CheckedTags, DoubtfulTag
     from mmembed.types import Item
 
+REMEDY = (
+    "A lower --precision gives more tags, and more wrong ones. --compete is surer where at most "
+    "one label fits a picture. Ten pictures that have a label as their tag teach its threshold."
+)
+
 
 def tagged_lines(tagged: Tagged) -> Iterator[str]:
     """A summary, and a line for each label by falling number of pictures."""
@@ -26,6 +31,8 @@ def tagged_lines(tagged: Tagged) -> Iterator[str]:
     labels = sorted(tagged.labels, key=lambda one: -one.pictures)
     rows = [(f"{one.pictures:,}", one.label, *_threshold(one), _names(one)) for one in labels]
     yield from table(("pictures", "label", "from", "right", "such as"), rows)
+    if not tagged.tags and any(one.threshold.least is None for one in labels):
+        yield f"No label is sure enough. {REMEDY}"
 
 
 def _threshold(one: TaggedLabel) -> tuple[str, str]:

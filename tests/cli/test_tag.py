@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mmembed.cli.tag_report import tagged_lines
+from mmembed.collection.tagging import Tagged, TaggedLabel
+from mmembed.explore.tagging.thresholds import LabelThreshold
 from tests.cli.services import Ask
 from tests.serving import open_collection, write_pictures
 
@@ -64,3 +67,10 @@ def test_wrong_use(
 ) -> None:
     code, _, errors = ask("tag", *arguments, *filled)
     assert (code != 0, message in errors) == (True, True), errors
+
+
+def test_where_no_label_is_sure_enough_the_remedy_is_said() -> None:
+    threshold = LabelThreshold(None, "assumed")
+    labels = (TaggedLabel("dog", 0, threshold, ()),)
+    *_, last = tagged_lines(Tagged("pets", 9, 0, 0, 0, labels, competing=False, written=False))
+    assert last.startswith("No label is sure enough. A lower --precision")
