@@ -321,7 +321,7 @@ def test_facts_that_cannot_be_read(client: TestClient, monkeypatch: pytest.Monke
     def facts(data: bytes) -> Any:
         raise RuntimeError("detail of the inside")
 
-    monkeypatch.setattr("mmembed.collection.collection.image_facts", facts)
+    monkeypatch.setattr("mmembed.collection.image_sources.image_facts", facts)
     answer = client.post("/v2/embed", json={"images": [uri("red")], "embedding_types": ["float"]})
     assert answer.json()["embeddings"]["float"][0]
     assert answer.json()["images"][0]["format"] == "unknown"

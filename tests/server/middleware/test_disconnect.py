@@ -120,6 +120,7 @@ def test_they_are_not_embedded_and_their_places_are_free(
     for connection in left:
         connection.close()
     eventually(lambda: collection.embedder.counts().waiting == 0)
+    eventually(lambda: callers.in_progress() == 2)  # with the first one, and this question
     assert not gate.open.is_set()  # the model is as busy as before
     stays = [callers.ask(f"/v1/search?q=stays+{number}") for number in range(23)]
     eventually(lambda: collection.embedder.counts().waiting == 23)
