@@ -62,6 +62,7 @@ def test_a_precision_leaves_unlikely_labels_out(collection: Collection) -> None:
     assert none.labels == ()
 
 
+@pytest.mark.slow
 def test_thresholds_of_many_pictures_keep_the_precision(collection: Collection) -> None:
     for number in range(210):
         colour = list(COLOURS)[number % len(COLOURS)]

@@ -54,6 +54,7 @@ def collection_of(folder: Path, encoder: FixedEncoder) -> Collection:
     return Collection(settings, load=lambda name: encoder)
 
 
+@pytest.mark.slow
 def test_a_calibration_is_fitted_kept_and_used(
     bench: OpenBench, pictures: Path, tmp_path: Path
 ) -> None:

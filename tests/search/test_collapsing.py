@@ -82,6 +82,7 @@ def test_a_copy_far_behind_is_not_shown_again(store: MemoryStore) -> None:
     assert [item for page in walked(store, order, 2) for item, _ in page] == [1, 2, 4, 5, 8]
 
 
+@pytest.mark.slow
 def test_a_thousand_copies_are_one_hit(store: MemoryStore, entry: Entry) -> None:
     row = hash_of_image(photograph(9))
     frames = range(100, 1100)

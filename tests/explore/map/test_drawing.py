@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mmembed.explore.clusters.naming import Name
@@ -65,6 +66,7 @@ def test_svg_is_sound_and_whole() -> None:
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
 
 
+@pytest.mark.slow
 def test_png_shows_dots_pictures_and_names() -> None:
     drawing = drawing_of(named_map())
     content = paint(

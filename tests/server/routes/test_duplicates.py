@@ -17,6 +17,9 @@ JSON = dict[str, Any]
 SHOTS = 3
 
 
+pytestmark = pytest.mark.slow  # each indexes pictures
+
+
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[TestClient, Collection]]:
     with serving(tmp_path / "data") as pair:

@@ -149,6 +149,7 @@ def test_the_likeness_is_about_the_cosine_of_the_tenth(table: Table, graph: Grap
         assert graph.near(row, 3).likeness > near.likeness
 
 
+@pytest.mark.slow
 def test_a_query_is_searched_again_alone_and_beside_others(table: Table, graph: Graph) -> None:
     rows = queries(table)[-1][:8]
     graph.reach = Reach(2048)
@@ -185,6 +186,7 @@ def test_a_promise_that_cannot_be_kept_is_said(
     assert (graph.reach.expansion, graph.reach.further) == (64, ())
 
 
+@pytest.mark.slow
 def test_measuring_ends_once_it_may_not_go_on(table: Table, graph: Graph) -> None:
     with pytest.raises(StoreError, match="no longer wanted"):
         measured(graph, table, queries(table)[0], lambda: False)
@@ -206,6 +208,7 @@ def test_few_vectors_can_be_measured(size: int) -> None:
     assert graph.reach.recall == 1
 
 
+@pytest.mark.slow
 def test_equal_vectors_can_be_measured() -> None:
     ids = np.arange(1, 201)
     equal = Table.empty(4).with_more(ids, np.ones((200, 4), np.float16))
