@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 
 from mmembed.collection.duplicates_json import duplicates_json
 from mmembed.filters.parse import parse_where
-from mmembed.server.answer_shapes import DecisionsAnswer, DuplicatePageAnswer
 from mmembed.server.api_examples import ITEM
+from mmembed.server.duplicate_shapes import DecisionsAnswer, DuplicatePageAnswer
 from mmembed.server.json_answers import Json, JsonAnswer, each_json, item_with_links
 from mmembed.server.openapi import described
 from mmembed.server.repeated_names import check_address
