@@ -9,11 +9,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mmembed.cli.parser import Parser
-from mmembed.cli.table import plain
-from mmembed.config.commands import own_version
 from mmembed.errors import InputError, MmembedError, ModelMismatch
 
 DONE, SOME_FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -102,14 +100,20 @@ def _run(arguments: argparse.Namespace) -> int:
     except OSError as error:  # such as an unreadable data folder
         if error.filename is None:
             raise
-        print(f"mmembed: {plain(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
+        print(f"mmembed: {_plain(f'{error.filename}: {error.strerror}')}", file=sys.stderr)
         return SOME_FAILED
 
 
 def _said(error: MmembedError) -> str:
     """A filter that cannot be read is shown with a mark below the place: its lines stay lines."""
     lines = str(error).split("\n") if error.param == "where" else [str(error)]
-    return "\n".join([plain(line) for line in lines])  # `map` is a command's module here
+    return "\n".join([_plain(line) for line in lines])  # `map` is a command's module here
+
+
+def _plain(text: str) -> str:
+    from mmembed.cli.table import plain  # only errors need it, and not the list of commands
+
+    return plain(text)
 
 
 def _allow_any_text() -> None:
@@ -122,6 +126,8 @@ class _Version(argparse.Action):
     """Prints the version. argparse's own would look it up for every command."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from mmembed.config.commands import own_version
+
         print(f"mmembed {own_version()}")
         parser.exit()
 
@@ -130,12 +136,23 @@ def _parser(given: Sequence[str]) -> Parser:
     """Knows all commands, and the options of the called one."""
     parser = Parser("mmembed", description=DESCRIPTION, given=given)
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands: Any = parser.add_subparsers(
+        title="commands",
+        required=True,
+        metavar="COMMAND",
+        parser_class=_parser_if_called,  # type: ignore[call-overload]  # only called
+    )
     for name, meaning in COMMANDS.items():
-        sub = commands.add_parser(name, help=meaning, given=given)
-        if [name] == given[:1]:
+        sub = commands.add_parser(name, help=meaning, given=given, called=[name] == given[:1])
+        if sub is not None:
             _add(name, sub)
     return parser
+
+
+def _parser_if_called(*, called: bool, **options: Any) -> Parser | None:
+    """The list of commands needs no parser of theirs, and making twenty takes as long as Python's
+    own start."""
+    return Parser(**options) if called else None
 
 
 def _add(name: str, parser: argparse.ArgumentParser) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any, NoReturn
 
-from mmembed.config.commands import command
-
 _UNKNOWN = re.compile(r"unrecognized arguments: (.*)", re.DOTALL)
 _NO_VALUE = re.compile(r"argument (?:-\w/)?(--[\w-]+).*: expected .*argument")
 
@@ -37,6 +35,8 @@ class Parser(argparse.ArgumentParser):
         if name == "search" and (len(words) > 1 or dashed):
             return _quoted_search(rest, dashed)
         if _UNKNOWN.match(message) and dashed:
+            from mmembed.config.commands import command
+
             return f"Names that begin with - go last, after --: {command(name, '…', '--', *dashed)}"
         return ""
 
@@ -48,6 +48,8 @@ def _looks_like_words(argument: str) -> bool:
 
 def _quoted_search(rest: Sequence[str], dashed: Sequence[str]) -> str:
     """How to write a search by several words, or by words that begin with a dash."""
+    from mmembed.config.commands import command
+
     leading = list(takewhile(lambda word: not word.startswith("-") or word in dashed, rest))
     words = leading or dashed
     options = [argument for argument in rest if argument not in words and argument != "--"]

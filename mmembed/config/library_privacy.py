@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VARIABLES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
