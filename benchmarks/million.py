@@ -125,7 +125,7 @@ def memory_mb() -> int:
 
 
 def publish(folder: Path, recall: float) -> None:
-    """Build the graph, or measure one of another promise or release again."""
+    """Build the cells, or measure those of another promise again."""
     store = FolderStore(folder / "data", exact_limit=EXACT_LIMIT, recall=recall)
     cpu, started = time.process_time(), time.perf_counter()
     store.publish()
@@ -141,7 +141,7 @@ def publish(folder: Path, recall: float) -> None:
 
 
 def opened(folder: Path, recall: float) -> tuple[FolderStore, VectorView]:
-    """The store and its view, with a graph."""
+    """The store and its view, in cells."""
     before, started = memory_mb(), time.perf_counter()
     store = FolderStore(folder / "data", exact_limit=EXACT_LIMIT, recall=recall)
     view = store._views.view("image")
@@ -152,15 +152,15 @@ def opened(folder: Path, recall: float) -> tuple[FolderStore, VectorView]:
 
 def plain_tables(view: VectorView, judge: Judge, world: World, options: Any) -> None:
     """Print the tables of searches without a filter."""
-    graph = view._now.graph
-    assert graph is not None
-    print(graph.reach)
+    cells = view._now.cells
+    assert cells is not None
+    print(f"{len(cells.centroids)} cells, {cells.reach}")
     half = options.queries // 2
 
     def ask(query: Vectors) -> list[int]:
         return [int(i) for i in view.search(query, K).ids]
 
-    ways = [ours(graph, ask)]
+    ways = [ours(ask)]
     if options.faiss:
         ways += faiss_ways(options.faiss, options.folder, judge, options.efforts)
     for kind, queries in (

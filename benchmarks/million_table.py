@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import Test, Where
 from mmembed.store.folder_store import FolderStore
-from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.cell_search import CellSearch
 from mmembed.store.vectors.subset import Subset
 
 K = 10
@@ -129,26 +129,22 @@ def _by_many(way: Way, queries: Vectors) -> tuple[float, float]:
 # -- ways ------------------------------------------------------------------------------
 
 
-def ours(graph: Graph, ask: Ask) -> Way:
-    """mmembed; USearch tells how many distances it computed."""
+def ours(ask: Ask) -> Way:
+    """mmembed, with the vectors that it reads."""
+    read = CellSearch._read
     counted = [0]
-    for lane in graph._lanes:
-        lane.search = _counting(lane.search, counted)
+
+    def counting(search: CellSearch, cells: NDArray[np.int64]) -> None:
+        read(search, cells)
+        counted[0] += int(search._sizes[-1].sum())
 
     def visited() -> float:
+        # The first call begins to count, and the second one ends it.
+        CellSearch._read = read if CellSearch._read is counting else counting  # type: ignore[method-assign]
         seen, counted[0] = counted[0], 0
         return seen
 
     return Way("mmembed", ask, visited)
-
-
-def _counting(search: Callable[..., Any], counted: list[int]) -> Callable[..., Any]:
-    def counting(*given: Any, **named: Any) -> Any:
-        found = search(*given, **named)
-        counted[0] += found.computed_distances
-        return found
-
-    return counting
 
 
 def faiss_ways(path: Path, folder: Path, judge: Judge, efforts: Sequence[int]) -> Iterator[Way]:

@@ -1,4 +1,4 @@
-"""mmembed's index: `exact`, over vectors alone, or `hnsw`, opened as a collection's."""
+"""mmembed's index: `exact`, over vectors alone, or `cells`, opened as a collection's."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ CALLERS = 32
 
 
 class Ours:
-    """Searches exactly, or by the graph, whatever the size."""
+    """Searches exactly, or in cells, whatever the size."""
 
     def __init__(self, variant: str) -> None:
-        self.graph = variant == "hnsw"
+        self.cells = variant == "cells"
         self.view: VectorView
 
     def build(self, folder: Path) -> float:
-        """The vectors, with a graph over them if one is wanted."""
+        """The vectors, in cells if these are wanted."""
         started = time.perf_counter()
         self.view = self.empty(folder)
-        self.view.rebuild(self.numbered(folder), seq=1, graph=self.graph)
+        self.view.rebuild(self.numbered(folder), seq=1, cells=self.cells)
         seconds = time.perf_counter() - started
-        if self.graph:
+        if self.cells:
             self.view.save(COLLECTION, FINGERPRINT, lambda seq: MARK)
         return seconds
 
@@ -41,8 +41,8 @@ class Ours:
         to be trusted."""
         self.view = self.empty(folder)
         self.pool = ThreadPoolExecutor(CALLERS)
-        if not self.graph:
-            self.view.rebuild(self.numbered(folder), seq=1, graph=False)
+        if not self.cells:
+            self.view.rebuild(self.numbered(folder), seq=1, cells=False)
         elif not self.view.load(COLLECTION, FINGERPRINT):
             raise RuntimeError(f"{self.view.path}: build it again")
 
@@ -58,7 +58,7 @@ class Ours:
         """A view without vectors."""
         dim = np.load(folder / "queries.npy", mmap_mode="r").shape[1]
         path = folder / "images.usearch"
-        return VectorView(path, kind="image", dim=dim, exact_limit=0 if self.graph else ALL)
+        return VectorView(path, kind="image", dim=dim, exact_limit=0 if self.cells else ALL)
 
     @staticmethod
     def numbered(folder: Path) -> Iterator[tuple[range, NDArray[np.float16]]]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmembed.config.settings import Settings
-from mmembed.store.vectors import hnsw
 
 REFERENCE = "NumPy"
 
@@ -43,12 +42,11 @@ def all_ways(peers: Path, size: int) -> list[SearchWay]:
     marks = (" (chosen)", "") if exactly else ("", " (chosen)")
     packages = ("mmembed", "usearch", "numkong")
     by_hand, theirs = ("numpy",), ("faiss-cpu", "numpy")
-    ef = f"{hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}"
     return [
         SearchWay(REFERENCE, here, "baselines.numpy_search", "", "numpy", "vectors.npy", by_hand),
         SearchWay(f"mmembed, exact{marks[0]}", here, "our_search", "exact", "mmembed-exact",
                   "vectors.npy", packages),
-        SearchWay(f"mmembed, HNSW {ef}{marks[1]}", here, "our_search", "hnsw", "mmembed-hnsw",
+        SearchWay(f"mmembed, cells{marks[1]}", here, "our_search", "cells", "mmembed-cells",
                   "images.usearch", packages),
         SearchWay("faiss, flat", faiss, "peers.faiss", "flat", "faiss-flat", "faiss-flat.index",
                   theirs),

@@ -15,7 +15,7 @@ Measure how well a model knows your pictures, and the recall of the index.
 
   mmembed eval zero-shot pictures/             a folder per class
   mmembed eval retrieval captions.jsonl        pictures and their captions
-  mmembed eval index                           HNSW against exact search
+  mmembed eval index                           the index against exact search
   mmembed eval zero-shot pictures/ --compare bundled ViT-B-32/laion2b_s34b_b79k
   mmembed eval zero-shot pictures/ --engines torch-float32 openvino-int8
 
@@ -48,8 +48,9 @@ caption (or captions, a list); a picture may come in several rows. Or a folder o
 with captions as `mmembed index` finds them.
 """
 INDEX = """\
-Compare the HNSW graph of a collection with exact search over the same vectors. Queries are
-vectors of the collection, drawn at random; one that is searched for does not count as found.
+Compare the index of a collection (cells in a folder, an HNSW graph in PostgreSQL) with exact
+search over the same vectors. Queries are vectors of the collection, drawn at random; one that
+is searched for does not count as found.
 
   mmembed eval index
   mmembed eval index --data ./my-collection -k 20 --queries 1000
@@ -86,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", type=Path, metavar="FILE", help="names of the images to take, one a line"
     )
     retrieval.set_defaults(measured="retrieval", settings_of=_settings)
-    index = _kind(kinds, "index", "HNSW against exact search", INDEX)
+    index = _kind(kinds, "index", "the index against exact search", INDEX)
     index.add_argument("-k", type=int, default=10, metavar="N", help="recall at N (default 10)")
     index.add_argument(
         "--queries", type=int, default=200, metavar="N", help="of each kind (default 200)"

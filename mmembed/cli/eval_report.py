@@ -63,7 +63,8 @@ def _headings(measured: Measured) -> Sequence[str]:
     if isinstance(measured, EvalReport):
         return (f"{measured.model}; {measured.origin()}", _over(measured, len(measured.failures)))
     return (
-        f"{measured.folder}: searched exactly up to {measured.exact_limit} vectors, then by HNSW",
+        f"{measured.folder}: searched exactly up to {measured.exact_limit} vectors, "
+        "then by the index",
     )
 
 

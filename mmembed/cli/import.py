@@ -37,7 +37,7 @@ or a damaged export; 130 interrupted.
 """
 SHOWN_FAILURES = 20
 ENOUGH = 0.99
-"""Share of equal results with which --check is content: a graph may miss some."""
+"""Share of equal results with which --check is content: an index may miss some."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -211,12 +211,12 @@ class Collection(
         return self._indexing.remove_below(path, keep_out=keep_out, dry_run=dry_run)
 
     def rebuild(self) -> None:
-        """Read the views anew from the catalog, build the graphs that are needed, and save them."""
+        """Read the views anew from the catalog, build the cells that are needed, and save them."""
         self.store.rebuild()
 
     def publish(self) -> None:
-        """Save the existing graphs, so that the next start need not repeat this run's changes; none
-        is built."""
+        """Save the existing indexes, so that the next start need not repeat this run's changes;
+        none is built."""
         self.store.publish(build=False)
 
     def collect_leftovers(self) -> None:

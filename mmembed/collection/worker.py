@@ -95,7 +95,7 @@ class Worker:
         try:
             with joining():
                 work()
-        except StoreBusy as error:  # another process removes folders, or builds the graph
+        except StoreBusy as error:  # another process removes folders, or builds an index
             log.info("no work for now: %s", error)
             if piece is not None:
                 self._pieces.give_back(piece)

@@ -156,9 +156,9 @@ class Settings:
         "file of generic texts, one a line, in place of the built-in ones that searches by words "
         "are corrected by; off: no correction",
     )
-    exact_limit: int = _setting(150_000, "vectors up to which search is exact, not HNSW")
+    exact_limit: int = _setting(150_000, "vectors up to which search is exact, not by an index")
     recall: float = _setting(
-        0.99, "share of the ten nearest vectors that HNSW must find; a graph is built to keep it"
+        0.99, "share of the ten nearest vectors that an index must find; it is built to keep it"
     )
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Measures the recall of the HNSW graph against exact search, and the speed of both."""
+"""Measures the recall of an approximate index against exact search, and the speed of both."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class IndexResult:
     k: int
     recall: Figure
     exact: Latency
-    hnsw: Latency
+    approximate: Latency
     in_use: str
-    """exact or hnsw: how the collection answers such a query today."""
+    """exact, cells or hnsw: how the collection answers such a query today."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +66,15 @@ class IndexReport:
         """A row per view and kind of query."""
         heads = (
             "searched", "vectors", "queries", "recall", "95 % interval",
-            "exact p50", "p95 ms", "HNSW p50", "p95 ms", "in use",
+            "exact p50", "p95 ms", "index p50", "p95 ms", "in use",
         )  # fmt: skip
         return [(heads, [_row(result) for result in self.results])]
 
 
 def measure_index(settings: Settings, *, k: int = 10, queries: int = 200) -> IndexReport:
-    """Recall at k of the HNSW graphs against exact search over the same vectors, by stored vectors
-    as queries. The graphs are the collection's own, even if it does not use them today; a missing
-    graph is built in memory.
+    """Recall at k of the indexes against exact search over the same vectors, by stored vectors as
+    queries. The indexes are the collection's own, even if it does not use them today; a missing one
+    is built in memory.
 
     Raises InputError for a folder without a collection, and for too few vectors.
     """
@@ -119,11 +119,11 @@ def _measure(index: Index, query_kind: Kind, sample: Sample, k: int) -> IndexRes
     # A query that is in the index itself would always find itself, so it is left out.
     itself = ids if query_kind == index.kind else np.full(len(ids), -1)
     truth, exact = _search(index.exact, rows, itself, k)
-    graph, hnsw = _search(index.approximate, rows, itself, k)
-    recalls = np.array([overlap(a, b) for a, b in zip(graph, truth, strict=True)])
+    near, approximate = _search(index.approximate, rows, itself, k)
+    recalls = np.array([overlap(a, b) for a, b in zip(near, truth, strict=True)])
     recall = bootstrap({"recall": partial(_mean, recalls)}, len(recalls))["recall"]
     return IndexResult(
-        index.kind, len(index), query_kind, len(ids), k, recall, exact, hnsw, index.in_use
+        index.kind, len(index), query_kind, len(ids), k, recall, exact, approximate, index.in_use
     )
 
 
@@ -159,7 +159,12 @@ def _mean(recalls: NDArray[np.float64], weights: metrics.Weights) -> float:
 
 
 def _row(result: IndexResult) -> tuple[str, ...]:
-    times = (result.exact.p50_ms, result.exact.p95_ms, result.hnsw.p50_ms, result.hnsw.p95_ms)
+    times = (
+        result.exact.p50_ms,
+        result.exact.p95_ms,
+        result.approximate.p50_ms,
+        result.approximate.p95_ms,
+    )
     return (
         f"{result.searched}s",
         str(result.vectors),

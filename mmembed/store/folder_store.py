@@ -20,7 +20,7 @@ from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.store.sqlite import Catalog
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.store.vectors import RECALL
-from mmembed.store.vectors.exact_and_hnsw import ExactAndHnsw
+from mmembed.store.vectors.exact_and_cells import ExactAndCells
 from mmembed.types import Embeddings, Kind
 
 
@@ -28,8 +28,8 @@ class FolderStore(Catalog):
     """A catalog with the views that search it and its own files; see Store."""
 
     def __init__(self, folder: Path, *, exact_limit: int, recall: float = RECALL) -> None:
-        """exact_limit: up to so many vectors of a kind are searched without an HNSW graph. recall:
-        the share of the nearest ten vectors that a graph must find. Raises StoreError if the
+        """exact_limit: up to so many vectors of a kind are searched exactly, more in cells. recall:
+        the share of the nearest ten vectors that cells must find. Raises StoreError if the
         folder cannot be used, StoreBusy while it is being restored."""
         super().__init__(folder)
         self._sync = partial(IndexSync, self, exact_limit=exact_limit, recall=recall)
@@ -52,7 +52,7 @@ class FolderStore(Catalog):
         return nullcontext({})
 
     def close(self) -> None:
-        """Close the catalog, once no graph is read any more."""
+        """Close the catalog, once no cells are read any more."""
         if hasattr(self, "_views"):  # otherwise opening failed
             self._views.close()
         super().close()
@@ -143,12 +143,12 @@ class FolderStore(Catalog):
         view = self._views.last_view(kind)
         return np.empty((0, 0), dtype=np.float32) if view is None else view.sample(count)
 
-    def index(self, kind: Kind) -> ExactAndHnsw | None:
+    def index(self, kind: Kind) -> ExactAndCells | None:
         """See Search.index."""
         view = self._sync().view(kind)  # nobody else's
         if view is None or not len(view):
             return None
-        return ExactAndHnsw(view)
+        return ExactAndCells(view)
 
     def index_sizes(self) -> dict[Kind, int]:
         """See Search.index_sizes."""

@@ -29,17 +29,17 @@ class IndexSync:
     """One view per kind, loaded at first use and brought up to the catalog at each. All are of
     the model that serves.
 
-    Few vectors are read from the catalog. With more than `exact_limit`, publishing builds a graph
-    over them and saves it, and other processes load it. Until then search is exact, for any number
-    of vectors: no start waits for a graph.
+    Few vectors are read from the catalog. With more than `exact_limit`, publishing puts them into
+    cells and saves these, and other processes load them. Until then search is exact, for any number
+    of vectors: no start waits for cells.
 
-    While the catalog does not change, no lock is taken. Graphs are built without a lock that
+    While the catalog does not change, no lock is taken. Cells are built without a lock that
     searches or changes need. The only locks that are held together are the publishing lock, this
     one's, that of starting threads, a view's and the catalog's, taken in that order.
     """
 
     def __init__(self, catalog: Catalog, *, exact_limit: int, recall: float = RECALL) -> None:
-        """recall: the share of the nearest ten vectors that a graph must find."""
+        """recall: the share of the nearest ten vectors that cells must find."""
         self._catalog = catalog
         self._exact_limit = exact_limit
         self._recall = recall
@@ -51,7 +51,7 @@ class IndexSync:
         self._current: dict[Kind, int] = {}
         """The version of the catalog that each view holds."""
         self._working: dict[Kind, threading.Thread] = {}
-        """Threads that build or load a graph while another answers."""
+        """Threads that build or load cells while others answer."""
         self._starting = threading.Lock()
         """Held while such a thread is started, and while this is closed."""
         self._closed = threading.Event()
@@ -95,7 +95,7 @@ class IndexSync:
         return {kind: len(view) for kind, view in self._views.items()}
 
     def close(self) -> None:
-        """Stop building and loading graphs; waits until they have stopped."""
+        """Stop building and loading cells; waits until they have stopped."""
         with self._starting:
             self._closed.set()
             threads = list(self._working.values())
@@ -105,8 +105,8 @@ class IndexSync:
     # -- publishing ------------------------------------------------------------------
 
     def publish(self, *, build: bool = True) -> None:
-        """Save the graphs that are not in their snapshots. Missing graphs, and graphs that are
-        behind their vectors, are built first, unless they are not wanted now.
+        """Save the cells that are not in their snapshots. Missing cells, and cells that are behind
+        their vectors, are built first, unless they are not wanted now.
 
         If they cannot be saved, on a full disk for example, that is logged and costs only time: the
         next start searches exactly. Raises StoreBusy.
@@ -127,18 +127,18 @@ class IndexSync:
                     self._save(view)
 
     def rebuild(self) -> None:
-        """Read every view anew from the catalog, build the graphs, and publish them."""
+        """Read every view anew from the catalog, build the cells, and publish them."""
         model = self._catalog.model()
         if model is None:
             return
         for kind in KINDS:
             view = self._new(kind, model)
-            self._read(view, model, graph=self._is_large(kind, model))
+            self._read(view, model, cells=self._is_large(kind, model))
             self._take(view, model)
         self.publish()
 
     def _large(self, kind: Kind) -> VectorView | None:
-        """The view of a kind; None if there are too few vectors for a graph."""
+        """The view of a kind; None if there are too few vectors for cells."""
         model = self._catalog.model()
         return self.view(kind) if model is not None and self._is_large(kind, model) else None
 
@@ -155,7 +155,7 @@ class IndexSync:
             return  # another model serves by now
         try:
             view.save(self._catalog.identity, model.fingerprint, self._catalog.mark)
-            # Else the view would be read from it, once outgrown, while its next graph is built.
+            # Else the view would be read from it, once outgrown, while its next cells are built.
             self._seen[view.kind] = snapshot.published_at(view.path)
         except StoreError as error:
             log.warning("%s; the next start searches exactly", error)
@@ -173,14 +173,14 @@ class IndexSync:
         return model
 
     def _followed(self, kind: Kind, model: Model) -> VectorView:
-        """The view of a kind as of the catalog's last change. It has a graph if one was
+        """The view of a kind as of the catalog's last change. It has cells if some were
         published."""
         view = self._views.get(kind)
         if view is None or self._published_since(kind, view):
             view = self._published(kind, model, view) or view
         if view is None:
             view = self._new(kind, model)
-            self._read(view, model, graph=False)
+            self._read(view, model, cells=False)
         self._follow(view, model, self._catalog.last_change())
         self._views[kind] = view
         if view.is_outgrown:
@@ -188,9 +188,9 @@ class IndexSync:
         return view
 
     def _published_since(self, kind: Kind, view: VectorView | None) -> bool:
-        """Whether a view lacks a graph, or has outgrown its own, and a snapshot was published that
+        """Whether a view lacks cells, or has outgrown its own, and a snapshot was published that
         was not examined before."""
-        if view is None or not (view.wants_graph or view.is_outgrown):
+        if view is None or not (view.wants_cells or view.is_outgrown):
             return False
         return snapshot.published_at(self._path(kind)) != self._seen.get(kind)
 
@@ -276,16 +276,16 @@ class IndexSync:
                 return False
         return False
 
-    def _read(self, view: VectorView, model: Model, *, graph: bool) -> None:
+    def _read(self, view: VectorView, model: Model, *, cells: bool) -> None:
         seq = self._catalog.last_change()
-        view.rebuild(self._catalog.all_embeddings(view.kind, model=model), seq, graph=graph)
+        view.rebuild(self._catalog.all_embeddings(view.kind, model=model), seq, cells=cells)
 
     def _follow(self, view: VectorView, model: Model, until: int) -> None:
         if until == view.seq:
             return
         if until < view.seq:
             log.warning("%s: the catalog went back; reading it anew", view.path)
-            self._read(view, model, graph=False)
+            self._read(view, model, cells=False)
             return
         added, removed = self._catalog.changes(view.kind, view.seq, until, model)
         for start in range(0, len(added), FOLLOW_AT_ONCE):

@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+SearchedBy: TypeAlias = Literal["exact", "cells", "hnsw"]
+"""Exactly, in cells of a folder, or by an HNSW graph of PostgreSQL."""
 Purpose: TypeAlias = Literal["indexing", "publishing", "uploading"]
-"""A purpose that only one process has at a time: bring files in or take them out; save graphs;
+"""A purpose that only one process has at a time: bring files in or take them out; save an index;
 write or delete an upload."""
 
 
@@ -139,7 +141,7 @@ class Index(Protocol):
         """Of the vectors."""
 
     @property
-    def in_use(self) -> Literal["exact", "hnsw"]:
+    def in_use(self) -> SearchedBy:
         """How searches are answered today."""
 
     def __len__(self) -> int:
@@ -198,11 +200,11 @@ class Search(Protocol):
         """Vectors in each loaded index, as of its last use."""
 
     def publish(self, *, build: bool = True) -> None:
-        """Save the graphs, which speed up searches and later starts. build: first build missing
-        graphs. No answer depends on them."""
+        """Save the indexes, which speed up searches and later starts. build: first build missing
+        ones. No answer depends on them."""
 
     def rebuild(self) -> None:
-        """Build all graphs anew from the vectors, and save them, and the index of words from the
+        """Build all indexes anew from the vectors, and save them, and the index of words from the
         captions, tags and names."""
 
 

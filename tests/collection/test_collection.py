@@ -159,13 +159,13 @@ def test_pages_of_any_size_make_the_same_list(
             assert pages == whole
 
 
-def test_hnsw_and_exact_search_agree(open_collection: OpenCollection, gallery: Collection) -> None:
-    graph = open_collection(exact_limit=5)
+def test_cells_and_exact_search_agree(open_collection: OpenCollection, gallery: Collection) -> None:
+    large = open_collection(exact_limit=5)
     for colour in COLOURS:
         terms = [Term(text=f"a {colour} thing")]
         for kind in ("image", "caption"):
             expected = gallery.search(terms, k=12, kind=kind).hits
-            assert graph.search(terms, k=12, kind=kind).hits == expected
+            assert large.search(terms, k=12, kind=kind).hits == expected
 
 
 def _write(collection: Collection, path: str, vector: Any, content: str) -> ImageEntry:
@@ -200,9 +200,9 @@ def test_equal_vectors_of_different_contents_do_not_hurt_either(
     entries += [_write(gallery, f"/other/{i}", r, f"other {i}") for i, r in enumerate(random)]
     ids = gallery.store.write(entries)
     assert folder_store(gallery).extent("image")[1] == 12 + 1 + 300
-    graph = open_collection(exact_limit=5)
+    large = open_collection(exact_limit=5)
     for number in range(0, 300, 10):
-        [hit] = graph.search([Term(item=ids[3000 + number])], k=1).hits
+        [hit] = large.search([Term(item=ids[3000 + number])], k=1).hits
         assert hit.item.id == ids[3000 + number]
 
 

@@ -146,9 +146,9 @@ def check_views(catalog: Catalog) -> list[bool]:
         taken.append(trial.load(catalog.identity, model.fingerprint))
         found = IndexSync(catalog, exact_limit=5).view(kind)
         assert found is not None
-        found.exact_limit = 10**6  # a graph that is built anew may find others
+        found.exact_limit = 10**6  # cells that are built anew may find others
         built = VectorView(path, kind=kind, dim=model.dim, exact_limit=10**6)
-        built.rebuild(catalog.all_embeddings(kind), catalog.last_change(), graph=True)
+        built.rebuild(catalog.all_embeddings(kind), catalog.last_change(), cells=True)
         assert found.ids().tolist() == built.ids().tolist()
         for ids, vectors in catalog.all_embeddings(kind, chunk=50):
             query = vectors[len(ids) // 2].astype("float32")

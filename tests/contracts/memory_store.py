@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from mmembed.errors import StoreBusy
 from mmembed.store.blob_protocol import Upload
 from mmembed.store.entries import Trouble
-from mmembed.store.protocol import Purpose
+from mmembed.store.protocol import Purpose, SearchedBy
 from mmembed.types import Item, Kind, Ranked
 from tests.contracts.memory_fields import MemoryFields
 from tests.contracts.memory_items import MemoryItems
@@ -70,7 +69,7 @@ class MemoryStore(MemoryItems, MemoryFields, MemoryWords):
 class MemoryIndex:
     """See Index: both ways are the same."""
 
-    in_use: Literal["exact", "hnsw"] = "exact"
+    in_use: SearchedBy = "exact"
 
     def __init__(self, store: MemoryStore, kind: Kind) -> None:
         self._store = store

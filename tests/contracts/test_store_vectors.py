@@ -364,7 +364,7 @@ def test_an_index_is_measured_in_both_ways(store: Store, entry: Entry) -> None:
     index = store.index("image")
     assert index is not None
     assert index.kind == "image"
-    assert index.in_use in ("exact", "hnsw")
+    assert index.in_use in ("exact", "cells", "hnsw")
     assert len(index) == len(index.ids())
     assert index.ids().tolist() == all_ids(store)
     exact, approximate = index.exact(unit(1, 0, 0, 0), 5), index.approximate(unit(1, 0, 0, 0), 5)

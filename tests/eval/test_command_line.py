@@ -84,7 +84,7 @@ def test_command_line_of_index(index: Index, picture: MakePicture, tmp_path: Pat
     index()
     finished = fake("--data", tmp_path / "data", "index", "-k", "3")
     assert (finished.returncode, complaints(finished.stderr)) == (0, "")
-    assert "searched exactly up to 150000 vectors, then by HNSW" in finished.stdout
+    assert "searched exactly up to 150000 vectors, then by the index" in finished.stdout
     assert "12 image vectors" in finished.stdout
 
 

@@ -1,4 +1,4 @@
-"""A snapshot, and a note of which views were read anew or got a graph."""
+"""A snapshot, and a note of which views were read anew or got cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.store.vectors.clustered import Vectors, clustered, view_of
 
 @pytest.fixture
 def rebuilt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The kinds of the views that were rebuilt, or got a graph, in this test."""
+    """The kinds of the views that were rebuilt, or got cells, in this test."""
     kinds: list[str] = []
 
     def noted(real: Callable[..., None]) -> Callable[..., None]:
@@ -32,7 +32,7 @@ def rebuilt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def saved(tmp_path_factory: pytest.TempPathFactory) -> VectorView:
     """A small view that was saved; what is done to copies of its file is up to the test."""
     path = tmp_path_factory.mktemp("saved") / "images.usearch"
-    view = view_of(clustered(60), path=str(path), graph=True)
+    view = view_of(clustered(60), path=str(path), cells=True)
     view.save("collection", "fingerprint", lambda seq: "mark")
     return view
 

@@ -27,7 +27,7 @@ def answers(views: IndexSync) -> list[list[int]]:
 
 
 def fresh(catalog: Catalog, exact_limit: int = 10) -> IndexSync:
-    """As after a start; what the tests hold is more than is searched without a graph."""
+    """As after a start; what the tests hold is more than is searched without cells."""
     return IndexSync(catalog, exact_limit=exact_limit)
 
 

@@ -1,4 +1,4 @@
-"""When graphs are built and saved, and who takes them."""
+"""When cells are built and saved, and who takes them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_view_is_saved_once_for_each_change(
     assert written == ["images.usearch"]
 
 
-def test_few_vectors_are_searched_without_a_graph_and_leave_no_snapshot(
+def test_few_vectors_are_searched_without_cells_and_leave_no_snapshot(
     catalog: Catalog, entry: Entry
 ) -> None:
     before = published(catalog, entry)
@@ -62,7 +62,7 @@ def test_few_vectors_are_searched_without_a_graph_and_leave_no_snapshot(
     views.publish()
     assert list(catalog.folder.glob("*.usearch*")) == []
     view = images(views)
-    assert not view.has_graph
+    assert not view.has_cells
     assert answers(views) == before
 
 
@@ -76,28 +76,28 @@ def test_what_outgrows_its_limit_is_searched_exactly_until_it_is_published(
     rebuilt.clear()
     exact = answers(views)
     view = images(views)
-    assert (rebuilt, view.has_graph, view.wants_graph) == ([], False, True)
+    assert (rebuilt, view.has_cells, view.wants_cells) == ([], False, True)
     views.publish()
-    assert (rebuilt, view.has_graph, view.wants_graph) == (["image"], True, False)
+    assert (rebuilt, view.has_cells, view.wants_cells) == (["image"], True, False)
     assert answers(views) == answers(fresh(catalog)) == exact
 
 
-def test_a_graph_that_another_process_published_is_taken(
+def test_cells_that_another_process_published_are_taken(
     catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry, rebuilt: list[str]
 ) -> None:
     fill(catalog, entry, 0, 40)
     running = fresh(catalog)
     exact = answers(running)
-    assert not images(running).has_graph
+    assert not images(running).has_cells
     fresh(open_catalog()).publish()
     rebuilt.clear()
     assert answers(running) == exact
-    assert images(running).has_graph
+    assert images(running).has_cells
     running.publish()
     assert rebuilt == []
 
 
-def test_a_damaged_graph_of_another_process_is_not_taken(
+def test_damaged_cells_of_another_process_are_not_taken(
     catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry
 ) -> None:
     fill(catalog, entry, 0, 40)
@@ -106,7 +106,7 @@ def test_a_damaged_graph_of_another_process_is_not_taken(
     fresh(open_catalog()).publish()
     (catalog.folder / "images.usearch").write_bytes(b"usearch")
     assert answers(running) == exact
-    assert not images(running).has_graph
+    assert not images(running).has_cells
 
 
 def test_publishing_without_building_builds_nothing(
@@ -147,7 +147,7 @@ def test_a_view_that_another_thread_reads_anew_meanwhile_is_not_saved(
 
     def meanwhile(view: VectorView) -> bool:
         was_unsaved = unsaved(view)
-        view.rebuild(catalog.all_embeddings("image"), view.seq, graph=False)
+        view.rebuild(catalog.all_embeddings("image"), view.seq, cells=False)
         return bool(was_unsaved)
 
     monkeypatch.setattr(VectorView, "unsaved", property(meanwhile))
@@ -161,7 +161,7 @@ def test_closing_waits_for_a_thread_that_is_just_being_started(
     published(catalog, entry)
     views, errors = fresh(catalog), list[BaseException]()
     images(views)
-    fill(catalog, entry, 40, 300)  # the graph is outgrown
+    fill(catalog, entry, 40, 300)  # the cells are outgrown
     start, closing = threading.Thread.start, list[threading.Thread]()
 
     def close() -> None:

@@ -106,7 +106,7 @@ def test_a_damaged_snapshot_is_not_used_and_the_answers_stay_the_same(
     views = fresh(catalog)
     assert answers(views) == before
     assert rebuilt == ["image"]
-    assert not images(views).has_graph
+    assert not images(views).has_cells
     views.publish()
     assert answers(fresh(catalog)) == before
 
@@ -173,9 +173,7 @@ def test_a_catalog_that_goes_back_under_a_running_view_is_followed(
 
 
 @pytest.mark.slow
-def test_many_removals_want_another_graph(
-    catalog: Catalog, entry: Entry, rebuilt: list[str]
-) -> None:
+def test_many_removals_want_other_cells(catalog: Catalog, entry: Entry, rebuilt: list[str]) -> None:
     fill(catalog, entry, 0, 600)
     views = fresh(catalog)
     views.publish()
@@ -203,7 +201,7 @@ def test_no_lock_is_taken_while_nothing_changes(
         assert number + 1 not in images(views).ids().tolist()
 
 
-def test_a_large_graph_of_another_process_is_loaded_in_the_background(
+def test_large_cells_of_another_process_are_loaded_in_the_background(
     catalog: Catalog,
     open_catalog: Callable[[], Catalog],
     entry: Entry,
@@ -227,10 +225,10 @@ def test_a_large_graph_of_another_process_is_loaded_in_the_background(
     assert begun.wait(30)
     fill(catalog, entry, 40, 1)
     assert 41 in images(running).ids().tolist()  # meanwhile
-    assert not images(running).has_graph
+    assert not images(running).has_cells
     go.set()
     running.close()
-    assert images(running).has_graph
+    assert images(running).has_cells
     assert 41 in images(running).ids().tolist()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from mmembed.store.postgres.graphs import Graphs
 from mmembed.store.postgres.nearest import Searched, passing
 from mmembed.store.postgres.rows import EMBEDDING, halves
 from mmembed.store.postgres.vector_queries import StoredVectors
+from mmembed.store.protocol import SearchedBy
 from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.store.vectors.rescoring import unit
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
@@ -132,7 +132,7 @@ class PostgresIndex:
 
     def __init__(self, finder: VectorSearch, searched: Searched) -> None:
         large = searched.expansion > 0 and searched.vectors > finder.exact_limit
-        self.in_use: Literal["exact", "hnsw"] = "hnsw" if large else "exact"
+        self.in_use: SearchedBy = "hnsw" if large else "exact"
         if not searched.expansion:
             finder.build_graph(searched)
             searched = finder.searched(searched.kind) or searched

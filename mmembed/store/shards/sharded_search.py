@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Found, Place, RankedImages
-from mmembed.store.protocol import Index
+from mmembed.store.protocol import Index, SearchedBy
 from mmembed.store.rank_items import nearest_images, rank_items
 from mmembed.store.shards.sharded_vectors import ShardedVectors
 from mmembed.types import KINDS, Embeddings, Kind, Ranked
@@ -116,8 +115,8 @@ class ShardedIndex:
     def __init__(self, parts: Sequence[Index]) -> None:
         self._parts = parts
         self.kind = parts[0].kind
-        large = any(part.in_use == "hnsw" for part in parts)
-        self.in_use: Literal["exact", "hnsw"] = "hnsw" if large else "exact"
+        indexed = [part.in_use for part in parts if part.in_use != "exact"]
+        self.in_use: SearchedBy = indexed[0] if indexed else "exact"
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))

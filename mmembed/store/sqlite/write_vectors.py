@@ -59,7 +59,7 @@ def keep_vector(
 ) -> None:
     """Give a content its vector, unless it has one. Raises Unstorable if it then has none.
 
-    Equal vectors share one row: hundreds of identical keys would spoil an HNSW graph.
+    Equal vectors share one row: hundreds of identical vectors would fill a cell.
     """
     if _has_vectors(db, space, kind, sha256):
         return

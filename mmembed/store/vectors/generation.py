@@ -1,4 +1,4 @@
-"""A view at one moment: vectors, a graph over most of them, and codes of the others."""
+"""A view at one moment: vectors, cells of most of them, and codes of the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.hnsw import Graph, Near
+from mmembed.store.vectors.cell_codes import Passing
+from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
 from mmembed.store.vectors.rescoring import HEAD, NECK, NECK_POOL, POOL, Ids, continued, rank, unit
 from mmembed.store.vectors.table import Table, Vectors
@@ -19,16 +20,14 @@ from mmembed.types import Ranked
 Answer = TypeVar("Answer")
 
 SCANNED_FROM = 32
-"""Vectors beside the graph from which on they are scanned, not scored one by one."""
+"""Vectors beside the cells from which on they are scanned, not scored one by one."""
 UNMERGED = 256
-"""Changes beside a graph for which no new graph is built, whatever its size."""
+"""Changes beside cells for which no new ones are built, whatever their size."""
 UNMERGED_SHARE = 0.01
-"""The same as a share of the vectors: scanning them takes a fraction of a graph's search."""
-REMOVED_SHARE = 0.3
-"""Share of removed vectors in a graph from which on a new one is built from the start."""
+"""The same as a share of the vectors: scanning them takes a fraction of a search of the cells."""
 NOTHING = np.empty(0, np.int64)
 GROWTH = 4
-"""Factor for the candidates of a graph if too many of them were removed."""
+"""Factor for the candidates of cells if too many of them were removed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +38,9 @@ class Generation:
     table: Table
     seq: int
     """The last change of the catalog that the table holds."""
-    graph: Graph | None = None
+    cells: Cells | None = None
     newer: CodeScan | None = None
-    """Codes of the vectors that are newer than the graph; None while there are few."""
+    """Codes of the vectors that are newer than the cells; None while there are few."""
     scan: CodeScan | None = None
     """Codes of all vectors; None until they are needed."""
 
@@ -70,41 +69,42 @@ class Generation:
             newer=newer and newer.without(ids),
         )
 
-    def with_graph(self, graph: Graph | None) -> Generation:
-        """With another graph, or none."""
-        return replace(self, graph=graph, newer=None).scanned_beside()
+    def with_cells(self, cells: Cells | None) -> Generation:
+        """With other cells, or none."""
+        return replace(self, cells=cells, newer=None).scanned_beside()
 
     def scanned_beside(self) -> Generation:
-        """With codes of the vectors that are newer than the graph, if there are many."""
-        if self.graph is None or (self.newer is not None and not self.newer.outgrown):
+        """With codes of the vectors that are newer than the cells, if there are many."""
+        if self.cells is None or (self.newer is not None and not self.newer.outgrown):
             return self
-        ids = self.table.ids_after(self.graph.covers)
+        ids = self.table.ids_after(self.cells.covers)
         if len(ids) < SCANNED_FROM:
             return replace(self, newer=None)
         return replace(self, newer=CodeScan.of(ids, self.table.rows))
 
     @property
     def wants_merge(self) -> bool:
-        """Whether so much changed since the graph was built that another should be."""
+        """Whether so much changed since the cells were built that others should be."""
         return self._newer_count + self._lost > max(UNMERGED, UNMERGED_SHARE * len(self))
 
     @property
-    def growable(self) -> Graph | None:
-        """The graph, if another one may grow from it; None if too many of its vectors are gone."""
-        return None if self._lost > REMOVED_SHARE * len(self) else self.graph
+    def growable(self) -> Cells | None:
+        """The cells, if their centroids still suit the vectors."""
+        outgrown = self.cells is None or self.cells.outgrown_by(len(self))
+        return None if outgrown else self.cells
 
     @cached_property
     def _newer_count(self) -> int:
-        """Vectors that are newer than the graph."""
-        return 0 if self.graph is None else len(self.table.ids_after(self.graph.covers))
+        """Vectors that are newer than the cells."""
+        return 0 if self.cells is None else len(self.table.ids_after(self.cells.covers))
 
     @cached_property
     def _lost(self) -> int:
-        """Vectors of the graph that were removed."""
-        return 0 if self.graph is None else self.graph.nodes + self._newer_count - len(self)
+        """Vectors of the cells that were removed."""
+        return 0 if self.cells is None else len(self.cells) + self._newer_count - len(self)
 
     def head(self, query: NDArray[np.float32], count: int) -> Ranked:
-        """The first results by the graph, up to NECK. They do not depend on `count`."""
+        """The first results by the cells, up to NECK. They do not depend on `count`."""
         head = self._ranked(query, POOL, min(count, HEAD))
         if count <= HEAD:
             return head
@@ -116,40 +116,59 @@ class Generation:
             query, pool, lambda ids: rank(ids, self.table.rows, query, count, size=len(self))
         )
 
-    def candidates(self, query: NDArray[np.float32], count: int) -> Ids:
-        """The vectors that the graph finds nearest, about `count`, and newer ones that may be."""
-        return self._of_candidates(query, count, lambda ids: ids)
+    def head_among(self, query: NDArray[np.float32], ids: Ids, passing: Passing) -> Ranked:
+        """The first results by the cells, HEAD of them, among vectors with rising ids. passing:
+        those of them that are in the cells."""
+        assert self.cells is not None
+        newer = ids[np.searchsorted(ids, self.cells.covers, side="right") :]
+        return self._of_candidates(
+            query,
+            POOL,
+            lambda found: rank(found, self.table.rows, query, HEAD, size=len(self)),
+            (passing, newer),
+        )
 
     def _of_candidates(
-        self, query: NDArray[np.float32], count: int, answer: Callable[[Ids], Answer]
+        self,
+        query: NDArray[np.float32],
+        count: int,
+        answer: Callable[[Ids], Answer],
+        among: tuple[Passing, Ids] | None = None,
     ) -> Answer:
-        """The answer that is made of the candidates."""
-        assert self.graph is not None
+        """The answer that is made of the candidates. among: the vectors that count, in the cells
+        and beside them."""
+        assert self.cells is not None
+        passing, newer = among or (None, None)
         enough = count * HEAD // POOL
         while True:
-            last = count >= self.graph.nodes
+            last = count >= len(self.cells)
 
-            def finish(near: Near, count: int = count, last: bool = last) -> Answer | None:
-                ids = self._present(near.ids)
+            def finish(near: Ids, count: int = count, last: bool = last) -> Answer | None:
+                ids = self._present(near)
                 if len(ids) < enough and not last:
                     return None
-                return answer(np.concatenate([ids, self._newer(query, count)]))
+                return answer(np.concatenate([ids, self._newer(query, count, newer)]))
 
-            found = self.graph.answered(query, count, finish)
+            found = self.cells.answered(query, count, finish, passing)
             if found is not None:
                 return found
             count *= GROWTH
 
     def _present(self, ids: Ids) -> Ids:
-        """Those of the graph's vectors that were not removed."""
+        """Those of the cells' vectors that were not removed."""
         gone = self._lost or self.table.removed
         return ids[self.table.contains(ids)] if gone else ids
 
-    def _newer(self, query: NDArray[np.float32], count: int) -> Ids:
-        assert self.graph is not None
+    def _newer(self, query: NDArray[np.float32], count: int, among: Ids | None) -> Ids:
+        """The nearest that are newer than the cells, and some more."""
+        assert self.cells is not None
         if not self._newer_count:
             return NOTHING
         if self.newer is None:
-            return self.table.ids_after(self.graph.covers)
-        [near] = self.newer.nearest([Wanted(query, count)])
+            ids = self.table.ids_after(self.cells.covers)
+            return ids if among is None else ids[np.isin(ids, among)]
+        wanted = Wanted(query, count)
+        if among is not None:
+            return self.newer.nearest_at(wanted, self.newer.places_of(among))
+        [near] = self.newer.nearest([wanted])
         return near

@@ -1,4 +1,4 @@
-"""How far a graph is searched for a query: farther where what is found is less like the query."""
+"""How far around a query cells are read: as far as its nearest vectors may lie."""
 
 from __future__ import annotations
 
@@ -6,45 +6,75 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-Limits: TypeAlias = tuple[tuple[float, int], ...]
-"""(likeness, expansion): queries whose results are less like them are searched with this
-expansion. Falling likeness, rising expansions."""
+Bands: TypeAlias = tuple[tuple[float, float, int], ...]
+"""(likeness, margin, most), by falling likeness: for queries whose tenth vector is at least so like
+them; the last one is for all others, too. margin: how much less like them a centroid may be, as a
+share of what the tenth has beyond their usual likeness. most: cells that are read."""
+Band: TypeAlias = tuple[float, int]
+"""(margin, most)."""
+
+EVERYTHING = -1e9
+"""A floor that every centroid reaches."""
+ALL = 2**31
+"""More than there are cells."""
+NARROW = 0.5
+"""A query lies beside the vectors if its likeness with them varies by less than this share of what
+is usual: as texts lie beside images, which are then about equally far."""
+
+
+@dataclass(frozen=True)
+class Usual:
+    """The likeness of a query with centroids from all over."""
+
+    mean: float
+    spread: float
+    """The standard deviation."""
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How far a graph is searched, and what it finds then."""
+    """Which cells are read for a query, and what is found in them."""
 
-    expansion: int
-    """The number of vectors that the first search of a query visits."""
+    bands: Bands = ()
+    """Without any, all cells are read."""
+    beside: Band = (0.0, ALL)
+    """For queries that lie beside the vectors."""
+    spread: float = 0.0
+    """The usual spread of queries that lie as the vectors do."""
     recall: float = 0.0
     """The share of the nearest ten that was found when it was measured."""
     promise: float = 0.0
     """The share that it was to find."""
-    further: Limits | None = ()
-    """For the second search of a query. None: chosen by a former release, which knew of none."""
 
     @classmethod
-    def of(
-        cls,
-        expansion: int,
-        recall: float,
-        promise: float,
-        further: Iterable[Sequence[float]] | None,
-    ) -> Reach:
-        """A stored one, whose limits JSON has made lists."""
-        limits = None
-        if further is not None:
-            limits = tuple((float(likeness), int(wanted)) for likeness, wanted in further)
-        return cls(expansion, recall, promise, limits)
+    def of(cls, bands: Iterable[Sequence[float]], beside: Sequence[float], *rest: float) -> Reach:
+        """A stored one, whose bands JSON has made lists. rest: the other fields."""
+        stored = tuple((float(like), float(margin), int(most)) for like, margin, most in bands)
+        margin, most = beside
+        return cls(stored, (float(margin), int(most)), *rest)
 
-    def expansion_for(self, likeness: float) -> int:
-        """The number of vectors to visit for a query. likeness: of the tenth of the first results
-        to the query; see hnsw.Near."""
-        wanted = [expansion for limit, expansion in self.further or () if likeness < limit]
-        return max(wanted, default=self.expansion)
+    def is_beside(self, usual: Usual) -> bool:
+        """Whether a query lies beside the vectors."""
+        return usual.spread < NARROW * self.spread
 
-    def visited(self, likeness: float) -> int:
-        """The number of vectors that the searches of a query visit together."""
-        second = self.expansion_for(likeness)
-        return self.expansion if second == self.expansion else self.expansion + second
+    def limits(self, likeness: float, usual: Usual) -> tuple[float, int]:
+        """The likeness of a centroid and a query from which on its cell is read, and how many cells
+        are read at most. likeness: of the query and the tenth vector so far. It may rise as more is
+        read, and the floor with it."""
+        if not self.bands:
+            return EVERYTHING, ALL
+        if self.is_beside(usual):
+            margin, most = self.beside
+            return _floor(likeness, margin, usual), most
+        floors, most, above = [], 0, float("inf")
+        for place, (limit, margin, cells) in enumerate(self.bands):
+            last = place == len(self.bands) - 1
+            if likeness < above:
+                floors.append(_floor(likeness if last else max(likeness, limit), margin, usual))
+                most = most or cells if likeness >= limit or last else most
+            above = limit
+        return min(floors), most
+
+
+def _floor(likeness: float, margin: float, usual: Usual) -> float:
+    return likeness - margin * max(likeness - usual.mean, 0.0)

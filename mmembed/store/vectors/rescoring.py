@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numkong
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.types import Ranked
 
 HEAD = 50
-"""Results that come from the first candidates of HNSW."""
+"""Results that come from the first candidates of cells."""
 POOL = 64
 """Those candidates, the same for every number of wanted results: the order must not depend on it.
-How many vectors HNSW visits for them is chosen when a graph is built."""
+How far cells are read for them is chosen when they are built."""
 NECK = 256
-"""Results up to which HNSW is searched once more, for as many candidates as below. Further down,
+"""Results up to which cells are searched once more, for as many candidates as below. Further down,
 exact search finds them."""
 NECK_POOL = 512
 MARGIN = 32
-"""Candidates fetched beyond twice the wanted ones, where HNSW's results go on exactly."""
+"""Candidates fetched beyond twice the wanted ones, where the cells' results go on exactly."""
 FEW = 256
 """Vectors that are scored one by one: no copy of all is made to find the best of them."""
 CHUNK = 512
@@ -32,7 +33,9 @@ Rows = NDArray[np.float32]
 
 def unit(vectors: NDArray[np.float16]) -> Rows:
     """float16 (n, dim) → float32 (n, dim), unit-norm again after the rounding to float16."""
-    rows: Rows = vectors.astype(np.float32)
+    rows: Rows = np.empty(vectors.shape, np.float32)
+    if rows.size:
+        numkong.astype(vectors, "float32", out=rows)  # ten times as fast as NumPy's
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows
 

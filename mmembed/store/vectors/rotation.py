@@ -1,4 +1,4 @@
-"""float32 vectors → int8 codes with nearly the same cosines, for HNSW.
+"""float32 vectors → int8 codes with nearly the same cosines, for cells.
 
 A few dimensions of embeddings are many times wider than the others, so the others would have few
 levels of int8. A random rotation spreads them all alike and keeps every cosine.

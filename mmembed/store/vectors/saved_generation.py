@@ -1,4 +1,4 @@
-"""A generation with its graph as a snapshot: written, and read again."""
+"""A generation with its cells as a snapshot: written, and read again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 from mmembed.errors import StoreError
 from mmembed.store.vectors import snapshot
+from mmembed.store.vectors.cell_codes import CellCodes
+from mmembed.store.vectors.cells import Cells
+from mmembed.store.vectors.centroids import Centroids
 from mmembed.store.vectors.generation import Generation
-from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.reach import Reach
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.store.vectors.table import Table
@@ -26,31 +28,38 @@ def read(path: Path, expected: Stamp) -> tuple[Generation, str] | None:
         return None
     content, stamp = known
     try:
-        in_graph, ids, vectors = snapshot.parted(content, stamp)
-        graph = Graph(in_graph, dim=stamp.dim, nodes=stamp.nodes, covers=stamp.covers)
+        parts = snapshot.parted(content, stamp)
+        vectors = CellCodes(parts.starts, parts.cell_ids, parts.codes)
+        centroids = Centroids(parts.centroids, parts.graph)
+        cells = Cells(centroids, vectors, covers=stamp.covers, clustered=stamp.clustered)
     except StoreError as error:
         log.warning("%s: %s; not used", path, error)
         return None
-    graph.reach = Reach.of(stamp.expansion, stamp.recall, stamp.promise, stamp.further)
-    return Generation(Table.of(ids, vectors), stamp.seq).with_graph(graph), stamp.mark
+    cells.reach = Reach.of(stamp.bands, stamp.beside, stamp.spread, stamp.recall, stamp.promise)
+    return Generation(Table.of(parts.ids, parts.vectors), stamp.seq).with_cells(cells), stamp.mark
 
 
 def write(path: Path, generation: Generation, view: Stamp, mark: Callable[[int], str]) -> None:
-    """Publish a snapshot of a generation that has a graph. view: the identity of its view. mark:
-    the mark of a change of the catalog. Raises StoreError."""
-    graph = generation.graph
-    assert graph is not None
+    """Publish a snapshot of a generation that has cells. view: the identity of its view. mark: the
+    mark of a change of the catalog. Raises StoreError."""
+    cells = generation.cells
+    assert cells is not None
     stamp = replace(
         view,
         seq=generation.seq,
         mark=mark(generation.seq),
         count=len(generation),
-        nodes=graph.nodes,
-        covers=graph.covers,
-        graph_bytes=len(graph.content),
-        **asdict(graph.reach),
+        cells=len(cells.centroids),
+        in_cells=len(cells),
+        covers=cells.covers,
+        clustered=cells.clustered,
+        graph_bytes=len(cells.centroids.graph),
+        **asdict(cells.reach),
     )
+    vectors = cells.vectors
+    arrays = (cells.centroids.codes, vectors.starts, vectors.ids, vectors.codes)
     try:
-        snapshot.write(path, snapshot.parts_of(graph.content, generation.table), stamp)
+        parts = snapshot.parts_of(cells.centroids.graph, arrays, generation.table)
+        snapshot.write(path, parts, stamp)
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error

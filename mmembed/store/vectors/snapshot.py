@@ -1,6 +1,6 @@
 """The file of a view: written aside, fsynced, renamed, and verified before use.
 
-USearch checks nothing when it opens a file: flipped bits in the graph are a crash. Saving in place
+USearch checks nothing when it opens a file: flipped bits in its graph are a crash. Saving in place
 loses the old file when the process dies. So its bytes pass through this module. The file is not
 mapped either: a program that cuts it short or writes into it would end every reading process.
 """
@@ -17,27 +17,31 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mmembed import files
 from mmembed.errors import StoreError
 from mmembed.files import Part
-from mmembed.store.vectors.reach import Limits
+from mmembed.store.vectors.int8_codes import Codes
+from mmembed.store.vectors.reach import ALL, Band, Bands
 from mmembed.store.vectors.rescoring import Ids
 from mmembed.store.vectors.table import Table, Vectors
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 2
+LAYOUT = 3
+FORMER_LAYOUTS = (1, 2)
+"""Graphs over all vectors. Search is exact until cells are built."""
 VIEWED_FROM = 64 * 2**20
 """Bytes from which a copy of a file is used in place, not copied once more."""
 CHUNK_BYTES = 16 * 2**20
 """Read while the part before is hashed."""
 
 ALIGNED = 64
-"""The ids and vectors start at a multiple of so many bytes."""
+"""Each array starts at a multiple of so many bytes."""
 
 Digest = hashlib.blake2b
 
@@ -57,16 +61,21 @@ class Stamp:
     """The random mark of that change; of another history, it differs."""
     count: int = 0
     """The number of vectors."""
-    nodes: int = 0
-    """The number of vectors in the graph."""
+    cells: int = 0
+    in_cells: int = 0
+    """The number of vectors in cells."""
     covers: int = 0
-    """The last id in the graph."""
+    """The last id in cells."""
+    clustered: int = 0
+    """The number of vectors when the centroids were chosen."""
     graph_bytes: int = 0
-    expansion: int = 0
+    """Of the graph of the centroids."""
+    bands: Bands = ()
+    beside: Band = (0.0, ALL)
+    spread: float = 0.0
     recall: float = 0.0
     promise: float = 0.0
-    further: Limits | None = None
-    """These four: see Reach. It is None in a snapshot of a former release."""
+    """These five: see Reach."""
     size: int = 0
     """Bytes of the file."""
     checksum: str = ""
@@ -83,8 +92,6 @@ class Stamp:
     def digest(self, size: int) -> Digest:
         """The hash of these fields, to be continued with a file of `size` bytes."""
         fields = asdict(replace(self, size=size, checksum=""))
-        if self.further is None:
-            del fields["further"]  # so that snapshots of former releases stay valid
         return Digest(json.dumps(fields, sort_keys=True).encode())
 
 
@@ -109,25 +116,63 @@ def is_large(path: Path) -> bool:
         return False
 
 
-def parts_of(graph: Part, table: Table) -> list[Part]:
-    """The parts of a file: the graph, and the ids and vectors of a table."""
-    size = memoryview(graph).nbytes
-    ids = np.ascontiguousarray(table.ids, dtype="<i8")
-    arrays = [array.data.cast("B") for array in (ids, *table.arrays()) if len(array)]
-    return [graph, bytes(-size % ALIGNED), *arrays]
+@dataclass(frozen=True)
+class Parts:
+    """What a file holds."""
+
+    graph: memoryview
+    """Of the centroids."""
+    centroids: Codes
+    starts: NDArray[np.int64]
+    cell_ids: Ids
+    codes: Codes
+    """These three: see CellCodes."""
+    ids: Ids
+    vectors: Vectors
+    """These two: of a table."""
 
 
-def parted(content: Part, stamp: Stamp) -> tuple[memoryview, Ids, Vectors]:
-    """The graph, the ids, and the vectors in the content of a verified file. Raises StoreError if
-    they do not fit the stamp."""
-    whole, count = memoryview(content), stamp.count
-    start = stamp.graph_bytes + -stamp.graph_bytes % ALIGNED
-    middle = start + 8 * count
-    if len(whole) != middle + 2 * stamp.dim * count:
+def parts_of(graph: Part, arrays: Sequence[NDArray[Any]], table: Table) -> list[Part]:
+    """The parts of a file: the graph, four arrays as in Parts, and a table."""
+    ids = np.ascontiguousarray(table.ids)
+    parts = [memoryview(graph), *map(_bytes_of, (*arrays, ids))]
+    aligned = [part for whole in parts for part in (whole, bytes(-whole.nbytes % ALIGNED))]
+    return [part for part in (*aligned, *map(_bytes_of, table.arrays())) if len(part)]
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    if not array.size:
+        return memoryview(b"")
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    return little.data.cast("B")
+
+
+def parted(content: Part, stamp: Stamp) -> Parts:
+    """What the content of a verified file holds. Raises StoreError if it does not fit the stamp."""
+    whole, start, arrays = memoryview(content), 0, []
+    shapes: tuple[tuple[str, tuple[int, ...]], ...] = (
+        ("<i1", (stamp.graph_bytes,)),
+        ("<i1", (stamp.cells, stamp.dim)),
+        ("<i8", (stamp.cells + 1,)),
+        ("<i8", (stamp.in_cells,)),
+        ("<i1", (stamp.in_cells, stamp.dim)),
+        ("<i8", (stamp.count,)),
+        ("<f2", (stamp.count, stamp.dim)),
+    )
+    for dtype, shape in shapes:
+        stop = start + int(np.dtype(dtype).itemsize * np.prod(shape))
+        if stop > len(whole):
+            raise StoreError("holds something else than its stamp says")
+        arrays.append(np.frombuffer(whole[start:stop], dtype).reshape(shape))
+        end, start = stop, stop + -stop % ALIGNED
+    if end != len(whole) or _are_no_cells(arrays[2], stamp.in_cells):
         raise StoreError("holds something else than its stamp says")
-    ids = np.frombuffer(whole[start:middle], dtype="<i8")
-    vectors = np.frombuffer(whole[middle:], dtype="<f2").reshape(count, stamp.dim)
-    return whole[: stamp.graph_bytes], ids, vectors
+    return Parts(whole[: stamp.graph_bytes], *arrays[1:])
+
+
+def _are_no_cells(starts: NDArray[np.int64], vectors: int) -> bool:
+    """Whether these cannot be the first places of cells of so many vectors."""
+    return starts[0] != 0 or starts[-1] != vectors or bool((np.diff(starts) < 0).any())
 
 
 def write(path: Path, parts: Sequence[Part], stamp: Stamp) -> None:
@@ -148,7 +193,11 @@ def read(path: Path, expected: Stamp) -> tuple[bytes | mmap.mmap, Stamp] | None:
     a large file they are an anonymous mmap, otherwise bytes.
     """
     try:
-        stamp = Stamp(**json.loads(sidecar(path).read_bytes()))
+        fields = json.loads(sidecar(path).read_bytes())
+        if isinstance(fields, dict) and fields.get("layout") in FORMER_LAYOUTS:
+            log.warning("%s: is of an earlier version; `mmembed index` makes it anew", path)
+            return None
+        stamp = Stamp(**fields)
         content, checksum = _verified(path, stamp)
     except FileNotFoundError:
         return None

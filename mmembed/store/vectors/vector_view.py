@@ -1,4 +1,4 @@
-"""The vectors of one kind in memory: exact search while they are few, HNSW when they are many."""
+"""The vectors of one kind in memory: exact search while they are few, cells when they are many."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from mmembed.errors import StoreError
 from mmembed.store.vectors import saved_generation, snapshot
+from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.coalesce import Together
-from mmembed.store.vectors.expansion import choose_reach
 from mmembed.store.vectors.generation import Generation
-from mmembed.store.vectors.hnsw import Graph
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
+from mmembed.store.vectors.margins import choose_reach
 from mmembed.store.vectors.rescoring import FEW, HEAD, MARGIN, NECK, Ids, Rows, continued, rank
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.store.vectors.subset import Subset, first
@@ -30,15 +30,15 @@ log = logging.getLogger(__name__)
 TOGETHER = 8
 """Queries that share one read of the scan; with more, nothing is saved and the first waits."""
 RECALL = 0.99
-"""Share of the nearest ten vectors that a graph finds, unless something else is promised."""
+"""Share of the nearest ten vectors that cells find, unless something else is promised."""
 
 
 class VectorView:
-    """The distinct vectors of one kind, with an HNSW graph over them where one was built.
+    """The distinct vectors of one kind, in cells where these were built.
 
-    Without a graph, search is exact for any number of vectors. A search reads the generation of
-    that moment, without a lock. Changes make another generation, one at a time; so does a new
-    graph, which is built while both searches and changes go on.
+    Without cells, search is exact for any number of vectors. A search reads the generation of that
+    moment, without a lock. Changes make another generation, one at a time; so do new cells, which
+    are built while both searches and changes go on.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class VectorView:
         recall: float = RECALL,
         go_on: Callable[[], bool] = lambda: True,
     ) -> None:
-        """recall: the share of the nearest ten vectors that a graph must find. go_on: asked while a
-        graph is built; if it says no, building fails."""
+        """recall: the share of the nearest ten vectors that cells must find. go_on: asked while
+        cells are built; if it says no, building fails."""
         self.path = path
         self.kind = kind
         self.dim = dim
@@ -62,8 +62,8 @@ class VectorView:
         self.mark = ""
         """The mark of the last change in the history that the view was loaded from."""
         self._now = Generation(Table.empty(dim), 0)
-        self._saved: tuple[Graph | None, int] | None = None
-        """The graph and the last change in the snapshot on disk."""
+        self._saved: tuple[Cells | None, int] | None = None
+        """The cells and the last change in the snapshot on disk."""
         self._changing = threading.Lock()
         self._building = threading.Lock()
         self._scanning = threading.Lock()
@@ -100,20 +100,20 @@ class VectorView:
             return False
         with self._changing:
             self._now, self.mark = read
-            self._saved = self._now.graph, self._now.seq
+            self._saved = self._now.cells, self._now.seq
         return True
 
     def rebuild(
-        self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int, *, graph: bool
+        self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int, *, cells: bool
     ) -> None:
-        """Load all vectors of the catalog as of change `seq`, and build a graph if wanted. If that
+        """Load all vectors of the catalog as of change `seq`, and build cells if wanted. If that
         fails, the view stays as it was."""
         table = Table.empty(self.dim)
         with self._named():
             for ids, vectors in batches:
                 table = table.with_more(np.asarray(ids, dtype=np.int64), vectors)
         read = Generation(table, seq)
-        if graph:
+        if cells:
             read = self._built(read)
         with self._changing:
             self._now = read
@@ -141,66 +141,64 @@ class VectorView:
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
 
-    # -- graphs ----------------------------------------------------------------------
+    # -- cells -----------------------------------------------------------------------
 
     @property
-    def has_graph(self) -> bool:
-        """Whether there is a graph for a snapshot; vectors alone are read from the catalog as
+    def has_cells(self) -> bool:
+        """Whether there are cells for a snapshot; vectors alone are read from the catalog as
         fast."""
-        return self._now.graph is not None
+        return self._now.cells is not None
 
     @property
-    def wants_graph(self) -> bool:
-        """Whether there are more vectors than should be searched without one."""
-        return not self.has_graph and len(self) > self.exact_limit
+    def wants_cells(self) -> bool:
+        """Whether there are more vectors than should be searched without cells."""
+        return not self.has_cells and len(self) > self.exact_limit
 
     @property
     def is_outgrown(self) -> bool:
-        """Whether so much changed since the graph was built that another should be."""
+        """Whether so much changed since the cells were built that others should be."""
         return self._now.wants_merge
 
     @property
     def wants_build(self) -> bool:
-        """Whether a graph is missing, or behind the vectors, or of another promise, or of a release
-        that searched as far for every query. Such a graph is measured again and not built anew,
-        where no vector is new."""
-        graph = self._now.graph
-        if graph is None:
-            return self.wants_graph
-        reach = graph.reach
-        return self.is_outgrown or reach.promise != self.recall or reach.further is None
+        """Whether cells are missing, or behind the vectors, or of another promise. These are
+        measured again and not built anew, where no vector is new."""
+        cells = self._now.cells
+        if cells is None:
+            return self.wants_cells
+        return self.is_outgrown or cells.reach.promise != self.recall
 
     def build(self) -> None:
-        """Build a graph over the vectors of now, and have it answer from then on. Searches and
+        """Build cells of the vectors of now, and have them answer from then on. Searches and
         changes go on meanwhile. Raises StoreError."""
         with self._building:
             base = self._now
-            graph = self._built(base).graph
+            cells = self._built(base).cells
             with self._changing:
                 if base.table.is_former_of(self._now.table):
-                    self._now = self._now.with_graph(graph)
+                    self._now = self._now.with_cells(cells)
 
     def _built(self, base: Generation) -> Generation:
         with self._named():
-            graph = Graph.built(base.table, base.growable, self._go_on)
-            choose_reach(graph, base.table, self.recall, self._go_on)
-        log.info("%s: %s", self.path, graph.reach)
-        return base.with_graph(graph)
+            cells = Cells.built(base.table, base.growable, self._go_on)
+            choose_reach(cells, base.table, self.recall, self._go_on)
+        log.info("%s: %s", self.path, cells.reach)
+        return base.with_cells(cells)
 
     @property
     def unsaved(self) -> bool:
-        """Whether there is a graph that is not in the snapshot on disk, or a later change."""
+        """Whether there are cells that are not in the snapshot on disk, or a later change."""
         now = self._now
-        return now.graph is not None and self._saved != (now.graph, now.seq)
+        return now.cells is not None and self._saved != (now.cells, now.seq)
 
     def save(self, collection: str, fingerprint: str, mark: Callable[[int], str]) -> None:
-        """Publish a snapshot of the view as it is now, if it has a graph. mark: the mark of a
+        """Publish a snapshot of the view as it is now, if it has cells. mark: the mark of a
         change of the catalog. Raises StoreError."""
         now = self._now
-        if now.graph is None:
+        if now.cells is None:
             return  # another thread read the view anew a moment ago
         saved_generation.write(self.path, now, self._stamp(collection, fingerprint), mark)
-        self._saved = now.graph, now.seq
+        self._saved = now.cells, now.seq
 
     def _stamp(self, collection: str, fingerprint: str) -> Stamp:
         return Stamp(snapshot.LAYOUT, collection, fingerprint, self.kind, self.dim)
@@ -211,7 +209,7 @@ class VectorView:
         """The `count` nearest vectors to a unit-norm float32 (dim,) query."""
         while True:
             now = self._now
-            if now.graph is None or len(now) <= self.exact_limit:
+            if now.cells is None or len(now) <= self.exact_limit:
                 return self._search_exactly(query, count, None)
             found = now.head(query, count)
             if count > NECK:
@@ -228,8 +226,7 @@ class VectorView:
         )
 
     def search_among(self, query: NDArray[np.float32], among: Subset, count: int) -> Ranked:
-        """The nearest among some vectors: exactly, or by the graph where they are so many that it
-        finds enough of them."""
+        """The nearest among some vectors: exactly, or by the cells where they are many."""
         while True:
             now = self._now
             head = None
@@ -275,7 +272,7 @@ class VectorView:
         now = self._now
         if now.scan is not None:
             return now, now.scan
-        with self._scanning:  # which takes seconds: searches by the graph and changes go on
+        with self._scanning:  # which takes seconds: searches by cells and changes go on
             table = self._now.table
             scan = self._now.scan or CodeScan.of(table.ids, table.rows)
             with self._changing:

@@ -26,12 +26,12 @@ def clustered(count: int, *, seed: int = 0, dim: int = DIM) -> Vectors:
 
 
 def view_of(
-    vectors: Vectors, *, exact_limit: int = 100_000, path: str = "v", graph: bool | None = None
+    vectors: Vectors, *, exact_limit: int = 100_000, path: str = "v", cells: bool | None = None
 ) -> VectorView:
-    """With a graph where it is larger than its limit, unless it is said."""
+    """With cells where it is larger than its limit, unless it is said."""
     view = VectorView(Path(path), kind="image", dim=vectors.shape[1], exact_limit=exact_limit)
     ids = list(range(1, len(vectors) + 1))
-    if graph is None:
-        graph = len(vectors) > exact_limit
-    view.rebuild([(ids, vectors.astype(np.float16))], seq=len(vectors), graph=graph)
+    if cells is None:
+        cells = len(vectors) > exact_limit
+    view.rebuild([(ids, vectors.astype(np.float16))], seq=len(vectors), cells=cells)
     return view

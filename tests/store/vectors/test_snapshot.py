@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import mmap
 import os
@@ -20,14 +19,14 @@ from hypothesis import strategies as st
 
 from mmembed.errors import StoreError
 from mmembed.store.vectors import VectorView, snapshot
-from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.cells import Cells
 from tests.store.vectors.clustered import DIM, Vectors, clustered, view_of
 
 
-def graph_of(view: VectorView) -> Graph:
-    graph = view._now.graph
-    assert graph is not None
-    return graph
+def cells_of(view: VectorView) -> Cells:
+    cells = view._now.cells
+    assert cells is not None
+    return cells
 
 
 def reload(path: Path, **other: Any) -> VectorView | None:
@@ -37,7 +36,7 @@ def reload(path: Path, **other: Any) -> VectorView | None:
     if trusted:
         return view
     assert len(view) == 0
-    assert (view.seq, view.has_graph) == (0, False)
+    assert (view.seq, view.has_cells) == (0, False)
     return None
 
 
@@ -53,33 +52,27 @@ def test_a_snapshot_comes_back_as_it_was(saved: VectorView) -> None:
     assert loaded
     assert loaded.ids().tolist() == saved.ids().tolist()
     assert (loaded.seq, loaded.unsaved, loaded.mark) == (60, False, "mark")
-    assert graph_of(loaded).reach == graph_of(saved).reach
+    assert cells_of(loaded).reach == cells_of(saved).reach
     for query in clustered(5, seed=2):
         assert loaded.search(query, 9).ids.tolist() == saved.search(query, 9).ids.tolist()
         assert loaded.search(query, 9).scores.tolist() == saved.search(query, 9).scores.tolist()
 
 
-def test_a_snapshot_of_a_former_release_is_trusted_and_measured_again(
-    saved: VectorView, tmp_path: Path
+def test_a_snapshot_of_an_earlier_version_is_not_read_and_says_so(
+    saved: VectorView, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A graph over all vectors, which took its place until cells came."""
     path = copy_of(saved, tmp_path)
-    stamp = json.loads(snapshot.sidecar(path).read_bytes())
-    del stamp["further"]
-    sized = {**stamp, "checksum": ""}
-    digest = hashlib.blake2b(json.dumps(sized, sort_keys=True).encode())
-    digest.update(path.read_bytes())
-    snapshot.sidecar(path).write_text(json.dumps({**stamp, "checksum": digest.hexdigest()}))
-    loaded = reload(path)
-    assert loaded
-    former = graph_of(loaded)
-    assert (former.reach.expansion, former.reach.further) == (stamp["expansion"], None)
-    loaded.recall = former.reach.promise
-    assert loaded.wants_build
-    loaded.build()
-    assert graph_of(loaded).content is former.content
-    assert graph_of(loaded).reach.further is not None
-    assert loaded.unsaved
-    assert not loaded.wants_build
+    former = {
+        "layout": 2,
+        "collection": "collection",
+        "expansion": 96,
+        "further": None,
+        "nodes": 60,
+    }
+    snapshot.sidecar(path).write_text(json.dumps(former))
+    assert reload(path) is None
+    assert "images.usearch: is of an earlier version; `mmembed index` makes it anew" in caplog.text
 
 
 def test_a_truncated_snapshot_is_not_trusted(saved: VectorView, tmp_path: Path) -> None:
@@ -140,7 +133,7 @@ def test_a_sidecar_whose_fields_were_changed_is_not_trusted(
 ) -> None:
     path = copy_of(saved, tmp_path)
     stamp = json.loads(snapshot.sidecar(path).read_bytes())
-    for field in ("seq", "count", "nodes", "graph_bytes", "expansion", "size"):
+    for field in ("seq", "count", "cells", "in_cells", "graph_bytes", "bands", "size"):
         snapshot.sidecar(path).write_text(json.dumps({**stamp, field: value}))
         assert reload(path) is None
 
@@ -189,7 +182,7 @@ def test_killed_between_the_two_renames_neither_is_trusted(
     saved: VectorView, tmp_path: Path
 ) -> None:
     path = copy_of(saved, tmp_path)
-    newer = view_of(clustered(61), path=str(tmp_path / "newer"), graph=True)
+    newer = view_of(clustered(61), path=str(tmp_path / "newer"), cells=True)
     newer.save("collection", "fingerprint", lambda seq: "mark")
     shutil.copy(newer.path, path)
     assert reload(path) is None
@@ -200,7 +193,7 @@ def test_a_full_disk_leaves_the_old_snapshot_and_no_rest(
     saved: VectorView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     path = copy_of(saved, tmp_path)
-    newer = view_of(clustered(61), path=str(path), graph=True)
+    newer = view_of(clustered(61), path=str(path), cells=True)
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -218,7 +211,7 @@ def test_an_interrupt_while_saving_leaves_the_old_snapshot(
     saved: VectorView, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = copy_of(saved, tmp_path)
-    newer = view_of(clustered(61), path=str(path), graph=True)
+    newer = view_of(clustered(61), path=str(path), cells=True)
 
     def interrupted(_: int) -> None:
         raise KeyboardInterrupt
@@ -246,13 +239,13 @@ def viewed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_viewed_snapshot_answers_as_the_view_that_it_was_saved_from(
     many: Vectors, exact_limit: int, tmp_path: Path
 ) -> None:
-    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
+    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), cells=True)
     view.save("c", "f", lambda seq: "m")
     loaded = VectorView(tmp_path / "v", kind="image", dim=DIM, exact_limit=exact_limit)
     assert loaded.load("c", "f")
-    content = graph_of(loaded).content
-    assert isinstance(content, memoryview)
-    assert isinstance(content.obj, mmap.mmap)
+    graph = cells_of(loaded).centroids.graph
+    assert isinstance(graph, memoryview)
+    assert isinstance(graph.obj, mmap.mmap)
     assert loaded.ids().tolist() == view.ids().tolist()
     for query in clustered(5, seed=2):
         for count in (9, 200):
@@ -268,7 +261,7 @@ def test_a_view_of_a_snapshot_follows_and_its_file_stays_as_it_was(
     many: Vectors, change: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "v"
-    view_of(many[:500], path=str(path), graph=True).save("c", "f", lambda seq: "m")
+    view_of(many[:500], path=str(path), cells=True).save("c", "f", lambda seq: "m")
     before = path.read_bytes()
     view = VectorView(path, kind="image", dim=DIM, exact_limit=10)
     assert view.load("c", "f")
@@ -307,11 +300,11 @@ def test_a_view_of_a_snapshot_outlives_the_snapshot_that_takes_its_files_place(
     many: Vectors, tmp_path: Path
 ) -> None:
     path = tmp_path / "v"
-    view_of(many[:500], path=str(path), graph=True).save("c", "f", lambda seq: "m")
+    view_of(many[:500], path=str(path), cells=True).save("c", "f", lambda seq: "m")
     view = VectorView(path, kind="image", dim=DIM, exact_limit=10)
     assert view.load("c", "f")
     expected = view.search(many[3], 20).ids.tolist()
-    view_of(many[500:600], path=str(path), graph=True).save("c", "f", lambda seq: "m")
+    view_of(many[500:600], path=str(path), cells=True).save("c", "f", lambda seq: "m")
     assert view.search(many[3], 20).ids.tolist() == expected
     path.unlink()
     assert view.search(many[3], 20).ids.tolist() == expected
@@ -325,7 +318,7 @@ def test_a_search_survives_what_is_done_to_its_file(
 ) -> None:
     """A mapped file would end the process: so this one is a child, and large enough for that."""
     path = tmp_path / "v"
-    view_of(many[:2000], path=str(path), graph=True).save("c", "f", lambda seq: "m")
+    view_of(many[:2000], path=str(path), cells=True).save("c", "f", lambda seq: "m")
     done = subprocess.run(
         [sys.executable, "-c", SEARCH_A_DAMAGED_FILE, str(path), damage, f"{DIM}"],
         cwd=Path(__file__).parents[3],

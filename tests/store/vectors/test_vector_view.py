@@ -14,9 +14,9 @@ import pytest
 
 from mmembed.errors import StoreError
 from mmembed.search.calibration import BACKGROUND_SIZE, background
-from mmembed.store.vectors import VectorView, unit
+from mmembed.store.vectors import VectorView, cell_codes, unit
 from mmembed.store.vectors import subset as subset_module
-from mmembed.store.vectors.hnsw import Graph
+from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.int8_scan import CodeScan
 from mmembed.store.vectors.subset import Subset
 from tests.serving import PATIENCE_S
@@ -38,8 +38,8 @@ def subset(ids: list[int]) -> Subset:
 
 
 @pytest.fixture(scope="module")
-def graph(many: Vectors) -> VectorView:
-    """Past its exact limit: searched by HNSW. The tests' queries are of other clusters than its
+def celled(many: Vectors) -> VectorView:
+    """Past its exact limit: searched in cells. The tests' queries are of other clusters than its
     vectors, so more is promised than the tests need."""
     view = view_of(many, exact_limit=10)
     view.recall = 0.998
@@ -57,11 +57,11 @@ def test_exact_search_equals_brute_force(many: Vectors) -> None:
             assert view.search(query, count).ids.tolist() == brute_force(many, query, count)
 
 
-def test_hnsw_finds_what_brute_force_finds_in_its_order(many: Vectors, graph: VectorView) -> None:
+def test_cells_hold_what_brute_force_finds_in_its_order(many: Vectors, celled: VectorView) -> None:
     found = same = 0
     for query in clustered(100, seed=9):
         expected = brute_force(many, query, 10)
-        ids = graph.search(query, 10).ids.tolist()
+        ids = celled.search(query, 10).ids.tolist()
         found += len(set(ids) & set(expected))
         same += [i for i in ids if i in expected] == [i for i in expected if i in ids]
     assert found >= 0.99 * 100 * 10
@@ -80,12 +80,12 @@ def test_the_order_does_not_depend_on_how_many_are_asked_for(
             assert view.search(query, count).ids.tolist() == longest[:count]
 
 
-def test_scores_do_not_depend_on_how_many_are_asked_for(graph: VectorView) -> None:
+def test_scores_do_not_depend_on_how_many_are_asked_for(celled: VectorView) -> None:
     [query] = clustered(1, seed=4)
-    first, more = graph.search(query, 5), graph.search(query, 900)
+    first, more = celled.search(query, 5), celled.search(query, 900)
     assert first.scores.tolist() == more.scores[:5].tolist()
     assert not first.complete
-    assert graph.search(query, 5000).complete
+    assert celled.search(query, 5000).complete
     assert (np.diff(more.scores) <= 0).all()
 
 
@@ -108,26 +108,25 @@ def test_many_ties_at_the_edge_of_a_page_keep_their_order() -> None:
         assert view.search(query, count).ids.tolist() == list(range(1, count + 1))
 
 
-def test_search_among_some_is_exact_whatever_the_size(many: Vectors, graph: VectorView) -> None:
+def test_search_among_some_is_exact_whatever_the_size(many: Vectors, celled: VectorView) -> None:
     for query in clustered(5, seed=5):
         among = list(range(7, 5000, 13))
         expected = [i for i in brute_force(many, query, 5000) if i in set(among)]
-        found = graph.search_among(query, subset([*among, 99_999]), 20)
+        found = celled.search_among(query, subset([*among, 99_999]), 20)
         assert found.ids.tolist() == expected[:20]
         assert not found.complete
-        assert graph.nearest(query, 400, subset(among)).complete
-    assert graph.search_among(query, subset([]), 5).ids.tolist() == []
-    assert graph.search_among(query, subset([99_999]), 5).complete
+        assert celled.nearest(query, 400, subset(among)).complete
+    assert celled.search_among(query, subset([]), 5).ids.tolist() == []
+    assert celled.search_among(query, subset([99_999]), 5).complete
 
 
 @pytest.mark.parametrize("theme", [False, True])
-def test_a_wide_filter_is_searched_by_the_graph_and_a_strange_one_exactly(
-    many: Vectors, graph: VectorView, monkeypatch: pytest.MonkeyPatch, theme: bool
+def test_a_wide_filter_is_searched_by_cells_whatever_its_theme(
+    many: Vectors, celled: VectorView, monkeypatch: pytest.MonkeyPatch, theme: bool
 ) -> None:
     """A folder of one theme: near some queries all pass, near the others none."""
     monkeypatch.setattr(subset_module, "WIDE_FROM", 100)
-    monkeypatch.setattr(subset_module, "CODES_KEPT", 1500)
-    monkeypatch.setattr(subset_module, "MOST_CANDIDATES", 1000)
+    monkeypatch.setattr(cell_codes, "CODES_KEPT", 1500)
     near = many @ many[0]
     for share in (0.1, 0.5):
         passing = near >= np.quantile(near, 1 - share) if theme else near != near.min()
@@ -137,11 +136,11 @@ def test_a_wide_filter_is_searched_by_the_graph_and_a_strange_one_exactly(
         among, hits, members = Subset(ids), 0, set(ids.tolist())
         for query in [*clustered(20, seed=6), *many[:2]]:
             expected = [i for i in brute_force(many, query, 5000) if i in members]
-            longest = graph.search_among(query, among, 400).ids.tolist()
+            longest = celled.search_among(query, among, 400).ids.tolist()
             assert set(longest) <= members
             assert len(set(longest)) == min(400, len(ids))
             for count in (1, 10, 50, 51):
-                assert graph.search_among(query, among, count).ids.tolist() == longest[:count]
+                assert celled.search_among(query, among, count).ids.tolist() == longest[:count]
             hits += len(set(longest[:10]) & set(expected[:10]))
         assert hits >= 0.99 * 220
 
@@ -170,7 +169,7 @@ def test_the_background_is_taken_from_the_whole_collection() -> None:
 
 @pytest.mark.parametrize("exact_limit", [10, 100_000])
 def test_removed_vectors_never_come_back(many: Vectors, exact_limit: int, tmp_path: Path) -> None:
-    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), graph=True)
+    view = view_of(many[:1000], exact_limit=exact_limit, path=str(tmp_path / "v"), cells=True)
     gone = list(range(1, 1001, 3))
     view.apply([], np.empty((0, 0), np.float16), gone, 1001)
     view.apply([2001, 2002], many[1000:1002].astype(np.float16), [], 1002)
@@ -230,9 +229,9 @@ def test_a_search_whose_finds_are_removed_meanwhile_looks_again(
 
 @pytest.mark.filterwarnings("error")
 def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many: Vectors) -> None:
-    """Those that ask for more than a graph gives read the scan, and wait for nobody who waits for
+    """Those that ask for more than cells give read the scan, and wait for nobody who waits for
     them."""
-    view = view_of(many[:400], exact_limit=400, graph=True)
+    view = view_of(many[:400], exact_limit=400, cells=True)
     stop = threading.Event()
 
     def search(seed: int) -> int:
@@ -257,8 +256,8 @@ def test_searches_go_on_while_a_view_grows_past_its_limit_and_shrinks_again(many
 NOTHING = np.empty((0, 0), np.float16)
 
 
-def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None:
-    """Few changes, and so many that they are scanned; a graph that grew, and a new one."""
+def test_what_cells_lack_or_lost_is_searched_beside_them(many: Vectors) -> None:
+    """Few changes, and so many that they are scanned; cells that grew, and new ones."""
     view = view_of(many[:2000], exact_limit=10)
     for first, last, gone in ((2000, 2020, 5), (2020, 2600, 30), (2600, 2601, 900)):
         view.apply(
@@ -283,7 +282,7 @@ def test_what_a_graph_lacks_or_lost_is_searched_beside_it(many: Vectors) -> None
     assert not view.is_outgrown
 
 
-def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None:
+def test_a_view_wants_other_cells_once_much_has_changed(many: Vectors) -> None:
     view = view_of(many[:1000], exact_limit=10)
     assert not view.wants_build
     view.apply(list(range(1001, 1101)), many[1000:1100].astype(np.float16), [], 1100)
@@ -297,20 +296,20 @@ def test_a_view_wants_another_graph_once_much_has_changed(many: Vectors) -> None
     assert not view.is_outgrown
 
 
-def test_searches_and_changes_go_on_while_a_graph_is_built(
+def test_searches_and_changes_go_on_while_cells_are_built(
     many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = view_of(many[:1000], exact_limit=10)
-    real = Graph.built.__func__  # type: ignore[attr-defined]
+    real = Cells.built.__func__  # type: ignore[attr-defined]
     met: list[int] = []
 
-    def built(cls: type[Graph], *arguments: Any) -> Graph:
-        graph: Graph = real(cls, *arguments)
+    def built(cls: type[Cells], *arguments: Any) -> Cells:
+        cells: Cells = real(cls, *arguments)
         view.apply([1001], many[1000:1001].astype(np.float16), [5], 1001)
         met.extend(view.search(many[1000], 1).ids.tolist())
-        return graph
+        return cells
 
-    monkeypatch.setattr(Graph, "built", classmethod(built))
+    monkeypatch.setattr(Cells, "built", classmethod(built))
     view.build()
     assert met == [1001]
     assert view.search(many[1000], 1).ids.tolist() == [1001]
@@ -318,36 +317,36 @@ def test_searches_and_changes_go_on_while_a_graph_is_built(
     assert view.seq == 1001
 
 
-def test_a_graph_of_vectors_that_were_read_anew_meanwhile_is_not_taken(
+def test_cells_of_vectors_that_were_read_anew_meanwhile_are_not_taken(
     many: Vectors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     view = view_of(many[:1000], exact_limit=10)
-    real = Graph.built.__func__  # type: ignore[attr-defined]
+    real = Cells.built.__func__  # type: ignore[attr-defined]
 
-    def built(cls: type[Graph], *arguments: Any) -> Graph:
+    def built(cls: type[Cells], *arguments: Any) -> Cells:
         others = many[2000:3000].astype(np.float16)
-        view.rebuild([(list(range(1, 1001)), others)], seq=7, graph=False)
-        graph: Graph = real(cls, *arguments)
-        return graph
+        view.rebuild([(list(range(1, 1001)), others)], seq=7, cells=False)
+        cells: Cells = real(cls, *arguments)
+        return cells
 
-    monkeypatch.setattr(Graph, "built", classmethod(built))
+    monkeypatch.setattr(Cells, "built", classmethod(built))
     view.build()
-    assert not view.has_graph
+    assert not view.has_cells
     assert view.search(many[2003], 1).ids.tolist() == [4]
 
 
 def test_a_build_that_may_not_go_on_leaves_the_view_as_it_was(many: Vectors) -> None:
     view = view_of(many[:1000], exact_limit=10)
-    former = view._now.graph
+    former = view._now.cells
     view.apply([], NOTHING, list(range(1, 500)), 1001)
     view._go_on = lambda: False
     with pytest.raises(StoreError, match="no longer wanted"):
         view.build()
-    assert view._now.graph is former
+    assert view._now.cells is former
 
 
-@pytest.mark.parametrize("graph", [False, True])
-def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors, graph: bool) -> None:
+@pytest.mark.parametrize("cells", [False, True])
+def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors, cells: bool) -> None:
     view = view_of(many[:20])
 
     def batches() -> Any:
@@ -355,7 +354,7 @@ def test_a_rebuild_that_fails_leaves_the_view_as_it_was(many: Vectors, graph: bo
         raise StoreError("the disk went away")
 
     with pytest.raises(StoreError, match="went away"):
-        view.rebuild(batches(), seq=99, graph=graph)
+        view.rebuild(batches(), seq=99, cells=cells)
     assert (len(view), view.seq) == (20, 20)
 
 

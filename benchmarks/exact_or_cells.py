@@ -1,14 +1,14 @@
-"""From how many vectors on is HNSW faster than exact search, and what does it miss?
+"""From how many vectors on are cells faster than exact search, and what do they miss?
 
 All ways answer the same queries over the same clustered unit vectors, in turns, in one run:
 
-    python -m benchmarks.exact_or_hnsw --dim 512 --sizes 10000 100000 1000000 --json out.json
+    python -m benchmarks.exact_or_cells --dim 512 --sizes 10000 100000 1000000 --json out.json
 
 Prints a table and, with --json, writes the same figures to a file: seconds to build, memory and
 file in MB, median and 99th percentile of a search for the best ten in milliseconds, and recall@10
 against exact search. A million vectors of 512 dimensions take about 4 GB. `exact_limit` in
-mmembed/config.py is chosen from it. A collection's graph chooses its expansion itself; here
---expansions are compared. Beside other projects: `python -m benchmarks search`.
+mmembed/config/settings.py is chosen from it. --promises of recall are compared. Beside other
+projects: `python -m benchmarks search`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 
 from benchmarks.peers.index_job import BATCH
 from benchmarks.vectors import DIM, Vectors, clustered
-from mmembed.store.vectors import VectorView, hnsw
+from mmembed.store.vectors import VectorView
 from mmembed.store.vectors.int8_scan import CodeScan
+from mmembed.store.vectors.margins import choose_reach
 from mmembed.store.vectors.reach import Reach
 
 K = 10
@@ -65,36 +66,37 @@ def batches(vectors: Vectors) -> Iterator[tuple[range, Vectors]]:
         yield range(start, start + len(part)), part
 
 
-def our_ways(vectors: Vectors, expansions: list[int]) -> Iterator[tuple[Way, Search]]:
-    """Exact search first, by which the others are judged; then HNSW with rescoring."""
+def our_ways(vectors: Vectors, promises: list[float]) -> Iterator[tuple[Way, Search]]:
+    """Exact search first, by which the others are judged; then cells with rescoring."""
     size, dim = vectors.shape
     view = VectorView(Path("unused"), kind="image", dim=dim, exact_limit=size)
     started = time.perf_counter()
-    view.rebuild(batches(vectors), seq=1, graph=True)
+    view.rebuild(batches(vectors), seq=1, cells=True)
     build_s = time.perf_counter() - started
     started = time.perf_counter()
     scan: CodeScan = view._scanned()[1]
     scan_s = time.perf_counter() - started
     codes = sum(block.nbytes for block in scan.blocks) + scan.columns.nbytes + scan.ids.nbytes
-    graph = view._now.graph
-    assert graph is not None
-    memory = (len(graph.content) + 2 * vectors.size) / MB
+    cells = view._now.cells
+    assert cells is not None
+    memory = (cells.vectors.codes.nbytes + 2 * vectors.size) / MB
 
-    def search(query: NDArray[np.float32], limit: int, expansion: int) -> NDArray[np.int64]:
-        view.exact_limit, graph.reach = limit, Reach(expansion)
+    def search(query: NDArray[np.float32], limit: int, reach: Reach) -> NDArray[np.int64]:
+        view.exact_limit, cells.reach = limit, reach
         return view.search(query, K).ids
 
-    yield Way(size, "exact", scan_s, codes / MB, 0.0), lambda q: search(q, size, 64)
-    for one in expansions:
-        name = f"HNSW {hnsw.CONNECTIVITY}/{hnsw.EXPANSION_ADD}/{one}"
-        yield Way(size, name, build_s, memory, memory), partial(search, limit=0, expansion=one)
+    yield Way(size, "exact", scan_s, codes / MB, 0.0), lambda q: search(q, size, Reach())
+    for promise in promises:
+        choose_reach(cells, view._now.table, promise)
+        way = Way(size, f"{len(cells.centroids)} cells, {promise}", build_s, memory, memory)
+        yield way, partial(search, limit=0, reach=cells.reach)
 
 
-def compare(size: int, dim: int, queries: int, expansions: list[int]) -> list[Way]:
+def compare(size: int, dim: int, queries: int, promises: list[float]) -> list[Way]:
     """Every way over `size` vectors, asked in turns; recall is the share of exact search's
     best ten that a way found."""
     vectors = clustered(size, dim, seed=1)
-    ways = list(our_ways(vectors, expansions))
+    ways = list(our_ways(vectors, promises))
     asked = clustered(queries, dim, seed=2).astype(np.float32)
     asked /= np.linalg.norm(asked, axis=1, keepdims=True)
     times = np.zeros((len(ways), queries))
@@ -122,7 +124,7 @@ def main() -> None:
     parser.add_argument("--dim", type=int, default=DIM)
     parser.add_argument("--sizes", nargs="+", default=["10000,50000,100000"], help="also a,b,c")
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--expansions", type=int, nargs="+", default=[64, 128, 256, 512])
+    parser.add_argument("--promises", type=float, nargs="+", default=[0.95, 0.99])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     sizes = [int(one) for some in asked.sizes for one in some.split(",")]
@@ -130,7 +132,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|")
     ways: list[Way] = []
     for size in sizes:
-        for way in compare(size, asked.dim, asked.queries, asked.expansions):
+        for way in compare(size, asked.dim, asked.queries, asked.promises):
             ways.append(way)
             print(
                 f"| {way.vectors:,} | {way.name} | {way.build_s:.1f} | {way.memory_mb:.0f} "

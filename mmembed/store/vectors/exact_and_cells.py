@@ -12,16 +12,16 @@ from mmembed.store.vectors.vector_view import VectorView
 from mmembed.types import Kind, Ranked
 
 
-class ExactAndHnsw:
+class ExactAndCells:
     """A view without other users; see Index. For one thread."""
 
     def __init__(self, view: VectorView) -> None:
-        """A missing graph is built."""
+        """Missing cells are built."""
         self._view = view
         self.kind: Kind = view.kind
-        large = view.has_graph and len(view) > view.exact_limit
-        self.in_use: Literal["exact", "hnsw"] = "hnsw" if large else "exact"
-        if not view.has_graph:
+        large = view.has_cells and len(view) > view.exact_limit
+        self.in_use: Literal["exact", "cells"] = "cells" if large else "exact"
+        if not view.has_cells:
             view.build()
 
     def __len__(self) -> int:
@@ -37,6 +37,6 @@ class ExactAndHnsw:
         return self._view.search(query, count)
 
     def approximate(self, query: NDArray[np.float32], count: int) -> Ranked:
-        """See Index.approximate: by the HNSW graph."""
+        """See Index.approximate: by the cells."""
         self._view.exact_limit = 0
         return self._view.search(query, count)

@@ -1,0 +1,183 @@
+"""Cells are read as far around each query as it needs, and no farther."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from mmembed.errors import StoreError
+from mmembed.store.vectors import cell_search, margins
+from mmembed.store.vectors.cells import Cells
+from mmembed.store.vectors.margins import (
+    BAND,
+    Trials,
+    banded,
+    choose_reach,
+    found,
+    nearest,
+    queries,
+)
+from mmembed.store.vectors.reach import ALL, EVERYTHING, Reach, Usual
+from mmembed.store.vectors.rescoring import POOL
+from mmembed.store.vectors.table import Table
+from tests.store.vectors.clustered import DIM, Vectors, clustered
+
+
+@pytest.fixture(scope="module")
+def table(many: Vectors) -> Table:
+    ids = np.arange(1, len(many) + 1)
+    return Table.empty(DIM).with_more(ids, many.astype(np.float16)).without(ids[::50])
+
+
+@pytest.fixture(scope="module")
+def cells(table: Table) -> Cells:
+    return Cells.built(table)
+
+
+def recall(cells: Cells, table: Table, rows: Vectors) -> float:
+    """The share of the nearest ten that cells find, as they are set."""
+    limits = nearest(table, rows, 10)[1].min(axis=1)
+    return float(found(cells, table, rows, limits, lambda: True).mean())
+
+
+# -- what is chosen --------------------------------------------------------------------
+
+WIDE, BESIDE = Usual(0.0, 0.2), Usual(0.0, 0.05)
+
+
+def test_the_floor_is_below_the_tenth_by_the_margin_of_its_likeness() -> None:
+    reach = Reach(((0.8, 0.1, 5), (0.5, 0.5, 9), (0.3, 0.2, 7)), (0.9, 20), 0.2)
+    assert reach.limits(0.9, WIDE) == (pytest.approx(0.81), 5)
+    assert reach.limits(0.8, Usual(0.4, 0.2)) == (pytest.approx(0.76), 5)
+    assert reach.limits(0.7, WIDE) == (pytest.approx(0.35), 9)
+    assert reach.limits(0.1, WIDE) == (pytest.approx(0.08), 7)
+    assert reach.limits(-np.inf, WIDE)[0] < EVERYTHING
+    assert reach.limits(0.4, BESIDE) == (pytest.approx(0.04), 20)
+    assert Reach().limits(0.9, WIDE) == (EVERYTHING, ALL)
+
+
+def test_the_floor_never_falls_while_more_is_found() -> None:
+    reach = Reach(((0.8, 0.9, 5), (0.5, 0.1, 5), (0.3, 0.7, 5)), (0.5, 5), 0.2)
+    floors = [reach.limits(likeness, WIDE)[0] for likeness in np.linspace(-0.5, 1, 200)]
+    assert (np.diff(floors) >= 0).all()
+
+
+def trials(needed: Vectors, ranks: list[int], beside: list[int]) -> Trials:
+    """Queries in bands by falling likeness, and how far each has to read for all."""
+    limits = np.linspace(0.9, 0.1, len(needed)).astype(np.float32)
+    narrow = np.isin(np.arange(len(needed)), beside)
+    ranks_of = np.repeat(np.array(ranks, np.int64)[:, None], 10, axis=1)
+    return Trials(limits[:, None], limits, needed, ranks_of, banded(limits, narrow), 0.2)
+
+
+def test_each_band_gets_the_margin_and_the_cells_that_it_needs() -> None:
+    needed = np.tile(np.linspace(0.1, 0.2, 10), (3 * BAND, 1)).astype(np.float32)
+    needed[BAND : 2 * BAND] += 0.3
+    ranks = [4] * BAND + [8] * BAND + [16] * BAND
+    found = trials(needed, ranks, beside=list(range(2 * BAND, 3 * BAND))).reach(0.9, 0.99)
+    (first, near, few), (last, far, many) = found.bands
+    assert (first, last) == pytest.approx(
+        (0.9 - 0.8 * (BAND - 1) / (3 * BAND - 1), 0.368), abs=0.01
+    )
+    assert (near, far, few, many) == (pytest.approx(0.2), pytest.approx(0.5), 4, 8)
+    assert found.beside == (pytest.approx(0.2), 16)
+    assert found.promise == 0.99
+    less = trials(needed, ranks, beside=[]).reach(0.2, 0.99)
+    assert less.bands[0][1] == pytest.approx(0.1667, abs=0.001)
+    assert less.beside == less.bands[-1][1:]
+
+
+# -- real cells ------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_more_is_read_for_a_larger_promise(table: Table, cells: Cells) -> None:
+    floors = []
+    for promise in (0.5, 0.999):
+        choose_reach(cells, table, promise)
+        assert promise <= cells.reach.recall <= 1
+        assert cells.reach.promise == promise
+        floors.append(cells.reach.limits(0.5, Usual(0.0, cells.reach.spread))[0])
+    assert floors[0] > floors[1]
+
+
+@pytest.mark.slow
+def test_other_queries_than_those_that_were_measured_find_as_much(
+    table: Table, cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_reach(cells, table, 0.99)
+    monkeypatch.setattr(margins, "SEED", 12)
+    for rows in (*queries(table), clustered(200, seed=0), clustered(200, seed=9)):
+        assert recall(cells, table, rows) >= 0.98
+
+
+@pytest.mark.slow
+def test_queries_that_lie_as_the_vectors_do_read_fewer(
+    table: Table, cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_reach(cells, table, 0.99)
+    read = [0]
+    real = cell_search.CellSearch._read
+
+    def counting(self: cell_search.CellSearch, numbers: cell_search.Numbers) -> None:
+        read[0] += len(numbers)
+        real(self, numbers)
+
+    monkeypatch.setattr(cell_search.CellSearch, "_read", counting)
+    counts = []
+    for rows in (queries(table)[0], queries(table)[-1]):
+        read[0] = 0
+        for row in rows:
+            cells.near(row, POOL)
+        counts.append(read[0])
+    assert counts[0] < 0.5 * counts[1]
+
+
+@pytest.mark.slow
+def test_a_promise_that_cannot_be_kept_is_said(
+    table: Table,
+    cells: Cells,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(Trials, "reach", lambda *_: Reach(((0.0, 0.0, 1),)))
+    with caplog.at_level(logging.WARNING):
+        choose_reach(cells, table, 1.0)
+    assert "of the nearest ten, less than 1.000" in caplog.text
+    assert cells.reach.recall < 1
+
+
+@pytest.mark.slow
+def test_measuring_ends_once_it_may_not_go_on(table: Table, cells: Cells) -> None:
+    with pytest.raises(StoreError, match="no longer wanted"):
+        choose_reach(cells, table, 0.99, lambda: False)
+
+
+def test_the_nearest_are_those_of_brute_force(table: Table) -> None:
+    rows = queries(table)[-1]
+    ids, cosines = nearest(table, rows, 10)
+    every = rows @ table.rows(table.ids).T
+    assert np.allclose(np.sort(cosines, axis=1), np.sort(every, axis=1)[:, -10:], atol=1e-5)
+    for row, own, cosine in zip(rows, ids, cosines, strict=True):
+        assert np.allclose(table.rows(own) @ row, cosine, atol=1e-5)
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, POOL + 1])
+def test_few_vectors_can_be_measured(size: int) -> None:
+    ids = np.arange(1, size + 1)
+    few = Table.empty(4).with_more(ids, clustered(size, dim=4).astype(np.float16))
+    cells = Cells.built(few)
+    choose_reach(cells, few, 0.99)
+    assert cells.reach.recall == 1
+
+
+@pytest.mark.slow
+def test_equal_vectors_can_be_measured() -> None:
+    ids = np.arange(1, 201)
+    equal = Table.empty(4).with_more(ids, np.ones((200, 4), np.float16))
+    cells = Cells.built(equal)
+    choose_reach(cells, equal, 0.99)
+    assert cells.reach.recall == 1
