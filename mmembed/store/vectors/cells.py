@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from mmembed.store.vectors.cell_codes import CellCodes, Passing
 from mmembed.store.vectors.cell_search import CellSearch
 from mmembed.store.vectors.centroids import Centroids
-from mmembed.store.vectors.clustering import PORTION, centroids_of, owners_of
+from mmembed.store.vectors.clustering import PORTION, centroids_of, check, owners_of
 from mmembed.store.vectors.coalesce import Together, Worker
 from mmembed.store.vectors.reach import Reach
 from mmembed.store.vectors.rescoring import Ids, chunks
@@ -83,6 +83,7 @@ class Cells:
         """Cells of all vectors of a table. They keep the centroids of former cells of it, if there
         are some. Takes a minute or two for a million vectors. Raises StoreError once it may not go
         on."""
+        check(go_on)
         if former is None:
             centroids = centroids_of(table, go_on)
             known = CellCodes.of(NOTHING, np.empty(0, np.int32), deque(), cells=0, dim=table.dim)

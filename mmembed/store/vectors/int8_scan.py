@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,7 +186,7 @@ def _encoded(grid: Grid, ids: Ids, rows_of: Callable[[Ids], Rows]) -> tuple[Code
     return np.concatenate([part[0] for part in parts]), np.hstack([part[1] for part in parts])
 
 
-def reached(values: NDArray[np.float64], count: int) -> float:
+def reached(values: NDArray[np.floating[Any]], count: int) -> float:
     """A number that at least `count` of (n,) values reach, and about no more than that."""
     if count * GROUP * 4 <= len(values):
         # Choosing among the largest of each group is several times faster. Groups of values far

@@ -40,6 +40,8 @@ BAND = 96
 """Queries that get a margin together; their share has a standard error of some 0.003."""
 SAMPLE = 1024
 """Vectors whose spread the directions have."""
+FEW = 2_000
+"""Vectors up to which all cells are read."""
 SEED = 11
 SPARED = (0.5, 0.7, 0.85, 0.95, 1.0)
 """Share of the permitted misses that is not used up, since other queries may miss more. Larger ones
@@ -87,7 +89,7 @@ def choose_reach(
     """Set how far cells are read: for each query, no farther than it takes to find the promised
     share of the nearest ten vectors, with some misses to spare. Takes half a minute or more for a
     million vectors. Raises StoreError once it may not go on."""
-    if len(table) <= POOL:  # then all of them are candidates
+    if len(table) <= FEW:  # then reading all takes less time than finding out what to read
         cells.reach = Reach(recall=1.0, promise=promise)
         return
     trials = tried(cells, table, queries(table), go_on)
