@@ -35,8 +35,8 @@ GROWTH = 4
 FLOAT_ERROR = 2e-5
 """By how much pgvector's cosine of two vectors may be wrong."""
 MOST_SCANNED = 20_000
-"""Up to so many vectors that pass a filter are scanned, though exact_limit be larger; of more, a
-graph is searched."""
+"""If up to so many items pass a filter, their vectors are scanned, though exact_limit be larger; of
+more, a graph is searched."""
 SPACE_SQL = f"""
 SELECT models.id, dim, coalesce(totals.vectors, 0), coalesce(expansion, 0)
 FROM models LEFT JOIN vector_totals AS totals ON totals.model_id = models.id AND totals.kind = %s
@@ -72,8 +72,10 @@ class PassingItems:
     """The vectors whose items pass a filter."""
 
     where: Where
+    owners: str
+    """SQL: the tables of the items that have vectors, and the condition."""
     items: str
-    """SQL: the tables of items and their vectors, and the condition."""
+    """SQL: these tables with those of their vectors, and the condition."""
     values: Sequence[object]
 
     @property
@@ -89,14 +91,14 @@ def passing(searched: Searched, where: Where, *, of_images: bool) -> PassingItem
         return None
     by_caption = of_images and searched.kind == "caption"
     owners = "captions" if by_caption else "items"
-    join = "JOIN items AS captions ON captions.image_id = items.id" if by_caption else ""
+    join = " JOIN items AS captions ON captions.image_id = items.id" if by_caption else ""
     clause, values = clause_of("image" if of_images else searched.kind, where)
-    tables = (
-        f"items {join} JOIN content_vectors AS of_content ON of_content.kind = {owners}.kind "
-        f"AND of_content.sha256 = {owners}.sha256 AND of_content.model_id = {searched.model_id} "
-        f"{clause}"
+    vectors = (
+        f"JOIN content_vectors AS of_content ON of_content.kind = {owners}.kind "
+        f"AND of_content.sha256 = {owners}.sha256 AND of_content.model_id = {searched.model_id}"
     )
-    return PassingItems(where, tables, values)
+    tables = f"items{join}"
+    return PassingItems(where, f"{tables} {clause}", f"{tables} {vectors} {clause}", values)
 
 
 class NearestVectors(Statements):
@@ -129,11 +131,12 @@ class NearestVectors(Statements):
         return Ranked(joined.ids, joined.scores, complete=tail.complete and most <= 2 * count)
 
     def _is_wide(self, among: PassingItems | None) -> bool:
-        """Whether so many vectors pass that they should not be scanned."""
+        """Whether so many items pass that their vectors should not be scanned. Items are counted:
+        to find the vectors of so many takes several times as long."""
         if among is None:
             return True
         most = min(MOST_SCANNED, self.exact_limit)
-        sql = f"SELECT count(*) FROM (SELECT FROM {among.items} LIMIT {most + 1}) AS first"
+        sql = f"SELECT count(*) FROM (SELECT FROM {among.owners} LIMIT {most + 1}) AS first"
         return self._number(sql, among.values, where=among.where) > most
 
     def head(
