@@ -15,7 +15,7 @@ from mmembed.types import KINDS, Embeddings, Kind
 
 log = logging.getLogger(__name__)
 
-EXPANSIONS = (256, 384, 512, 768, 1_000, 1_500, 2_000, 3_000)
+EXPANSIONS = (64, 96, 128, 192, 256, 384, 512, 768, 1_000, 1_500, 2_000, 3_000)
 NEIGHBOURS, BUILD_EXPANSION = 16, 128
 """Of each vector in a graph, and how many are visited to find them: pgvector's m and
 ef_construction."""

@@ -172,7 +172,7 @@ class PostgresIndex:
 
     def approximate(self, query: NDArray[np.float32], count: int) -> Ranked:
         """See Index.approximate: by the HNSW graph."""
-        head = self._finder.head(self._searched, query, self._searched.expansion)
+        head = self._finder.by_graph(self._searched, query, count, None)
         if head is None or count > len(head.ids):
             return self.exact(query, count)
         return Ranked(head.ids[:count], head.scores[:count], complete=False)

@@ -81,7 +81,7 @@ def recall(store: Any, where: Any, passes: NDArray[np.bool_]) -> float:
 
 def test_a_graph_keeps_its_promise(large: Any) -> None:
     searched = large.searched("image")
-    assert searched.expansion >= 256
+    assert searched.expansion >= 64
     [(promise, measured)] = large._rows("SELECT promise, recall FROM graphs")
     assert promise == pytest.approx(0.99)
     assert measured >= 0.99
@@ -111,7 +111,7 @@ def test_fewer_are_the_first_of_more_at_any_depth(large: Any) -> None:
     query = queries()[1]
     whole = numbers(large.search(query, 700, kind="image"))
     assert len(set(whole)) == 700
-    for count in (1, 10, 199, 200, 201, 450):
+    for count in (1, 10, 49, 50, 51, 199, 200, 201, 450):
         assert numbers(large.search(query, count, kind="image")) == whole[:count]
     pages: list[int] = []
     place = None
@@ -136,7 +136,7 @@ def test_a_graph_that_was_not_measured_is_measured_not_built(large: Any) -> None
         session.run("DELETE FROM graphs")
     assert large.searched("image").expansion == 0
     large.publish()
-    assert large.searched("image").expansion >= 256
+    assert large.searched("image").expansion >= 64
     assert large._rows(f"{oid} ORDER BY oid") == before
     large.rebuild()
     assert large._rows(f"{oid} ORDER BY oid") != before
