@@ -13,7 +13,7 @@ Told: TypeAlias = Callable[[], None]
 """To be called once all pictures of a piece are decoded."""
 
 
-class Lane:
+class PieceLane:
     """One piece, on a thread of its own."""
 
     def __init__(self, work: Callable[[Told], bool]) -> None:
@@ -51,18 +51,18 @@ class Lane:
         return self._done
 
 
-class Lanes:
+class PieceLanes:
     """The piece that is decoded, and the one before, which may still be embedded."""
 
     def __init__(self) -> None:
-        self._running: deque[Lane] = deque()
+        self._running: deque[PieceLane] = deque()
 
     def run(self, work: Callable[[Told], bool], *, alone: bool) -> bool:
         """Begin a piece, and return once the next one may be begun; False if it was not done.
         alone: no other piece meanwhile. Raises the errors of this piece and of the one before."""
         if alone:
             self.end()
-        lane = Lane(work)
+        lane = PieceLane(work)
         self._running.append(lane)
         is_over = lane.await_decoded()
         while self._running[0] is not lane:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.lease_keeper import Stall, kept_alive
-from mmembed.collection.piece_lane import Lanes, Told
+from mmembed.collection.piece_lane import PieceLanes, Told
 from mmembed.errors import ModelHangs, StoreAway, StoreBusy, StoreError
 from mmembed.ingest import PieceWork, Pipeline, Report, SaidLimits, Settling, report_text
 from mmembed.ingest.settle_gone import AT_ONCE
@@ -53,7 +53,7 @@ class Worker:
         self._ending = ending
         self._stopped = threading.Event()
         """Set after an error or an interrupt: pieces that are under way are given back."""
-        self._lanes = Lanes()
+        self._lanes = PieceLanes()
         self._name = f"{socket.gethostname()[:40]} {os.getpid()}"
         self.reports: list[str] = []
         """Of the pieces that this worker has finished."""

@@ -19,7 +19,7 @@ pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mme
 
 pytestmark = pytest.mark.scale
 TEXT = (ROOT / "docs/postgres.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", TEXT, re.S | re.M)
+BLOCKS: list[str] = re.findall(r"^```sh\n(.*?)^```", TEXT, re.S | re.M)
 SHELL = f"""
 set -eu
 pip() {{ :; }}

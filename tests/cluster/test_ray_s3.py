@@ -12,7 +12,7 @@ import pytest
 
 from mmembed.store.folder_store import FolderStore
 from tests.cli.processes import real
-from tests.cluster.test_ray_workers import PATIENT
+from tests.cluster.patience import PATIENT
 from tests.postgres_server import address
 from tests.s3_server import s3_address
 from tests.serving import ROOT, environment

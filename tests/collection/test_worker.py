@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from mmembed.collection.piece_lane import Lanes
+from mmembed.collection.piece_lane import PieceLanes
 from mmembed.collection.worker import Worker
 from mmembed.errors import ModelError, ModelHangs
 from mmembed.ingest import PieceWork, Report
@@ -106,7 +106,7 @@ def test_an_interrupt_gives_all_pieces_back(monkeypatch: pytest.MonkeyPatch) -> 
 
     pieces = SomePieces(9)
     monkeypatch.setattr(PieceWork, "run", run)
-    monkeypatch.setattr(Lanes, "_end_first", lambda _: started.wait(9) and interrupt())
+    monkeypatch.setattr(PieceLanes, "_end_first", lambda _: started.wait(9) and interrupt())
     with pytest.raises(KeyboardInterrupt):
         worker_of(pieces, monkeypatch).run(lambda: True, joined=True)
     assert sorted(piece.id for piece in pieces.given_back) == [1, 2]
