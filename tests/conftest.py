@@ -150,17 +150,18 @@ def catalog(open_catalog: Callable[[], Catalog]) -> Catalog:
     return open_catalog()
 
 
+def image_entry(path: str, vector: Any = (1, 0, 0, 0), **more: Any) -> ImageEntry:
+    """`image_entry("/a.jpg", [1, 0, 0, 0])`: an image to write; its content is its path's."""
+    embedding = None if vector is None else np.asarray(vector, dtype=np.float32)
+    values: dict[str, Any] = {"sha256": f"content of {path}", "embedding": embedding}
+    sizes = {"width": 4, "height": 3, "bytes": 99, "format": "JPEG", "mtime_ns": 7}
+    return ImageEntry(path=path, **{**values, **sizes, **more})
+
+
 @pytest.fixture
 def entry() -> Callable[..., ImageEntry]:
-    """`entry("/a.jpg", [1, 0, 0, 0])`: an image to write; its content is its path's."""
-
-    def make(path: str, vector: Any = (1, 0, 0, 0), **more: Any) -> ImageEntry:
-        embedding = None if vector is None else np.asarray(vector, dtype=np.float32)
-        values: dict[str, Any] = {"sha256": f"content of {path}", "embedding": embedding}
-        sizes = {"width": 4, "height": 3, "bytes": 99, "format": "JPEG", "mtime_ns": 7}
-        return ImageEntry(path=path, **{**values, **sizes, **more})
-
-    return make
+    """See `image_entry`."""
+    return image_entry
 
 
 def _quietly(done: int, total: int, failed: int) -> None:

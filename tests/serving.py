@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -33,6 +34,8 @@ ADDRESS = "http://127.0.0.1:8000"
 ROOT = Path(__file__).parent.parent
 PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "network_audit")])
 """Of processes: this checkout, and what counts their look-ups."""
+FAKE = (sys.executable, "-m", "tests.fake_mmembed")
+"""The command line over the fake encoder."""
 CACHE = tempfile.TemporaryDirectory(prefix="mmembed-tests-")
 """What the processes of one test run measure and compile."""
 PROGRESS = re.compile(r"mmembed: .* \((\d+ (h|min|s) ?)+\)$")
