@@ -34,12 +34,22 @@ LEFT_OUT_AS_A_WHOLE = re.compile(r"^pytestmark = pytest\.mark\.(slow|scale)$", r
 """Says so near the top of a file whose tests do not run before each commit."""
 
 
+NEEDS_SERVERS = re.compile(r"\bmark\.scale\b")
+"""Says so of one of its tests or more. Those of contracts/ have the mark from their fixtures."""
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Files of slow tests are not even imported where those are left out: most of them load torch,
-    which takes seconds. Neither are those whose tests need servers."""
-    if collection_path.suffix != ".py" or "not slow" not in str(config.getoption("markexpr")):
+    which takes seconds. Neither are those whose tests need servers, nor others where only those
+    are wanted."""
+    if collection_path.suffix != ".py":
         return None
-    return LEFT_OUT_AS_A_WHOLE.search(collection_path.read_text("utf-8")) is not None or None
+    wanted = str(config.getoption("markexpr"))
+    if "not slow" in wanted:
+        return LEFT_OUT_AS_A_WHOLE.search(collection_path.read_text("utf-8")) is not None or None
+    if wanted == "scale" and collection_path.parent.name != "contracts":
+        return NEEDS_SERVERS.search(collection_path.read_text("utf-8")) is None or None
+    return None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,7 +20,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ({"file": f"{colour}.png", "author": f"Ann {colour}"} for colour in ("red", "blue"))
     (photos / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     folder = tmp_path_factory.mktemp("data")
-    finished = fake("index", photos, "--data", folder)
+    finished = fake("index", photos, "--data", folder, "--model", "fake")
     assert finished.returncode == 0, finished.stderr
     return folder
 

@@ -120,21 +120,22 @@ def test_a_data_folder_among_the_pictures_is_no_obstacle(tmp_path: Path) -> None
 
 
 def test_no_pictures_at_all_are_no_success(tmp_path: Path) -> None:
-    data, empty = tmp_path / "data", tmp_path / "empty"
+    empty = tmp_path / "empty"
     empty.mkdir()
-    finished = fake("index", empty, "--data", data, "--model", "fake")
+    index = ("index", empty, "--data", tmp_path / "data", "--model", "fake")
+    finished = fake(*index)
     assert finished.returncode == 1
     assert f"no pictures below {empty}" in finished.stderr
     assert "files count as pictures by their ending" in finished.stderr
     many_pictures(empty / "@eaDir", 2)
-    finished = fake("index", empty, "--data", data)
+    finished = fake(*index)
     assert finished.returncode == 1
     assert "1 parts of systems (--include-system enters them)" in finished.stdout
     assert "all that may hold some was passed over" in finished.stderr
-    finished = fake("index", empty, "--data", data, "--include-system")
+    finished = fake(*index, "--include-system")
     assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     shutil.rmtree(empty / "@eaDir")
-    finished = fake("index", empty, "--data", data)
+    finished = fake(*index)
     assert finished.returncode == 1
     assert "is a disk missing? `mmembed remove PATH` takes them out" in finished.stderr
 
