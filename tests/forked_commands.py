@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import import_module
@@ -69,22 +69,27 @@ class Forks:
         self._folder = folder
         self._started: list[Fork] = []
 
-    def start(
+    def start(self, *arguments: object, **options: float) -> Fork:
+        """Run a command. options: see `_slow_down`."""
+        return self._start(arguments, {}, ".out", options)
+
+    def start_apart(self, arguments: Sequence[object], variables: Mapping[str, str]) -> Fork:
+        """Run a command in further variables. Its standard error has a file of its own."""
+        return self._start(arguments, variables, ".errors", {})
+
+    def _start(
         self,
-        *arguments: object,
-        variables: Mapping[str, str] | None = None,
-        apart: bool = False,
-        **options: float,
+        arguments: Sequence[object],
+        variables: Mapping[str, str],
+        errors: str,
+        options: Mapping[str, float],
     ) -> Fork:
-        """Run a command. variables: beside those of every process of the tests. apart: standard
-        error has a file of its own. options: see `_slow_down`."""
-        out = self._folder / f"command-{len(self._started) + 1}"
+        out = self._folder / f"command-{len(self._started) + 1}.out"
         order = {
             "arguments": [os.fsdecode(one) if isinstance(one, bytes) else str(one)
                           for one in arguments],
-            "environment": environment(**variables or {}),
-            "out": str(out), "errors": str(out.with_suffix(".errors") if apart else out),
-            "options": options,
+            "environment": environment(**variables),
+            "out": str(out), "errors": str(out.with_suffix(errors)), "options": options,
         }  # fmt: skip
         assert self._process.stdin
         assert self._process.stdout
@@ -122,9 +127,9 @@ def forks_in(folder: Path) -> Iterator[Forks]:
 def finished(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in so many variables of the environment."""
     with tempfile.TemporaryDirectory() as folder, forks_in(Path(folder)) as forks:
-        fork = forks.start(*arguments, variables=variables, apart=True)
+        fork = forks.start_apart(arguments, variables)
         code = fork.wait(2 * PATIENCE_S)
-        return subprocess.CompletedProcess([*arguments], code, fork.said, fork.errors)
+        return subprocess.CompletedProcess("mmembed", code, fork.said, fork.errors)
 
 
 @cache
