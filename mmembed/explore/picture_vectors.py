@@ -60,8 +60,10 @@ def even_sample(ids: NDArray[np.int64], most: int) -> NDArray[np.int64]:
 def mark_of_pictures(store: Store, where: Where = EVERYTHING) -> Hashable:
     """Differs once a picture that passes has come, gone or changed, or passes for the sake of its
     tags or captions."""
-    passing = b"" if where == EVERYTHING else blake2b(ids_of_pictures(store, where)).digest()
-    return store.last_change(), store.newest_item(), store.count("image"), passing
+    passing = (
+        b"" if where == EVERYTHING else blake2b(ids_of_pictures(store, where).tobytes()).digest()
+    )
+    return store.last_change(), store.newest_item(), store.count("image"), blake2b(passing).digest()
 
 
 @contextmanager

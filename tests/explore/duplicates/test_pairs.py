@@ -113,7 +113,7 @@ def test_the_best_of_many_parts_are_kept(chunk: int, monkeypatch: pytest.MonkeyP
         kept.add(Pairs(ends[:, 0], ends[:, 1], values))
         for (some, other), value in zip(ends.tolist(), values.tolist(), strict=True):
             best[some, other] = max(value, best.get((some, other), -np.inf))
-    expected = {}
+    expected: dict[tuple[int, int], float] = {}
     for some in range(40):
         own = sorted((pair for pair in best if pair[0] == some), key=lambda pair: -best[pair])
         expected |= {pair: best[pair] for pair in own[:5]}

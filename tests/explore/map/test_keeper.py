@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmembed.errors import ModelMismatch
-from mmembed.explore.map import keeper
+from mmembed.explore.map import keeper, make
 from mmembed.explore.map.keeper import MapKeeper
 from mmembed.explore.map.make import make_map
 from mmembed.explore.picture_vectors import one_model
@@ -36,7 +36,7 @@ def store(tmp_path: Path, entry: Entry) -> MemoryStore:
 def placed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many pictures were placed each time."""
     counts: list[int] = []
-    real = keeper.with_all
+    real = make.with_all
 
     def counted(known: object, store: object, ids: object, progress: object) -> object:
         counts.append(len(ids))  # type: ignore[arg-type]
@@ -49,6 +49,7 @@ def placed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_new_picture_is_placed_once(store: MemoryStore, entry: Entry, placed: list[int]) -> None:
     maps = MapKeeper(store)
     assert maps.fresh() is None
+    current = None
     for number in range(3):
         store.write([entry(f"/new {number}.jpg", [1, number, 0, 0])])
         assert maps.fresh() is None
@@ -59,6 +60,7 @@ def test_a_new_picture_is_placed_once(store: MemoryStore, entry: Entry, placed: 
     assert placed == [1, 1, 1]
     anew = MapKeeper(store).current()
     assert anew is not None
+    assert current is not None
     assert (anew.map.ids == current.map.ids).all()
     assert (anew.map.points == current.map.points).all()
 
