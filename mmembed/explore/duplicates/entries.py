@@ -75,7 +75,7 @@ class DescribedDuplicates:
     kind: DuplicateClass
     kept: Item
     others: tuple[SparePicture, ...]
-    """Those that are described: all, or the first of them."""
+    """All of the others, or the first of them."""
     total_others: int
     reason: str
     spare_bytes: int
