@@ -1,4 +1,4 @@
-"""What a collection does with the files that watching found changed."""
+"""The work of a collection on the files that watching found changed."""
 
 from __future__ import annotations
 
@@ -99,6 +99,8 @@ def _outcome(
 ) -> Outcome:
     notes = [*notes_of(before, after, newest), *notes_of_failures(report.failures)]
     if report.recaptioned:
-        notes.append(Note("captions", "", f"of {report.recaptioned:,} pictures"))
+        count = report.recaptioned
+        said = "1 picture has" if count == 1 else f"{count:,} pictures have"
+        notes.append(Note("captions", "", f"{said} other ones than before"))
     failed = {failure.name: failure.message for failure in report.failures}
     return Outcome(notes, failed, report.interrupted)

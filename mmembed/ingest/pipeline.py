@@ -119,7 +119,10 @@ class Pipeline:
         done = len(plan.unchanged)
         progress(done, report.total, 0)
         profile = Profile(self.threads)
-        prepare = Preparer(self.store, self.load, self.headers, profile, self.thumbnails)
+        prepare = Preparer(
+            *(self.store, self.load, self.headers, profile, self.thumbnails),
+            plan.ignored.contents,
+        )
         embed = EmbeddingStage(self.store, self.load, self.batch, profile)
         committing = Committing(self.store)
         decoders = ThreadPoolExecutor(self.threads, "decode")

@@ -13,7 +13,6 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import InputError
 from mmembed.filters.parse import parse_where
 from mmembed.ingest import Removed
-from tests.fake_encoder import FakeEncoder
 from tests.ingest.outcomes import counts, ids
 
 MakePicture = Callable[..., Path]
@@ -120,11 +119,10 @@ def test_what_is_excluded_leaves_though_missing_files_stay(
     assert (report.removed, report.missing) == (1, 1)
 
 
-def test_a_copy_of_an_ignored_content_costs_no_embedding(
-    collection: Collection, index: Index, red: Path, photos: Path, encoder: FakeEncoder
+def test_a_copy_of_an_ignored_content_needs_no_model(
+    collection: Collection, index: Index, red: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collection.remove_path(red, ignore=True)
     shutil.copy(red, photos / "third.png")
-    encoder.batches.clear()
-    index()
-    assert encoder.batches == []
+    monkeypatch.setattr("mmembed.ingest.prepare.decode", lambda *_, **__: 1 / 0)
+    assert counts(index()) == {"unchanged": 1, "kept_out": 3}

@@ -17,7 +17,7 @@ class Look:
     """The files that matter to an indexing, by the rules of a scan."""
 
     folders: frozenset[str] = frozenset()
-    """Those that the rules let in."""
+    """Folders that the rules let in."""
     states: Mapping[str, int] = field(default_factory=dict)
     """A number for the state of each file, by path: pictures, texts, manifests and tars."""
     closed: frozenset[str] = frozenset()

@@ -16,8 +16,8 @@ class Timing:
     still: float = 2.0
     """A file is taken once its size and times have been the same for so long."""
     gone: float = 10.0
-    """A file counts as gone once it has been missing for so long: programs that save a picture
-    delete it first, and one that is moved comes up elsewhere."""
+    """A file counts as gone once it has been missing for so long. Programs that save a picture
+    delete it first, and a file that is moved comes up elsewhere."""
     poll: float = 30.0
     """Between two looks at a folder without events."""
     look: float = 600.0

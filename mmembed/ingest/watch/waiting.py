@@ -36,7 +36,7 @@ class Waiting:
 
     def due(self, now: float) -> tuple[dict[str, State], list[str]]:
         """Take out the files that have been still for long enough, with their states, and those
-        that have been gone for long enough. One that is still being written waits on."""
+        that have been gone for long enough. A file that is still being written waits on."""
         present: dict[str, State] = {}
         gone: list[str] = []
         for path, wait in list(self._waits.items()):
@@ -55,7 +55,7 @@ class Waiting:
         return present, gone
 
     def gone(self) -> list[str]:
-        """The paths of files that are gone, for how long ever."""
+        """The paths of files that are gone, even for a moment."""
         return [path for path, wait in self._waits.items() if wait.state is None]
 
     def forget_below(self, folders: Iterable[str]) -> None:

@@ -29,7 +29,7 @@ LONGEST_RETRY = 10
 
 
 class Work(Protocol):
-    """What a collection does with changed files. Any method raises StoreError."""
+    """The work of a collection on changed files. Any method raises StoreError."""
 
     def passing(self) -> Passing:
         """The present exclusions."""
