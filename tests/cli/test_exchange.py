@@ -112,7 +112,7 @@ def test_pictures_and_sidecars(ask: Ask, filled: Path, tmp_path: Path) -> None:
     code, printed, errors = ask("export", "--xmp", "--beside", *at)
     assert (code, "red.png.xmp: is no XML" in errors, beside.read_bytes()) == (1, True, b"broken")
     assert "nothing to export" not in printed
-    untagged = ("--to", str(tmp_path / "none"), "--where", "-has:tag")
+    untagged = ("--to", str(tmp_path / "none"), "--where=-has:tag")
     code, printed, _ = ask("export", "--xmp", *untagged, *at)
     assert (code, "there is no picture with tags" in printed) == (0, True)
 
