@@ -68,18 +68,18 @@ class CellCodes:
             part, stay = self.codes[start : start + BLOCK], kept[start : start + BLOCK]
             yield part if stay.all() else part[stay]
 
-    def passing(self, ids: Ids) -> Passing:
+    def passing(self, ids: Ids) -> PassingCodes:
         """The given vectors, as far as they are there."""
         places = np.isin(self.ids, ids)
         before = np.concatenate([[0], places.cumsum()])[self.starts]
         cells = before[1:] > before[:-1]
         if before[-1] > CODES_KEPT:
-            return Passing(self, cells, places)
-        return Passing(CellCodes(before, self.ids[places], self.codes[places]), cells, None)
+            return PassingCodes(self, cells, places)
+        return PassingCodes(CellCodes(before, self.ids[places], self.codes[places]), cells, None)
 
 
 @dataclass(frozen=True, eq=False)
-class Passing:
+class PassingCodes:
     """Vectors that pass a filter, in their cells."""
 
     vectors: CellCodes

@@ -45,7 +45,7 @@ class CellSearch:
         places: NDArray[np.bool_] | None = None,
     ) -> None:
         """code: int8 (dim,). count: how many of the nearest vectors are wanted. places: see
-        Passing."""
+        PassingCodes."""
         self._vectors = vectors
         self._code = code
         self._count = count

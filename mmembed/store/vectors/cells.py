@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.cell_codes import CellCodes, Passing
+from mmembed.store.vectors.cell_codes import CellCodes, PassingCodes
 from mmembed.store.vectors.cell_search import CellSearch
 from mmembed.store.vectors.centroids import Centroids
 from mmembed.store.vectors.clustering import PORTION, centroids_of, check, owners_of
@@ -49,7 +49,7 @@ class Pool:
     """int8 (dim,)."""
     count: int
     """How many of the nearest."""
-    passing: Passing | None
+    passing: PassingCodes | None
     """The vectors that count, if not all do."""
     finish: Callable[[Ids], Any]
     """Makes the answer of them."""
@@ -115,7 +115,9 @@ class Cells:
         """Whether so many vectors should have other centroids."""
         return count > OUTGROWN * self.clustered or OUTGROWN * count < self.clustered
 
-    def near(self, query: NDArray[np.float32], count: int, passing: Passing | None = None) -> Ids:
+    def near(
+        self, query: NDArray[np.float32], count: int, passing: PassingCodes | None = None
+    ) -> Ids:
         """The vectors that are found nearest to a float32 (dim,) query, `count` or all, or some
         more that tie, in no order; removed ones, too."""
         return self.answered(query, count, lambda ids: ids, passing)
@@ -125,7 +127,7 @@ class Cells:
         query: NDArray[np.float32],
         count: int,
         finish: Callable[[Ids], Answer],
-        passing: Passing | None = None,
+        passing: PassingCodes | None = None,
     ) -> Answer:
         """The answer that `finish` makes of the nearest. The thread that searches calls it, for
         callers that wait, too. If all callers went on at once, they would wait for the
@@ -136,7 +138,7 @@ class Cells:
         return answer
 
     def _lane(self) -> Worker[Pool, Any]:
-        searcher, everything = self.centroids.searcher(), Passing(self.vectors, None, None)
+        searcher, everything = self.centroids.searcher(), PassingCodes(self.vectors, None, None)
 
         def search(pools: Sequence[Pool]) -> list[Any]:
             answers = []

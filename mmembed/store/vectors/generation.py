@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.cell_codes import Passing
+from mmembed.store.vectors.cell_codes import PassingCodes
 from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
 from mmembed.store.vectors.rescoring import HEAD, NECK, NECK_POOL, POOL, Ids, continued, rank, unit
@@ -116,7 +116,7 @@ class Generation:
             query, pool, lambda ids: rank(ids, self.table.rows, query, count, size=len(self))
         )
 
-    def head_among(self, query: NDArray[np.float32], ids: Ids, passing: Passing) -> Ranked:
+    def head_among(self, query: NDArray[np.float32], ids: Ids, passing: PassingCodes) -> Ranked:
         """The first results by the cells, HEAD of them, among vectors with rising ids. passing:
         those of them that are in the cells."""
         assert self.cells is not None
@@ -133,7 +133,7 @@ class Generation:
         query: NDArray[np.float32],
         count: int,
         answer: Callable[[Ids], Answer],
-        among: tuple[Passing, Ids] | None = None,
+        among: tuple[PassingCodes, Ids] | None = None,
     ) -> Answer:
         """The answer that is made of the candidates. among: the vectors that count, in the cells
         and beside them."""

@@ -2,9 +2,9 @@
 
 The nearest vectors of a query lie in cells whose centroids are about as like it as they are, or
 less. The margin is how much less. It is measured with queries that lead from the vectors
-themselves to directions as wide as they are spread, and then beside all of them, as queries in
-words lie beside all images. Ordered by how like them their tenth vectors are, bands of queries each
-get the least margin that is enough, and the least number of cells.
+themselves to directions as wide as they are spread. The last queries lie beside all vectors, as
+texts lie beside all images. The queries are ordered by the likeness of their tenth vectors. Each
+band of them gets the least margin that is enough, and the least number of cells.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ Cosines = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Trials:
-    """m queries, and what it takes to find their nearest K."""
+    """m queries, and the reading that finds their nearest K."""
 
     rows: Rows
     limits: Cosines
@@ -86,9 +86,8 @@ class Trials:
 def choose_reach(
     cells: Cells, table: Table, promise: float, go_on: Callable[[], bool] = lambda: True
 ) -> None:
-    """Set how far cells are read: for each query, no farther than it takes to find the promised
-    share of the nearest ten vectors, with some misses to spare. Takes half a minute or more for a
-    million vectors. Raises StoreError once it may not go on."""
+    """Set how far cells are read for a query: as far as finds the promised share of the nearest ten
+    vectors, with some misses to spare. Takes half a minute or more for a million vectors. Raises StoreError once it may not go on."""
     if len(table) <= FEW:  # then reading all takes less time than finding out what to read
         cells.reach = Reach(recall=1.0, promise=promise)
         return
@@ -148,8 +147,8 @@ def nearest(
 
 
 def tried(cells: Cells, table: Table, sets: Sequence[Rows], go_on: Callable[[], bool]) -> Trials:
-    """What it takes to find the nearest of some sets of queries, of which the first lie as the
-    vectors do."""
+    """Find the nearest of some sets of queries, and how much must be read for them. The first set
+    lies as the vectors do."""
     rows = np.concatenate(sets)
     ids, cosines = nearest(table, rows, K, go_on)
     limits = cosines.min(axis=1)

@@ -117,8 +117,8 @@ def is_large(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a file holds."""
+class SnapshotParts:
+    """The arrays in the file of a view."""
 
     graph: memoryview
     """Of the centroids."""
@@ -133,7 +133,7 @@ class Parts:
 
 
 def parts_of(graph: Part, arrays: Sequence[NDArray[Any]], table: Table) -> list[Part]:
-    """The parts of a file: the graph, four arrays as in Parts, and a table."""
+    """The parts of a file: the graph, four arrays as in SnapshotParts, and a table."""
     ids = np.ascontiguousarray(table.ids)
     parts = [memoryview(graph), *map(_bytes_of, (*arrays, ids))]
     aligned = [part for whole in parts for part in (whole, bytes(-whole.nbytes % ALIGNED))]
@@ -147,8 +147,9 @@ def _bytes_of(array: NDArray[Any]) -> memoryview:
     return little.data.cast("B")
 
 
-def parted(content: Part, stamp: Stamp) -> Parts:
-    """What the content of a verified file holds. Raises StoreError if it does not fit the stamp."""
+def parted(content: Part, stamp: Stamp) -> SnapshotParts:
+    """The arrays in the content of a verified file. Raises StoreError if it does not fit the
+    stamp."""
     whole, start, arrays = memoryview(content), 0, []
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = (
         ("<i1", (stamp.graph_bytes,)),
@@ -167,7 +168,7 @@ def parted(content: Part, stamp: Stamp) -> Parts:
         end, start = stop, stop + -stop % ALIGNED
     if end != len(whole) or _are_no_cells(arrays[2], stamp.in_cells):
         raise StoreError("holds something else than its stamp says")
-    return Parts(whole[: stamp.graph_bytes], *arrays[1:])
+    return SnapshotParts(whole[: stamp.graph_bytes], *arrays[1:])
 
 
 def _are_no_cells(starts: NDArray[np.int64], vectors: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.cell_codes import CODES_KEPT, Passing
+from mmembed.store.vectors.cell_codes import CODES_KEPT, PassingCodes
 from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.generation import Generation
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
@@ -23,7 +23,7 @@ class Subset:
         self.ids = ids
         self._codes: tuple[CodeScan, CodeScan] | None = None
         self._places: tuple[CodeScan, Ids] | None = None
-        self._passing: tuple[Cells, Passing] | None = None
+        self._passing: tuple[Cells, PassingCodes] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
