@@ -87,7 +87,8 @@ def choose_reach(
     cells: Cells, table: Table, promise: float, go_on: Callable[[], bool] = lambda: True
 ) -> None:
     """Set how far cells are read for a query: as far as finds the promised share of the nearest ten
-    vectors, with some misses to spare. Takes half a minute or more for a million vectors. Raises StoreError once it may not go on."""
+    vectors, with some misses to spare. Takes half a minute or more for a million vectors. Raises
+    StoreError once it may not go on."""
     if len(table) <= FEW:  # then reading all takes less time than finding out what to read
         cells.reach = Reach(recall=1.0, promise=promise)
         return
