@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,7 +70,9 @@ class Pipeline:
         if report.interrupted:
             return report
         with _noted_in(report):
-            report.removed = self.store.remove([item.id for item in plan.gone.values()])
+            leaving = plan.leaving()
+            report.removed += self.store.remove(leaving)
+            report.missing = len(plan.gone) - len(leaving)
             self.store.forget_failures(
                 lambda path: plan.scan.covers(path) and path not in plan.scan.files
             )
@@ -97,6 +99,7 @@ class Pipeline:
             self._index(plan, known, report, unfailing(progress), ending)
             if plan.moved_out:
                 self.store.keep_out(plan.moved_out)
+            report.removed += self._leave_out(plan, known)
             ids = {source.path: known[source.path].id for source in plan.unchanged}
             Describing(self.store, self.load).run(plan.unchanged, ids, report)
         return report
@@ -116,7 +119,10 @@ class Pipeline:
         done = len(plan.unchanged)
         progress(done, report.total, 0)
         profile = Profile(self.threads)
-        prepare = Preparer(self.store, self.load, self.headers, profile, self.thumbnails)
+        prepare = Preparer(
+            *(self.store, self.load, self.headers, profile, self.thumbnails),
+            plan.ignored.contents,
+        )
         embed = EmbeddingStage(self.store, self.load, self.batch, profile)
         committing = Committing(self.store)
         decoders = ThreadPoolExecutor(self.threads, "decode")
@@ -160,6 +166,9 @@ class Pipeline:
         others, moves = [], []
         for one in ready:
             path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
+            if sha256 in plan.ignored.contents:
+                plan.ignored.met[path] = (sha256, stat)
+                continue
             same = _known_before(one, plan, known, report)
             if same is not None:
                 moves.append((same.id, path, stat.mtime_ns, stat.mark))
@@ -170,6 +179,14 @@ class Pipeline:
                 others.append(one)
         failures += Committing(self.store).move(moves)
         return others, failures, len(group)
+
+    def _leave_out(self, plan: Plan, known: Mapping[str, Known]) -> int:
+        """Note the ignored files; returns how many images leave whose files have such a content
+        now."""
+        if not plan.ignored.met:
+            return 0
+        plan.ignored.note(self.store)
+        return self.store.remove([known[path].id for path in plan.ignored.met if path in known])
 
     def backfill_headers(
         self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]
@@ -221,7 +238,7 @@ def _known_before(
         as_it_was = (same.bytes, same.mtime_ns, same.mark) == stat
         report.unchanged += as_it_was
         report.touched += not as_it_was
-    elif same := plan.take_gone(sha256):
+    elif same := plan.take_gone(sha256, is_known=item.pixels is None):
         report.moved += 1
         known[path] = same
     return same
