@@ -141,7 +141,7 @@ class Searching:
     def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:
         model = self._store.model()
         parts = (self._store.identity, model and model.fingerprint, *further)
-        by_bank = (*parts, self._bank.digest)
+        by_bank: tuple[object, ...] = (*parts, self._bank.digest)
         if self._learned() is not None:
             by_bank += ("learned words",)
         return _Hashes(paging.query_hash(terms, *parts), paging.query_hash(terms, *by_bank))
@@ -169,7 +169,8 @@ class Searching:
         return corrected(plain, tokens, bank.words_mean, self._learned())
 
     def _learned(self) -> LearnedWords | None:
-        return learned_words(self._embedder.facts.fingerprint)
+        model = self._store.model()
+        return None if model is None else learned_words(model.fingerprint)
 
     def _nearest(
         self, kind: Kind, where: Where, vector: Embedding, count: int, after: Place | None

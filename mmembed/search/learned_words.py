@@ -1,4 +1,4 @@
-"""What words look like in pictures, as far as it was learned from labelled pictures for a model.
+"""The looks of words in pictures, as far as they were learned from labelled pictures for a model.
 
 A small model places a bare word such as "dog" near few of the pictures that show it. For the words
 that people often ask for, a better direction is known: that which tells labelled pictures with the
@@ -13,13 +13,17 @@ keys.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from mmembed.types import Embedding, Embeddings
+
+log = logging.getLogger(__name__)
 
 FILE = Path(__file__).parents[1] / "bundled" / "learned_words.npz"
 WIDTH = 0.1
@@ -27,6 +31,7 @@ WIDTH = 0.1
 FAR = 0.3
 """Cosine from the centre up to which a word gives nothing: less than a thousandth of its shift."""
 _SMALLEST = 1e-6
+_ARRAYS = "centre", "keys", "shifts"
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,34 +43,38 @@ class LearnedWords:
     keys: Embeddings
     """Directions of the words from the centre, float32 (n, dim), unit-norm."""
     shifts: Embeddings
-    """What is added to each word, float32 (n, dim); in the unit of embeddings."""
+    """The shift of each word, float32 (n, dim); in the unit of embeddings."""
 
     def shift_of(self, text: Embedding) -> Embedding:
-        """What is added to a text, float32 (dim,), unit-norm → float32 (dim,)."""
+        """The shift of a text, float32 (dim,), unit-norm → float32 (dim,)."""
         from_centre = text - self.centre
         length = max(float(np.linalg.norm(from_centre)), _SMALLEST)
         # einsum uses no threads of BLAS, which wait for each other while others are at work
         cosines = np.einsum("nd,d->n", self.keys, from_centre / np.float32(length))
         near = np.flatnonzero(cosines > FAR)
-        return np.einsum("n,nd->d", kernel(cosines[near]), self.shifts[near])
+        return np.asarray(
+            np.einsum("n,nd->d", kernel(cosines[near]), self.shifts[near]), np.float32
+        )
 
 
 def kernel(cosines: Embeddings) -> Embeddings:
     """How much of a word's shift a text takes, by their cosine from the centre; float32."""
-    return np.exp((cosines - np.float32(1)) / np.float32(WIDTH))
+    return np.asarray(np.exp((cosines - np.float32(1)) / np.float32(WIDTH)), np.float32)
 
 
 @lru_cache(maxsize=1)
 def _stored(path: Path) -> tuple[str, LearnedWords] | None:
-    """The fingerprint of the model of a file, and its words; None without the file."""
-    if not path.exists():
+    """The fingerprint of the model of a file, and its words; None without the file, or if it is
+    damaged."""
+    try:
+        with path.open("rb") as file, np.load(file) as stored:
+            centre, keys, shifts = (stored[name].astype(np.float32) for name in _ARRAYS)
+            return str(stored["fingerprint"]), LearnedWords(centre, keys, shifts)
+    except FileNotFoundError:
         return None
-    with np.load(path) as stored:
-        centre, keys, shifts = (stored[name].astype(np.float32) for name in _ARRAYS)
-        return str(stored["fingerprint"]), LearnedWords(centre, keys, shifts)
-
-
-_ARRAYS = "centre", "keys", "shifts"
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        log.warning("%s: cannot be read (%s); reinstall mmembed to find words better", path, error)
+        return None
 
 
 def learned_words(fingerprint: str) -> LearnedWords | None:

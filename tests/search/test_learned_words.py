@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmembed.models.open_clip import load_encoder
 from mmembed.search import learned_words as module
 from mmembed.search.hub_correction import MOST, corrected, strength
 from mmembed.search.learned_words import FILE, LearnedWords, learned_words, write_words
@@ -57,6 +58,24 @@ def test_what_is_written_is_read_by_its_model_alone(
     assert learned_words("of another model") is None
     monkeypatch.setattr(module, "FILE", tmp_path / "missing.npz")
     assert learned_words("of this model") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])
+def test_a_damaged_file_is_no_words(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(content)
+    monkeypatch.setattr(module, "FILE", path)
+    assert learned_words("of this model") is None
+    assert "damaged.npz: cannot be read" in caplog.text
+
+
+@pytest.mark.slow
+def test_they_are_the_bundled_models() -> None:
+    fingerprint = load_encoder("bundled").facts.fingerprint
+    assert learned_words(fingerprint) is not None, "run training.learned_words for the new model"
 
 
 def test_the_package_brings_everyday_words() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mmembed.search.hub_correction import corrected
 from mmembed.types import Embeddings
@@ -18,7 +19,7 @@ LOOKS = RNG.normal(size=(len(WORDS), DIM))
 """Where pictures with a word lie; the words themselves lie elsewhere."""
 
 
-def unit(rows: Embeddings) -> Embeddings:
+def unit(rows: NDArray[np.float64]) -> Embeddings:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
 
