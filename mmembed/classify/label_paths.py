@@ -49,8 +49,9 @@ class LabelTree:
     @classmethod
     def of(cls, labels: Sequence[str]) -> LabelTree:
         """The tree of labels. Raises QueryError for a path with a blank part, one that is too
-        deep, and a label that is a parent, too."""
+        deep, one that comes twice, and a label that is a parent, too."""
         paths = tuple(_path_of(label) for label in labels)
+        _check_distinct(labels, paths)
         parents: dict[Path, int] = {}
         below = [
             (i, parents.setdefault(path[:n], len(parents)))
@@ -91,6 +92,13 @@ class LabelTree:
         sums = np.bincount(parent, weights=likely[leaf], minlength=len(self.parents))
         order = np.argsort(-sums, kind="stable")
         return tuple(Branch(self.parents[i], min(1.0, float(sums[i]))) for i in order)
+
+
+def _check_distinct(labels: Sequence[str], paths: Sequence[Path]) -> None:
+    first: dict[Path, str] = {}
+    for label, path in zip(labels, paths, strict=True):
+        if first.setdefault(path, label) != label:
+            raise QueryError(f"labels {first[path]!r} and {label!r} are the same; leave one out")
 
 
 def _path_of(label: str) -> Path:

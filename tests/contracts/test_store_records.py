@@ -14,7 +14,7 @@ from mmembed.filters.tree import Test as Condition
 from mmembed.store import record_protocol
 from mmembed.store.entries import CaptionEntry, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
-from mmembed.store.record_protocol import AutomaticTag
+from mmembed.types import AutomaticTag
 
 Entry = Callable[..., ImageEntry]
 NOTHING_SAID = Reading(Words(), lambda source: True)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mmembed.store.record_protocol import (
     AutomaticRow,
-    AutomaticTag,
     check_records,
     rows_of_items,
     rows_of_label_set,
@@ -15,6 +14,7 @@ from mmembed.store.record_protocol import (
 from mmembed.store.sqlite.rows import TAG_SEPARATOR
 from mmembed.store.sqlite.transactions import Transactions
 from mmembed.store.sqlite.write_rows import keep_hashes
+from mmembed.types import AutomaticTag
 
 COMING_SQL = """
 CREATE TEMP TABLE coming (
