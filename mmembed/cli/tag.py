@@ -44,8 +44,8 @@ Which of a person's tags look wrong, or are missing? Each is judged by the other
   mmembed tag --check
   mmembed tag --check dog cat --where 'date>=2024'
 
-docs/tagging.md says how sure the thresholds are. Exit codes: 0 done; 2 wrong use; 130 interrupted,
-and nothing was changed.
+docs/tagging.md says how sure the thresholds are. Exit codes: 0 done; 2 wrong use; 130 interrupted:
+the tags are the former ones, or all of the new ones.
 """
 DEFAULT_SET = "labels"
 """Keeps the tags of labels that were given without a name."""

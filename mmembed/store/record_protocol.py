@@ -69,7 +69,8 @@ class AutomaticTags(Protocol):
 
     def replace_automatic_tags(self, label_set: str, tags: Iterable[tuple[int, str, float]]) -> int:
         """Make these all the tags of a label set, in one transaction: item id, tag, score. Returns
-        how many it then has.
+        how many it then has. Of very many items, searches by words may follow in later
+        transactions, the last of them before this returns.
 
         Items that are gone are skipped. Of a tag that is given twice, the last score counts. A tag
         of a time when sources were not noted stays as it is. Raises Unstorable for a score that is
