@@ -51,7 +51,7 @@ def test_rejected_tags_and_sets_are_listed(ask: Ask, filled: tuple[str, ...]) ->
         for item in collection.items(limit=9, kind="image"):
             collection.update(item.id, tags=[])
     _, printed, _ = ask("tag", "--rejected", "--most", "2", *filled)
-    assert printed.splitlines()[1].split()[1] == "red"
+    assert printed.splitlines()[1].split()[1] == "blue"
     assert printed.splitlines()[-1] == "… and 1 more; --most N shows more"
     assert ask("tag", "--allow-again", "red", *filled)[1] == "1 rejection forgotten\n"
     assert ask("tag", "--allow-again", *filled)[1] == "2 rejections forgotten\n"

@@ -35,6 +35,8 @@ def test_every_route_is_described(client: TestClient) -> None:
         ("get", "/v1/tags/automatic"),
         ("post", "/v1/tags/automatic"),
         ("delete", "/v1/tags/automatic/{label_set}"),
+        ("get", "/v1/tags/rejected"),
+        ("delete", "/v1/tags/rejected"),
         ("post", "/v1/tags/check"),
         ("get", "/v1/items"),
         ("post", "/v1/items"),
