@@ -131,7 +131,7 @@ class Tagging(Classifying):
             rules, said = _rules_of(wishes, thresholds), self._said(scorer.labels, wishes)
             sure, least = SureLabels(scorer), rules.least(len(said))
             found = score_items(self.store, sure, least, wishes.where, progress)
-        # What a person took off while the pictures were scored counts, too.
+        # Read late: tags that a person took off while the pictures were scored count, too.
         verdicts = Verdicts(said, self._rejections.by_tag(scorer.labels))
         own = list(zip(scorer.labels, found.by_label(len(scorer.labels)), strict=True))
         limits = [threshold_of(label, some, rules, verdicts) for label, some in own]

@@ -53,7 +53,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Verdicts:
-    """What people and files say of pictures."""
+    """Labels that people and files gave pictures, or took off."""
 
     said: Mapping[int, set[str]] = field(default_factory=dict)
     """Images with the labels that they have as tags."""
