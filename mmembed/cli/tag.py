@@ -145,9 +145,9 @@ def _tag(collection: Collection, arguments: argparse.Namespace) -> None:
 
 
 def _name_of(labels: str) -> str:
-    from mmembed.classify.label_sets import name_from  # takes a while
+    from mmembed.collection.tagging import set_named_after  # takes a while
 
-    return (name_from(Path(labels[1:]).stem) if labels.startswith("@") else "") or DEFAULT_SET
+    return (set_named_after(Path(labels[1:])) if labels.startswith("@") else "") or DEFAULT_SET
 
 
 def _clear(collection: Collection, arguments: argparse.Namespace) -> None:

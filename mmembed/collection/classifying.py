@@ -9,6 +9,7 @@ from typing import overload
 
 from mmembed.classify.classifier import Classified, Classifier, TextInput, no_sample
 from mmembed.classify.kept_matrices import KeptMatrices
+from mmembed.classify.label_paths import SEPARATOR
 from mmembed.classify.label_sets import Example, LabelSet, SetLabel, check_name
 from mmembed.classify.question import Question
 from mmembed.classify.scorers import Scorers
@@ -232,6 +233,11 @@ class Classifying:
         bare = {label.strip() for label in wordless}
         made = tuple(SetLabel(one, read.get(one, ()), one not in bare) for one in clean)
         return LabelSet(name, made, collection=self.store.identity)
+
+
+def parents_of(label: str) -> int:
+    """How many parents a label has: two of `animal > dog > terrier`."""
+    return label.count(SEPARATOR)
 
 
 def with_thresholds(label_set: LabelSet, thresholds: Mapping[str, float]) -> LabelSet:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
@@ -247,6 +248,11 @@ class Tagging(Classifying):
             yield
         finally:
             self._tagging.release()
+
+
+def set_named_after(file: Path) -> str:
+    """The name of the label set of a file with labels; empty if its name has nothing to take."""
+    return name_from(file.stem)
 
 
 def _rules_of(wishes: TagWishes, own: Mapping[str, float]) -> TagRules:

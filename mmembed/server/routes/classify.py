@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from mmembed import errors
-from mmembed.classify.label_paths import SEPARATOR
+from mmembed.collection.classifying import parents_of
 from mmembed.collection.collection import Collection, ImageInput
 from mmembed.item_failures import failure_of
 from mmembed.server.answer_shapes import ClassifyAnswer
@@ -194,8 +194,7 @@ def _labels(collection: Collection, task: ClassifyRequest) -> list[int]:
 
 def _bytes_of(label: str) -> int:
     """Of a label and of its parents, which are written with their paths."""
-    parents = label.count(SEPARATOR)
-    return LABEL_BYTES + len(label) + parents * (LABEL_BYTES + 2 * len(label))
+    return LABEL_BYTES + len(label) + parents_of(label) * (LABEL_BYTES + 2 * len(label))
 
 
 def _check_answer(count: int, labels: list[int]) -> None:
