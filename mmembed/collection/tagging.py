@@ -15,7 +15,7 @@ import numpy as np
 
 from mmembed.cancellation import current_caller
 from mmembed.classify.label_scorer import LabelScorer
-from mmembed.classify.label_sets import check_name
+from mmembed.classify.label_sets import check_name, name_from
 from mmembed.classify.zero_shot import notes_on_case
 from mmembed.collection.classifying import Classifying, question_of
 from mmembed.collection.tag_rejections import TagRejections
