@@ -5,6 +5,7 @@ Only leaves compete; the probability of a parent is the sum of its leaves.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from mmembed.errors import QueryError
 
 SEPARATOR = " > "
 DEEPEST = 8
+_BETWEEN = re.compile(r"(?<=\s)>(?=\s)")
 
 Path = tuple[str, ...]
 
@@ -104,7 +106,7 @@ def _check_distinct(labels: Sequence[str], paths: Sequence[Path]) -> None:
 def _path_of(label: str) -> Path:
     if SEPARATOR.strip() not in label:
         return (label,)
-    parts = tuple(part.strip() for part in f" {label} ".split(SEPARATOR))
+    parts = tuple(part.strip() for part in _BETWEEN.split(f" {label} "))
     if not all(parts):
         raise QueryError(f"label {label!r}: a part of the path is blank")
     if len(parts) > DEEPEST:

@@ -62,6 +62,8 @@ class LabelExamples:
         found: dict[str, list[Example]] = {label: [] for label in given}
         for (label, one), name in zip(pairs, names, strict=True):
             if isinstance(one, str):
+                if not one.strip():
+                    raise QueryError(f"{name}: the text is blank", param="examples")
                 found[label].append(Example(name, text=one))
             elif one.item is not None:
                 found[label].append(self._item_example(one.item, name))

@@ -167,6 +167,7 @@ def test_texts_are_classified_by_texts(collection: Collection) -> None:
     ("examples", "error", "message"),
     [
         ({"dog": ["x"]}, QueryError, "'dog' is none of the labels"),
+        ({"cat": ["x", " "]}, QueryError, r"examples.cat\[1\]: the text is blank"),
         ({"cat": ["x"], "cow": ["x"]}, QueryError, "x is an example of 'cat' and of 'cow'"),
         ({"cat": [item(99)]}, NotFound, r"examples.cat\[0\]: item 99: there is no such item"),
         ({"cat": [ImageInput("bad", data=b"x")]}, ImageError, "bad: "),
