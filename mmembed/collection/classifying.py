@@ -12,7 +12,7 @@ from mmembed.classify.kept_matrices import KeptMatrices
 from mmembed.classify.label_paths import SEPARATOR
 from mmembed.classify.label_sets import Example, LabelSet, SetLabel, check_name
 from mmembed.classify.question import Question
-from mmembed.classify.scorers import Scorers
+from mmembed.classify.scorers import BARE, Scorers
 from mmembed.classify.zero_shot import Mode, check_labels, notes_on_case
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.calibrations import Calibrations
@@ -223,6 +223,7 @@ class Classifying:
         examples: Mapping[str, Sequence[Given]],
         wordless: Sequence[str],
     ) -> LabelSet:
+        embedder.text_limits.check_prompts(labels, BARE)  # before each label is looked at
         clean = check_labels(labels or list(examples))
         if unknown := [label for label in wordless if label.strip() not in clean]:
             raise QueryError(f"wordless: {unknown[0]!r} is none of the labels", param="wordless")

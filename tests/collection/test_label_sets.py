@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmembed.collection.collection import Collection, Given, ImageInput, TextInput
-from mmembed.errors import ImageError, NotFound, QueryError, StoreError
+from mmembed.errors import ImageError, LimitError, NotFound, QueryError, StoreError
 from tests.fake_encoder import FakeEncoder
 from tests.serving import open_collection, picture
 
@@ -128,6 +128,13 @@ def test_thresholds_are_kept_with_their_labels(collection: Collection) -> None:
         collection.add_label_set("s", ["a"], thresholds={"d": 0.5})
     with pytest.raises(QueryError, match="'a': threshold nan"):
         collection.add_label_set("s", ["a"], thresholds={"a": float("nan")})
+
+
+def test_too_many_labels_are_no_set(tmp_path: Path) -> None:
+    with open_collection(tmp_path / "small", max_prompts=3) as small:
+        small.add_label_set("s", ["a", "b", "c"])
+        with pytest.raises(LimitError, match="4 labels × 1 templates are 4 prompts, limit 3"):
+            small.add_label_set("s", ["a", "b", "c", "d"])
 
 
 def test_the_labels_may_be_those_of_the_examples(collection: Collection) -> None:
