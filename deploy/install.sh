@@ -2,7 +2,7 @@
 # Installs mmembed for a user of its own, on Debian or Ubuntu. The Dockerfile runs this script, and
 # so does a machine without containers.
 #
-#   install.sh [--torch cpu|cuda] [--extras postgres,s3] [--source FOLDER|WHEEL] [--systemd]
+#   install.sh [--torch cpu|cuda] [--extras postgres,s3,watch] [--source FOLDER|WHEEL] [--systemd]
 #
 # --torch cpu    from the index of TORCH_INDEX; that index has builds without CUDA (default)
 # --torch cuda   from PyPI: on x86_64 these builds bring CUDA with them (some 5 GB)
@@ -14,7 +14,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-torch=cpu extras=postgres,s3 source=$(dirname "$here") systemd=
+torch=cpu extras=postgres,s3,watch source=$(dirname "$here") systemd=
 PREFIX=${PREFIX:-/opt/mmembed}
 STATE=${STATE:-/var/lib/mmembed}
 # Empty: pip's own indexes.

@@ -67,9 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, arguments: argparse.Namespace) -> int:
     """Compare and print."""
-    from mmembed.collection.comparing import comparison_json  # takes a while
+    from mmembed.collection.comparing import check_count, comparison_json  # takes a while
 
     given = [_named(one) for one in arguments.inputs]
+    check_count(len(given) + len(arguments.text) + len(arguments.item))
     with model_alone(settings) as collection:
         terms = [
             Term(text=one, name=one)

@@ -13,7 +13,7 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.duplicates_report import csv_lines, shown, summary
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.table import counted, plain, print_json
+from mmembed.cli.table import counted, plain, print_json, shown_size
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.commands import command
 from mmembed.config.settings import Settings, expanded
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "-n", type=int, default=SHOWN, metavar="N",
-        help=f"groups of each class in the table (default {SHOWN}); all of them in --json, --csv",
+        help=f"groups of each class in the table (default {SHOWN}); --json and --csv have all",
     )  # fmt: skip
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -129,10 +129,12 @@ def _list(collection: Collection, arguments: argparse.Namespace) -> int:
     with _stages() as stages:
         found = collection.duplicates(parse_where(arguments.where), stages=stages)
     classes = arguments.classes or DUPLICATE_CLASSES
-    groups = [group for group in found.groups if group.kind in classes]
-    if not (arguments.json or arguments.csv):
+    if arguments.json or arguments.csv:
+        groups = [group for group in found.groups if group.kind in classes]
+        described = collection.described_duplicates(groups)
+    else:
         groups = _first_of_each_class(found, classes, arguments.n)
-    described = collection.described_duplicates(groups)
+        described = collection.described_duplicates(groups, SHOWN)
     if arguments.json:
         print_json(_as_json(found, described))
         return 0
@@ -202,7 +204,7 @@ def _move(collection: Collection, arguments: argparse.Namespace) -> int:
             **chosen,
         )
     verb = "would be moved" if arguments.dry_run else "moved"
-    size = f"{moved.bytes / 1e6:,.1f} MB"
+    size = shown_size(moved.bytes)
     print(f"{counted(moved.pictures, 'picture')}, {size}, {verb} to {plain(str(folder))}")
     if moved.log is not None:
         undo = command("duplicates", "--undo", str(moved.log))

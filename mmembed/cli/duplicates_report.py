@@ -46,6 +46,8 @@ def _rows(groups: Sequence[DescribedDuplicates]) -> Iterator[tuple[str, ...]]:
         yield _row("keep", group.kept, group.reason)
         for spare in group.others:
             yield _row("", spare.item, _compared(spare.evidence))
+        if group.total_others > len(group.others):
+            yield "", "", "", "", f"and {group.total_others - len(group.others):,} more", ""
 
 
 def _row(mark: str, item: Item, compared: str) -> tuple[str, ...]:

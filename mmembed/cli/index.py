@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.index_on_ray import helpers_of
+from mmembed.cli.index_report import SHOWN_FAILURES, emptiness, failures, print_report
 from mmembed.cli.needs_database import check_database
 from mmembed.cli.options import expanded_place
-from mmembed.cli.table import counted, plain, table
+from mmembed.cli.table import counted
 from mmembed.cli.upgrade import upgraded
+from mmembed.cli.watch import add_watch_options, check_watch_options, missing_of, watch
 from mmembed.config.settings import Settings
 from mmembed.errors import MmembedError
 from mmembed.places import Place, place_of
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import Collection, Report
+    from mmembed.collection.shared_indexing import Helpers
 
 DESCRIPTION = """\
 Walk folders and embed every picture that is new or changed. Stop it whenever you like, and
@@ -43,6 +46,12 @@ PATH may also be a tar, whose pictures and texts need not be unpacked (WebDatase
   mmembed index s3://bucket/photos                     pip install 'mmembed[s3]'
   MMEMBED_FETCH_URLS=on mmembed index urls.parquet     a column named url
 
+--watch goes on after that, and says each change on a line: new, changed, moved and deleted files.
+
+  mmembed index ~/Pictures --watch
+  mmembed index /mnt/nas/photos --watch --poll 60
+  mmembed index /mnt/old-disk --remove-missing         take out what is gone
+
 In a database, the work is planned as pieces, and `mmembed work` helps with it from any machine:
 
   mmembed index /photos --store postgresql://ann@db/photos
@@ -51,7 +60,6 @@ In a database, the work is planned as pieces, and `mmembed work` helps with it f
 
 Exit codes: 0 done; 1 some files failed, or no picture was found; 2 wrong use; 130 interrupted.
 """
-SHOWN_FAILURES = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="manifest with captions and tags; may be repeated",
     )  # fmt: skip
     _add_choice_of_files(parser)
+    add_watch_options(parser)
     parser.add_argument(
         "--thumbnails", action=argparse.BooleanOptionalAction, default=None,
         help="make the page's thumbnails from the same decoding (default: when they are shown)",
@@ -119,12 +128,39 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     from mmembed.collection.collection import Collection, check_paths  # takes a while
 
     paths = [expanded_place(path, "PATH") for path in arguments.paths]
-    check_paths(paths)  # before a folder is made
+    if not arguments.remove_missing:
+        check_paths(paths)  # before a folder is made
     if arguments.plan_only:
+        check_watch_options(arguments, elsewhere=True)
         return _plan(settings, paths, arguments)
     settings, helpers = helpers_of(settings, arguments.address)
+    check_watch_options(arguments, elsewhere=helpers is not None)
     upgraded(settings)
-    with Collection(settings) as collection, Bar() as bar:
+    with Collection(settings) as collection:
+        if arguments.watch:
+            return watch(
+                collection, paths, arguments,
+                first=lambda: _index(collection, paths, arguments, None),
+            )  # fmt: skip
+        report = _index(collection, paths, arguments, helpers)
+    if report.interrupted:
+        print("interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    if arguments.remove_missing and report.removed:
+        return 1 if report.failures else 0
+    for line in emptiness(report):
+        print(line, file=sys.stderr)
+    return 1 if report.failures or report.kept_because_empty or not report.total else 0
+
+
+def _index(
+    collection: Collection,
+    paths: list[Place],
+    arguments: argparse.Namespace,
+    helpers: Helpers | None,
+) -> Report:
+    """Index, and print the report. Raises KeyboardInterrupt where watching was to follow."""
+    with Bar() as bar:
         report = collection.index(
             paths,
             manifests=arguments.captions,
@@ -133,29 +169,17 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             rehash=arguments.rehash,
             include_removed=arguments.include_removed,
             helpers=helpers,
+            missing=missing_of(arguments),
         )
         bar.close()
         if not report.interrupted:
             make_bank(collection)
         print_report(report, arguments)
-        print(f"model: {collection.why_this_model}; {_where(settings)}")
-    if report.interrupted:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
-    for line in emptiness(report):
-        print(line, file=sys.stderr)
-    return 1 if report.failures or report.kept_because_empty or not report.total else 0
-
-
-def print_report(report: Report, arguments: argparse.Namespace) -> None:
-    """The summary, the failures, and the stages if they are wanted."""
-    for line in summary(report):
-        print(line)
-    for line in failures(report, None if arguments.all_failures else SHOWN_FAILURES):
-        print(line, file=sys.stderr)
-    if arguments.profile and report.stages:
-        for line in profile(report):
-            print(line)
+        settings = collection.settings
+        print(f"model: {collection.why_this_model}; {_where(settings)}", flush=True)
+    if report.interrupted and arguments.watch:
+        raise KeyboardInterrupt
+    return report
 
 
 def _plan(settings: Settings, paths: list[Place], arguments: argparse.Namespace) -> int:
@@ -190,78 +214,3 @@ def make_bank(collection: Collection) -> None:
     except (MmembedError, KeyboardInterrupt) as error:
         why = str(error) or "interrupted"
         print(f"the bank of texts was not embedded: {why}", file=sys.stderr)
-
-
-def summary(report: Report) -> list[str]:
-    """The result in a few lines; counts of zero are left out."""
-    rate = f", {report.embedded / report.seconds:.1f} a second" if report.embedded else ""
-    lines = [f"{counted(report.total, 'picture')} in {report.seconds:.1f} s"]
-    counts = [
-        (report.embedded, f"embedded{rate}"),
-        (report.copies, "copies of content that was embedded before"),
-        (report.unchanged, "unchanged"),
-        (report.touched, "with a new time and the same content"),
-        (report.moved, "moved"),
-        (report.removed, "gone or passed over, and removed from the collection"),
-        (report.recaptioned, "with other captions than before"),
-        (report.headers, "with dates and cameras that were read now"),
-        (report.cut, "long captions that are found by each of their parts now"),
-        (len(report.failures), "failed"),
-    ]
-    lines += [f"{count:>8} {what}" for count, what in counts if count]
-    passed = [
-        (report.hidden, "hidden"),
-        (report.linked, "linked folders"),
-        (report.system, "parts of systems (--include-system enters them)"),
-        (report.excluded, "excluded"),
-        (report.kept_out, "taken out for good (--include-removed takes them back)"),
-        (report.collections, "data folders' own files"),
-        (report.other, "other files"),
-    ]
-    if any(count for count, _ in passed):
-        named = ", ".join(f"{count} {what}" for count, what in passed if count)
-        lines.append(f"passed over: {named}")
-    return lines
-
-
-def emptiness(report: Report) -> list[str]:
-    """The named paths without a picture."""
-    lines = [f"no pictures below {plain(path)}" for path in report.empty]
-    if report.kept_because_empty:
-        lines.append(
-            "no pictures at all were found below a path with known pictures, so nothing was "
-            "removed; is a disk missing? `mmembed remove PATH` takes them out"
-        )
-    elif not report.total:
-        lines.append(_hint(report))
-    return lines
-
-
-def _hint(report: Report) -> str:
-    if report.system or report.excluded or report.kept_out or report.hidden:
-        return "no pictures were found: all that may hold some was passed over, as said above"
-    return (
-        "no pictures were found: files count as pictures by their ending, such as .jpg, .png, "
-        ".webp, .heic or .tif; name the folder that they lie in"
-    )
-
-
-def profile(report: Report) -> list[str]:
-    """How busy each stage was. A stage of several threads is busy if all of them are."""
-    files = max(1, report.total - report.unchanged)
-    rows = [
-        (stage.stage, f"{stage.busy:.0%}", f"{stage.seconds / files * 1000:.2f}")
-        for stage in report.stages
-        if stage.seconds
-    ]
-    return [*table(("stage", "busy", "ms a file"), rows), f"the limit: {report.limit()}"]
-
-
-def failures(report: Report, limit: int | None) -> list[str]:
-    """The failures with their reasons, a line each."""
-    shown = report.failures[:limit]
-    lines = [f"failed: {plain(failure.message)}" for failure in shown]
-    if len(shown) < len(report.failures):
-        rest = len(report.failures) - len(shown)
-        lines.append(f"… and {rest} more failed; --all-failures lists them")
-    return lines

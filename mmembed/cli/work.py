@@ -9,7 +9,7 @@ import threading
 from typing import Any
 
 from mmembed.cli.bar import Bar
-from mmembed.cli.index import SHOWN_FAILURES, print_report
+from mmembed.cli.index_report import SHOWN_FAILURES, print_report
 from mmembed.cli.needs_database import check_database
 from mmembed.config.settings import Settings
 

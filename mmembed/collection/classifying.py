@@ -27,11 +27,17 @@ from mmembed.collection.label_examples import (
 from mmembed.collection.label_set_records import LabelSetRecords
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
+from mmembed.models.encoder import ModelFacts
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.models.registry import ServedModels
 from mmembed.search.calibration import BACKGROUND_SIZE
 from mmembed.store.protocol import Store
 from mmembed.types import Embeddings, Failure
+
+ALL_LIKELY = (
+    "{} was not trained for the mode sigmoid, and gives nearly every label a probability of 1; the "
+    "mode multi judges each label for itself"
+)
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,11 @@ class Classifying:
             for i, one in enumerate(inputs)
         ]
         answer = self._classifiers[embedder].classify(named, question, top, self._sampled(embedder))
-        notes = (*known.notes, *notes_on_case(question.labels))
+        notes = (
+            *known.notes,
+            *notes_on_case(question.labels),
+            *_notes_on(answer.mode, embedder.facts),
+        )
         return Classification(tuple(answer.results), answer.mode, notes)
 
     def label_sets(self) -> list[LabelSet]:
@@ -252,6 +262,12 @@ def with_thresholds(label_set: LabelSet, thresholds: Mapping[str, float]) -> Lab
         )
     labels = [replace(one, threshold=lowest.get(one.label)) for one in label_set.labels]
     return replace(label_set, labels=tuple(labels))
+
+
+def _notes_on(mode: Mode, facts: ModelFacts) -> tuple[str, ...]:
+    """Models trained with a sigmoid loss have a bias: see `ModelFacts.logit_bias`."""
+    untrained = mode == "sigmoid" and facts.logit_bias is None
+    return (ALL_LIKELY.format(facts.name),) if untrained else ()
 
 
 def question_of(asked: LabelSet, known: EmbeddedExamples) -> Question:

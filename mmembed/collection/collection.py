@@ -29,6 +29,7 @@ from mmembed.collection.label_examples import Given
 from mmembed.collection.open_models import open_models
 from mmembed.collection.open_pipeline import open_pipeline
 from mmembed.collection.open_store import open_store, searches_at_once
+from mmembed.collection.removing import Removals
 from mmembed.collection.search_turns import SearchTurns
 from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
@@ -36,6 +37,7 @@ from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.collection.tag_rejections import TagRejections
 from mmembed.collection.tagging import Tagging
+from mmembed.collection.watching import Watching
 from mmembed.config.library_privacy import keep_libraries_within
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
@@ -51,6 +53,7 @@ from mmembed.places import Place
 from mmembed.search.bank.bank_texts import chosen_texts
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
+from mmembed.store.pieces import Missing
 from mmembed.store.protocol import Store
 from mmembed.store.sqlite import restore
 from mmembed.types import (
@@ -86,7 +89,16 @@ log = logging.getLogger(__name__)
 
 
 class Collection(
-    Answering, Comparing, Duplicates, Exploring, ImageSources, ItemEditing, SharedWork, Tagging
+    Answering,
+    Comparing,
+    Duplicates,
+    Exploring,
+    ImageSources,
+    ItemEditing,
+    Removals,
+    SharedWork,
+    Tagging,
+    Watching,
 ):
     """Images and captions in one data folder, and the model that embeds them. Further models embed
     inputs of requests.
@@ -183,36 +195,24 @@ class Collection(
         rehash: bool = False,
         include_removed: bool = False,
         helpers: Helpers | None = None,
+        missing: Missing = "leave",
     ) -> Report:
         """Update the collection from these folders, files and addresses, and publish the views.
 
         phase: called with the work besides the pictures, and the number of items it has found.
         rehash: read all files, also those that seem unchanged. include_removed: take files that
-        were removed for good. helpers: do the work elsewhere. In a database, several processes
+        were removed for good. helpers: do the work elsewhere. missing: whether pictures leave whose
+        files are gone; with "leave_all", places may be gone, too. In a database, several processes
         share the work, see SharedWork; raises StoreBusy beside another indexing of a folder. Raises
         InputError for places that do not exist and for invalid patterns in `exclude`. Raises
         ManifestError for named manifests that cannot be read at all.
         """
         report = self._indexing.run(
             paths, manifests, progress, phase,
-            rehash=rehash, include_removed=include_removed, helpers=helpers,
+            rehash=rehash, include_removed=include_removed, helpers=helpers, missing=missing,
         )  # fmt: skip
         self.collect_leftovers()
         return report
-
-    def keep_out(self, item_id: int) -> None:
-        """Have later indexings skip the file of an item that is about to be removed; an upload or a
-        caption has none. Raises NotFound."""
-        self._indexing.keep_out(self.store.item(item_id))
-
-    def remove_path(self, path: Place, *, keep_out: bool = False, dry_run: bool = False) -> Removed:
-        """Take a file, or everything below a folder, out of the collection, even if it is gone.
-        Files are never touched, and uploads stay.
-
-        keep_out: later indexings skip them. dry_run: only list them. Raises StoreBusy beside an
-        indexing.
-        """
-        return self._indexing.remove_below(path, keep_out=keep_out, dry_run=dry_run)
 
     def rebuild(self) -> None:
         """Read the views anew from the catalog, build the graphs that are needed, and save them."""

@@ -22,7 +22,14 @@ from mmembed.search.query import term_embeddings
 from mmembed.store.protocol import Store
 from mmembed.types import Term
 
-__all__ = ["MEANINGS", "WORD_MEASURES", "Comparing", "InputComparison", "comparison_json"]
+__all__ = [
+    "MEANINGS",
+    "WORD_MEASURES",
+    "Comparing",
+    "InputComparison",
+    "check_count",
+    "comparison_json",
+]
 
 
 class Comparing:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,11 +15,7 @@ from mmembed.collection.kept_findings import KeptFindings
 from mmembed.collection.move_duplicates import MovedDuplicates, MovingDuplicates
 from mmembed.errors import QueryError
 from mmembed.explore.duplicates.decisions import KIND as DECISIONS
-from mmembed.explore.duplicates.decisions import (
-    forget_decisions,
-    keep_decision,
-    read_decisions,
-)
+from mmembed.explore.duplicates.decisions import Lists, decide, read_decisions
 from mmembed.explore.duplicates.entries import (
     COPIES,
     DescribedDuplicates,
@@ -31,8 +26,9 @@ from mmembed.explore.duplicates.entries import (
 )
 from mmembed.explore.duplicates.find_groups import find_groups
 from mmembed.explore.duplicates.move_log import KIND as MOVES
-from mmembed.explore.duplicates.move_log import folders_of_moves
+from mmembed.explore.duplicates.move_log import folders_of_moves, is_below
 from mmembed.explore.duplicates.picture_table import read_pictures
+from mmembed.explore.picture_vectors import mark_of_pictures
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Hashed, Pipeline
 from mmembed.store.protocol import Store
@@ -73,14 +69,17 @@ class Duplicates:
         moved = folders_of_moves(self.store)
         with self.binding.unchanged():
             table = read_pictures(
-                self.store, where, lambda item: _is_below(item.path, moved), stages(READING)
+                self.store, where, lambda item: is_below(item.path, moved), stages(READING)
             )
             return find_groups(table, read_decisions(self.store), stages(COMPARING))
 
-    def described_duplicates(self, groups: Sequence[DuplicateGroup]) -> list[DescribedDuplicates]:
+    def described_duplicates(
+        self, groups: Sequence[DuplicateGroup], most_others: int | None = None
+    ) -> list[DescribedDuplicates]:
         """The groups with the facts of their pictures. A group is left out whose kept picture, or
-        all others, left the collection meanwhile."""
-        ids = list({item_id for group in groups for item_id in group.item_ids})
+        all others, left the collection meanwhile. most_others: that are described of a group."""
+        shown = None if most_others is None else 1 + most_others
+        ids = list({item_id for group in groups for item_id in group.item_ids[:shown]})
         known: dict[int, Item] = {}
         for start in range(0, len(ids), ITEMS_AT_ONCE):
             some = self.store.items(ids[start : start + ITEMS_AT_ONCE])
@@ -95,13 +94,14 @@ class Duplicates:
         *,
         limit: int,
         cursor: str | None,
+        most_others: int | None = None,
     ) -> DuplicatePage:
-        """Up to `limit` groups of some classes after a page's cursor. The groups are kept until the
-        collection changes. Raises QueryError, Overloaded."""
+        """Up to `limit` groups of some classes after a page's cursor, with up to `most_others` of
+        each. The groups are kept until the collection changes. Raises QueryError, Overloaded."""
         after = _place_of(cursor)
         found = self._kept_findings.get(
             where,
-            self._mark_of_duplicates,
+            lambda: self._mark_of_duplicates(where),
             lambda: self.duplicates(where),
             older=cursor is not None,
         )
@@ -109,7 +109,7 @@ class Duplicates:
         following = [group for group in groups if _place(group) > after]
         page = following[:limit]
         return DuplicatePage(
-            self.described_duplicates(page),
+            self.described_duplicates(page, most_others),
             "{}-{}".format(*_place(page[-1])) if len(following) > limit else None,
             Counter(group.kind for group in groups),
             found,
@@ -119,11 +119,10 @@ class Duplicates:
     def _kept_findings(self) -> KeptFindings:
         return KeptFindings()
 
-    def _mark_of_duplicates(self) -> Hashable:
+    def _mark_of_duplicates(self, where: Where) -> Hashable:
         """Differs once pictures came or went, or something was said about them."""
-        store = self.store
-        said = tuple(tuple(store.records(kind)) for kind in (DECISIONS, MOVES))
-        return store.last_change(), store.newest_item(), store.count("image"), said
+        said = tuple(tuple(self.store.records(kind)) for kind in (DECISIONS, MOVES))
+        return mark_of_pictures(self.store, where), said
 
     def hash_pictures(self, progress: Progress) -> Hashed:
         """Compute the perceptual hashes of pictures that an earlier version indexed. Raises
@@ -143,6 +142,7 @@ class Duplicates:
         that `undo_moves` reads; the pictures stay in the collection. Each is kept where it is if
         its file is not the indexed one. dry_run: only count them. Raises InputError, StoreBusy."""
         moving = MovingDuplicates(self.store)
+        moving.check_folder(folder)
         if not dry_run:
             moving.settle()
         found = self.duplicates(where, stages=stages)
@@ -156,12 +156,18 @@ class Duplicates:
     def say_not_duplicates(self, item_ids: Sequence[int]) -> None:
         """Remember that each two of these pictures are no duplicates, nor are later copies of them.
         Raises QueryError, LimitError, NotFound."""
-        keep_decision(self.store, item_ids)
+        self.decide_on_duplicates(not_duplicates=[item_ids])
 
     def forget_not_duplicates(self, item_ids: Sequence[int]) -> int:
         """Forget what was said of two or more of these pictures; returns the number of decisions.
         Raises QueryError, LimitError, NotFound."""
-        return forget_decisions(self.store, item_ids)
+        return self.decide_on_duplicates(forget=[item_ids])
+
+    def decide_on_duplicates(self, *, not_duplicates: Lists = (), forget: Lists = ()) -> int:
+        """Forget what was said of some lists of pictures, then remember it of others; of all lists
+        or of none. Returns the number of forgotten decisions. Raises QueryError, LimitError,
+        NotFound."""
+        return decide(self.store, not_duplicates=not_duplicates, forget=forget)
 
 
 def _place(group: DuplicateGroup) -> tuple[int, int]:
@@ -187,8 +193,6 @@ def _described(group: DuplicateGroup, known: dict[int, Item]) -> DescribedDuplic
     )
     if first not in known or not others:
         return None
-    return DescribedDuplicates(group.kind, known[first], others, group.reason)
-
-
-def _is_below(path: str | None, folders: Set[str]) -> bool:
-    return path is not None and any(path.startswith(folder + os.sep) for folder in folders)
+    return DescribedDuplicates(
+        group.kind, known[first], others, len(rest), group.reason, group.spare_bytes
+    )

@@ -21,6 +21,7 @@ def duplicates_json(
             {**item_json(spare.item), "evidence": evidence_of_copy(spare.evidence)}
             for spare in group.others
         ],
+        "total_others": group.total_others,
         "spare_bytes": group.spare_bytes,
     }
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.cancellation import current_caller
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.map_work import MapWork
-from mmembed.errors import Overloaded
+from mmembed.collection.one_at_a_time import OneAtATime
 from mmembed.explore.clusters.clusters import Cluster, clustered, usual_counts
 from mmembed.explore.clusters.naming import Vocabulary
 from mmembed.explore.outliers import Outlier, outliers
@@ -23,6 +20,8 @@ from mmembed.explore.picture_vectors import (
     chunks_of_pictures,
     even_sample,
     ids_of_pictures,
+    mark_of_pictures,
+    one_model,
     read_pictures,
 )
 from mmembed.explore.principal_axes import principal_axes
@@ -35,15 +34,11 @@ MOST_LOOKED_AT = 50_000
 """Pictures that are grouped, and that neighbours are looked for among; of more an even sample."""
 KEPT = 8
 """Answers that are kept while the collection does not change."""
-MOST_WAITING = 4
-"""Callers that wait for their turn: each holds a thread of the server."""
-LOOK_S = 0.5
-"""Seconds between two looks whether a waiting caller is still there."""
+MOST_OUTLIERS = 1_000
+"""Outliers that are kept: any smaller number of them is an answer, too."""
 ESTIMATED = "Sizes are estimated by an even sample of {:,} of {:,} pictures."
 NAMES_LATER = "The bank of texts is being embedded, once for this model; names come afterwards."
 NO_BANK = "Names need the bank of texts, and MMEMBED_BANK is off."
-
-TOO_MANY = "{} requests wait already for the pictures to be grouped; try again later"
 
 T = TypeVar("T")
 
@@ -56,10 +51,10 @@ class Clusters:
     """Coarse ones first; none without pictures."""
     pictures: int
     """That were grouped, or that the sizes stand for."""
-    items: dict[int, Item]
-    """The pictures that stand for clusters, by id."""
     notes: tuple[str, ...]
     """Notes for the caller."""
+    items: dict[int, Item] = field(default_factory=dict)
+    """The pictures that stand for clusters, by id."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +64,7 @@ class Outliers:
     found: tuple[Outlier, ...]
     pictures: int
     """That were compared."""
-    items: dict[int, Item]
+    items: dict[int, Item] = field(default_factory=dict)
     """The outliers and the pictures nearest to them, by id."""
 
 
@@ -80,8 +75,7 @@ class Exploration:
         """bank: of the store's model; its words name clusters."""
         self._store = store
         self._bank = bank
-        self._working = threading.Lock()
-        self._waiting = 0
+        self._alone = OneAtATime("the pictures to be grouped")
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._made: tuple[Bank, Vocabulary] | None = None
         self.map = MapWork(store, self.vocabulary)
@@ -103,14 +97,20 @@ class Exploration:
             ids = ids_of_pictures(self._store, where) if among is None else np.sort(among)
             return self._clusters(ids, count, vocabulary)
 
-        if among is not None:
-            with self._alone():
-                return work()
-        return self._kept(("clusters", where, count, vocabulary is None), work)
+        if among is None:
+            found = self._kept(where, ("clusters", count, vocabulary is None), work)
+        else:
+            with self._alone.turn(), one_model(self._store):
+                found = work()
+        shown = {one.representative for level in found.levels for one in level}
+        return replace(found, items=self._items(shown))
 
     def outliers(self, where: Where, count: int) -> Outliers:
-        """See Collection.outliers."""
-        return self._kept(("outliers", where, count), lambda: self._outliers(where, count))
+        """See Collection.outliers. count: at most MOST_OUTLIERS."""
+        every = self._kept(where, "outliers", lambda: self._outliers(where))
+        found = every.found[:count]
+        shown = {one for some in found for one in (some.item_id, some.nearest)}
+        return replace(every, found=found, items=self._items(shown))
 
     def vocabulary(self) -> Vocabulary | None:
         """The words that name clusters; None without a bank, and while it is being embedded."""
@@ -134,7 +134,7 @@ class Exploration:
     ) -> Clusters:
         pictures = read_pictures(self._store, even_sample(ids, MOST_LOOKED_AT))
         if not len(pictures):
-            return Clusters((), 0, {}, ())
+            return Clusters((), 0, ())
         rows = principal_axes(pictures.rows).project(pictures.rows)
         counts = usual_counts(len(pictures)) if count is None else (count,)
         levels = clustered(pictures, rows, counts, vocabulary).levels
@@ -142,49 +142,32 @@ class Exploration:
         if len(ids) > MOST_LOOKED_AT:
             levels = _scaled(levels, len(ids) / len(pictures))
             notes += (ESTIMATED.format(len(pictures), len(ids)),)
-        shown = {one.representative for level in levels for one in level}
-        return Clusters(levels, len(ids), self._items(shown), notes)
+        return Clusters(levels, len(ids), notes)
 
-    def _outliers(self, where: Where, count: int) -> Outliers:
+    def _outliers(self, where: Where) -> Outliers:
         ids = ids_of_pictures(self._store, where)
         sample = read_pictures(self._store, even_sample(ids, MOST_LOOKED_AT))
         others = np.setdiff1d(ids, sample.ids, assume_unique=True)
-        found = outliers(sample, chunks_of_pictures(self._store, others), count)
-        shown = {one for some in found for one in (some.item_id, some.nearest)}
-        return Outliers(tuple(found), len(ids), self._items(shown))
+        found = outliers(sample, chunks_of_pictures(self._store, others), MOST_OUTLIERS)
+        return Outliers(tuple(found), len(ids))
 
-    def _items(self, ids: set[int]) -> dict[int, Item]:
+    def _items(self, ids: Iterable[int]) -> dict[int, Item]:
         return {item.id: item for item in self._store.items(sorted(ids))}
 
-    def _kept(self, key: Hashable, work: Callable[[], T]) -> T:
+    def _kept(self, where: Where, key: Hashable, work: Callable[[], T]) -> T:
         """The answer of `work`, which is kept until a picture comes, goes or changes."""
-        store = self._store
-        with self._alone():
-            state = store.last_change(), store.count(), store.newest_item(), key
+        with self._alone.turn():
+            state = mark_of_pictures(self._store, where), where, key
             if state in self._answers:
                 self._answers.move_to_end(state)
                 known: T = self._answers[state]
                 return known
-            self._answers[state] = answer = work()
+            with one_model(self._store):
+                answer = work()
+            self._answers[state] = answer
             while len(self._answers) > KEPT:
                 self._answers.popitem(last=False)
             return answer
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Waits until no other thread is at work here. Raises Abandoned, Overloaded."""
-        if self._waiting > MOST_WAITING:
-            raise Overloaded(TOO_MANY.format(self._waiting), LOOK_S * self._waiting)
-        self._waiting += 1
-        try:
-            while not self._working.acquire(timeout=LOOK_S):
-                current_caller().check()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._working.release()
 
 
 def _scaled(levels: Sequence[Sequence[Cluster]], factor: float) -> tuple[tuple[Cluster, ...], ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmembed.collection.exploration import Clusters, Exploration, Outliers
+from mmembed.collection.exploration import MOST_OUTLIERS, Clusters, Exploration, Outliers
 from mmembed.collection.map_work import MapState
 from mmembed.collection.search_requests import SearchRequests
 from mmembed.errors import LimitError, QueryError
@@ -32,7 +32,6 @@ __all__ = [
 
 FIRST_RESULTS = 300
 """Results of a search that are grouped."""
-MOST_OUTLIERS = 1_000
 
 
 class Exploring(SearchRequests):

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mmembed.cancellation import Caller, working_for
+from mmembed.collection.one_at_a_time import OneAtATime
 from mmembed.errors import Abandoned, MmembedError, NotFound
 from mmembed.explore.clusters.naming import Vocabulary
 from mmembed.explore.map.keeper import CurrentMap, MapKeeper
 from mmembed.explore.map.make import NO_PICTURES, Method, make_map
 from mmembed.explore.map.picture_map import MapFacts
+from mmembed.explore.picture_vectors import one_model
 from mmembed.store.protocol import Store
 from mmembed.types import Phase, Progress
 
@@ -48,6 +50,7 @@ class MapWork:
         self._store = store
         self._vocabulary = vocabulary
         self._keeper = MapKeeper(store)
+        self._reading = OneAtATime("the map")
         self._caller = Caller(background=True)
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -56,7 +59,10 @@ class MapWork:
 
     def current(self) -> CurrentMap:
         """See Collection.map."""
-        current = self._keeper.current()
+        current = self._keeper.fresh()
+        if current is None:
+            with self._reading.turn():  # another thread may have brought it up to date meanwhile
+                current = self._keeper.fresh() or self._keeper.current()
         if current is None:
             raise NotFound(NO_MAP if self._store.count("image") else NO_PICTURES)
         return current
@@ -79,9 +85,13 @@ class MapWork:
         model = self._store.model()
         if model is None:
             raise NotFound(NO_PICTURES)
-        made = make_map(
-            self._store, model, self._vocabulary(), method=method, progress=progress, phase=phase
-        )
+        with one_model(self._store):
+            made = make_map(
+                *(self._store, model, self._vocabulary()),
+                method=method,
+                progress=progress,
+                phase=phase,
+            )
         self._keeper.keep(made)
         return CurrentMap(made, len(made), 0, 0)
 

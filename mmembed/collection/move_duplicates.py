@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmembed.errors import InputError
+from mmembed.errors import InputError, StoreError
 from mmembed.explore.duplicates.entries import DescribedDuplicates
+from mmembed.explore.duplicates.kept_files import KeptFiles
 from mmembed.explore.duplicates.move_files import (
     end_interrupted_move,
     make_folders,
@@ -23,12 +24,13 @@ from mmembed.explore.duplicates.move_log import (
     Move,
     MoveLog,
     folders_of_moves,
+    forget_folder,
+    is_below,
     new_log,
     note_folder,
     read_log,
 )
-from mmembed.item_failures import failure_of
-from mmembed.places import is_file
+from mmembed.item_failures import failure_of, told
 from mmembed.sources.entries import stat_of
 from mmembed.store.protocol import Store
 from mmembed.types import Failure, Item, Progress
@@ -67,7 +69,7 @@ class MovingDuplicates:
         Raises InputError for a folder that cannot be made."""
         folder = Path(os.path.abspath(folder))
         moved = MovedDuplicates()
-        wanted = list(self._wanted(groups, folder, moved))
+        wanted = list(self._wanted(groups, moved))
         if dry_run or not wanted:
             moved.pictures = len(wanted)
             moved.bytes = sum(item.bytes or 0 for item, _ in wanted)
@@ -75,16 +77,28 @@ class MovingDuplicates:
         with self.store.exclusive("indexing"):
             try:
                 make_folders(folder)
-                note_folder(self.store, folder)
                 with new_log(folder) as log:
+                    note_folder(self.store, folder)
                     moved.log = log.path
                     self._move_each(wanted, folder, log, moved, progress)
             except OSError as error:
                 raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
         return moved
 
+    def check_folder(self, folder: Path) -> None:
+        """Raises InputError for a folder with pictures that were not moved there: no duplicates
+        would be looked for among them again."""
+        folder = Path(os.path.abspath(folder))
+        moved = folders_of_moves(self.store)
+        below = self.store.images_below(str(folder))
+        if present := [image for image in below if not is_below(image.path, moved)]:
+            raise InputError(
+                f"--move-to {folder}: holds {len(present)} pictures of the collection, such as "
+                f"{present[0].path}; name a folder for duplicates alone"
+            )
+
     def _wanted(
-        self, groups: Sequence[DescribedDuplicates], folder: Path, moved: MovedDuplicates
+        self, groups: Sequence[DescribedDuplicates], moved: MovedDuplicates
     ) -> Iterator[tuple[Item, Item]]:
         """The pictures to move, each with the kept one; each once."""
         met: set[int] = set()
@@ -96,7 +110,7 @@ class MovingDuplicates:
                 met.add(item.id)
                 if self.store.blobs.is_upload(item.path, item.sha256):
                     moved.uploads += 1
-                elif not item.path.startswith(f"{folder}{os.sep}"):
+                else:
                     yield item, group.kept
 
     def _move_each(
@@ -107,27 +121,22 @@ class MovingDuplicates:
         moved: MovedDuplicates,
         progress: Progress,
     ) -> None:
-        try:
+        kept_files = KeptFiles(self.store)
+        with _each_counted(moved):
             for number, (item, kept) in enumerate(wanted, 1):
                 try:
+                    kept_files.check(kept, item)
                     self._move(item, kept, folder, log)
                     moved.pictures += 1
                     moved.bytes += item.bytes or 0
                 except (InputError, OSError) as error:
                     moved.failures.append(_failure(item.path or "", error))
                 progress(number, len(wanted), len(moved.failures))
-        except KeyboardInterrupt:
-            moved.interrupted = True
 
     def _move(self, item: Item, kept: Item, folder: Path, log: MoveLog) -> None:
         assert item.path is not None
-        if not is_file(item.path):
-            raise InputError(f"{item.path}: stays, for it is no file of this machine")
-        if not os.path.isfile(self.store.blobs.local_path(kept.path or "", kept.sha256)):
-            raise InputError(
-                f"{item.path}: stays, for the picture to keep, {kept.path}, is no file"
-            )
-        move = Move(item.id, item.path, place_for(item.path, folder), item.sha256, kept.path or "")
+        target = place_for(item.path, folder, lambda path: bool(self.store.images_at([path])))
+        move = Move(item.id, item.path, target, item.sha256, kept.path or "")
         log.note(move)
         move_file(move.source, move.target, move.sha256)
         self._follow(move.item, move.target)
@@ -140,21 +149,22 @@ class MovingDuplicates:
     # -- and back --------------------------------------------------------------------
 
     def undo(self, log: Path, progress: Progress) -> MovedDuplicates:
-        """Move the pictures of a log back; a second time it finds nothing to do. Raises
-        InputError."""
+        """Move the pictures of a log back; a second time it finds nothing to do. A folder from
+        which all came back is one like others again. Raises InputError."""
         log = Path(os.path.abspath(log))
         moves = read_log(log)
         moved = MovedDuplicates(log)
         with self.store.exclusive("indexing"):
-            try:
+            with _each_counted(moved):
                 for number, move in enumerate(reversed(moves), 1):
                     try:
                         moved.pictures += self._move_back(move, log.parent)
                     except (InputError, OSError) as error:
                         moved.failures.append(_failure(move.target, error))
                     progress(number, len(moves), len(moved.failures))
-            except KeyboardInterrupt:
-                moved.interrupted = True
+            whole = not moved.failures and not moved.interrupted
+            if whole and not self.store.images_below(str(log.parent)):
+                forget_folder(self.store, log.parent)
         return moved
 
     def _move_back(self, move: Move, folder: Path) -> bool:
@@ -171,18 +181,50 @@ class MovingDuplicates:
         return there
 
     def _follow_if_at(self, move: Move, before: str, now: str) -> None:
-        for item in self.store.items([move.item]):
-            if item.path == before:
-                self._follow(move.item, now)
+        """Have the catalog say that a file is elsewhere now, if it says that it is where it was
+        before: by its path, for it may have been removed and indexed again. Raises InputError."""
+        known = self.store.images_at([before, now])
+        if before not in known or known[before].sha256 != move.sha256:
+            return
+        if now in known and known[now].sha256 == move.sha256:
+            return  # it was indexed there meanwhile
+        if now in known:
+            raise InputError(
+                f"{now}: is there again, and the collection has a picture of that path already; "
+                "index its folder again"
+            )
+        self._follow(known[before].item_id, now)
 
     def settle(self) -> None:
         """Have the catalog follow a picture whose move was interrupted after its file had moved:
-        the last one of a log, if any."""
-        for folder in folders_of_moves(self.store):
-            for log in sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}")):
-                for move in _last_move(log):
-                    if not os.path.lexists(move.source) and os.path.isfile(move.target):
+        the last one of a log, if any. Raises StoreBusy beside an indexing."""
+        folders = folders_of_moves(self.store)
+        if not folders:
+            return
+        with self.store.exclusive("indexing"):
+            for move in _last_moves(folders):
+                if not os.path.lexists(move.source) and os.path.isfile(move.target):
+                    with suppress(InputError):  # an indexing has found it there
                         self._follow_if_at(move, move.source, move.target)
+
+
+@contextmanager
+def _each_counted(moved: MovedDuplicates) -> Iterator[None]:
+    """Ends the moves where the user, the log or the catalog ends them: what was moved until then is
+    told, and the log with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        moved.interrupted = True
+    except StoreError as error:
+        message = f"{told(error)}; no further picture was moved"
+        moved.failures.append(Failure(str(moved.log), error.code, message))
+
+
+def _last_moves(folders: Iterable[str]) -> Iterator[Move]:
+    for folder in folders:
+        for log in sorted(Path(folder).glob(f"{PREFIX}*{SUFFIX}")):
+            yield from _last_move(log)
 
 
 def _last_move(log: Path) -> list[Move]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 
-from mmembed.collection.judged_search import JudgedSearch
+from mmembed.collection.judged_search import AskedSearch, JudgedSearch
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.search.collapsing import collapsed
 from mmembed.search.query import terms_like
@@ -45,22 +45,13 @@ class SearchRequests:
         copies are no hits. partial: answer without the databases that are away, which `notes` then
         names. collapse: show of copies of one shot the best alone. Raises QueryError, ImageError,
         NotFound; StoreAway unless partial."""
-        asked = [*terms, *terms_like(like, unlike)]
+        every = [*terms, *terms_like(like, unlike)]
         with self.store.partially() if partial else nullcontext({}) as missing:
             without = {item.sha256 for item in self.store.items([*like, *unlike])}
+            asked = AskedSearch(every, kind, where, strategy, mode, min_relevance, without)
 
             def page_of(count: int, after: str | None) -> SearchPage:
-                return self._search.search(
-                    asked,
-                    k=count,
-                    kind=kind,
-                    cursor=after,
-                    where=where,
-                    strategy=strategy,
-                    mode=mode,
-                    min_relevance=min_relevance,
-                    without=without,
-                )
+                return self._search.page(asked, count, after)
 
             pages = collapsed(self.store, kind, page_of) if collapse else page_of
             page = pages(k, cursor)

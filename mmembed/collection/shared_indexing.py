@@ -20,14 +20,14 @@ from mmembed.ingest import (
     Pipeline,
     Report,
     SaidLimits,
-    check_paths,
+    Scan,
     report_text,
     sum_of,
 )
 from mmembed.ingest.pipeline import unfailing
 from mmembed.ingest.scan import scan_of
 from mmembed.places import Place
-from mmembed.store.pieces import Pieces, WorkProgress, WorkRules
+from mmembed.store.pieces import Missing, Pieces, WorkProgress, WorkRules
 from mmembed.store.protocol import Store
 from mmembed.types import Phase, Progress
 
@@ -58,6 +58,14 @@ class IndexingRequest:
     rehash: bool
     helpers: Helpers | None = None
     """Do the work in place of this process."""
+    missing: Missing = "leave"
+    """Whether images of missing files leave the collection."""
+    part: frozenset[str] | None = None
+    """The files and folders below the paths to which the indexing is limited."""
+
+    def scan(self) -> Scan:
+        """A scan of its paths that has not begun. Raises InputError."""
+        return scan_of(self.paths, self.part, trusts_empty=self.missing == "leave_all")
 
 
 class SharedIndexing:
@@ -159,17 +167,18 @@ class SharedIndexing:
     # -- parts -------------------------------------------------------------------------
 
     def _planner(self, request: IndexingRequest) -> PiecePlanner:
-        check_paths(request.paths)
         rules = WorkRules(
-            roots=tuple(scan_of(request.paths).roots),
+            roots=tuple(request.scan().roots),
             rehash=request.rehash,
             thumbnails=self._settings.thumbnails,
             location=self._settings.location,
             model=self._binding.choice.name,
             newest=self._store.newest_item(),
+            missing=request.missing,
+            finds_lost=request.part is not None,
         )
         plan, sources = self.pieces.begin(rules), self._pipeline.sources
-        return PiecePlanner(self._store, self.pieces, plan, rules, sources)
+        return PiecePlanner(self._store, self.pieces, plan, rules, sources, request.part)
 
     def _worker(self, ending: threading.Event) -> Worker:
         return Worker(self._store, self.pieces, self._pipeline, self._limits, self._binding, ending)

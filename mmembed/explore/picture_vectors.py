@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.cancellation import current_caller
+from mmembed.errors import ModelMismatch
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.protocol import Store
 
@@ -52,6 +55,29 @@ def even_sample(ids: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     if len(ids) <= most:
         return ids
     return ids[np.linspace(0, len(ids) - 1, most).astype(np.int64)]
+
+
+def mark_of_pictures(store: Store, where: Where = EVERYTHING) -> Hashable:
+    """Differs once a picture that passes has come, gone or changed, or passes for the sake of its
+    tags or captions."""
+    passing = (
+        b"" if where == EVERYTHING else blake2b(ids_of_pictures(store, where).tobytes()).digest()
+    )
+    return store.last_change(), store.newest_item(), store.count("image"), blake2b(passing).digest()
+
+
+@contextmanager
+def one_model(store: Store) -> Iterator[None]:
+    """Raises ModelMismatch if the collection got another model within the block: what the block
+    read may be of both, whether it failed or not."""
+    before = store.model()
+    try:
+        yield
+    finally:
+        if store.model() != before:
+            raise ModelMismatch(
+                f"{store.name} got another model while its vectors were read; try again"
+            )
 
 
 def ids_of_pictures(store: Store, where: Where = EVERYTHING) -> NDArray[np.int64]:

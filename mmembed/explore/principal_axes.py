@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.search.ordering import unit_rows
+
 MOST_AXES = 64
 """Of these, nearest neighbours are the same as of all but for a few in a hundred."""
 CHUNK = 5_000
@@ -29,7 +31,7 @@ class PrincipalAxes:
         found = np.empty((len(stored), self.basis.shape[1]), np.float32)
         for start in range(0, len(stored), CHUNK):
             part = slice(start, start + CHUNK)
-            found[part] = (_unit(stored[part]) - self.mean) @ self.basis
+            found[part] = (unit_rows(stored[part]) - self.mean) @ self.basis
         return found
 
 
@@ -40,7 +42,7 @@ def principal_axes(stored: NDArray[np.float16], most: int = MOST_AXES) -> Princi
     dim = stored.shape[1]
     total, products = np.zeros(dim), np.zeros((dim, dim))
     for start in range(0, len(stored), CHUNK):
-        rows = _unit(stored[start : start + CHUNK])
+        rows = unit_rows(stored[start : start + CHUNK])
         total += rows.sum(axis=0, dtype=np.float64)
         products += rows.T @ rows
     mean = total / len(stored)
@@ -51,8 +53,3 @@ def principal_axes(stored: NDArray[np.float16], most: int = MOST_AXES) -> Princi
     if dim < FEWEST:
         basis = np.pad(basis, ((0, 0), (0, FEWEST - dim)))
     return PrincipalAxes(mean.astype(np.float32), np.ascontiguousarray(basis, np.float32))
-
-
-def _unit(stored: NDArray[np.float16]) -> Rows:
-    rows = stored.astype(np.float32)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import TypeVar
 
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.commit import Committing
@@ -38,6 +39,7 @@ from mmembed.store.protocol import Store
 from mmembed.types import Failure, Progress
 
 log = logging.getLogger(__name__)
+Out = TypeVar("Out")
 
 COMMIT_IMAGES = 64
 """Images in one transaction at the most."""
@@ -70,7 +72,9 @@ class Pipeline:
         if report.interrupted:
             return report
         with _noted_in(report):
-            report.removed = self.store.remove([item.id for item in plan.gone.values()])
+            leaving = plan.leaving()
+            report.removed += self.store.remove(leaving)
+            report.missing = len(plan.gone) - len(leaving)
             self.store.forget_failures(
                 lambda path: plan.scan.covers(path) and path not in plan.scan.files
             )
@@ -82,10 +86,11 @@ class Pipeline:
         known: dict[str, Known],
         progress: Progress,
         ending: Callable[[], bool] = lambda: False,
+        decoded: Callable[[], None] = lambda: None,
     ) -> Report:
         """Carry out the part of a plan that concerns files which are there. `ending` tells whether
         to end with the files that were begun; then and after an interrupt, the report says so.
-        Raises StoreError."""
+        `decoded` is called once all files are decoded. Raises StoreError."""
         report = Report(
             total=len(plan.work) + len(plan.unchanged),
             unchanged=len(plan.unchanged),
@@ -94,9 +99,10 @@ class Pipeline:
         )
         with _noted_in(report):
             Committing(self.store).mark(plan.marks)
-            self._index(plan, known, report, unfailing(progress), ending)
+            self._index(plan, known, report, unfailing(progress), ending, decoded)
             if plan.moved_out:
                 self.store.keep_out(plan.moved_out)
+            report.removed += self._leave_out(plan, known)
             ids = {source.path: known[source.path].id for source in plan.unchanged}
             Describing(self.store, self.load).run(plan.unchanged, ids, report)
         return report
@@ -110,13 +116,17 @@ class Pipeline:
         report: Report,
         progress: Progress,
         ending: Callable[[], bool],
+        decoded: Callable[[], None],
     ) -> None:
         """Three stages at once, each ahead of the next: several threads decode, one thread embeds,
         and this thread commits."""
         done = len(plan.unchanged)
         progress(done, report.total, 0)
         profile = Profile(self.threads)
-        prepare = Preparer(self.store, self.load, self.headers, profile, self.thumbnails)
+        prepare = Preparer(
+            *(self.store, self.load, self.headers, profile, self.thumbnails),
+            plan.ignored.contents,
+        )
         embed = EmbeddingStage(self.store, self.load, self.batch, profile)
         committing = Committing(self.store)
         decoders = ThreadPoolExecutor(self.threads, "decode")
@@ -125,7 +135,7 @@ class Pipeline:
         started = time.monotonic()
         try:
             work = ahead.over(takewhile(lambda _: not ending(), plan.work))
-            prepared = ordered(decoders, prepare, work, window=4 * self.batch)
+            prepared = _followed(ordered(decoders, prepare, work, window=4 * self.batch), decoded)
             groups = (
                 self._group(group, plan, known, report)
                 for group in grouped(prepared, COMMIT_IMAGES, COMMIT_SECONDS)
@@ -160,6 +170,9 @@ class Pipeline:
         others, moves = [], []
         for one in ready:
             path, stat, sha256 = one.source.path, one.source.stat, one.entry.sha256
+            if sha256 in plan.ignored.contents:
+                plan.ignored.met[path] = (sha256, stat)
+                continue
             same = _known_before(one, plan, known, report)
             if same is not None:
                 moves.append((same.id, path, stat.mtime_ns, stat.mark))
@@ -170,6 +183,14 @@ class Pipeline:
                 others.append(one)
         failures += Committing(self.store).move(moves)
         return others, failures, len(group)
+
+    def _leave_out(self, plan: Plan, known: Mapping[str, Known]) -> int:
+        """Note the ignored files; returns how many images leave whose files have such a content
+        now."""
+        if not plan.ignored.met:
+            return 0
+        plan.ignored.note(self.store)
+        return self.store.remove([known[path].id for path in plan.ignored.met if path in known])
 
     def backfill_headers(
         self, wanted: Callable[[ImageFile], bool], heed: Callable[[int], None]
@@ -198,6 +219,11 @@ class Pipeline:
         return list(embedded.values())
 
 
+def _followed(results: Iterable[Out], then: Callable[[], None]) -> Iterator[Out]:
+    yield from results
+    then()
+
+
 @contextmanager
 def _noted_in(report: Report) -> Iterator[None]:
     """Add the seconds of the block to a report, and note an interrupt, which ends the block."""
@@ -221,7 +247,7 @@ def _known_before(
         as_it_was = (same.bytes, same.mtime_ns, same.mark) == stat
         report.unchanged += as_it_was
         report.touched += not as_it_was
-    elif same := plan.take_gone(sha256):
+    elif same := plan.take_gone(sha256, is_known=item.pixels is None):
         report.moved += 1
         known[path] = same
     return same

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.exclusions import Passing
+from mmembed.ingest.ignored import Ignored
 from mmembed.ingest.image_texts import Sayings
+from mmembed.ingest.presence import LostFiles, is_gone
 from mmembed.ingest.scan_result import Scan, ancestors
 from mmembed.ingest.take_listed import take_listed
 from mmembed.item_failures import failure_of, text_of
@@ -57,16 +59,34 @@ class Plan:
     """Paths by content of files that were taken out for good and are no longer at these paths."""
     moved_out: dict[str, KeptOut] = field(default_factory=dict)
     """Such files that were found elsewhere, by their present path."""
+    ignored: Ignored = field(default_factory=Ignored)
+    """Contents that stay out under whatever name."""
+    passed_unread: int = 0
+    """Files that are as they were when their ignored content was read."""
+    lost: LostFiles | None = None
+    """Finds missing known files of any folder; None if `gone` has all that matter."""
+    keeps_gone: bool = False
+    """Whether images of missing files stay in the collection."""
     _gone_contents: dict[str, list[str]] | None = None
 
-    def take_gone(self, sha256: str) -> Known | None:
-        """A missing known file of this content; it does not count as missing any more."""
+    def take_gone(self, sha256: str, *, is_known: bool) -> Known | None:
+        """A missing known file of this content; it does not count as missing any more. is_known:
+        whether any image has the content."""
         if self._gone_contents is None:
             self._gone_contents = {}
             for path, known in self.gone.items():
                 self._gone_contents.setdefault(known.sha256, []).append(path)
         paths = self._gone_contents.get(sha256)
-        return self.gone.pop(paths.pop()) if paths else None
+        if paths:
+            return self.gone.pop(paths.pop())
+        return self.lost.find(sha256) if self.lost is not None and is_known else None
+
+    def leaving(self) -> list[int]:
+        """The images of missing files that leave the collection. Files that are passed over on
+        purpose, and are there, always do."""
+        return [
+            known.id for path, known in self.gone.items() if not (self.keeps_gone and is_gone(path))
+        ]
 
 
 @dataclass(frozen=True)
@@ -80,6 +100,7 @@ class Rules:
     """The exclusions, also of pictures that manifests list."""
     sources: Sources | None = None
     """Reads addresses; without it there may be none."""
+    ignored: Ignored = field(default_factory=Ignored)
 
 
 def make_plan(
@@ -93,7 +114,7 @@ def make_plan(
     Raises ManifestError for a named manifest that cannot be read at all. A manifest that the scan
     found is a failure among others, and so is a bad row.
     """
-    plan = Plan(scan, failures=list(scan.failures))
+    plan = Plan(scan, failures=list(scan.failures), ignored=rules.ignored)
     before = len(scan.failures)
     sayings = Sayings(scan, manifests, rules.limits, plan.failures, rules.sources)
     take_listed(sayings.listed, scan, rules.passing, rules.sources)
@@ -106,6 +127,9 @@ def make_plan(
             reading = sayings.nothing
         source = Source(path, stat, reading, scan.beside.get(path))
         same = known.get(path)
+        if same is None and not rules.rehash and rules.ignored.has(path, stat):
+            plan.passed_unread += 1
+            continue
         if same is None or rules.rehash or is_changed(same, stat):
             plan.work.append(source)
             continue
@@ -119,7 +143,10 @@ def make_plan(
 
 
 def named_in_vain(scan: Scan, sayings: Sayings) -> Iterator[Failure]:
-    """The images that a manifest names and the scan should have found."""
+    """The images that a manifest names and the scan should have found; a limited scan names
+    none."""
+    if scan.part is not None:
+        return
     closed = set(scan.closed)
     for path, where in sayings.left():
         # An image that is skipped, or lies elsewhere, is merely not part of this indexing.

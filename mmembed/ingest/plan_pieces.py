@@ -15,6 +15,7 @@ from mmembed.errors import Abandoned
 from mmembed.filters.tree import Test
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.exclusions import Passing
+from mmembed.ingest.ignored import Ignored
 from mmembed.ingest.image_texts import Sayings
 from mmembed.ingest.piece_words import Elsewhere, ended_sources, said_of_known, said_of_new
 from mmembed.ingest.plan import is_changed, named_in_vain
@@ -43,9 +44,17 @@ class PiecePlanner:
     """Plans one indexing."""
 
     def __init__(
-        self, store: Store, pieces: Pieces, plan: int, rules: WorkRules, sources: Sources
+        self,
+        store: Store,
+        pieces: Pieces,
+        plan: int,
+        rules: WorkRules,
+        sources: Sources,
+        part: frozenset[str] | None = None,
     ) -> None:
+        """part: see `scan_of`."""
         self._store = store
+        self._part = part
         self._sources = sources
         self.pieces = pieces
         self.plan = plan
@@ -54,6 +63,7 @@ class PiecePlanner:
         self.seen = SeenPaths()
         """Every picture that was met."""
         self.report = Report()
+        self._passed_unread = 0
         self.planned = 0
         """Files in pieces."""
 
@@ -69,12 +79,14 @@ class PiecePlanner:
         addresses that cannot, StoreBusy if another process took the planning over, and Abandoned
         once `ending` says so."""
         roots, sources = self._rules.roots, self._sources
-        listed, found = scan_of(roots), scan_of(roots)
+        trusts_empty = self._rules.missing == "leave_all"
+        listed, found = (scan_of(roots, self._part, trusts_empty=trusts_empty) for _ in range(2))
         for _ in folders_of(listed, passing, sources, look=False):
             self._heed(ending)
             phase("looking for captions", len(listed.texts) + len(listed.manifests))
         self._sayings = Sayings(listed, manifests, limits, self.report.failures, sources)
         self._described = self._store.described_by_files()
+        self._ignored = Ignored.of(self._store)
         for _ in folders_of(found, passing, sources):
             self._heed(ending)
             if len(found.files) >= LARGEST:
@@ -108,11 +120,16 @@ class PiecePlanner:
             self._pending += [
                 PieceFile(path, said_of_new(*self._sayings.of_new(path), elsewhere.get(path)))
                 for path in some
-                if path not in known
+                if path not in known and not self._is_ignored(path, some[path])
             ]
             files_known = {path: some[path] for path in known if path in some}
             self._take_known(files_known, known, elsewhere)
             self._send()
+
+    def _is_ignored(self, path: str, stat: FileStat) -> bool:
+        passed = not self._rules.rehash and self._ignored.has(path, stat)
+        self._passed_unread += passed
+        return passed
 
     def _take_known(
         self,
@@ -168,16 +185,21 @@ class PiecePlanner:
     def _end(self, found: Scan) -> None:
         self.report.failures += [*found.failures, *named_in_vain(found, self._sayings)]
         self.report.take_counts(found)
+        self.report.kept_out += self._passed_unread
         self.report.empty = found.empty()
         self._note_gone(found)
         self._store.forget_failures(lambda path: found.covers(path) and not self.seen.among([path]))
         self.pieces.planned(self.plan, report_text(self.report))
 
     def _note_gone(self, found: Scan) -> None:
+        if found.part is not None:
+            return
         for paths in self._known_below(found.roots):
             seen = self.seen.among(paths)
             gone = [path for path in paths if path not in seen and found.covers(path)]
-            kept = [path for path in gone if under(path, self.report.empty)]
+            kept = (
+                [] if found.trusts_empty else [one for one in gone if under(one, self.report.empty)]
+            )
             self.report.kept_because_empty |= bool(kept)
             known = self._store.known_among(gone)
             noted = {known[path].id: path for path in set(gone).difference(kept) if path in known}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +26,7 @@ from mmembed.types import Failure, Pixels
 
 @dataclass(frozen=True)
 class Prepared:
-    """The result of a decode thread; without pixels if the content is known."""
+    """The result of a decode thread; without pixels if the content is known, or left out."""
 
     source: Source
     entry: ImageEntry
@@ -45,6 +46,8 @@ class Preparer:
     profile: Profile
     thumbnails: bool
     """Whether to make thumbnails of decoded pictures."""
+    passed: AbstractSet[str] = frozenset()
+    """Contents that are left out: their files are not decoded."""
 
     def __call__(self, wanted: Source | Coming) -> Prepared | Failure:
         """Read, hash, decode and preprocess one file. Raises errors that are not the file's own: an
@@ -93,7 +96,7 @@ class Preparer:
             else:
                 data = brought
             entry = _entry(source, hashlib.sha256(data).hexdigest())
-            copy = self._copy(entry, data)
+            copy = entry if entry.sha256 in self.passed else self._copy(entry, data)
         return (entry, data) if copy is None else (copy, None)
 
     def _decoded(
@@ -124,8 +127,10 @@ class Preparer:
     def _copy(self, entry: ImageEntry, data: bytes) -> ImageEntry | None:
         """The entry with the known facts of its content; None if the content is new."""
         twin = self.store.content("image", entry.sha256)
+        if twin is None:
+            return None
         vector = self.store.embeddings_of("image", [entry.sha256]).get(entry.sha256)
-        if twin is None or vector is None:
+        if vector is None:
             return None
         return replace(
             entry,

@@ -23,6 +23,8 @@ class Report(PassedOver):
     """Files with a new time and the old content."""
     moved: int = 0
     removed: int = 0
+    missing: int = 0
+    """Images that stay though their files are gone."""
     recaptioned: int = 0
     headers: int = 0
     """Files that were indexed before, of which only the header was read."""
@@ -44,5 +46,5 @@ class Report(PassedOver):
     def note(self, plan: Plan) -> None:
         """Add the counts of skipped files."""
         self.take_counts(plan.scan)
-        self.kept_out += len(plan.moved_out)
+        self.kept_out += len(plan.moved_out) + len(plan.ignored.met) + plan.passed_unread
         self.empty = plan.scan.empty()

@@ -35,6 +35,14 @@ class Scan(PassedOver):
     """Paths that were skipped on purpose. Items of these paths leave the collection."""
     taken: set[str] = field(default_factory=set)
     """The roots of files that are no longer in `files`."""
+    entered: set[str] = field(default_factory=set)
+    """The folders and tars that were listed, or could not be."""
+    tars: set[str] = field(default_factory=set)
+    """Tars in the folders, entered or not."""
+    part: frozenset[str] | None = None
+    """Files and folders to which the scan is limited; None for all below the roots."""
+    trusts_empty: bool = False
+    """Whether a root that is empty, or gone, is taken for one that lost its files."""
 
     def take_files(self) -> dict[str, FileStat]:
         """The files that were found since the last call; only their roots are remembered."""
@@ -51,6 +59,8 @@ class Scan(PassedOver):
 
     def covers(self, path: str) -> bool:
         """Whether the scan would have found this file if it still existed."""
+        if self.part is not None and self.part.isdisjoint(ancestors(path)):
+            return False
         return under(path, self.roots) and self.passed.isdisjoint(ancestors(path))
 
     def missing(self, known: Iterable[str]) -> tuple[list[str], bool]:
@@ -58,12 +68,15 @@ class Scan(PassedOver):
         known files is empty. Such a root may be an unmounted disk, so its files do not count as
         missing."""
         gone = [path for path in known if path not in self.files and self.covers(path)]
-        empty = self.empty()
+        empty = [] if self.trusts_empty else self.empty()
         kept = [path for path in gone if not under(path, empty)]
         return kept, len(kept) < len(gone)
 
     def empty(self) -> list[str]:
-        """The roots below which no picture was found, nor a folder that may hold some."""
+        """The roots below which no picture was found, nor a folder that may hold some. A limited
+        scan cannot tell."""
+        if self.part is not None:
+            return []
         met = [*self.files, *self.closed]
         roots = [root for root in self.roots if root not in self.taken]
         return [root for root in roots if not any(under(path, [root]) for path in met)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmembed.ingest.presence import is_gone
 from mmembed.ingest.report import Report
 from mmembed.ingest.scan_result import under
 from mmembed.store.entries import CaptionEntry, ImageFile, Known, Mark, Reading
@@ -42,13 +43,18 @@ class Settling:
         moved = {item_id for item_id, _ in pairs}
         report.moved += len(pairs)
         report.copies -= len(pairs)
-        report.removed += self.store.remove([item.id for item in items if item.id not in moved])
+        left = [item for item in items if item.id not in moved]
+        if self.rules.missing == "stay":
+            missing = {item.id for item in left if is_gone(paths[item.id])}
+            report.missing += len(missing)
+            left = [item for item in left if item.id not in missing]
+        report.removed += self.store.remove([item.id for item in left])
 
     def _newer(self, sha256: str, taken: set[int]) -> ImageFile | None:
         """An image of this content that the indexing has added."""
         for image in self.store.images_of(sha256):
             is_new = image.item_id > self.rules.newest and image.item_id not in taken
-            if is_new and under(image.path, self.rules.roots):
+            if is_new and under(image.path, self.rules.roots) and not is_gone(image.path):
                 return image
         return None
 

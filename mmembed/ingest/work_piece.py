@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from mmembed.errors import ProcessingError
 from mmembed.ingest.caption_rules import SaidLimits
+from mmembed.ingest.ignored import Ignored
 from mmembed.ingest.piece_words import elsewhere_of, reading_of
 from mmembed.ingest.pipeline import Pipeline
 from mmembed.ingest.plan import Plan, Source, is_changed
+from mmembed.ingest.presence import LostFiles
 from mmembed.ingest.remove import moved_away
 from mmembed.ingest.report import Report
 from mmembed.ingest.scan_result import Scan, ancestors
@@ -31,16 +33,23 @@ class PieceWork:
     pipeline: Pipeline
     limits: SaidLimits
 
-    def run(self, piece: Piece, progress: Progress, ending: Callable[[], bool]) -> Report:
+    def run(
+        self,
+        piece: Piece,
+        progress: Progress,
+        ending: Callable[[], bool],
+        decoded: Callable[[], None] = lambda: None,
+    ) -> Report:
         """Take in the files of a piece. Files that an earlier worker has committed are not read
-        again. A report that is `interrupted` is of a part of them. Raises StoreError."""
+        again. A report that is `interrupted` is of a part of them. decoded: called once no file is
+        left to read. Raises StoreError."""
         if piece.is_poisoned:
             return self._given_up(piece)
         known = self.pipeline.store.known_among([file.path for file in piece.files])
         report = Report()
         plan = self._plan(piece, known, report)
-        done = self.pipeline.take_in(plan, dict(known), progress, ending)
-        done.kept_out += report.kept_out + len(plan.moved_out)
+        done = self.pipeline.take_in(plan, dict(known), progress, ending, decoded)
+        done.kept_out += report.kept_out + len(plan.moved_out) + len(plan.ignored.met)
         # An earlier worker of this indexing embedded these, and its report is lost.
         done.embedded += report.embedded
         done.unchanged -= report.embedded
@@ -49,7 +58,9 @@ class PieceWork:
     def _plan(self, piece: Piece, known: Mapping[str, Known], report: Report) -> Plan:
         """The plan; `report` counts the files that are not part of it, or were done before."""
         kept_out = self.pipeline.store.kept_out()
-        plan = Plan(Scan(roots=list(piece.rules.roots)), kept_out=moved_away(kept_out))
+        lost = LostFiles(self.pipeline.store) if piece.rules.finds_lost else None
+        plan = Plan(Scan(roots=list(piece.rules.roots)), kept_out=moved_away(kept_out), lost=lost)
+        plan.ignored = Ignored.of(self.pipeline.store)
         for file in piece.files:
             if not kept_out.keys().isdisjoint(ancestors(file.path)):
                 report.kept_out += 1

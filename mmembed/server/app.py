@@ -34,6 +34,7 @@ from mmembed.server.routes import (
     duplicates,
     explore,
     health,
+    ignored,
     items,
     labels,
     pictures,
@@ -44,7 +45,8 @@ from mmembed.server.routes import (
 
 log = logging.getLogger(__name__)
 ROUTES = (
-    *(search, similarity, explore, classify, labels, tags, items, pictures, duplicates),
+    *(search, similarity, explore, classify, labels, tags, items, ignored),
+    *(pictures, duplicates),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )

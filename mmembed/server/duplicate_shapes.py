@@ -38,8 +38,9 @@ class DuplicatesAnswer(BaseModel):
     kind: Annotated[DuplicateClass, Field(alias="class")]
     keep: ItemAnswer
     reason: Annotated[str, Field(description="why that one is proposed")]
-    others: list[SpareAnswer]
-    spare_bytes: Annotated[int, Field(description="bytes of the files of the others")]
+    others: Annotated[list[SpareAnswer], Field(description="up to 200 of them")]
+    total_others: int
+    spare_bytes: Annotated[int, Field(description="bytes of the files of all others")]
 
 
 class DuplicatePageAnswer(BaseModel):

@@ -179,6 +179,13 @@ class ItemsQuery(Shape):
     where: Where = ""
 
 
+class IgnoredQuery(Shape):
+    """A listing of ignored contents, in the address."""
+
+    limit: Annotated[int, Field(ge=1, description="contents in a page")] = 50
+    cursor: Annotated[str, Field(max_length=64, description="next_cursor of the last page")] = ""
+
+
 class DuplicatesQuery(Shape):
     """A listing of duplicates, in the address."""
 

@@ -15,7 +15,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeAlias
+
+Missing: TypeAlias = Literal["leave", "leave_all", "stay"]
+"""Whether the images of files that were not found leave the collection: they do, unless nothing at
+all is below their indexed path; they do, in any case; or they stay."""
 
 LEASE_S = 30.0
 """Seconds after which a claim ends that is not renewed."""
@@ -42,6 +46,10 @@ class WorkRules:
     newest: int = 0
     """The largest id of an item when the planning began; of a piece, when the last planning began
     that awaits it."""
+    missing: Missing = "leave"
+    """Whether images of missing files leave the collection."""
+    finds_lost: bool = False
+    """Whether a new file with the content of a missing known one, of any folder, is that one."""
 
 
 class PieceFile(NamedTuple):

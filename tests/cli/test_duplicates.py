@@ -39,6 +39,20 @@ def test_a_table_says_what_to_keep(album: tuple[Path, Path], ask: Ask) -> None:
     assert all("a.jpg" in line for line in keeping)
 
 
+def test_the_table_shows_a_large_group_in_part(
+    album: tuple[Path, Path], ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos, data = album
+    monkeypatch.setattr("mmembed.cli.duplicates.SHOWN", 3)
+    for number in range(5):
+        (photos / f"c{number}.jpg").write_bytes((photos / "a.jpg").read_bytes())
+    with open_collection(data) as collection:
+        collection.index([photos], progress=lambda *_: None)
+    out = ask("duplicates", "--class", "identical", "--data", str(data), "--model", "fake")[1]
+    assert out.count("equal") == 3
+    assert "and 3 more" in out
+
+
 def test_json_and_csv_have_all_groups(album: tuple[Path, Path], ask: Ask) -> None:
     fixed = ("--data", str(album[1]), "--model", "fake", "--class", "same_shot")
     code, out, _ = ask("duplicates", "--json", *fixed)

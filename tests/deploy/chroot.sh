@@ -40,7 +40,7 @@ if [ -n "${PIP_CERT:-}" ]; then
 fi
 
 chroot "$root" env -i "${given[@]}" \
-  /src/deploy/install.sh --torch cpu --extras postgres,s3 --source /src --systemd
+  /src/deploy/install.sh --torch cpu --extras postgres,s3,watch --source /src --systemd
 install -m 0644 "$here/deploy/is_ready.py" "$root/opt/mmembed/is_ready.py"
 umount "$root/src"
 
@@ -74,7 +74,7 @@ import json, urllib.request
 answer = json.load(urllib.request.urlopen('http://127.0.0.1:$port/v1/search?q=a+dog&k=3'))
 print('over HTTP:', [hit['path'] for hit in answer['hits']])
 assert len(answer['hits']) == 3 and 'dog' in answer['hits'][0]['path']"
-"${as_user[@]}" /opt/mmembed/bin/python -I -c "import psycopg, s3fs; print('extras: there')"
+"${as_user[@]}" /opt/mmembed/bin/python -I -c "import psycopg, s3fs, watchfiles; print('extras: there')"
 kill "$server"
 wait "$server" || [ $? -eq 130 ]
 echo "the installed program works"

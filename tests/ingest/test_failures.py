@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,12 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.errors import StoreError, Unstorable
-from mmembed.ingest import embed, image_texts, manifests, prepare, sidecars, take_files
+from mmembed.ingest import embed, image_texts, manifests, prepare, sidecars, take_files, walk
 from mmembed.media import decode
 from mmembed.store.sqlite import Catalog
 from mmembed.types import Embeddings
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
-
-scanning = sys.modules["mmembed.ingest.scan"]  # the package has a function of that name
 
 
 def names(collection: Collection) -> list[str]:
@@ -117,7 +114,7 @@ def breaking(owner: Any, name: str, error: BaseException) -> Break:
 
 STAGES = {
     "scan": breaking(take_files, "stat_of", ZeroDivisionError("scan")),
-    "looking at an entry": breaking(scanning, "_is_folder", ValueError("entry")),
+    "looking at an entry": breaking(walk, "is_folder", ValueError("entry")),
     "reading": breaking(prepare, "read_file", MemoryError()),
     "the entry": breaking(prepare, "_entry", KeyError("entry")),
     "embedding": breaking(embed, "replace", AssertionError("embedding")),

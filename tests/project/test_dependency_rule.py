@@ -89,6 +89,7 @@ OWNERS = {
     "h11": ("server",),
     "ray": ("cluster",),
     "tqdm": ("cli",),
+    "watchfiles": ("ingest/watch",),
     "argparse": ("cli",),
 }
 """The folders that alone import a library, and translate its errors."""

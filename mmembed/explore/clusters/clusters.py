@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mmembed.explore.clusters.hierarchy import joined
 from mmembed.explore.clusters.kmeans import kmeans
 from mmembed.explore.clusters.naming import Name, NamedClusters, Vocabulary
-from mmembed.explore.picture_vectors import PictureVectors
+from mmembed.explore.picture_vectors import PictureVectors, even_sample
 from mmembed.search.ordering import unit_rows
 
 COARSEST, FINEST = 8, 200
@@ -136,8 +136,8 @@ def _named(
     pictures: PictureVectors, groups: Sequence[Labels], vocabulary: Vocabulary
 ) -> list[Name | None]:
     means = np.stack([_mean(pictures, group) for group in groups])
-    members = [unit_rows(pictures.rows[_some(group, LOOKED_AT)]) for group in groups]
-    sample = unit_rows(pictures.rows[_some(np.arange(len(pictures)), SAMPLE)])
+    members = [unit_rows(pictures.rows[even_sample(group, LOOKED_AT)]) for group in groups]
+    sample = unit_rows(pictures.rows[even_sample(np.arange(len(pictures)), SAMPLE)])
     return list(NamedClusters(vocabulary, sample, means, members).names())
 
 
@@ -147,10 +147,3 @@ def _mean(pictures: PictureVectors, group: Labels) -> NDArray[np.float32]:
     for start in range(0, len(group), CHUNK):
         total += unit_rows(pictures.rows[group[start : start + CHUNK]]).sum(axis=0)
     return np.asarray(total / len(group), np.float32)
-
-
-def _some(places: Labels, most: int) -> Labels:
-    """Up to `most` places, at even distances."""
-    if len(places) <= most:
-        return places
-    return places[np.linspace(0, len(places) - 1, most).astype(np.int64)]

@@ -74,15 +74,15 @@ def compare(inputs: Sequence[ComparedInput], rows: Embeddings) -> InputCompariso
     np.fill_diagonal(alike, 1)
     places = tuple(place for place, one in enumerate(inputs) if one.text is not None)
     bag = bag_of_words([one.text for one in inputs if one.text is not None])
-    vectors: dict[WordMeasure, NDArray[np.float32]] = {
-        "one_hot": one_hot(bag),
-        "bag_of_words": bag,
-        "tf_idf": tf_idf(bag),
+    by_words: dict[WordMeasure, NDArray[np.float64]] = {
+        "one_hot": cosines(one_hot(bag)),
+        "bag_of_words": cosines(bag),
+        "tf_idf": cosines(tf_idf(bag)),
     }
     return InputComparison(
         tuple(inputs),
         np.round(alike, DIGITS),
         np.asarray(np.round(np.sqrt(np.maximum(2 - 2 * alike, 0)), DIGITS), np.float64),
         places,
-        {name: np.round(cosines(rows), DIGITS) for name, rows in vectors.items()},
+        {name: np.round(matrix, DIGITS) for name, matrix in by_words.items()},
     )

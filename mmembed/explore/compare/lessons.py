@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,27 +26,52 @@ SAME = 1 - 1e-6
 
 
 @dataclass(frozen=True)
-class _Pair:
-    """Two texts of a comparison."""
+class _Text:
+    """A text of a comparison."""
 
-    first: str
-    second: str
-    cosine: float
-    one_hot: float
-    bag: float
+    text: str
+    words: list[str]
+    different: frozenset[str]
+    """The words, each once."""
+    uncounted: list[str]
+    """The words but for numbers, articles and the s of a plural."""
+
+    @classmethod
+    def of(cls, text: str) -> _Text:
+        words = words_of(text)
+        return cls(text, words, frozenset(words), _without_numbers(words))
 
     @property
     def quoted(self) -> str:
-        return f"{_quoted(self.first)} and {_quoted(self.second)}"
+        text = self.text
+        return f"“{text if len(text) <= QUOTED_CHARS else f'{text[: QUOTED_CHARS - 1]}…'}”"
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two texts of a comparison."""
+
+    first: _Text
+    second: _Text
+    cosine: float
+    one_hot: float
+    bag: float
+    shares: bool
+    """Whether they have a word in common, but articles."""
+
+    @property
+    def quoted(self) -> str:
+        return f"{self.first.quoted} and {self.second.quoted}"
 
 
 def lessons(comparison: InputComparison) -> tuple[str, ...]:
     """A sentence or two for each weakness of a measure that these inputs show; none where they
     show none."""
     pairs = sorted(_pairs(comparison), key=lambda pair: -pair.cosine)
+    least_shared = min((pair.cosine for pair in pairs if pair.shares), default=math.inf)
     told = []
     for fits, tell in _KINDS:
-        telling = next((pair for pair in pairs if fits(pair, pairs)), None)
+        telling = next((pair for pair in pairs if fits(pair, least_shared)), None)
         if telling is not None:
             told.append(tell(telling))
     if 0 < len(comparison.texts) < len(comparison.inputs):
@@ -59,47 +85,45 @@ def lessons(comparison: InputComparison) -> tuple[str, ...]:
 
 def _pairs(comparison: InputComparison) -> Iterator[_Pair]:
     by_words = comparison.by_words
+    texts = [_Text.of(comparison.inputs[place].text or "") for place in comparison.texts]
     for (row, place), (column, other) in combinations(enumerate(comparison.texts), 2):
         yield _Pair(
-            comparison.inputs[place].text or "",
-            comparison.inputs[other].text or "",
+            texts[row],
+            texts[column],
             float(comparison.cosine[place, other]),
             float(by_words["one_hot"][row, column]),
             float(by_words["bag_of_words"][row, column]),
+            not texts[row].different.isdisjoint(texts[column].different - ARTICLES),
         )
 
 
-def _order(pair: _Pair, _: list[_Pair]) -> bool:
-    return pair.bag >= SAME and words_of(pair.first) != words_of(pair.second)
+def _order(pair: _Pair, _: float) -> bool:
+    return pair.bag >= SAME and pair.first.words != pair.second.words
 
 
-def _synonyms(pair: _Pair, pairs: list[_Pair]) -> bool:
+def _synonyms(pair: _Pair, least_shared: float) -> bool:
     """No common word but articles, and nearer than some pair that has one."""
-    return not _shared(pair) and any(_shared(one) and one.cosine < pair.cosine for one in pairs)
+    return not pair.shares and pair.cosine > least_shared
 
 
-def _shared(pair: _Pair) -> set[str]:
-    return set(words_of(pair.first)) & set(words_of(pair.second)) - ARTICLES
-
-
-def _negation(pair: _Pair, _: list[_Pair]) -> bool:
+def _negation(pair: _Pair, _: float) -> bool:
     """One denies, and the rest is the same but for a word or two."""
-    first, second = set(words_of(pair.first)), set(words_of(pair.second))
-    return bool(first & NEGATIONS) != bool(second & NEGATIONS) and pair.one_hot >= 0.5
+    denies = [bool(one.different & NEGATIONS) for one in (pair.first, pair.second)]
+    return denies[0] != denies[1] and pair.one_hot >= 0.5
 
 
-def _counting(pair: _Pair, _: list[_Pair]) -> bool:
-    first, second = _without_numbers(pair.first), _without_numbers(pair.second)
-    return bool(first) and first == second and words_of(pair.first) != words_of(pair.second)
+def _counting(pair: _Pair, _: float) -> bool:
+    first, second = pair.first, pair.second
+    same = bool(first.uncounted) and first.uncounted == second.uncounted
+    return same and first.words != second.words
 
 
-def _without_numbers(text: str) -> list[str]:
-    """The words but for numbers, articles and the s of a plural."""
-    words = (word for word in words_of(text) if not _DIGITS.fullmatch(word))
-    return [word.rstrip("s") for word in words if word not in NUMBERS | ARTICLES]
+def _without_numbers(words: Sequence[str]) -> list[str]:
+    without = (word for word in words if not _DIGITS.fullmatch(word))
+    return [word.rstrip("s") for word in without if word not in NUMBERS | ARTICLES]
 
 
-_KINDS: tuple[tuple[Callable[[_Pair, list[_Pair]], bool], Callable[[_Pair], str]], ...] = (
+_KINDS: tuple[tuple[Callable[[_Pair, float], bool], Callable[[_Pair], str]], ...] = (
     (
         _order,
         lambda pair: (
@@ -129,8 +153,3 @@ _KINDS: tuple[tuple[Callable[[_Pair, list[_Pair]], bool], Callable[[_Pair], str]
         ),
     ),
 )
-
-
-def _quoted(text: str) -> str:
-    short = text if len(text) <= QUOTED_CHARS else f"{text[: QUOTED_CHARS - 1]}…"
-    return f"“{short}”"

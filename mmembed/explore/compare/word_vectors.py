@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float32]
 
+CHUNK = 10_000
+"""Words that are compared at a time: long texts have a million."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -47,6 +49,10 @@ def tf_idf(bag: Matrix) -> Matrix:
 
 def cosines(rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """The cosine of each row with each: (n, n). A row of zeros has the cosine 0 with all."""
-    lengths = np.linalg.norm(rows.astype(np.float64), axis=1, keepdims=True)
-    unit = rows / np.where(lengths > 0, lengths, 1)
-    return np.asarray(np.clip(unit @ unit.T, -1, 1), np.float64)
+    products = np.zeros((len(rows), len(rows)))
+    for start in range(0, rows.shape[1], CHUNK):
+        part = rows[:, start : start + CHUNK].astype(np.float64)
+        products += part @ part.T
+    lengths = np.sqrt(products.diagonal())
+    lengths[lengths == 0] = 1
+    return np.asarray(np.clip(products / lengths / lengths[:, None], -1, 1), np.float64)

@@ -48,6 +48,8 @@ class SameShot:
 
     def valued(self, pairs: Pairs) -> Pairs:
         """The pairs that belong together, closer ones with larger values."""
+        at_most = shots_apart(self.table.hashes, pairs.some, pairs.others, np.ones(len(pairs)))
+        pairs = pairs.where(np.isfinite(at_most))  # of most pairs, the hashes alone say no
         alike = self.table.alike.of_pairs(pairs.some, pairs.others)
         apart = self._apart(alike, pairs.some, pairs.others)
         pairs = Pairs(pairs.some, pairs.others, (-apart).astype(np.float32))
@@ -110,8 +112,12 @@ class LookAlike:
         return self.table.alike.among(some, others) >= self._least
 
     def valued(self, pairs: Pairs) -> Pairs:
-        """The pairs that belong together, more alike ones with larger values."""
-        alike = self.table.alike.of_pairs(pairs.some, pairs.others).astype(np.float32)
+        """The pairs that belong together, more alike ones with larger values. pairs: with their
+        likenesses as values, or NaN where these are not known."""
+        alike = pairs.values.copy()
+        unknown = np.flatnonzero(np.isnan(alike))
+        some, others = pairs.some[unknown], pairs.others[unknown]
+        alike[unknown] = self.table.alike.of_pairs(some, others)
         return Pairs(pairs.some, pairs.others, alike).where(alike >= self._least)
 
     @property

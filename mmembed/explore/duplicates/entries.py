@@ -39,6 +39,8 @@ class DuplicateGroup:
     """The kept one first, then the others by rising id."""
     reason: str
     """Why that one is proposed."""
+    spare_bytes: int
+    """Bytes of the files of the others."""
     evidence: tuple[CopyEvidence | None, ...] = ()
     """Of each of the others; None for the same bytes."""
 
@@ -73,9 +75,8 @@ class DescribedDuplicates:
     kind: DuplicateClass
     kept: Item
     others: tuple[SparePicture, ...]
+    """All of the others, or the first of them."""
+    total_others: int
     reason: str
-
-    @property
-    def spare_bytes(self) -> int:
-        """Bytes of the files of the others."""
-        return sum(member.item.bytes or 0 for member in self.others)
+    spare_bytes: int
+    """Bytes of the files of all others."""

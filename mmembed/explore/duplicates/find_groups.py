@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,11 @@ def find_groups(table: PictureTable, decisions: Decisions, progress: Progress) -
 
 
 def _identical(table: PictureTable, decisions: Decisions) -> Iterator[DuplicateGroup]:
-    for sha256, items in zip(table.contents, table.items, strict=True):
-        if len(items) > 1 and sha256 not in decisions.wanted_twice:
-            yield DuplicateGroup("identical", items, SAME_BYTES, (None,) * (len(items) - 1))
+    for place, (sha256, items) in enumerate(zip(table.contents, table.items, strict=True)):
+        count = len(items) - 1
+        if count and sha256 not in decisions.wanted_twice:
+            size = int(table.bytes[place]) * count
+            yield DuplicateGroup("identical", items, SAME_BYTES, size, (None,) * count)
 
 
 class _Finding:
@@ -53,21 +56,26 @@ class _Finding:
         """The groups of same_shot, burst and look_alike."""
         same_shot, burst = SameShot(self._table), Burst(self._table)
         look_alike = LookAlike(self._table)
-        alike = alike_pairs(self._table.alike.rows, same_shot.candidate, progress)
-        candidates = Pairs.joined([alike, near_hash_pairs(self._table.hashes)]).distinct()
-        yield from self._linked("same_shot", same_shot.valued(candidates), same_shot.belong)
+        rows, hashes = self._table.alike.rows, self._table.hashes
+        alike = alike_pairs(rows, self._equal, same_shot.candidate, progress)
+        candidates = chain(near_hash_pairs(hashes, self._equal).parts(), alike.parts())
+        pairs = Pairs.joined(list(map(same_shot.valued, candidates))).distinct()
+        yield from self._linked("same_shot", pairs, same_shot.belong)
         yield from self._linked("burst", burst.pairs(self._kept()), burst.belong)
-        yield from self._linked(
-            "look_alike", look_alike.valued(self._between_kept(alike)), look_alike.belong
-        )
+        of_kept = map(self._between_kept, alike.parts())
+        pairs = Pairs.joined(list(map(look_alike.valued, of_kept))).distinct()
+        yield from self._linked("look_alike", pairs, look_alike.belong)
 
     def _kept(self) -> NDArray[np.int64]:
         return np.flatnonzero(self._stands_for == np.arange(len(self._table)))
 
     def _between_kept(self, pairs: Pairs) -> Pairs:
-        """The pairs of pictures as pairs of those that stand for them."""
+        """The pairs of pictures as pairs of those that stand for them; of other pictures with the
+        value NaN."""
         some, others = self._stands_for[pairs.some], self._stands_for[pairs.others]
-        pairs = Pairs(np.minimum(some, others), np.maximum(some, others), pairs.values)
+        same = (some == pairs.some) & (others == pairs.others)
+        values = np.where(same, pairs.values, np.float32(np.nan))
+        pairs = Pairs(np.minimum(some, others), np.maximum(some, others), values)
         return pairs.where(some != others).distinct()
 
     def _linked(
@@ -95,7 +103,8 @@ class _Finding:
         self, kind: DuplicateClass, kept: int, others: Sequence[int], reason: str
     ) -> DuplicateGroup:
         ids = (self._table.items[kept][0], *(self._table.items[place][0] for place in others))
-        return DuplicateGroup(kind, ids, reason, tuple(self._evidence(kept, others)))
+        size = int(self._table.bytes[others].sum())
+        return DuplicateGroup(kind, ids, reason, size, tuple(self._evidence(kept, others)))
 
     def _evidence(self, kept: int, others: Sequence[int]) -> Iterator[CopyEvidence]:
         table = self._table

@@ -26,9 +26,12 @@ NOTHING: frozenset[int] = frozenset()
 
 
 def linked(pairs: Pairs, belong: Belong, said: Said, equal: Places) -> list[list[int]]:
-    """The groups of two and more, each with rising places, by their first places. The values of
-    pairs are larger for closer ones. equal: (n,), for each place the first that is equal to it in
-    all that `belong` looks at: thousands of black frames are compared as one."""
+    """The groups of two and more, each with rising places, by their first places.
+
+    pairs: of pictures that belong together, with larger values for closer ones. equal: (n,), for
+    each place the first that is equal to it in all that `belong` looks at: thousands of black
+    frames are compared as one.
+    """
     linkage = _Linkage(belong, dict(said), equal)
     order = np.lexsort((pairs.others, pairs.some, -pairs.values))
     for some, other in zip(pairs.some[order].tolist(), pairs.others[order].tolist(), strict=True):
@@ -44,15 +47,16 @@ class _Linkage:
     equal: Places
     members: dict[int, list[int]] = field(default_factory=dict)
     """Of each group, by one of them."""
-    distinct: dict[int, set[int]] = field(default_factory=dict)
-    """Of each group, its members without those that are equal to another one."""
+    distinct: dict[int, Places] = field(default_factory=dict)
+    """Of each group, its members without those that are equal to another one, rising."""
     group: dict[int, int] = field(default_factory=dict)
     """The group of each place that is not alone."""
     apart: dict[int, set[int]] = field(default_factory=dict)
     """Groups that were compared and do not belong together; they never will."""
 
     def try_to_join(self, some: int, other: int) -> None:
-        """Make one group of the groups of two places, if they belong together."""
+        """Make one group of the groups of two places, which belong together, if all others of the
+        two groups do."""
         left, right = self.group.get(some, some), self.group.get(other, other)
         if left == right or right in self.apart.get(left, ()):
             return
@@ -65,23 +69,23 @@ class _Linkage:
     def _belong(self, left: int, right: int) -> bool:
         if self.said.get(left, NOTHING) & self.said.get(right, NOTHING):
             return False
-        ours, theirs = self._places(left), self._places(right)
+        ours, theirs = self._distinct(left), self._distinct(right)
+        if len(ours) == len(theirs) == 1:
+            return True
         return all(
             self.belong(ours[start : start + BLOCK], theirs[begin : begin + BLOCK]).all()
             for start in range(0, len(ours), BLOCK)
             for begin in range(0, len(theirs), BLOCK)
         )
 
-    def _places(self, group: int) -> Places:
-        return np.array(sorted(self._distinct(group)), np.int64)
-
-    def _distinct(self, group: int) -> set[int]:
-        return self.distinct.get(group) or {int(self.equal[group])}
+    def _distinct(self, group: int) -> Places:
+        known = self.distinct.get(group)
+        return self.equal[group : group + 1] if known is None else known
 
     def _join(self, left: int, right: int) -> None:
         if len(self.members.get(left, ())) < len(self.members.get(right, ())):
             left, right = right, left
-        self.distinct[left] = self._distinct(left) | self._distinct(right)
+        self.distinct[left] = np.union1d(self._distinct(left), self._distinct(right))
         self.distinct.pop(right, None)
         moved = self.members.pop(right, [right])
         self.members.setdefault(left, [left]).extend(moved)

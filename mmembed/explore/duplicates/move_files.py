@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from mmembed import files
 from mmembed.errors import InputError
 
 
-def place_for(source: str, folder: Path) -> str:
+def place_for(source: str, folder: Path, is_known: Callable[[str], bool]) -> str:
     """A free path in a folder for a file: its whole path below the folder, so that files of the
-    same name do not meet; with a number where one is there all the same."""
+    same name do not meet; with a number where one is there all the same. is_known: whether the
+    collection has a picture at a path, whose file may be gone."""
     wanted = folder / os.path.relpath(source, os.path.abspath(os.sep))
     number, free = 1, wanted
-    while os.path.lexists(free):
+    while os.path.lexists(free) or is_known(str(free)):
         number += 1
         free = wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
     return str(free)
@@ -29,7 +31,7 @@ def move_file(source: str, target: str, sha256: str) -> None:
 
     Raises InputError for a link, or another content than the indexed one; OSError.
     """
-    _check(source, sha256)
+    _check_file(source, sha256)
     folder = Path(target).parent
     make_folders(folder)
     # The name is taken first: a file that another program puts there meanwhile is not lost.
@@ -65,9 +67,9 @@ def end_interrupted_move(source: str, target: str, sha256: str) -> None:
     """Take away what an interrupted move left at its target, where the picture is still at its
     source: an empty file, or a whole copy. Raises InputError for any other file, OSError."""
     try:
-        _check(source, sha256)
+        _check_file(source, sha256)
         if os.lstat(target).st_size:
-            _check(target, sha256)
+            _check_file(target, sha256)
     except InputError:
         raise InputError(f"{target}: stays, for there is a file again at {source}") from None
     os.unlink(target)
@@ -79,14 +81,28 @@ def _forget_placeholder(source: str, target: str) -> None:
             os.unlink(target)
 
 
-def _check(source: str, sha256: str) -> None:
-    if not stat.S_ISREG(os.lstat(source).st_mode):
-        raise InputError(f"{source}: is a link, whose file is elsewhere; it stays where it is")
-    with open(source, "rb") as file:
+def is_one_file(path: str, other: str) -> bool:
+    """Whether two paths lead to one file, such as through a link to a folder: moved from one, it is
+    gone from both. Hard links are files of their own. Raises OSError."""
+    if os.path.realpath(path) == os.path.realpath(other):
+        return True
+    return os.path.samefile(path, other) and os.stat(path).st_nlink == 1
+
+
+def check_content(path: str, sha256: str) -> None:
+    """Raises InputError for another content than the indexed one; OSError."""
+    with open(path, "rb") as file:
         if files.sha256_of(file) != sha256:
             raise InputError(
-                f"{source}: its file has changed since it was indexed; index its folder again"
+                f"{path}: its file has changed since it was indexed; index its folder again"
             )
+
+
+def _check_file(path: str, sha256: str) -> None:
+    """Raises InputError for a link, or another content than the indexed one; OSError."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise InputError(f"{path}: is a link, whose file is elsewhere; it stays where it is")
+    check_content(path, sha256)
 
 
 def _copy(source: str, target: str, sha256: str) -> None:
@@ -103,5 +119,5 @@ def _copy(source: str, target: str, sha256: str) -> None:
     if not same or not unchanged:
         os.unlink(target)
         raise InputError(f"{source}: its file changed while it was copied; it stays where it is")
-    os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    shutil.copystat(source, target)
     files.sync_folder(Path(target).parent)

@@ -7,16 +7,17 @@ the log names every picture that may be at its new place.
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Set
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from mmembed import files
-from mmembed.errors import InputError
+from mmembed.errors import InputError, StoreError, StoreFull
 from mmembed.store.protocol import Store
 
 KIND = "moved_duplicates"
@@ -42,14 +43,25 @@ class Move:
 class MoveLog:
     """Writes a log."""
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: FileIO) -> None:
+        """file: without a buffer, so that no part of a refused line is written later."""
         self.path = path
         self._file = file
 
     def note(self, move: Move) -> None:
-        """Write a move so that it survives a power cut. Raises OSError."""
-        self._file.write(json.dumps(asdict(move)).encode() + b"\n")
-        files.sync(self._file)
+        """Write a move so that it survives a power cut. Raises StoreError, StoreFull; the log then
+        ends as before."""
+        line = memoryview(json.dumps(asdict(move)).encode() + b"\n")
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            while line:
+                line = line[self._file.write(line) or 0 :]
+            files.sync(self._file)
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(end)
+            kind = StoreFull if files.is_full(error) else StoreError
+            raise kind(f"{self.path}: cannot be written: {error.strerror}") from error
 
 
 @contextmanager
@@ -60,7 +72,7 @@ def new_log(folder: Path) -> Iterator[MoveLog]:
     first = json.dumps({"log": FIRST}).encode() + b"\n"
     files.replace(path, first, mode=files.PRIVATE, durable=True)
     files.sync_folder(folder)
-    with open(path, "ab") as file:
+    with open(path, "ab", buffering=0) as file:
         yield MoveLog(path, file)
 
 
@@ -104,3 +116,13 @@ def folders_of_moves(store: Store) -> set[str]:
 def note_folder(store: Store, folder: Path) -> None:
     """Remember a folder that duplicates are moved to."""
     store.put_records(KIND, {str(folder): b"{}"})
+
+
+def forget_folder(store: Store, folder: Path) -> None:
+    """Have the pictures in a folder looked at again."""
+    store.delete_records(KIND, [str(folder)])
+
+
+def is_below(path: str | None, folders: Set[str]) -> bool:
+    """Whether a picture lies in one of these folders."""
+    return path is not None and any(path.startswith(folder + os.sep) for folder in folders)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.explore.duplicates.cells import members_of_cells
-from mmembed.explore.duplicates.pairs import NEAREST, KeptPairs, Pairs
+from mmembed.explore.duplicates.pairs import NEAREST, KeptPairs, Pairs, Values, chains
 from mmembed.types import Progress
 
 EXACT_LIMIT = 50_000
@@ -25,55 +25,64 @@ Places = NDArray[np.int64]
 
 
 def alike_pairs(
-    rows: Rows, least: float, progress: Progress, *, exact_limit: int = EXACT_LIMIT
-) -> Pairs:
+    rows: Rows, equal: Places, least: float, progress: Progress, *, exact_limit: int = EXACT_LIMIT
+) -> KeptPairs:
     """The pairs whose product is at least so much: of each picture, its NEAREST among later ones.
 
-    rows: float16 (n, dim), unit-norm, or 0 for pictures that are compared with none. progress: told
-    the number of pictures whose pairs are known.
+    rows: float16 (n, dim), unit-norm, or 0 for pictures that are compared with none. equal: (n,),
+    for each the place of the first that is equal to it, which alone is compared with others; all
+    equal ones are a chain of pairs. progress: told the number of pictures whose pairs are known.
     """
     present = np.flatnonzero(rows.any(axis=1))
+    kept = KeptPairs(len(rows))
+    kept.add(chains(present, equal[present]))
+    present = present[equal[present] == present]
     if len(present) <= exact_limit:
         sets, comparisons = iter([present]), len(present) ** 2 // 2
     else:
         sets, comparisons = members_of_cells(rows, present)
-    kept = KeptPairs()
     done = 0
     for members in sets:
-        for pairs, compared in _within(rows, members, least):
-            kept.add(pairs)
+        for compared in _add_within(rows, members, least, kept):
             done += compared
             share = min(1.0, done / max(comparisons, 1))
             progress(int(share * len(present)), len(present), 0)
-    return kept.best()
+    return kept
 
 
-def _within(rows: Rows, members: Places, least: float) -> Iterator[tuple[Pairs, int]]:
-    """The pairs among members, tile after tile, and the number of comparisons. members: rising."""
+def _add_within(rows: Rows, members: Places, least: float, kept: KeptPairs) -> Iterator[int]:
+    """Keep the pairs among members, tile after tile; tells the comparisons of each. members:
+    rising."""
+    whole = rows[members].astype(np.float32)
     for start in range(0, len(members), TILE[0]):
         some = members[start : start + TILE[0]]
-        left = rows[some].astype(np.float32)
         for begin in range(start, len(members), TILE[1]):
             others = members[begin : begin + TILE[1]]
-            products = left @ rows[others].astype(np.float32).T
+            products = whole[start : start + TILE[0]] @ whole[begin : begin + TILE[1]].T
             if begin < start + len(some):  # pairs of a picture with itself and with earlier ones
                 products[others[None, :] <= some[:, None]] = -np.inf
-            yield _pairs_of(products, some, others, least), products.size
+            pairs = _pairs_of(products, some, others, np.maximum(kept.bounds(some), least))
+            if len(pairs):
+                kept.add(pairs)
+            yield products.size
 
 
-def _pairs_of(products: NDArray[np.float32], some: Places, others: Places, least: float) -> Pairs:
-    near = products >= least
+def _pairs_of(products: Values, some: Places, others: Places, bounds: Values) -> Pairs:
+    """The pairs whose products reach the bounds, (n,), of their pictures."""
+    near = products >= bounds[:, None]
     if np.count_nonzero(near) > NEAREST * len(some):
         near = _thinned(products, near)
-    left, right = np.nonzero(near)
-    return Pairs(some[left], others[right], products[left, right])
+    places = np.flatnonzero(near)
+    left, right = np.divmod(places, len(others))
+    return Pairs(some[left], others[right], products.ravel()[places])
 
 
-def _thinned(products: NDArray[np.float32], near: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _thinned(products: Values, near: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """At most NEAREST of each row."""
     if products.shape[1] <= NEAREST:
         return near
-    best = np.argpartition(-products, NEAREST, axis=1)[:, :NEAREST]
-    kept = np.zeros_like(near)
-    np.put_along_axis(kept, best, True, axis=1)
-    return near & kept
+    crowded = np.flatnonzero(np.count_nonzero(near, axis=1) > NEAREST)
+    best = np.argpartition(-products[crowded], NEAREST, axis=1)[:, :NEAREST]
+    near[crowded] = False
+    near[crowded[:, None], best] = True
+    return near

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
 
+MOST_OTHERS = 200
+"""Pictures of a group in an answer: there may be ten thousand black frames."""
 _EVIDENCE: Json = {
     "cosine": 0.991204,
     "likeness": 0.978113,
@@ -37,6 +39,7 @@ _PAGE: Json = {
             "keep": ITEM,
             "reason": "most pixels: 12,192,768, the next has 1,920,000",
             "others": [{**ITEM, "id": 7, **_SMALLER, "evidence": _EVIDENCE}],
+            "total_others": 1,
             "spare_bytes": 301200,
         }
     ],
@@ -61,7 +64,11 @@ def list_duplicates(request: Request, asked: Annotated[DuplicatesQuery, Query()]
     check_count("groups asked for with limit", asked.limit, limits.page, "max_k")
     where = parse_where(asked.where)
     page = collection.page_of_duplicates(
-        where, asked.classes, limit=asked.limit, cursor=asked.cursor
+        where,
+        asked.classes,
+        limit=asked.limit,
+        cursor=asked.cursor,
+        most_others=MOST_OTHERS,
     )
     return JsonAnswer(
         {
@@ -89,9 +96,9 @@ def decide(request: Request, body: JsonBody) -> JsonAnswer:
     decisions = parse(body, DecisionsRequest, limits)
     count = len(decisions.not_duplicates) + len(decisions.forget)
     check_count("lists in one request", count, limits.items, "max_items")
-    forgotten = sum(map(collection.forget_not_duplicates, decisions.forget))
-    for pictures in decisions.not_duplicates:
-        collection.say_not_duplicates(pictures)
+    forgotten = collection.decide_on_duplicates(
+        not_duplicates=decisions.not_duplicates, forget=decisions.forget
+    )
     return JsonAnswer({"remembered": len(decisions.not_duplicates), "forgotten": forgotten})
 
 

@@ -141,8 +141,8 @@ def get_map(request: Request) -> Response:
     """All pictures on the plane: similar ones lie side by side. 404 before it was made."""
     collection = collection_of(request)
     headers = {"ETag": f'"{collection.map_tag()}"', "Cache-Control": REVALIDATE}
-    known = request.headers.get("if-none-match", "").split(",")
-    if headers["ETag"] in {tag.strip().removeprefix("W/") for tag in known}:
+    known = ",".join(request.headers.getlist("if-none-match")).split(",")
+    if {"*", headers["ETag"]} & {tag.strip().removeprefix("W/") for tag in known}:
         return Response(status_code=304, headers=headers)
     return JsonAnswer(current_map_json(collection.map()), headers=headers)
 

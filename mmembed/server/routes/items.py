@@ -38,6 +38,13 @@ ItemId: TypeAlias = Annotated[int, Path(ge=0, le=2**63 - 1)]
 KeepOut: TypeAlias = Annotated[
     bool, Query(description="whether later indexings pass over its file")
 ]
+Ignore: TypeAlias = Annotated[
+    bool,
+    Query(
+        description="whether later indexings pass over its content under whatever name; indexed "
+        "copies leave, too"
+    ),
+]
 FORM = form_of(
     {"image": FILE, "caption": many({"type": "string"}), "tag": many({"type": "string"})},
     required=[],
@@ -143,9 +150,13 @@ def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer
 
 @router.delete("/{item_id}", status_code=204)
 @described(asked={"item_id": 1})
-def remove_item(request: Request, item_id: ItemId, keep_out: KeepOut = False) -> None:
+def remove_item(
+    request: Request, item_id: ItemId, keep_out: KeepOut = False, ignore: Ignore = False
+) -> None:
     """Take an item out of the collection. Indexed files stay where they are."""
     collection = collection_of(request)
+    if ignore:
+        collection.ignore(item_id)
     if keep_out:
         collection.keep_out(item_id)
     collection.remove(item_id)

@@ -7,7 +7,7 @@ import time
 from fastapi import APIRouter, Request
 
 from mmembed.collection.collection import Collection
-from mmembed.collection.comparing import MEANINGS, comparison_json
+from mmembed.collection.comparing import MEANINGS, check_count, comparison_json
 from mmembed.config.limits import Limits
 from mmembed.errors import QueryError
 from mmembed.item_failures import blaming
@@ -63,6 +63,7 @@ def similarity(request: Request, body: JsonBody) -> JsonAnswer:
     collection = collection_of(request)
     limits = limits_of(request)
     asked = parse(body, SimilarityRequest, limits)
+    check_count(len(asked.inputs))  # before pictures are decoded
     for index, one in enumerate(asked.inputs):
         _check(f"inputs[{index}]", one, limits)
     check_all_chars((one.text for one in asked.inputs if one.text is not None), limits)

@@ -58,7 +58,7 @@ class PostgresPieces:
         with self._changing() as session:
             clean_up(session)
             sql = f"INSERT INTO plans (rules, lease_until) VALUES (%s, {LATER}) RETURNING id"
-            plan = int(session.rows(sql, (json.dumps(asdict(rules)), LEASE_S))[0][0])
+            plan = int(session.rows(sql, (_text(rules), LEASE_S))[0][0])
             dead = (
                 f"SELECT id FROM plans WHERE planned_at IS NULL AND lease_until < {NOW} "
                 "AND rules->'roots' = %s::jsonb FOR UPDATE SKIP LOCKED"
@@ -260,6 +260,14 @@ class PostgresPieces:
 
 
 _MINE = "id = %s AND token = %s AND finished_at IS NULL"
+
+
+def _text(rules: WorkRules) -> str:
+    """Without defaults: workers of an earlier version know no newer rules."""
+    said = asdict(rules).items()
+    return json.dumps(
+        {name: value for name, value in said if value != getattr(WorkRules, name, ())}
+    )
 
 
 def _rules(text: str) -> WorkRules:

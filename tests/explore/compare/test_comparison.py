@@ -77,6 +77,20 @@ def test_a_text_beside_a_picture_is_told() -> None:
     assert told.startswith("Texts and pictures lie in two parts")
 
 
+def test_long_texts_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for every pair of pairs, of which 50 texts have a million."""
+    read: list[str] = []
+
+    def words_of(text: str) -> list[str]:
+        read.append(text)
+        return text.split()
+
+    monkeypatch.setattr("mmembed.explore.compare.lessons.words_of", words_of)
+    texts = [f"word{number}" for number in range(MOST)]
+    assert lessons(compared(texts, np.linspace(0, 1, MOST).tolist())) == ()
+    assert sorted(read) == sorted(texts)
+
+
 def test_counts_are_limited() -> None:
     with pytest.raises(QueryError, match="give at least 2"):
         check_count(1)

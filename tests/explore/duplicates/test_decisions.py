@@ -8,13 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmembed.errors import LimitError, NotFound, QueryError
-from mmembed.explore.duplicates.decisions import (
-    KIND,
-    MOST,
-    forget_decisions,
-    keep_decision,
-    read_decisions,
-)
+from mmembed.explore.duplicates.decisions import KIND, MOST, decide, read_decisions
 from mmembed.store.entries import ImageEntry
 from tests.contracts.conftest import FOUR
 from tests.contracts.memory_store import MemoryStore
@@ -39,8 +33,8 @@ def some(store: MemoryStore, *names: str) -> list[int]:
 
 
 def test_a_decision_holds_for_each_two(store: MemoryStore) -> None:
-    keep_decision(store, some(store, *"abc"))
-    keep_decision(store, some(store, *"cabb"))
+    decide(store, not_duplicates=[some(store, *"abc")])
+    decide(store, not_duplicates=[some(store, *"cabb")])
     assert len(store.records(KIND)) == 1, "saying it again changes nothing"
     said = read_decisions(store)
     numbers = [said.by_content[f"content of /{name}.jpg"] for name in "abc"]
@@ -49,19 +43,19 @@ def test_a_decision_holds_for_each_two(store: MemoryStore) -> None:
 
 
 def test_equal_files_may_be_wanted(store: MemoryStore) -> None:
-    keep_decision(store, some(store, *"cd"))
+    decide(store, not_duplicates=[some(store, *"cd")])
     said = read_decisions(store)
     assert said.wanted_twice == {"content of /c.jpg"}
     assert said.by_content == {}
 
 
 def test_a_decision_is_forgotten_by_two_of_its_pictures(store: MemoryStore) -> None:
-    keep_decision(store, some(store, *"abc"))
-    keep_decision(store, some(store, *"cd"))
-    assert forget_decisions(store, some(store, *"ac")) == 1
+    decide(store, not_duplicates=[some(store, *"abc")])
+    decide(store, not_duplicates=[some(store, *"cd")])
+    assert decide(store, forget=[some(store, *"ac")]) == 1
     assert read_decisions(store).by_content == {}
-    assert forget_decisions(store, some(store, *"ac")) == 0
-    assert forget_decisions(store, some(store, *"cd")) == 1
+    assert decide(store, forget=[some(store, *"ac")]) == 0
+    assert decide(store, forget=[some(store, *"cd")]) == 1
     assert store.records(KIND) == {}
 
 
@@ -78,8 +72,18 @@ def test_what_cannot_be_said(
     store: MemoryStore, ids: list[int], error: type[Exception], said: str
 ) -> None:
     with pytest.raises(error, match=said):
-        keep_decision(store, list(ids))
+        decide(store, not_duplicates=[some(store, *"ab"), list(ids)])
     assert store.records(KIND) == {}
+
+
+def test_all_lists_are_heeded_or_none(store: MemoryStore) -> None:
+    decide(store, not_duplicates=[some(store, *"ab"), some(store, *"cd")])
+    assert len(store.records(KIND)) == 2
+    with pytest.raises(NotFound):
+        decide(store, forget=[some(store, *"ab")], not_duplicates=[[98, 99]])
+    assert len(store.records(KIND)) == 2
+    assert decide(store, forget=[some(store, *"ab"), some(store, *"abd")]) == 1
+    assert read_decisions(store).wanted_twice == {"content of /c.jpg"}
 
 
 def test_a_damaged_record_says_nothing(store: MemoryStore) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mmembed.explore.duplicates.decisions import Decisions
 from mmembed.explore.duplicates.entries import DuplicateGroup
 from mmembed.explore.duplicates.find_groups import find_groups
+from mmembed.explore.duplicates.picture_table import Likenesses
 from tests.explore.duplicates.tables import NOTHING_SAID, quiet, table_of
 from tests.photographs import copies, hash_of_image, photograph
 
@@ -113,12 +116,28 @@ def test_what_was_said_holds_in_later_classes_and_for_later_copies() -> None:
 
 
 def test_flat_pictures_are_copies_only_with_the_same_colour() -> None:
-    from PIL import Image
-
     flat = [hash_of_image(Image.new("RGB", (64, 64), c)) for c in ("black", "black", "white")]
     vectors = [near(0, 0.0001, seed) for seed in range(3)]
     result = found(vectors, hashes=flat)
     assert result == [("same_shot", (1, 2)), ("look_alike", (1, 3))]
+
+
+def test_black_frames_are_found_where_most_pictures_are_black() -> None:
+    """They are the mean of the collection, so that their likeness to each other says nothing."""
+    black = [hash_of_image(Image.new("RGB", (64, 64), "black"), quality) for quality in (80, 90)]
+    frames = 100
+    table = table_of(
+        np.concatenate([np.zeros((frames, DIM)), FAR[:9]]),
+        hashes=[*(black * (frames // 2)), *(hash_of_image(photograph(seed)) for seed in range(9))],
+    )
+    cosine = Likenesses(
+        table.alike.rows,
+        np.concatenate([np.zeros(frames, np.float32), np.ones(9, np.float32)]),
+        np.concatenate([np.ones(frames, np.float32), np.zeros(9, np.float32)]),
+        1.0,
+    )
+    [group] = find_groups(replace(table, alike=cosine), NOTHING_SAID, quiet).groups
+    assert (group.kind, len(group.item_ids)) == ("same_shot", frames)
 
 
 def test_many_equal_pictures_are_one_group() -> None:

@@ -85,6 +85,12 @@ def test_a_filter_narrows_what_is_compared(client: TestClient) -> None:
     assert (page["groups"], page["pictures"], page["total"]) == ([], 0, 0)
 
 
+def test_a_tag_that_a_filter_heeds_is_seen_at_once(client: TestClient) -> None:
+    assert listed(client, where="tag:new")["pictures"] == 0
+    client.patch("/v1/items/1", json={"tags": ["new"]})
+    assert listed(client, where="tag:new")["pictures"] == 1
+
+
 def test_decisions_are_remembered_and_forgotten(client: TestClient) -> None:
     [group, *_] = listed(client, **{"class": "same_shot"})["groups"]
     ids = [group["keep"]["id"], group["others"][0]["id"]]
@@ -128,6 +134,9 @@ def test_a_decision_that_makes_no_sense_says_so(
     client: TestClient, body: JSON, status: int
 ) -> None:
     error_of(client.post("/v1/duplicates", json=body), status)
+    after_another = {"not_duplicates": [[1, 2], *body["not_duplicates"]]}
+    error_of(client.post("/v1/duplicates", json=after_another), status)
+    assert listed(client, **{"class": "same_shot"})["total"] == SHOTS, "nothing was remembered"
 
 
 # -- searches without copies -------------------------------------------------------------

@@ -69,6 +69,9 @@ def test_an_unchanged_map_is_not_sent_again(client: TestClient) -> None:
     tag = client.get("/v1/map").headers["etag"]
     same = client.get("/v1/map", headers={"If-None-Match": f'"other", W/{tag}'})
     assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    for known in ("*", [("If-None-Match", '"other"'), ("If-None-Match", tag)]):
+        headers = {"If-None-Match": known} if isinstance(known, str) else known
+        assert client.get("/v1/map", headers=headers).status_code == 304
     add(client, "yellow")
     changed = client.get("/v1/map", headers={"If-None-Match": tag})
     assert changed.status_code == 200
@@ -121,6 +124,22 @@ def test_a_change_is_seen_at_once(client: TestClient) -> None:
     add(client, "yellow")
     assert client.get("/v1/clusters").json()["pictures"] == 11
     assert client.get("/v1/outliers").json()["pictures"] == 11
+
+
+@pytest.mark.parametrize("route", ["clusters", "outliers"])
+def test_a_tag_is_seen_at_once(client: TestClient, route: str) -> None:
+    first, second, *_ = client.get("/v1/items").json()["items"]
+    for count, item in enumerate([first, second], 1):
+        client.patch(f"/v1/items/{item['id']}", json={"tags": ["new"]})
+        answer = client.get(f"/v1/{route}", params={"where": "tag:new"}).json()
+        assert answer["pictures"] == count
+    shown = answer["levels"][0][0]["representative"] if route == "clusters" else None
+    assert shown is None or shown["tags"] == ["new"]
+
+
+def test_fewer_outliers_are_the_first_of_more(client: TestClient) -> None:
+    several, few = (client.get(f"/v1/outliers?k={k}").json()["outliers"] for k in (7, 3))
+    assert [one["id"] for one in several][:3] == [one["id"] for one in few]
 
 
 def test_outliers_come_with_their_distance(client: TestClient) -> None:

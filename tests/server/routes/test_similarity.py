@@ -55,6 +55,7 @@ def test_texts_pictures_and_items_are_compared(client: TestClient) -> None:
         ([], 422, "give at least 2"),
         (["a"], 422, "give at least 2"),
         (["a"] * 51, 413, "limit 50"),
+        ([{"image": "data:image/png;base64,AAAA"}] * 51, 413, "limit 50"),  # before any is decoded
         (["a", {}], 422, "inputs[1]: expected exactly one of text, image and item"),
         (["a", {"text": "b", "item": 1}], 422, "inputs[1]: expected exactly one"),
         (["a", " "], 422, "inputs[1]: the text is empty"),
