@@ -85,8 +85,13 @@ def test_many_inputs_are_scored_in_parts(
     whole = collection.classify(inputs, ["red", "blue", "green"])
     monkeypatch.setattr(classifier, "SCORES_AT_ONCE", 6)
     parts = collection.classify(inputs, ["red", "blue", "green"])
-    assert parts.results == whole.results
     assert [one.index for one in parts] == list(range(6))
+    assert [one.failure for one in parts] == [one.failure for one in whole]
+    for part, of_whole in zip(parts, whole, strict=True):
+        assert [one.label for one in part.labels] == [one.label for one in of_whole.labels]
+        assert [one.score for one in part.labels] == pytest.approx(
+            [one.score for one in of_whole.labels], abs=1e-5
+        )
 
 
 def test_labels_in_upper_and_lower_case_get_a_note(collection: Collection) -> None:

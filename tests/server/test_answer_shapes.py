@@ -35,6 +35,8 @@ def test_every_route_is_described(client: TestClient) -> None:
         ("get", "/v1/tags/automatic"),
         ("post", "/v1/tags/automatic"),
         ("delete", "/v1/tags/automatic/{label_set}"),
+        ("get", "/v1/ignored"),
+        ("delete", "/v1/ignored/{sha256}"),
         ("get", "/v1/tags/rejected"),
         ("delete", "/v1/tags/rejected"),
         ("post", "/v1/tags/check"),
