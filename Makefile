@@ -10,7 +10,7 @@
 # TORCH="torch torchvision"     the newest torch instead of the tested one
 # TORCH= VENV=~/my-env          an environment of yours, with the torch that is in it
 # PIP_FLAGS="…"                 passed to pip, for example another index for torch
-# WORKERS=2                     the tests by two processes; FAST=1 has one for each processor, at most 4
+# WORKERS=2                     the tests by two processes; else one for each processor, at most 4
 # DATA=folder PORT=9000 MODEL=ViT-B-32/laion2b_s34b_b79k
 
 PYTHON ?= python3
@@ -18,8 +18,7 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0 torchvision==0.28.0
 PIP_FLAGS ?=
 PORT ?= 8000
-# All of them measure memory and time, too: by one process unless told otherwise.
-WORKERS ?= $(if $(FAST),logical,0)
+WORKERS ?= logical
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt $(PIP_FLAGS)
 
@@ -50,26 +49,27 @@ install: $(VENV)/.installed
 
 # schemathesis is a plugin that takes seconds to load; its tests are slow ones. `make check` runs the
 # tests of the project's own rules.
-FAST_ONLY := --ignore=tests/project -o tmp_path_retention_policy=failed -p no:schemathesis -m "not slow and not network and not clients and not scale"
+FAST_ONLY := --ignore=tests/project -p no:schemathesis -m "not slow and not network and not clients and not scale"
 
 # Servers are not started by the way: they have a target of their own.
 ALL := -m "not network and not clients and not scale"
 
-IN_MEMORY := $(if $(shell df -Pk /dev/shm 2>/dev/null | awk '$$4 > 2000000 {print $$4}'),PYTEST_DEBUG_TEMPROOT=/dev/shm)
+# They write their files to memory where there is room: a third of the fast ones' time is a disk's.
+ROOM_KB := $(if $(FAST),2000000,6000000)
+IN_MEMORY := $(if $(shell df -Pk /dev/shm 2>/dev/null | awk '$$4 > $(ROOM_KB) {print $$4}'),PYTEST_DEBUG_TEMPROOT=/dev/shm)
 
 # A file's tests share what is made once for a module, so that a worker gets whole files. Each slow
 # worker may hold a model: with more than four, memory becomes scarce before the tests are faster.
-SPREAD := -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+SPREAD := -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder -o tmp_path_retention_policy=failed
 
-# The fast ones write their files to memory where there is room: a third of their time is a disk's.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.test
-	$(if $(FAST),$(IN_MEMORY)) $(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY),$(ALL))
+	$(IN_MEMORY) $(BIN)/python -m pytest $(SPREAD) $(if $(FAST),$(FAST_ONLY),$(ALL))
 
 # On servers from packages, which the tests start and stop; MMEMBED_TEST_POSTGRES=postgresql://… is
 # used in place of theirs. A server that is missing skips its tests; under CI it fails them.
 test-scale: $(VENV)/.test-scale
-	$(if $(CI),MMEMBED_TEST_SERVERS=required) $(BIN)/python -m pytest -q $(SPREAD) -m scale $(SCALE)
+	$(IN_MEMORY) $(if $(CI),MMEMBED_TEST_SERVERS=required) $(BIN)/python -m pytest -q $(SPREAD) -m scale $(SCALE)
 
 test-deploy:
 	tests/deploy/chroot.sh "$$(mktemp -u)"

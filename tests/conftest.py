@@ -34,12 +34,22 @@ LEFT_OUT_AS_A_WHOLE = re.compile(r"^pytestmark = pytest\.mark\.(slow|scale)$", r
 """Says so near the top of a file whose tests do not run before each commit."""
 
 
+NEEDS_SERVERS = re.compile(r"\bmark\.scale\b")
+"""Says so of one of its tests or more. Those of contracts/ have the mark from their fixtures."""
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Files of slow tests are not even imported where those are left out: most of them load torch,
-    which takes seconds. Neither are those whose tests need servers."""
-    if collection_path.suffix != ".py" or "not slow" not in str(config.getoption("markexpr")):
+    which takes seconds. Neither are those whose tests need servers, nor others where only those
+    are wanted."""
+    if collection_path.suffix != ".py":
         return None
-    return LEFT_OUT_AS_A_WHOLE.search(collection_path.read_text("utf-8")) is not None or None
+    wanted = str(config.getoption("markexpr"))
+    if "not slow" in wanted:
+        return LEFT_OUT_AS_A_WHOLE.search(collection_path.read_text("utf-8")) is not None or None
+    if wanted == "scale" and collection_path.parent.name != "contracts":
+        return NEEDS_SERVERS.search(collection_path.read_text("utf-8")) is None or None
+    return None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -150,17 +160,18 @@ def catalog(open_catalog: Callable[[], Catalog]) -> Catalog:
     return open_catalog()
 
 
+def image_entry(path: str, vector: Any = (1, 0, 0, 0), **more: Any) -> ImageEntry:
+    """`image_entry("/a.jpg", [1, 0, 0, 0])`: an image to write; its content is its path's."""
+    embedding = None if vector is None else np.asarray(vector, dtype=np.float32)
+    values: dict[str, Any] = {"sha256": f"content of {path}", "embedding": embedding}
+    sizes = {"width": 4, "height": 3, "bytes": 99, "format": "JPEG", "mtime_ns": 7}
+    return ImageEntry(path=path, **{**values, **sizes, **more})
+
+
 @pytest.fixture
 def entry() -> Callable[..., ImageEntry]:
-    """`entry("/a.jpg", [1, 0, 0, 0])`: an image to write; its content is its path's."""
-
-    def make(path: str, vector: Any = (1, 0, 0, 0), **more: Any) -> ImageEntry:
-        embedding = None if vector is None else np.asarray(vector, dtype=np.float32)
-        values: dict[str, Any] = {"sha256": f"content of {path}", "embedding": embedding}
-        sizes = {"width": 4, "height": 3, "bytes": 99, "format": "JPEG", "mtime_ns": 7}
-        return ImageEntry(path=path, **{**values, **sizes, **more})
-
-    return make
+    """See `image_entry`."""
+    return image_entry
 
 
 def _quietly(done: int, total: int, failed: int) -> None:

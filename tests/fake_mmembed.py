@@ -21,12 +21,10 @@ from mmembed.models import registry
 from tests.endless_filters import make_endless
 from tests.fake_encoder import FakeEncoder
 
-SECONDS_A_BATCH = float(os.environ.get("SECONDS_A_BATCH", "0"))
-
 
 class SlowEncoder(FakeEncoder):
     def embed_preprocessed(self, pixels: Any) -> Any:
-        time.sleep(SECONDS_A_BATCH)
+        time.sleep(float(os.environ.get("SECONDS_A_BATCH", "0")))
         return super().embed_preprocessed(pixels)
 
     def embed_texts(self, texts: Any) -> Any:
@@ -41,7 +39,8 @@ def load(name: str) -> SlowEncoder:
     return SlowEncoder(name)
 
 
-if __name__ == "__main__":
+def prepare() -> None:
+    """Have commands of this process run over the fake encoder, as the environment says."""
     bar.LINE_S = float(os.environ.get("LINE_S", bar.LINE_S))
     if "GRACE_S" in os.environ:
         serve.GRACE_S = int(os.environ["GRACE_S"])
@@ -55,4 +54,8 @@ if __name__ == "__main__":
         overload.BUSY_PER_S, overload.FEW = int(os.environ["BUSY_PER_S"]), 1
     Collection.__init__.__defaults__ = (load, None)  # of its parameters `load` and `store`
     Bench.__init__.__defaults__ = (True, SlowEncoder)  # of its fields `cached` and `load`
+
+
+if __name__ == "__main__":
+    prepare()
     sys.exit(main())

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tests.serving import Process, eventually
+from tests.serving import FAKE, Process, eventually
 
 T = TypeVar("T")
-FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -33,8 +34,12 @@ ADDRESS = "http://127.0.0.1:8000"
 ROOT = Path(__file__).parent.parent
 PYTHONPATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "network_audit")])
 """Of processes: this checkout, and what counts their look-ups."""
+FAKE = (sys.executable, "-m", "tests.fake_mmembed")
+"""The command line over the fake encoder."""
 CACHE = tempfile.TemporaryDirectory(prefix="mmembed-tests-")
 """What the processes of one test run measure and compile."""
+QUICK = {"MMEMBED_BANK": "off", "MMEMBED_ENGINE": "openvino-float32"}
+"""Of processes: the bank takes seconds, and the trial of all engines a quarter of a minute."""
 PROGRESS = re.compile(r"mmembed: .* \((\d+ (h|min|s) ?)+\)$")
 HARDENED = ("content-security-policy", "x-content-type-options", "referrer-policy")
 """Headers that every answer has, errors too."""
@@ -146,7 +151,7 @@ def environment(**more: str) -> dict[str, str]:
     ours = ("MMEMBED_", "PYTHON", "COLUMNS")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     fixed = {"PYTHONPATH": PYTHONPATH, "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
-    ours_too = {"MMEMBED_CACHE": CACHE.name, "MMEMBED_BANK": "off"}  # the bank takes seconds
+    ours_too = {"MMEMBED_CACHE": CACHE.name, **QUICK}
     return {**kept, **fixed, **ours_too, **more}
 
 

@@ -35,9 +35,14 @@ SAID = {
     507: "The data folder cannot be read or written",
 }
 ERRORS: dict[int | str, Json] = {
-    status: {"model": ErrorAnswer, "description": said} for status, said in SAID.items()
+    status: {
+        "description": said,
+        "content": {JSON: {"schema": {"$ref": REFERENCE.format(model=ErrorAnswer.__name__)}}},
+    }
+    for status, said in SAID.items()
 }
-"""Statuses that any route, or the layers around it, may answer."""
+"""Statuses that any route, or the layers around it, may answer. Their model is named in place of
+given: FastAPI would make a serialiser for each status of each route at the first request."""
 ERROR: Json = {
     "error": {
         "message": "k: Input should be greater than or equal to 1",
@@ -143,11 +148,12 @@ def install(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 
 def _complete(schema: Json, routes: Mapping[str, Description]) -> None:
     shapes = dict.fromkeys(shape for one in routes.values() for shape in one.shapes())
-    _, bodies = models_json_schema(
-        [(shape, "validation") for shape in shapes], ref_template=REFERENCE
+    _, named = models_json_schema(
+        [*((shape, "validation") for shape in shapes), (ErrorAnswer, "serialization")],
+        ref_template=REFERENCE,
     )
     components = schema["components"]
-    components["schemas"].update(bodies["$defs"])
+    components["schemas"].update(named["$defs"])
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},

@@ -8,10 +8,10 @@ import pytest
 
 from mmembed.cli import main
 from mmembed.collection.collection import Collection
-from tests.cli.processes import COLOURS, HOSTILE, fake, real
+from tests.cli.processes import COLOURS, HOSTILE, fake
 from tests.cli.services import Ask
 from tests.fake_encoder import FakeEncoder
-from tests.serving import complaints, open_collection, picture, write_pictures
+from tests.serving import open_collection, picture, write_pictures
 
 
 @pytest.fixture(scope="module")
@@ -27,30 +27,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The id of a tiny model with random weights."""
-    from tests.random_models import OPENAI, SMALL, save_random
-
-    return save_random(tmp_path_factory.mktemp("model"), SMALL, OPENAI)
-
-
-@pytest.fixture(scope="module")
 def data(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collection of the photos, made with the fake encoder."""
     data = tmp_path_factory.mktemp("fake")
     assert fake("index", photos, "--data", data, "--model", "fake").returncode == 0
-    return data
-
-
-@pytest.fixture(scope="module")
-def real_data(photos: Path, model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A collection of the photos, made with the tiny model."""
-    data = tmp_path_factory.mktemp("real")
-    finished = real("index", photos, "--data", data, "--model", model)
-    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
-    assert "5 pictures in" in finished.stdout
-    assert "5 embedded" in finished.stdout
-    assert str(data) in finished.stdout
     return data
 
 

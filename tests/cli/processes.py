@@ -8,10 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.forked_commands import finished
 from tests.serving import PATIENCE_S, environment
 
 REAL = [sys.executable, "-m", "mmembed"]
-FAKE = [sys.executable, "-m", "tests.fake_mmembed"]
 HEEDFUL = [
     sys.executable,
     "-c",
@@ -26,25 +26,28 @@ HOSTILE = "esc\x1b[31m\nline\u202e.png"
 Finished = subprocess.CompletedProcess[str]
 
 
-def run(command: list[str], *arguments: str | bytes | Path, **variables: str) -> Finished:
-    """Run a command; whatever it does, no traceback. Lines of progress, which a slow machine has
-    more of, are left out."""
-    finished = subprocess.run(
-        [*command, *arguments],
-        capture_output=True,
-        text=True,
-        env=environment(**variables),
-        timeout=2 * PATIENCE_S,
-    )
-    assert "Traceback" not in finished.stderr
-    assert "Exception ignored" not in finished.stderr
-    finished.stderr = PROGRESS.sub("", finished.stderr)
-    return finished
-
-
 def real(*arguments: str | bytes | Path, **variables: str) -> Finished:
-    return run(REAL, *arguments, **variables)
+    """A command in a process of its own, which imports what it needs."""
+    return checked(
+        subprocess.run(
+            [*REAL, *arguments],
+            capture_output=True,
+            text=True,
+            env=environment(**variables),
+            timeout=2 * PATIENCE_S,
+        )
+    )
 
 
 def fake(*arguments: str | bytes | Path, **variables: str) -> Finished:
-    return run(FAKE, *arguments, **variables)
+    """A command over the fake encoder, in a fork of a process that has all imported."""
+    return checked(finished(*arguments, **variables))
+
+
+def checked(ended: Finished) -> Finished:
+    """Whatever a command does, no traceback. Lines of progress, which a slow machine has more of,
+    are left out."""
+    assert "Traceback" not in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+    ended.stderr = PROGRESS.sub("", ended.stderr)
+    return ended

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,10 @@ from tests.serving import PATIENCE_S, environment
 
 Ask = Callable[..., tuple[int, str, str]]
 SECRET = "the-secret-of-a-server"
-FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 
 
 def settings_of(folder: Path, **more: Any) -> Settings:
     return Settings.from_env({}, data=folder, **more)
-
-
-def fake(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    return run(*FAKE, *arguments, **variables)
 
 
 def run(*command: object, **variables: str) -> subprocess.CompletedProcess[str]:

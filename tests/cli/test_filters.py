@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.serving import PATIENCE_S, environment, write_pictures
+from tests.cli.processes import fake
+from tests.serving import write_pictures
 
 pytestmark = pytest.mark.slow
-
-
-def fake(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.fake_mmembed", *map(str, arguments)]
-    finished = subprocess.run(
-        command, capture_output=True, text=True, env=environment(), timeout=2 * PATIENCE_S
-    )
-    assert "Traceback" not in finished.stderr
-    return finished
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +20,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ({"file": f"{colour}.png", "author": f"Ann {colour}"} for colour in ("red", "blue"))
     (photos / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     folder = tmp_path_factory.mktemp("data")
-    finished = fake("index", photos, "--data", folder)
+    finished = fake("index", photos, "--data", folder, "--model", "fake")
     assert finished.returncode == 0, finished.stderr
     return folder
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -15,18 +14,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.cli.processes import FAKE, HEEDFUL, fake, real
+from tests.cli.processes import HEEDFUL, fake
 from tests.pictures import ODD
-from tests.serving import PATIENCE_S, complaints, environment, eventually
+from tests.serving import FAKE, PATIENCE_S, complaints, environment, eventually
 
 pytestmark = pytest.mark.slow
-
-
-def test_indexing_again_has_nothing_to_do(real_data: Path, photos: Path) -> None:
-    finished = real("index", photos, "--data", real_data)
-    assert finished.returncode == 0
-    assert "5 unchanged" in finished.stdout
-    assert "embedded" not in finished.stdout
 
 
 def test_indexing_tells_its_stages_and_makes_thumbnails(photos: Path, tmp_path: Path) -> None:
@@ -128,21 +120,22 @@ def test_a_data_folder_among_the_pictures_is_no_obstacle(tmp_path: Path) -> None
 
 
 def test_no_pictures_at_all_are_no_success(tmp_path: Path) -> None:
-    data, empty = tmp_path / "data", tmp_path / "empty"
+    empty = tmp_path / "empty"
     empty.mkdir()
-    finished = fake("index", empty, "--data", data, "--model", "fake")
+    index = ("index", empty, "--data", tmp_path / "data", "--model", "fake")
+    finished = fake(*index)
     assert finished.returncode == 1
     assert f"no pictures below {empty}" in finished.stderr
     assert "files count as pictures by their ending" in finished.stderr
     many_pictures(empty / "@eaDir", 2)
-    finished = fake("index", empty, "--data", data)
+    finished = fake(*index)
     assert finished.returncode == 1
     assert "1 parts of systems (--include-system enters them)" in finished.stdout
     assert "all that may hold some was passed over" in finished.stderr
-    finished = fake("index", empty, "--data", data, "--include-system")
+    finished = fake(*index, "--include-system")
     assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     shutil.rmtree(empty / "@eaDir")
-    finished = fake("index", empty, "--data", data)
+    finished = fake(*index)
     assert finished.returncode == 1
     assert "is a disk missing? `mmembed remove PATH` takes them out" in finished.stderr
 
@@ -208,35 +201,3 @@ def rows(data: Path, sql: str) -> list[tuple[Any, ...]]:
 def count(data: Path) -> int:
     found = rows(data, "SELECT count(*) FROM items WHERE kind = 'image'")
     return int(found[0][0]) if found else 0
-
-
-# -- models that are not there ---------------------------------------------------------
-
-
-@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "nobody answers"])
-def test_a_model_that_cannot_be_fetched_is_one_sentence(
-    photos: Path, tmp_path: Path, listens: bool
-) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        if listens:
-            silent.listen()
-        hub = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        finished = real(
-            "index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion2b_s34b_b79k",
-            HF_HUB_OFFLINE="0", HF_ENDPOINT=hub, HF_HOME=str(tmp_path / "hub"),
-        )  # fmt: skip
-    assert (finished.returncode, finished.stdout) == (1, "")
-    [line] = finished.stderr.splitlines()
-    assert line.startswith(
-        "mmembed: ViT-B-32/laion2b_s34b_b79k: is not downloaded, and the model hub"
-    )
-    assert line.endswith("use --model local-dir:FOLDER")
-    assert not (tmp_path / "data").exists()
-
-
-def test_an_unknown_model_leaves_no_folder(photos: Path, tmp_path: Path) -> None:
-    finished = real("index", photos, "--data", tmp_path / "data", "--model", "ViT-B-32/laion")
-    assert finished.returncode == 1
-    assert "unknown model" in finished.stderr
-    assert not (tmp_path / "data").exists()

@@ -8,25 +8,12 @@ import shlex
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from tests.cli.processes import FAKE, HOSTILE, fake, real
-from tests.serving import PATIENCE_S, complaints, environment, picture
+from tests.cli.processes import fake
+from tests.serving import FAKE, PATIENCE_S, environment, picture
 
 pytestmark = pytest.mark.slow
-
-
-def test_search_prints_a_table(real_data: Path) -> None:
-    finished = real("search", "a red field", "-k", "5", "--data", real_data)
-    assert (finished.returncode, complaints(finished.stderr)) == (0, "")
-    lines = finished.stdout.splitlines()
-    assert lines[0].split() == ["score", "relevance", "id", "picture", "caption"]
-    assert len(lines) == 6
-    assert any(r"esc\x1b[31m\nline\u202e.png" in line for line in lines)
-    assert any("café 日本 🦊.jpg" in line for line in lines)
-    assert any(line.endswith("a green field") for line in lines)
-    assert "\x1b" not in finished.stdout
 
 
 def test_search_prints_json(data: Path) -> None:
@@ -137,26 +124,6 @@ def test_searching_in_vain_says_why(data: Path) -> None:
     assert finished.stderr == f"nothing found: {data} holds no images with the tag holiday\n"
 
 
-def test_classify_prints_a_table_and_names_failures(real_data: Path, tmp_path: Path) -> None:
-    good = tmp_path / HOSTILE
-    good.write_bytes(picture("red"))
-    bad = tmp_path / "bad\n.jpg"
-    bad.write_bytes(b"no picture")
-    labels = tmp_path / "labels.txt"
-    labels.write_text("\ufeffred\n\nblue\nlight green\n")
-    finished = real(
-        "classify", good, bad, "--labels", f"@{labels}", "--top", "2", "--data", real_data
-    )
-    assert finished.returncode == 1
-    lines = finished.stdout.splitlines()
-    assert lines[0].split() == ["picture", "%", "label"]
-    assert len(lines) == 3
-    assert lines[1].startswith(str(tmp_path))
-    assert "%" in lines[1]
-    [failure] = finished.stderr.splitlines()
-    assert failure.startswith(f"failed: {tmp_path}/bad\\n.jpg: ")
-
-
 def test_classify_prints_json(data: Path, tmp_path: Path) -> None:
     odd = os.fsencode(tmp_path) + b"/caf\xe9.png"
     Path(os.fsdecode(odd)).write_bytes(picture("red"))
@@ -207,21 +174,6 @@ def test_embedding_makes_no_folder(tmp_path: Path) -> None:
     finished = fake("embed", "--text", "red", "--data", tmp_path / "data", "--model", "fake")
     assert finished.returncode == 0
     assert not (tmp_path / "data").exists()
-
-
-def test_embed_prints_lines_of_json(real_data: Path, tmp_path: Path) -> None:
-    (tmp_path / "été.png").write_bytes(picture("red"))
-    finished = real(
-        "embed", tmp_path / "été.png", tmp_path / "no.png", "--text", "naïve", "--data", real_data,
-        PYTHONIOENCODING="ascii", PYTHONUTF8="0",
-    )  # fmt: skip
-    assert finished.returncode == 1
-    assert "no.png: cannot be read" in finished.stderr
-    image, text = map(json.loads, finished.stdout.splitlines())
-    assert image["image"] == str(tmp_path / "été.png")
-    assert text["text"] == "naïve"
-    for row in (image, text):
-        assert np.linalg.norm(row["embedding"]) == pytest.approx(1, abs=1e-5)
 
 
 # -- exit codes and errors -----------------------------------------------------------

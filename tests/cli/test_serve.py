@@ -11,8 +11,8 @@ import httpx2 as httpx
 import pytest
 
 from mmembed.cli import main
-from tests.cli.processes import FAKE, HEEDFUL, fake, real
-from tests.serving import PATIENCE_S, Process, data_uri, eventually, picture
+from tests.cli.processes import HEEDFUL, fake, real
+from tests.serving import FAKE, PATIENCE_S, Process, data_uri, eventually, picture
 
 pytestmark = pytest.mark.slow
 

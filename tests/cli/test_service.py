@@ -14,8 +14,9 @@ import pytest
 
 from mmembed.cli import serve, service
 from mmembed.config.settings import Settings
-from tests.cli.services import FAKE, SECRET, Ask, fake, leave, run, settings_of
-from tests.serving import Process, complaints, picture, write_pictures
+from tests.cli.processes import fake
+from tests.cli.services import SECRET, Ask, leave, run, settings_of
+from tests.serving import FAKE, Process, complaints, picture, write_pictures
 
 pytestmark = pytest.mark.slow
 

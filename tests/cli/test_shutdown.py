@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from mmembed.store.sqlite import Catalog
 from tests.serving import (
+    FAKE,
     PATIENCE_S,
     Process,
     data_uri,
@@ -24,7 +24,6 @@ from tests.serving import (
 
 pytestmark = pytest.mark.slow
 
-FAKE = [sys.executable, "-m", "tests.fake_mmembed"]
 GRACE_S = "1"
 LAST_S = "40"
 

@@ -13,8 +13,8 @@ import pytest
 
 from mmembed.cli.watch import line
 from mmembed.ingest.watch import Note
-from tests.cli.processes import FAKE, fake
-from tests.serving import PATIENCE_S, environment, write_pictures
+from tests.cli.processes import fake
+from tests.serving import FAKE, PATIENCE_S, environment, write_pictures
 
 Start = Callable[..., "Watcher"]
 

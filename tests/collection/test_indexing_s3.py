@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mmembed.store.folder_store import FolderStore
-from tests.collection.forked_commands import Forks, forks_in, until
+from tests.forked_commands import Forks, forks_in, until
 from tests.postgres_server import address
 from tests.s3_server import s3_address
 from tests.small_pictures import many

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from mmembed.filters.parse import parse_where
-from tests.collection.forked_commands import Forks, forks_in, until
+from tests.forked_commands import Forks, forks_in, until
 from tests.postgres_server import address
 from tests.small_pictures import many
 from tests.tars import tar_at

@@ -47,6 +47,16 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
+@pytest.fixture(scope="module", params=made(STORES))
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """A store that belongs to the model FOUR, for tests of a module that only read it."""
+    with closing(request.param(tmp_path_factory.mktemp("store"))) as store:
+        store.claim(FOUR)
+        yield store
+
+
 @pytest.fixture
 def undivided(store: Store) -> Store:
     """A store that is in one place: several shards have equal vectors of their own."""

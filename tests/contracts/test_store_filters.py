@@ -13,6 +13,7 @@ from mmembed.errors import LimitError, NotFound
 from mmembed.filters.parse import parse_where
 from mmembed.store.entries import CaptionEntry, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
+from tests.conftest import image_entry
 
 Entry = Callable[..., ImageEntry]
 
@@ -22,15 +23,18 @@ def said(**fields: Any) -> Reading:
     return Reading(Words(fields={"/m.jsonl": json.dumps(fields)}), lambda source: True)
 
 
-@pytest.fixture
-def filled(store: Store, entry: Entry) -> Store:
+def fill(store: Store) -> Store:
     """Three images: a, b below /p, and c below /q; and a caption of no image."""
     texts = [CaptionEntry(text, np.ones(4, np.float32)) for text in ("A Dog", "50% [sale]*")]
     store.write(
         [
-            entry("/p/a", width=4000, height=3000, bytes=5_000_000, tags=("x",), mtime_ns=10**18),
-            entry("/p/in/b", width=3000, height=4000, bytes=1, format="PNG", captions=(texts[0],)),
-            entry("/q/c", width=9, height=9, captions=tuple(texts), tags=("x", "Y")),
+            image_entry(
+                "/p/a", width=4000, height=3000, bytes=5_000_000, tags=("x",), mtime_ns=10**18
+            ),
+            image_entry(
+                "/p/in/b", width=3000, height=4000, bytes=1, format="PNG", captions=(texts[0],)
+            ),
+            image_entry("/q/c", width=9, height=9, captions=tuple(texts), tags=("x", "Y")),
         ]
     )
     store.write_caption(CaptionEntry("a dog alone", np.ones(4, np.float32)))
@@ -38,6 +42,11 @@ def filled(store: Store, entry: Entry) -> Store:
     rows = [said(author="Ann", stars=5), said(author="Bob", stars="5", people=["Ann", 7])]
     store.describe([(image.id, row, ()) for image, row in zip(images, rows, strict=False)])
     return store
+
+
+@pytest.fixture(scope="module")
+def filled(shared: Store) -> Store:
+    return fill(shared)
 
 
 @pytest.mark.slow
@@ -98,7 +107,8 @@ def test_captions_of_no_image_pass_by_what_they_have(filled: Store) -> None:
     assert filled.count(None, parse_where("kind:caption caption:dog -has:path")) == 1
 
 
-def test_fields_are_counted_and_indexed(filled: Store) -> None:
+def test_fields_are_counted_and_indexed(store: Store) -> None:
+    filled = fill(store)
     fields = {field.name: field for field in filled.fields()}
     assert (fields["width"].type, fields["width"].items) == ("number", 3)
     assert (fields["tag"].items, fields["camera"].items) == (2, 0)

@@ -14,6 +14,7 @@ from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import CaptionEntry, Found, ImageEntry, Model, Place
 from mmembed.store.protocol import Store
 from mmembed.types import Kind
+from tests.conftest import image_entry
 from tests.contracts.conftest import FOUR
 
 Entry = Callable[..., ImageEntry]
@@ -265,6 +266,13 @@ def filled(store: Store, entry: Entry, count: int = 60) -> NDArray[np.float32]:
     return rows
 
 
+@pytest.fixture(scope="module")
+def sixty(shared: Store) -> Store:
+    """A store that is filled."""
+    filled(shared, image_entry)
+    return shared
+
+
 def test_a_store_that_holds_nothing_finds_nothing(empty: Store) -> None:
     for _ in range(2):
         assert empty.search(unit(1, 0, 0, 0), 5, kind="image") == Found((), complete=True)
@@ -300,14 +308,11 @@ def test_the_nearest_come_first(store: Store, entry: Entry) -> None:
         Condition("tag", "=", "none"),
     ],
 )
-def test_pages_of_any_length_make_one_list(
-    store: Store, entry: Entry, where: Where, count: int
-) -> None:
-    filled(store, entry)
+def test_pages_of_any_length_make_one_list(sixty: Store, where: Where, count: int) -> None:
     query = unit(1, 2, -1, 0.5)
-    passing = {item.id for item in store.page(after=0, limit=99, kind="image", where=where)}
-    whole = [one for one in ids_of(store.search(query, 60, kind="image")) if one in passing]
-    lists = pages(store, query, count, where)
+    passing = {item.id for item in sixty.page(after=0, limit=99, kind="image", where=where)}
+    whole = [one for one in ids_of(sixty.search(query, 60, kind="image")) if one in passing]
+    lists = pages(sixty, query, count, where)
     assert [one for some in lists for one in some] == whole
     assert all(len(some) == count for some in lists[:-1])
 

@@ -14,6 +14,7 @@ from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Reading, Wo
 from mmembed.store.protocol import Store
 from mmembed.store.words import ranking
 from mmembed.types import KINDS
+from tests.conftest import image_entry
 
 Entry = Callable[..., ImageEntry]
 
@@ -26,17 +27,17 @@ def ids(store: Store, text: str, count: int = 99) -> list[int]:
     return [int(item_id) for item_id in store.match_words(text, count).item_ids]
 
 
-@pytest.fixture
-def beach(store: Store, entry: Entry) -> dict[str, int]:
+@pytest.fixture(scope="module")
+def beach(shared: Store) -> dict[str, int]:
     """A few images with words of every kind, by name."""
     entries = {
-        "caption": entry("/x/1.jpg", captions=(caption("Two dogs are running on a beach."),)),
-        "tag": entry("/x/2.jpg", tags=("Café Zürich", "dog")),
-        "folder": entry("/x/ItalyTrip_2024/IMG_0815.jpg"),
-        "plain": entry("/x/4.jpg"),
-        "japanese": entry("/x/5.jpg", tags=("日本語の犬", "🐶")),
+        "caption": image_entry("/x/1.jpg", captions=(caption("Two dogs are running on a beach."),)),
+        "tag": image_entry("/x/2.jpg", tags=("Café Zürich", "dog")),
+        "folder": image_entry("/x/ItalyTrip_2024/IMG_0815.jpg"),
+        "plain": image_entry("/x/4.jpg"),
+        "japanese": image_entry("/x/5.jpg", tags=("日本語の犬", "🐶")),
     }
-    return dict(zip(entries, store.write(list(entries.values())), strict=True))
+    return dict(zip(entries, shared.write(list(entries.values())), strict=True))
 
 
 # -- what is found -------------------------------------------------------------------
@@ -71,15 +72,15 @@ def beach(store: Store, entry: Entry) -> dict[str, int]:
     ],
 )
 def test_words_of_every_kind_are_found(
-    store: Store, beach: dict[str, int], text: str, names: list[str]
+    shared: Store, beach: dict[str, int], text: str, names: list[str]
 ) -> None:
-    found = store.match_words(text, 99)
+    found = shared.match_words(text, 99)
     assert set(found.item_ids.tolist()) == {beach[name] for name in names}
     assert found.complete
 
 
-def test_scores_are_positive_and_fall(store: Store, beach: dict[str, int]) -> None:
-    found = store.match_words("dogs on a beach", 99)
+def test_scores_are_positive_and_fall(shared: Store, beach: dict[str, int]) -> None:
+    found = shared.match_words("dogs on a beach", 99)
     assert found.item_ids.dtype == np.int64
     assert found.scores.dtype == np.float64
     assert found.item_ids[0] == beach["caption"]
@@ -110,19 +111,19 @@ def test_fewer_are_the_first_of_more(store: Store, entry: Entry) -> None:
         assert not found.complete
 
 
-def test_other_images_are_scored_too(store: Store, beach: dict[str, int]) -> None:
-    everything = store.match_words("dogs on a beach", 99)
-    found = store.match_words("dogs on a beach", 1, also=[beach["tag"], beach["plain"], 999])
+def test_other_images_are_scored_too(shared: Store, beach: dict[str, int]) -> None:
+    everything = shared.match_words("dogs on a beach", 99)
+    found = shared.match_words("dogs on a beach", 1, also=[beach["tag"], beach["plain"], 999])
     assert found.item_ids.tolist() == [beach["caption"], beach["tag"]]
     assert found.scores.tolist() == everything.scores.tolist()
 
 
-def test_a_filter_narrows(store: Store, beach: dict[str, int]) -> None:
+def test_a_filter_narrows(shared: Store, beach: dict[str, int]) -> None:
     tagged = Condition("tag", "=", "dog")
-    assert store.match_words("dog", 99, tagged).item_ids.tolist() == [beach["tag"]]
-    found = store.match_words("dog", 99, tagged, also=[beach["caption"]])
+    assert shared.match_words("dog", 99, tagged).item_ids.tolist() == [beach["tag"]]
+    found = shared.match_words("dog", 99, tagged, also=[beach["caption"]])
     assert set(found.item_ids.tolist()) == {beach["tag"], beach["caption"]}
-    assert not len(store.match_words("dog", 99, Condition("folder", "=", "/none")).item_ids)
+    assert not len(shared.match_words("dog", 99, Condition("folder", "=", "/none")).item_ids)
 
 
 def test_a_filter_that_was_not_compared_with_all_images_may_lack_some(

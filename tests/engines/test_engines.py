@@ -48,6 +48,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
+@pytest.fixture(scope="module")
+def prepared(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache in which the model was prepared."""
+    folder = tmp_path_factory.mktemp("prepared")
+    load_encoder(model, engine="openvino-float32", cache=folder)
+    return folder
+
+
+@pytest.fixture
+def kept(model: str, prepared: Path, tmp_path: Path) -> Path:
+    """What was prepared of the model in a cache of its own, `tmp_path`."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    record = EngineRecord.find(tmp_path, model)
+    assert record is not None
+    return record.folder
+
+
 def vectors(encoder: Any) -> NDArray[np.float32]:
     pixels = np.stack([encoder.preprocess(picture(seed)) for seed in range(20)])
     return np.concatenate([encoder.embed_preprocessed(pixels), encoder.embed_texts(TEXTS)])
@@ -255,26 +272,24 @@ def test_other_weights_are_noticed(model: str, tmp_path: Path) -> None:
     ],
 )
 def test_a_broken_cache_is_made_again(
-    model: str, tmp_path: Path, file: str, content: bytes | None
+    model: str, kept: Path, tmp_path: Path, file: str, content: bytes | None
 ) -> None:
-    name, folder = prepare(model, tmp_path)
     if content is None:
-        (folder / file).unlink()
+        (kept / file).unlink()
     else:
-        (folder / file).write_bytes(content)
-    encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+        (kept / file).write_bytes(content)
+    encoder = load_encoder(model, engine="openvino-float32", cache=tmp_path)
     assert encoder.facts.engine == "openvino-float32"
-    prepared = EngineRecord.find(tmp_path, name)
-    assert prepared is not None
-    assert prepared.encoder("openvino-float32") is not None, "it was not mended for the next start"
+    record = EngineRecord.find(tmp_path, model)
+    assert record is not None
+    assert record.encoder("openvino-float32") is not None, "it was not mended for the next start"
 
 
-def test_a_truncated_compiled_tower_is_made_again(model: str, tmp_path: Path) -> None:
-    name, folder = prepare(model, tmp_path)
-    reference = vectors(load_encoder(name, engine="openvino-float32", cache=tmp_path))
-    path = folder / "images-float32.blob"
+def test_a_truncated_compiled_tower_is_made_again(model: str, kept: Path, tmp_path: Path) -> None:
+    reference = vectors(load_encoder(model, engine="openvino-float32", cache=tmp_path))
+    path = kept / "images-float32.blob"
     path.write_bytes(path.read_bytes()[:-1000])
-    encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+    encoder = load_encoder(model, engine="openvino-float32", cache=tmp_path)
     np.testing.assert_array_equal(vectors(encoder), reference)
 
 
@@ -289,51 +304,50 @@ def with_noise(whole: bytes, place: int) -> bytes:
     )
 
 
-def test_noise_in_a_cache_changes_no_vector(model: str, tmp_path: Path) -> None:
+def test_noise_in_a_cache_changes_no_vector(model: str, kept: Path, tmp_path: Path) -> None:
     """Wherever it is: in the numbers, which nothing else would notice, or in what holds them."""
-    name, folder = prepare(model, tmp_path)
-    right = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+    right = load_encoder(model, engine="openvino-float32", cache=tmp_path)
     for file in FILES:
-        whole = (folder / file).read_bytes()
+        whole = (kept / file).read_bytes()
         for place in (0, *random.Random(0).sample(range(len(whole)), 12), len(whole) - 1):
-            (folder / file).write_bytes(with_noise(whole, place))
-            found = EngineRecord.find(tmp_path, name)
+            (kept / file).write_bytes(with_noise(whole, place))
+            found = EngineRecord.find(tmp_path, model)
             assert found is None or found.encoder("openvino-float32") is None, (file, place)
-        (folder / file).write_bytes(whole)
-    found = EngineRecord.find(tmp_path, name)
+        (kept / file).write_bytes(whole)
+    found = EngineRecord.find(tmp_path, model)
     assert found is not None
     assert found.encoder("openvino-float32") is not None
     for file in ("prepared.json", "images-float32.blob"):
-        (folder / file).write_bytes(with_noise((folder / file).read_bytes(), 1000))
-        encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+        (kept / file).write_bytes(with_noise((kept / file).read_bytes(), 1000))
+        encoder = load_encoder(model, engine="openvino-float32", cache=tmp_path)
         assert (encoder.facts.engine, encoder.facts.fingerprint) == (
             right.facts.engine,
             right.facts.fingerprint,
         )
         np.testing.assert_array_equal(vectors(encoder), vectors(right))
-        found = EngineRecord.find(tmp_path, name)
+        found = EngineRecord.find(tmp_path, model)
         assert found is not None
         assert found.encoder("openvino-float32") is not None, "it was not mended for the next start"
 
 
-def test_one_tower_in_the_place_of_another_is_not_opened(model: str, tmp_path: Path) -> None:
-    name, folder = prepare(model, tmp_path)
-    expected = vectors(load_encoder(name, engine="openvino-float32", cache=tmp_path))
+def test_one_tower_in_the_place_of_another_is_not_opened(
+    model: str, kept: Path, tmp_path: Path
+) -> None:
+    expected = vectors(load_encoder(model, engine="openvino-float32", cache=tmp_path))
     other = tmp_path / "other"
     save_random(other, SMALL, OPENAI, seed=1)
     load_encoder(f"local-dir:{other}", engine="openvino-float32", cache=tmp_path)
     strange = EngineRecord.find(tmp_path, f"local-dir:{other}")
     assert strange is not None
     for file in ("images-float32.blob", "texts-float32.blob", "bpe.json"):
-        shutil.copy(strange.folder / file, folder / file)
-    encoder = load_encoder(name, engine="openvino-float32", cache=tmp_path)
+        shutil.copy(strange.folder / file, kept / file)
+    encoder = load_encoder(model, engine="openvino-float32", cache=tmp_path)
     np.testing.assert_array_equal(vectors(encoder), expected)
 
 
 def test_a_prepared_model_that_fails_is_prepared_again(
-    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name, _ = prepare(model, tmp_path)
     real, calls = OpenVinoEngine.encode_texts, []
 
     def fails_once(engine: OpenVinoEngine, tokens: Any) -> Any:
@@ -344,7 +358,7 @@ def test_a_prepared_model_that_fails_is_prepared_again(
 
     monkeypatch.setattr(OpenVinoEngine, "encode_texts", fails_once)
     assert (
-        load_encoder(name, engine="openvino-float32", cache=tmp_path).facts.engine
+        load_encoder(model, engine="openvino-float32", cache=tmp_path).facts.engine
         == "openvino-float32"
     )
     assert len(calls) >= 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,8 @@ import numpy as np
 
 from mmembed.eval import Bench, EvalReport, Task, read_labelled, read_labels, read_templates
 from mmembed.types import Embeddings, Pixels
+from tests.cli import processes
 from tests.fake_encoder import FakeEncoder
-from tests.serving import PATIENCE_S, environment
 
 LIMIT = 2000
 SAYS_LABEL = ("{}",)
@@ -64,17 +63,6 @@ def values(report: EvalReport) -> dict[str, float]:
     return {name: figure.value for name, figure in report.figures.items()}
 
 
-def command(module: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    finished = subprocess.run(
-        [sys.executable, "-m", module, "eval", *arguments],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=PATIENCE_S,
-    )
-    assert "Traceback" not in finished.stderr
-    return finished
-
-
 def fake(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return command("tests.fake_mmembed", *arguments)
+    """`mmembed eval` over the fake encoder."""
+    return processes.fake("eval", *arguments)

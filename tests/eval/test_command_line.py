@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.processes import real
 from tests.conftest import Index, MakePicture
-from tests.eval.encoders import command, fake
+from tests.eval.encoders import fake
 from tests.pictures import GALLERY
 from tests.serving import complaints
 
@@ -57,7 +58,7 @@ def test_command_line_of_engines(tmp_path: Path) -> None:
         shutil.copy(path, pictures)
     asked = ("--model", "bundled", "--data", tmp_path / "d")
     two = ("--engines", "torch-float32", "torch-onednn")
-    finished = command("mmembed", "retrieval", pictures, *two, *asked)
+    finished = real("eval", "retrieval", pictures, *two, *asked)
     assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     first, second, over, cosine, *_ = finished.stdout.splitlines()
     assert first.startswith("A: bundled, torch-float32; images: 0 from cache, 10 embedded")
@@ -73,7 +74,7 @@ def test_command_line_of_engines(tmp_path: Path) -> None:
         ("--engines", "engine nothing: unknown"),
     ):
         names = ("torch-float32", "nothing")[: 1 if option == "--engine" else 2]
-        refused = command("mmembed", "retrieval", pictures, *two, option, *names, *asked)
+        refused = real("eval", "retrieval", pictures, *two, option, *names, *asked)
         assert refused.returncode == 2
         assert complaint in refused.stderr
 
@@ -91,8 +92,8 @@ def test_command_line_of_index(index: Index, picture: MakePicture, tmp_path: Pat
 def test_the_bundled_model_knows_the_gallery(tmp_path: Path) -> None:
     for path in sorted(GALLERY.iterdir())[:40]:
         shutil.copy(path, tmp_path)
-    finished = command(
-        "mmembed", "retrieval", tmp_path, "--model", "bundled", "--data", tmp_path / "d", "--json"
+    finished = real(
+        "eval", "retrieval", tmp_path, "--model", "bundled", "--data", tmp_path / "d", "--json"
     )
     assert (finished.returncode, complaints(finished.stderr)) == (0, "")
     answer = json.loads(finished.stdout)

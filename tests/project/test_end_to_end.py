@@ -50,11 +50,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         [*COMMAND, "index", GALLERY, "--data", data, "--model", "bundled"],
         capture_output=True,
         text=True,
-        env=environment(),
+        env=environment(MMEMBED_ENGINE="auto"),
         timeout=10 * PATIENCE_S,
     )
     assert (indexed.returncode, complaints(indexed.stderr)) == (0, "")
-    with Process(COMMAND, "--data", str(data)) as server:
+    with Process(COMMAND, "--data", str(data), before=None, MMEMBED_ENGINE="auto") as server:
         yield server
         assert server.end()[0] == 0
 

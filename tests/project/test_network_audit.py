@@ -24,6 +24,8 @@ LOCAL = (
     "s = socket.socket()\n"
     "try: s.connect(('127.0.0.1', 9))\nexcept OSError: pass\n"
 )
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
+"""Of pytest: the latter takes seconds to load."""
 
 
 def audited(code: str, log: Path) -> str:
@@ -98,7 +100,7 @@ def test_a_run_fails_by_it(
     variables = environment(PYTHONPATH=str(ROOT))
     variables.pop(sitecustomize.FILE, None)
     finished = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *spread, str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", *WITHOUT, *spread, str(tmp_path)],
         cwd=tmp_path,
         env=variables,
         capture_output=True,

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from mmembed.errors import StoreAway
-from tests.collection.forked_commands import forks_in
+from tests.forked_commands import forks_in
 from tests.many_servers import asking, await_more, two_servers
 from tests.postgres_pair import Pair, primary_and_standby
 from tests.serving import PATIENCE_S, Process, data_uri, eventually, picture

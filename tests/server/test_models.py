@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from mmembed.types import Embeddings
 from tests.fake_encoder import FakeEncoder
 from tests.serving import (
     ADDRESS,
+    FAKE,
     PATIENCE_S,
     Process,
     add,
@@ -144,9 +144,8 @@ def test_a_further_model_is_named() -> None:
 
 @pytest.mark.slow
 def test_the_option_may_be_repeated(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.fake_mmembed"]
     models = ("--model", "fake", "--model", OTHER, "--model", "third")
-    with Process(command, "--data", str(tmp_path), *models) as server:
+    with Process(FAKE, "--data", str(tmp_path), *models) as server:
         assert [line for line in server.greeting.splitlines() if line.startswith("model")] == [
             f"model     {name}, 16 dimensions" for name in ("fake", OTHER, "third")
         ]

@@ -35,7 +35,7 @@ TEXTS = [
 def encoder() -> OpenClipEncoder:
     if not (BUNDLED_FOLDER / "open_clip_model.safetensors").is_file():
         pytest.skip("the bundled model is not there yet")
-    return load_encoder("bundled")
+    return load_encoder("bundled", engine="torch-float32")
 
 
 def one_by_one(windows: Windows, text: str) -> list[str]:

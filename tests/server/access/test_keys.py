@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,10 @@ from mmembed.server.access import key_guessing
 from mmembed.server.access.key_guessing import AT_ONCE, MOST, Guesses, address_of
 from mmembed.server.access.keys import is_among
 from mmembed.server.access.sessions import COOKIE, LONGEST_S, Sessions
-from tests.serving import ADDRESS, Process, add, error_of, serving
+from tests.serving import ADDRESS, FAKE, Process, add, error_of, serving
 from tests.web.chromium import ARGUMENTS, find_chromium
 
 KEY, OTHER = "correct-horse-battery", "staple-of-the-second"
-FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,10 @@ import pytest
 
 from benchmarks import server_memory
 from benchmarks.server_memory import Found, Watch, hostile_bodies, hostile_pictures, send_all
-from tests.serving import ROOT, Process, picture
+from tests.serving import FAKE, ROOT, Process, picture
 
 pytestmark = pytest.mark.slow
 
-FAKE = (sys.executable, "-m", "tests.fake_mmembed")
 MOST_BYTES = 650_000_000
 """Beside what a server takes that has done nothing; the built-in model takes 340 MB more."""
 ANSWERS_WITHIN_S = 20

@@ -22,8 +22,8 @@ import pytest
 
 from mmembed.server.listener import overload, refusing_child
 from mmembed.server.middleware.request_log import ACCESS_LOGGER
-from tests.cli.processes import FAKE
 from tests.serving import (
+    FAKE,
     PATIENCE_S,
     Gate,
     Process,

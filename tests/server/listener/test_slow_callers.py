@@ -16,8 +16,8 @@ import pytest
 
 from mmembed.collection.collection import Collection
 from mmembed.server.limits.per_client import Clients
-from tests.cli.processes import FAKE
 from tests.serving import (
+    FAKE,
     PATIENCE_S,
     Gate,
     Process,

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,7 @@ from starlette.testclient import TestClient
 
 from mmembed.server import logs
 from tests.fake_encoder import FakeEncoder
-from tests.serving import Process, serving
-
-FAKE = (sys.executable, "-m", "tests.fake_mmembed")
+from tests.serving import FAKE, Process, serving
 
 
 class Buggy(FakeEncoder):

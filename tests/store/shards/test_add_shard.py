@@ -19,7 +19,7 @@ from mmembed.config.store_address import Address, address_of
 from mmembed.errors import StoreBusy, StoreError
 from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
-from tests.collection.forked_commands import forks_in, until
+from tests.forked_commands import forks_in, until
 from tests.postgres_server import address
 from tests.temporary_postgres import drop_schema
 
