@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmembed.models.open_clip import load_encoder
 from mmembed.search import learned_words as module
 from mmembed.search.hub_correction import MOST, corrected, strength
 from mmembed.search.learned_words import FILE, LearnedWords, learned_words, write_words
@@ -70,12 +69,6 @@ def test_a_damaged_file_is_no_words(
     monkeypatch.setattr(module, "FILE", path)
     assert learned_words("of this model") is None
     assert "damaged.npz: cannot be read" in caplog.text
-
-
-@pytest.mark.slow
-def test_they_are_the_bundled_models() -> None:
-    fingerprint = load_encoder("bundled").facts.fingerprint
-    assert learned_words(fingerprint) is not None, "run training.learned_words for the new model"
 
 
 def test_the_package_brings_everyday_words() -> None:
