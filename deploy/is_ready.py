@@ -6,7 +6,7 @@ import sys
 from urllib.request import ProxyHandler, build_opener
 
 PORT = os.environ.get("MMEMBED_PORT", "8000")
-SECONDS = 10
+SECONDS = 13
 
 try:
     opener = build_opener(ProxyHandler({}))

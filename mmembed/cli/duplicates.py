@@ -13,7 +13,7 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.duplicates_report import csv_lines, shown, summary
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.table import counted, plain, print_json
+from mmembed.cli.table import counted, plain, print_json, shown_size
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.commands import command
 from mmembed.config.settings import Settings, expanded
@@ -204,7 +204,7 @@ def _move(collection: Collection, arguments: argparse.Namespace) -> int:
             **chosen,
         )
     verb = "would be moved" if arguments.dry_run else "moved"
-    size = f"{moved.bytes / 1e6:,.1f} MB"
+    size = shown_size(moved.bytes)
     print(f"{counted(moved.pictures, 'picture')}, {size}, {verb} to {plain(str(folder))}")
     if moved.log is not None:
         undo = command("duplicates", "--undo", str(moved.log))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.table import plain
+from mmembed.cli.table import plain, shown_size
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings, expanded
 from mmembed.errors import QueryError
@@ -103,20 +103,23 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("interrupted; the export is incomplete: run it again", file=sys.stderr)
         return 130
-    for line in summary(exported):
+    for line in summary(exported, "picture with tags" if arguments.xmp else "item"):
         print(line)
     for failure in exported.failures[:SHOWN_FAILURES]:
         print(f"failed: {plain(failure.message)}", file=sys.stderr)
     return 1 if exported.failures else 0
 
 
-def summary(exported: Exported) -> list[str]:
-    """The result in a few lines."""
+def summary(exported: Exported, wanted: str) -> list[str]:
+    """The result in a few lines. wanted: names what an export without any lacks."""
     rows = exported.counts.get("rows", exported.counts.get("images", 0))
     rate = f", {rows / exported.seconds:,.0f} a second" if exported.seconds > 1 else ""
-    size = f"{exported.bytes / 1e6:,.1f} MB" if exported.bytes >= 1e5 else f"{exported.bytes:,} B"
-    lines = [f"{plain(str(exported.path))}: {size} in {exported.seconds:.1f} s{rate}"]
-    lines += [f"{count:>10,} {what}" for what, count in exported.counts.items() if count]
+    written = f"{shown_size(exported.bytes)} in {exported.seconds:.1f} s{rate}"
+    lines = [f"{plain(str(exported.path))}: {written}"]
+    found = [f"{count:>10,} {what}" for what, count in exported.counts.items() if count]
+    if not found and not exported.failures:
+        lines.append(f"nothing to export: there is no {wanted}, or none passes the filter")
+    lines += found
     if exported.model is not None:
         model = exported.model
         lines.append(f"model: {model.name}, {model.dim} numbers, fingerprint {model.fingerprint}")

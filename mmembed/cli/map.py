@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.table import counted, plain, print_json, table
+from mmembed.cli.table import counted, plain, print_json, shown_size, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings, expanded
 
@@ -73,7 +73,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         return 0
     _print(current, arguments.method)
     if out is not None:
-        print(f"{plain(str(out))}: {size / 1e6:.1f} MB")
+        print(f"{plain(str(out))}: {shown_size(size)}")
     return 0
 
 

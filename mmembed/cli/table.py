@@ -42,6 +42,11 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
+def shown_size(size: int) -> str:
+    """Bytes of a file: `369 B`, `0.2 MB`."""
+    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size:,} B"
+
+
 def shown_path(path: str | None) -> str:
     """Files below the current folder get relative paths."""
     here = os.path.join(os.getcwd(), "")

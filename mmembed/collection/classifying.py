@@ -20,6 +20,7 @@ from mmembed.collection.label_examples import EmbeddedExamples, Given, LabelExam
 from mmembed.collection.label_set_records import LabelSetRecords
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
+from mmembed.models.encoder import ModelFacts
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.models.registry import ServedModels
 from mmembed.search.calibration import BACKGROUND_SIZE
@@ -28,6 +29,10 @@ from mmembed.types import Embeddings, Failure
 
 REQUEST = "request"
 """Stands for the name of a set where the labels are a request's own."""
+ALL_LIKELY = (
+    "{} was not trained for the mode sigmoid, and gives nearly every label a probability of 1; the "
+    "mode multi judges each label for itself"
+)
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,8 @@ class Classifying:
             for i, one in enumerate(inputs)
         ]
         answer = self._classifiers[embedder].classify(named, question, top, self._sampled(embedder))
-        return Classification(tuple(answer.results), answer.mode, known.notes)
+        notes = known.notes + _notes_on(answer.mode, embedder.facts)
+        return Classification(tuple(answer.results), answer.mode, notes)
 
     def label_sets(self) -> list[LabelSet]:
         """The stored sets of labels, by name. Raises StoreError for a damaged one."""
@@ -216,6 +222,12 @@ class Classifying:
         bare = {label.strip() for label in wordless}
         made = tuple(SetLabel(one, read.get(one, ()), one not in bare) for one in clean)
         return LabelSet(name, made, collection=self.store.identity)
+
+
+def _notes_on(mode: Mode, facts: ModelFacts) -> tuple[str, ...]:
+    """Models trained with a sigmoid loss have a bias: see `ModelFacts.logit_bias`."""
+    untrained = mode == "sigmoid" and facts.logit_bias is None
+    return (ALL_LIKELY.format(facts.name),) if untrained else ()
 
 
 def question_of(asked: LabelSet, known: EmbeddedExamples) -> Question:

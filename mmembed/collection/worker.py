@@ -1,4 +1,4 @@
-"""A process that works on the pieces of indexings, one after the other."""
+"""A process that works on the pieces of indexings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.lease_keeper import Stall, kept_alive
+from mmembed.collection.piece_lane import PieceLanes, Told
 from mmembed.errors import ModelHangs, StoreAway, StoreBusy, StoreError
 from mmembed.ingest import PieceWork, Pipeline, Report, SaidLimits, Settling, report_text
 from mmembed.ingest.settle_gone import AT_ONCE
@@ -30,7 +31,8 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Works on what it can claim. One thread runs it; any thread may set `ending`."""
+    """Works on what it can claim: while one piece ends, the next one begins. One thread runs it;
+    any thread may set `ending`."""
 
     def __init__(
         self,
@@ -49,6 +51,9 @@ class Worker:
         self._limits = limits
         self._binding = binding
         self._ending = ending
+        self._stopped = threading.Event()
+        """Set after an error or an interrupt: pieces that are under way are given back."""
+        self._lanes = PieceLanes()
         self._name = f"{socket.gethostname()[:40]} {os.getpid()}"
         self.reports: list[str] = []
         """Of the pieces that this worker has finished."""
@@ -61,6 +66,16 @@ class Worker:
         """Work until there is nothing to claim and `is_done`. plan: work on its pieces alone.
         joined: the caller has joined the indexing. Raises StoreError; KeyboardInterrupt after the
         piece was given back."""
+        try:
+            self._run(is_done, plan, joined)
+            self._lanes.end()
+        except BaseException as error:
+            self._stopped.set()
+            if not (isinstance(error, KeyboardInterrupt) and self._ending.is_set()):
+                self._lanes.close()  # a second signal ends it at once
+            raise
+
+    def _run(self, is_done: Callable[[], bool], plan: int | None, joined: bool) -> None:
         away = Stall(AWAY_S)
         while not self._ending.is_set():
             try:
@@ -81,7 +96,13 @@ class Worker:
         # An idle worker joins nothing: `mmembed remove` may run beside it.
         joining = nullcontext if joined else self._pieces.joining
         if piece := self._pieces.claim(self._name, plan, LEASE_S):
-            return self._did(joining, lambda: self._work(piece), piece)
+
+            def work(decoded: Told) -> bool:
+                return self._did(joining, lambda: self._work(piece, decoded), piece)
+
+            # A piece that ended workers must not count as a death of another one.
+            return self._lanes.run(work, alone=piece.deaths > 0)
+        self._lanes.end()
         if ending := self._pieces.claim_ending(self._name, LEASE_S):
             return self._did(joining, lambda: self._settle(ending))
         return False
@@ -104,7 +125,7 @@ class Worker:
 
     # -- one piece -------------------------------------------------------------------
 
-    def _work(self, piece: Piece) -> None:
+    def _work(self, piece: Piece, decoded: Told) -> None:
         done = failed = 0
         stall = Stall(STALL_S)
 
@@ -118,7 +139,7 @@ class Worker:
         try:
             with kept_alive(renew) as lost:
                 work = PieceWork(self._pipeline_for(piece.rules), self._limits)
-                report = work.run(piece, note, lambda: lost.is_set() or self._ending.is_set())
+                report = work.run(piece, note, lambda: lost.is_set() or self._is_told, decoded)
         except ModelHangs:
             raise  # a picture may be at fault: the claim runs out, as that of a dead worker
         except BaseException:
@@ -131,8 +152,11 @@ class Worker:
             return
         self.partial.append(text)
         self._pieces.give_back(piece)
-        if report.interrupted and not lost.is_set() and not self._ending.is_set():
-            raise KeyboardInterrupt  # the pipeline has noted it in the report
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether to end with the files that were begun."""
+        return self._ending.is_set() or self._stopped.is_set()
 
     def _pipeline_for(self, rules: WorkRules) -> Pipeline:
         self._binding.prefer(rules.model)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import TypeVar
 
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.commit import Committing
@@ -38,6 +39,7 @@ from mmembed.store.protocol import Store
 from mmembed.types import Failure, Progress
 
 log = logging.getLogger(__name__)
+Out = TypeVar("Out")
 
 COMMIT_IMAGES = 64
 """Images in one transaction at the most."""
@@ -84,10 +86,11 @@ class Pipeline:
         known: dict[str, Known],
         progress: Progress,
         ending: Callable[[], bool] = lambda: False,
+        decoded: Callable[[], None] = lambda: None,
     ) -> Report:
         """Carry out the part of a plan that concerns files which are there. `ending` tells whether
         to end with the files that were begun; then and after an interrupt, the report says so.
-        Raises StoreError."""
+        `decoded` is called once all files are decoded. Raises StoreError."""
         report = Report(
             total=len(plan.work) + len(plan.unchanged),
             unchanged=len(plan.unchanged),
@@ -96,7 +99,7 @@ class Pipeline:
         )
         with _noted_in(report):
             Committing(self.store).mark(plan.marks)
-            self._index(plan, known, report, unfailing(progress), ending)
+            self._index(plan, known, report, unfailing(progress), ending, decoded)
             if plan.moved_out:
                 self.store.keep_out(plan.moved_out)
             report.removed += self._leave_out(plan, known)
@@ -113,6 +116,7 @@ class Pipeline:
         report: Report,
         progress: Progress,
         ending: Callable[[], bool],
+        decoded: Callable[[], None],
     ) -> None:
         """Three stages at once, each ahead of the next: several threads decode, one thread embeds,
         and this thread commits."""
@@ -131,7 +135,7 @@ class Pipeline:
         started = time.monotonic()
         try:
             work = ahead.over(takewhile(lambda _: not ending(), plan.work))
-            prepared = ordered(decoders, prepare, work, window=4 * self.batch)
+            prepared = _followed(ordered(decoders, prepare, work, window=4 * self.batch), decoded)
             groups = (
                 self._group(group, plan, known, report)
                 for group in grouped(prepared, COMMIT_IMAGES, COMMIT_SECONDS)
@@ -213,6 +217,11 @@ class Pipeline:
         for text, error in errors.items():
             raise error_of(f"captions[{list(texts).index(text)}]", error)
         return list(embedded.values())
+
+
+def _followed(results: Iterable[Out], then: Callable[[], None]) -> Iterator[Out]:
+    yield from results
+    then()
 
 
 @contextmanager

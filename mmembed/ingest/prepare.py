@@ -127,8 +127,10 @@ class Preparer:
     def _copy(self, entry: ImageEntry, data: bytes) -> ImageEntry | None:
         """The entry with the known facts of its content; None if the content is new."""
         twin = self.store.content("image", entry.sha256)
+        if twin is None:
+            return None
         vector = self.store.embeddings_of("image", [entry.sha256]).get(entry.sha256)
-        if twin is None or vector is None:
+        if vector is None:
             return None
         return replace(
             entry,

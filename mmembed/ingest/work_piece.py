@@ -33,15 +33,22 @@ class PieceWork:
     pipeline: Pipeline
     limits: SaidLimits
 
-    def run(self, piece: Piece, progress: Progress, ending: Callable[[], bool]) -> Report:
+    def run(
+        self,
+        piece: Piece,
+        progress: Progress,
+        ending: Callable[[], bool],
+        decoded: Callable[[], None] = lambda: None,
+    ) -> Report:
         """Take in the files of a piece. Files that an earlier worker has committed are not read
-        again. A report that is `interrupted` is of a part of them. Raises StoreError."""
+        again. A report that is `interrupted` is of a part of them. decoded: called once no file is
+        left to read. Raises StoreError."""
         if piece.is_poisoned:
             return self._given_up(piece)
         known = self.pipeline.store.known_among([file.path for file in piece.files])
         report = Report()
         plan = self._plan(piece, known, report)
-        done = self.pipeline.take_in(plan, dict(known), progress, ending)
+        done = self.pipeline.take_in(plan, dict(known), progress, ending, decoded)
         done.kept_out += report.kept_out + len(plan.moved_out) + len(plan.ignored.met)
         # An earlier worker of this indexing embedded these, and its report is lost.
         done.embedded += report.embedded

@@ -230,7 +230,8 @@ class Reason(BaseModel):
         str,
         Field(
             description="model_failing, model_late, moved, damaged, full, unwritable, "
-            "write_failed, unreadable, views_failed; of /ready also read_only, blobs_away"
+            "write_failed, unreadable, shard_away, views_failed; of /ready also read_only; of its "
+            "degraded, blobs_away and shard_away"
         ),
     ]
     message: str
@@ -241,6 +242,13 @@ class HealthAnswer(BaseModel):
 
     status: Annotated[str, Field(description="ok, loading or failing")]
     reasons: Annotated[list[Reason] | None, Field(description="all that is wrong")] = None
+    degraded: Annotated[
+        list[Reason] | None,
+        Field(
+            description="of /ready: faults in spite of which it is 200, since every server has "
+            "them and some requests are answered"
+        ),
+    ] = None
     version: str
     unix: Annotated[float, Field(description="seconds since 1970, as Infinity says them")]
     model: str | None = None

@@ -291,5 +291,5 @@ class Trouble:
 
     code: str
     """moved, damaged, full, unwritable, write_failed, unreadable, read_only, views_failed,
-    blobs_away."""
+    blobs_away, shard_away."""
     message: str

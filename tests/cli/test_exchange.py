@@ -109,8 +109,12 @@ def test_pictures_and_sidecars(ask: Ask, filled: Path, tmp_path: Path) -> None:
     beside = tmp_path / "photos" / "red.png.xmp"
     assert beside.read_bytes() == sidecar.read_bytes()
     beside.write_bytes(b"broken")
-    code, _, errors = ask("export", "--xmp", "--beside", *at)
+    code, printed, errors = ask("export", "--xmp", "--beside", *at)
     assert (code, "red.png.xmp: is no XML" in errors, beside.read_bytes()) == (1, True, b"broken")
+    assert "nothing to export" not in printed
+    untagged = ("--to", str(tmp_path / "none"), "--where=-has:tag")
+    code, printed, _ = ask("export", "--xmp", *untagged, *at)
+    assert (code, "there is no picture with tags" in printed) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from mmembed.cluster.places import Slot
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelHangs
+from tests.cluster.patience import PATIENT
 from tests.postgres_server import address
 from tests.serving import ROOT
 from tests.small_pictures import many
@@ -26,12 +27,6 @@ pytest.importorskip("ray", reason="ray is not installed: pip install mmembed[ray
 from mmembed.store.postgres.postgres_store import PostgresStore
 
 pytestmark = pytest.mark.scale
-PATIENT = {
-    "RAY_worker_register_timeout_seconds": "240",
-    "RAY_agent_register_timeout_ms": "240000",
-    "RAY_health_check_failure_threshold": "20",
-}
-"""For a busy machine."""
 
 
 def test_a_worker_whose_model_hangs_is_started_anew_a_few_times(

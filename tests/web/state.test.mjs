@@ -19,7 +19,7 @@ test('a route survives the address bar', () => {
     item: '12',
     labels: ['cat', 'a dog'],
     template: 'a photo of a {}',
-    mode: 'sigmoid',
+    mode: 'multi',
     of: ['3', '4'],
   };
   assert.deepEqual(parse(serialise(route)), route);

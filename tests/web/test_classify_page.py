@@ -45,3 +45,14 @@ def test_results_are_classified_from_the_toolbar(page: Page) -> None:
     expect(page.locator("#classify-status")).to_have_text("12 pictures classified by 4 labels.")
     page.reload()
     expect(page.locator(".card .bars")).to_have_count(12)
+
+
+@pytest.mark.browser
+def test_each_label_by_itself_is_told_from_other_texts(page: Page) -> None:
+    """In the mode sigmoid, a model that was not trained for it gives every label 100 %."""
+    page.goto("/?tab=classify&of=1&labels=red,green")
+    expect(page.locator(".card .bars")).to_have_count(1)
+    page.locator("#options summary").click()
+    with page.expect_request(lambda asked: asked.url.endswith("/v1/classify")) as asked:
+        page.get_by_label("Each by itself").check()
+    assert asked.value.post_data_json["mode"] == "multi"

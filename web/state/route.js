@@ -10,7 +10,7 @@
  *  item: string;
  *  labels: string[];
  *  template: string;
- *  mode: 'softmax' | 'sigmoid';
+ *  mode: 'softmax' | 'multi';
  *  of: string[];
  * }} Route
  *
@@ -35,7 +35,7 @@ export const HOME = Object.freeze({
 const CHOICES = {
   tab: ['search', 'classify'],
   kind: ['image', 'caption'],
-  mode: ['softmax', 'sigmoid'],
+  mode: ['softmax', 'multi'],
 };
 
 /** A route from `location.search`; unknown values fall back to HOME's. */

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
@@ -16,6 +17,7 @@ from fastapi.responses import JSONResponse
 
 from mmembed.collection.collection import Collection, Trouble
 from mmembed.config.commands import own_version
+from mmembed.config.settings import Settings
 from mmembed.errors import MmembedError, StoreError
 from mmembed.server.answer_shapes import HealthAnswer
 from mmembed.server.error_answers import body, scrubbed, without_paths
@@ -27,8 +29,11 @@ log = logging.getLogger(__name__)
 router = APIRouter(tags=["operations"])
 
 T = TypeVar("T")
-READ_ONLY = ("read_only",)
+READ_ONLY = frozenset({"read_only"})
 """A read-only folder can still be searched."""
+SHARED = frozenset({"blobs_away", "shard_away"})
+"""Faults that every server has at once, and in spite of which it can answer some requests: a
+balancer that took all servers out would stop those, too."""
 
 PATIENCE_S = 10.0
 """Seconds for an answer; after that, a model that answers other requests still counts as
@@ -36,6 +41,10 @@ healthy."""
 
 STORE_PATIENCE_S = 10.0
 """Seconds for a check of the data folder."""
+
+FILES_PATIENCE_S = 2.0
+"""Seconds for a check of the object store with the uploads. Its faults refuse nobody: balancers
+that give an answer five seconds must get it though that store is silent."""
 
 
 class Pulse:
@@ -119,42 +128,57 @@ _HEALTH: Json = {
 async def health(request: Request) -> JSONResponse:
     """Whether the model answers and the data folder is sound and has room. A real embedding is
     made, unless the model is busy with other requests."""
-    return await _found(request, READ_ONLY)
+    return await _found(request, borne=READ_ONLY)
 
 
 @router.get("/ready", responses={200: {"model": HealthAnswer}, 503: {"model": HealthAnswer}})
-@described(answer=_HEALTH)
+@described(answer={**_HEALTH, "degraded": []})
 async def ready(request: Request) -> JSONResponse:
     """Whether requests can be answered now, changes of the collection included. For load
-    balancers."""
-    return await _found(request, (), files=True)
+    balancers. Faults that all servers share, and in spite of which some requests are answered, are
+    `degraded`: the answer is 200."""
+    return await _found(request, degrading=SHARED)
 
 
-async def _found(request: Request, borne: Sequence[str], *, files: bool = False) -> JSONResponse:
-    """borne: codes of faults in spite of which the answer is 200. files: also look at uploads that
-    lie apart."""
+async def _found(
+    request: Request,
+    *,
+    borne: AbstractSet[str] = frozenset(),
+    degrading: AbstractSet[str] = frozenset(),
+) -> JSONResponse:
+    """borne: codes of faults in spite of which the answer is 200. degrading: of those that it
+    tells nevertheless; with some, uploads that lie apart are looked at, too."""
     pulse: Pulse = request.app.state.pulse
     if pulse.collection.loading:
         return _said({"status": "loading"}, 503)
     (state, model), store, apart = await asyncio.gather(
         _of_model(pulse),
-        _of(pulse.look(), "unreadable", "the data folder"),
-        _of(pulse.look_at_files() if files else None, "blobs_away", "the store of uploads"),
+        _of(pulse.look(), "unreadable", "the data folder", STORE_PATIENCE_S),
+        _of_files(pulse if degrading else None),
     )
     if state == "loading":
         return _said({"status": state}, 503)
     settings = settings_of(request)
-    reasons = [
-        {"code": reason.code, "message": scrubbed(reason.message, settings)}
-        for reason in (*model.pop("reasons", ()), *store, *apart)
-        if reason.code not in borne
-    ]
+    faults = [*model.pop("reasons", ()), *store, *apart]
+    reasons = _shown(faults, settings, lambda code: code not in borne | degrading)
     if settings.api_keys:  # callers without a key ask, too
         model = _without_paths(model)
+    degraded = _shown(faults, settings, degrading.__contains__)
+    said: Json = {"reasons": reasons, **({"degraded": degraded} if degrading else {}), **model}
     if not reasons:
-        return _said({"status": "ok", "reasons": [], **model}, 200)
+        return _said({"status": "ok", **said}, 200)
     error = body(reasons[0]["message"], kind=reasons[0]["code"], code=503)
-    return _said({"status": "failing", "reasons": reasons, **model, **error}, 503)
+    return _said({"status": "failing", **said, **error}, 503)
+
+
+def _shown(
+    faults: Sequence[Trouble], settings: Settings, wanted: Callable[[str], bool]
+) -> list[dict[str, str]]:
+    return [
+        {"code": one.code, "message": scrubbed(one.message, settings)}
+        for one in faults
+        if wanted(one.code)
+    ]
 
 
 async def _of_model(pulse: Pulse) -> tuple[str, Json]:
@@ -172,14 +196,22 @@ async def _of_model(pulse: Pulse) -> tuple[str, Json]:
         return "failing", {"reasons": [Trouble("model_failing", message)]}
 
 
-async def _of(look: Future[list[Trouble]] | None, code: str, subject: str) -> list[Trouble]:
-    """The faults that a look at a subject finds, or the code of its silence."""
-    if look is None:
+async def _of_files(pulse: Pulse | None) -> list[Trouble]:
+    """The faults of uploads that lie apart; none where nobody asks for them."""
+    if pulse is None:
         return []
+    look = pulse.look_at_files()
+    return await _of(look, "blobs_away", "the store of uploads", FILES_PATIENCE_S)
+
+
+async def _of(
+    look: Future[list[Trouble]], code: str, subject: str, patience_s: float
+) -> list[Trouble]:
+    """The faults that a look at a subject finds, or the code of its silence."""
     try:
-        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(look)), STORE_PATIENCE_S)
+        return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(look)), patience_s)
     except (TimeoutError, asyncio.TimeoutError):
-        return [Trouble(code, f"{subject} has not answered for {STORE_PATIENCE_S:g} s")]
+        return [Trouble(code, f"{subject} has not answered for {patience_s:g} s")]
     except Exception:
         log.exception("%s cannot be looked at", subject)
         reason = f"{subject} cannot be looked at; the server's log has the reason"

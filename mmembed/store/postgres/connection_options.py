@@ -17,6 +17,7 @@ FIXED = {
     "hnsw.iterative_scan": "relaxed_order",  # otherwise filtered searches come back short
     "hnsw.max_scan_tuples": "200000",
     "hnsw.scan_mem_multiplier": "8",
+    "random_page_cost": "1.1",  # rows in memory or on solid disks: else a filter reads all rows
     "timezone": "UTC",
     "client_min_messages": "warning",  # a commit without its standby is one; see standby
 }

@@ -27,6 +27,11 @@ WAIT_S = 30.0
 """Seconds that a statement waits for one of them, and a change for the changes of others."""
 
 
+NOTICED_S = 5
+"""Seconds after which the server ends a long statement whose process is gone. Unless told so, it
+would go on building a graph for an hour."""
+
+
 class Session:
     """A connection in use."""
 
@@ -198,11 +203,13 @@ class DatabaseConnections:
     @contextmanager
     def alone(self, purpose: str) -> Iterator[Session]:
         """A connection of its own, which others see under this purpose, and which no limit on
-        connections holds up."""
+        connections holds up. Its statement ends within seconds of this process."""
         with self.translating("cannot be reached"):
             connection = self._connect(
                 f"mmembed {os.getpid()}@{socket.gethostname()[:20]} {purpose}"
             )
+            with suppress(psycopg.Error):  # a server on Windows does not know it
+                connection.execute(f"SET client_connection_check_interval = '{NOTICED_S}s'")
         try:
             yield Session(connection)
         finally:

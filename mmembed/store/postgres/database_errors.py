@@ -8,6 +8,8 @@ import psycopg
 
 from mmembed.errors import MmembedError, StoreAway, StoreBusy, StoreError, StoreFull, Unstorable
 
+BEYOND_ROWS = frozenset({"", "22003", "22021", "22P05"})
+"""States of errors of the values themselves: too large, or with characters that no text has."""
 LONGEST = 500
 """Characters of a message of the database that are shown."""
 
@@ -45,6 +47,11 @@ def is_lost(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and (
         state == "" or state[:2] in ("08", "28", "3D") or state[:3] == "57P"
     )
+
+
+def is_beyond_rows(error: BaseException | None) -> bool:
+    """Whether a value is one that no row can hold, so that none has it."""
+    return isinstance(error, psycopg.DataError) and (error.sqlstate or "") in BEYOND_ROWS
 
 
 def _said(error: Any) -> str:

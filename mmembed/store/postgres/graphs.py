@@ -15,7 +15,7 @@ from mmembed.types import KINDS, Embeddings, Kind
 
 log = logging.getLogger(__name__)
 
-EXPANSIONS = (256, 384, 512, 768, 1_000, 1_500, 2_000, 3_000)
+EXPANSIONS = (64, 96, 128, 192, 256, 384, 512, 768, 1_000, 1_500, 2_000, 3_000)
 NEIGHBOURS, BUILD_EXPANSION = 16, 128
 """Of each vector in a graph, and how many are visited to find them: pgvector's m and
 ef_construction."""
@@ -35,6 +35,8 @@ PORTION = 20_000
 OUTGROWN = 2.0
 """Factor by which a collection may grow before its graph is measured again."""
 LARGEST_MEMORY_KB = 4 * 2**20
+DROP_S = 60
+"""Seconds that a build waits for an earlier one of the same graph to end."""
 GRAPH_SQL = "SELECT promise, vectors FROM graphs WHERE model_id = %s AND kind = %s"
 NOTE_SQL = """
 INSERT INTO graphs VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (model_id, kind) DO UPDATE
@@ -63,7 +65,7 @@ class Graphs(NearestVectors):
         if not anew and self._is_current(searched):
             return
         with self.exclusive("publishing"):
-            if anew or not searched.expansion:
+            if anew or not (searched.expansion or self._is_built(searched)):
                 self._create(searched)
             self._measure(searched)
 
@@ -73,29 +75,24 @@ class Graphs(NearestVectors):
             abs(rows[0][0] - self.recall) < TIE and searched.vectors <= OUTGROWN * rows[0][1]
         )
 
+    def _is_built(self, searched: Searched) -> bool:
+        """Whether there is a graph that was not measured: its process ended too early."""
+        sql = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
+        return self._rows(sql, (_name_of(searched),)) == [(True,)]
+
     def _create(self, searched: Searched) -> None:
-        name = f"vectors_hnsw_{searched.model_id}_{searched.kind}"
         with self._changing() as session:
             sql = "DELETE FROM graphs WHERE model_id = %s AND kind = %s"
             session.run(sql, (searched.model_id, searched.kind))
-            session.script(f"DROP INDEX IF EXISTS {name}")
-        # In a session of its own: concurrently, and so not in a transaction.
-        build = (
-            f"CREATE INDEX CONCURRENTLY {name} ON vectors USING hnsw "
-            f"({searched.typed} halfvec_cosine_ops) "
-            f"WITH (m = {NEIGHBOURS}, ef_construction = {BUILD_EXPANSION}) "
-            f"WHERE {searched.condition.replace('vectors.', '')}"
-        )
         try:
-            self._build(searched, build)
+            self._build(searched)
         except StoreFull:  # most likely the shared memory of its parallel workers
-            with self._changing() as session:
-                session.script(f"DROP INDEX IF EXISTS {name}")
-            self._build(searched, build, alone=True)
+            self._build(searched, alone=True)
 
-    def _build(self, searched: Searched, build: str, *, alone: bool = False) -> None:
+    def _build(self, searched: Searched, *, alone: bool = False) -> None:
         per_vector = 2 * searched.dim + 16 * NEIGHBOURS + 256
         wanted = min(LARGEST_MEMORY_KB, searched.vectors * per_vector // 800 + 65_536)
+        name = _name_of(searched)
         with (
             self._connections.alone("building a graph") as session,
             self._connections.translating("did not build the graph"),
@@ -103,7 +100,17 @@ class Graphs(NearestVectors):
             session.run(f"SET maintenance_work_mem = '{wanted}kB'")
             if alone:
                 session.run("SET max_parallel_maintenance_workers = 0")
-            session.script(build)
+            # Concurrently: searches and changes must not wait for a lock on the table, which a
+            # build may still have whose process was killed.
+            session.run(f"SET lock_timeout = '{DROP_S}s'")
+            session.script(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            session.run("SET lock_timeout = 0")
+            session.script(
+                f"CREATE INDEX CONCURRENTLY {name} ON vectors USING hnsw "
+                f"({searched.typed} halfvec_cosine_ops) "
+                f"WITH (m = {NEIGHBOURS}, ef_construction = {BUILD_EXPANSION}) "
+                f"WHERE {searched.condition.replace('vectors.', '')}"
+            )
 
     def _measure(self, searched: Searched) -> None:
         """Note the least expansion with which the graph finds the promised share, in both halves of
@@ -163,3 +170,7 @@ class Graphs(NearestVectors):
     def sample(self, kind: Kind, count: int) -> Embeddings:
         """See Search.sample."""
         raise NotImplementedError
+
+
+def _name_of(searched: Searched) -> str:
+    return f"vectors_hnsw_{searched.model_id}_{searched.kind}"

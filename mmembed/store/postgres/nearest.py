@@ -21,11 +21,10 @@ from mmembed.store.postgres.statements import Statements
 from mmembed.store.vectors.rescoring import Ids, Rows, continued, rank, unit
 from mmembed.types import Kind, Ranked
 
-HEAD = 200
-"""Results that come from the first candidates of a graph; those further down are scanned for."""
-POOL = 256
-"""Those candidates, the same for every number of wanted results: the order must not depend on
-it."""
+LEVELS = ((50, 64), (200, 256))
+"""Results that come from a graph, and the candidates that these are chosen from; results further
+down are scanned for. The numbers do not depend on how many results are wanted: nor must their
+order. Of further candidates, the rows are read for nothing."""
 LARGEST_STEP = 1_000
 """Vectors that pgvector visits at a time; its iterative scan goes on where more are wanted."""
 MARGIN = 32
@@ -35,8 +34,8 @@ GROWTH = 4
 FLOAT_ERROR = 2e-5
 """By how much pgvector's cosine of two vectors may be wrong."""
 MOST_SCANNED = 20_000
-"""Up to so many vectors that pass a filter are scanned, though exact_limit be larger; of more, a
-graph is searched."""
+"""If up to so many items pass a filter, their vectors are scanned, though exact_limit be larger; of
+more, a graph is searched."""
 SPACE_SQL = f"""
 SELECT models.id, dim, coalesce(totals.vectors, 0), coalesce(expansion, 0)
 FROM models LEFT JOIN vector_totals AS totals ON totals.model_id = models.id AND totals.kind = %s
@@ -72,8 +71,10 @@ class PassingItems:
     """The vectors whose items pass a filter."""
 
     where: Where
+    owners: str
+    """SQL: the tables of the items that have vectors, and the condition."""
     items: str
-    """SQL: the tables of items and their vectors, and the condition."""
+    """SQL: these tables with those of their vectors, and the condition."""
     values: Sequence[object]
 
     @property
@@ -89,14 +90,14 @@ def passing(searched: Searched, where: Where, *, of_images: bool) -> PassingItem
         return None
     by_caption = of_images and searched.kind == "caption"
     owners = "captions" if by_caption else "items"
-    join = "JOIN items AS captions ON captions.image_id = items.id" if by_caption else ""
+    join = " JOIN items AS captions ON captions.image_id = items.id" if by_caption else ""
     clause, values = clause_of("image" if of_images else searched.kind, where)
-    tables = (
-        f"items {join} JOIN content_vectors AS of_content ON of_content.kind = {owners}.kind "
-        f"AND of_content.sha256 = {owners}.sha256 AND of_content.model_id = {searched.model_id} "
-        f"{clause}"
+    vectors = (
+        f"JOIN content_vectors AS of_content ON of_content.kind = {owners}.kind "
+        f"AND of_content.sha256 = {owners}.sha256 AND of_content.model_id = {searched.model_id}"
     )
-    return PassingItems(where, tables, values)
+    tables = f"items{join}"
+    return PassingItems(where, f"{tables} {clause}", f"{tables} {vectors} {clause}", values)
 
 
 class NearestVectors(Statements):
@@ -118,23 +119,39 @@ class NearestVectors(Statements):
         """The `count` nearest to a unit-norm float32 (dim,) query, or among those that pass."""
         head = None
         if searched.expansion and searched.vectors > self.exact_limit and self._is_wide(among):
-            head = self.head(searched, query, searched.expansion, among)
+            head = self.by_graph(searched, query, count, among)
         if head is None:
             return self.scanned(searched, query, count, among)
         if count <= len(head.ids):
             return Ranked(head.ids[:count], head.scores[:count], complete=False)
-        tail = self.scanned(searched, query, count + len(head.ids), among)
+        tail = self.scanned(searched, query, count + len(head.ids), among, many=True)
         joined = continued(head, tail, count, searched.vectors)
         most = len(head.ids) + len(tail.ids)
         return Ranked(joined.ids, joined.scores, complete=tail.complete and most <= 2 * count)
 
     def _is_wide(self, among: PassingItems | None) -> bool:
-        """Whether so many vectors pass that they should not be scanned."""
+        """Whether so many items pass that their vectors should not be scanned. Items are counted:
+        to find the vectors of so many takes several times as long."""
         if among is None:
             return True
         most = min(MOST_SCANNED, self.exact_limit)
-        sql = f"SELECT count(*) FROM (SELECT FROM {among.items} LIMIT {most + 1}) AS first"
+        sql = f"SELECT count(*) FROM (SELECT FROM {among.owners} LIMIT {most + 1}) AS first"
         return self._number(sql, among.values, where=among.where) > most
+
+    def by_graph(
+        self, searched: Searched, query: NDArray[np.float32], count: int, among: PassingItems | None
+    ) -> Ranked | None:
+        """The first results, at least `count` of them if there are so many; None if the graph has
+        not found enough for the first level."""
+        found: Ranked | None = None
+        for results, pool in LEVELS:
+            head = self.head(searched, query, searched.expansion, among, results, pool)
+            if head is None:
+                break
+            found = head if found is None else continued(found, head, results, searched.vectors)
+            if count <= len(found.ids):
+                break
+        return found
 
     def head(
         self,
@@ -142,8 +159,11 @@ class NearestVectors(Statements):
         query: NDArray[np.float32],
         expansion: int,
         among: PassingItems | None = None,
+        results: int = LEVELS[0][0],
+        pool: int = LEVELS[0][1],
     ) -> Ranked | None:
-        """The first results by the graph; None if it has not found enough of them."""
+        """The first results by the graph, from so many candidates; None if it has not found enough
+        of them."""
         passes, values = "", list(among.values if among else ())
         if among is not None:
             # A subquery that PostgreSQL cannot turn into a join, which would leave the graph aside.
@@ -151,24 +171,22 @@ class NearestVectors(Statements):
                 f"AND (SELECT TRUE FROM {among.items} AND of_content.vector_id = vectors.id "
                 "LIMIT 1)"
             )
+        visited = max(pool, int(expansion))
+        # One step of pgvector gives its results in order; filtered ones come from several.
+        is_ordered = among is None and visited <= LARGEST_STEP
         half = _half(query)
         near = (
-            f"SELECT id, embedding, embedding <=> %s AS distance FROM vectors "
+            f"SELECT id, embedding <=> %s AS distance FROM vectors "
             f"WHERE {searched.condition} {passes} "
-            f"ORDER BY {searched.typed} <=> %s LIMIT {max(POOL, int(expansion))}"
-        )
-        # Materialized: an iterated scan gives its results in no strict order.
-        sql = (
-            f"WITH near AS MATERIALIZED ({near}) SELECT id, {EMBEDDING.format('embedding')} "
-            f"FROM near ORDER BY distance, id LIMIT {POOL}"
+            f"ORDER BY {searched.typed} <=> %s LIMIT {pool if is_ordered else visited}"
         )
         with self._reading(among.where if among else EVERYTHING) as session:
-            session.run(f"SET LOCAL hnsw.ef_search = {min(int(expansion), LARGEST_STEP)}")
-            rows = session.rows(sql, (half, *values, half))
-        if len(rows) < min(POOL, searched.vectors):
+            session.run(f"SET LOCAL hnsw.ef_search = {min(visited, LARGEST_STEP)}")
+            rows = session.rows(_with_vectors(near, pool), (half, *values, half))
+        if len(rows) < min(pool, searched.vectors):
             return None
         ids, found = _read(rows)
-        ranked = _ranked(ids, found, query, HEAD)
+        ranked = _ranked(ids, found, query, results)
         return Ranked(ranked.ids, ranked.scores, complete=False)
 
     def scanned(
@@ -177,18 +195,21 @@ class NearestVectors(Statements):
         query: NDArray[np.float32],
         count: int,
         among: PassingItems | None = None,
+        *,
+        many: bool = False,
     ) -> Ranked:
-        """The nearest by a look at every vector.
+        """The nearest by a look at every vector. many: so many pass that their ids make no array.
 
         Candidates are taken until every other vector is further away than the last wanted one,
         however pgvector rounds.
         """
-        passes, values = _only(among)
+        passes, values = _only(among, many)
         half = _half(query)
-        sql = (
-            f"SELECT id, {EMBEDDING.format('embedding')}, embedding <=> %s AS distance "
-            f"FROM vectors WHERE {searched.condition} {passes} ORDER BY distance, id LIMIT %s"
+        near = (
+            "SELECT id, embedding <=> %s AS distance FROM vectors "
+            f"WHERE {searched.condition} {passes} ORDER BY distance, id LIMIT %s"
         )
+        sql = _with_vectors(near)
         error = _rounding(query) + FLOAT_ERROR
         most = count + MARGIN
         while True:
@@ -205,12 +226,25 @@ class NearestVectors(Statements):
             most *= GROWTH
 
 
-def _only(among: PassingItems | None) -> Condition:
-    """SQL for «and it passes»."""
+def _only(among: PassingItems | None, many: bool) -> Condition:
+    """SQL for «and it passes». Of an array the index looks up one id after the other, in their
+    order, which takes half as long as a join."""
     if among is None:
         return "", []
     sql, values = among.ids
-    return f"AND id IN ({sql})", values
+    return f"AND id {f'IN ({sql})' if many else f'= ANY(ARRAY({sql}))'}", values
+
+
+def _with_vectors(near: str, count: int | None = None) -> str:
+    """SQL for the nearest of these ids and distances, in order, with their vectors: of the others,
+    no vector is made ready to be sent."""
+    limit = "" if count is None else f"LIMIT {count}"
+    # Materialized: an iterated scan gives its results in no strict order.
+    return (
+        f"WITH near AS MATERIALIZED ({near}), first AS MATERIALIZED (SELECT * FROM near "
+        f"ORDER BY distance, id {limit}) SELECT id, {EMBEDDING.format('embedding')}, distance "
+        "FROM first JOIN vectors USING (id) ORDER BY distance, id"
+    )
 
 
 def _half(query: NDArray[np.float32]) -> Half:

@@ -87,7 +87,9 @@ def _layout(connections: DatabaseConnections, schema: str) -> int:
 def _make_layout(connections: DatabaseConnections, schema: str, name: str) -> None:
     lock = key_of("layout", schema)
     with connections.transaction(lock_key=lock) as session:
-        session.run(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
+        # IF NOT EXISTS needs the right to make schemas though it is there.
+        if session.rows("SELECT to_regnamespace(%s)::text", (f'"{schema}"',)) == [(None,)]:
+            session.run(f'CREATE SCHEMA "{schema}"')
     while True:
         with connections.transaction(lock_key=lock) as session:
             known = _layout(connections, schema)  # another process may have been first

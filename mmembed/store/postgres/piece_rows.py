@@ -32,7 +32,7 @@ RETURNING id, rules::text
 """
 PROGRESS_SQL = f"""
 SELECT coalesce(sum(files), 0), coalesce(sum(done), 0), coalesce(sum(failed), 0),
-  count(*) FILTER (WHERE finished_at IS NULL AND lease_until > {NOW}),
+  count(DISTINCT worker) FILTER (WHERE finished_at IS NULL AND lease_until > {NOW}),
   count(*) FILTER (WHERE finished_at IS NULL),
   (SELECT count(*) FROM plans WHERE ended_at IS NULL
    AND (planned_at IS NOT NULL OR lease_until > {NOW}))

@@ -25,11 +25,24 @@ SELECT {EMBEDDING.format("embedding")} FROM vectors JOIN (
   SELECT id, row_number() OVER (ORDER BY id) AS place FROM vectors WHERE {{condition}}
 ) AS places USING (id) WHERE (place - 1) %% %s = 0 ORDER BY id
 """
+PROBE_SQL = f"""
+WITH ends AS (SELECT min(id) AS first, max(id) AS last FROM vectors WHERE {{condition}})
+SELECT {EMBEDDING.format("embedding")} FROM (
+  SELECT DISTINCT ON (found.id) found.id, found.embedding
+  FROM ends, generate_series(first, last, 1 + (last - first) / %s) AS start
+  CROSS JOIN LATERAL (
+    SELECT id, embedding FROM vectors WHERE {{condition}} AND id >= start ORDER BY id LIMIT 1
+  ) AS found ORDER BY found.id
+) AS probes ORDER BY id
+"""
+"""The vectors next to ids at equal distances: where ids are missing, there are fewer of them."""
 SAMPLE_S = 5.0
-"""Seconds that the sample of a large collection stays, though vectors change meanwhile: it takes
-a look at all ids."""
+"""Seconds that the sample of a large collection stays, though vectors change meanwhile."""
 SMALL = 20_000
 """Vectors of a collection whose sample follows every change."""
+SPARSE = 4
+"""Of a large collection with so many vectors for each of the sample, not all ids are looked at:
+that would take minutes for a hundred million."""
 
 NOTHING = Ranked(np.empty(0, np.int64), np.empty(0), complete=True)
 
@@ -91,11 +104,17 @@ class VectorSearch(Graphs, StoredVectors):
             known = self._samples.get((kind, count))
             if known is not None and _is_current(known[0], known[1], state, searched):
                 return known[2]
-            step = max(1, -(-searched.vectors // count))
-            rows = self._rows(SAMPLE_SQL.format(condition=searched.condition), (step,))
-            sample = unit(halves([row[0] for row in rows]))
+            sample = unit(halves(self._sampled(searched, count)))
             self._samples = {**self._samples, (kind, count): (state, time.monotonic(), sample)}
         return sample
+
+    def _sampled(self, searched: Searched, count: int) -> list[bytes]:
+        if searched.vectors > max(SMALL, SPARSE * count):
+            rows = self._rows(PROBE_SQL.format(condition=searched.condition), (count,))
+        else:
+            step = max(1, -(-searched.vectors // count))
+            rows = self._rows(SAMPLE_SQL.format(condition=searched.condition), (step,))
+        return [row[0] for row in rows]
 
     def index(self, kind: Kind) -> PostgresIndex | None:
         """See Search.index. A missing graph is built, and stays."""
@@ -153,7 +172,7 @@ class PostgresIndex:
 
     def approximate(self, query: NDArray[np.float32], count: int) -> Ranked:
         """See Index.approximate: by the HNSW graph."""
-        head = self._finder.head(self._searched, query, self._searched.expansion)
+        head = self._finder.by_graph(self._searched, query, count, None)
         if head is None or count > len(head.ids):
             return self.exact(query, count)
         return Ranked(head.ids[:count], head.scores[:count], complete=False)

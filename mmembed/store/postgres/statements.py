@@ -12,6 +12,7 @@ from mmembed.config.store_address import Address
 from mmembed.errors import Abandoned, Overloaded, QueryError, StoreBusy, Unstorable
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.postgres.connections import DatabaseConnections, Session
+from mmembed.store.postgres.database_errors import is_beyond_rows
 from mmembed.store.postgres.open_database import key_of, open_database
 from mmembed.store.protocol import Purpose
 
@@ -75,8 +76,12 @@ class Statements:
                 return self._connections.rows(sql, values)
             with self._reading(where) as session:
                 return session.rows(sql, values)
-        except (UnicodeEncodeError, Unstorable):
-            return []  # a number or text that no row can hold
+        except UnicodeEncodeError:
+            return []  # a text that no row can hold
+        except Unstorable as error:
+            if not is_beyond_rows(error.__cause__):
+                raise
+            return []
 
     def _number(self, sql: str, values: Sequence[object] = (), *, where: Where = EVERYTHING) -> int:
         rows = self._rows(sql, values, where=where)

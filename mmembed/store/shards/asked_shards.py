@@ -88,8 +88,9 @@ class AskedShards:
         *,
         touched: Mapping[int, Sequence[int]] | None = None,
     ) -> dict[int, T]:
-        """Change shards, by index, each once: all of the changes are kept, or none. touched: the
-        items that are changed, by shard. Raises the error of the first that fails, and Departed."""
+        """Change shards, by index, each once: all of the changes are kept, or none, unless one is
+        lost between two commits; see ChangesTogether. touched: the items that are changed, by
+        shard. Raises the error of the first that fails, and Departed."""
         numbers = numbers or Numbers(self._numbers)
         together = ChangesTogether(len(jobs))
         done: dict[int, T] = {}

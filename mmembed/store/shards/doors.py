@@ -32,7 +32,9 @@ class ShardDoor:
         self._open = open_
         self._shard: Shard | None = None
         self._opening = threading.Lock()
+        self._is_away = False
         self._away_until = 0.0
+        self._probing = threading.Lock()
 
     @property
     def title(self) -> str:
@@ -41,13 +43,28 @@ class ShardDoor:
 
     def ask(self, question: Callable[[Shard], T]) -> T:
         """The shard's answer. Raises StoreAway, which names the shard."""
-        if time.monotonic() < self._away_until:
+        if self._is_away:
+            self._probe()
+        return self._told(question)
+
+    def _probe(self) -> None:
+        """Have one request at a time find out whether the shard is back: a machine that vanished
+        holds up each attempt for as long as connecting may take. Raises StoreAway."""
+        if time.monotonic() < self._away_until or not self._probing.acquire(blocking=False):
             raise self._away("did not answer a moment ago")
         try:
-            return question(self.shard())
+            self._told(lambda shard: shard.check_place())
+        finally:
+            self._probing.release()
+
+    def _told(self, question: Callable[[Shard], T]) -> T:
+        try:
+            answer = question(self.shard())
         except StoreAway as error:
-            self._away_until = time.monotonic() + RETRY_S
+            self._is_away, self._away_until = True, time.monotonic() + RETRY_S
             raise self._away(str(error)) from error
+        self._is_away = False
+        return answer
 
     def _away(self, reason: str) -> StoreAway:
         return StoreAway(f"{self.title}, {self.address.name}, cannot be reached: {reason}")

@@ -87,7 +87,8 @@ class Shard(PostgresStore):
             session.numbers = part.numbers
             stay(session, part)
             yield session
-            part.together.await_all()
+            part.together.await_commit(part.place)
+        part.together.kept(part.place)
 
     def read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """The rows of an answer."""

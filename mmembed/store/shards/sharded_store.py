@@ -158,14 +158,18 @@ class ShardedStore(ShardedWriter, ShardedRecords, ShardedSearch, ShardedWords):
         return faults
 
     def troubles(self) -> list[Trouble]:
-        """See Store.troubles."""
+        """See Store.troubles: of shards that are away, the others still give partial answers."""
         found: list[Trouble] = []
+        away: list[str] = []
         for door in self._doors:
             try:
                 found += door.ask(_troubles)
+            except StoreAway as error:
+                away.append(str(error))
             except MmembedError as error:
                 found.append(Trouble("unreadable", str(error)))
-        return found
+        code = "unreadable" if len(away) == len(self._doors) else "shard_away"
+        return [*found, *(Trouble(code, message) for message in away)]
 
     def notes(self) -> tuple[str, ...]:
         """See Store.notes: a shard that has faults does not answer."""

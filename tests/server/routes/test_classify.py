@@ -66,6 +66,9 @@ def test_sigmoid_judges_each_label_for_itself(client: TestClient) -> None:
     def chance(labels: list[str]) -> float:
         answer = classify(client, images=[data_uri(picture("red"))], labels=labels, mode="sigmoid")
         assert answer["mode"] == "sigmoid"
+        assert [note.partition(",")[0] for note in answer["notes"]] == [
+            "fake was not trained for the mode sigmoid"
+        ]
         return float(answer["results"][0]["labels"][0]["probability"])
 
     assert chance(["red"]) == pytest.approx(chance(LABELS))
@@ -73,7 +76,8 @@ def test_sigmoid_judges_each_label_for_itself(client: TestClient) -> None:
 
 def test_the_mode_is_the_models_own_unless_asked(tmp_path: Path) -> None:
     with serving(tmp_path, FakeEncoder(logit_bias=-10.0)) as (client, _):
-        assert classify(client, images=[data_uri(picture("red"))])["mode"] == "sigmoid"
+        answer = classify(client, images=[data_uri(picture("red"))])
+        assert (answer["mode"], answer["notes"]) == ("sigmoid", [])
 
 
 def test_top_k_keeps_the_best(client: TestClient) -> None:

@@ -148,21 +148,44 @@ def test_a_folder_that_may_not_be_written_is_healthy_but_not_ready(
     monkeypatch.setattr(collection.store, "_presence", presence)
 
 
-def test_searches_go_on_while_the_object_store_of_uploads_is_away(
+def test_a_server_stays_ready_while_the_object_store_of_uploads_is_away(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, collection = served
+
+    def degraded() -> list[str]:
+        answer = client.get("/ready")
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+        return [one["code"] for one in answer.json()["degraded"]]
+
     away = [Trouble("blobs_away", "s3://bucket/photos: cannot be reached")]
+    assert degraded() == []
     monkeypatch.setattr(collection.store.blobs, "troubles", lambda: away)
-    assert client.get("/health").status_code == 200
-    assert reasons(client, "/ready") == ["blobs_away"]
+    assert degraded() == ["blobs_away"]
+    assert "degraded" not in client.get("/health").json()
     there = threading.Event()
-    monkeypatch.setattr(health, "STORE_PATIENCE_S", 0.3)
+    monkeypatch.setattr(health, "FILES_PATIENCE_S", 0.3)
     monkeypatch.setattr(collection.store.blobs, "troubles", lambda: [] if there.wait(60) else away)
-    assert reasons(client, "/ready") == ["blobs_away"], "one that hangs, too"
-    assert client.get("/health").status_code == 200
+    assert degraded() == ["blobs_away"], "one that hangs, too"
+    folder_store(collection).condition.note("damaged", "damaged")
+    assert reasons(client, "/ready") == ["damaged"], "it hides no fault of this server"
+    folder_store(collection).condition.note("damaged", None)
     there.set()
-    eventually(lambda: client.get("/ready").status_code == 200)
+    eventually(lambda: degraded() == [])
+
+
+def test_a_shard_that_is_away_alarms_people_and_leaves_partial_answers_to_balancers(
+    served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, collection = served
+    monkeypatch.setattr(
+        type(collection), "troubles", lambda _: [Trouble("shard_away", "shard 2 of 2 is away")]
+    )
+    with TestClient(create_app(collection), base_url=ADDRESS) as client:
+        assert reasons(client) == ["shard_away"]
+        answer = client.get("/ready")
+        assert (answer.status_code, answer.json()["reasons"]) == (200, [])
+        assert [one["code"] for one in answer.json()["degraded"]] == ["shard_away"]
 
 
 def test_looking_often_writes_seldom(

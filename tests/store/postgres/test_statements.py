@@ -95,6 +95,26 @@ def test_tables_of_another_program_are_left_alone(postgres: Any) -> None:
         open_database(postgres._connections)
 
 
+def test_a_role_needs_no_right_to_make_schemas_where_its_own_is_there(
+    postgres: Any, tmp_path: Path
+) -> None:
+    schema, role = new_schema(), f"role_{new_schema()[-12:]}"
+    with postgres._connections.session() as session:
+        [(superuser,)] = session.rows("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if not superuser:
+            pytest.skip("roles cannot be made here")
+        session.script(f"CREATE ROLE {role} LOGIN; CREATE SCHEMA {schema} AUTHORIZATION {role}")
+    try:
+        at = address(schema, role=role)  # what it may do is what the role may
+        with closing(PostgresStore(at, tmp_path, exact_limit=9)) as store:
+            assert store._rows("SELECT current_user::text") == [(role,)]
+            assert store.count() == 0
+    finally:
+        with postgres._connections.session() as session:
+            session.script("SET client_min_messages = error")
+            session.script(f"DROP SCHEMA {schema} CASCADE; DROP ROLE {role}")
+
+
 def test_two_processes_make_the_tables_once(tmp_path: Path) -> None:
     at = address(new_schema())
     stores: list[PostgresStore] = []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from mmembed.store.entries import CaptionEntry, ImageEntry, Model, Place
 from mmembed.store.protocol import Store
 from mmembed.types import KINDS
 from tests.postgres_server import address
+from tests.serving import eventually
 from tests.temporary_postgres import drop_schema, postgres_store, sharded_store
 
 pytestmark = pytest.mark.scale
@@ -260,7 +263,7 @@ def test_a_shard_that_is_away_is_named_or_left_out(three: list[Address], tmp_pat
         for _ in range(2):
             with pytest.raises(StoreAway, match=r"shard 2 of 2, postgresql://.* cannot be"):
                 store.search(query(1), 20, kind="image")
-        assert [trouble.code for trouble in store.troubles()] == ["unreadable"]
+        assert [trouble.code for trouble in store.troubles()] == ["shard_away"]
         with pytest.raises(StoreAway):
             store.blobs.collect()
         with store.partially() as missing:
@@ -270,6 +273,33 @@ def test_a_shard_that_is_away_is_named_or_left_out(three: list[Address], tmp_pat
         assert list(missing) == ["shard 2 of 2"]
         back()
         assert len(store.search(query(1), 20, kind="image").hits) == 12
+
+
+def test_requests_do_not_queue_for_a_shard_that_is_slow_to_refuse(
+    three: list[Address], tmp_path: Path
+) -> None:
+    with closing(opened(tmp_path, *three[:2])) as store:
+        door = store._doors[1]
+        back = _down(door)
+        with pytest.raises(StoreAway):
+            store.count()
+        door._away_until, going = 0.0, threading.Event()
+
+        def slow() -> Any:
+            going.wait(30)
+            _away()
+
+        door._open = slow
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(store.count)
+            eventually(door._probing.locked)
+            with pytest.raises(StoreAway, match="a moment ago"):
+                store.count()
+            assert not first.done()
+            going.set()
+            assert isinstance(first.exception(), StoreAway)
+        back()
+        assert store.count() == 0
 
 
 def test_a_set_opens_while_a_shard_is_away(three: list[Address], tmp_path: Path) -> None:
