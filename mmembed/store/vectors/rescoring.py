@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numkong
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,7 +33,9 @@ Rows = NDArray[np.float32]
 
 def unit(vectors: NDArray[np.float16]) -> Rows:
     """float16 (n, dim) → float32 (n, dim), unit-norm again after the rounding to float16."""
-    rows: Rows = vectors.astype(np.float32)
+    rows: Rows = np.empty(vectors.shape, np.float32)
+    if rows.size:
+        numkong.astype(vectors, "float32", out=rows)  # ten times as fast as NumPy's
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return rows
 

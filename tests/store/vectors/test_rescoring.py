@@ -28,6 +28,18 @@ def test_a_vector_has_the_same_score_alone_and_among_others(dim: int) -> None:
     assert [scores[place] for place in ids.tolist()] == pytest.approx(exact.tolist(), abs=6e-7)
 
 
+def test_each_float16_number_becomes_the_same_float32_number() -> None:
+    """Whatever the processor converts them with."""
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    stored = every[np.isfinite(every)][:63_000].reshape(-1, 9)
+    stored = stored[(stored != 0).any(axis=1)]
+    rows = stored.astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    assert (unit(stored) == rows).all()
+    assert (unit(stored[::3]) == rows[::3]).all()
+    assert unit(stored[:0]).shape == (0, 9)
+
+
 def test_ties_come_by_rising_id() -> None:
     rows = np.full((6, 4), 0.5, np.float32)
     ranked = rank(np.array([5, 3, 9, 1, 7, 2]), lambda ids: rows[: len(ids)], rows[0], 4, size=6)
