@@ -34,7 +34,7 @@ DATA ?= data/gallery
 MODEL ?= bundled
 endif
 
-.PHONY: run install test test-clients test-scale test-deploy pin-clients check bench format constraints wheel clean
+.PHONY: run install test test-clients test-scale test-deploy pin-clients check check-style check-types check-rules bench format constraints wheel clean
 
 run: install
 	@$(BIN)/mmembed serve --check --port $(PORT)
@@ -83,11 +83,18 @@ pin-clients: $(VENV)/.test
 	$(PIP) --quiet uv
 	PATH="$(BIN):$$PATH" $(BIN)/python -m tests.clients.environments --pin
 
-check: $(VENV)/.test
+# `make -j2 check` looks at types and rules side by side.
+check: check-style check-types check-rules
+
+check-style: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+check-types: $(VENV)/.test
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 4 -m "not slow" tests/project
+
+check-rules: $(VENV)/.test
+	$(BIN)/python -m pytest -q -n 0 -p no:schemathesis -m "not slow" tests/project
 
 # Options of `python -m benchmarks`, such as --engines, --photos and --cache.
 bench: $(VENV)/.installed

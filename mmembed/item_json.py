@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timezone
 
 from mmembed.types import Evidence, Item
@@ -16,6 +17,7 @@ def item_json(item: Item) -> dict[str, object]:
         "path": item.path,
         "caption": item.caption,
         "tags": item.tags,
+        "automatic_tags": [asdict(one) for one in item.automatic_tags],
         "width": item.width,
         "height": item.height,
         "bytes": item.bytes,

@@ -93,6 +93,16 @@ class ImageFacts:
 
 
 @dataclass(frozen=True)
+class AutomaticTag:
+    """A tag that a label set gave an item."""
+
+    tag: str
+    score: float
+    """How sure the label set is; its maker defines the scale, such as a probability."""
+    label_set: str
+
+
+@dataclass(frozen=True)
 class Item(HeaderFacts):
     """One row of the catalog: an image with its header's facts, or a caption."""
 
@@ -107,6 +117,8 @@ class Item(HeaderFacts):
     image_id: int | None = None
     """For a caption, the image it describes, if any."""
     tags: tuple[str, ...] = ()
+    automatic_tags: tuple[AutomaticTag, ...] = ()
+    """Of the tags, those that label sets alone gave, by falling score, then by tag."""
     width: int | None = None
     height: int | None = None
     """Pixels, upright."""

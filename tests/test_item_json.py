@@ -9,10 +9,11 @@ import pytest
 from mmembed.cli.search import _as_json, _hit, _row
 from mmembed.item_json import item_json
 from mmembed.server.json_answers import JsonAnswer, hit_json
-from mmembed.types import Hit, Item, SearchPage
+from mmembed.types import AutomaticTag, Hit, Item, SearchPage
 
 ITEM = Item(
     id=7, kind="image", sha256="ab" * 32, path="/a.png", caption="red", tags=("x", "y"), width=4,
+    automatic_tags=(AutomaticTag("y", 0.5, "letters"),),
     height=3, bytes=99, format="PNG", mtime_ns=1_714_557_600_000_000_000, added=1_717_000_000,
     date="2019-05-03T10:11:12", taken="2019-05-03T10:11:12.250", taken_offset=-210, lens="50mm",
     camera="D90", latitude=1.5, longitude=-13.5, meta={"author": "Ann"},
@@ -54,6 +55,10 @@ def test_the_part_of_a_long_caption_that_was_found_is_shown() -> None:
     assert _row(LONG)[-1] == "A cat sleeps."
     assert sent(HIT)["chunk"] is None
     assert _row(HIT)[-1] == "red"
+
+
+def test_automatic_tags_are_marked() -> None:
+    assert sent(HIT)["automatic_tags"] == [{"tag": "y", "score": 0.5, "label_set": "letters"}]
 
 
 def test_times_are_in_utc() -> None:

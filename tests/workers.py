@@ -7,8 +7,18 @@ from typing import Any
 
 import pytest
 
-LONGEST = ("server/test_openapi.py",)
-"""Files whose tests take more than half a minute, the longest first."""
+LONGEST = (
+    "server/test_openapi.py",
+    "cluster/test_ray_workers.py",
+    "collection/test_shared_work.py",
+    "engines/test_engines.py",
+    "config/test_library_privacy.py",
+    "models/open_clip/test_encoder.py",
+    "eval/test_command_line.py",
+    "cli/test_real_model.py",
+    "project/test_end_to_end.py",
+)
+"""Files whose tests take half a minute and more, the longest first."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

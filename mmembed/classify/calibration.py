@@ -9,6 +9,7 @@ the Zero-Shot Inference of Large Vision-Language Models, 2023, arXiv 2303.12748)
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -59,8 +60,13 @@ class Calibration:
             )
         except (TypeError, KeyError) as error:
             raise ValueError(f"{error!r}") from error
-        if not SHARPEST <= found.temperature <= FLATTEST or not found.templates:
-            raise ValueError(f"temperature {found.temperature}, {len(found.templates)} templates")
+        if not SHARPEST <= found.temperature <= FLATTEST:
+            raise ValueError(f"temperature {found.temperature}")
+        if not found.templates or not all("{}" in str(one) for one in found.templates):
+            raise ValueError(f"templates {found.templates!r:.80}")
+        for rule in (found.any_label, found.each_label):
+            if not (math.isfinite(rule.offset) and 0 < rule.slope < math.inf):
+                raise ValueError(f"{rule}")
         return found
 
 

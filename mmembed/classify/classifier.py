@@ -20,6 +20,9 @@ from mmembed.item_failures import failure_of
 from mmembed.models.inputs import Embedder, ImageInput
 from mmembed.types import Embedding, Embeddings, Failure, Label
 
+SCORES_AT_ONCE = 4_000_000
+"""Inputs × labels whose scores are in memory: some 100 MB."""
+
 
 @dataclass(frozen=True)
 class TextInput:
@@ -82,11 +85,14 @@ class Classifier:
         scorer = self.scorers.of(question, _medium_of(inputs))
         lowest = thresholds(scorer, question, sample)
         rows = self._rows(inputs)
-        scored = _scored(scorer, rows)
-        results = [
-            _classified(index, one, row, scorer, lowest, top)
-            for index, (one, row) in enumerate(zip(inputs, scored, strict=True))
-        ]
+        step = max(1, SCORES_AT_ONCE // len(scorer.labels))
+        results: list[Classified] = []
+        for start in range(0, len(rows), step):
+            scored = _scored(scorer, rows[start : start + step])
+            results += (
+                _classified(index, inputs[index], one, scorer, lowest, top)
+                for index, one in enumerate(scored, start)
+            )
         return Answer(results, scorer.mode)
 
     def _rows(self, inputs: Sequence[Input | Failure]) -> list[Embedding | Failure]:

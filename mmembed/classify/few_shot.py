@@ -20,6 +20,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.cancellation import current_caller
 from mmembed.errors import LimitError
 from mmembed.types import Embeddings
 
@@ -102,7 +103,8 @@ class Examples:
 
 def learn(examples: Examples, starts: Sequence[Start]) -> LearnedLabels:
     """The labels that fit the examples, begun in the way that fits best. starts: at least one; the
-    first is kept unless another is better. Deterministic. Raises LimitError for too many."""
+    first is kept unless another is better. Deterministic. Raises LimitError for too many, and
+    Abandoned if the caller leaves."""
     if len(examples.truth) * len(examples.words) > LARGEST:
         raise LimitError(
             f"{len(examples.truth)} examples × {len(examples.words)} labels, limit {LARGEST} for "
@@ -242,6 +244,7 @@ class _Fit:
         step = 1.0 / (self._curvature + penalty)[:, None]
         ahead, before, pace = now, now, 1.0
         for _ in range(STEPS):
+            current_caller().check()
             now = ahead - step * self._slope(ahead, penalty)
             if np.vdot(ahead - now, now - before) > 0:
                 pace = 1.0  # the momentum leads uphill

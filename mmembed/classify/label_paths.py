@@ -5,6 +5,7 @@ Only leaves compete; the probability of a parent is the sum of its leaves.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from mmembed.errors import QueryError
 
 SEPARATOR = " > "
 DEEPEST = 8
+_BETWEEN = re.compile(r"(?<=\s)>(?=\s)")
 
 Path = tuple[str, ...]
 
@@ -49,8 +51,9 @@ class LabelTree:
     @classmethod
     def of(cls, labels: Sequence[str]) -> LabelTree:
         """The tree of labels. Raises QueryError for a path with a blank part, one that is too
-        deep, and a label that is a parent, too."""
+        deep, one that comes twice, and a label that is a parent, too."""
         paths = tuple(_path_of(label) for label in labels)
+        _check_distinct(labels, paths)
         parents: dict[Path, int] = {}
         below = [
             (i, parents.setdefault(path[:n], len(parents)))
@@ -93,10 +96,17 @@ class LabelTree:
         return tuple(Branch(self.parents[i], min(1.0, float(sums[i]))) for i in order)
 
 
+def _check_distinct(labels: Sequence[str], paths: Sequence[Path]) -> None:
+    first: dict[Path, str] = {}
+    for label, path in zip(labels, paths, strict=True):
+        if first.setdefault(path, label) != label:
+            raise QueryError(f"labels {first[path]!r} and {label!r} are the same; leave one out")
+
+
 def _path_of(label: str) -> Path:
     if SEPARATOR.strip() not in label:
         return (label,)
-    parts = tuple(part.strip() for part in f" {label} ".split(SEPARATOR))
+    parts = tuple(part.strip() for part in _BETWEEN.split(f" {label} "))
     if not all(parts):
         raise QueryError(f"label {label!r}: a part of the path is blank")
     if len(parts) > DEEPEST:

@@ -127,6 +127,12 @@ class LabelSet:
             ) from error
 
 
+def name_from(text: str) -> str:
+    """A name like a text, such as a file's; empty if nothing of it is left."""
+    clean = re.sub(r"[^\w .+-]+", "-", text).lstrip("_ .+-")
+    return clean[:100].rstrip()
+
+
 def check_name(name: str) -> str:
     """The name of a set. Raises QueryError for one that cannot stand in an address or a table."""
     if not _NAME.fullmatch(name) or name != name.strip():

@@ -24,7 +24,7 @@ STEPS, ENOUGH = 50, 1e-10
 """Steps of a fit at the most, and the gain of a step from which on it goes on."""
 RIDGE = 1e-4
 ROWS = 256
-"""Pictures that are compared at once; bounds the memory."""
+"""Pictures, or labels, that are compared at once; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class Rivals:
     def of(cls, texts: Embeddings, labels: Embeddings, sharpness: float) -> Rivals:
         """Those of the texts that say something else than every label. texts: float32 (m, dim);
         labels: float32 (n, dim), unit-norm or zero."""
-        differ = (texts @ labels.T).max(axis=1) < SAME
+        differ = np.ones(len(texts), bool)
+        for start in range(0, len(labels), ROWS):
+            differ &= (texts @ labels[start : start + ROWS].T).max(axis=1) < SAME
         chosen = texts[differ] if differ.any() else texts
         return cls(np.asarray(sharpness * chosen, np.float32))
 

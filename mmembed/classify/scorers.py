@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import compress
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from mmembed.cancellation import current_caller
 from mmembed.classify import zero_shot
 from mmembed.classify.calibration import Calibration
-from mmembed.classify.few_shot import Examples, Floats, LearnedLabels, Start, learn
+from mmembed.classify.few_shot import LARGE, Examples, Floats, LearnedLabels, Start, learn
 from mmembed.classify.kept_matrices import KeptMatrices
 from mmembed.classify.label_matrices import LabelMatrices
 from mmembed.classify.label_paths import LabelTree
 from mmembed.classify.label_scorer import Competition, LabelScorer
 from mmembed.classify.question import KnownCases, Question
 from mmembed.classify.rivals import Rivals
-from mmembed.errors import QueryError
+from mmembed.errors import Overloaded, QueryError
 from mmembed.models.bounded_cache import BoundedCache
 from mmembed.models.encoder import ModelFacts
 from mmembed.models.inputs import Embedder
@@ -31,6 +34,7 @@ MEANS = (10.0, 20.0, 40.0)
 SHARES_FOR_TEXTS = (1.0, 0.25, 0.0)
 """Of the scale, at which the words of labels begin for texts: a name is seldom like its texts."""
 LEARNED_BYTES = 32_000_000
+LARGE_WAIT_S = 10.0
 
 Medium: TypeAlias = Literal["pictures", "texts"]
 
@@ -51,6 +55,7 @@ class Scorers:
         self._embedder = embedder
         self._calibration = calibration
         self._bank = bank
+        self._large = threading.Lock()
         self._matrices = LabelMatrices(embedder, kept)
         self._learned: BoundedCache[bytes, LearnedLabels] = BoundedCache(
             lambda key, learned: learned.weights.nbytes, LEARNED_BYTES
@@ -63,7 +68,7 @@ class Scorers:
 
     def of(self, question: Question, medium: Medium) -> LabelScorer:
         """The labels as this model tells them apart in pictures, or in texts. Raises QueryError,
-        and LimitError for more prompts, or longer ones, than are embedded at once."""
+        LimitError for more prompts, or longer ones, than are embedded at once, and Overloaded."""
         calibration = self._calibration(self._embedder.facts)
         usual = calibration.templates if medium == "pictures" else BARE
         labels = zero_shot.check_labels(question.labels)
@@ -112,9 +117,27 @@ class Scorers:
         key = _key(examples, scale, medium)
         learned = self._learned.find([key]).get(key)
         if learned is None:
-            learned = learn(examples, _starts(examples, scale, medium))
+            with self._turn(len(examples.truth) * len(examples.words)):
+                learned = learn(examples, _starts(examples, scale, medium))
             self._learned.keep([(key, learned)])
         return learned
+
+    @contextmanager
+    def _turn(self, size: int) -> Iterator[None]:
+        """Raises Overloaded if much is to be learned beside much other."""
+        if size <= LARGE:
+            yield
+            return
+        if not self._large.acquire(blocking=current_caller().patient):
+            raise Overloaded(
+                f"labels with more than {LARGE} examples × labels are being learned already; try "
+                "again later",
+                LARGE_WAIT_S,
+            )
+        try:
+            yield
+        finally:
+            self._large.release()
 
     def _competition(
         self, question: Question, mode: zero_shot.Mode, words: Embeddings, calibration: Calibration

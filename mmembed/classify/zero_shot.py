@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Literal, TypeAlias, get_args
 
@@ -127,7 +128,8 @@ def fill(template: str, label: str) -> str:
 def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     """The labels without surrounding blanks.
 
-    Raises QueryError if there is no label, or if a label is blank or comes twice.
+    Raises QueryError if there is no label, or if a label is blank or comes twice, also with other
+    blanks within or in another form of Unicode.
     """
     clean = tuple(label.strip() for label in labels)
     if not clean:
@@ -136,10 +138,24 @@ def check_labels(labels: Sequence[str]) -> tuple[str, ...]:
     for position, label in enumerate(clean):
         if not label:
             raise QueryError(f"labels[{position}]: is blank")
-        if label in seen:
+        plain = unicodedata.normalize("NFC", " ".join(label.split()))
+        if plain in seen:
             raise QueryError(f"labels[{position}]: {label!r} is there twice")
-        seen.add(label)
+        seen.add(plain)
     return clean
+
+
+def notes_on_case(labels: Sequence[str]) -> tuple[str, ...]:
+    """A note on the first labels that differ in case alone: they may mean other things to people,
+    as cardigan and Cardigan do."""
+    first: dict[str, str] = {}
+    for label in labels:
+        if (other := first.setdefault(label.casefold(), label)) != label:
+            return (
+                f"labels {other!r} and {label!r} differ in case alone: most models read both "
+                "alike, and each then gets half of the probability",
+            )
+    return ()
 
 
 def label_matrix(

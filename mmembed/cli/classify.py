@@ -53,10 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--text", action="append", default=[], metavar="WORDS",
         help="a text, instead of pictures; may be repeated",
     )  # fmt: skip
-    take(
-        "--labels", metavar="A,B,…|@FILE",
-        help="or a file with one a line (default: the labels of the examples)",
-    )  # fmt: skip
     take("--set", metavar="NAME", help="a set of `mmembed labels`, instead of labels")
     add_label_options(parser)
     take(
@@ -76,8 +72,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.set is None and arguments.labels is None and not arguments.example:
         raise InputError("no labels; give --labels A,B,…, --set NAME, or --example LABEL=FILE")
     inputs = _inputs(arguments)
-    by_name = arguments.set is not None and arguments.labels is None
-    labels = [] if by_name else labels_of(arguments.labels, arguments.example)
+    labels = labels_of(arguments.labels)
     with model_alone(settings) as collection:
         answer = collection.classify(
             inputs,

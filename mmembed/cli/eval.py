@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mmembed.cli.options import add_collection_options
+from mmembed.cli.options import add_action
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
 
@@ -96,13 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _kind(kinds: Any, name: str, what: str, description: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = kinds.add_parser(
-        name,
-        help=what,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add_collection_options(parser, argparse.SUPPRESS)
+    parser = add_action(kinds, name, what, description)
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE",
         help="print JSON instead of tables; with FILE, write it there as well",

@@ -48,7 +48,7 @@ PATH may also be a tar, whose pictures and texts need not be unpacked (WebDatase
 
 --watch goes on after that, and says each change on a line: new, changed, moved and deleted files.
 
-  mmembed index ~/Pictures --watch
+  mmembed index ~/Pictures --watch                     pip install 'mmembed[watch]'
   mmembed index /mnt/nas/photos --watch --poll 60
   mmembed index /mnt/old-disk --remove-missing         take out what is gone
 
@@ -108,7 +108,7 @@ def _add_choice_of_files(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--include-removed", action="store_true",
-        help="take back what `mmembed remove --keep-out` took out",
+        help="take back what `mmembed remove` took out with --keep-out or --ignore",
     )  # fmt: skip
     parser.add_argument(
         "--rehash", action="store_true", help="read all files, also those that seem unchanged"

@@ -12,10 +12,17 @@ from mmembed.errors import InputError
 if TYPE_CHECKING:
     from mmembed.collection.collection import Given
 
+LARGEST_LIST = 16 * 2**20
+"""Bytes of a file with labels."""
+
 
 def add_label_options(parser: argparse.ArgumentParser) -> None:
-    """--example, --wordless, --template and --mode."""
+    """--labels, --example, --wordless, --template and --mode."""
     take = parser.add_argument
+    take(
+        "--labels", metavar="A,B,…|@FILE",
+        help="or a file with one a line (default: the labels of the examples)",
+    )  # fmt: skip
     take(
         "--example", action="append", default=[], metavar="LABEL=FILE",
         help="a known case of a label: a picture's file, item:ID, or text:WORDS; may be repeated",
@@ -35,18 +42,35 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def labels_of(text: str | None, examples: Sequence[str]) -> list[str]:
-    """The labels of `a,b` or `@file`; without either, those that the examples name. Raises
-    InputError."""
+def labels_of(text: str | None) -> list[str]:
+    """The labels of `a,b` or `@file`. Raises InputError."""
     if text is None:
-        return list(dict.fromkeys(_parted(one)[0] for one in examples))
-    if not text.startswith("@"):
-        return [label.strip() for label in text.split(",") if label.strip()]
+        return []
+    parts = _lines(text[1:]) if text.startswith("@") else text.split(",")
+    return [label for part in parts if (label := part.strip())]
+
+
+def _lines(path: str) -> list[str]:
     try:
-        lines = Path(text[1:]).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{text[1:]}: the labels cannot be read: {error}") from error
-    return [line.strip() for line in lines if line.strip()]
+        with open(path, "rb") as file:
+            content = file.read(LARGEST_LIST + 1)  # a device might never end
+        if len(content) > LARGEST_LIST:
+            raise InputError(f"{path}: over {LARGEST_LIST:,} bytes, the limit of a list of labels")
+        return content.decode("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{path}: the labels cannot be read: {error}") from error
+
+
+def thresholds_of(thresholds: Sequence[str]) -> dict[str, float]:
+    """The lowest probabilities by label. Raises InputError for one that is written otherwise."""
+    found: dict[str, float] = {}
+    for one in thresholds:
+        label, _, number = one.rpartition("=")
+        try:
+            found[label.strip()] = float(number)
+        except ValueError:
+            raise InputError(f"--threshold {one}: expected LABEL=NUMBER, such as cat=0.4") from None
+    return found
 
 
 def examples_of(examples: Sequence[str]) -> dict[str, list[Given]]:

@@ -69,3 +69,15 @@ def add_collection_options(
         "--engine", metavar="NAME", default=default,
         help="engine that runs the model (default: the fastest here; see `mmembed models --help`)",
     )  # fmt: skip
+
+
+def add_action(actions: Any, name: str, what: str, description: str) -> argparse.ArgumentParser:
+    """A command within a command, with the options of every command."""
+    parser: argparse.ArgumentParser = actions.add_parser(
+        name,
+        help=what,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_collection_options(parser, argparse.SUPPRESS)
+    return parser

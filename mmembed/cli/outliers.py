@@ -57,7 +57,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     rows = (
         (
             f"{one['distance']:.3f}",
-            f"{one['times_usual']:.2f}",
+            f"{one['times_usual']:.2f}" if one["times_usual"] else "",
             str(one["id"]),
             shown_path(one["path"]),
         )

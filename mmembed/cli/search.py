@@ -18,7 +18,7 @@ from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
 from mmembed.filters.parse import parse_where, with_all
 from mmembed.item_json import chunk_json, evidence_json, item_json
-from mmembed.types import KINDS, MODES, Evidence, Hit, Item, SearchPage
+from mmembed.types import KINDS, MODES, AutomaticTag, Evidence, Hit, Item, SearchPage
 
 DESCRIPTION = """\
 Find the items nearest in meaning.
@@ -205,6 +205,7 @@ def _hit(sent: dict[str, Any]) -> Hit:
     known = {field.name: sent[field.name] for field in fields(Item) if field.name in sent}
     known |= sent.get("location") or {}
     known["tags"] = tuple(sent["tags"])
+    known["automatic_tags"] = tuple(AutomaticTag(**one) for one in sent.get("automatic_tags", ()))
     chunk = sent.get("chunk")
     known["chunk"] = (chunk["start"], chunk["stop"]) if chunk else None
     if known.get("added"):

@@ -10,7 +10,7 @@ from mmembed.cli.table import counted, plain, table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mmembed.collection.tagging import Tagged, TaggedLabel
+    from mmembed.collection.tagging import RejectedTags, Tagged, TaggedLabel
     from mmembed.explore.tagging.check_tags import CheckedTags, DoubtfulTag
     from mmembed.types import Item
 
@@ -73,3 +73,13 @@ def _found(checked: CheckedTags) -> str:
 
 def _doubt(one: DoubtfulTag) -> tuple[str, str]:
     return one.wrong or "(lacks)", one.better or "(without)"
+
+
+def rejected_lines(rejected: RejectedTags) -> Iterator[str]:
+    """A line for each of the first tags that a person took off."""
+    rows = [(str(item.id), tag, item.path or "") for item, tag in rejected.first]
+    yield from table(("item", "tag", "picture"), rows)
+    if not rejected.total:
+        yield "no automatic tag was taken off"
+    if rejected.total > len(rows):
+        yield f"… and {rejected.total - len(rows):,} more; --most N shows more"

@@ -48,6 +48,8 @@ def check_watch_options(arguments: argparse.Namespace, *, elsewhere: bool) -> No
         raise InputError("--poll: it is for --watch; name both")
     if arguments.watch and elsewhere:
         raise InputError("--watch: this process does the work; leave out --plan-only and Ray")
+    if arguments.remove_missing and arguments.plan_only:
+        raise InputError("--remove-missing: it is for an indexing; leave out --plan-only")
 
 
 def missing_of(arguments: argparse.Namespace) -> Missing:

@@ -9,14 +9,21 @@ from typing import overload
 
 from mmembed.classify.classifier import Classified, Classifier, TextInput, no_sample
 from mmembed.classify.kept_matrices import KeptMatrices
-from mmembed.classify.label_sets import LabelSet, SetLabel
+from mmembed.classify.label_paths import SEPARATOR
+from mmembed.classify.label_sets import Example, LabelSet, SetLabel, check_name
 from mmembed.classify.question import Question
-from mmembed.classify.scorers import Scorers
-from mmembed.classify.zero_shot import Mode, check_labels
+from mmembed.classify.scorers import BARE, Scorers
+from mmembed.classify.zero_shot import Mode, check_labels, notes_on_case
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.calibrations import Calibrations
 from mmembed.collection.folder_model import Binding
-from mmembed.collection.label_examples import EmbeddedExamples, Given, LabelExamples, joined
+from mmembed.collection.label_examples import (
+    REQUEST,
+    EmbeddedExamples,
+    Given,
+    LabelExamples,
+    joined,
+)
 from mmembed.collection.label_set_records import LabelSetRecords
 from mmembed.config.settings import Settings
 from mmembed.errors import QueryError
@@ -27,8 +34,6 @@ from mmembed.search.calibration import BACKGROUND_SIZE
 from mmembed.store.protocol import Store
 from mmembed.types import Embeddings, Failure
 
-REQUEST = "request"
-"""Stands for the name of a set where the labels are a request's own."""
 ALL_LIKELY = (
     "{} was not trained for the mode sigmoid, and gives nearly every label a probability of 1; the "
     "mode multi judges each label for itself"
@@ -106,6 +111,7 @@ class Classifying:
         """The `top` labels of every picture, or of every text, by falling probability. A string is
         a text.
 
+        labels: none stands for those of the examples.
         examples: known cases of labels: pictures, items, or texts; see `classify.few_shot`.
         wordless: labels that are mere names, of which the examples alone count. label_set: the
         name of a stored set, in place of labels. none_of_these: whether an input may show none of
@@ -129,7 +135,11 @@ class Classifying:
             for i, one in enumerate(inputs)
         ]
         answer = self._classifiers[embedder].classify(named, question, top, self._sampled(embedder))
-        notes = known.notes + _notes_on(answer.mode, embedder.facts)
+        notes = (
+            *known.notes,
+            *notes_on_case(question.labels),
+            *_notes_on(answer.mode, embedder.facts),
+        )
         return Classification(tuple(answer.results), answer.mode, notes)
 
     def label_sets(self) -> list[LabelSet]:
@@ -140,33 +150,42 @@ class Classifying:
         """One stored set of labels. Raises NotFound, StoreError for a damaged one."""
         return self._label_sets.find(name)
 
-    def lost_examples(self, label_set: LabelSet) -> list[str]:
-        """The names of a set's examples that are items and are gone."""
+    def lost_examples(self, label_set: LabelSet) -> list[Example]:
+        """The examples of a set that are items and are gone."""
         return self._label_examples.lost(label_set)
 
     def add_label_set(
         self,
         name: str,
-        labels: Sequence[str],
+        labels: Sequence[str] = (),
         *,
         examples: Mapping[str, Sequence[Given]] | None = None,
         wordless: Sequence[str] = (),
+        thresholds: Mapping[str, float] | None = None,
         templates: Sequence[str] | None = None,
         mode: Mode | None = None,
         replacing: bool = False,
     ) -> LabelSet:
         """Store a set of labels, or add labels and examples to the set of that name. Items as
         examples stay items; other pictures are kept as embeddings by the collection's model.
+
+        thresholds: the lowest probability with which a label is given where several may apply.
         replacing: what the set held before is forgotten. Raises QueryError, LimitError, NotFound,
         and the error of an example that cannot be read."""
+        check_name(name)
+        made = self._labels_of(self.embedder, name, labels, examples or {}, wordless)
         new = replace(
-            self._labels_of(self.embedder, name, labels, examples or {}, wordless),
+            with_thresholds(made, thresholds or {}),
             templates=tuple(templates) if templates else None,
             mode=mode,
         )
-        return self._label_sets.put(
-            name, lambda old: new if old is None or replacing else joined(old, new)
-        )
+
+        def after(old: LabelSet | None) -> LabelSet:
+            if old is None or replacing:
+                return new
+            return joined(self._label_examples.adopted(old), new)
+
+        return self._label_sets.put(name, after)
 
     def remove_label_set(self, name: str) -> None:
         """Remove a stored set of labels; items and tags stay. Raises NotFound."""
@@ -214,14 +233,35 @@ class Classifying:
         examples: Mapping[str, Sequence[Given]],
         wordless: Sequence[str],
     ) -> LabelSet:
-        clean = check_labels(labels)
+        embedder.text_limits.check_prompts(labels, BARE)  # before each label is looked at
+        clean = check_labels(labels or list(examples))
         if unknown := [label for label in wordless if label.strip() not in clean]:
             raise QueryError(f"wordless: {unknown[0]!r} is none of the labels", param="wordless")
-        stripped = {label.strip(): several for label, several in examples.items()}
+        stripped: dict[str, list[Given]] = {}
+        for label, several in examples.items():
+            stripped.setdefault(label.strip(), []).extend(several)
         read = self._label_examples.read(embedder, clean, stripped)
         bare = {label.strip() for label in wordless}
         made = tuple(SetLabel(one, read.get(one, ()), one not in bare) for one in clean)
         return LabelSet(name, made, collection=self.store.identity)
+
+
+def parents_of(label: str) -> int:
+    """How many parents a label has: two of `animal > dog > terrier`."""
+    return label.count(SEPARATOR)
+
+
+def with_thresholds(label_set: LabelSet, thresholds: Mapping[str, float]) -> LabelSet:
+    """The set with the lowest probability of some labels. Raises QueryError for a label that is not
+    in it, and for a threshold that is none."""
+    lowest = {label.strip(): least for label, least in thresholds.items()}
+    if unknown := lowest.keys() - {one.label for one in label_set.labels}:
+        raise QueryError(
+            f"thresholds: {min(unknown)!r} is none of the labels; add it to them, or leave it out",
+            param="thresholds",
+        )
+    labels = [replace(one, threshold=lowest.get(one.label)) for one in label_set.labels]
+    return replace(label_set, labels=tuple(labels))
 
 
 def _notes_on(mode: Mode, facts: ModelFacts) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -34,6 +35,7 @@ from mmembed.collection.searching import Searching
 from mmembed.collection.shared_indexing import Helpers
 from mmembed.collection.shared_work import SharedWork
 from mmembed.collection.single_flight import SingleFlight
+from mmembed.collection.tag_rejections import TagRejections
 from mmembed.collection.tagging import Tagging
 from mmembed.collection.watching import Watching
 from mmembed.config.library_privacy import keep_libraries_within
@@ -120,6 +122,8 @@ class Collection(
             self.store.forget_places()
         self.binding = Binding(settings.model, self.store)
         self._renderings = SingleFlight()
+        self._rejections = TagRejections(self.store)
+        self._tagging = threading.Lock()
         self._models = open_models(settings, self.binding, self._content_of, load)
         self.embedder = self._models.first
         self._prepare_classifying()

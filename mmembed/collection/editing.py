@@ -10,6 +10,7 @@ from typing import BinaryIO
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.item_files import IndexedFiles
 from mmembed.collection.single_flight import SingleFlight
+from mmembed.collection.tag_rejections import TagRejections
 from mmembed.errors import NotFound, QueryError
 from mmembed.filters.fields import META, plain_name
 from mmembed.ingest import Pipeline, hashes_of, keep_thumbnail
@@ -42,6 +43,7 @@ class ItemEditing:
     _pipeline: Pipeline
     _files: IndexedFiles
     _renderings: SingleFlight[tuple[int, int], bytes]
+    _rejections: TagRejections
 
     def fields(self) -> list[FieldFacts]:
         """The fields of filters, with the number of items that have a value: first the built-in
@@ -92,6 +94,7 @@ class ItemEditing:
             )
             item = self.store.item(self.store.write([entry])[0])
             keep_thumbnail(self.store.blobs, sha256, picture)
+        self._rejections.note(sha256, given=tags)
         return item
 
     def add_caption(self, text: str, *, tags: Sequence[str] = ()) -> Item:
@@ -107,13 +110,18 @@ class ItemEditing:
         captions: Sequence[str] | None = None,
     ) -> Item:
         """Replace an item's tags, or an image's captions; if both are given, both or neither are
-        replaced. Raises NotFound, QueryError."""
+        replaced. Label sets do not give an image the automatic tags again that are taken off.
+        Raises NotFound, QueryError."""
         item = self.store.item(item_id)
         if captions is not None and item.kind != "image":
             raise QueryError(f"item {item_id}: only an image has captions")
         described = None if captions is None else self._described(captions)
+        automatic = self.store.automatic_tags_of([item_id] if tags is not None else [])
         if described is not None or tags is not None:
             self.store.update(item_id, captions=described, tags=tags)
+        if tags is not None:
+            taken = {one.tag for one in automatic.get(item_id, ())} - set(tags)
+            self._rejections.note(item.sha256, given=tags, taken=taken)
         return self.store.item(item_id)
 
     def remove(self, item_id: int) -> None:

@@ -19,7 +19,11 @@ from mmembed.types import Embedding, Failure, Item
 Given = ImageInput | str
 """An example as a caller gives it: a picture or an item, or a text."""
 
+REQUEST = "request"
+"""Stands for the name of a set where the labels are a request's own."""
 SHOWN = 3
+NOWHERE = 0
+"""The id of no item."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,8 @@ class LabelExamples:
         found: dict[str, list[Example]] = {label: [] for label in given}
         for (label, one), name in zip(pairs, names, strict=True):
             if isinstance(one, str):
+                if not one.strip():
+                    raise QueryError(f"{name}: the text is blank", param="examples")
                 found[label].append(Example(name, text=one))
             elif one.item is not None:
                 found[label].append(self._item_example(one.item, name))
@@ -95,11 +101,25 @@ class LabelExamples:
             tuple(_note(label_set.name, why, names) for why, names in lost.items()),
         )
 
-    def lost(self, label_set: LabelSet) -> list[str]:
-        """The names of the examples that are items and are gone."""
+    def lost(self, label_set: LabelSet) -> list[Example]:
+        """The examples that are items and are gone."""
         examples = [one for label in label_set.labels for one in label.examples]
         items = self._items(label_set, examples)
-        return [one.name for one in examples if one.item is not None and id(one) not in items]
+        return [one for one in examples if one.item is not None and id(one) not in items]
+
+    def adopted(self, label_set: LabelSet) -> LabelSet:
+        """The set with ids of this collection in place of another one's. An item that is not here
+        is known by its content alone."""
+        if label_set.collection in (None, self._store.identity):
+            return label_set
+        items = self._items(
+            label_set, [one for label in label_set.labels for one in label.examples]
+        )
+        labels = [
+            replace(label, examples=tuple(_here(one, items.get(id(one))) for one in label.examples))
+            for label in label_set.labels
+        ]
+        return replace(label_set, labels=tuple(labels), collection=self._store.identity)
 
     def _item_example(self, item_id: int, name: str) -> Example:
         found = self._store.items([item_id])
@@ -149,9 +169,19 @@ class LabelExamples:
         return _cases(list(rows), [label for label, _ in texts])
 
 
+def _here(one: Example, item: Item | None) -> Example:
+    """An example by the id that its item has here, if it is one."""
+    if one.item is None:
+        return one
+    return replace(one, item=NOWHERE) if item is None else replace(one, item=item.id)
+
+
 def joined(old: LabelSet, new: LabelSet) -> LabelSet:
-    """The labels and examples of both sets; of two rules the new one."""
-    labels = {one.label: one for one in old.labels}
+    """The labels and examples of both sets; of two rules the new one. An example that was one of
+    another label is now one of the new label alone. Raises QueryError where a mere name loses its
+    last example so."""
+    moved = {_identity(one): label.label for label in new.labels for one in label.examples}
+    labels = {one.label: _without(one, moved) for one in old.labels}
     for one in new.labels:
         before = labels.get(one.label)
         labels[one.label] = one if before is None else _merged(before, one)
@@ -169,6 +199,12 @@ def _merged(before: SetLabel, one: SetLabel) -> SetLabel:
     threshold = before.threshold if one.threshold is None else one.threshold
     words = before.words and one.words
     return replace(one, examples=(*before.examples, *fresh), words=words, threshold=threshold)
+
+
+def _without(label: SetLabel, moved: Mapping[object, str]) -> SetLabel:
+    """A label without the examples that are now of another label."""
+    kept = [one for one in label.examples if moved.get(_identity(one), label.label) == label.label]
+    return label if len(kept) == len(label.examples) else replace(label, examples=tuple(kept))
 
 
 def _identity(one: Example) -> object:
@@ -212,5 +248,5 @@ def _cases(rows: Sequence[Embedding], labels: Sequence[int]) -> KnownCases:
 def _note(name: str, why: str, examples: Sequence[str]) -> str:
     more = f" and {len(examples) - SHOWN} more" if len(examples) > SHOWN else ""
     shown = ", ".join(examples[:SHOWN])
-    where = f"label set {name}" if name else "examples"
-    return f"{where}: examples that are {why} do not count: {shown}{more}"
+    where = "" if name == REQUEST else f"label set {name}: "
+    return f"{where}examples that are {why} do not count: {shown}{more}"

@@ -21,6 +21,7 @@ from mmembed.search.composition import Composition, backgrounds
 from mmembed.search.fusion import MOST_BY_WORDS
 from mmembed.search.hub_correction import corrected
 from mmembed.search.hybrid import FusedPage, Hybrid, picture_evidence
+from mmembed.search.learned_words import LearnedWords, learned_words
 from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.search.modes import mode_of, words_of
 from mmembed.search.negations import note_on_negation
@@ -91,7 +92,7 @@ class Searching:
         bank = self._bank_for(terms, kind, begun, asked)
         if bank is None and begun is None and self._is_correctable(terms, kind):
             notes += (NOT_YET,) if self._bank.awaited else ()
-        rows = plain if bank is None else corrected(plain, self._tokens(terms), bank.words_mean)
+        rows = plain if bank is None else self._corrected(plain, terms, bank)
         usual = begun.usual if begun else self._usual(rows, kind)
         weights = tuple(term.weight for term in terms)
         query = asked.plain if bank is None else asked.corrected
@@ -140,9 +141,10 @@ class Searching:
     def _hashes(self, terms: Sequence[Term], *further: object) -> _Hashes:
         model = self._store.model()
         parts = (self._store.identity, model and model.fingerprint, *further)
-        return _Hashes(
-            paging.query_hash(terms, *parts), paging.query_hash(terms, *parts, self._bank.digest)
-        )
+        by_bank: tuple[object, ...] = (*parts, self._bank.digest)
+        if self._learned() is not None:
+            by_bank += ("learned words",)
+        return _Hashes(paging.query_hash(terms, *parts), paging.query_hash(terms, *by_bank))
 
     def _bank_for(
         self, terms: Sequence[Term], kind: Kind, begun: Cursor | None, asked: _Hashes
@@ -161,9 +163,14 @@ class Searching:
     def _is_correctable(terms: Sequence[Term], kind: Kind) -> bool:
         return kind == "image" and any(term.text is not None for term in terms)
 
-    def _tokens(self, terms: Sequence[Term]) -> list[int | None]:
+    def _corrected(self, plain: Embeddings, terms: Sequence[Term], bank: Bank) -> Embeddings:
         count = self._embedder.encoder.count_tokens
-        return [None if term.text is None else count(term.text) for term in terms]
+        tokens = [None if term.text is None else count(term.text) for term in terms]
+        return corrected(plain, tokens, bank.words_mean, self._learned())
+
+    def _learned(self) -> LearnedWords | None:
+        model = self._store.model()
+        return None if model is None else learned_words(model.fingerprint)
 
     def _nearest(
         self, kind: Kind, where: Where, vector: Embedding, count: int, after: Place | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmembed.collection.tagging import Tagged, TaggedLabel
+from mmembed.collection.tagging import RejectedTags, Tagged, TaggedLabel
 from mmembed.explore.tagging.check_tags import CheckedTags
 
 
@@ -51,5 +51,15 @@ def checked_json(checked: CheckedTags, most: int) -> dict[str, object]:
                 "doubt": round(one.doubt, 4),
             }
             for one in checked.doubts[:most]
+        ],
+    }
+
+
+def rejected_json(rejected: RejectedTags) -> dict[str, object]:
+    """Automatic tags that a person took off."""
+    return {
+        "total": rejected.total,
+        "rejected": [
+            {"item": item.id, "path": item.path, "tag": tag} for item, tag in rejected.first
         ],
     }

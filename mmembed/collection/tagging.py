@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
+from mmembed.cancellation import current_caller
 from mmembed.classify.label_scorer import LabelScorer
+from mmembed.classify.label_sets import check_name, name_from
+from mmembed.classify.zero_shot import notes_on_case
 from mmembed.collection.classifying import Classifying, question_of
-from mmembed.errors import NotFound, QueryError
+from mmembed.collection.tag_rejections import TagRejections
+from mmembed.errors import NotFound, Overloaded, QueryError
 from mmembed.explore.tagging.check_tags import CheckedTags, check_tags
 from mmembed.explore.tagging.sure_labels import SureLabels
 from mmembed.explore.tagging.tag_pictures import (
     ScoredItems,
     TagRules,
+    Verdicts,
     judged_images,
     score_items,
     tags_from,
@@ -26,6 +35,7 @@ from mmembed.explore.tagging.thresholds import LabelThreshold
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.types import Item, Progress
 
+WAIT_S = 10.0
 SHOWN = 3
 """Pictures of a label that are named."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -57,6 +67,7 @@ class TagWishes:
                 raise QueryError(f"{name} {value:g}: expected a number between 0 and 1", param=name)
         if not self.label_set:
             raise QueryError("give labels, or the name of a label set", param="label_set")
+        check_name(self.label_set)
 
 
 @dataclass(frozen=True)
@@ -89,8 +100,20 @@ class Tagged:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class RejectedTags:
+    """Automatic tags that a person took off."""
+
+    total: int
+    first: tuple[tuple[Item, str], ...]
+    """Pictures and tags, by rising id, then by tag."""
+
+
 class Tagging(Classifying):
     """The part of a Collection that tags pictures."""
+
+    _rejections: TagRejections
+    _tagging: threading.Lock
 
     def tag(self, wishes: TagWishes, progress: Progress) -> Tagged:
         """Give pictures the labels of which the model is sure enough as automatic tags. They
@@ -98,21 +121,25 @@ class Tagging(Classifying):
 
         progress: called with the pictures that were looked at. Raises QueryError for labels or
         wishes that make no sense, NotFound for an unknown label set, LimitError, ModelError,
-        Abandoned, StoreBusy."""
+        Abandoned, StoreBusy, and Overloaded beside another tagging."""
+        with self._turn():
+            return self._tagged(wishes, progress)
+
+    def _tagged(self, wishes: TagWishes, progress: Progress) -> Tagged:
         started = time.monotonic()
         with self.binding.unchanged():
             scorer, thresholds, notes = self._scorer(wishes)
-            rules, judged = _rules_of(wishes, thresholds), dict[int, set[str]]()
-            if wishes.threshold is None:
-                judged = judged_images(self.store, scorer.labels, wishes.where)
-            sure, least = SureLabels(scorer), rules.least(judged)
+            rules, said = _rules_of(wishes, thresholds), self._said(scorer.labels, wishes)
+            sure, least = SureLabels(scorer), rules.least(len(said))
             found = score_items(self.store, sure, least, wishes.where, progress)
-        own = found.by_label(len(scorer.labels))
-        limits = [
-            threshold_of(label, some, rules, judged)
-            for label, some in zip(scorer.labels, own, strict=True)
+        # Read late: tags that a person took off while the pictures were scored count, too.
+        verdicts = Verdicts(said, self._rejections.by_tag(scorer.labels))
+        own = list(zip(scorer.labels, found.by_label(len(scorer.labels)), strict=True))
+        limits = [threshold_of(label, some, rules, verdicts) for label, some in own]
+        tags = [
+            tags_from(some, limit, verdicts.rejected.get(label, ()))
+            for (label, some), limit in zip(own, limits, strict=True)
         ]
-        tags = [tags_from(some, limit) for some, limit in zip(own, limits, strict=True)]
         before = self.store.automatic_label_sets().get(wishes.label_set, 0)
         if not wishes.dry_run:
             self.store.replace_automatic_tags(wishes.label_set, _rows(scorer.labels, tags))
@@ -126,8 +153,26 @@ class Tagging(Classifying):
             competing=scorer.mode == "softmax",
             written=not wishes.dry_run,
             seconds=time.monotonic() - started,
-            notes=tuple(notes),
+            notes=(*notes, *notes_on_case(scorer.labels)),
         )
+
+    def _said(self, labels: Sequence[str], wishes: TagWishes) -> Mapping[int, set[str]]:
+        """Images with the labels that people and files gave them, by which thresholds are learned;
+        none where the threshold is given."""
+        return {} if wishes.threshold else judged_images(self.store, labels, wishes.where)
+
+    def rejected_tags(self, most: int) -> RejectedTags:
+        """The automatic tags that a person took off; label sets do not give them again."""
+        images = self._rejections.by_image()
+        pairs = [(key, tag) for key in sorted(images) for tag in sorted(images[key])]
+        items = {item.id: item for item in self.store.items([key for key, _ in pairs[:most]])}
+        first = tuple((items[key], tag) for key, tag in pairs[:most] if key in items)
+        return RejectedTags(len(pairs), first)
+
+    def allow_tags(self, tags: Sequence[str] = ()) -> int:
+        """Forget that a person took these tags off, or any: the next run may give them again.
+        Returns how many. Raises StoreBusy."""
+        return self._rejections.allow(tags)
 
     def _summaries(
         self,
@@ -136,14 +181,16 @@ class Tagging(Classifying):
         tags: Sequence[ScoredItems],
     ) -> tuple[TaggedLabel, ...]:
         """Of each label its first pictures, and how many there are."""
+        first = [some.item_ids[:SHOWN].tolist() for some in tags]
+        items = {item.id: item for item in self.store.items(sorted({*chain(*first)}))}
         return tuple(
             TaggedLabel(
                 label,
                 len(some.item_ids),
                 limit,
-                tuple(self.store.items(some.item_ids[:SHOWN].tolist())),
+                tuple(items[item_id] for item_id in ids if item_id in items),
             )
-            for label, limit, some in zip(labels, limits, tags, strict=True)
+            for label, limit, some, ids in zip(labels, limits, tags, first, strict=True)
         )
 
     def _scorer(self, wishes: TagWishes) -> tuple[LabelScorer, Mapping[str, float], Sequence[str]]:
@@ -188,9 +235,24 @@ class Tagging(Classifying):
 
     def check_tags(self, tags: Sequence[str] = (), where: Where = EVERYTHING) -> CheckedTags:
         """Find tags of people and files that look wrong: those of `tags`, else of the most frequent
-        ones. Raises QueryError for a tag with too few pictures."""
-        with self.binding.unchanged():
+        ones. Raises QueryError for a tag with too few pictures, and Overloaded beside a tagging."""
+        with self._turn(), self.binding.unchanged():
             return check_tags(self.store, tags, where)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One caller at a time: the work takes all cores, and memory for many pictures."""
+        if not self._tagging.acquire(blocking=current_caller().patient):
+            raise Overloaded("pictures are being tagged already; try again later", WAIT_S)
+        try:
+            yield
+        finally:
+            self._tagging.release()
+
+
+def set_named_after(file: Path) -> str:
+    """The name of the label set of a file with labels; empty if its name has nothing to take."""
+    return name_from(file.stem)
 
 
 def _rules_of(wishes: TagWishes, own: Mapping[str, float]) -> TagRules:

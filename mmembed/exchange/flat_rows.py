@@ -18,8 +18,7 @@ from mmembed.exchange.records import ImageRecord, Record, TextRecord, added_to
 from mmembed.places import is_address
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import BY_HAND, CaptionEntry, ImageEntry, Model, Said, Words
-from mmembed.store.record_protocol import AutomaticTag
-from mmembed.types import HeaderFacts
+from mmembed.types import AutomaticTag, HeaderFacts
 
 FILE = ("width", "height", "bytes", "format", "mtime_ns")
 HEADER = tuple(HeaderFacts.__dataclass_fields__)

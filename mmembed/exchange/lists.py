@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,7 +21,8 @@ FACTS = (
 """The columns of every list, unless others are chosen; and every field of manifests."""
 OF_HITS = ("score", "relevance", "fits")
 EMBEDDING, AUTOMATIC_TAGS = "embedding", "automatic_tags"
-"""Columns that a list has if it names them: unit vectors, and the tags that label sets gave."""
+"""Columns that a list has if it names them: unit vectors, and the tags that label sets alone
+gave."""
 PAGE = 1000
 
 
@@ -67,16 +67,11 @@ def list_rows(store: Store, items: Sequence[Item], columns: Sequence[str]) -> li
     if EMBEDDING in columns:
         ids, stored = store.vectors_of([item.id for item in items])
         vectors = dict(zip(ids, _unit(stored), strict=True)) if ids else {}
-    automatic: dict[int, Any] = {}
-    if AUTOMATIC_TAGS in columns:
-        given = store.automatic_tags_of([item.id for item in items])
-        automatic = {key: [asdict(one) for one in some] for key, some in given.items()}
     rows = []
     for item in items:
         if EMBEDDING not in columns or item.id in vectors:
             own = captions.get(item.id) or ([item.caption] if item.caption else [])
             values = {**_values(item), "captions": own, EMBEDDING: vectors.get(item.id)}
-            values[AUTOMATIC_TAGS] = automatic.get(item.id, [])
             rows.append({name: values.get(name) for name in columns})
     return rows
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Reading, Words
-from mmembed.store.record_protocol import AutomaticTag
+from mmembed.types import AutomaticTag
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,8 @@ def _write(place: Path, item: Item, *, make: bool) -> tuple[str, int]:
         place.parent.mkdir(parents=True, exist_ok=True)
     target = Path(os.path.realpath(place))  # a link stays a link
     mode, before = files.SHARED, None
+    if place.is_symlink() and not target.exists():
+        raise InputError(f"is a link to {target}, where nothing is")
     if target.exists():
         status = target.stat()
         if not stat.S_ISREG(status.st_mode):

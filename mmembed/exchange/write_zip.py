@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -19,32 +20,45 @@ from mmembed.types import Item
 
 LIST = "pictures.csv"
 COLUMNS = ("name", "id", "path", "sha256", "caption", "tags")
-LONGEST_NAME = 200
-"""Bytes of a name in the archive: file systems take 255."""
+LONGEST_NAME, LONGEST_ENDING = 200, 20
+"""Bytes of a name in the archive before and after its dot: file systems take 255."""
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+"""Names that mean devices to Windows, with any ending."""
 COPIED_AT_ONCE = 2**20
 OLDEST, NEWEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
 """The dates that the format knows."""
 
 
 class ArchiveNames:
-    """Gives each picture a name of its own, also where letters differ in case alone."""
+    """Gives each picture a name of its own, also where letters differ in case alone. The names hold
+    on every system, and lead nowhere out of the folder that they are unpacked in."""
 
     def __init__(self) -> None:
         self._taken = {LIST}
+        self._numbers: dict[str, int] = {}
+        """The last number of a name, so that a thousand equal names are not tried one by one."""
 
     def of(self, path: str) -> str:
         """The file's name; with a number if another picture has it."""
-        name = "".join(c if c.isprintable() and c not in '\\/:*?"<>|' else "_" for c in
-                       PurePath(path).name) or "picture"  # fmt: skip
-        stem, ending = PurePath(name).stem, PurePath(name).suffix[:20]
-        while len(stem.encode(errors="replace")) > LONGEST_NAME:
-            stem = stem[:-1]
-        name, number = f"{stem}{ending}", 1
+        plain = "".join(c if c.isprintable() and c not in '\\/:*?"<>|' else "_" for c in
+                        PurePath(path).name).strip(" .") or "picture"  # fmt: skip
+        if _DEVICE.match(plain):
+            plain = f"_{plain}"
+        stem, ending = PurePath(plain).stem, PurePath(plain).suffix
+        ending = _cut(ending, LONGEST_ENDING)
+        stem = _cut(stem, LONGEST_NAME)
+        key = name = f"{stem}{ending}"
         while name.casefold() in self._taken:
-            number += 1
+            number = self._numbers.get(key.casefold(), 1) + 1
+            self._numbers[key.casefold()] = number
             name = f"{stem} ({number}){ending}"
         self._taken.add(name.casefold())
         return name
+
+
+def _cut(text: str, most: int) -> str:
+    """The beginning of a text, of so many bytes at the most."""
+    return text.encode()[:most].decode(errors="ignore")
 
 
 def write_zip(

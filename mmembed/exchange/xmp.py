@@ -27,6 +27,8 @@ LIGHTROOM = "http://ns.adobe.com/lightroom/1.0/"
 XMLNS = "http://www.w3.org/2000/xmlns/"
 LARGEST = 16 * 2**20
 """Bytes of a sidecar that is read."""
+MOST_SIGNS = 200_000
+"""Signs that begin or end an element; each element takes about a kilobyte of memory."""
 PARTED = re.compile(r"\s+>\s+")
 """Parts the levels of a tag."""
 
@@ -64,7 +66,13 @@ def with_tags(before: bytes | None, tags: Sequence[str]) -> bytes | None:
     before: the sidecar's content; None for a new one. Raises InputError, which says why, for a
     content that cannot be read or whose lists are of an unknown form.
     """
-    document = _parsed(_EMPTY.encode() if before is None else before)
+    try:
+        return _merged(_parsed(_EMPTY.encode() if before is None else before), tags)
+    except RecursionError:
+        raise InputError("its elements are too deep within each other") from None
+
+
+def _merged(document: Document, tags: Sequence[str]) -> bytes | None:
     rdf = _rdf_of(document)
     wanted = {
         _SUBJECT: [level for tag in tags for level in levels_of(tag)],
@@ -100,6 +108,8 @@ def _parsed(content: bytes) -> Document:
     # Entities may grow without end, and XMP has none.
     if b"<!DOCTYPE" in content.replace(b"\0", b"").upper():
         raise InputError("has a document type, as no XMP has")
+    if content.count(b"<") > MOST_SIGNS:
+        raise InputError(f"has more than {MOST_SIGNS:,} signs <, and XMP is read up to so many")
     try:
         return minidom.parseString(content.lstrip(b" \t\r\n"))
     except (ExpatError, ValueError, LookupError, AttributeError) as error:

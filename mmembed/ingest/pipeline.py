@@ -23,6 +23,7 @@ from mmembed.ingest.embed_batches import grouped
 from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.hash_pictures import HashBackfill, Hashed
 from mmembed.ingest.header_backfill import HeaderBackfill
+from mmembed.ingest.opening_time import TimedOpening
 from mmembed.ingest.plan import Plan
 from mmembed.ingest.prepare import Prepared, Preparer
 from mmembed.ingest.read_ahead import ReadAhead
@@ -122,12 +123,12 @@ class Pipeline:
         and this thread commits."""
         done = len(plan.unchanged)
         progress(done, report.total, 0)
-        profile = Profile(self.threads)
+        profile, load = Profile(self.threads), TimedOpening(self.load)
         prepare = Preparer(
-            *(self.store, self.load, self.headers, profile, self.thumbnails),
+            *(self.store, load, self.headers, profile, self.thumbnails),
             plan.ignored.contents,
         )
-        embed = EmbeddingStage(self.store, self.load, self.batch, profile)
+        embed = EmbeddingStage(self.store, load, self.batch, profile)
         committing = Committing(self.store)
         decoders = ThreadPoolExecutor(self.threads, "decode")
         embedders = ThreadPoolExecutor(1, "embed")
@@ -155,6 +156,7 @@ class Pipeline:
             decoders.shutdown(cancel_futures=True)
             embedders.shutdown(cancel_futures=True)
             report.stages = profile.times(time.monotonic() - started)
+            report.opening_seconds = load.seconds
 
     def _group(
         self,

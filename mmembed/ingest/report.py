@@ -35,6 +35,8 @@ class Report(PassedOver):
     kept_because_empty: bool = False
     interrupted: bool = False
     seconds: float = 0.0
+    opening_seconds: float = 0.0
+    """Of these, the wait for the model to open; of several workers this is not known."""
     failures: list[Failure] = field(default_factory=list)
     stages: list[StageTime] = field(default_factory=list)
     """How long each stage was busy with the files that were new or changed."""

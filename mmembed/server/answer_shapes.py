@@ -50,6 +50,14 @@ class Location(BaseModel):
     longitude: Annotated[float, Field(description="degrees east, in [-180, 180]")]
 
 
+class AutomaticTagAnswer(BaseModel):
+    """A tag that a label set gave."""
+
+    tag: str
+    score: Annotated[float, Field(description="how sure the label set is, from 0 to 1")]
+    label_set: str
+
+
 class ItemAnswer(HeaderAnswer):
     """An image or a caption."""
 
@@ -58,6 +66,10 @@ class ItemAnswer(HeaderAnswer):
     path: str | None
     caption: Annotated[str | None, Field(description="of an image, its first")]
     tags: list[str]
+    automatic_tags: Annotated[
+        list[AutomaticTagAnswer],
+        Field(description="of the tags, those that label sets alone gave; by falling score"),
+    ]
     width: Annotated[int | None, Field(description="pixels, upright")]
     height: int | None
     bytes: int | None

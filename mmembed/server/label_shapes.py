@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from mmembed.collection.collection import Mode
 from mmembed.server.request_shapes import Encoded, ItemId, Model, Shape, Text
+from mmembed.server.short_forms import ShortForm
 
 
 class ImageShape(Shape):
@@ -18,21 +19,8 @@ class ImageShape(Shape):
     name: Annotated[str | None, Field(description="its name in the answer")] = None
 
 
-def _image_of_text(value: Any) -> Any:
-    return {"image": value} if isinstance(value, str) else value
-
-
 AnyImage: TypeAlias = Annotated[
-    ImageShape,
-    BeforeValidator(_image_of_text),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "description": "a data URI or base64"},
-                {"$ref": "#/components/schemas/ImageShape"},
-            ]
-        }
-    ),
+    ImageShape, ShortForm("ImageShape", "image", "a data URI or base64")
 ]
 
 
@@ -45,24 +33,8 @@ class ExampleShape(Shape):
     name: Annotated[str | None, Field(description="an image's name in messages")] = None
 
 
-def _example_of(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"image": value}
-    return {"item": value} if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 AnyExample: TypeAlias = Annotated[
-    ExampleShape,
-    BeforeValidator(_example_of),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "description": "id of an item"},
-                {"type": "string", "description": "a data URI or base64"},
-                {"$ref": "#/components/schemas/ExampleShape"},
-            ]
-        }
-    ),
+    ExampleShape, ShortForm("ExampleShape", "image", "a data URI or base64", whole="item")
 ]
 AnyExamples: TypeAlias = Annotated[
     dict[str, Annotated[list[AnyExample], Field(fail_fast=True)]],
@@ -86,7 +58,9 @@ Wordless: TypeAlias = Annotated[
 class LabelsShape(Shape):
     """Labels, and known cases of them."""
 
-    labels: Annotated[Text, Field(description="any words")] = Field(default_factory=list)
+    labels: Annotated[
+        Text, Field(description="any words; by default the labels of the examples")
+    ] = Field(default_factory=list)
     examples: AnyExamples = Field(default_factory=dict)
     wordless: Wordless = Field(default_factory=list)
     templates: Templates = None
@@ -114,6 +88,10 @@ class LabelSetRequest(LabelsShape):
     """A set of labels to be stored."""
 
     name: str
+    thresholds: Annotated[
+        dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]],
+        Field(description="lowest probability by label, where several may apply"),
+    ] = Field(default_factory=dict)
     replace: Annotated[
         bool,
         Field(description="whether what the set held before is forgotten; else it is added to"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 
 from mmembed.server.request_shapes import Encoded, ItemId, Model, Shape
+from mmembed.server.short_forms import ShortForm
 
 Matrix: TypeAlias = list[list[float]]
 
@@ -20,22 +21,7 @@ class ComparedShape(Shape):
     name: Annotated[str | None, Field(description="its name in the answer")] = None
 
 
-def _compared_of_text(value: Any) -> Any:
-    return {"text": value} if isinstance(value, str) else value
-
-
-AnyCompared: TypeAlias = Annotated[
-    ComparedShape,
-    BeforeValidator(_compared_of_text),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "description": "a text"},
-                {"$ref": "#/components/schemas/ComparedShape"},
-            ]
-        }
-    ),
-]
+AnyCompared: TypeAlias = Annotated[ComparedShape, ShortForm("ComparedShape", "text", "a text")]
 
 
 class SimilarityRequest(Shape):

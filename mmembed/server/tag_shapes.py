@@ -10,7 +10,7 @@ from mmembed.server.request_shapes import AnyWhere, Shape, Text
 
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 ANSWERED = 1000
-"""Doubtful tags in an answer, at most."""
+"""Doubtful or rejected tags in an answer, at most."""
 
 
 class TagRequest(Shape):
@@ -120,3 +120,18 @@ class CheckedAnswer(BaseModel):
     compete: Annotated[bool, Field(description="whether each picture has exactly one of them")]
     total: int
     doubts: Annotated[list[DoubtAnswer], Field(description="by falling doubt")]
+
+
+class RejectedTagAnswer(BaseModel):
+    """An automatic tag that a person took off."""
+
+    item: int
+    path: str | None
+    tag: str
+
+
+class RejectedAnswer(BaseModel):
+    """Automatic tags that a person took off, by rising id."""
+
+    total: int
+    rejected: list[RejectedTagAnswer]

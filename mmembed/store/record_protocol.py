@@ -5,12 +5,13 @@ The rules of `store.protocol` hold here, too.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from mmembed.errors import LimitError, Unstorable
+from mmembed.types import AutomaticTag
 
 LARGEST_RECORD = 32 * 2**20
 """Bytes of a record. An export writes it as a line of text, which importers read up to 64 MB."""
@@ -56,28 +57,20 @@ class ImageHashes(Protocol):
         """Up to `limit` contents of images above `after` that have no hashes, by rising sha256."""
 
 
-@dataclass(frozen=True)
-class AutomaticTag:
-    """A tag that a label set gave an item."""
-
-    tag: str
-    score: float
-    """How sure the label set is; its maker defines the scale, such as a probability."""
-    label_set: str
-
-
 class AutomaticTags(Protocol):
     """Tags that a label set gave, beside those that a person or a file said. Filters, counts and
     words treat both alike.
 
     A tag that both said stays when the label set takes it back. `Items.words_of` tells what people
-    and files said. An image whose content changes loses its automatic tags. `ItemWriter.update`
-    takes away the automatic tags that it does not list.
+    and files said, and `Item.automatic_tags` the tags that label sets alone gave. An image whose
+    content changes loses its automatic tags. `ItemWriter.update` takes away the automatic tags
+    that it does not list.
     """
 
     def replace_automatic_tags(self, label_set: str, tags: Iterable[tuple[int, str, float]]) -> int:
         """Make these all the tags of a label set, in one transaction: item id, tag, score. Returns
-        how many it then has.
+        how many it then has. Of very many items, searches by words may follow in later
+        transactions, the last of them before this returns.
 
         Items that are gone are skipped. Of a tag that is given twice, the last score counts. A tag
         of a time when sources were not noted stays as it is. Raises Unstorable for a score that is
@@ -118,6 +111,21 @@ def rows_of_items(tags: Mapping[int, Sequence[AutomaticTag]]) -> Iterator[Automa
     for item_id, some in tags.items():
         for one in some:
             yield item_id, one.tag, one.label_set, _finite(one.score, one.tag)
+
+
+def read_automatic_tags(text: str | None) -> tuple[AutomaticTag, ...]:
+    """The automatic tags of an item in the order of `Item.automatic_tags`. text: JSON, a list of
+    [tag, score, label set]; odd entries are left out."""
+    if not text or text == "[]":
+        return ()
+    rows = [row for row in json.loads(text) if _is_whole(row)]
+    tags = [AutomaticTag(tag, float(score), label_set) for tag, score, label_set in rows]
+    return tuple(sorted(tags, key=lambda one: (-one.score, one.tag, one.label_set)))
+
+
+def _is_whole(row: list[Any]) -> bool:
+    tag, score, label_set = row
+    return isinstance(tag, str) and isinstance(score, int | float) and isinstance(label_set, str)
 
 
 def _finite(score: float, tag: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -33,15 +35,28 @@ def test_a_calibration_comes_back_from_its_record() -> None:
     assert Calibration.from_bytes(one.to_bytes()) == one
 
 
-@pytest.mark.parametrize(
-    "record",
-    [b"", b"[]", b"{}", b'{"temperature": 0, "templates": ["{}"], "images": 1}',
-     b'{"temperature": "NaN", "templates": ["{}"], "images": 1}',
-     b'{"temperature": 1, "templates": [], "images": 1}'],
-)  # fmt: skip
+@pytest.mark.parametrize("record", [b"", b"[]", b"{}", b"\xff", Calibration().to_bytes()[:-9]])
 def test_a_damaged_record_is_noticed(record: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         Calibration.from_bytes(record)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"temperature": 0}, "temperature 0"),
+        ({"temperature": "NaN"}, "temperature nan"),
+        ({"templates": []}, "templates"),
+        ({"templates": ["a photo"]}, "templates"),
+        ({"each_label": {"slope": 0.0, "offset": 1.0}}, "slope=0.0"),
+        ({"any_label": {"slope": 1.0, "offset": float("nan")}}, "offset=nan"),
+        ({"any_label": {"slope": 1.0}}, "offset"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_noticed(change: dict[str, object], message: str) -> None:
+    record = {**json.loads(Calibration().to_bytes()), **change}
+    with pytest.raises(ValueError, match=message):
+        Calibration.from_bytes(json.dumps(record).encode())
 
 
 def test_a_model_without_a_calibration_keeps_its_own_scale() -> None:

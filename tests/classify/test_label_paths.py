@@ -34,6 +34,8 @@ def test_names_that_end_alike_are_told_apart_by_their_parents() -> None:
     ("labels", "message"),
     [
         (["animal", "animal > dog"], "'animal': is a parent of 'animal > dog'"),
+        (["a > b", "a >  b"], "'a > b' and 'a >  b' are the same"),
+        (["a > > b"], "a part of the path is blank"),
         (["a > "], "a part of the path is blank"),
         ([" > a"], "a part of the path is blank"),
         ([" > ".join("abcdefghi")], "9 levels, limit 8"),

@@ -6,7 +6,14 @@ import json
 
 import pytest
 
-from mmembed.classify.label_sets import MOST_EXAMPLES, Example, LabelSet, SetLabel
+from mmembed.classify.label_sets import (
+    MOST_EXAMPLES,
+    Example,
+    LabelSet,
+    SetLabel,
+    check_name,
+    name_from,
+)
 from mmembed.errors import LimitError, QueryError, StoreError
 
 SET = LabelSet(
@@ -33,6 +40,17 @@ def test_a_set_comes_back_from_its_record() -> None:
 def test_a_name_stands_in_an_address(name: str) -> None:
     with pytest.raises(QueryError, match="a name has up to 100"):
         LabelSet(name, (SetLabel("cat"),))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("places", "places"), ("my (1) file!", "my -1- file-"), ("..x", "x"), ("été 🦊", "été -"),
+     ("x" * 200, "x" * 100), ("()", ""), ("", "")],
+)  # fmt: skip
+def test_a_name_is_made_of_any_text(text: str, name: str) -> None:
+    assert name_from(text) == name
+    if name:
+        assert check_name(name) == name
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mmembed.classify.zero_shot import (
     check_labels,
     fill,
     label_matrix,
+    notes_on_case,
     probabilities,
     top_labels,
 )
@@ -49,11 +50,19 @@ def test_template_without_place_for_the_label_is_refused() -> None:
         ([], "give at least one"),
         (["cat", " "], r"labels\[1\]: is blank"),
         (["cat", "dog", " cat"], r"labels\[2\]: 'cat' is there twice"),
+        (["a cat", "a  cat"], r"labels\[1\]: 'a  cat' is there twice"),
+        (["caf\u00e9", "cafe\u0301"], r"labels\[1\]: .* is there twice"),
     ],
 )
 def test_labels_that_make_no_sense_are_refused(labels: list[str], message: str) -> None:
     with pytest.raises(QueryError, match=message):
         check_labels(labels)
+
+
+def test_labels_that_differ_in_case_alone_are_told() -> None:
+    assert notes_on_case(["cat", "dog"]) == ()
+    [note] = notes_on_case(["cardigan", "dog", "Cardigan", "Dog"])
+    assert note.startswith("labels 'cardigan' and 'Cardigan' differ in case alone")
 
 
 def test_templates_may_not_be_empty() -> None:

@@ -34,7 +34,7 @@ def real(*arguments: str | bytes | Path, **variables: str) -> Finished:
             capture_output=True,
             text=True,
             env=environment(**variables),
-            timeout=2 * PATIENCE_S,
+            timeout=5 * PATIENCE_S,
         )
     )
 

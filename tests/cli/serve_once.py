@@ -12,7 +12,8 @@ from urllib.error import URLError
 
 from tests.s3_server import free_port
 
-PATIENCE_S = 120
+PATIENCE_S = 600
+"""The first start measures the engines of the model."""
 
 
 def main(arguments: list[str]) -> None:

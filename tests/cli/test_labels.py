@@ -38,6 +38,17 @@ def test_a_set_is_added_listed_shown_used_and_removed(
     assert "label set 's': there is none of this name" in said
 
 
+def test_a_threshold_is_kept_and_shown(ask: Ask, folder: Path) -> None:
+    data = ("--data", str(folder), "--model", "fake")
+    ask("labels", "add", "t", "--labels", "a=b,c", "--threshold", "a=b=0.25", *data)
+    _, shown, _ = ask("labels", "show", "t", *data)
+    assert [line.split() for line in shown.splitlines()[1:]] == [
+        ["a=b", "yes", "0.25", "0"], ["c", "yes", "0"],
+    ]  # fmt: skip
+    _, shown, _ = ask("labels", "show", "t", "--json", *data)
+    assert [one["threshold"] for one in json.loads(shown)["labels"]] == [0.25, None]
+
+
 def test_texts_and_trees(ask: Ask, folder: Path) -> None:
     data = ("--data", str(folder), "--model", "fake")
     code, answer, _ = ask("classify", "--text", "a red bus", "--labels", "warm > red,cold > blue",
@@ -57,6 +68,9 @@ def test_texts_and_trees(ask: Ask, folder: Path) -> None:
         (["classify", "x.png", "--labels", "a", "--set", "s"], "give the set alone"),
         (["labels", "add", "a/b", "--labels", "a"], "a name has up to 100"),
         (["labels", "add", "s"], "labels: give at least one"),
+        (["labels", "add", "s", "--labels", "a", "--threshold", "a"], "expected LABEL=NUMBER"),
+        (["labels", "add", "s", "--labels", "a", "--threshold", "a=nan"], "threshold nan"),
+        (["classify", "x.png", "--labels", "@/dev/zero"], "the limit of a list of labels"),
     ],
 )
 def test_slips_are_named(ask: Ask, folder: Path, arguments: list[str], message: str) -> None:

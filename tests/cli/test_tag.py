@@ -42,6 +42,30 @@ def test_tag_show_and_clear(ask: Ask, filled: tuple[str, ...], tmp_path: Path) -
     assert (code, printed) == (0, "colours: 3 tags were taken back\n")
 
 
+def test_rejected_tags_and_sets_are_listed(ask: Ask, filled: tuple[str, ...]) -> None:
+    assert ask("tag", "--list", *filled) == (0, "", "")
+    assert ask("tag", "--rejected", *filled)[1] == "no automatic tag was taken off\n"
+    ask("tag", "--labels", "red,blue,green", "--compete", *filled)
+    assert ask("tag", "--list", *filled)[1].split() == ["tags", "set", "3", "labels"]
+    with open_collection(Path(filled[1])) as collection:
+        for item in collection.items(limit=9, kind="image"):
+            collection.update(item.id, tags=[])
+    _, printed, _ = ask("tag", "--rejected", "--most", "2", *filled)
+    assert printed.splitlines()[1].split()[1] == "blue"
+    assert printed.splitlines()[-1] == "… and 1 more; --most N shows more"
+    assert ask("tag", "--allow-again", "red", *filled)[1] == "1 rejection forgotten\n"
+    assert ask("tag", "--allow-again", *filled)[1] == "2 rejections forgotten\n"
+
+
+def test_a_file_names_its_set_as_well_as_it_can(
+    ask: Ask, filled: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "my (1) file!.txt").write_text("red\nblue\n")
+    labels = f"@{tmp_path / 'my (1) file!.txt'}"
+    _, printed, _ = ask("tag", "--labels", labels, "--compete", "--json", *filled)
+    assert json.loads(printed)["label_set"] == "my -1- file-"
+
+
 def test_a_check_without_tags(ask: Ask, filled: tuple[str, ...]) -> None:
     code, printed, _ = ask("tag", "--check", *filled)
     assert (code, printed) == (0, "0 tags of 0 pictures checked: none looks wrong\n")
@@ -55,6 +79,10 @@ def test_a_check_without_tags(ask: Ask, filled: tuple[str, ...]) -> None:
         ((), "give --labels"),
         (("--clear",), "name the label set with --set"),
         (("--check", "--labels", "a"), "goes without --labels"),
+        (("--list", "--set", "a"), "goes without --labels"),
+        (("--rejected", "--check"), "--rejected and --check: give one of them"),
+        (("--labels", "@/dev/zero"), "the limit of a list of labels"),
+        (("--labels", "a", "--set", "a/b"), "a name has up to 100"),
         (("--labels", "a", "--threshold", "2"), "between 0 and 1"),
         (("--labels", "a", "--where", "colour:red"), "colour"),
         (("--set", "none"), "there is none of this name"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mmembed.classify import classifier
 from mmembed.collection.collection import Collection, ImageInput
 from mmembed.errors import QueryError
 from tests.fake_encoder import COLOURS
@@ -73,6 +74,28 @@ def test_thresholds_of_many_pictures_keep_the_precision(collection: Collection) 
         [image("red"), image("blue")], ["red"], mode="multi", precision=wanted
     )
     assert [len(one.labels) for one in answer] == [1, 0]
+
+
+def test_many_inputs_are_scored_in_parts(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [image(colour) for colour in ("red", "blue", "green")]
+    broken = ImageInput("broken", data=b"x")
+    inputs = [images[0], broken, images[1], broken, broken, images[2]]
+    whole = collection.classify(inputs, ["red", "blue", "green"])
+    monkeypatch.setattr(classifier, "SCORES_AT_ONCE", 6)
+    parts = collection.classify(inputs, ["red", "blue", "green"])
+    assert [one.index for one in parts] == list(range(6))
+    assert [one.failure for one in parts] == [one.failure for one in whole]
+    for part, of_whole in zip(parts, whole, strict=True):
+        assert [one.label for one in part.labels] == [one.label for one in of_whole.labels]
+        assert [one.score for one in part.labels] == pytest.approx(
+            [one.score for one in of_whole.labels], abs=1e-5
+        )
+
+
+def test_labels_in_upper_and_lower_case_get_a_note(collection: Collection) -> None:
+    assert collection.classify([image("red")], ["red", "Red"]).notes[0].startswith("labels 'red'")
 
 
 def test_parents_are_answered_with_their_sums(collection: Collection) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmembed.collection import searching
 from mmembed.collection.bank_of_model import ModelBank
 from mmembed.collection.collection import Collection
 from mmembed.errors import QueryError
 from mmembed.search.hub_correction import strength
+from mmembed.search.learned_words import LearnedWords
 from mmembed.types import Term
 from tests.fake_encoder import COLOURS, FakeEncoder
 
@@ -130,3 +132,27 @@ def test_a_negative_word_alone_leads_away_from_what_it_means(indexed: Collection
     indexed.make_bank(quietly)
     towards = ids(indexed, RED)
     assert ids(indexed, [Term(text="red pink", weight=-1)]) == towards[::-1]
+
+
+def test_learned_words_rank_too_and_make_other_cursors_useless(
+    indexed: Collection, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.make_bank(quietly)
+    before, first = ids(indexed, RED), indexed.search(RED, k=10)
+    [red, blue] = encoder.embed_texts(["red pink", "blue"])
+    known = LearnedWords(np.zeros_like(red), red[None], 9 * blue[None])
+    monkeypatch.setattr(searching, "learned_words", lambda fingerprint: known)
+    page = indexed.search(RED, k=50)
+    assert [hit.item.id for hit in page.hits] != before
+    assert Path(str(page.hits[0].item.path)).name in {f"{n}.png" for n in range(3, 30, 6)}
+    assert {hit.item.id: hit.score for hit in page.hits} == {
+        hit.item.id: hit.score for hit in [*first.hits, *_rest(indexed, first, monkeypatch)]
+    }
+    monkeypatch.setattr(searching, "learned_words", lambda fingerprint: known)
+    with pytest.raises(QueryError, match="another query"):
+        indexed.search(RED, cursor=first.next_cursor)
+
+
+def _rest(indexed: Collection, first: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    monkeypatch.setattr(searching, "learned_words", lambda fingerprint: None)
+    return list(indexed.search(RED, k=50, cursor=first.next_cursor).hits)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmembed.collection.collection import Collection, Given, ImageInput, TextInput
-from mmembed.errors import ImageError, NotFound, QueryError, StoreError
+from mmembed.errors import ImageError, LimitError, NotFound, QueryError, StoreError
 from tests.fake_encoder import FakeEncoder
 from tests.serving import open_collection, picture
 
@@ -66,7 +66,7 @@ def test_an_example_that_is_gone_is_named_and_no_longer_counts(
     examples = {"A": [item(items["red"])], "B": [item(items["blue"]), item(items["green"])]}
     kept = collection.add_label_set("s", ["A", "B"], examples=examples, wordless=["A", "B"])
     collection.remove(items["green"])
-    assert collection.lost_examples(kept) == [f"item {items['green']}"]
+    assert [one.name for one in collection.lost_examples(kept)] == [f"item {items['green']}"]
     answer = collection.classify([item(items["red"])], label_set="s")
     assert answer[0].labels[0].label == "A"
     assert answer.notes == (
@@ -87,6 +87,59 @@ def test_elsewhere_items_are_known_by_their_content(
         assert ids == [items["red"], items["green"]], "the same numbers for other pictures"
         other.store.put_records("label_set", {"s": kept.to_bytes()})
         assert best(other, "red", label_set="s") == "A"
+
+
+def test_a_set_from_elsewhere_is_added_to(
+    collection: Collection, items: Named, tmp_path: Path
+) -> None:
+    """Its numbers mean other pictures here, or none."""
+    examples = {"A": [item(items["red"])], "B": [item(items["blue"]), item(items["green"])]}
+    kept = collection.add_label_set("s", ["A", "B"], examples=examples, wordless=["A", "B"])
+    with open_collection(tmp_path / "other") as other:
+        [blue, red] = [other.add_image(picture(one), name=one).id for one in ("blue", "red")]
+        other.store.put_records("label_set", {"s": kept.to_bytes()})
+        joined = other.add_label_set("s", ["C"])
+        assert [[one.item for one in label.examples] for label in joined.labels] == [
+            [red], [blue, 0], [],
+        ]  # fmt: skip
+        assert [one.name for one in other.lost_examples(joined)] == [f"item {items['green']}"]
+        assert best(other, "red", label_set="s") == "A"
+        green = other.add_image(picture("green"), name="green")
+        assert other.lost_examples(joined) == []
+        assert best(other, "green", label_set="s") == "B"
+        other.remove(green.id)
+
+
+def test_an_example_that_is_given_another_label_moves(collection: Collection, items: Named) -> None:
+    first: dict[str, list[Given]] = {"cat": [item(items["red"]), item(items["blue"]), "purrs"]}
+    collection.add_label_set("s", examples=first)
+    kept = collection.add_label_set("s", examples={"dog": [item(items["red"]), "purrs"]})
+    assert [(one.label, len(one.examples)) for one in kept.labels] == [("cat", 1), ("dog", 2)]
+    collection.add_label_set("t", examples={"A": [item(items["red"])]}, wordless=["A"])
+    with pytest.raises(QueryError, match="'A': has neither words nor examples"):
+        collection.add_label_set("t", examples={"B": [item(items["red"])]})
+
+
+def test_thresholds_are_kept_with_their_labels(collection: Collection) -> None:
+    collection.add_label_set("s", ["a", "b"], thresholds={" a ": 0.25})
+    kept = collection.add_label_set("s", ["a", "b", "c"], thresholds={"b": 1})
+    assert [one.threshold for one in kept.labels] == [0.25, 1, None]
+    with pytest.raises(QueryError, match="thresholds: 'd' is none of the labels"):
+        collection.add_label_set("s", ["a"], thresholds={"d": 0.5})
+    with pytest.raises(QueryError, match="'a': threshold nan"):
+        collection.add_label_set("s", ["a"], thresholds={"a": float("nan")})
+
+
+def test_too_many_labels_are_no_set(tmp_path: Path) -> None:
+    with open_collection(tmp_path / "small", max_prompts=3) as small:
+        small.add_label_set("s", ["a", "b", "c"])
+        with pytest.raises(LimitError, match="4 labels × 1 templates are 4 prompts, limit 3"):
+            small.add_label_set("s", ["a", "b", "c", "d"])
+
+
+def test_the_labels_may_be_those_of_the_examples(collection: Collection) -> None:
+    answer = collection.classify(["a red bus"], examples={"red": ["red"], "blue ": ["blue sea"]})
+    assert [one.label for one in answer[0].labels] == ["red", "blue"]
 
 
 def test_a_set_is_added_to_or_replaced(collection: Collection, items: Named) -> None:
@@ -121,6 +174,7 @@ def test_texts_are_classified_by_texts(collection: Collection) -> None:
     ("examples", "error", "message"),
     [
         ({"dog": ["x"]}, QueryError, "'dog' is none of the labels"),
+        ({"cat": ["x", " "]}, QueryError, r"examples.cat\[1\]: the text is blank"),
         ({"cat": ["x"], "cow": ["x"]}, QueryError, "x is an example of 'cat' and of 'cow'"),
         ({"cat": [item(99)]}, NotFound, r"examples.cat\[0\]: item 99: there is no such item"),
         ({"cat": [ImageInput("bad", data=b"x")]}, ImageError, "bad: "),

@@ -8,7 +8,7 @@ import random
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from mmembed.filters.parse import parse_where
-from tests.forked_commands import Forks, forks_in, until
+from tests.forked_commands import Fork, Forks, forks_in, until
 from tests.postgres_server import address
 from tests.small_pictures import many
 from tests.tars import tar_at
@@ -74,6 +74,12 @@ def check_whole(store: Any, photos: Path, *, without: int = 0) -> None:
 
 def has(store: Any, count: int) -> bool:
     return bool(store.count("image") >= count)
+
+
+def says(fork: Fork, word: str, times: int = 1) -> bool:
+    with suppress(FileNotFoundError):  # it starts only now
+        return fork.said.count(word) >= times
+    return False
 
 
 def embedded(said: str) -> int:
@@ -256,3 +262,28 @@ def test_tars_and_lists_are_shared(
     changed = forks.start("index", shard, *ours)
     assert changed.wait() == 0, changed.said
     assert store.count("image", parse_where(f"folder:{shard}")) == 1
+
+
+def test_a_watch_that_is_killed_goes_on_and_workers_help(
+    forks: Forks, ours: list[str], store: Any, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    watch = forks.start("index", photos, "--watch", "--poll", 1, *ours)
+    until(partial(says, watch, "polling"))
+    helper = forks.start("work", "--wait", *ours, seconds=0.01)
+    many(photos / "new", 200)
+    until(partial(has, store, 40))
+    watch.kill()
+    watch.wait()
+    ids = {item.path: item.id for item in store.page(after=0, limit=9_999, kind="image")}
+    again = forks.start("index", photos, "--watch", "--poll", 1, *ours)
+    until(partial(has, store, 200))
+    (photos / "new").rename(photos / "other")
+    until(partial(says, again, "moved", 200))
+    for one in (again, helper):
+        one.kill(signal.SIGTERM)
+        assert one.wait() == 130, one.said
+    check_whole(store, photos)
+    after = {item.path: item.id for item in store.page(after=0, limit=9_999, kind="image")}
+    assert all(after[path.replace("/new/", "/other/")] == ids[path] for path in ids)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from mmembed.cancellation import Caller, working_for
 from mmembed.collection.collection import Collection
 from mmembed.collection.tagging import TagWishes
-from mmembed.errors import NotFound, QueryError
+from mmembed.errors import NotFound, Overloaded, QueryError
 from mmembed.filters.parse import parse_where
 from tests.conftest import Index, MakePicture, OpenCollection
 
@@ -159,11 +160,66 @@ def test_a_stored_set_with_examples(filled: Collection) -> None:
         ({"threshold": 1.5}, "threshold 1.5: expected a number between 0 and 1"),
         ({"precision": float("nan")}, "precision nan"),
         ({"label_set": ""}, "the name of a label set"),
+        ({"label_set": "a/b"}, "a name has up to 100"),
     ],
 )
 def test_wishes_that_make_no_sense(more: dict[str, Any], message: str) -> None:
     with pytest.raises(QueryError, match=message):
         wishes("red", **more)
+
+
+def test_what_a_person_takes_off_stays_off(filled: Collection) -> None:
+    filled.tag(wishes(*COLOURS), quietly)
+    [red] = filled.items(limit=1, kind="image", where=parse_where("path~red-1"))
+    filled.update(red.id, tags=[])
+    assert filled.tag(wishes(*COLOURS, label_set="other"), quietly).tags == 5, "of any set"
+    [(item, tag)] = filled.rejected_tags(9).first
+    assert (item.id, tag) == (red.id, "red")
+    filled.update(red.id, captions=["a red thing"])
+    assert filled.rejected_tags(0).total == 1, "a caption says nothing about tags"
+    filled.update(red.id, tags=["red"])
+    assert filled.rejected_tags(9).total == 0, "who gives it again takes it back"
+    filled.update(red.id, tags=[])
+    assert filled.rejected_tags(9).total == 0, "it was a person's own tag by then"
+
+
+def test_rejections_follow_the_content_and_can_be_forgotten(filled: Collection) -> None:
+    filled.tag(wishes(*COLOURS), quietly)
+    items = filled.items(limit=9, kind="image")
+    for item in items[:3]:
+        filled.update(item.id, tags=[])
+    filled.store.put_records("rejected_tags", {"damaged": b"{"})
+    assert filled.tag(wishes(*COLOURS), quietly).tags == 3
+    path = Path(items[0].path or "")
+    filled.remove_path(path)
+    filled.index([path], progress=quietly)
+    assert filled.tag(wishes(*COLOURS), quietly).tags == 3, "another item of the same content"
+    assert filled.allow_tags(["blue", "none"]) == 2
+    assert filled.tag(wishes(*COLOURS), quietly).tags == 5
+    assert (filled.allow_tags(), filled.allow_tags()) == (1, 0)
+    assert filled.tag(wishes(*COLOURS), quietly).tags == 6
+
+
+def test_rejections_teach_the_threshold(
+    collection: Collection, picture: MakePicture, index: Index
+) -> None:
+    for number in range(30):
+        picture(f"red-{number}.png", "red", seed=number + 1)
+    index()
+    items = collection.items(limit=99, kind="image")
+    collection.tag(wishes("red", "blue", threshold=0.2), quietly)
+    for item in items:
+        collection.update(item.id, tags=["red"] if item.id % 2 else [])
+    [red, _] = collection.tag(wishes("red", "blue", precision=0.9), quietly).labels
+    assert (red.threshold.basis, red.pictures) == ("examples", 0), "half of them are wrong"
+
+
+def test_one_tagging_at_a_time(filled: Collection) -> None:
+    def inner(done: int, total: int, failed: int) -> None:
+        with working_for(Caller()), pytest.raises(Overloaded, match="being tagged already"):
+            filled.check_tags()
+
+    assert filled.tag(wishes("red", "blue"), inner).tags > 0
 
 
 def test_a_label_with_a_control_character_is_no_tag(filled: Collection) -> None:
@@ -188,3 +244,7 @@ def test_wrong_tags_are_found(collection: Collection, picture: MakePicture, inde
     )  # fmt: skip
     with pytest.raises(QueryError, match="0 pictures have it from a person or a file"):
         collection.check_tags(["purple"])
+    given = [(one.id, f"tag {n}", 0.5) for one in items.values() for n in range(110)]
+    collection.store.replace_automatic_tags("gave more of them", given)
+    again = collection.check_tags()
+    assert (again.pictures, again.tags, len(again.doubts)) == (40, ("blue", "red"), 1)

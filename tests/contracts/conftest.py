@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from mmembed.collection.collection import Collection
+from mmembed.config.settings import Settings
 from mmembed.store.entries import Model
 from mmembed.store.folder_store import FolderStore
 from mmembed.store.protocol import Store
 from tests.contracts.memory_store import MemoryStore
+from tests.fake_encoder import FakeEncoder
 from tests.temporary_postgres import postgres_store, sharded_store
 
 FOUR = Model("four", "fingerprint-of-four", 4)
@@ -70,3 +73,12 @@ def store(empty: Store) -> Store:
     """A store that belongs to the model FOUR."""
     empty.claim(FOUR)
     return empty
+
+
+@pytest.fixture
+def collection(empty: Store, tmp_path: Path) -> Iterator[Collection]:
+    """An empty collection, whatever the store."""
+    settings = Settings.from_env({}, data=tmp_path / "data", model="fake", decode_threads=2)
+    encoder = FakeEncoder()
+    with closing(Collection(settings, load=lambda _: encoder, store=empty)) as collection:
+        yield collection

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from mmembed.store.record_protocol import (
     AutomaticRow,
-    AutomaticTag,
     check_records,
     rows_of_items,
     rows_of_label_set,
 )
+from mmembed.types import AutomaticTag
 from tests.contracts.memory_state import Memory, State
 
 
@@ -77,18 +77,8 @@ class MemoryRecords(Memory):
             _take(state, rows_of_items(tags))
 
     def automatic_tags_of(self, item_ids: Sequence[int]) -> dict[int, list[AutomaticTag]]:
-        known = self._state.automatic
-        tags = {
-            item_id: [
-                AutomaticTag(tag, score, name) for (tag, name), score in known[item_id].items()
-            ]
-            for item_id in item_ids
-            if known.get(item_id)
-        }
-        return {
-            item_id: sorted(some, key=lambda one: (-one.score, one.tag, one.label_set))
-            for item_id, some in tags.items()
-        }
+        each = {item_id: automatic_of(self._state, item_id) for item_id in item_ids}
+        return {item_id: some for item_id, some in each.items() if some}
 
     def automatic_label_sets(self) -> dict[str, int]:
         names = [name for some in self._state.automatic.values() for _, name in some]
@@ -117,6 +107,14 @@ def forget_hashes(state: State) -> None:
 
 def show_tags(state: State, item_id: int) -> None:
     """Give an item the tags that were said, and the automatic ones."""
-    automatic = {tag for tag, _ in state.automatic.get(item_id, {})}
-    tags = tuple(sorted({*state.words[item_id].tags, *automatic}))
-    state.items[item_id] = replace(state.items[item_id], tags=tags)
+    said, automatic = state.words[item_id].tags, automatic_of(state, item_id)
+    tags = tuple(sorted({*said, *(one.tag for one in automatic)}))
+    unsaid = tuple(one for one in automatic if not said.get(one.tag))
+    state.items[item_id] = replace(state.items[item_id], tags=tags, automatic_tags=unsaid)
+
+
+def automatic_of(state: State, item_id: int) -> list[AutomaticTag]:
+    """The automatic tags of an item, by falling score."""
+    known = state.automatic.get(item_id, {})
+    tags = [AutomaticTag(tag, score, label_set) for (tag, label_set), score in known.items()]
+    return sorted(tags, key=lambda one: (-one.score, one.tag, one.label_set))

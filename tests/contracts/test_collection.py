@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,13 @@ import pytest
 from mmembed.classify.calibration import Calibration
 from mmembed.collection.calibrations import Calibrations
 from mmembed.collection.collection import Collection, ImageInput
-from mmembed.config.settings import Settings
 from mmembed.errors import NotFound, StoreBusy
 from mmembed.ingest import Report
 from mmembed.store.protocol import Store
 from mmembed.types import Term
-from tests.fake_encoder import FakeEncoder
 from tests.photographs import jpeg, photograph
 
 MakePicture = Callable[..., Path]
-
-
-@pytest.fixture
-def collection(empty: Store, tmp_path: Path) -> Iterator[Collection]:
-    settings = Settings.from_env({}, data=tmp_path / "data", model="fake", decode_threads=2)
-    encoder = FakeEncoder()
-    with closing(Collection(settings, load=lambda _: encoder, store=empty)) as collection:
-        yield collection
 
 
 def index(collection: Collection, folder: Path, **options: Any) -> Report:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from mmembed.collection.collection import Collection
-from mmembed.config.settings import Settings
 from mmembed.errors import NotFound
 from mmembed.filters.parse import parse_where
-from mmembed.store.protocol import Store
-from tests.fake_encoder import FakeEncoder
 
 MakePicture = Callable[..., Path]
-
-
-@pytest.fixture
-def collection(empty: Store, tmp_path: Path) -> Iterator[Collection]:
-    settings = Settings.from_env({}, data=tmp_path / "data", model="fake", decode_threads=2)
-    encoder = FakeEncoder()
-    with closing(Collection(settings, load=lambda _: encoder, store=empty)) as collection:
-        yield collection
 
 
 def index(collection: Collection, folder: Path) -> None:

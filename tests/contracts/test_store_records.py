@@ -14,7 +14,7 @@ from mmembed.filters.tree import Test as Condition
 from mmembed.store import record_protocol
 from mmembed.store.entries import CaptionEntry, ImageEntry, Reading, Words
 from mmembed.store.protocol import Store
-from mmembed.store.record_protocol import AutomaticTag
+from mmembed.types import AutomaticTag
 
 Entry = Callable[..., ImageEntry]
 NOTHING_SAID = Reading(Words(), lambda source: True)
@@ -122,6 +122,27 @@ def test_an_automatic_tag_is_a_tag(store: Store, ids: list[int]) -> None:
     }
     assert store.automatic_label_sets() == {"places": 3}
     assert store.check() == []
+
+
+def test_an_item_tells_which_of_its_tags_label_sets_alone_gave(
+    store: Store, ids: list[int]
+) -> None:
+    odd = 'a "b", [c]'
+    store.replace_automatic_tags("places", [(ids[0], "dog", 0.5), (ids[0], "sea", 0.25)])
+    store.replace_automatic_tags(odd, [(ids[0], odd, 0.75), (ids[0], "sea", 0.75)])
+    store.replace_automatic_tags("files", [(ids[1], "cat", 0.5)])
+    expected = (
+        AutomaticTag(odd, 0.75, odd), AutomaticTag("sea", 0.75, odd),
+        AutomaticTag("sea", 0.25, "places"),
+    )  # fmt: skip
+    assert store.item(ids[0]).automatic_tags == expected, "the dog is a person's"
+    assert store.items(ids[:1])[0].automatic_tags == expected
+    assert store.page(after=0, limit=9, kind="image")[0].automatic_tags == expected
+    assert [store.item(one).automatic_tags for one in ids[1:]] == [(), ()]
+    store.update(ids[0], tags=["sea"])
+    assert store.item(ids[0]).automatic_tags == ()
+    store.describe([(ids[1], NOTHING_SAID, ())])  # the file says it no more
+    assert store.item(ids[1]).automatic_tags == (AutomaticTag("cat", 0.5, "files"),)
 
 
 def test_a_label_set_is_replaced_as_a_whole(store: Store, ids: list[int]) -> None:

@@ -6,7 +6,6 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,6 @@ from tests.serving import environment
 pytestmark = pytest.mark.slow
 
 NAMES = usable("cpu")
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The id of a small random model."""
-    folder = tmp_path_factory.mktemp("engines")
-    yield save_random(folder / "small", SMALL, OPENAI)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

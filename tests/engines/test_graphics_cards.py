@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,6 @@ from tests.random_models import OPENAI, SIGLIP, SIGLIP_PIXELS, SMALL, cosines, s
 pytestmark = pytest.mark.slow
 
 CPU_NAMES = [COMPILED, "torch-float32"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The id of a small random model."""
-    folder = tmp_path_factory.mktemp("cards")
-    yield save_random(folder / "small", SMALL, OPENAI)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,9 @@ import pytest
 from mmembed.models.open_clip import load_encoder
 from tests.cli.processes import real
 from tests.pictures import GALLERY
-from tests.random_models import OPENAI, SMALL, cosines, picture, save_random
+from tests.random_models import cosines, picture
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return save_random(tmp_path_factory.mktemp("model") / "small", SMALL, OPENAI)
 
 
 @pytest.fixture(scope="module")

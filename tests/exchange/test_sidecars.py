@@ -69,6 +69,14 @@ def test_beside_the_pictures_sidecars_are_merged(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.iterdir() if path.name.endswith(".new")]
 
 
+def test_a_link_to_nothing_makes_no_file_elsewhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.xmp"
+    (tmp_path / "a.jpg.xmp").symlink_to(elsewhere)
+    [failure] = sidecars(items(str(tmp_path / "a.jpg")), None).failures
+    assert "is a link to" in failure.message
+    assert not elsewhere.exists()
+
+
 def test_nothing_is_written_beside_uploads(tmp_path: Path) -> None:
     exported = sidecars(items(str(tmp_path / "a.jpg")), None, lambda path, sha256: True)
     assert exported.counts == {"uploads left out": 1}
@@ -113,3 +121,30 @@ def test_long_names_are_cut() -> None:
     first, second = names.of(f"/a/{long}"), names.of(f"/b/{long}")
     assert first != second
     assert all(len(name.encode()) < 255 and name.endswith(".jpeg") for name in (first, second))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("https://host/..", "picture"),
+        ("s3://bucket/a/...", "picture"),
+        ("/a/ .jpg. ", "jpg"),
+        ("/a/CON.jpg", "_CON.jpg"),
+        ("/a/com1", "_com1"),
+        ("/a/console.jpg", "console.jpg"),
+        ("/a/x\\..\\y.jpg", "x_.._y.jpg"),
+        ("/a/C:evil.jpg", "C_evil.jpg"),
+        ("/a/b\0c.jpg", "b_c.jpg"),
+        ("/a/x." + "🦊" * 40, "x." + "🦊" * 4),
+    ],
+)
+def test_a_name_leads_nowhere_and_holds_everywhere(path: str, name: str) -> None:
+    assert ArchiveNames().of(path) == name
+
+
+def test_many_equal_names_are_not_tried_one_by_one() -> None:
+    names = ArchiveNames()
+    given = [names.of(f"/{number}/cover.jpg") for number in range(70_000)]
+    assert given[-1] == "cover (70000).jpg"
+    assert len(set(given)) == 70_000
+    assert names.of("/x/cover (2).jpg") == "cover (2) (2).jpg"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import LEFT_OUT_AS_A_WHOLE
+from tests.workers import LONGEST
 
 TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "mmembed"
@@ -71,6 +72,10 @@ def test_every_package_has_tests_that_run_before_each_commit() -> None:
         str(name) for name, texts in files.items() if all(map(LEFT_OUT_AS_A_WHOLE.search, texts))
     ]
     assert without == []
+
+
+def test_files_that_workers_begin_with_are_there() -> None:
+    assert [file for file in LONGEST if not (TESTS / file).is_file()] == []
 
 
 def test_tests_on_servers_say_so() -> None:

@@ -54,7 +54,8 @@ class Name:
     """Further words that fit."""
     sure: float
     """The share of the cluster's pictures that the word fits better than 95 % of all words do; 0 to
-    1, as far as a sample of them says."""
+    1, as far as a sample of them says. Words are compared by how much better they fit than the rest
+    of the collection; where the cluster is all of it, by their cosines."""
 
 
 class Vocabulary:
@@ -105,10 +106,10 @@ class NamedClusters:
         self, chosen: ChosenWords, pictures: Embeddings, mean: Floats, spread: Floats
     ) -> Name:
         current_caller().check()
-        fits = (pictures @ self.vocabulary.embeddings.T - mean) / spread
+        fits = (pictures @ self.vocabulary.embeddings.T).astype(np.float64)
+        if len(self.members) > 1:  # else there is nothing that the cluster stands out from
+            fits = (fits - mean) / spread
         better = (fits < fits[:, [chosen.name[0]]]).mean(axis=1)
-        if len(pictures) == len(self.sample):  # nothing stands out from itself
-            better = np.ones(len(pictures))
         texts = self.vocabulary.texts
         return Name(
             ", ".join(texts[word] for word in chosen.name),

@@ -60,8 +60,10 @@ class SameShot:
     ) -> NDArray[np.float64]:
         cosines = self.table.alike.cosines(alike, some, others)
         apart = shots_apart(self.table.hashes, some, others, cosines)
-        other_times = at_other_times(self.table.taken[some], self.table.taken[others])
-        return np.where(other_times, np.inf, apart)
+        ours, theirs = self.table.taken[some], self.table.taken[others]
+        if np.isnat(ours).all() or np.isnat(theirs).all():
+            return apart
+        return np.where(at_other_times(ours, theirs), np.inf, apart)
 
 
 @dataclass(frozen=True)

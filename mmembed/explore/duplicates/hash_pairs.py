@@ -23,11 +23,11 @@ NEXT = 24
 
 
 def near_hash_pairs(hashes: PictureHashes, equal: NDArray[np.int64]) -> KeptPairs:
-    """Pairs that differ in few bits, as they are or with one mirrored, with values that are less
-    for more bits; and pairs without contrast, of nearly one colour.
+    """Pairs that differ in few bits, as they are or with one mirrored, and pairs without contrast,
+    of nearly one colour. Values are less for more bits.
 
-    equal: (n,), for each the place of the first that is equal to it, which alone is compared with
-    others; all equal ones are a chain of pairs.
+    equal: (n,), for each the place of the first that is equal to it. The first alone is compared
+    with others; all equal ones are a chain of pairs.
     """
     known = np.flatnonzero(hashes.known)
     is_first = equal == np.arange(len(equal))

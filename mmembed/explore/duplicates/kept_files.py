@@ -18,8 +18,9 @@ class KeptFiles:
         """Files that have the indexed content, by item."""
 
     def check(self, kept: Item, spare: Item) -> None:
-        """Raises InputError unless both are files of this machine, and not the same one, and the
-        kept one has the content that was indexed; OSError for a spare one that is gone."""
+        """Raises InputError unless both are files of this machine, and not the same one. The kept
+        one must have the content that was indexed, too. Raises OSError for a spare one that is
+        gone."""
         path = spare.path or ""
         if not is_file(path):
             raise InputError(f"{path}: stays, for it is no file of this machine")

@@ -91,7 +91,7 @@ class MapKeeper:
         self._store.put_records(KIND, records_of(made))
 
     def fresh(self) -> CurrentMap | None:
-        """What `current` gave last, if it still holds."""
+        """The last result of `current`, if it still holds."""
         kept = self._following
         holds = kept and (kept.facts, kept.state) == (self.facts(), self.state())
         return kept.current if kept and holds else None

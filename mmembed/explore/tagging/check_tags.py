@@ -21,7 +21,9 @@ from mmembed.types import Item
 FEWEST = 10
 """Pictures that a tag needs, so that its pictures tell what it means."""
 MOST_TAGS = 100
-"""Tags that are checked unless some are named: the most frequent ones."""
+"""Tags that are checked unless some are named: those that people and files gave most often."""
+MOST_CONSIDERED = 2_000
+"""Tags among which these are looked for."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ def check_tags(store: Store, wanted: Sequence[str], where: Where) -> CheckedTags
     """Check tags that people and files gave: the wanted ones, else the most frequent ones. One tag
     is compared with all. Raises QueryError for a tag with too few pictures."""
     usual = _frequent(store)
-    considered = list(dict.fromkeys(wanted)) if len(set(wanted)) > 1 else [*usual, *wanted]
+    considered = list(dict.fromkeys(wanted)) if len(set(wanted)) > 1 else [*wanted, *usual]
     judged = judged_images(store, list(dict.fromkeys(considered)), where)
     counts = Counter(tag for said in judged.values() for tag in said)
     _check_counts(wanted, counts)
-    tags = sorted(tag for tag, count in counts.items() if count >= FEWEST)
+    most = max(MOST_TAGS, len(wanted))
+    frequent = [tag for tag, count in counts.most_common() if count >= FEWEST][:most]
+    tags = sorted({*frequent, *wanted})
     said = {key: own for key, some in judged.items() if (own := some & set(tags))}
     competing = len(tags) > 1 and all(len(own) == 1 for own in said.values())
     if len(tags) < 2 and not _has_others(tags, said):
@@ -69,8 +73,9 @@ def check_tags(store: Store, wanted: Sequence[str], where: Where) -> CheckedTags
 
 
 def _frequent(store: Store) -> list[str]:
+    """Automatic tags are among them: a label set may have given the most frequent ones."""
     counts = Counter(store.tags())
-    return [tag for tag, count in counts.most_common(MOST_TAGS) if count >= FEWEST]
+    return [tag for tag, count in counts.most_common(MOST_CONSIDERED) if count >= FEWEST]
 
 
 def _check_counts(wanted: Sequence[str], counts: Mapping[str, int]) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.cancellation import current_caller
 from mmembed.types import Embeddings
 
 Floats = NDArray[np.float32]
@@ -31,7 +32,8 @@ def out_of_fold(
     """The probability of each label for each row: float32 (n, labels).
 
     rows: float32 (n, dim), unit-norm. given: bool (n, labels). folds: int64 (n,), below FOLDS.
-    competing: whether each row has exactly one label; otherwise each label is for itself.
+    competing: whether each row has exactly one label; otherwise each label is for itself. Raises
+    Abandoned if the caller leaves.
     """
     design = np.hstack([rows, np.ones((len(rows), 1), np.float32)])
     scale, axes = np.linalg.eigh(design.T @ design.astype(np.float64))
@@ -81,6 +83,7 @@ class _Fit:
         step = np.float32(1.0) / (self._curvature + np.float32(penalty))[:, None]
         ahead, before, pace = now, now, 1.0
         for _ in range(STEPS):
+            current_caller().check()
             errors = chances_of(self._rows @ ahead, self._competing) - self._truth
             now = ahead - step * (self._rows.T @ errors + np.float32(penalty) * ahead)
             if np.vdot(ahead - now, now - before) > 0:

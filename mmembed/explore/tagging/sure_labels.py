@@ -21,6 +21,8 @@ from mmembed.types import Embeddings
 SHARE = 0.05
 """Of the pictures, that a label applies to where nothing else is known. Classification of one
 picture by labels that someone asks for takes a half."""
+SCORES_AT_ONCE = 10_000_000
+"""Pictures × labels whose scores are in memory: 40 MB of each thread, and some copies."""
 TRAINED = LogisticRule(1.0, 0.0)
 """How the logits of models that were trained with a sigmoid become probabilities."""
 
@@ -48,6 +50,18 @@ class SureLabels:
     def pairs(self, pictures: Embeddings, least: float) -> SurePairs:
         """The pairs with a probability of at least `least`, within (0, 1). pictures: float32
         (n, dim), unit-norm."""
+        step = max(1, SCORES_AT_ONCE // len(self._bias))
+        parts = [
+            (start, self._pairs(pictures[start : start + step], least))
+            for start in range(0, len(pictures), step)
+        ] or [(0, self._pairs(pictures, least))]
+        return SurePairs(
+            np.concatenate([start + part.rows for start, part in parts]),
+            np.concatenate([part.labels for _, part in parts]),
+            np.concatenate([part.scores for _, part in parts]),
+        )
+
+    def _pairs(self, pictures: Embeddings, least: float) -> SurePairs:
         logits = pictures @ self._weights
         logits += self._bias
         competition = self._scorer.competition

@@ -6,9 +6,10 @@ picture and label that are sure enough: at most MOST of each picture.
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -51,6 +52,25 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
+class Verdicts:
+    """Labels that people and files gave pictures, or took off."""
+
+    said: Mapping[int, set[str]] = field(default_factory=dict)
+    """Images with the labels that they have as tags."""
+    rejected: Mapping[str, set[int]] = field(default_factory=dict)
+    """Labels with the images that a person took them off."""
+
+    def known(self, label: str, item_ids: Sequence[int]) -> NDArray[np.bool_]:
+        """Which of these images are known to have a label, or to lack it."""
+        lacking = self.rejected.get(label, set())
+        return np.array([one in self.said or one in lacking for one in item_ids], bool)
+
+    def right(self, label: str, item_ids: Sequence[int]) -> NDArray[np.bool_]:
+        """Which of these images are known to have a label."""
+        return np.array([label in self.said.get(one, ()) for one in item_ids], bool)
+
+
+@dataclass(frozen=True)
 class TagRules:
     """Which labels become tags."""
 
@@ -61,11 +81,11 @@ class TagRules:
     own: Mapping[str, float] = field(default_factory=dict)
     """Thresholds of single labels, which count before the others."""
 
-    def least(self, judged: Mapping[int, set[str]]) -> float:
-        """The lowest score that may be needed. judged: images with the labels that they have."""
+    def least(self, judged: int) -> float:
+        """The lowest score that may be needed. judged: images that have some of the labels."""
         usual = self.threshold
         if usual is None:
-            usual = LEAST_LEARNED if len(judged) >= FEWEST else LEAST
+            usual = LEAST_LEARNED if judged >= FEWEST else LEAST
         return min([usual, *self.own.values()])
 
 
@@ -148,21 +168,22 @@ def _of_items(
 
 def judged_images(store: Store, labels: Sequence[str], where: Where) -> dict[int, set[str]]:
     """Images that people or files tagged with some of the labels: of each, those labels. Of a large
-    collection some of them."""
+    collection some of them, and as many for the last labels as for the first."""
     known = store.tags()
     names = [label for label in labels if label in known]
+    parts = [names[start : start + NAMES_AT_ONCE] for start in range(0, len(names), NAMES_AT_ONCE)]
     judged: dict[int, set[str]] = {}
-    read = 0
-    for start in range(0, len(names), NAMES_AT_ONCE):
-        some = Test("tag", "in", tuple(names[start : start + NAMES_AT_ONCE]))
-        for ids in _pages(store, all_of(some, where)):
+    for part in parts:
+        read, begun = 0, len(judged)
+        for ids in _pages(store, all_of(Test("tag", "in", tuple(part)), where)):
+            current_caller().check()
             words = store.words_of([item_id for item_id in ids if item_id not in judged])
             for item_id, said in words.items():
                 if own := said.tags.keys() & set(names):
                     judged[item_id] = set(own)
             read += len(ids)
-            if read >= MOST_READ or len(judged) >= MOST_JUDGED:
-                return judged
+            if read * len(parts) >= MOST_READ or (len(judged) - begun) * len(parts) >= MOST_JUDGED:
+                break
     return judged
 
 
@@ -174,26 +195,26 @@ def _pages(store: Store, where: Where) -> Iterator[list[int]]:
 
 
 def threshold_of(
-    label: str,
-    found: ScoredItems,
-    rules: TagRules,
-    judged: Mapping[int, set[str]],
+    label: str, found: ScoredItems, rules: TagRules, verdicts: Verdicts
 ) -> LabelThreshold:
     """The threshold of a label. found: its pictures, by falling score."""
     own = rules.own.get(label, rules.threshold)
     if own is not None:
         return given_threshold(own)
-    examples = sum(label in said for said in judged.values())
+    examples = sum(label in said for said in verdicts.said.values())
     if examples < FEWEST:
         return assumed_threshold(found.scores, rules.precision)
-    known = np.array([item_id in judged for item_id in found.item_ids.tolist()], bool)
-    right = np.array([label in judged[item_id] for item_id in found.item_ids[known].tolist()], bool)
+    known = verdicts.known(label, found.item_ids.tolist())
+    right = verdicts.right(label, found.item_ids[known].tolist())
     return learned_threshold(found.scores[known], right, rules.precision, examples)
 
 
-def tags_from(found: ScoredItems, threshold: LabelThreshold) -> ScoredItems:
-    """The pictures of a label that are tagged with it. found: by falling score."""
-    count = 0
-    if threshold.least is not None:
-        count = int(np.count_nonzero(found.scores >= np.float32(threshold.least)))
-    return ScoredItems(found.item_ids[:count], found.labels[:count], found.scores[:count])
+def tags_from(
+    found: ScoredItems, threshold: LabelThreshold, rejected: Iterable[int] = ()
+) -> ScoredItems:
+    """The pictures of a label that are tagged with it. found: by falling score. rejected: pictures
+    that a person took it off."""
+    least = math.inf if threshold.least is None else threshold.least
+    left_out = np.isin(found.item_ids, np.fromiter(rejected, np.int64))
+    kept = (found.scores >= np.float32(least)) & ~left_out
+    return ScoredItems(found.item_ids[kept], found.labels[kept], found.scores[kept])

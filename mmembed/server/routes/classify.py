@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from mmembed import errors
+from mmembed.collection.classifying import parents_of
 from mmembed.collection.collection import Collection, ImageInput
 from mmembed.item_failures import failure_of
 from mmembed.server.answer_shapes import ClassifyAnswer
@@ -177,25 +178,32 @@ def _check_given(task: ClassifyRequest, count: int) -> None:
     if count == 0:
         lack = "there are none" if given & {"images", "texts"} else "is missing"
         raise errors.QueryError(f"images: {lack}; send files, data URIs or item ids, or texts")
-    if not given & {"labels", "label_set"}:
-        raise errors.QueryError("labels: is missing; give labels, or the name of a label_set")
+    if not given & {"labels", "label_set", "examples"}:
+        raise errors.QueryError(
+            "labels: is missing; give labels, examples, or the name of a label_set"
+        )
 
 
 def _labels(collection: Collection, task: ClassifyRequest) -> list[int]:
-    """The lengths of the labels that an answer may bring, by falling length."""
-    if task.label_set is None:
-        return sorted(map(len, task.labels), reverse=True)
-    kept = collection.label_set(task.label_set)
-    return sorted((len(one.label) for one in kept.labels), reverse=True)
+    """The bytes of each label in an answer, at the most, by falling number."""
+    labels = task.labels or list(task.examples)
+    if task.label_set is not None:
+        labels = [one.label for one in collection.label_set(task.label_set).labels]
+    return sorted(map(_bytes_of, labels), reverse=True)
 
 
-def _check_answer(count: int, longest: list[int]) -> None:
-    """Raises LimitError for an answer that is too large. longest: lengths of labels for each of
+def _bytes_of(label: str) -> int:
+    """Of a label and of its parents, which are written with their paths."""
+    return LABEL_BYTES + len(label) + parents_of(label) * (LABEL_BYTES + 2 * len(label))
+
+
+def _check_answer(count: int, labels: list[int]) -> None:
+    """Raises LimitError for an answer that is too large. labels: bytes of each, for each of
     `count` inputs."""
-    size = count * sum(LABEL_BYTES + length for length in longest)
+    size = count * sum(labels)
     if size > LARGEST_ANSWER:
         raise errors.LimitError(
-            f"{count} images × {len(longest)} labels are an answer of some {size // 10**6} MB, "
+            f"{count} images × {len(labels)} labels are an answer of some {size // 10**6} MB, "
             f"limit {LARGEST_ANSWER // 10**6}; ask for the best labels alone with top_k, or send "
             "fewer images at a time"
         )

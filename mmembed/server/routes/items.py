@@ -137,7 +137,7 @@ def get_item(request: Request, item_id: ItemId) -> JsonAnswer:
 @described(
     takes=ItemPatch,
     asked={"tags": ["holiday", "2026"]},
-    answer={**WHOLE, "tags": ["2026", "holiday"]},
+    answer={**WHOLE, "tags": ["2026", "holiday"], "automatic_tags": []},
 )
 def change_item(request: Request, item_id: ItemId, body: JsonBody) -> JsonAnswer:
     """Replace an item's tags, or an image's captions."""

@@ -7,6 +7,7 @@ from typing import Annotated, TypeAlias
 from fastapi import APIRouter, Path, Request
 
 from mmembed.collection.collection import Collection, LabelSet
+from mmembed.collection.label_set_json import set_in_full, set_in_short
 from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.label_answers import LabelSetAnswer, LabelSetsAnswer
 from mmembed.server.label_requests import check_labels, examples_of
@@ -42,7 +43,7 @@ _SET: Json = {
 def list_label_sets(request: Request) -> JsonAnswer:
     """Every stored set by name."""
     sets = collection_of(request).label_sets()
-    return JsonAnswer({"sets": [_in_short(one) for one in sets]})
+    return JsonAnswer({"sets": [set_in_short(one) for one in sets]})
 
 
 @router.post("", status_code=201, response_model=LabelSetAnswer)
@@ -63,6 +64,7 @@ def add_label_set(request: Request, body: JsonBody) -> JsonAnswer:
         task.labels,
         examples=examples_of(collection, limits, task),
         wordless=task.wordless,
+        thresholds=task.thresholds,
         templates=task.templates,
         mode=task.mode,
         replacing=task.replace,
@@ -85,38 +87,5 @@ def remove_label_set(request: Request, name: Name) -> None:
     collection_of(request).remove_label_set(name)
 
 
-def _in_short(one: LabelSet) -> Json:
-    return {
-        "name": one.name,
-        "labels": len(one.labels),
-        "examples": one.examples,
-        "mode": one.mode,
-    }
-
-
 def _in_full(collection: Collection, kept: LabelSet) -> Json:
-    gone = set(collection.lost_examples(kept))
-    labels = [
-        {
-            "label": label.label,
-            "words": label.words,
-            "threshold": label.threshold,
-            "examples": [
-                {
-                    "name": one.name,
-                    "kind": one.kind,
-                    "item": one.item,
-                    "text": one.text,
-                    "gone": one.name in gone,
-                }
-                for one in label.examples
-            ],
-        }
-        for label in kept.labels
-    ]
-    return {
-        "name": kept.name,
-        "labels": labels,
-        "templates": kept.templates,
-        "mode": kept.mode,
-    }
+    return set_in_full(kept, collection.lost_examples(kept))

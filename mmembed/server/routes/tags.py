@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 
-from mmembed.collection.tag_answers import checked_json, tagged_json
+from mmembed.collection.tag_answers import checked_json, rejected_json, tagged_json
 from mmembed.collection.tagging import TagWishes
 from mmembed.filters.parse import parse_where
 from mmembed.server.json_answers import Json, JsonAnswer
@@ -20,14 +20,21 @@ from mmembed.server.request_bodies import (
     parse,
 )
 from mmembed.server.tag_shapes import (
+    ANSWERED,
     AutomaticSetsAnswer,
     CheckedAnswer,
     CheckRequest,
+    RejectedAnswer,
     TaggedAnswer,
     TagRequest,
 )
 
 router = APIRouter(prefix="/v1/tags", tags=["tags"])
+
+Listed: TypeAlias = Annotated[int, Query(ge=1, le=ANSWERED, description="tags in the answer")]
+Again: TypeAlias = Annotated[
+    list[str], Query(min_length=1, max_length=100, description="may be repeated")
+]
 
 _TAGGED: Json = {
     "label_set": "places",
@@ -103,6 +110,23 @@ def untag_pictures(
 ) -> None:
     """Take back all tags of a label set."""
     collection_of(request).untag(label_set)
+
+
+@router.get("/rejected", response_model=RejectedAnswer)
+@described(
+    asked={"limit": 20},
+    answer={"total": 1, "rejected": [{"item": 7, "path": "/pictures/rex.jpg", "tag": "beach"}]},
+)
+def list_rejected_tags(request: Request, limit: Listed = 100) -> JsonAnswer:
+    """Automatic tags that a person took off. Label sets do not give them again."""
+    return JsonAnswer(rejected_json(collection_of(request).rejected_tags(limit)))
+
+
+@router.delete("/rejected", status_code=204)
+@described(asked={"tag": ["beach"]})
+def allow_tags(request: Request, tag: Again) -> None:
+    """Forget that a person took tags off: label sets may give them again."""
+    collection_of(request).allow_tags(tag)
 
 
 @router.post("/check", response_model=CheckedAnswer)

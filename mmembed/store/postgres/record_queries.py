@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from mmembed.store.postgres.item_queries import storable_texts
 from mmembed.store.postgres.statements import Statements
-from mmembed.store.record_protocol import AutomaticTag
+from mmembed.types import AutomaticTag
 
 WITHOUT_SQL = """
 SELECT DISTINCT sha256 FROM items WHERE kind = 'image' AND sha256 > %s AND NOT EXISTS (

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmembed.store.entries import LARGEST, storable
 from mmembed.store.mean_of_chunks import mean_of
+from mmembed.store.record_protocol import read_automatic_tags
 from mmembed.types import HeaderFacts, Item
 
 HEADER = tuple(field.name for field in fields(HeaderFacts))
@@ -23,7 +24,10 @@ _PLAIN = (
 """Columns that are an item's attributes as they are."""
 COLUMNS = (
     f"{', '.join(f'items.{name}' for name in _PLAIN)}, items.meta::text, "
-    "ARRAY(SELECT tag FROM tags WHERE tags.item_id = items.id ORDER BY tag)"
+    "ARRAY(SELECT tag FROM tags WHERE tags.item_id = items.id ORDER BY tag), "
+    "(SELECT json_agg(json_build_array(tag, score, label_set))::text FROM automatic_tags AS given "
+    "WHERE given.item_id = items.id AND NOT EXISTS (SELECT 1 FROM tag_sources AS said "
+    "WHERE said.item_id = given.item_id AND said.tag = given.tag))"
 )
 SERVING = "(SELECT value::integer FROM meta WHERE key = 'serving_model')"
 """SQL for the id of the model that serves; NULL where there is none."""
@@ -35,9 +39,13 @@ _HEAD = 4
 
 def to_item(row: Sequence[Any]) -> Item:
     """The item of a row of COLUMNS."""
-    *plain, meta, tags = row
-    values = dict(zip(_PLAIN, plain, strict=True))
-    return Item(**values, tags=tuple(tags), meta=None if meta is None else _object(meta))
+    *plain, meta, tags, automatic = row
+    return Item(
+        **dict(zip(_PLAIN, plain, strict=True)),
+        tags=tuple(tags),
+        automatic_tags=read_automatic_tags(automatic),
+        meta=None if meta is None else _object(meta),
+    )
 
 
 def halves(contents: Sequence[bytes]) -> NDArray[np.float16]:

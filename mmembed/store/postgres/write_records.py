@@ -11,11 +11,11 @@ from mmembed.store.postgres.record_queries import StoredRecords
 from mmembed.store.postgres.word_rows import write_words
 from mmembed.store.record_protocol import (
     AutomaticRow,
-    AutomaticTag,
     check_records,
     rows_of_items,
     rows_of_label_set,
 )
+from mmembed.types import AutomaticTag
 
 PORTION = 20_000
 """Rows that go to the server at once."""

@@ -14,9 +14,9 @@ from functools import partial
 from itertools import chain
 from typing import TypeVar
 
-from mmembed.store.record_protocol import AutomaticTag
 from mmembed.store.shards.shard import Shard
 from mmembed.store.shards.sharded_vectors import ShardedVectors
+from mmembed.types import AutomaticTag
 
 T = TypeVar("T")
 

@@ -64,7 +64,7 @@ PROMISES = {
         "SELECT count(*) FROM items WHERE kind = 'image' "
         "AND id NOT IN (SELECT item_id FROM item_words)"
     ),
-    "images whose words are out of date": "SELECT count(*) FROM words_due",
+    "images whose words are out of date": "SELECT count(*) FROM words_due WHERE item_id > 0",
     "words of no image": (
         "SELECT count(*) FROM item_words "
         "WHERE item_id NOT IN (SELECT id FROM items WHERE kind = 'image')"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from mmembed.store.record_protocol import AutomaticTag
 from mmembed.store.sqlite.connections import Connections
 from mmembed.store.sqlite.rows import chunks, marks
+from mmembed.types import AutomaticTag
 
 
 class RecordReader(Connections):

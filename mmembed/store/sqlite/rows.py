@@ -13,16 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.store.entries import LARGEST, storable
+from mmembed.store.record_protocol import read_automatic_tags
 from mmembed.types import HeaderFacts, Item
 
 T = TypeVar("T")
 
 HEADER = tuple(field.name for field in fields(HeaderFacts))
 """Columns for the facts in a picture's header; each has the fact's name."""
+_AUTOMATIC = (
+    "(SELECT json_group_array(json_array("
+    "CAST(tag AS TEXT), CAST(score AS REAL), CAST(label_set AS TEXT))) "
+    "FROM automatic_tags AS given WHERE item_id = items.id AND NOT EXISTS (SELECT 1 "
+    "FROM tag_sources AS said WHERE said.item_id = given.item_id AND said.tag = given.tag))"
+)
+"""Tags that label sets alone gave, for `read_automatic_tags`."""
 COLUMNS = (
     "items.id, items.kind, items.sha256, items.path, items.caption, items.image_id, "
     "items.width, items.height, items.bytes, items.format, items.mtime_ns, "
     "(SELECT group_concat(tag, char(31)) FROM tags WHERE item_id = items.id), "
+    f"{_AUTOMATIC}, "
     f"items.date, items.added, items.meta, {', '.join(f'items.{name}' for name in HEADER)}"
 )
 SERVING = "(SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'serving_model')"
@@ -53,7 +62,7 @@ def stack(blobs: Sequence[bytes]) -> NDArray[np.float16]:
 def to_item(row: tuple[Any, ...]) -> Item:
     """The item of a row of COLUMNS."""
     item_id, kind, sha256, path, caption, image_id, width, height, size, form, mtime, *more = row
-    tags, date, added, meta, *header = more
+    tags, automatic, date, added, meta, *header = more
     return Item(
         id=item_id,
         kind=kind,
@@ -62,6 +71,7 @@ def to_item(row: tuple[Any, ...]) -> Item:
         caption=_text(caption),
         image_id=image_id,
         tags=tuple(sorted(str(tags).split(TAG_SEPARATOR))) if tags else (),
+        automatic_tags=read_automatic_tags(automatic),
         width=_number(width),
         height=_number(height),
         bytes=_number(size),

@@ -29,7 +29,7 @@ from mmembed.store.sqlite.queries import CatalogReader
 from mmembed.store.sqlite.schema import FILE_NAME, remedy
 from mmembed.store.sqlite.troubles import WRITE_FAILED
 from mmembed.store.sqlite.wal_stamp import History
-from mmembed.store.sqlite.word_rows import write_words
+from mmembed.store.sqlite.word_rows import write_words, write_words_left
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +88,7 @@ class Transactions(CatalogReader):
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 write_words(self._connection)
+                write_words_left(self._connection)
                 self._check_place()
                 self._connection.execute("COMMIT")
             except BaseException as error:

@@ -2,6 +2,9 @@
 
 A change of items, captions or tags, by whatever statement, notes its image in `words_due`. The
 transaction writes their words before it is committed, each image once.
+
+A change of very many images may leave their words to later transactions, so that other writers need
+not wait for minutes. The ids of these images are negative in `words_due`.
 """
 
 from __future__ import annotations
@@ -21,7 +24,11 @@ Row: TypeAlias = tuple[int, str, int]
 
 ROWS_TOLD = 20_000
 """Written between two reports of progress."""
-SOME_DUE_SQL = f"SELECT item_id FROM words_due ORDER BY item_id LIMIT {SQL_VARIABLES}"
+SOME_DUE_SQL = (
+    f"SELECT item_id FROM words_due WHERE item_id > 0 ORDER BY item_id LIMIT {SQL_VARIABLES}"
+)
+SOME_LEFT_SQL = "SELECT -item_id FROM words_due WHERE item_id < 0 ORDER BY item_id DESC LIMIT ?"
+LEAVE_SQL = "INSERT OR IGNORE INTO words_due SELECT -item_id FROM words_due WHERE item_id > 0"
 KEEP_SQL = """
 INSERT INTO item_words (item_id, words, length) VALUES (?, ?, ?)
 ON CONFLICT (item_id) DO UPDATE SET words = excluded.words, length = excluded.length
@@ -39,7 +46,28 @@ def write_words(db: sqlite3.Connection) -> None:
     """Write the words of all images that are due, within a transaction."""
     while due := [int(row[0]) for row in db.execute(SOME_DUE_SQL)]:
         db.executemany(KEEP_SQL, list(map(_row, words_of_images(db, due))))
-        db.execute("DELETE FROM words_due WHERE item_id <= ?", (due[-1],))
+        db.execute("DELETE FROM words_due WHERE item_id BETWEEN 1 AND ?", (due[-1],))
+
+
+def leave_words(db: sqlite3.Connection) -> None:
+    """Leave the words of all images that are due to later transactions."""
+    db.execute(LEAVE_SQL)
+    db.execute("DELETE FROM words_due WHERE item_id > 0")
+
+
+def write_words_left(db: sqlite3.Connection, most: int = SQL_VARIABLES) -> bool:
+    """Write the words of up to `most` images that an earlier transaction left, within another one;
+    returns whether there were as many."""
+    written = 0
+    while written < most:
+        few = min(SQL_VARIABLES, most - written)
+        left = [int(row[0]) for row in db.execute(SOME_LEFT_SQL, (few,))]
+        if not left:
+            return False
+        db.executemany(KEEP_SQL, list(map(_row, words_of_images(db, left))))
+        db.execute("DELETE FROM words_due WHERE item_id BETWEEN ? AND -1", (-left[-1],))
+        written += len(left)
+    return True
 
 
 def fill_words(db: sqlite3.Connection, written: Callable[[int], None]) -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
+from mmembed.errors import StoreError
 from mmembed.store.record_protocol import (
     AutomaticRow,
-    AutomaticTag,
     check_records,
     rows_of_items,
     rows_of_label_set,
 )
 from mmembed.store.sqlite.rows import TAG_SEPARATOR
 from mmembed.store.sqlite.transactions import Transactions
+from mmembed.store.sqlite.word_rows import leave_words, write_words_left
 from mmembed.store.sqlite.write_rows import keep_hashes
+from mmembed.types import AutomaticTag
 
+log = logging.getLogger(__name__)
+
+WORDS_AT_ONCE = 5_000
+"""Images whose words are written in one transaction: it takes about half a second."""
 COMING_SQL = """
 CREATE TEMP TABLE coming (
   item_id INTEGER NOT NULL, tag TEXT NOT NULL, label_set TEXT NOT NULL, score REAL NOT NULL,
@@ -69,8 +76,23 @@ class RecordChanges(Transactions):
         """See AutomaticTags.replace_automatic_tags. Raises Unstorable."""
         with self._transaction() as db:
             _take(db, rows_of_label_set(label_set, tags), whole=label_set)
+            if db.execute("SELECT count(*) FROM words_due").fetchone()[0] > WORDS_AT_ONCE:
+                leave_words(db)
             sql = "SELECT count(*) FROM automatic_tags WHERE label_set = ?"
-            return int(db.execute(sql, (label_set,)).fetchone()[0])
+            count = int(db.execute(sql, (label_set,)).fetchone()[0])
+        self._write_words_left()
+        return count
+
+    def _write_words_left(self) -> None:
+        """Write the words that were left, some in each transaction: between two of them, others
+        may write. The tags are kept whatever happens here: what stays, the next changes write."""
+        try:
+            left = True
+            while left:
+                with self._transaction() as db:
+                    left = write_words_left(db, WORDS_AT_ONCE)
+        except StoreError as error:
+            log.warning("some words of tagged pictures are not searchable yet: %s", error)
 
     def add_automatic_tags(self, tags: Mapping[int, Sequence[AutomaticTag]]) -> None:
         """See AutomaticTags.add_automatic_tags. Raises Unstorable."""

@@ -68,6 +68,11 @@ def test_one_cluster_of_one_picture_has_a_name() -> None:
     assert texts(named(pictures("green", count=1, noise=0))) == ["green"]
 
 
+def test_a_cluster_of_everything_is_as_sure_as_its_pictures_say() -> None:
+    [name] = named(np.concatenate([pictures("blue", count=6), pictures("w5", count=2)]))
+    assert (name.text, name.sure) == ("blue", 0.75)
+
+
 def test_names_repeat_only_where_every_word_is_one() -> None:
     none_alike = np.eye(3, dtype=bool)
     chosen = chosen_words(np.array([[3.0, 2, 1]] * 4), none_alike)

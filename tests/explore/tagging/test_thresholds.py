@@ -9,6 +9,7 @@ from mmembed.classify.label_paths import LabelTree
 from mmembed.classify.label_scorer import Competition, LabelScorer
 from mmembed.classify.rivals import LogisticRule, Rivals
 from mmembed.classify.zero_shot import Mode
+from mmembed.explore.tagging import sure_labels
 from mmembed.explore.tagging.sure_labels import SHARE, SureLabels, SurePairs, best_of_each
 from mmembed.explore.tagging.thresholds import assumed_threshold, learned_threshold
 from mmembed.types import Embeddings
@@ -76,6 +77,18 @@ def test_sure_pairs_have_the_probabilities_of_classification(mode: Mode, rivals:
     assert np.allclose(pairs.scores, likely[pairs.rows, pairs.labels], atol=1e-5)
     assert abs(len(pairs.rows) - 70) <= 1
     assert pairs.rows.tolist() == sorted(pairs.rows.tolist())
+
+
+def test_many_labels_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, scored = unit(np.random.default_rng(1).normal(size=(50, 16))), scorer("multi", 40)
+    whole = SureLabels(scored).pairs(pictures, 0.01)
+    monkeypatch.setattr(sure_labels, "SCORES_AT_ONCE", 21)
+    parts = SureLabels(scored).pairs(pictures, 0.01)
+    assert (parts.rows.tolist(), parts.labels.tolist()) == (
+        whole.rows.tolist(), whole.labels.tolist(),
+    )  # fmt: skip
+    assert np.allclose(parts.scores, whole.scores)
+    assert len(SureLabels(scored).pairs(pictures[:0], 0.01).rows) == 0
 
 
 def test_a_picture_has_only_its_surest_labels() -> None:

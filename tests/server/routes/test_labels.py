@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from mmembed.server.routes import classify as server_classify
 from tests.serving import add, data_uri, error_of, picture, serving
 
 JSON = dict[str, Any]
@@ -59,6 +60,28 @@ def test_examples_of_a_request(client: TestClient) -> None:
     assert best(client, "red", labels=["red", "blue"], examples=examples) == "blue"
 
 
+def test_a_picture_that_is_named_like_a_lost_item_is_not_lost(client: TestClient) -> None:
+    red = add(client, "red")["id"]
+    named = {"image": data_uri(picture("red", (31, 7))), "name": f"item {red}"}
+    body = {"name": "n", "labels": ["A"], "examples": {"A": [red, named]},
+            "thresholds": {"A": 0.5}}  # fmt: skip
+    assert client.post("/v1/labels", json=body).json()["labels"][0]["threshold"] == 0.5
+    client.delete(f"/v1/items/{red}")
+    [label] = client.get("/v1/labels/n").json()["labels"]
+    assert [one["gone"] for one in label["examples"]] == [True, False]
+
+
+def test_parents_count_in_the_size_of_an_answer(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = [" > ".join(f"{level}{number}" for level in "abcdefgh") for number in range(20)]
+    body = {"images": [data_uri(picture("red"))], "labels": labels}
+    answer = client.post("/v1/classify", json=body)
+    assert len(answer.json()["results"][0]["branches"]) == 140
+    monkeypatch.setattr(server_classify, "LARGEST_ANSWER", len(answer.content) - 1)
+    error_of(client.post("/v1/classify", json=body), 413)
+
+
 def test_texts_instead_of_images(client: TestClient) -> None:
     body = {"texts": ["a red bus", "a blue bus"], "labels": ["red", "blue"]}
     answer = client.post("/v1/classify", json=body).json()
@@ -82,6 +105,7 @@ def test_texts_instead_of_images(client: TestClient) -> None:
         ({"labels": ["a"], "examples": {"b": [{"text": "x"}]}}, 422, "'b' is none of the labels"),
         ({"labels": ["a"], "texts": ["x"]}, 422, "pictures and texts are classified apart"),
         ({}, 422, "labels: is missing"),
+        ({"labels": ["a", "a >  b", "a > b"]}, 422, "are the same"),
         ({"labels": []}, 422, "labels: give at least one"),
     ],
 )  # fmt: skip

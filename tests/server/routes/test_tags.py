@@ -36,6 +36,31 @@ def test_tag_list_and_take_back(filled: TestClient) -> None:
     assert filled.get("/v1/items", params={"where": "tag:red"}).json()["items"] == []
 
 
+def test_automatic_tags_are_marked_in_answers(filled: TestClient) -> None:
+    filled.post("/v1/tags/automatic", json=ASKED)
+    [item] = filled.get("/v1/items", params={"where": "tag:red"}).json()["items"]
+    [mark] = item["automatic_tags"]
+    assert (mark["tag"], mark["label_set"], 0.5 < mark["score"] <= 1) == ("red", "colours", True)
+    assert filled.get(f"/v1/items/{item['id']}").json()["automatic_tags"] == [mark]
+    hits = filled.get("/v1/search", params={"q": "red"}).json()["hits"]
+    assert [mark] in [hit["automatic_tags"] for hit in hits]
+    confirmed = filled.patch(f"/v1/items/{item['id']}", json={"tags": ["red"]}).json()
+    assert (confirmed["tags"], confirmed["automatic_tags"]) == (["red"], [])
+
+
+def test_a_tag_that_was_taken_off_does_not_come_back_until_it_may(filled: TestClient) -> None:
+    filled.post("/v1/tags/automatic", json=ASKED)
+    [item] = filled.get("/v1/items", params={"where": "tag:red"}).json()["items"]
+    filled.patch(f"/v1/items/{item['id']}", json={"tags": ["mine"]})
+    assert filled.post("/v1/tags/automatic", json=ASKED).json()["tags"] == 1
+    listed = filled.get("/v1/tags/rejected").json()
+    assert listed["total"] == 1
+    assert [(one["item"], one["tag"]) for one in listed["rejected"]] == [(item["id"], "red")]
+    assert filled.delete("/v1/tags/rejected").status_code == 422, "a slip must not forget all"
+    assert filled.delete("/v1/tags/rejected", params={"tag": ["red", "x"]}).status_code == 204
+    assert filled.post("/v1/tags/automatic", json=ASKED).json()["tags"] == 2
+
+
 def test_a_check(filled: TestClient) -> None:
     answer = filled.post("/v1/tags/check", json={}).json()
     assert answer == {"pictures": 0, "tags": [], "compete": False, "total": 0, "doubts": []}
@@ -55,6 +80,7 @@ def test_a_check(filled: TestClient) -> None:
         ({"where": "colour:red"}, "colour"),
         ({"compete": False}, "MMEMBED_BANK"),
         ({"nothing": 1}, "nothing"),
+        ({"label_set": "a/b"}, "a name has up to 100"),
     ],
 )
 def test_wrong_requests(filled: TestClient, change: dict[str, Any], message: str) -> None:

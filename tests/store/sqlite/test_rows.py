@@ -12,7 +12,7 @@ from mmembed.store.sqlite.rows import HEADER, to_item
 
 def meta_of(text: str) -> Any:
     facts = [None] * len(HEADER)
-    return to_item((1, "image", *[None] * 12, text, *facts)).meta
+    return to_item((1, "image", *[None] * 13, text, *facts)).meta
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.folder_store import FolderStore
-from mmembed.store.sqlite import Catalog
+from mmembed.store.sqlite import Catalog, transactions, word_rows, write_records
 from mmembed.store.words import bm25, ranking
 from mmembed.store.words.stems import Stemmer
 from tests.store.sqlite.old_layouts import EXPECTED, NAME, MakeFolder
@@ -110,3 +110,50 @@ def test_stems_are_those_of_the_index() -> None:
     assert stems["running"] == stems["runs"] == stems["run"] == "run"
     assert (stems["犬"], stems["4x4"]) == ("犬", "4x4")
     assert stemmer.stems(["runs", "new"]) == {"runs": "run", "new": "new"}
+
+
+# -- very many tags at once ----------------------------------------------------------
+
+Tags = list[tuple[int, str, float]]
+
+
+@pytest.fixture
+def many(catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch) -> Tags:
+    """Tags of more images than have their words written in one transaction."""
+    monkeypatch.setattr(write_records, "WORDS_AT_ONCE", 1)
+    written = catalog.write([entry("/a.jpg"), entry("/b.jpg", (0, 1, 0, 0))])
+    return [(item_id, "beach", 0.5) for item_id in written]
+
+
+def test_the_words_of_very_many_tags_come_in_several_transactions(
+    catalog: Catalog, many: Tags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = 0
+    begin = catalog._transaction
+
+    def counted(**options: bool) -> AbstractContextManager[sqlite3.Connection]:
+        nonlocal begun
+        begun += 1
+        return begin(**options)
+
+    monkeypatch.setattr(catalog, "_transaction", counted)
+    monkeypatch.setattr(transactions, "write_words_left", lambda db: False)
+    assert catalog.replace_automatic_tags("s", many) == 2
+    assert ids(catalog, "beach") == [item_id for item_id, _, _ in many]
+    assert begun >= 3
+    assert catalog.replace_automatic_tags("s", []) == 0
+    assert ids(catalog, "beach") == []
+    assert catalog.check() == []
+
+
+def test_words_that_a_killed_process_left_are_written_by_the_next_change(
+    catalog: Catalog, many: Tags, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalog, "_write_words_left", lambda: None)
+    monkeypatch.setattr(transactions, "write_words_left", lambda db: False)
+    assert catalog.replace_automatic_tags("s", many) == 2
+    assert catalog.tags() == {"beach": 2}, "the tags are there as a whole"
+    assert (ids(catalog, "beach"), catalog.check()) == ([], [])
+    monkeypatch.setattr(transactions, "write_words_left", word_rows.write_words_left)
+    catalog.write_caption(CaptionEntry("any change", np.ones(4, np.float32)))
+    assert ids(catalog, "beach") == [item_id for item_id, _, _ in many]
