@@ -124,7 +124,10 @@ class Indexing:
         whole = request.part is None
         known = store.known_files() if whole else store.known_among(list(found.files))
         rules = Rules(
-            *(pipeline.limits, request.rehash, request.passing, pipeline.sources),
+            pipeline.limits,
+            request.rehash,
+            request.passing,
+            pipeline.sources,
             Ignored.of(store),
         )
         plan = make_plan(found, known, request.manifests, rules)

@@ -86,11 +86,9 @@ class MapWork:
         if model is None:
             raise NotFound(NO_PICTURES)
         with one_model(self._store):
+            vocabulary = self._vocabulary()
             made = make_map(
-                *(self._store, model, self._vocabulary()),
-                method=method,
-                progress=progress,
-                phase=phase,
+                self._store, model, vocabulary, method=method, progress=progress, phase=phase
             )
         self._keeper.keep(made)
         return CurrentMap(made, len(made), 0, 0)

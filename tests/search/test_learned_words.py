@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmembed import load_encoder
 from mmembed.search import learned_words as module
 from mmembed.search.hub_correction import MOST, corrected, strength
 from mmembed.search.learned_words import FILE, LearnedWords, learned_words, write_words
@@ -78,3 +79,9 @@ def test_the_package_brings_everyday_words() -> None:
     assert keys.shape == shifts.shape == (len(words), 256)
     assert np.linalg.norm(keys.astype(np.float32), axis=1) == pytest.approx(1, abs=1e-2)
     assert np.isfinite(shifts).all()
+
+
+@pytest.mark.slow
+def test_the_built_in_model_has_learned_words() -> None:
+    """Another training of it needs `training.learned_words` again."""
+    assert learned_words(load_encoder("bundled", engine="torch-float32").facts.fingerprint)
