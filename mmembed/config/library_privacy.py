@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 VARIABLES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_UPDATE_CHECK": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
 """Switches of huggingface_hub, which otherwise fetches and stores a list of programs with each
-download."""
+download, and of Ray, which otherwise reports every hour what its cluster is used for."""
 REPORTER = "openvino_telemetry"
 """The package that openvino and nncf report through. Both work without it."""
 _SPEAKS = ("init", "send_event", "send_error", "send_stack_trace", "start_session", "end_session")

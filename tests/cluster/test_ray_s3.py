@@ -51,7 +51,7 @@ def test_workers_on_ray_read_a_bucket_and_a_tar_in_it(tmp_path: Path) -> None:
             [sys.executable, "-m", "mmembed", "index", bucket, "--engine", "ray", *ours],
             stdout=stdout, stderr=stderr, cwd=ROOT, timeout=540,
             # Not watched: the dashboard that Ray starts by itself asks for the cloud's metadata.
-            env=environment(**PATIENT, RAY_USAGE_STATS_ENABLED="0", PYTHONPATH=str(ROOT)),
+            env=environment(**PATIENT, PYTHONPATH=str(ROOT)),
         )  # fmt: skip
     assert code == 0, errors.read_text()
     assert f"{PICTURES + IN_TAR} embedded" in out.read_text() + errors.read_text()

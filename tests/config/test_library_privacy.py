@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 COMMAND = (sys.executable, "-m", "mmembed")
 TALKATIVE = {
     "HF_HUB_DISABLE_TELEMETRY": "0",
+    "RAY_USAGE_STATS_ENABLED": "1",
     "FASTAPI_OTEL_AUTO_CONFIGURE": "true",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.invalid",
 }
@@ -37,10 +38,12 @@ with Collection(settings) as collection:
     print(collection.search([Term(text="a camel")]).hits[0].item.caption)
 """
 CONVERT = """
+import os
 {early}
 import mmembed
 import huggingface_hub.constants, openvino, torch
 assert huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY
+assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 openvino.convert_model(torch.nn.Linear(2, 2), example_input=torch.zeros(1, 2))
 {late}
 """
