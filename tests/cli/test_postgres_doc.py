@@ -109,7 +109,8 @@ def test_several_databases_and_one_more(photos: Path, tmp_path: Path) -> None:
     found = real("search", "red", "--store", f"{third},{fourth}", "--data", tmp_path / "data")
     assert found.stdout.count(".png") == 3, found.stderr
     alone = real("search", "red", "--store", third, "--data", tmp_path / "data")
-    assert alone.returncode == 2
+    assert alone.returncode == 1
+    assert "is database 1 of the 2" in alone.stderr
 
 
 def test_an_address_of_a_primary_and_its_standby_is_one(tmp_path: Path) -> None:

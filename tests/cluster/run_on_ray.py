@@ -74,7 +74,10 @@ def main(at: str, data: Path, photos: Path) -> None:
             nonlocal most
             until(lambda: collection.count("image") > 30, LONGEST_S)
             most = workers.workers
+            (data / "hold").touch()
             os.kill(int(next((data / "workers").iterdir()).name), signal.SIGKILL)
+            until(lambda: len(list((data / "workers").iterdir())) > 2, LONGEST_S)
+            (data / "hold").unlink()
             until(lambda: collection.count("image") > 80, LONGEST_S)
             cluster.remove_node(nodes[0], allow_graceful=False)
             (data / "hold").touch()

@@ -44,6 +44,8 @@ def test_workers_on_ray_read_a_bucket_and_a_tar_in_it(tmp_path: Path) -> None:
 
     s3fs.S3FileSystem().put(f"{photos}/", bucket, recursive=True)
     out, errors = tmp_path / "out", tmp_path / "errors"
+    home = tmp_path / "home"  # where Ray keeps the token of its cluster
+    home.mkdir()
     ours = ["--store", store, "--data", str(data), "--model", "bundled"]
     # Into files: processes of Ray that outlive this one would keep a pipe open.
     with out.open("w") as stdout, errors.open("w") as stderr:
@@ -51,7 +53,7 @@ def test_workers_on_ray_read_a_bucket_and_a_tar_in_it(tmp_path: Path) -> None:
             [sys.executable, "-m", "mmembed", "index", bucket, "--engine", "ray", *ours],
             stdout=stdout, stderr=stderr, cwd=ROOT, timeout=540,
             # Not watched: the dashboard that Ray starts by itself asks for the cloud's metadata.
-            env=environment(**PATIENT, PYTHONPATH=str(ROOT)),
+            env=environment(**PATIENT, PYTHONPATH=str(ROOT), HOME=str(home)),
         )  # fmt: skip
     assert code == 0, errors.read_text()
     assert f"{PICTURES + IN_TAR} embedded" in out.read_text() + errors.read_text()

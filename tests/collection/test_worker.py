@@ -74,14 +74,15 @@ def test_the_next_piece_is_decoded_while_one_is_embedded_unless_it_ended_workers
 ) -> None:
     under_way: list[int] = []
     most: list[int] = []
+    two = threading.Event()
 
     def run(_: object, piece: Piece, note: Any, ending: Any, decoded: Any) -> Report:
         under_way.append(piece.id)
-        decoded()
-        until = time.monotonic() + (0.02 if deaths else 9)
-        while len(under_way) < 2 and piece.id < 4 and time.monotonic() < until:
-            time.sleep(0.001)
         most.append(len(under_way))
+        if len(under_way) == 2:
+            two.set()
+        decoded()
+        two.wait(0.02 if deaths else 9)
         under_way.remove(piece.id)
         return Report(total=1)
 
