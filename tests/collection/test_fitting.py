@@ -104,6 +104,7 @@ def test_composed_queries_are_judged_by_their_positive_words(gallery: Collection
     assert {hit.item.id: hit.fits for hit in composed.hits} == of_alone
 
 
+@pytest.mark.slow
 def test_words_that_a_caption_has_are_there(
     open_collection: OpenCollection, picture: MakePicture, photos: Path
 ) -> None:

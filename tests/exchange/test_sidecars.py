@@ -142,6 +142,7 @@ def test_a_name_leads_nowhere_and_holds_everywhere(path: str, name: str) -> None
     assert ArchiveNames().of(path) == name
 
 
+@pytest.mark.slow
 def test_many_equal_names_are_not_tried_one_by_one() -> None:
     names = ArchiveNames()
     given = [names.of(f"/{number}/cover.jpg") for number in range(70_000)]

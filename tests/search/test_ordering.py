@@ -181,6 +181,7 @@ def test_an_empty_collection_has_an_empty_page() -> None:
         assert shelf.page(composition, strategy, 5) == Page((), (), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weights", [(1, 1), (1, 0.5, -0.7)])
 def test_items_in_chunks_come_once_and_in_one_order(weights: tuple[float, ...]) -> None:
     shelf = ChunkShelf(80)

@@ -74,6 +74,7 @@ def test_every_route_is_described(client: TestClient) -> None:
             assert {"401", "422", "500"} <= set(operation["responses"]), path
 
 
+@pytest.mark.slow
 def test_every_reference_in_the_description_leads_somewhere(client: TestClient) -> None:
     answer = client.get("/openapi.json")
     schemas = answer.json()["components"]["schemas"]

@@ -148,6 +148,7 @@ def test_a_folder_that_may_not_be_written_is_healthy_but_not_ready(
     monkeypatch.setattr(collection.store, "_presence", presence)
 
 
+@pytest.mark.slow
 def test_a_server_stays_ready_while_the_object_store_of_uploads_is_away(
     served: tuple[TestClient, Collection], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,6 +50,7 @@ def test_each_vector_is_in_the_cell_next_to_it(table: Table, cells: Cells) -> No
     assert len(cells.centroids) == pytest.approx(cell_count(len(table)), rel=0.2)
 
 
+@pytest.mark.slow
 def test_cells_are_the_same_at_every_run(table: Table, cells: Cells) -> None:
     again = Cells.built(table)
     assert (again.vectors.codes == cells.vectors.codes).all()
@@ -95,6 +96,7 @@ def test_cells_grow_and_lose_what_was_removed(many: Vectors) -> None:
     assert grown.outgrown_by(999)
 
 
+@pytest.mark.slow
 def test_many_callers_get_what_one_gets(table: Table) -> None:
     cells = Cells.built(table)
     cells.reach = Reach(((-1.0, 0.1, 40),))
