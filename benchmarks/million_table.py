@@ -140,7 +140,8 @@ def ours(ask: Ask) -> Way:
 
     def visited() -> float:
         # The first call begins to count, and the second one ends it.
-        CellSearch._read = read if CellSearch._read is counting else counting  # type: ignore[method-assign]
+        reads = read if CellSearch._read is counting else counting
+        CellSearch._read = reads  # type: ignore[method-assign, assignment]
         seen, counted[0] = counted[0], 0
         return seen
 

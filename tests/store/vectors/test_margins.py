@@ -49,12 +49,12 @@ WIDE, BESIDE = Usual(0.0, 0.2), Usual(0.0, 0.05)
 
 def test_the_floor_is_below_the_tenth_by_the_margin_of_its_likeness() -> None:
     reach = Reach(((0.8, 0.1, 5), (0.5, 0.5, 9), (0.3, 0.2, 7)), (0.9, 20), 0.2)
-    assert reach.limits(0.9, WIDE) == (pytest.approx(0.81), 5)
-    assert reach.limits(0.8, Usual(0.4, 0.2)) == (pytest.approx(0.76), 5)
-    assert reach.limits(0.7, WIDE) == (pytest.approx(0.35), 9)
-    assert reach.limits(0.1, WIDE) == (pytest.approx(0.08), 7)
+    assert reach.limits(0.9, WIDE) == pytest.approx((0.81, 5))
+    assert reach.limits(0.8, Usual(0.4, 0.2)) == pytest.approx((0.76, 5))
+    assert reach.limits(0.7, WIDE) == pytest.approx((0.35, 9))
+    assert reach.limits(0.1, WIDE) == pytest.approx((0.08, 7))
     assert reach.limits(-np.inf, WIDE)[0] < EVERYTHING
-    assert reach.limits(0.4, BESIDE) == (pytest.approx(0.04), 20)
+    assert reach.limits(0.4, BESIDE) == pytest.approx((0.04, 20))
     assert Reach().limits(0.9, WIDE) == (EVERYTHING, ALL)
 
 
@@ -81,8 +81,8 @@ def test_each_band_gets_the_margin_and_the_cells_that_it_needs() -> None:
     assert (first, last) == pytest.approx(
         (0.9 - 0.8 * (BAND - 1) / (3 * BAND - 1), 0.368), abs=0.01
     )
-    assert (near, far, few, many) == (pytest.approx(0.2), pytest.approx(0.5), 4, 8)
-    assert found.beside == (pytest.approx(0.2), 16)
+    assert (near, far, few, many) == pytest.approx((0.2, 0.5, 4, 8))
+    assert found.beside == pytest.approx((0.2, 16))
     assert found.promise == 0.99
     less = trials(needed, ranks, beside=[]).reach(0.2, 0.99)
     assert less.bands[0][1] == pytest.approx(0.1667, abs=0.001)
