@@ -145,6 +145,7 @@ def test_a_search_that_makes_no_sense_says_so(
 # -- order and pages -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact_limit", [5, 50_000])
 def test_pages_of_any_size_make_the_same_list(
     open_collection: OpenCollection, gallery: Collection, exact_limit: int
@@ -159,6 +160,7 @@ def test_pages_of_any_size_make_the_same_list(
             assert pages == whole
 
 
+@pytest.mark.slow
 def test_cells_and_exact_search_agree(open_collection: OpenCollection, gallery: Collection) -> None:
     large = open_collection(exact_limit=5)
     for colour in COLOURS:

@@ -84,6 +84,7 @@ def process(gallery: Collection, gone: Sequence[int]) -> Iterator[Callable[[], o
     assert writer.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["hybrid", "words"])
 @pytest.mark.parametrize("writing", [thread, pytest.param(process, marks=pytest.mark.slow)])
 def test_pages_by_words_keep_the_order_of_the_first(
@@ -124,6 +125,7 @@ def test_an_order_without_words_is_kept_when_captions_come(gallery: Collection) 
     assert shown == whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("writing", "terms", "strategy"),
     [

@@ -78,6 +78,7 @@ def pages(query: Hybrid, count: int, between: Callable[[], object] = lambda: Non
         between()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(0, IMAGES, 3))
 def test_an_image_that_alone_has_all_words_comes_first(
     search: Callable[..., Hybrid], store: Store, number: int
