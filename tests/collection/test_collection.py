@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ import pytest
 from PIL import Image
 
 from mmembed.collection.collection import Collection
-from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError, StoreError
+from mmembed.errors import InputError, ModelMismatch, NotFound, QueryError
 from mmembed.filters.parse import parse_where, with_all
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.ingest import Report
-from mmembed.store import uploads
 from mmembed.store.entries import ImageEntry
 from mmembed.types import Kind, SearchMode, Term
 from tests.fake_encoder import COLOURS, DIM, FakeEncoder
@@ -327,26 +325,6 @@ def test_removing_an_item_never_deletes_the_users_file(gallery: Collection, phot
     assert (photos / "warm" / "red.png").exists()
     with pytest.raises(NotFound):
         gallery.remove(hit.item.id)
-
-
-def test_an_upload_that_was_cut_short_is_written_again(tmp_path: Path) -> None:
-    path = uploads.keep(tmp_path, "ab" * 32, ".png", b"whole")
-    path.write_bytes(b"wh")
-    assert uploads.keep(tmp_path, "ab" * 32, ".png", b"whole") == path
-    assert path.read_bytes() == b"whole"
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
-
-
-def test_an_upload_that_cannot_be_kept_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match="cannot be kept: No space left"):
-        uploads.keep(tmp_path, "ab" * 32, ".png", b"whole")
-    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_a_thumbnail_is_rendered_once(gallery: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
