@@ -20,14 +20,16 @@ from mmembed.search.chunk_vectors import vectors_by_chunk
 from mmembed.search.composition import Composition, backgrounds
 from mmembed.search.fusion import MOST_BY_WORDS
 from mmembed.search.hub_correction import corrected
-from mmembed.search.hybrid import FusedPage, Hybrid, picture_evidence
+from mmembed.search.hybrid import FusedPage, Hybrid
+from mmembed.search.hybrid_terms import HybridTerms
 from mmembed.search.learned_words import LearnedWords, learned_words
 from mmembed.search.missing_fields import notes_on_missing_fields
-from mmembed.search.modes import mode_of, words_of
+from mmembed.search.modes import mode_of
 from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
 from mmembed.search.paging import Cursor
 from mmembed.search.query import term_embeddings
+from mmembed.search.words_query import picture_evidence
 from mmembed.store.entries import Found, Place
 from mmembed.store.protocol import Store
 from mmembed.types import (
@@ -98,14 +100,15 @@ class Searching:
         query = asked.plain if bank is None else asked.corrected
         composed = Composition(rows, weights, usual)
         if chosen != "picture":
-            hybrid = Hybrid(
+            hybrid = HybridTerms(
                 self._store,
-                words_of(terms),
-                picture=composed.vector(),
-                caption=Composition(plain, weights, usual).direction(),
-                where=where,
+                tuple(terms),
+                composed,
+                Composition(plain, weights, usual),
+                strategy,
+                where,
                 words_only=chosen == "words",
-            )
+            ).hybrid()
             return self._by_words(hybrid, k, Cursor(query, NOWHERE, usual), begun, notes)
         page = order(
             composed,
@@ -229,7 +232,7 @@ class Searching:
         )
 
     def _fused_hits(self, hybrid: Hybrid, page: FusedPage) -> tuple[Hit, ...]:
-        usual = background(hybrid.caption, self._store.sample("image", BACKGROUND_SIZE))
+        usual = background(hybrid.score, self._store.sample("image", BACKGROUND_SIZE))
         hits = zip(page.items, page.cosines, page.evidence, strict=True)
         return tuple(Hit(item, score, usual.relevance(score), why) for item, score, why in hits)
 

@@ -51,13 +51,14 @@ class Composition:
 
     def towards(self) -> Composition:
         """The terms of positive weight."""
-        return self._where([weight > 0 for weight in self.weights])
+        return self.of([weight > 0 for weight in self.weights])
 
     def away(self) -> Composition:
         """The terms of negative weight."""
-        return self._where([weight < 0 for weight in self.weights])
+        return self.of([weight < 0 for weight in self.weights])
 
-    def _where(self, chosen: Sequence[bool]) -> Composition:
+    def of(self, chosen: Sequence[bool]) -> Composition:
+        """Some of the terms. chosen: whether each is one of them."""
         return Composition(
             self.rows[np.array(chosen, dtype=bool)],
             tuple(one for one, yes in zip(self.weights, chosen, strict=True) if yes),

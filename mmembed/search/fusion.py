@@ -72,6 +72,8 @@ class Parts:
     tagged: NDArray[np.bool_]
     against: float = HAS_CAPTION
     """Points that captions count against their image."""
+    away: Floats | float = 0.0
+    """Points that the words of negative terms count against each image."""
 
     def points(self) -> tuple[Floats, Floats, Floats]:
         """The points that picture, caption and words add to the value of each image."""
@@ -84,7 +86,7 @@ class Parts:
         """By which the images are ordered."""
         captioned = ~np.isnan(self.caption)
         against = np.where(captioned, self.against, np.where(self.tagged, HAS_TAGS, 0.0))
-        return np.asarray(np.round(sum(self.points()) - against, DIGITS))
+        return np.asarray(np.round(sum(self.points()) - against - self.away, DIGITS))
 
     def order(self) -> list[int]:
         """The ids by falling value, ties by rising id."""

@@ -11,25 +11,27 @@ from mmembed.types import MODES, Kind, SearchMode, Strategy, Term
 def mode_of(
     terms: Sequence[Term], kind: Kind, strategy: Strategy, wanted: SearchMode | None
 ) -> SearchMode:
-    """The mode of a query. By default words find images by all that is known of them. Pictures,
-    items and negative terms find what looks alike or different, and captions are found by meaning.
+    """The mode of a query. By default words find images by all that is known of them, also beside
+    pictures and negative terms. Pictures and items alone find what looks alike, and captions are
+    found by meaning.
 
     Raises QueryError for a mode that is not known, or that the query does not allow.
     """
+    looks_for_words = any(term.text is not None and term.weight > 0 for term in terms)
     if wanted is None:
-        by_all = kind == "image" and strategy == "sum" and all(map(_is_wanted_text, terms))
-        return "hybrid" if by_all else "picture"
+        return "hybrid" if kind == "image" and looks_for_words else "picture"
     if wanted not in MODES:
         raise QueryError(f"mode: {wanted!r} is none of {', '.join(MODES)}", param="mode")
     if wanted == "picture":
         return wanted
     if kind != "image":
         raise QueryError(f"mode: {wanted} finds images; use picture for captions", param="mode")
-    if strategy != "sum":
+    if wanted == "words" and strategy == "best":
         raise QueryError(
-            f"mode: {wanted} adds its terms up; use strategy sum, or mode picture", param="mode"
+            "mode: words looks for all words at once; use strategy sum or exclude, or mode hybrid",
+            param="mode",
         )
-    if not any(map(_is_wanted_text, terms)):
+    if not looks_for_words:
         raise QueryError(
             f"mode: {wanted} needs words to look for; add a text, or use picture", param="mode"
         )
@@ -39,7 +41,3 @@ def mode_of(
 def words_of(terms: Sequence[Term]) -> str:
     """The texts that are looked for, as one."""
     return " ".join(term.text for term in terms if term.text is not None and term.weight > 0)
-
-
-def _is_wanted_text(term: Term) -> bool:
-    return term.text is not None and term.weight > 0

@@ -121,11 +121,6 @@ class _Strategy:
     def _seen(self) -> int:
         return self.after.seen if self.after else 0
 
-    def _vectors(self, items: Sequence[Item]) -> tuple[list[int], Embeddings]:
-        """The items that are still there, and their vectors: float32 (n, dim), unit-norm."""
-        ids, stored = self.vectors_of([item.id for item in items])
-        return ids, unit_rows(stored)
-
 
 class _Exclude(_Strategy):
     """`seen` of a place counts the items that were looked at, also those that were dropped."""
@@ -151,12 +146,16 @@ class _Exclude(_Strategy):
         return _page(kept[: self.count], numbers[self.count - 1] if more else None, self.after)
 
     def _far(self, items: Sequence[Item]) -> set[int]:
-        """The ids of the items that are near no negative term."""
-        ids, vectors = self._vectors(items)
-        if not ids or not self._away.weights:
-            return set(ids)
-        near = self._away.standardised(vectors).max(axis=1) > NEAR
-        return {item_id for item_id, is_near in zip(ids, near.tolist(), strict=True) if not is_near}
+        return far_from(self._away, self.vectors_of, [item.id for item in items])
+
+
+def far_from(away: Composition, vectors_of: VectorsOf, item_ids: Sequence[int]) -> set[int]:
+    """The items that are near no negative term, of those that are still there."""
+    ids, stored = vectors_of(item_ids)
+    if not ids or not away.weights:
+        return set(ids)
+    near = away.standardised(unit_rows(stored)).max(axis=1) > NEAR
+    return {item_id for item_id, is_near in zip(ids, near.tolist(), strict=True) if not is_near}
 
 
 class _Best(_Strategy):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 
 from mmembed.store.entries import WordMatches
 
 TELLING = math.log(2) - 1e-9
 """The weight of a word that half of the images have. More frequent ones, such as the name of a
 folder around all files, tell nothing."""
+HARDLY_TELLING = -math.log(0.9) - 1e-9
+"""The weight of a word that nine of ten images have. It still tells what to keep away from."""
 _ENGLISH = """
 a an the of in on at to and or with is are by for from as it its his her their this that some while
 into near next up down over
@@ -17,13 +20,21 @@ LITTLE_WORDS = frozenset(_ENGLISH.split())
 """English words without which an image has all words of a query. Negations are none of them."""
 
 
-def is_said(matches: WordMatches) -> bool:
-    """Whether an image has all words of a query, whole, of which at least one is telling."""
+def is_said(matches: WordMatches, among: Set[int]) -> bool:
+    """Whether one of these images has all words of a query, whole, of which at least one is
+    telling."""
+    return not among.isdisjoint(images_saying(matches, TELLING))
+
+
+def images_saying(matches: WordMatches, telling: float) -> set[int]:
+    """The images that have all words of a text, whole. None if no word has a weight of `telling`
+    or more."""
     whole = {
         word: weight
         for word, weight in zip(matches.asked, matches.weights, strict=True)
         if word not in LITTLE_WORDS
     }
-    if matches.is_prefix or max(whole.values(), default=0.0) < TELLING:
-        return False
-    return any(whole.keys() <= set(words) for words in matches.words)
+    if matches.is_prefix or max(whole.values(), default=0.0) < telling:
+        return set()
+    rows = zip(matches.item_ids.tolist(), matches.words, strict=True)
+    return {item_id for item_id, words in rows if whole.keys() <= set(words)}

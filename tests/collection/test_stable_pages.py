@@ -23,6 +23,7 @@ from tests.serving import PATIENCE_S, picture
 OpenCollection = Callable[..., Collection]
 ROOT = Path(__file__).parents[2]
 
+PLAIN = [Term(text="red"), Term(text="yellow")]
 COMPOSED = [Term(text="red"), Term(text="orange"), Term(text="blue", weight=-0.5)]
 
 WRITING = """
@@ -85,28 +86,40 @@ def process(gallery: Collection, gone: Sequence[int]) -> Iterator[Callable[[], o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["hybrid", "words"])
-@pytest.mark.parametrize("writing", [thread, pytest.param(process, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("writing", "terms", "mode", "strategy"),
+    [
+        *((thread, PLAIN, mode, "sum") for mode in ("hybrid", "words")),
+        *((thread, COMPOSED, "hybrid", strategy) for strategy in STRATEGIES),
+        *((process, PLAIN, mode, "sum") for mode in ("hybrid", "words")),
+        (process, COMPOSED, "hybrid", "best"),
+    ],
+)
 def test_pages_by_words_keep_the_order_of_the_first(
-    gallery: Collection, writing: Callable[..., Any], mode: SearchMode
+    gallery: Collection,
+    writing: Callable[..., Any],
+    terms: Sequence[Term],
+    mode: SearchMode,
+    strategy: Strategy,
 ) -> None:
-    terms = [Term(text="red"), Term(text="yellow")]
+    search = partial(gallery.search, terms, mode=mode, strategy=strategy)
     everything = ids_of(gallery.search(terms, k=100, mode="picture"))
     for number, item_id in enumerate(everything[::2]):
         gallery.update(item_id, captions=["red", f"a yellow number{number}"], tags=["red"])
-    whole = ids_of(gallery.search(terms, k=100, mode=mode))
-    assert set(everything[::2]) <= set(whole)
-    assert mode == "words" or sorted(whole) == sorted(everything)
-    page = gallery.search(terms, k=2, mode=mode)
+    whole = ids_of(search(k=100))
+    if strategy != "exclude":
+        assert set(everything[::2]) <= set(whole)
+        assert mode == "words" or sorted(whole) == sorted(everything)
+    page = search(k=2)
     shown, gone = ids_of(page), whole[3::3]
     with writing(gallery, gone) as wait_for_change:
         for _ in gone:
             wait_for_change()
             if page.next_cursor is not None:
-                page = gallery.search(terms, k=2, mode=mode, cursor=page.next_cursor)
+                page = search(k=2, cursor=page.next_cursor)
                 shown += ids_of(page)
         while page.next_cursor is not None:
-            page = gallery.search(terms, k=2, mode=mode, cursor=page.next_cursor)
+            page = search(k=2, cursor=page.next_cursor)
             shown += ids_of(page)
     assert shown == [item_id for item_id in whole if item_id in set(shown)]
     assert set(whole) - set(shown) <= set(gone)

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.filters.tree import Test as Condition
-from mmembed.search import hybrid as hybrid_module
+from mmembed.search import words_query
 from mmembed.search.fusion import EXACT, WORDS
 from mmembed.search.hybrid import FusedPage, Hybrid, Order
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.protocol import Store
 from mmembed.types import Item
 from tests.contracts.memory_store import MemoryStore
+from tests.search.queries import by_words
 
 QUERY = np.array((1, 0, 0, 0), np.float32)
 IMAGES = 40
@@ -40,8 +41,8 @@ def entry(number: int, *, caption: str | None = None, tags: tuple[str, ...] = ()
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Forty images, a third of which have captions; the pool holds five of each part."""
-    monkeypatch.setattr(hybrid_module, "POOL", 5)
-    monkeypatch.setattr(hybrid_module, "NEAREST", 5)
+    monkeypatch.setattr(words_query, "POOL", 5)
+    monkeypatch.setattr(words_query, "NEAREST", 5)
     memory = MemoryStore(tmp_path)
     memory.claim(Model("four", "fingerprint", 4))
     memory.write(
@@ -60,7 +61,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def search(store: Store) -> Callable[..., Hybrid]:
     def make(text: str, where: Where = EVERYTHING, *, words_only: bool = False) -> Hybrid:
-        return Hybrid(store, text, QUERY, QUERY, where, words_only)
+        return by_words(store, text, QUERY, where=where, words_only=words_only)
 
     return make
 
@@ -178,11 +179,10 @@ def test_without_captions_and_words_the_pictures_alone_are_searched(
     memory.claim(Model("four", "fingerprint", 4))
     memory.write([entry(number, tags=("cat",) if number % 2 else ()) for number in range(IMAGES)])
     nearest = memory.search(QUERY, IMAGES, kind="image").hits
-    query = Hybrid(memory, "dog", QUERY, QUERY, EVERYTHING)
-    by_pool = Hybrid(memory, "cat", QUERY, QUERY, EVERYTHING)
+    query, by_pool = by_words(memory, "dog", QUERY), by_words(memory, "cat", QUERY)
     assert pages(query, 7) == [item.id for item, _ in nearest]
     assert pages(by_pool, 7) != [item.id for item, _ in nearest]
-    known = {"caption": hybrid_module.NOTHING}  # of images nothing is asked
+    known = {"caption": words_query.NOTHING}  # of images nothing is asked
     monkeypatch.setattr(memory, "nearest_images", lambda *_, by, **__: known[by])
     page = query.page(5, None)
     assert [one.by for evidence in page.evidence for one in evidence] == ["picture"] * 5
@@ -221,5 +221,5 @@ def test_an_image_that_another_thread_removes_meanwhile_is_left_out(
 
 def test_an_empty_store_has_nothing(tmp_path: Path) -> None:
     empty = MemoryStore(tmp_path)
-    page = Hybrid(empty, "dog", QUERY, QUERY, EVERYTHING).page(5, None)
+    page = by_words(empty, "dog", QUERY).page(5, None)
     assert (page.items, page.rest.is_over) == ((), True)

@@ -6,7 +6,7 @@ import pytest
 
 from mmembed.errors import QueryError
 from mmembed.search.modes import mode_of, words_of
-from mmembed.types import Kind, SearchMode, Term
+from mmembed.types import STRATEGIES, Kind, SearchMode, Strategy, Term
 
 DOG, NOT_CAT = Term(text="a dog"), Term(text="cat", weight=-1)
 PICTURE, ITEM = Term(image=b"x"), Term(item=1)
@@ -20,8 +20,10 @@ PICTURE, ITEM = Term(image=b"x"), Term(item=1)
         ([DOG], "caption", None, "picture"),
         ([PICTURE], "image", None, "picture"),
         ([ITEM], "image", None, "picture"),
-        ([DOG, PICTURE], "image", None, "picture"),
-        ([DOG, NOT_CAT], "image", None, "picture"),
+        ([DOG, PICTURE], "image", None, "hybrid"),
+        ([DOG, NOT_CAT], "image", None, "hybrid"),
+        ([PICTURE, NOT_CAT], "image", None, "picture"),
+        ([NOT_CAT], "image", None, "picture"),
         ([DOG], "image", "picture", "picture"),
         ([DOG], "image", "words", "words"),
         ([DOG, PICTURE], "image", "hybrid", "hybrid"),
@@ -53,7 +55,13 @@ def test_the_words_are_those_that_are_looked_for() -> None:
     assert words_of([DOG, NOT_CAT, PICTURE, Term(text="beach", weight=0.5)]) == "a dog beach"
 
 
-def test_other_strategies_look_at_pictures_alone() -> None:
-    assert mode_of([DOG, DOG], "image", "best", None) == "picture"
-    with pytest.raises(QueryError, match="use strategy sum"):
-        mode_of([DOG, DOG], "image", "exclude", "hybrid")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_strategy_looks_at_all_that_is_known(strategy: Strategy) -> None:
+    assert mode_of([DOG, NOT_CAT], "image", strategy, None) == "hybrid"
+    assert mode_of([PICTURE, NOT_CAT], "image", strategy, None) == "picture"
+
+
+def test_words_alone_have_no_best_term() -> None:
+    assert mode_of([DOG, NOT_CAT], "image", "exclude", "words") == "words"
+    with pytest.raises(QueryError, match="use strategy sum or exclude"):
+        mode_of([DOG, DOG], "image", "best", "words")

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mmembed.filters.tree import EVERYTHING
-from mmembed.search.hybrid import Hybrid
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.protocol import Store
 from tests.contracts.memory_store import MemoryStore
+from tests.search.queries import by_words
 
 ROW = np.array((1, 2, 3, 4), np.float32)
 CAPTIONS = ("A banana lies on the red table.", "two dogs run", "no smoking", "bananas for sale")
@@ -34,7 +33,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bool]:
     )  # fmt: skip
 
     def of(text: str, *, words_only: bool = False) -> bool:
-        return Hybrid(store, text, ROW, ROW, EVERYTHING, words_only).page(3, None).is_said
+        return by_words(store, text, ROW, words_only=words_only).page(3, None).is_said
 
     return of
 
