@@ -1,8 +1,8 @@
 """The images that come first in a search by words for the best of several terms.
 
-An image has a value for each term: that of a search by this term alone. It comes by the largest of
-its values for the positive terms, times their weights. It is left to the pictures behind if its
-value for a negative term, AGAINST times the weight of that term, is larger.
+An image has a value for each positive term: that of a search by this term alone, times its weight.
+It comes by the largest of these. It is left to the pictures behind if a negative term is said of
+it, or if its picture fits a negative term better.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.fusion import deviations
 from mmembed.search.hybrid_strategies import Away, First, HybridStrategy
-from mmembed.search.ordering import AGAINST
 from mmembed.search.said_words import is_said
 from mmembed.search.words_query import Best, WordsQuery, cosines_of, picture_evidence
 from mmembed.store.entries import WordMatches
@@ -23,6 +22,10 @@ from mmembed.types import Evidence, Item
 
 MOST = 150
 """Images that come first: many terms find many."""
+
+
+MOST_AGAINST = 5.0
+"""Of a value that is compared with a negative term."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,8 @@ class HybridBest(HybridStrategy):
     """By the best of the positive terms."""
 
     towards: Sequence[OneTerm]
-    against: Sequence[OneTerm]
+    """The positive terms."""
     away: Away
-    """Of the terms of `against`."""
 
     def first(self) -> First:
         found = [term.best() for term in self.towards]
@@ -89,12 +91,12 @@ class HybridBest(HybridStrategy):
         if not any(found) and not said:
             return First(())
         valued = [term.valued(ids, best) for term, best in zip(self.towards, found, strict=True)]
-        against = [term.valued(ids) for term in self.against]
         values = {item_id: _largest(valued, item_id) for item_id in ids}
+        against = self.away.against(ids)
         kept = [
             item_id
-            for item_id in sorted(ids, key=lambda item_id: (-values[item_id], item_id))
-            if values[item_id] > AGAINST * _largest(against, item_id)
+            for item_id in sorted(ids - said, key=lambda item_id: (-values[item_id], item_id))
+            if min(values[item_id], MOST_AGAINST) > against.get(item_id, -np.inf)
         ]
         wanted = set(kept) - said
         is_any_said = any(one.matches and is_said(one.matches, wanted) for one in valued)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.search.composition import Composition
-from mmembed.search.ordering import far_from
+from mmembed.search.ordering import AGAINST, far_from, unit_rows
 from mmembed.search.said_words import HARDLY_TELLING, images_saying, is_said
 from mmembed.search.words_query import NOTHING, Best, Measured, WordsQuery
 from mmembed.store.entries import RankedImages
@@ -69,6 +69,16 @@ class Away:
         if self.composition is None:
             return set()
         return set(item_ids) - far_from(self.composition, self.store.vectors_of, sorted(item_ids))
+
+    def against(self, item_ids: Collection[int]) -> dict[int, float]:
+        """How well the picture of each image fits the negative term that fits it best; nothing
+        without negative terms. See `ordering.AGAINST`."""
+        if self.composition is None or not self.composition.weights:
+            return {}
+        ids, stored = self.store.vectors_of(sorted(item_ids))
+        weights = -AGAINST * np.array(self.composition.weights)
+        fits = self.composition.standardised(unit_rows(stored)) * weights
+        return dict(zip(ids, fits.max(axis=1).tolist(), strict=True))
 
     def vectors_of_unsaid(self, item_ids: Sequence[int]) -> tuple[list[int], NDArray[np.float16]]:
         """The vectors of the images that no negative term is said of; see Vectors.vectors_of."""

@@ -9,6 +9,7 @@ from mmembed.search.composition import Composition
 from mmembed.search.hybrid import Hybrid
 from mmembed.search.hybrid_best import HybridBest, OneTerm
 from mmembed.search.hybrid_strategies import Away, HybridExclude, HybridStrategy, HybridSum
+from mmembed.search.mixing import mixed
 from mmembed.search.modes import words_of
 from mmembed.search.ordering import Page, order, unit_rows
 from mmembed.search.words_query import WordsQuery
@@ -47,28 +48,28 @@ class HybridTerms:
     def _by_sum(self) -> HybridStrategy:
         is_sum = self.strategy == "sum" or len(self.terms) == 1
         ranking = self.ranking if is_sum else self.ranking.towards()
-        query = self._query(words_of(self.terms), ranking.vector(), self._captions().direction())
+        query = self._query(words_of(self.terms), ranking.vector(), self._captions())
         return (HybridSum if is_sum else HybridExclude)(query, self._away())
 
     def _best(self) -> HybridStrategy:
-        terms = [self._term(index) for index in range(len(self.terms))]
-        return HybridBest(
-            [one for one, term in zip(terms, self.terms, strict=True) if term.weight > 0],
-            [one for one, term in zip(terms, self.terms, strict=True) if term.weight < 0],
-            self._away(),
-        )
+        wanted = [index for index, term in enumerate(self.terms) if term.weight > 0]
+        return HybridBest([self._term(index) for index in wanted], self._away())
 
     def _term(self, index: int) -> OneTerm:
         term, row = self.terms[index], unit_rows(self.ranking.rows[index : index + 1])[0]
         query = self._query(term.text or "", row, self.plain.rows[index])
-        return OneTerm(abs(term.weight), query, term.text is not None)
+        return OneTerm(term.weight, query, term.text is not None)
 
     def _query(self, text: str, picture: Embedding, caption: Embedding) -> WordsQuery:
         return WordsQuery(self.store, text, picture, caption, self.where, self.words_only)
 
-    def _captions(self) -> Composition:
-        """The terms that captions are compared with."""
-        return self.plain.of([term.text is not None and term.weight > 0 for term in self.terms])
+    def _captions(self) -> Embedding:
+        """The direction that ranks captions: of the words, also those that lead away by `sum`."""
+        wanted = [term.text is not None and term.weight > 0 for term in self.terms]
+        texts = [term.text is not None for term in self.terms]
+        words = self.plain.of(texts if self.strategy == "sum" else wanted)
+        direction = mixed(list(words.rows), words.weights)
+        return self.plain.of(wanted).direction() if direction is None else direction
 
     def _away(self) -> Away:
         terms = tuple(term for term in self.terms if term.weight < 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Set
+from dataclasses import replace
+from itertools import compress
 
 from mmembed.store.entries import WordMatches
 
@@ -24,6 +26,22 @@ def is_said(matches: WordMatches, among: Set[int]) -> bool:
     """Whether one of these images has all words of a query, whole, of which at least one is
     telling."""
     return not among.isdisjoint(images_saying(matches, TELLING))
+
+
+def without_little(matches: WordMatches) -> WordMatches:
+    """The matches without images that have none but little words, if the query has others: "a dog"
+    does not ask for a file's name with an "a" in it."""
+    if LITTLE_WORDS.issuperset(matches.asked):
+        return matches
+    kept = [not LITTLE_WORDS.issuperset(words) for words in matches.words]
+    if all(kept):
+        return matches
+    return replace(
+        matches,
+        item_ids=matches.item_ids[kept],
+        scores=matches.scores[kept],
+        words=tuple(compress(matches.words, kept)),
+    )
 
 
 def images_saying(matches: WordMatches, telling: float) -> set[int]:

@@ -21,6 +21,7 @@ from mmembed.search.fusion import (
     exact_parts,
     word_parts,
 )
+from mmembed.search.said_words import without_little
 from mmembed.store.entries import RankedImages, WordMatches
 from mmembed.store.protocol import Store
 from mmembed.types import Background, Evidence, Finder, Kind
@@ -83,7 +84,8 @@ class WordsQuery:
     def matches(self, also: Iterable[int]) -> WordMatches:
         """The images whose words match best, and those of `also` that match."""
         count = MOST_BY_WORDS if self.words_only else POOL
-        return self.store.match_words(self.text, count, self.where, also=sorted(also))
+        matches = self.store.match_words(self.text, count, self.where, also=sorted(also))
+        return matches if self.words_only else without_little(matches)
 
     def measured(self, best: Best, also: Set[int] = frozenset()) -> Measured:
         """The parts of the best images, and of others that `best.matches` knows."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from mmembed.store.entries import CaptionEntry, ImageEntry, Model
+from mmembed.search.said_words import HARDLY_TELLING, images_saying, without_little
+from mmembed.store.entries import CaptionEntry, ImageEntry, Model, WordMatches
 from mmembed.store.protocol import Store
 from tests.contracts.memory_store import MemoryStore
 from tests.search.queries import by_words
@@ -61,3 +62,28 @@ def test_all_words_of_one_image_are_said(
 ) -> None:
     assert said(text) == expected
     assert said(text, words_only=True) == expected
+
+
+def matches(asked: tuple[str, ...], *words: tuple[str, ...]) -> WordMatches:
+    return WordMatches(
+        np.arange(len(words)), np.ones(len(words)), words, 1.0, complete=True, asked=asked,
+        weights=(1.0,) * len(asked),
+    )  # fmt: skip
+
+
+def test_little_words_alone_find_nothing_if_the_query_has_others() -> None:
+    found = matches(("a", "dog"), ("a",), ("dog",), ("a", "dog"))
+    left = without_little(found)
+    assert (left.item_ids.tolist(), left.words) == ([1, 2], (("dog",), ("a", "dog")))
+    assert len(left.scores) == 2
+    assert without_little(left) is left
+    to_be = matches(("to", "be"), ("to",), ("be",))
+    assert without_little(to_be).item_ids.tolist() == [1]
+    only = matches(("to", "the"), ("to",))
+    assert without_little(only) is only
+
+
+def test_a_negative_text_is_said_of_images_with_all_its_words() -> None:
+    red_clothes = matches(("red", "clothes"), ("red",), ("red", "clothes"))
+    assert images_saying(red_clothes, HARDLY_TELLING) == {1}
+    assert not images_saying(red_clothes, telling=1.1)  # words that most images have
