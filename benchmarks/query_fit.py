@@ -2,7 +2,8 @@
 
     python -m benchmarks.query_fit BANK.npz CASE.npz…    → a table in Markdown
 
-A bank holds `texts` and their `embeddings`. A case holds `pictures` (n, dim), `words` (m, dim), all
+A bank holds `texts` and their `embeddings`; with the `fingerprint` of the model, words rank by what
+it learned of them, too. A case holds `pictures` (n, dim), `words` (m, dim), all
 unit-norm and by the model of the bank, `names` (m,) of the words, and `present` (m,): whether the
 pictures show the words. Cases whose names differ in what follows the last `-` are draws of one row.
 Intervals are by bootstrap of the words, which several draws may share.
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from mmembed.search.bank.bank import Bank
 from mmembed.search.hub_correction import corrected
+from mmembed.search.learned_words import LearnedWords, learned_words
 from mmembed.search.match import JUDGED, match_of_words, strength_of_words
 from mmembed.search.text_fit import TextFit
 
@@ -44,11 +46,11 @@ class Outcome:
     matches: NDArray[np.str_]
 
 
-def outcome(case: Any, bank: Bank) -> Outcome:
+def outcome(case: Any, bank: Bank, learned: LearnedWords | None = None) -> Outcome:
     """Judges the words of a case as a search does."""
     pictures, words = case["pictures"], case["words"]
     fit = TextFit(bank, pictures[:: -(-len(pictures) // SAMPLE)])
-    ranking = corrected(words, [SINGLE] * len(words), bank.words_mean) @ pictures.T
+    ranking = corrected(words, [SINGLE] * len(words), bank.words_mean, learned) @ pictures.T
     cosines, strengths, matches = [], [], []
     for query, values in zip(words, ranking, strict=True):
         cosines.append(float((pictures @ query).max()))
@@ -105,14 +107,14 @@ def row(name: str, outcomes: list[Outcome]) -> str:
     return f"| {name} | {queries} | {by_cosine} | {by_strength} | {gain} | {said} |"
 
 
-def main(paths: Iterable[Path], bank: Bank) -> None:
+def main(paths: Iterable[Path], bank: Bank, learned: LearnedWords | None) -> None:
     """Prints the table."""
     print(
         "| | queries present + absent | AUROC of the best cosine | AUROC of the strength | gain | "
         "`yes` right | `no` right | unsure |\n|---|---|---|---|---|---|---|---|"
     )
     for name, cases in groupby(sorted(paths), lambda path: path.stem.rpartition("-")[0]):
-        print(row(name, [outcome(np.load(path), bank) for path in cases]), flush=True)
+        print(row(name, [outcome(np.load(path), bank, learned) for path in cases]), flush=True)
 
 
 if __name__ == "__main__":
@@ -121,4 +123,5 @@ if __name__ == "__main__":
     parser.add_argument("cases", type=Path, nargs="+")
     arguments = parser.parse_args()
     stored = np.load(arguments.bank)
-    main(arguments.cases, Bank(tuple(map(str, stored["texts"])), stored["embeddings"]))
+    known = learned_words(str(stored["fingerprint"])) if "fingerprint" in stored else None
+    main(arguments.cases, Bank(tuple(map(str, stored["texts"])), stored["embeddings"]), known)

@@ -82,6 +82,8 @@ class HybridBest(HybridStrategy):
 
     def first(self) -> First:
         found = [term.best() for term in self.towards]
+        if not any(found) and not self.away.has_words:
+            return First(())
         lists = [
             best.item_ids() if best else set(term.query.pictures().item_ids.tolist())
             for best, term in zip(found, self.towards, strict=True)

@@ -53,6 +53,11 @@ class Away:
     composition: Composition | None = None
     """Of these terms; None if there are none."""
 
+    @property
+    def has_words(self) -> bool:
+        """Whether a negative term is words."""
+        return any(term.text is not None for term in self.terms)
+
     def saying(self, item_ids: Collection[int]) -> dict[int, float]:
         """The images whose captions, tags or names have all words of a negative term, and the
         weights of these terms together, above 0."""
@@ -117,6 +122,8 @@ class HybridSum(HybridStrategy):
             return self._first_by_words()
         best = self.query.best()
         if best is None:
+            if not self.away.has_words:
+                return First(())
             best = Best(self.query.pictures(), NOTHING, self.query.matches(()))
             said = self.away.saying(best.item_ids())
             if not said:
