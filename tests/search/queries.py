@@ -14,6 +14,8 @@ from mmembed.search.ordering import unit_rows
 from mmembed.store.protocol import Store
 from mmembed.types import Background, Embedding, Strategy, Term
 
+ALONE = Background(0.0, 1.0)
+
 
 def by_terms(
     store: Store,
@@ -26,9 +28,8 @@ def by_terms(
 ) -> Hybrid:
     """A search by these terms. rows: their embeddings, of any length but zero."""
     embeddings = unit_rows(np.stack(rows))
-    usual = (Background(0.0, 1.0),)
-    if len(terms) > 1:
-        usual = backgrounds(embeddings, store.sample("image", 1024))
+    several = len(terms) > 1
+    usual = backgrounds(embeddings, store.sample("image", 1024)) if several else (ALONE,)
     composed = Composition(embeddings, tuple(term.weight for term in terms), usual)
     return HybridTerms(
         store, tuple(terms), composed, composed, strategy, where, words_only
