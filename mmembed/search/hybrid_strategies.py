@@ -3,7 +3,7 @@
 sum      by their value, see `search.fusion`; an image is worth less by SAID for each point of a
          negative term's weight if its captions, tags or names have all words of that term
 exclude  the same for the positive terms; an image is dropped if a negative term is said of it, or
-         its picture is near one
+         its picture is near one and it is none of the few that have all words of the query
 best     by the largest of its values for each positive term, see `search.hybrid_best`
 
 Where neither captions nor words take part, no image comes first: pictures alone are searched.
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.search.composition import Composition
+from mmembed.search.fusion import EXACT
 from mmembed.search.ordering import AGAINST, far_from, unit_rows
 from mmembed.search.said_words import HARDLY_TELLING, images_saying, is_said
 from mmembed.search.words_query import NOTHING, Best, Measured, WordsQuery
@@ -182,8 +183,11 @@ class HybridExclude(HybridSum):
     def _ordered(
         self, measured: Measured, said: Mapping[int, float], nearest: Set[int]
     ) -> list[int]:
-        order = measured.parts.order()
-        dropped = said.keys() | self.away.near(order)
+        parts = measured.parts
+        order = parts.order()
+        # The few that have all words are what was asked for, whatever the model sees in them.
+        has_all_words = set(parts.item_ids[parts.words >= EXACT].tolist())
+        dropped = said.keys() | (self.away.near(order) - has_all_words)
         return [item_id for item_id in order if item_id not in dropped]
 
     def _ordered_by_words(self, item_ids: Sequence[int], said: Mapping[int, float]) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,14 @@ def test_excluded_images_are_on_no_page(store: Store) -> None:
     left = pages(query(store, "exclude"), 7)
     assert {3, 6, 50} < everything - set(left)
     assert 4 in left
+
+
+def test_what_has_all_words_is_excluded_by_words_alone(tmp_path: Path) -> None:
+    looks_like_grass = ImageEntry("/p/0.jpg", "sha", GRASS, 4, 3, 99, "JPEG", 7, tags=("dog",))
+    others = [entry(number) for number in range(1, IMAGES)]
+    assert pages(query(filled(tmp_path / "one", [looks_like_grass, *others]), "exclude"), 9)[0] == 0
+    on_grass = replace(looks_like_grass, tags=("dog", "grass"))
+    assert 0 not in pages(query(filled(tmp_path / "two", [on_grass, *others]), "exclude"), 9)
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
