@@ -20,7 +20,7 @@ from mmembed.types import STRATEGIES, Strategy, Term
 from tests.contracts.memory_store import MemoryStore
 from tests.search.queries import by_terms
 
-IMAGES = 60
+IMAGES = 24
 DOG, GRASS, BOAT = np.eye(6, dtype=np.float32)[:3]
 WITHOUT_GRASS = Term(text="dog"), Term(text="grass", weight=-0.5)
 DOG_OR_BOAT = Term(text="dog"), Term(text="boat"), Term(text="grass", weight=-0.5)
@@ -49,7 +49,7 @@ def filled(folder: Path, entries: Sequence[ImageEntry]) -> Store:
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Sixty images, of which four have captions; few of them come first."""
+    """Two dozen images, of which four have captions; few of them come first."""
     monkeypatch.setattr(words_query, "POOL", 5)
     monkeypatch.setattr(words_query, "NEAREST", 5)
     return filled(tmp_path, [entry(number, CAPTIONS.get(number)) for number in range(IMAGES)])
@@ -80,28 +80,29 @@ def pages(hybrid: Hybrid, count: int) -> list[int]:
 def test_words_find_the_positive_terms_and_keep_the_negative_ones_away(
     store: Store, strategy: Strategy
 ) -> None:
-    found = pages(query(store, strategy), 10)
+    page = query(store, strategy).page(5, None)
+    found = [int(Path(str(item.path)).stem) for item in page.items]
     assert found[0] == 4
     assert strategy != "best" or found[1] == 5
-    assert not {3, 6} & set(found[:5])
-    page = query(store, strategy).page(1, None)
+    assert not {3, 6} & set(found)
     assert page.evidence[0][0].by == "words"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_pages_of_any_size_have_one_order(store: Store, strategy: Strategy) -> None:
     whole = pages(query(store, strategy), 1000)
     assert len(whole) == len(set(whole))
     assert strategy == "exclude" or len(whole) == IMAGES
-    for count in (1, 3, 7, 40):
+    for count in (1, 3, 7, 20):
         assert pages(query(store, strategy), count) == whole
 
 
 def test_excluded_images_are_on_no_page(store: Store) -> None:
     everything = set(pages(query(store, "sum"), 1000))
-    store.update(store.page(after=0, limit=99, kind="image")[50].id, tags=["Grass"])
+    store.update(store.page(after=0, limit=99, kind="image")[20].id, tags=["Grass"])
     left = pages(query(store, "exclude"), 7)
-    assert {3, 6, 50} < everything - set(left)
+    assert {3, 6, 20} < everything - set(left)
     assert 4 in left
 
 
@@ -154,5 +155,5 @@ def test_a_filter_holds_for_every_strategy(store: Store) -> None:
     for item in store.page(after=0, limit=99, kind="image")[::2]:
         store.update(item.id, tags=["five"])
     for strategy in STRATEGIES:
-        found = set(pages(query(store, strategy, where), 2))
+        found = set(pages(query(store, strategy, where), 5))
         assert found == passing if strategy != "exclude" else found <= passing
