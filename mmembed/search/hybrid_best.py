@@ -24,7 +24,7 @@ MOST = 150
 """Images that come first: many terms find many."""
 
 
-MOST_AGAINST = 5.0
+MOST_AGAINST = 3.0
 """Of a value that is compared with a negative term."""
 
 
