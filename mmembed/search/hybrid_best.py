@@ -22,8 +22,6 @@ from mmembed.types import Evidence, Item
 
 MOST = 150
 """Images that come first: many terms find many."""
-
-
 MOST_AGAINST = 3.0
 """Of a value that is compared with a negative term."""
 

@@ -50,9 +50,9 @@ class Away:
     """The negative terms of a query."""
 
     store: Store
-    terms: tuple[Term, ...] = ()
-    composition: Composition | None = None
-    """Of these terms; None if there are none."""
+    terms: tuple[Term, ...]
+    composition: Composition
+    """Of these terms."""
 
     @property
     def has_words(self) -> bool:
@@ -72,16 +72,14 @@ class Away:
 
     def near(self, item_ids: Collection[int]) -> set[int]:
         """The images whose pictures are near a negative term, or are gone."""
-        if self.composition is None:
-            return set()
         return set(item_ids) - far_from(self.composition, self.store.vectors_of, sorted(item_ids))
 
     def against(self, item_ids: Collection[int]) -> dict[int, float]:
         """How well the picture of each image fits the negative term that fits it best; nothing
         without negative terms. See `ordering.AGAINST`."""
-        if self.composition is None or not self.composition.weights:
-            return {}
         ids, stored = self.store.vectors_of(sorted(item_ids))
+        if not ids or not self.terms:
+            return {}
         weights = -AGAINST * np.array(self.composition.weights)
         fits = self.composition.standardised(unit_rows(stored)) * weights
         return dict(zip(ids, fits.max(axis=1).tolist(), strict=True))

@@ -157,3 +157,18 @@ def test_a_filter_holds_for_every_strategy(store: Store) -> None:
     for strategy in STRATEGIES:
         found = set(pages(query(store, strategy, where), 5))
         assert found == passing if strategy != "exclude" else found <= passing
+
+
+def test_an_empty_store_has_nothing_by_any_strategy(tmp_path: Path) -> None:
+    for strategy in STRATEGIES:
+        page = query(MemoryStore(tmp_path / strategy), strategy).page(5, None)
+        assert (page.items, page.rest.is_over) == ((), True)
+
+
+def test_equal_pictures_and_one_picture_are_found(tmp_path: Path) -> None:
+    same = [replace(entry(1, "a dog"), path=f"/p/{number}.jpg") for number in range(5)]
+    for strategy in STRATEGIES:
+        equal = filled(tmp_path / f"equal {strategy}", same)
+        assert sorted(pages(query(equal, strategy), 2)) == list(range(5))
+        alone = filled(tmp_path / f"one {strategy}", [entry(7, "a dog")])
+        assert pages(query(alone, strategy), 2) == [7]
