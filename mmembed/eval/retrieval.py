@@ -145,7 +145,7 @@ def _report(embedded: EmbeddedPairs, common: NDArray[np.bool_], data: CaptionedI
         engine=embedded.engine,
         fingerprint=embedded.fingerprint,
         images=n_images,
-        over=f"{n_images} images with {n_texts} captions",
+        over=f"{counted(n_images, 'image')} with {counted(n_texts, 'caption')}",
         figures=bootstrap(counted, n_images),
         failures=(*data.failures, *embedded.images.failures),
         notes=data.notes,

@@ -175,7 +175,8 @@ def _report(embedded: EmbeddedClasses, common: NDArray[np.bool_], task: Task) ->
         engine=embedded.engine,
         fingerprint=embedded.fingerprint,
         images=len(kept),
-        over=f"{len(kept)} images of {len(set(names))} classes, {len(labels.names)} labels",
+        over=f"{counted(len(kept), 'image')} of {counted(len(set(names)), 'class', 'classes')}, "
+        f"{counted(len(labels.names), 'label')}",
         figures={
             **bootstrap(counted, len(kept)),
             "expected_calibration_error": Figure(ece),

@@ -39,6 +39,14 @@ def test_a_table_says_what_to_keep(album: tuple[Path, Path], ask: Ask) -> None:
     assert all("a.jpg" in line for line in keeping)
 
 
+def test_a_class_without_groups_is_named(album: tuple[Path, Path], ask: Ask) -> None:
+    fixed = ("--data", str(album[1]), "--model", "fake")
+    out = ask("duplicates", "--class", "burst", "--class", "look_alike", *fixed)[1]
+    assert out == (
+        "no burst or look_alike among 4 pictures; 1 group of identical, 1 group of same_shot\n"
+    )
+
+
 def test_the_table_shows_a_large_group_in_part(
     album: tuple[Path, Path], ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
