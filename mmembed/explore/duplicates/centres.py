@@ -8,8 +8,9 @@ number, its reach, of which 1 is the most that two pictures may share.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,9 @@ Numbers = NDArray[np.float64]
 Answers = NDArray[np.bool_]
 
 
-class ReachOf(Protocol):
-    """Tells the reaches of pictures at places, (n,): if those of two add up to at most 1, the two
-    belong together. Infinite where nothing follows."""
-
-    def __call__(self, places: Places) -> Numbers: ...
+ReachOf: TypeAlias = Callable[[Places], Numbers]
+"""The reaches of pictures at places, (n,): if those of two add up to at most 1, the two belong
+together. Infinite where nothing follows."""
 
 
 class Rule(Protocol):
