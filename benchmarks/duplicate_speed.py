@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from mmembed.explore.duplicates.decisions import Decisions
 from mmembed.explore.duplicates.find_groups import find_groups
 from mmembed.explore.duplicates.pairs import KeptPairs, Pairs
 from mmembed.explore.duplicates.picture_table import Likenesses, PictureTable
+from mmembed.explore.duplicates.vector_pairs import alike_pairs
 from mmembed.media.perceptual_hash import LAYOUT, VERSION, PictureHashes
 from mmembed.search.copies import NEVER
 
@@ -122,19 +124,16 @@ class _Watched:
 
 @contextmanager
 def _watched() -> Iterator[_Watched]:
-    watched, usual = _Watched(), find_groups_module.alike_pairs
+    watched = _Watched()
 
     def timed(*arguments: Any) -> KeptPairs:
         began = time.process_time()
-        kept = usual(*arguments)
+        kept = alike_pairs(*arguments)
         watched.seconds, watched.kept = time.process_time() - began, kept
         return kept
 
-    find_groups_module.alike_pairs = timed  # type: ignore[assignment]
-    try:
+    with patch.object(find_groups_module, "alike_pairs", timed):
         yield watched
-    finally:
-        find_groups_module.alike_pairs = usual
 
 
 def _peak_mb() -> float:
