@@ -29,7 +29,7 @@ from mmembed.search.negations import note_on_negation
 from mmembed.search.ordering import Page, order, unit_rows
 from mmembed.search.paging import Cursor
 from mmembed.search.query import term_embeddings
-from mmembed.search.words_query import picture_evidence
+from mmembed.search.query_by_words import picture_evidence
 from mmembed.store.entries import Found, Place
 from mmembed.store.protocol import Store
 from mmembed.types import (

@@ -20,7 +20,7 @@ from mmembed.filters.tree import Where
 from mmembed.search.fusion import MOST_BY_WORDS
 from mmembed.search.hybrid_strategies import First, HybridStrategy
 from mmembed.search.ordering import Page
-from mmembed.search.words_query import Vector, cosines_of
+from mmembed.search.query_by_words import Vector, cosines_of
 from mmembed.store.entries import Place
 from mmembed.store.protocol import Store
 from mmembed.types import Evidence, Item

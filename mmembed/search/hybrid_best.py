@@ -15,8 +15,8 @@ import numpy as np
 from mmembed.search.calibration import BACKGROUND_SIZE, background
 from mmembed.search.fusion import deviations
 from mmembed.search.hybrid_strategies import Away, First, HybridStrategy
+from mmembed.search.query_by_words import Best, QueryByWords, cosines_of, picture_evidence
 from mmembed.search.said_words import is_said
-from mmembed.search.words_query import Best, WordsQuery, cosines_of, picture_evidence
 from mmembed.store.entries import WordMatches
 from mmembed.types import Evidence, Item
 
@@ -41,7 +41,7 @@ class OneTerm:
 
     weight: float
     """Above 0."""
-    query: WordsQuery
+    query: QueryByWords
     """Of a picture, it has no words."""
     is_text: bool
 

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from mmembed.search.composition import Composition
 from mmembed.search.fusion import EXACT
 from mmembed.search.ordering import AGAINST, far_from, unit_rows
+from mmembed.search.query_by_words import NOTHING, Best, MeasuredParts, QueryByWords
 from mmembed.search.said_words import HARDLY_TELLING, images_saying, is_said
-from mmembed.search.words_query import NOTHING, Best, Measured, WordsQuery
 from mmembed.store.entries import RankedImages
 from mmembed.store.protocol import Store
 from mmembed.types import Evidence, Item, Term
@@ -39,7 +39,7 @@ class First:
     """In their order."""
     nearest: RankedImages = NOTHING
     """By picture, all of them dropped or among these. Behind them the pictures go on."""
-    measured: Measured | None = None
+    measured: MeasuredParts | None = None
     """Their parts, where one query finds them."""
     is_said: bool = False
     """Whether an image has all words of the query, and none of a negative term."""
@@ -73,6 +73,13 @@ class Away:
     def near(self, item_ids: Collection[int]) -> set[int]:
         """The images whose pictures are near a negative term, or are gone."""
         return set(item_ids) - far_from(self.composition, self.store.vectors_of, sorted(item_ids))
+
+    def near_pictures(self, item_ids: Collection[int]) -> set[int]:
+        """The images that are near a negative term which is no words."""
+        pictures = self.composition.of([term.text is None for term in self.terms])
+        if not pictures.weights:
+            return set()
+        return set(item_ids) - far_from(pictures, self.store.vectors_of, sorted(item_ids))
 
     def against(self, item_ids: Collection[int]) -> dict[int, float]:
         """How well the picture of each image fits the negative term that fits it best; nothing
@@ -113,7 +120,7 @@ class HybridStrategy(ABC):
 class HybridSum(HybridStrategy):
     """By the sum of the terms."""
 
-    query: WordsQuery
+    query: QueryByWords
     away: Away
 
     def first(self) -> First:
@@ -146,17 +153,19 @@ class HybridSum(HybridStrategy):
         return {item.id: why for item, why in zip(items, evidence, strict=True)}
 
     def _ordered(
-        self, measured: Measured, said: Mapping[int, float], nearest: Set[int]
+        self, measured: MeasuredParts, said: Mapping[int, float], nearest: Set[int]
     ) -> list[int]:
         """The images in their order. said: see Away.saying. nearest: by picture; others that are
         said to be unwanted come among the pictures behind."""
-        if not said:
-            return measured.parts.order()
         parts = measured.parts
         ids = parts.item_ids.tolist()
+        near = self.away.near_pictures(ids)
+        if not said and not near:
+            return parts.order()
         points = SAID * np.array([said.get(item_id, 0.0) for item_id in ids])
-        # Having all words of the positive terms, too, puts no such image first.
-        words = np.where(points > 0, np.minimum(parts.words, 1.0), parts.words)
+        # Having all words of the positive terms, too, puts no unwanted image first.
+        unwanted = np.isin(ids, [*said, *near])
+        words = np.where(unwanted, np.minimum(parts.words, 1.0), parts.words)
         order = replace(parts, words=words, away=points).order()
         return [item_id for item_id in order if item_id not in said or item_id in nearest]
 
@@ -179,13 +188,14 @@ class HybridExclude(HybridSum):
     """By the sum of the positive terms, without what is near to a negative one."""
 
     def _ordered(
-        self, measured: Measured, said: Mapping[int, float], nearest: Set[int]
+        self, measured: MeasuredParts, said: Mapping[int, float], nearest: Set[int]
     ) -> list[int]:
         parts = measured.parts
         order = parts.order()
         # The few that have all words are what was asked for, whatever the model sees in them.
         has_all_words = set(parts.item_ids[parts.words >= EXACT].tolist())
         dropped = said.keys() | (self.away.near(order) - has_all_words)
+        dropped |= self.away.near_pictures(order)
         return [item_id for item_id in order if item_id not in dropped]
 
     def _ordered_by_words(self, item_ids: Sequence[int], said: Mapping[int, float]) -> list[int]:

@@ -12,7 +12,7 @@ from mmembed.search.hybrid_strategies import Away, HybridExclude, HybridStrategy
 from mmembed.search.mixing import mixed
 from mmembed.search.modes import words_of
 from mmembed.search.ordering import Page, order, unit_rows
-from mmembed.search.words_query import WordsQuery
+from mmembed.search.query_by_words import QueryByWords
 from mmembed.store.entries import Found, Place
 from mmembed.store.protocol import Store
 from mmembed.types import Embedding, Strategy, Term
@@ -60,8 +60,8 @@ class HybridTerms:
         query = self._query(term.text or "", row, self.plain.rows[index])
         return OneTerm(term.weight, query, term.text is not None)
 
-    def _query(self, text: str, picture: Embedding, caption: Embedding) -> WordsQuery:
-        return WordsQuery(self.store, text, picture, caption, self.where, self.words_only)
+    def _query(self, text: str, picture: Embedding, caption: Embedding) -> QueryByWords:
+        return QueryByWords(self.store, text, picture, caption, self.where, self.words_only)
 
     def _captions(self) -> Embedding:
         """The direction that ranks captions: of the words, also those that lead away by `sum`."""

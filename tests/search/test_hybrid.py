@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.filters.tree import Test as Condition
-from mmembed.search import words_query
+from mmembed.search import query_by_words
 from mmembed.search.fusion import EXACT, WORDS
 from mmembed.search.hybrid import FusedPage, Hybrid, Order
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
@@ -41,8 +41,8 @@ def entry(number: int, *, caption: str | None = None, tags: tuple[str, ...] = ()
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Forty images, a third of which have captions; the pool holds five of each part."""
-    monkeypatch.setattr(words_query, "POOL", 5)
-    monkeypatch.setattr(words_query, "NEAREST", 5)
+    monkeypatch.setattr(query_by_words, "POOL", 5)
+    monkeypatch.setattr(query_by_words, "NEAREST", 5)
     memory = MemoryStore(tmp_path)
     memory.claim(Model("four", "fingerprint", 4))
     memory.write(
@@ -182,7 +182,7 @@ def test_without_captions_and_words_the_pictures_alone_are_searched(
     query, by_pool = by_words(memory, "dog", QUERY), by_words(memory, "cat", QUERY)
     assert pages(query, 7) == [item.id for item, _ in nearest]
     assert pages(by_pool, 7) != [item.id for item, _ in nearest]
-    known = {"caption": words_query.NOTHING}  # of images nothing is asked
+    known = {"caption": query_by_words.NOTHING}  # of images nothing is asked
     monkeypatch.setattr(memory, "nearest_images", lambda *_, by, **__: known[by])
     page = query.page(5, None)
     assert [one.by for evidence in page.evidence for one in evidence] == ["picture"] * 5

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.filters.tree import Test as Condition
-from mmembed.search import words_query
+from mmembed.search import query_by_words
 from mmembed.search.hybrid import Hybrid
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model
 from mmembed.store.protocol import Store
@@ -50,8 +50,8 @@ def filled(folder: Path, entries: Sequence[ImageEntry]) -> Store:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Two dozen images, of which four have captions; few of them come first."""
-    monkeypatch.setattr(words_query, "POOL", 5)
-    monkeypatch.setattr(words_query, "NEAREST", 5)
+    monkeypatch.setattr(query_by_words, "POOL", 5)
+    monkeypatch.setattr(query_by_words, "NEAREST", 5)
     return filled(tmp_path, [entry(number, CAPTIONS.get(number)) for number in range(IMAGES)])
 
 

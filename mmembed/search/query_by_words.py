@@ -46,7 +46,7 @@ class Best:
 
 
 @dataclass(frozen=True)
-class WordsQuery:
+class QueryByWords:
     """A query by words."""
 
     store: Store
@@ -87,7 +87,7 @@ class WordsQuery:
         matches = self.store.match_words(self.text, count, self.where, also=sorted(also))
         return matches if self.words_only else without_little(matches)
 
-    def measured(self, best: Best, also: Set[int] = frozenset()) -> Measured:
+    def measured(self, best: Best, also: Set[int] = frozenset()) -> MeasuredParts:
         """The parts of the best images, and of others that `best.matches` knows."""
         return self.parts_of(best.item_ids() | also, best.matches, best.captions, best.pictures)
 
@@ -97,7 +97,7 @@ class WordsQuery:
         matches: WordMatches,
         captions: RankedImages,
         pictures: RankedImages = NOTHING,
-    ) -> Measured:
+    ) -> MeasuredParts:
         """The parts of images. pictures: the nearest of them, whose cosines are known; with these,
         captions count against their images as much as is right for the first page."""
         of_captions = set(captions.item_ids.tolist())
@@ -117,7 +117,7 @@ class WordsQuery:
             against = against_captions(parts, pictures.item_ids, covered)
             parts = replace(parts, against=against)
         parts = replace(parts, words=parts.words + exact_parts(ids, matches))
-        return Measured(parts, matches, self.words_only)
+        return MeasuredParts(parts, matches, self.words_only)
 
     def picture_evidence(self, cosines: Sequence[float]) -> tuple[tuple[Evidence, ...], ...]:
         """The evidence of images that were found by their pictures alone."""
@@ -138,7 +138,7 @@ class WordsQuery:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredParts:
     """The parts of images for a query."""
 
     parts: Parts
