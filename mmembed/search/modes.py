@@ -12,14 +12,16 @@ def mode_of(
     terms: Sequence[Term], kind: Kind, strategy: Strategy, wanted: SearchMode | None
 ) -> SearchMode:
     """The mode of a query. By default words find images by all that is known of them, also beside
-    pictures and negative terms. Pictures and items alone find what looks alike, and captions are
-    found by meaning.
+    pictures and negative words. Pictures and items alone find what looks alike, negative ones lead
+    away from it, and captions are found by meaning.
 
     Raises QueryError for a mode that is not known, or that the query does not allow.
     """
     looks_for_words = any(term.text is not None and term.weight > 0 for term in terms)
     if wanted is None:
-        return "hybrid" if kind == "image" and looks_for_words else "picture"
+        away_by_words = all(term.text is not None for term in terms if term.weight < 0)
+        by_all = kind == "image" and looks_for_words and away_by_words
+        return "hybrid" if by_all else "picture"
     if wanted not in MODES:
         raise QueryError(f"mode: {wanted!r} is none of {', '.join(MODES)}", param="mode")
     if wanted == "picture":

@@ -24,6 +24,8 @@ PICTURE, ITEM = Term(image=b"x"), Term(item=1)
         ([DOG, NOT_CAT], "image", None, "hybrid"),
         ([PICTURE, NOT_CAT], "image", None, "picture"),
         ([NOT_CAT], "image", None, "picture"),
+        ([DOG, Term(item=1, weight=-1)], "image", None, "picture"),
+        ([DOG, Term(item=1, weight=-1)], "image", "hybrid", "hybrid"),
         ([DOG], "image", "picture", "picture"),
         ([DOG], "image", "words", "words"),
         ([DOG, PICTURE], "image", "hybrid", "hybrid"),
