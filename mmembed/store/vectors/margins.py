@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.cell_search import products, usual_likeness
+from mmembed.store.vectors.cell_search import usual_likeness
 from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.clustering import PORTION, check
 from mmembed.store.vectors.reach import NARROW, Band, Reach
 from mmembed.store.vectors.rescoring import POOL, Ids, Rows, chunks, rank
-from mmembed.store.vectors.rotation import code_of, squared_length
 from mmembed.store.vectors.table import Table
 
 log = logging.getLogger(__name__)
@@ -157,9 +156,8 @@ def tried(cells: Cells, table: Table, sets: Sequence[Rows], go_on: Callable[[], 
     margins, ranks = np.empty(ids.shape, np.float32), np.empty(ids.shape, np.int64)
     spreads = np.empty(len(rows))
     for place, (row, own, limit) in enumerate(zip(rows, owners, limits, strict=True)):
-        code = code_of(row)
-        usual = usual_likeness(cells.centroids, code)
-        likeness = products(cells.centroids.codes, code) / squared_length(len(row))
+        scores, scale = cells.centroid_scores(row), cells.rotation.squared_length
+        usual, likeness = usual_likeness(scores, scale), scores / scale
         margins[place] = (limit - likeness[own]) / max(limit - usual.mean, TIE)
         ranks[place] = (likeness[:, None] >= likeness[own]).sum(axis=0)
         spreads[place] = usual.spread
