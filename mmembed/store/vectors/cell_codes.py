@@ -66,9 +66,13 @@ class CellCodes:
         """The leading numbers of all codes once more."""
         return PackedCodes.of(self.starts, self.codes[:, : self.lead])
 
+    def left_out(self, code: NDArray[np.int8]) -> float:
+        """The standard deviation of the part of inner products with a code, int8 (dim,), that the
+        leading numbers leave out."""
+        return float(np.linalg.norm(code[self.lead :].astype(np.float32))) * self._width_of_rest
+
     @cached_property
-    def width_of_rest(self) -> float:
-        """The standard deviation of the numbers behind the leading ones."""
+    def _width_of_rest(self) -> float:
         rest = self.codes[:: max(1, len(self) // SAMPLE), self.lead :].astype(np.float32)
         return float((rest**2).mean() ** 0.5) if rest.size else 0.0
 
@@ -77,12 +81,11 @@ class CellCodes:
         cells = np.arange(len(self.starts) - 1, dtype=np.int32)
         return np.repeat(cells, np.diff(self.starts))
 
-    def owners(self, ids: Ids) -> Owners:
-        """The cells of n vectors, all of which are there: int32 (n,)."""
+    def places_of(self, ids: Ids) -> Places:
+        """The places of n vectors, all of which are there."""
         order = np.argsort(self.ids)
-        places = order[np.searchsorted(self.ids, ids, sorter=order)]
-        owners: Owners = self.of_cell_owners()[places]
-        return owners
+        places: Places = order[np.searchsorted(self.ids, ids, sorter=order)]
+        return places
 
     def every(self) -> PassingCodes:
         """All of them."""

@@ -32,9 +32,6 @@ CHECKED = 3
 codes."""
 SURVIVING = 8
 """For each candidate, the vectors that are compared by their whole codes, at least."""
-SURELY = 4
-"""So many standard deviations of what the leading numbers leave out, a vector may be nearer than
-they say. Queries that lie beside the vectors are mostly in directions that are left out."""
 
 TIED = 4
 """Factor for the vectors that tie with the last candidate. Equal pictures have equal vectors, and
@@ -63,9 +60,9 @@ class CellSearch:
         """Whether no more cells are read than were needed for the nearest ten of all vectors."""
         self._place = TENTH if count <= POOL else count // 2
         self._scale = rotation.squared_length
-        rest = float(np.linalg.norm(code[rotation.lead :].astype(np.float32)))
-        self._left_out = rest * passing.vectors.width_of_rest
-        """The standard deviation of the part of scores that the leading numbers leave out."""
+        self._left_out = passing.vectors.left_out(code)
+        self._surely = 0.0
+        """See Reach.surely."""
         self._done = 0
         """Cells that were read."""
         self._scores: list[Scores] = []
@@ -78,6 +75,7 @@ class CellSearch:
         some more where they tie. In no order."""
         scores = centroids.scores(self._code[None])[0]
         usual, left = usual_likeness(scores, self._scale), self._passing.cells
+        self._surely = reach.surely[reach.is_beside(usual)]
         cells = np.arange(len(scores)) if left is None else np.flatnonzero(left)
         scores, step = scores[cells], FIRST
         if len(cells) > 2 * NEAR:
@@ -134,7 +132,7 @@ class CellSearch:
         scores = np.concatenate(self._scores)
         chosen = _largest(scores, SURVIVING * self._count)
         if len(self._best) == self._place:
-            floor = self._best[0] - SURELY * self._left_out
+            floor = self._best[0] - self._surely * self._left_out
             if len(chosen) and floor < scores[chosen].min():
                 chosen = np.flatnonzero(scores >= max(floor, EXCLUDED + 1))
         near = self._places_at(chosen, self._cells)

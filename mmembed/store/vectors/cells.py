@@ -107,11 +107,6 @@ class Cells:
             vectors, covers = grown.codes(), max(grown.covers, former.covers)
         return cls(rotation, centroids, vectors, covers=covers, clustered=since)
 
-    def centroid_scores(self, query: NDArray[np.float32]) -> NDArray[np.int32]:
-        """The inner products of the codes of a query, float32 (dim,), and centroids: (cells,)."""
-        scores: NDArray[np.int32] = self.centroids.scores(self.rotation.code_of(query)[None])[0]
-        return scores
-
     def outgrown_by(self, count: int) -> bool:
         """Whether so many vectors should have other centroids."""
         return count > OUTGROWN * self.clustered or OUTGROWN * count < self.clustered

@@ -36,7 +36,8 @@ def read(path: Path, expected: Stamp) -> tuple[Generation, str] | None:
     rotation, centroids = Rotation(parts.axes), Centroids(parts.centroids)
     vectors = CellCodes(parts.starts, parts.cell_ids, parts.codes, rotation.lead)
     cells = Cells(rotation, centroids, vectors, covers=stamp.covers, clustered=stamp.clustered)
-    cells.reach = Reach.of(stamp.bands, stamp.beside, stamp.spread, stamp.recall, stamp.promise)
+    measured = (stamp.surely, stamp.spread, stamp.recall, stamp.promise)
+    cells.reach = Reach.of(stamp.bands, stamp.beside, *measured)
     return Generation(Table.of(parts.ids, parts.vectors), stamp.seq).with_cells(cells), stamp.mark
 
 

@@ -70,10 +70,11 @@ class Stamp:
     """The number of vectors when the centroids were chosen."""
     bands: Bands = ()
     beside: Band = (0.0, ALL)
+    surely: tuple[float, float] = (0.0, 0.0)
     spread: float = 0.0
     recall: float = 0.0
     promise: float = 0.0
-    """These five: see Reach."""
+    """These six: see Reach."""
     size: int = 0
     """Bytes of the file."""
     checksum: str = ""
