@@ -21,7 +21,8 @@ PORT ?= 8000
 WORKERS ?= logical
 BIN := $(VENV)/bin
 # uv is several times faster; it is used where it is installed.
-INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python --compile-bytecode,$(BIN)/python -m pip --disable-pip-version-check install)
+UV := $(shell command -v uv)
+INSTALL := $(if $(UV),uv pip install --python $(BIN)/python,$(BIN)/python -m pip --disable-pip-version-check install)
 PIP := $(INSTALL) --constraint constraints.txt $(PIP_FLAGS)
 
 ifdef PHOTOS
@@ -114,7 +115,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV); the first time this fetches torch and more: 1 to 10 minutes"
-	@$(PIP) $(TORCH) --editable .
+	@$(PIP) $(if $(UV),--compile-bytecode) $(TORCH) --editable .
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.installed
