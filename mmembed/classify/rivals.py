@@ -20,9 +20,6 @@ from mmembed.types import Embeddings
 
 SAME = 0.9
 """Cosine with a label from which a text is taken for the same."""
-STEPS, ENOUGH = 50, 1e-10
-"""Steps of a fit at the most, and the gain of a step from which on it goes on."""
-RIDGE = 1e-4
 ROWS = 256
 """Pictures, or labels, that are compared at once; bounds the memory."""
 
@@ -74,38 +71,3 @@ def together(logits: Floats) -> Floats:
     highest = logits.max(axis=1)
     means = np.exp(logits - highest[:, None]).mean(axis=1)
     return np.asarray(highest + np.log(means), np.float64)
-
-
-def fit_presence(evidence: Floats, there: NDArray[np.bool_], weights: Floats) -> LogisticRule:
-    """The slope and offset that make it likeliest which pictures show a label. evidence: float64
-    (n,); there: bool (n,), some True and some False; weights: float64 (n,), of each picture.
-
-    Newton's method with halved steps. A slight penalty on the slope gives separable cases a
-    solution."""
-    middle, spread = float(evidence.mean()), float(evidence.std()) or 1.0
-    design = np.stack([(evidence - middle) / spread, np.ones(len(evidence))], axis=1)
-    found, loss = np.zeros(2), np.inf
-    for _ in range(STEPS):
-        step = _newton_step(design, there, weights, found)
-        for share in 0.5 ** np.arange(10):
-            after = _loss(design, there, weights, found - share * step)
-            if after < loss:
-                break
-        if not after < loss - ENOUGH:
-            break
-        found, loss = found - share * step, after
-    slope = float(found[0]) / spread
-    return LogisticRule(slope, float(found[1]) - slope * middle)
-
-
-def _newton_step(design: Floats, there: NDArray[np.bool_], weights: Floats, now: Floats) -> Floats:
-    chances = np.exp(-np.logaddexp(0, -(design @ now)))
-    slope = design.T @ (weights * (chances - there)) / weights.sum() + RIDGE * now
-    shares = weights * chances * (1 - chances) / weights.sum()
-    curvature = (design * shares[:, None]).T @ design + RIDGE * np.eye(2)
-    return np.asarray(np.linalg.solve(curvature, slope), np.float64)
-
-
-def _loss(design: Floats, there: NDArray[np.bool_], weights: Floats, now: Floats) -> float:
-    signed = np.where(there, 1.0, -1.0) * (design @ now)
-    return float(weights @ np.logaddexp(0, -signed) / weights.sum() + RIDGE * (now @ now) / 2)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.options import Once
+from mmembed.cli.options import add_filter
 from mmembed.cli.table import plain, print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
@@ -38,13 +38,7 @@ SHOWN = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     take = parser.add_argument
-    take(
-        "--where",
-        default="",
-        metavar="FILTER",
-        action=Once,
-        help="only pictures that pass a filter",
-    )
+    add_filter(parser, "only pictures that pass a filter")
     take("--query", default="", metavar="WORDS", help="only the first results of a search")
     take("--among", type=int, default=300, metavar="N", help="results of --query (default 300)")
     take("--count", type=int, metavar="N", help="one level of so many groups, up to 200")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mmembed.cli.bar import Bar
 from mmembed.cli.duplicates_report import csv_lines, shown, summary
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.options import Once
+from mmembed.cli.options import add_filter
 from mmembed.cli.table import plain, print_json, shown_size
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.commands import command
@@ -56,9 +56,7 @@ SHOWN = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument(
-        "--where", default="", metavar="FILTER", action=Once, help="only items that pass a filter"
-    )
+    add_filter(parser, "only items that pass a filter")
     parser.add_argument(
         "--class", dest="classes", action="append", choices=DUPLICATE_CLASSES,
         help="only this class; may be repeated",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.options import Once
+from mmembed.cli.options import add_filter
 from mmembed.cli.table import plain, shown_size
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings, expanded
@@ -58,9 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--to", type=Path, metavar="DIR|FILE",
         help="new folder, or file that ends with .parquet, .jsonl, .csv, .npy or .zip",
     )  # fmt: skip
-    parser.add_argument(
-        "--where", default="", metavar="FILTER", action=Once, help="only items that pass a filter"
-    )
+    add_filter(parser, "only items that pass a filter")
     parser.add_argument(
         "--columns", default="", metavar="A,B",
         help="columns of a list (.csv, .jsonl, .parquet, .npy), such as path,tags,embedding",

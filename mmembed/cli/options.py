@@ -31,7 +31,7 @@ class FurtherModels(argparse.Action):
             namespace.more_models = (*(namespace.more_models or ()), values)
 
 
-class Once(argparse.Action):
+class _Once(argparse.Action):
     """Refuses an option that is given twice: else the last one would win without a word."""
 
     def __call__(
@@ -45,6 +45,11 @@ class Once(argparse.Action):
         if getattr(namespace, self.dest) != self.default:
             parser.error(f"{option_string}: given twice; join both with a space, or with or")
         setattr(namespace, self.dest, values)
+
+
+def add_filter(parser: argparse.ArgumentParser, what: str) -> None:
+    """--where; what: the help."""
+    parser.add_argument("--where", default="", metavar="FILTER", action=_Once, help=what)
 
 
 def add_collection_options(

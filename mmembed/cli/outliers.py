@@ -7,7 +7,7 @@ import sys
 
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.options import Once
+from mmembed.cli.options import add_filter
 from mmembed.cli.table import print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
@@ -28,13 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the command's arguments."""
     take = parser.add_argument
     take("-k", type=int, default=20, metavar="N", help="how many (default 20)")
-    take(
-        "--where",
-        default="",
-        metavar="FILTER",
-        action=Once,
-        help="only pictures that pass a filter",
-    )
+    add_filter(parser, "only pictures that pass a filter")
     take("--json", action="store_true", help="print JSON instead of a table")
 
 

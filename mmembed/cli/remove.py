@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.options import Once, expanded_place
+from mmembed.cli.options import add_filter, expanded_place
 from mmembed.cli.table import plain, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
@@ -45,10 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "paths", nargs="*", type=place_of, metavar="PATH", help="folder, tar, picture or address"
     )
-    parser.add_argument(
-        "--where", default="", metavar="FILTER", action=Once,
-        help="only pictures that pass it, below PATH or of the whole collection",
-    )  # fmt: skip
+    add_filter(parser, "only pictures that pass it, below PATH or of the whole collection")
     parser.add_argument(
         "--keep-out", action="store_true",
         help="later indexings pass over it; `mmembed index --include-removed` takes it back",

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmembed.cli import service
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.options import Once
+from mmembed.cli.options import add_filter
 from mmembed.cli.query_terms import add_term_arguments, given_terms, like_and_unlike
 from mmembed.cli.table import plain, print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
@@ -69,9 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="by pictures, captions and words together (hybrid, the default for words), by "
         "pictures alone, or by the words of captions, tags and file names alone",
     )
-    parser.add_argument(
-        "--where", default="", metavar="FILTER", action=Once, help="only items that pass a filter"
-    )
+    add_filter(parser, "only items that pass a filter")
     parser.add_argument("--tag", action="append", default=[], help="only with this tag")
     parser.add_argument(
         "--min-relevance",

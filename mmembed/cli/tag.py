@@ -11,7 +11,7 @@ from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.label_options import labels_of
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.options import Once
+from mmembed.cli.options import add_filter
 from mmembed.cli.table import plain, print_json, table
 from mmembed.cli.tag_report import checked_lines, rejected_lines, tagged_lines
 from mmembed.cli.upgrade import upgraded
@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a stored label set; beside --labels, the name of theirs (default: the file's, else "
         f"{DEFAULT_SET})",
     )  # fmt: skip
-    take("--where", default="", metavar="FILTER", action=Once, help="only pictures that pass it")
+    add_filter(parser, "only pictures that pass it")
     take(
         "--precision", type=float, metavar="P",
         help="the share of right tags that each label aims at (default 0.9)",

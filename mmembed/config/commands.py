@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 NAME = "mmembed"
@@ -13,6 +14,7 @@ PICTURES = "~/Pictures"
 """Stands for a person's own pictures."""
 
 
+@cache
 def own_version() -> str:
     """mmembed's version; a checkout that was never installed has none."""
     # Imported here, since it is the slowest import of a start, and few commands need it.

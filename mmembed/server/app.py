@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -82,7 +83,6 @@ def create_app(collection: Collection) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # FastAPI's own pages load code from elsewhere
         redoc_url=None,
-        responses=openapi.ERRORS,
         telemetry=SILENT,
     )
     app.state.collection = collection
@@ -94,12 +94,21 @@ def create_app(collection: Collection) -> FastAPI:
     app.state.lanes = Lanes(settings)
     app.state.registry = metrics.registry_of(collection)
     app.state.request_metrics = metrics.RequestMetrics(app.state.registry)
-    for module in ROUTES:
-        app.include_router(module.router)
+    app.router.routes.extend(_api().routes)
     _add_pages(app)
     openapi.install(app, [module.router for module in ROUTES])
     _surround(app)
     return app
+
+
+@cache
+def _api() -> APIRouter:
+    """All routes of the API. At a router's first request FastAPI derives much from it, which all
+    apps of a process share in this way."""
+    api = APIRouter(responses=openapi.ERRORS)
+    for module in ROUTES:
+        api.include_router(module.router)
+    return api
 
 
 def _surround(app: FastAPI) -> None:

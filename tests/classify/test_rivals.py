@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmembed.classify import rivals
-from mmembed.classify.rivals import LogisticRule, Rivals, fit_presence, together
+from mmembed.classify.rivals import LogisticRule, Rivals, together
 
 
 def test_level_is_the_log_mean_exponential() -> None:
@@ -35,14 +35,3 @@ def test_huge_logits_do_not_overflow() -> None:
     assert np.isfinite(Rivals(texts).level(np.eye(2, dtype=np.float32))).all()
     np.testing.assert_allclose(together(np.array([[1e6, 1e6]])), [1e6])
     assert LogisticRule(1, 0).chances(np.array([1e9, -1e9])).tolist() == [1, 0]
-
-
-def test_presence_is_fitted() -> None:
-    generator = np.random.default_rng(0)
-    evidence = generator.normal(size=5000) * 3
-    there = generator.random(5000) < LogisticRule(0.7, -1.0).chances(evidence)
-    found = fit_presence(evidence, there, np.ones(5000))
-    assert (found.slope, found.offset) == pytest.approx((0.7, -1.0), abs=0.1)
-    apart = fit_presence(np.array([1.0, 2, 3, 4]), np.array([False, False, True, True]), np.ones(4))
-    assert np.isfinite(apart.slope)
-    assert apart.slope > 1

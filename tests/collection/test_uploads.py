@@ -236,3 +236,19 @@ def test_a_killed_process_leaves_nothing_that_the_next_one_does_not_settle(
         aged(path, orphan_files.ASIDE_S + 1)
     collection.collect_leftovers()
     sound(collection)
+
+
+def test_an_upload_is_kept_under_its_content(collection: Collection) -> None:
+    data = picture("red")
+    first = collection.add_image(data, name="a", captions=["red words"], tags=["x"])
+    again = collection.add_image(data, name="b", tags=["y"])
+    assert again.id == first.id
+    assert again.tags == ("x", "y")
+    original = collection.original(first.id)
+    with original.file as file:
+        assert (file.read(), original.media_type) == (data, "image/png")
+    path = Path(first.path or "")
+    assert hashlib.sha256(data).hexdigest() in path.name
+    collection.remove(first.id)
+    assert not path.exists()
+    assert collection.store.count() == 0

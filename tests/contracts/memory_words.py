@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,14 +64,26 @@ class MemoryWords(Memory, WordRanking):
 
     def _words_about(self, item: Item) -> list[str]:
         path = item.path if item.path and not self._is_upload(item.path) else None
-        return words_of_image(item.captions, item.tags, path)
+        return _words_of_image(item.captions, item.tags, path)
 
     def _is_upload(self, path: str) -> bool:
         raise NotImplementedError
 
 
 def _has(words: Sequence[str], term: AskedWord) -> bool:
-    forms = stemmer.stems(words).values()
-    return any(
-        form.startswith(term.form) if term.is_prefix else form == term.form for form in forms
-    )
+    forms = _forms(tuple(words))
+    if term.is_prefix:
+        return any(form.startswith(term.form) for form in forms)
+    return term.form in forms
+
+
+@lru_cache(10_000)
+def _words_of_image(
+    captions: tuple[str, ...], tags: tuple[str, ...], path: str | None
+) -> list[str]:
+    return words_of_image(captions, tags, path)
+
+
+@lru_cache(10_000)
+def _forms(words: tuple[str, ...]) -> Collection[str]:
+    return frozenset(stemmer.stems(words).values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from mmembed.filters.text_parts import alike, has_part
 LETTERS = st.text("aAbsSſkKKµΜμıİiIßẞσςΣ", max_size=8)
 
 
+@pytest.mark.slow
 @given(text=LETTERS, part=LETTERS)
 def test_a_part_is_found_as_letter_by_letter(text: str, part: str) -> None:
     forms = [alike(letter) for letter in part]

@@ -304,6 +304,7 @@ class _Counted(io.BytesIO):
         return content
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=200))
 def test_no_bytes_are_an_error(garbage: bytes) -> None:
     for head in (b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"Exif\0\0MM\0*\0\0\0\x08"):

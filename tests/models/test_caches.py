@@ -98,6 +98,7 @@ def test_it_never_grows_beyond_its_bound(encoder: CountingEncoder) -> None:
     assert (cache.kept.bytes, len(cache.kept)) == (0, 0)
 
 
+@pytest.mark.slow
 def test_many_threads_get_their_own_rows(encoder: CountingEncoder) -> None:
     cache = TextCache(encoder, max_bytes=10_000)
     start = threading.Barrier(8)

@@ -58,6 +58,7 @@ def test_a_changed_byte_is_found(position: int) -> None:
         read(base64.urlsafe_b64encode(packed).decode().rstrip("="), [QUERY], 1)
 
 
+@pytest.mark.slow
 @given(text=st.text(max_size=40))
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="not a next_cursor"):

@@ -1,25 +1,27 @@
-"""A filter as an SQL condition on the table `items` of PostgreSQL.
-
-A condition on a missing value is NULL, which passes no more than FALSE does; `IS NOT TRUE` negates
-both. All values are bound, the names of manifests' fields among them.
+"""A filter as an SQL condition on the table `items` of PostgreSQL. All values are bound, the names
+of manifests' fields among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import TypeAlias
+from functools import partial
 
 from mmembed.filters import readings
-from mmembed.filters.dates import period, period_seconds
 from mmembed.filters.fields import META, check_meta_name, field_type
 from mmembed.filters.readings import meanings
 from mmembed.filters.text_parts import alike
-from mmembed.filters.tree import All, Not, Scalar, Test, Value, Where
+from mmembed.filters.tree import Scalar, Test, Value, Where
+from mmembed.store.filter_conditions import (
+    Condition,
+    after_prefix,
+    any_of,
+    by_moments,
+    folded,
+    negated,
+)
 from mmembed.types import Kind
-
-Condition: TypeAlias = tuple[str, list[object]]
-"""SQL and the values to bind, in order."""
 
 _EXPRESSIONS: Mapping[str, str] = {
     "megapixels": "(items.width::float8 * items.height::float8 / 1e6::float8)",
@@ -27,21 +29,13 @@ _EXPRESSIONS: Mapping[str, str] = {
     "WHEN items.width < items.height THEN 'portrait' "
     "WHEN items.width = items.height THEN 'square' END)",
 }
-_LAST = chr(0x10FFFF)
 INDEXED_CHARS = 500
 """Characters of a manifest's text that its index holds."""
 
 
 def condition_of(where: Where) -> Condition:
     """A condition on rows of `items`. Raises KeyError for a field that is not known."""
-    if isinstance(where, Test):
-        return _SPECIAL.get(where.field, _of_meta if _is_meta(where) else _of_column)(where)
-    if isinstance(where, Not):
-        return _negated(condition_of(where.of))
-    parts = map(condition_of, where.of)
-    if isinstance(where, All):
-        return _joined(" AND ", parts, "TRUE")
-    return _joined(" OR ", parts, "FALSE")
+    return folded(where, _of_test)
 
 
 def clause_of(kind: Kind | None, where: Where) -> Condition:
@@ -65,26 +59,15 @@ def meta_index_columns(name: str) -> str:
     )
 
 
-def _is_meta(test: Test) -> bool:
-    return test.field.startswith(META)
-
-
-def _joined(joint: str, parts: Iterable[Condition], empty: str) -> Condition:
-    some = list(parts)
-    if len(some) == 1:
-        return some[0]
-    sql = joint.join(part for part, _ in some)
-    return f"({sql})" if some else empty, [value for _, values in some for value in values]
-
-
-def _negated(condition: Condition) -> Condition:
-    return f"(({condition[0]}) IS NOT TRUE)", condition[1]
+def _of_test(test: Test) -> Condition:
+    of_field = _of_meta if test.field.startswith(META) else _of_column
+    return _SPECIAL.get(test.field, of_field)(test)
 
 
 def _of_column(test: Test) -> Condition:
     expression = _EXPRESSIONS.get(test.field, f"items.{test.field}")
     if field_type(test.field) == "date":
-        return _of_date(test, expression)
+        return folded(by_moments(test), partial(_compared, (expression, [])))
     return _compared((expression, []), test)
 
 
@@ -107,13 +90,10 @@ def _compared(operand: Condition, test: Test) -> Condition:
 
 
 def _range(operand: Condition, prefix: str) -> Condition:
-    """Texts that start with a prefix: an index knows ranges, and paths hold wildcards."""
     expression, bound = operand
-    kept = prefix.rstrip(_LAST)
-    if not kept:
+    end = after_prefix(prefix)
+    if end is None:
         return f"{expression} >= %s", [*bound, prefix]
-    after = ord(kept[-1]) + 1
-    end = kept[:-1] + chr(0xE000 if after == 0xD800 else after)
     return f"({expression} >= %s AND {expression} < %s)", [*bound, prefix, *bound, end]
 
 
@@ -128,38 +108,14 @@ def _literal(sign: str) -> str:
     return f"\\{sign}" if sign.isascii() and not sign.isalnum() else sign
 
 
-def _of_date(test: Test, column: str) -> Condition:
-    if test.operator == "exists":
-        return f"{column} IS NOT NULL", []
-    if test.operator == "!=":
-        return _negated(_of_date(Test(test.field, "=", test.value), column))
-    if isinstance(test.value, tuple):
-        ends = [_ends(test.field, one) for one in test.value]
-        if test.operator == "between":
-            return f"{column} BETWEEN %s AND %s", [ends[0][0], ends[1][1]]
-        several = ((f"{column} BETWEEN %s AND %s", [*pair]) for pair in ends)
-        return _joined(" OR ", several, "FALSE")
-    first, last = _ends(test.field, test.value)
-    if test.operator == "=":
-        return f"{column} BETWEEN %s AND %s", [first, last]
-    return f"{column} {test.operator} %s", [first if test.operator in ("<", ">=") else last]
-
-
-def _ends(field: str, date: Scalar) -> tuple[object, object]:
-    if field == "added":
-        return period_seconds(str(date))
-    first, last = period(str(date))
-    return first.isoformat(), last.isoformat()
-
-
 def _of_folder(test: Test) -> Condition:
     if test.operator == "exists":
         return "items.path IS NOT NULL", []
     folders = test.value if isinstance(test.value, tuple) else (test.value,)
     path: Condition = ("items.path", [])
     inside = (_range(path, str(folder).rstrip("/") + "/") for folder in folders)
-    below = _joined(" OR ", inside, "FALSE")
-    return _negated(below) if test.operator == "!=" else below
+    below = any_of(inside)
+    return negated(below) if test.operator == "!=" else below
 
 
 def _of_tag(test: Test) -> Condition:
@@ -167,7 +123,7 @@ def _of_tag(test: Test) -> Condition:
     if test.operator == "exists":
         return f"{some})", []
     if test.operator == "!=":
-        return _negated(_of_tag(Test("tag", "=", test.value)))
+        return negated(_of_tag(Test("tag", "=", test.value)))
     sql, values = _compared(("tags.tag", []), test)
     return f"{some} AND {sql})", values
 
@@ -177,7 +133,7 @@ def _of_caption(test: Test) -> Condition:
     if test.operator == "exists":
         return "items.caption IS NOT NULL", []
     if test.operator == "!=":
-        return _negated(_of_caption(Test("caption", "=", test.value)))
+        return negated(_of_caption(Test("caption", "=", test.value)))
     own, values = _compared(("items.caption", []), test)
     of_image, more = _compared(("said.caption", []), test)
     others = f"SELECT 1 FROM items AS said WHERE said.image_id = items.id AND {of_image}"
@@ -201,20 +157,20 @@ def _of_meta(test: Test) -> Condition:
     if test.operator == "exists":
         return f"(jsonb_typeof({json[0]}) <> 'null')", json[1]
     if test.operator == "!=":
-        return _negated(_of_meta(Test(test.field, "=", test.value)))
+        return negated(_of_meta(Test(test.field, "=", test.value)))
     text: Condition = ("(items.meta ->> %s::text)", [name])
     single = [_of_json_kind(test, kind, wanted, json, text) for kind, wanted in meanings(test)]
     element: Condition = ("element", [])
     spelt: Condition = ("(element #>> '{}')", [])
     each = [_of_json_kind(test, kind, wanted, element, spelt) for kind, wanted in meanings(test)]
-    of_element, values = _joined(" OR ", each, "FALSE")
+    of_element, values = any_of(each)
     elements = f"CASE WHEN jsonb_typeof({json[0]}) = 'array' THEN {json[0]} ELSE '[]'::jsonb END"
     listed = (
         f"(jsonb_typeof({json[0]}) = 'array' AND EXISTS (SELECT 1 FROM "
         f"jsonb_array_elements({elements}) AS element WHERE {of_element}))",
         [name, name, name, *values],
     )
-    return _joined(" OR ", [*single, listed], "FALSE")
+    return any_of([*single, listed])
 
 
 def _of_json_kind(

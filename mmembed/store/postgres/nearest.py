@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.postgres.filter_sql import Condition, clause_of
+from mmembed.store.filter_conditions import Condition
+from mmembed.store.postgres.filter_sql import clause_of
 from mmembed.store.postgres.halfvec import Half
 from mmembed.store.postgres.rows import EMBEDDING, SERVING, halves
 from mmembed.store.postgres.statements import Statements

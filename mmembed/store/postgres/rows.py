@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.store.entries import LARGEST, storable
+from mmembed.store.item_columns import HEADER
 from mmembed.store.mean_of_chunks import mean_of
 from mmembed.store.record_protocol import read_automatic_tags
-from mmembed.types import HeaderFacts, Item
+from mmembed.types import Item
 
-HEADER = tuple(field.name for field in fields(HeaderFacts))
-"""Columns for the facts in a picture's header; each has the fact's name."""
 _PLAIN = (
     *("id", "kind", "sha256", "path", "caption", "image_id", "width", "height", "bytes"),
     *("format", "mtime_ns", "date", "added", *HEADER),

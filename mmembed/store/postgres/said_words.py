@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from mmembed.store.entries import CaptionEntry, Said, Words
 from mmembed.store.postgres.connections import Session
 from mmembed.store.postgres.write_vectors import VectorSpace, keep_captions
+from mmembed.store.words_of_rows import words_of_rows
 
 Rows: TypeAlias = Callable[[str, Sequence[object]], Iterable[Sequence[Any]]]
 """Runs a statement with its values."""
@@ -61,24 +62,8 @@ class Captioned:
 def words_of(rows: Rows, image_ids: Sequence[int]) -> dict[int, Words]:
     """Captions, tags and further fields of images, by id, with their sources."""
     ids = (list(image_ids),)
-    captions, tags = _gathered(rows(CAPTIONS_SQL, ids)), _gathered(rows(TAGS_SQL, ids))
-    fields: dict[int, dict[str, str]] = {}
-    for image_id, source, text in rows(FIELDS_SQL, ids):
-        fields.setdefault(int(image_id), {})[str(source)] = str(text)
-    return {
-        image: Words(captions.get(image, {}), tags.get(image, {}), fields.get(image, {}))
-        for image in image_ids
-    }
-
-
-def _gathered(rows: Iterable[Sequence[Any]]) -> dict[int, dict[str, set[str]]]:
-    """Rows of image, text and source, as texts by image."""
-    texts_of_images: dict[int, dict[str, set[str]]] = {}
-    for image_id, text, source in rows:
-        sources = texts_of_images.setdefault(int(image_id), {}).setdefault(str(text), set())
-        if source is not None:
-            sources.add(str(source))
-    return texts_of_images
+    captions, tags, fields = (rows(sql, ids) for sql in (CAPTIONS_SQL, TAGS_SQL, FIELDS_SQL))
+    return words_of_rows(image_ids, captions, tags, fields)
 
 
 def set_captions(

@@ -9,8 +9,8 @@ from datetime import datetime
 from functools import cached_property
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, Words, by_hand, storable
+from mmembed.store.item_columns import OF_FILE
 from mmembed.store.postgres.connections import Session
-from mmembed.store.postgres.rows import HEADER
 from mmembed.store.postgres.said_words import (
     Captioned,
     add_tags,
@@ -24,14 +24,13 @@ from mmembed.store.postgres.write_vectors import VectorSpace, keep_vectors, serv
 from mmembed.store.uploads import is_of_any_folder
 from mmembed.types import HeaderFacts
 
-_FILE = ("sha256", "width", "height", "bytes", "format", "mtime_ns", "date", "header_read", *HEADER)
 _TYPES = {"text": ("sha256", "format", "date", "taken", "camera", "lens"),
           "double precision": ("latitude", "longitude")}  # fmt: skip
 _TYPE_OF = {name: of_type for of_type, names in _TYPES.items() for name in names}
-_COLUMNS = ", ".join(f"{name} {_TYPE_OF.get(name, 'bigint')}" for name in _FILE)
+_COLUMNS = ", ".join(f"{name} {_TYPE_OF.get(name, 'bigint')}" for name in OF_FILE)
 INTO_ITEMS = f"items (kind text, path text, added bigint, {_COLUMNS})"
 INTO_MARKS = "file_marks (item_id bigint, device bigint, inode bigint, ctime_ns bigint)"
-UPDATE_SQL = f"UPDATE items SET {', '.join(f'{name} = %s' for name in _FILE)} WHERE id = %s"
+UPDATE_SQL = f"UPDATE items SET {', '.join(f'{name} = %s' for name in OF_FILE)} WHERE id = %s"
 MARK_SQL = """ON CONFLICT (item_id) DO UPDATE
 SET device = excluded.device, inode = excluded.inode, ctime_ns = excluded.ctime_ns"""
 
@@ -155,7 +154,7 @@ class ImageWriter:
 
 
 def _values(entry: ImageEntry) -> tuple[object, ...]:
-    """The values of _FILE."""
+    """The values of OF_FILE."""
     facts = entry.header or HeaderFacts()
     return (
         entry.sha256,

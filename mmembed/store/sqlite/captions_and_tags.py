@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from mmembed.store.entries import Said, Words
 from mmembed.store.sqlite.rows import TAG_SEPARATOR, chunks, marks
+from mmembed.store.words_of_rows import words_of_rows
 
 Rows: TypeAlias = Callable[[str, Sequence[int]], Iterable[tuple[Any, ...]]]
 """Runs a statement with its values, on a connection that reads or that writes."""
@@ -33,29 +34,11 @@ FIELDS_SQL = "SELECT item_id, source, fields FROM meta_sources WHERE item_id IN 
 
 def words_of(rows: Rows, image_ids: Sequence[int]) -> dict[int, Words]:
     """Captions, tags and further fields of images, by id, with their sources."""
-    captions: dict[int, dict[str, set[str]]] = {}
-    tags: dict[int, dict[str, set[str]]] = {}
-    fields: dict[int, dict[str, str]] = {}
-    for chunk in chunks(image_ids):
-        ids = marks(chunk)
-        captions |= _gathered(rows(CAPTIONS_SQL.format(ids=ids), chunk))
-        tags |= _gathered(rows(TAGS_SQL.format(ids=ids), chunk))
-        for image_id, source, text in rows(FIELDS_SQL.format(ids=ids), chunk):
-            fields.setdefault(int(image_id), {})[str(source)] = str(text)
-    return {
-        image: Words(captions.get(image, {}), tags.get(image, {}), fields.get(image, {}))
-        for image in image_ids
-    }
-
-
-def _gathered(rows: Iterable[tuple[Any, ...]]) -> dict[int, dict[str, set[str]]]:
-    """Rows of image, text and source, as texts by image."""
-    texts_of_images: dict[int, dict[str, set[str]]] = {}
-    for image_id, text, source in rows:
-        sources = texts_of_images.setdefault(int(image_id), {}).setdefault(str(text), set())
-        if source is not None:
-            sources.add(str(source))
-    return texts_of_images
+    captions, tags, fields = (
+        [row for chunk in chunks(image_ids) for row in rows(sql.format(ids=marks(chunk)), chunk)]
+        for sql in (CAPTIONS_SQL, TAGS_SQL, FIELDS_SQL)
+    )
+    return words_of_rows(image_ids, captions, tags, fields)
 
 
 def set_captions(

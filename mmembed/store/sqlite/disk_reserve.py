@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from mmembed.errors import StoreFull
@@ -88,10 +89,15 @@ class Reserve:
 
     def _fill(self) -> None:
         with self._path.open("wb") as file:
-            # Random bytes: some file systems compress, and claim room that they lack.
-            for _ in range(BYTES >> 16):
-                file.write(os.urandom(1 << 16))
+            file.write(_noise())
             sync(file)
+
+
+@cache
+def _noise() -> bytes:
+    """Random bytes: some file systems compress, and claim room that they lack. They take 10 ms, so
+    that all folders of a process get the same."""
+    return os.urandom(BYTES)
 
 
 def _free(path: Path) -> int:

@@ -1,25 +1,27 @@
-"""A filter as an SQL condition on the table `items`.
-
-A condition on a missing value is NULL, which passes no more than FALSE does; `IS NOT TRUE` negates
-both. Values are bound; the only text in the SQL is the name of a manifest's field.
+"""A filter as an SQL condition on the table `items`. Values are bound; the only text in the SQL is
+the name of a manifest's field.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from mmembed.filters import readings
-from mmembed.filters.dates import period, period_seconds
 from mmembed.filters.fields import FIELDS, META, check_meta_name, field_type
 from mmembed.filters.readings import meanings
 from mmembed.filters.text_parts import alike, has_part
-from mmembed.filters.tree import All, Not, Scalar, Test, Value, Where
+from mmembed.filters.tree import Test, Value, Where
+from mmembed.store.filter_conditions import (
+    Condition,
+    after_prefix,
+    any_of,
+    by_moments,
+    folded,
+    negated,
+)
 from mmembed.types import Kind
-
-Condition: TypeAlias = tuple[str, list[object]]
-"""SQL and the values to bind, in order."""
 
 _EXPRESSIONS: Mapping[str, str] = {
     "megapixels": "items.width * items.height / 1e6",
@@ -27,7 +29,6 @@ _EXPRESSIONS: Mapping[str, str] = {
     "WHEN items.width < items.height THEN 'portrait' "
     "WHEN items.width = items.height THEN 'square' END",
 }
-_LAST = chr(0x10FFFF)
 NUMBER_OF, TRUTH_OF, _HAS_PART = "mmembed_number_of", "mmembed_truth_of", "mmembed_has_part"
 _SHORT_PART = 20
 """Letters of a part that GLOB looks for in texts of any length."""
@@ -38,12 +39,7 @@ are the most."""
 
 def condition_of(where: Where) -> Condition:
     """A condition on rows of `items`. Raises KeyError for a field that is not known."""
-    if isinstance(where, Test):
-        return _SPECIAL.get(where.field, _of_meta if _is_meta(where) else _of_column)(where)
-    if isinstance(where, Not):
-        return _negated(condition_of(where.of))
-    parts = map(condition_of, where.of)
-    return _joined(" AND ", parts, "1") if isinstance(where, All) else _joined(" OR ", parts, "0")
+    return folded(where, _of_test)
 
 
 def clause_of(kind: Kind | None, where: Where) -> Condition:
@@ -80,26 +76,15 @@ def meta_index_columns(name: str) -> str:
     return f"json_type(meta, {path}), json_extract(meta, {path})"
 
 
-def _is_meta(test: Test) -> bool:
-    return test.field.startswith(META)
-
-
-def _joined(joint: str, parts: Iterable[Condition], empty: str) -> Condition:
-    some = list(parts)
-    if len(some) == 1:
-        return some[0]
-    sql = joint.join(part for part, _ in some)
-    return f"({sql})" if some else empty, [value for _, values in some for value in values]
-
-
-def _negated(condition: Condition) -> Condition:
-    return f"({condition[0]}) IS NOT TRUE", condition[1]
+def _of_test(test: Test) -> Condition:
+    of_field = _of_meta if test.field.startswith(META) else _of_column
+    return _SPECIAL.get(test.field, of_field)(test)
 
 
 def _of_column(test: Test) -> Condition:
     expression = _EXPRESSIONS.get(test.field, f"items.{test.field}")
     if field_type(test.field) == "date":
-        return _of_date(test, expression)
+        return folded(by_moments(test), partial(_compared, expression))
     return _compared(f"({expression})" if test.field in _EXPRESSIONS else expression, test)
 
 
@@ -121,12 +106,9 @@ def _compared(expression: str, test: Test) -> Condition:
 
 
 def _range(expression: str, prefix: str) -> Condition:
-    """Texts that start with a prefix: an index knows ranges, and paths hold wildcards."""
-    kept = prefix.rstrip(_LAST)
-    if not kept:
+    end = after_prefix(prefix)
+    if end is None:
         return f"{expression} >= ?", [prefix]
-    after = ord(kept[-1]) + 1
-    end = kept[:-1] + chr(0xE000 if after == 0xD800 else after)
     return f"({expression} >= ? AND {expression} < ?)", [prefix, end]
 
 
@@ -161,43 +143,20 @@ def _of_kind(test: Test) -> Condition:
     return _of_column(test)
 
 
-def _of_date(test: Test, column: str) -> Condition:
-    if test.operator == "exists":
-        return f"{column} IS NOT NULL", []
-    if test.operator == "!=":
-        return _negated(_of_date(Test(test.field, "=", test.value), column))
-    if isinstance(test.value, tuple):
-        ends = [_ends(test.field, date) for date in test.value]
-        if test.operator == "between":
-            return f"{column} BETWEEN ? AND ?", [ends[0][0], ends[1][1]]
-        return _joined(" OR ", ((f"{column} BETWEEN ? AND ?", [*pair]) for pair in ends), "0")
-    first, last = _ends(test.field, test.value)
-    if test.operator == "=":
-        return f"{column} BETWEEN ? AND ?", [first, last]
-    return f"{column} {test.operator} ?", [first if test.operator in ("<", ">=") else last]
-
-
-def _ends(field: str, date: Scalar) -> tuple[object, object]:
-    if field == "added":
-        return period_seconds(str(date))
-    first, last = period(str(date))
-    return first.isoformat(), last.isoformat()
-
-
 def _of_folder(test: Test) -> Condition:
     if test.operator == "exists":
         return "items.path IS NOT NULL", []
     folders = test.value if isinstance(test.value, tuple) else (test.value,)
     inside = (_range("items.path", str(folder).rstrip("/") + "/") for folder in folders)
-    below = _joined(" OR ", inside, "0")
-    return _negated(below) if test.operator == "!=" else below
+    below = any_of(inside)
+    return negated(below) if test.operator == "!=" else below
 
 
 def _of_tag(test: Test) -> Condition:
     if test.operator == "exists":
         return "EXISTS (SELECT 1 FROM tags WHERE tags.item_id = items.id)", []
     if test.operator == "!=":
-        return _negated(_of_tag(Test("tag", "=", test.value)))
+        return negated(_of_tag(Test("tag", "=", test.value)))
     sql, values = _compared("tag", test)
     return f"items.id IN (SELECT item_id FROM tags WHERE {sql})", values
 
@@ -207,7 +166,7 @@ def _of_caption(test: Test) -> Condition:
     if test.operator == "exists":
         return "items.caption IS NOT NULL", []
     if test.operator == "!=":
-        return _negated(_of_caption(Test("caption", "=", test.value)))
+        return negated(_of_caption(Test("caption", "=", test.value)))
     own, values = _compared("items.caption", test)
     of_image, more = _compared("captions.caption", test)
     others = f"SELECT 1 FROM items AS captions WHERE captions.image_id = items.id AND {of_image}"
@@ -228,7 +187,7 @@ def _of_meta(test: Test) -> Condition:
     if test.operator == "exists":
         return f"{found} IS NOT NULL", []
     if test.operator == "!=":
-        return _negated(_of_meta(Test(test.field, "=", test.value)))
+        return negated(_of_meta(Test(test.field, "=", test.value)))
     alone = f"json_type(items.meta, {path})"
     kinds = meanings(test)
     single = [_of_json_kind(test, kind, wanted, alone, found) for kind, wanted in kinds]
@@ -236,10 +195,10 @@ def _of_meta(test: Test) -> Condition:
     elements = [
         _of_json_kind(test, kind, wanted, "element.type", "element.value") for kind, wanted in kinds
     ]
-    of_element, values = _joined(" OR ", elements, "0")
+    of_element, values = any_of(elements)
     each = f"SELECT 1 FROM json_each(items.meta, {path}) AS element WHERE {of_element}"
     listed = f"({alone} = 'array' AND EXISTS ({each}))"
-    return _joined(" OR ", [*single, (listed, values)], "0")
+    return any_of([*single, (listed, values)])
 
 
 def _of_json_kind(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from mmembed.store.row_rules import row_rules
 from mmembed.store.sqlite.rows import SERVING, legible
 
 MOST_FOUND = 5
@@ -17,10 +18,7 @@ PAUSES = 4.0
 """A check beside other work pauses for so many times the seconds that it worked: it holds the
 interpreter's lock, which searches need."""
 
-PROMISES = {
-    "captions without their own text": (
-        "SELECT count(*) FROM items WHERE kind = 'caption' AND caption IS NULL"
-    ),
+PROMISES = row_rules(SERVING) | {
     "captions with another path than their image": (
         "SELECT count(*) FROM items AS captions JOIN items ON items.id = captions.image_id "
         "WHERE captions.path IS NOT items.path"
@@ -29,36 +27,8 @@ PROMISES = {
         "SELECT count(*) FROM items WHERE kind = 'image' AND caption IS NOT (SELECT caption "
         "FROM items AS captions WHERE captions.image_id = items.id ORDER BY position, id LIMIT 1)"
     ),
-    "items without a vector of the model that serves": (
-        "SELECT count(*) FROM items WHERE NOT EXISTS (SELECT 1 FROM content_vectors AS of_content "
-        "WHERE of_content.kind = items.kind AND of_content.sha256 = items.sha256 "
-        f"AND model_id = {SERVING})"
-    ),
-    "chunks of captions with a gap before them": (
-        "SELECT count(*) FROM content_vectors AS chunk WHERE start > 0 AND NOT EXISTS (SELECT 1 "
-        "FROM content_vectors AS previous WHERE previous.kind = chunk.kind "
-        "AND previous.sha256 = chunk.sha256 AND previous.model_id = chunk.model_id "
-        "AND previous.stop = chunk.start)"
-    ),
     "vectors of no content": (
         "SELECT count(*) FROM vectors WHERE id NOT IN (SELECT vector_id FROM content_vectors)"
-    ),
-    "vectors of contents that no item has": (
-        "SELECT count(*) FROM content_vectors AS of_content WHERE NOT EXISTS (SELECT 1 FROM items "
-        "WHERE items.kind = of_content.kind AND items.sha256 = of_content.sha256)"
-    ),
-    "vectors whose kind or model is another than their content's": (
-        "SELECT count(*) FROM content_vectors AS of_content "
-        "JOIN vectors ON vectors.id = vector_id "
-        "WHERE vectors.kind <> of_content.kind OR vectors.model_id <> of_content.model_id"
-    ),
-    "vectors that no change tells of": (
-        "SELECT count(*) FROM (SELECT id, kind, model_id FROM vectors EXCEPT "
-        "SELECT vector_id, kind, model_id FROM changes GROUP BY 1, 2, 3 HAVING sum(op) = 1)"
-    ),
-    "changes that tell of vectors which are not there": (
-        "SELECT count(*) FROM (SELECT vector_id, kind, model_id FROM changes GROUP BY 1, 2, 3 "
-        "HAVING sum(op) <> 0 EXCEPT SELECT id, kind, model_id FROM vectors)"
     ),
     "images without their words": (
         "SELECT count(*) FROM items WHERE kind = 'image' "
@@ -68,19 +38,6 @@ PROMISES = {
     "words of no image": (
         "SELECT count(*) FROM item_words "
         "WHERE item_id NOT IN (SELECT id FROM items WHERE kind = 'image')"
-    ),
-    "wrong totals of the words": (
-        "SELECT count(*) FROM word_totals, (SELECT count(*) AS images, "
-        "coalesce(sum(length), 0) AS length FROM item_words) WHERE items <> images "
-        "OR words <> length"
-    ),
-    "hashes of contents that no image has": (
-        "SELECT count(*) FROM image_hashes WHERE NOT EXISTS (SELECT 1 FROM items "
-        "WHERE kind = 'image' AND items.sha256 = image_hashes.sha256)"
-    ),
-    "automatic tags that their items lack": (
-        "SELECT count(*) FROM automatic_tags AS automatic WHERE NOT EXISTS (SELECT 1 FROM tags "
-        "WHERE tags.item_id = automatic.item_id AND tags.tag = automatic.tag)"
     ),
 }
 """Queries that count faults; each must give 0."""

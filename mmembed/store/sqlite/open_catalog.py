@@ -20,7 +20,14 @@ from mmembed.store.sqlite.filter_sql import add_functions
 from mmembed.store.sqlite.kept_copies import copies_of, copy_of
 from mmembed.store.sqlite.lock_files import WRITE_LOCK, WRITE_WAIT_S, Presence, exclusive
 from mmembed.store.sqlite.migrations import Progress, migrate
-from mmembed.store.sqlite.schema import FILE_NAME, lacking, newest, remedy, statements, version
+from mmembed.store.sqlite.schema import (
+    FILE_NAME,
+    lacking,
+    make_catalog,
+    newest,
+    remedy,
+    version,
+)
 from mmembed.store.sqlite.wal_file import read_index, read_log
 from mmembed.store.sqlite.wal_stamp import FILE as HISTORY_FILE
 from mmembed.store.sqlite.wal_stamp import lost_log, strangers
@@ -258,13 +265,9 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
             return  # another process was quicker
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{path}: is a database of another program; choose another --data")
-        identity = uuid.UUID(bytes=os.urandom(16)).hex
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {statements()}"
-            f"INSERT INTO meta VALUES ('collection', '{identity}');"
-            f"PRAGMA user_version = {newest()}; COMMIT; PRAGMA wal_checkpoint(TRUNCATE);"
-        )
+        make_catalog(connection, uuid.UUID(bytes=os.urandom(16)).hex)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _is_for_room(error: BaseException, reserve: Reserve) -> bool:

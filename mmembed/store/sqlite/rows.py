@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.store.entries import LARGEST, storable
+from mmembed.store.item_columns import HEADER
 from mmembed.store.record_protocol import read_automatic_tags
 from mmembed.types import HeaderFacts, Item
 
 T = TypeVar("T")
 
-HEADER = tuple(field.name for field in fields(HeaderFacts))
-"""Columns for the facts in a picture's header; each has the fact's name."""
 _AUTOMATIC = (
     "(SELECT json_group_array(json_array("
     "CAST(tag AS TEXT), CAST(score AS REAL), CAST(label_set AS TEXT))) "

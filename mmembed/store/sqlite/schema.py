@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from contextlib import closing
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from mmembed.config.settings import CATALOG_FILE
@@ -187,6 +188,26 @@ def statements() -> str:
     return "".join((BASE, *LATER))
 
 
+def make_catalog(connection: sqlite3.Connection, identity: str) -> None:
+    """Write an empty catalog of the newest layout into an empty file, in one transaction. Its
+    statements take 10 ms, a copy of their outcome 2. Raises sqlite3.Error."""
+    with _COPYING:
+        outcome = _outcome(statements(), newest())
+        outcome.execute("INSERT OR REPLACE INTO meta VALUES ('collection', ?)", (identity,))
+        outcome.backup(connection)
+
+
+_COPYING = threading.Lock()
+
+
+@cache
+def _outcome(script: str, layout: int) -> sqlite3.Connection:
+    """A database in memory, for whichever thread has the lock."""
+    outcome = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    outcome.executescript(f"{script} PRAGMA user_version = {layout};")
+    return outcome
+
+
 def statements_of(sql: str) -> list[str]:
     """The statements of a script, in its order."""
     listed: list[str] = []
@@ -239,6 +260,7 @@ def _parts(connection: sqlite3.Connection) -> dict[str, str]:
     return {str(name): _plain(str(sql)) for name, sql in rows}
 
 
+@lru_cache(256)
 def _plain(sql: str) -> str:
     """SQL without comments, spaces and the quotes around a renamed table, which change nothing."""
     return re.sub(r'--[^\n]*|[\s"]+', "", sql)

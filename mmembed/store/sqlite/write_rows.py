@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mmembed.store.entries import CaptionEntry, ImageEntry, Mark, Reading, Words, by_hand, storable
+from mmembed.store.item_columns import HEADER, OF_FILE
 from mmembed.store.sqlite.captions_and_tags import (
     add_tags,
     set_captions,
@@ -17,18 +18,17 @@ from mmembed.store.sqlite.captions_and_tags import (
     set_tags,
     words_of,
 )
-from mmembed.store.sqlite.rows import HEADER, local_time
+from mmembed.store.sqlite.rows import local_time
 from mmembed.store.sqlite.write_vectors import Space, keep_caption, keep_vector, serving_space
 from mmembed.store.uploads import is_of_any_folder, place_in
 from mmembed.types import HeaderFacts
 
-_FILE = ("sha256", "width", "height", "bytes", "format", "mtime_ns", "date", "header_read", *HEADER)
 INSERT_IMAGE_SQL = (
-    f"INSERT INTO items (kind, path, added, {', '.join(_FILE)}) "
-    f"VALUES ('image', :path, :added, {', '.join(f':{name}' for name in _FILE)})"
+    f"INSERT INTO items (kind, path, added, {', '.join(OF_FILE)}) "
+    f"VALUES ('image', :path, :added, {', '.join(f':{name}' for name in OF_FILE)})"
 )
 UPDATE_IMAGE_SQL = (
-    f"UPDATE items SET {', '.join(f'{name} = :{name}' for name in _FILE)} WHERE id = :id"
+    f"UPDATE items SET {', '.join(f'{name} = :{name}' for name in OF_FILE)} WHERE id = :id"
 )
 NOTE_HEADER_SQL = (
     f"UPDATE items SET {', '.join(f'{name} = :{name}' for name in HEADER)}, "

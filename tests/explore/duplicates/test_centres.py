@@ -90,6 +90,7 @@ def test_of_frames_of_one_camera_most_is_known_without_comparing(
     assert (reaches[:, None] + reaches[None, :] <= 1).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_two_thousand_frames_are_one_group_of_few_comparisons() -> None:
     count = 2000
     table = frames(np.random.default_rng(6), count, 0.02, 3, 50, [None])

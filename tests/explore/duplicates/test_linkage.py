@@ -101,6 +101,7 @@ def test_the_order_of_pairs_does_not_matter() -> None:
         assert near.apart(np.array(members), np.array(members)).max() < REACH
 
 
+@pytest.mark.slow
 def test_large_groups_are_those_of_all_comparisons() -> None:
     """Clumps of some hundred points, of which some are too wide to be one group."""
     random = np.random.default_rng(5)

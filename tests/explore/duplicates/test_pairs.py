@@ -144,6 +144,7 @@ def test_near_hashes_are_found_directly_and_mirrored() -> None:
     assert found(near_hash_pairs(hashes_of(p, d, m), apart(p)).all()) == {(3, 10), (4, 20)}
 
 
+@pytest.mark.slow
 def test_equal_hashes_give_a_few_pairs_each() -> None:
     pairs = near_hash_pairs(hashes_of([7] * 300, [9] * 300, [11] * 300), np.arange(300)).all()
     assert 299 <= len(pairs) <= 300 * NEAREST

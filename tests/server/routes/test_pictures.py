@@ -173,7 +173,7 @@ def test_no_way_leads_out(empty: TestClient, path: str) -> None:
 def test_thumbnails(served: tuple[TestClient, Collection], tmp_path: Path) -> None:
     client, _ = served
     (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "big.jpg").write_bytes(picture("blue", (2000, 1000), "JPEG"))
+    (tmp_path / "photos" / "big.jpg").write_bytes(picture("blue", (1400, 700), "JPEG"))
     item = indexed(served, tmp_path / "photos")
     for link, size in (("thumbnail", (320, 160)), ("preview", (1280, 640))):
         answer = client.get(item["links"][link])

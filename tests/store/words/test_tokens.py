@@ -85,6 +85,7 @@ def test_long_runs_and_long_texts_are_cut() -> None:
     assert len(words_of_image(["word " * (MOST_OF_ITEM + 5)], [], None)) == MOST_OF_ITEM
 
 
+@pytest.mark.slow
 @given(st.text(max_size=200))
 def test_no_word_has_a_sign_of_a_syntax(text: str) -> None:
     for word in [*words_in(text), *words_in_name(text)]:
@@ -92,6 +93,7 @@ def test_no_word_has_a_sign_of_a_syntax(text: str) -> None:
     assert set(asked_words(text)) <= set(words_in(text))
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(max_codepoint=127), max_size=200))
 def test_texts_of_ascii_have_the_words_that_any_text_has(text: str) -> None:
     """Another sign behind a text has it read in the way for all scripts."""
