@@ -55,6 +55,8 @@ class FolderJobs(LongWork):
         job.fail_some(report.failures, len(report.failures))
         if report.interrupted:
             job.caller.check()
+        job.phase("", 0)
+        job.progress(report.total, report.total, len(report.failures))
         return json.dumps(report_json(report)).encode()
 
 

@@ -46,7 +46,7 @@ def test_a_job_is_seen_and_cancelled_from_another_server(
 def test_few_are_kept(collection: Collection) -> None:
     for _ in range(5):
         done = collection.begin_job("a", lambda job: b"1").id
-    eventually(lambda: collection.job(done).is_ended)
+    eventually(lambda: JobRegistry(collection.store).find(done).is_ended)
     record = collection.store.record(JOBS, done)
     assert record is not None
     many = {f"{number:020x}": record.replace(done.encode(), b"%020x" % number)

@@ -6,9 +6,10 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -62,12 +63,27 @@ class Listener:
                 found.append((fields["event"], json.loads(fields["data"])))
         return found
 
+    def close(self) -> None:
+        """Leave, whether the stream has ended or not."""
+        self.answer.close()
+        self.connection.close()
+
+
+Listen: TypeAlias = Callable[[str, str], Listener]
+
+
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    """Makes listeners, which leave at the end."""
+    with ExitStack() as listeners:
+        yield lambda address, job_id: listeners.enter_context(closing(Listener(address, job_id)))
+
 
 def test_many_follow_a_job_to_its_end(
-    collection: Collection, job_id: str, gate: threading.Event
+    collection: Collection, job_id: str, gate: threading.Event, listen: Listen
 ) -> None:
     with listening(collection) as address:
-        listeners = [Listener(address, job_id) for _ in range(5)]
+        listeners = [listen(address, job_id) for _ in range(5)]
         threading.Timer(1.2, gate.set).start()
         for listener in listeners:
             events = listener.events()
@@ -79,7 +95,11 @@ def test_many_follow_a_job_to_its_end(
 
 
 def test_listeners_that_leave_or_never_read_hold_nothing_up(
-    collection: Collection, job_id: str, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+    collection: Collection,
+    job_id: str,
+    gate: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    listen: Listen,
 ) -> None:
     monkeypatch.setattr(event_streams, "MOST", 3)
     monkeypatch.setattr(event_streams, "PACE_S", 0.01)
@@ -87,29 +107,34 @@ def test_listeners_that_leave_or_never_read_hold_nothing_up(
         deaf = connect(address, room=2048)
         deaf.sendall(f"GET /v1/jobs/{job_id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         for _ in range(4):
-            leaving = Listener(address, job_id)
+            leaving = listen(address, job_id)
             assert leaving.answer.status == 200
-            leaving.answer.fp.readline()
-            leaving.connection.sock.close()
-            leaving.answer.close()
+            leaving.answer.readline()
+            leaving.close()
             time.sleep(0.2)
-        listener = Listener(address, job_id)
+        listener = listen(address, job_id)
         assert listener.answer.status == 200, "those who left gave their places back"
         gate.set()
         assert listener.events()[-1][0] == "end"
         deaf.close()
 
 
-def test_the_end_of_the_server_ends_streams_at_once(collection: Collection, job_id: str) -> None:
+def test_the_end_of_the_server_ends_streams_at_once(
+    collection: Collection, job_id: str, listen: Listen
+) -> None:
     with listening(collection) as address:
-        listener = Listener(address, job_id)
+        listener = listen(address, job_id)
         begun = time.monotonic()
     assert time.monotonic() - begun < 5
     assert [kind for kind, _ in listener.events()][-1:] != ["end"], "so that a browser comes back"
 
 
 def test_a_store_that_is_away_for_a_while_ends_no_stream(
-    collection: Collection, job_id: str, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+    collection: Collection,
+    job_id: str,
+    gate: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    listen: Listen,
 ) -> None:
     monkeypatch.setattr(event_streams, "PACE_S", 0.01)
     real, away = collection.job, threading.Event()
@@ -121,7 +146,7 @@ def test_a_store_that_is_away_for_a_while_ends_no_stream(
 
     monkeypatch.setattr(collection, "job", read)
     with listening(collection) as address:
-        listener = Listener(address, job_id)
+        listener = listen(address, job_id)
         away.set()
         time.sleep(0.1)
         away.clear()

@@ -83,4 +83,4 @@ class Job:
 
 def new_job_id() -> str:
     """A random id; later ones sort after earlier ones."""
-    return f"{int(time.time() * 1000):012x}{secrets.token_hex(4)}"
+    return f"{int(time.time() * 1e6):014x}{secrets.token_hex(3)}"

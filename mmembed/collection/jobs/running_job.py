@@ -52,6 +52,11 @@ class RunningJob:
         """The job's id."""
         return self._job.id
 
+    @property
+    def kind(self) -> str:
+        """The job's work."""
+        return self._job.kind
+
     def seen(self) -> Job:
         """The job as it is now."""
         with self._lock:

@@ -142,7 +142,7 @@ def test_list_follow_and_cancel(
     ("method", "path"), [("GET", ""), ("DELETE", ""), ("GET", "/events"), ("HEAD", "")]
 )
 def test_unknown_jobs(client: TestClient, method: str, path: str) -> None:
-    for name in (UNKNOWN, "x", "%2e%2e%2fx", "é"):
+    for name in (UNKNOWN, "x", "é"):
         answer = client.request(method, f"/v1/jobs/{name}{path}")
         assert answer.status_code == 404
         if method != "HEAD":
