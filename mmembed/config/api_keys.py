@@ -17,8 +17,8 @@ def check_keys(keys: Sequence[str]) -> None:
     """Raises InputError, which shows no key, and no part of one."""
     if not all(map(_KEY.fullmatch, keys)):
         raise InputError(f"{_VARIABLE}: a key may hold ASCII without spaces alone")
-    if short := [len(key) for key in keys if len(key) < MIN_KEY_CHARS]:
+    if any(len(key) < MIN_KEY_CHARS for key in keys):
         raise InputError(
-            f"{_VARIABLE}: a key of {min(short)} characters can be guessed, at least "
-            f"{MIN_KEY_CHARS} are needed; `openssl rand -hex 32` makes one"
+            f"{_VARIABLE}: a key of fewer than {MIN_KEY_CHARS} characters can be guessed; "
+            "`openssl rand -hex 32` makes a better one"
         )

@@ -92,8 +92,8 @@ class JobRegistry:
         return self.find(job_id)
 
     def close(self) -> None:
-        """End the jobs of this process: whatever does not end in time is given up. None can begin
-        any more."""
+        """End the jobs of this process: whatever does not end in time is given up. No job can
+        begin any more."""
         with self._lock:
             self._closed = True
             live, threads = [*self._live.values()], [*self._threads.values()]
