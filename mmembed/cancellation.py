@@ -10,8 +10,19 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Protocol
 
 from mmembed.errors import Abandoned
+
+LOOK_S = 0.2
+"""Seconds between two looks whether a caller that waits for its turn is still there."""
+
+
+class Turn(Protocol):
+    """A lock or a semaphore."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take it; whether that was possible."""
 
 
 class Caller:
@@ -53,6 +64,29 @@ class Caller:
                 self._awaited.discard(done)
         self.check()
         return came
+
+    @contextmanager
+    def telling(self, ending: threading.Event) -> Iterator[None]:
+        """Set an event once the caller leaves, within the block."""
+        with self._lock:
+            self._awaited.add(ending)
+            if self.left:
+                ending.set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._awaited.discard(ending)
+
+    def take(self, turn: Turn) -> bool:
+        """Acquire a lock or a semaphore: at once or not at all, except that a patient caller and
+        one in the background wait. Returns whether it did. Raises Abandoned as soon as the caller
+        leaves."""
+        if not (self.patient or self.background):
+            return turn.acquire(blocking=False)
+        while not turn.acquire(timeout=LOOK_S):
+            self.check()
+        return True
 
 
 _PATIENT = Caller(patient=True)

@@ -68,7 +68,7 @@ class LabelMatrices:
         if len(key[0]) * len(key[1]) <= LARGE_PROMPTS or (kept and kept.promise.done()):
             yield
             return
-        if not self._large.acquire(blocking=current_caller().patient):
+        if not current_caller().take(self._large):
             raise Overloaded(
                 f"another classification with more than {LARGE_PROMPTS} prompts is in progress; "
                 "try again later",

@@ -128,7 +128,7 @@ class Scorers:
         if size <= LARGE:
             yield
             return
-        if not self._large.acquire(blocking=current_caller().patient):
+        if not current_caller().take(self._large):
             raise Overloaded(
                 f"labels with more than {LARGE} examples × labels are being learned already; try "
                 "again later",

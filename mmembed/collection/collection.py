@@ -20,10 +20,12 @@ from mmembed.collection.editing import ItemEditing
 from mmembed.collection.exploration import Exploration
 from mmembed.collection.exploring import Exploring
 from mmembed.collection.fitting import Fitting
+from mmembed.collection.folder_jobs import FolderJobs
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.image_sources import ImageSources
 from mmembed.collection.indexing import Indexing
 from mmembed.collection.item_files import IndexedFiles
+from mmembed.collection.jobs.registry import JobRegistry
 from mmembed.collection.judged_search import JudgedSearch
 from mmembed.collection.label_examples import Given
 from mmembed.collection.open_models import open_models
@@ -94,6 +96,7 @@ class Collection(
     Comparing,
     Duplicates,
     Exploring,
+    FolderJobs,
     ImageSources,
     ItemEditing,
     Removals,
@@ -129,7 +132,8 @@ class Collection(
         self.embedder = self._models.first
         self._prepare_classifying()
         self._bank = ModelBank(bank_texts, self.embedder, settings.cache, settings.batch)
-        self._exploration = Exploration(self.store, self._bank)
+        self._jobs = JobRegistry(self.store)
+        self._exploration = Exploration(self.store, self._bank, self._jobs)
         searching = Searching(self.store, self.embedder, self.binding, self._bank)
         fitting = Fitting(self.store, self._bank.now)
         turns = SearchTurns(searches_at_once(settings))
@@ -156,7 +160,7 @@ class Collection(
 
     def close(self) -> None:
         """Let waiting requests finish, and close the models and the catalog."""
-        self._exploration.close()
+        self._jobs.close()
         self._fetcher.close()
         self._bank.close()
         self._models.close()

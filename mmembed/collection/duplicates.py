@@ -95,14 +95,16 @@ class Duplicates:
         limit: int,
         cursor: str | None,
         most_others: int | None = None,
+        stages: Stages | None = None,
     ) -> DuplicatePage:
         """Up to `limit` groups of some classes after a page's cursor, with up to `most_others` of
-        each. The groups are kept until the collection changes. Raises QueryError, Overloaded."""
+        each. The groups are kept until the collection changes. stages: shows the progress. Raises
+        QueryError, Overloaded."""
         after = _place_of(cursor)
         found = self._kept_findings.get(
             where,
             lambda: self._mark_of_duplicates(where),
-            lambda: self.duplicates(where),
+            lambda: self.duplicates(where, stages=stages or quietly),
             older=cursor is not None,
         )
         groups = [group for group in found.groups if group.kind in classes]

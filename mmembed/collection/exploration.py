@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.collection.bank_of_model import ModelBank
+from mmembed.collection.jobs.registry import JobRegistry
 from mmembed.collection.map_work import MapWork
 from mmembed.collection.one_at_a_time import OneAtATime
 from mmembed.explore.clusters.clusters import Cluster, clustered, usual_counts
@@ -71,18 +72,14 @@ class Outliers:
 class Exploration:
     """Looks at all pictures of one collection, one request at a time. Any thread may call it."""
 
-    def __init__(self, store: Store, bank: ModelBank) -> None:
+    def __init__(self, store: Store, bank: ModelBank, jobs: JobRegistry) -> None:
         """bank: of the store's model; its words name clusters."""
         self._store = store
         self._bank = bank
         self._alone = OneAtATime("the pictures to be grouped")
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._made: tuple[Bank, Vocabulary] | None = None
-        self.map = MapWork(store, self.vocabulary)
-
-    def close(self) -> None:
-        """Give up the work in the background."""
-        self.map.close()
+        self.map = MapWork(store, self.vocabulary, jobs)
 
     def clusters(
         self,

@@ -83,7 +83,8 @@ class Exploring(SearchRequests):
         return self._exploration.map.bring_up(method, anew=anew, progress=progress, phase=phase)
 
     def begin_map(self, *, method: Method = "auto", anew: bool = False) -> MapState:
-        """The same beside other work, unless that goes on already."""
+        """The same as a job beside other work, unless that goes on already. Raises Overloaded,
+        StoreError."""
         return self._exploration.map.begin(method, anew=anew)
 
     def map(self) -> CurrentMap:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+from mmembed.cancellation import current_caller
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import Overloaded
 from mmembed.explore.duplicates.entries import Findings
@@ -33,7 +34,7 @@ class KeptFindings:
     def __init__(self) -> None:
         self._kept: OrderedDict[Where, _Kept] = OrderedDict()
         self._lock = threading.Lock()
-        self._turn = threading.Semaphore()
+        self._turn = threading.Lock()
         self._flights: SingleFlight[Where, Findings] = SingleFlight()
 
     def get(
@@ -46,7 +47,7 @@ class KeptFindings:
     ) -> Findings:
         """The findings of a filter. mark: differs once the collection has changed. older: take
         findings from before a change, too: the next page goes on in the list of the last one.
-        Raises Overloaded while another filter's are being found."""
+        Raises Overloaded while another filter's are being found, unless the caller can wait."""
         with self._lock:
             kept = self._kept.get(where)
         if kept is not None and (older or (kept.until > time.monotonic() and kept.mark == mark())):
@@ -56,7 +57,7 @@ class KeptFindings:
     def _found(
         self, where: Where, mark: Callable[[], Hashable], find: Callable[[], Findings]
     ) -> Findings:
-        if not self._turn.acquire(blocking=False):
+        if not current_caller().take(self._turn):
             raise Overloaded("duplicates are being looked for already; try again later", WAIT_S)
         try:
             before = mark()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mmembed.cancellation import Caller, working_for
+from mmembed.collection.jobs.registry import JobRegistry
+from mmembed.collection.jobs.running_job import RunningJob
 from mmembed.collection.one_at_a_time import OneAtATime
-from mmembed.errors import Abandoned, MmembedError, NotFound
+from mmembed.errors import NotFound
 from mmembed.explore.clusters.naming import Vocabulary
 from mmembed.explore.map.keeper import CurrentMap, MapKeeper
 from mmembed.explore.map.make import NO_PICTURES, Method, make_map
@@ -18,13 +18,12 @@ from mmembed.explore.picture_vectors import one_model
 from mmembed.store.protocol import Store
 from mmembed.types import Phase, Progress
 
-CLOSING_S = 10.0
+JOB = "map"
+BEGINNING = "beginning"
 NO_MAP = (
     "there is no map of this collection yet; make one with `mmembed map` or POST /v1/map, which "
     "takes seconds for thousands of pictures and minutes for 100,000"
 )
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,22 +39,24 @@ class MapState:
     total: int = 0
     error: str | None = None
     """Of the last making, if it failed."""
+    job_id: str | None = None
+    """Of the last making by this process, see LongWork."""
 
 
 class MapWork:
     """The map of one collection. Methods may be called from any thread."""
 
-    def __init__(self, store: Store, vocabulary: Callable[[], Vocabulary | None]) -> None:
+    def __init__(
+        self, store: Store, vocabulary: Callable[[], Vocabulary | None], jobs: JobRegistry
+    ) -> None:
         """vocabulary: gives the words that name clusters, if they are ready."""
         self._store = store
         self._vocabulary = vocabulary
         self._keeper = MapKeeper(store)
         self._reading = OneAtATime("the map")
-        self._caller = Caller(background=True)
+        self._jobs = jobs
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._phase, self._done, self._total = "", 0, 0
-        self._error: str | None = None
+        self._making: RunningJob | None = None
 
     def current(self) -> CurrentMap:
         """See Collection.map."""
@@ -95,47 +96,26 @@ class MapWork:
 
     def begin(self, method: Method, *, anew: bool) -> MapState:
         """See Collection.begin_map."""
+
+        def make(job: RunningJob) -> bytes:
+            self.bring_up(
+                method, anew=anew, progress=job.progress, phase=lambda what, _: job.phase(what, 0)
+            )
+            return b"null"
+
         with self._lock:
-            if self._thread is None:
-                self._phase, self._done, self._total, self._error = "beginning", 0, 0, None
-                self._thread = threading.Thread(
-                    target=self._in_background, args=(method, anew), name="mmembed-map", daemon=True
-                )
-                self._thread.start()
+            if self._making is None or self._making.seen().is_ended:
+                self._making = self._jobs.begin(JOB, make)
         return self.state()
 
     def state(self) -> MapState:
         """See Collection.map_state."""
-        making = self._thread is not None
         facts = self._keeper.facts()
-        if not making:
-            return MapState(facts, making, error=self._error)
-        return MapState(facts, making, self._phase, self._done, self._total)
-
-    def close(self) -> None:
-        """Give up the work in the background."""
-        self._caller.leave()
-        thread = self._thread
-        if thread is not None:
-            thread.join(CLOSING_S)
-
-    def _in_background(self, method: Method, anew: bool) -> None:
-        try:
-            with working_for(self._caller):
-                self.bring_up(method, anew=anew, progress=self._progress, phase=self._set_phase)
-        except Abandoned:
-            pass
-        except MmembedError as error:
-            log.warning("the map was not made: %s", error)
-            self._error = str(error)
-        except Exception:
-            log.exception("the map was not made")
-            self._error = "something went wrong; the log has it"
-        finally:
-            self._thread = None
-
-    def _progress(self, done: int, total: int, failed: int) -> None:
-        self._done, self._total = done, total
-
-    def _set_phase(self, what: str, count: int) -> None:
-        self._phase, self._done, self._total = what, 0, 0
+        job = None if self._making is None else self._making.seen()
+        if job is None:
+            return MapState(facts, making=False)
+        if job.is_ended:
+            error = None if job.error is None else job.error.message
+            return MapState(facts, making=False, error=error, job_id=job.id)
+        phase = job.phase or BEGINNING
+        return MapState(facts, True, phase, job.done, job.total, job_id=job.id)

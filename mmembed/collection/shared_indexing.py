@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from mmembed.cancellation import current_caller
 from mmembed.collection.folder_model import Binding
 from mmembed.collection.lease_keeper import Stall, kept_alive
 from mmembed.collection.worker import AWAY_S, POLL_S, Worker
@@ -103,11 +104,16 @@ class SharedIndexing:
         planning = _Planning(self._planner(request), request, self._limits, ending)
         worker = self._worker(ending)
         try:
-            with planning, _showing(self.pieces, progress, planning, phase):
+            with (
+                current_caller().telling(ending),
+                planning,
+                _showing(self.pieces, progress, planning, phase),
+            ):
                 if request.helpers is None:
                     worker.run(lambda: self._is_done(planning), plan=planning.plan, joined=True)
                 else:
                     self._watch(request.helpers, planning, ending)
+            current_caller().check()
             planning.check()
         except KeyboardInterrupt:
             texts = [*self.pieces.reports(planning.plan), *worker.partial, *planning.left()]

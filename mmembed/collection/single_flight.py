@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
+from mmembed.cancellation import LOOK_S, current_caller
 from mmembed.errors import Abandoned
 
 K = TypeVar("K", bound=Hashable)
@@ -23,7 +24,8 @@ class SingleFlight(Generic[K, V]):
     def run(self, key: K, work: Callable[[], V]) -> V:
         """The result or error of `work`, in this thread or in the first thread with the key.
 
-        If the caller of the first one leaves, the next one does the work.
+        If the caller of the first one leaves, the next one does the work. Raises Abandoned if the
+        caller of this thread leaves.
         """
         while True:
             with self._lock:
@@ -31,6 +33,8 @@ class SingleFlight(Generic[K, V]):
                 if running is None:
                     mine = self._running[key] = Future()
                     break
+            while not wait([running], LOOK_S).done:
+                current_caller().check()
             try:
                 return running.result()
             except Abandoned:

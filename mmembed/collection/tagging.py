@@ -242,7 +242,7 @@ class Tagging(Classifying):
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """One caller at a time: the work takes all cores, and memory for many pictures."""
-        if not self._tagging.acquire(blocking=current_caller().patient):
+        if not current_caller().take(self._tagging):
             raise Overloaded("pictures are being tagged already; try again later", WAIT_S)
         try:
             yield

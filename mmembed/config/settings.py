@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mmembed.config.api_keys import check_keys
 from mmembed.config.batching import Batching
 from mmembed.config.blob_place import check_blob_place
 from mmembed.config.host_names import check_hosts, check_names
@@ -30,9 +30,6 @@ MAY_BE_ZERO = frozenset({"port", "decode_threads", "exact_limit", "unload_after"
 CHOICES = {"log": ("off", "text", "json")}
 SWITCH = {"on": True, "1": True, "true": True, "yes": True,
           "off": False, "0": False, "false": False, "no": False}  # fmt: skip
-MIN_KEY_CHARS = 16
-_KEY = re.compile(r"[!-~]+")
-"""Characters that a header takes as they are: ASCII without spaces."""
 
 
 def _setting(default: Any, meaning: str, *, secret: bool = False) -> Any:
@@ -97,6 +94,9 @@ class Settings:
     )
     include_system: bool = _setting(
         False, "on: `index` enters bins, thumbnail folders and other parts of systems, too"
+    )
+    index_folders: tuple[str, ...] = _setting(
+        (), "folders, with commas between, that requests may have indexed, with all below them"
     )
     thumbnails: bool = _setting(
         False, "on: indexing makes thumbnails, too; else each is made when it is first shown"
@@ -179,7 +179,9 @@ class Settings:
             check_blob_place(self.blobs, self.store)
         for name in names():
             _check(name, getattr(self, name))
-        _check_keys(self.api_keys)
+        check_keys(self.api_keys)
+        for folder in self.index_folders:
+            expanded(folder, variable("index_folders"))
         check_names(variable("allowed_hosts"), self.allowed_hosts)
         check_hosts(variable("fetch_allow"), self.fetch_allow)
 
@@ -260,17 +262,6 @@ def _check(name: str, value: Any) -> None:
         raise InputError(f"{variable(name)}={value}: expected a number below 1, such as 0.99")
     if value == 0 and name not in MAY_BE_ZERO:
         raise InputError(f"{variable(name)}=0: expected a number above 0")
-
-
-def _check_keys(keys: Sequence[str]) -> None:
-    """No message shows a key, or a part of it."""
-    if not all(map(_KEY.fullmatch, keys)):
-        raise InputError(f"{variable('api_keys')}: a key may hold ASCII without spaces alone")
-    if any(len(key) < MIN_KEY_CHARS for key in keys):
-        raise InputError(
-            f"{variable('api_keys')}: a key of fewer than {MIN_KEY_CHARS} characters can be "
-            "guessed; `openssl rand -hex 32` makes a better one"
-        )
 
 
 def _shown(default: Any) -> str:

@@ -28,6 +28,7 @@ from mmembed.exchange.row_files import (
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Model
 from mmembed.store.protocol import Store
+from mmembed.store.record_protocol import NEVER_EXPORTED
 from mmembed.types import Failure, Progress
 
 PART_BYTES = 32 * 2**20
@@ -213,7 +214,7 @@ def _write_facts(store: Store, folder: Path) -> list[ExportPart]:
         ]
     )
     records = PartFiles(folder, "records", JSONL, ())
-    for kind in store.record_kinds():
+    for kind in sorted({*store.record_kinds()} - NEVER_EXPORTED):
         for name, content in store.records(kind).items():
             records.write([{"kind": kind, "name": name, "content": base64_of(content)}])
     for parts in (failures, kept_out, records):

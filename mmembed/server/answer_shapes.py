@@ -233,6 +233,9 @@ class AboutAnswer(BaseModel):
     version: str
     program: Annotated[str, Field(description="how the command line is called there")]
     index: Annotated[str, Field(description="adds pictures to the collection that is served")]
+    index_folders: Annotated[
+        list[str], Field(description="folders that POST /v1/jobs may have indexed")
+    ]
 
 
 class Reason(BaseModel):

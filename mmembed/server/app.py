@@ -21,6 +21,7 @@ from mmembed.server import error_answers, metrics, openapi
 from mmembed.server.access import keys, server_proof_route
 from mmembed.server.access.server_proof import new_secret
 from mmembed.server.dialects import cohere, immich, list_models, openai, voyage
+from mmembed.server.event_streams import EventStreams
 from mmembed.server.limits.lanes import Lanes
 from mmembed.server.limits.per_client import Clients
 from mmembed.server.middleware.admission import Admission
@@ -37,6 +38,7 @@ from mmembed.server.routes import (
     health,
     ignored,
     items,
+    jobs,
     labels,
     pictures,
     search,
@@ -47,7 +49,7 @@ from mmembed.server.routes import (
 log = logging.getLogger(__name__)
 ROUTES = (
     *(search, similarity, explore, classify, labels, tags, items, ignored),
-    *(pictures, duplicates),
+    *(pictures, duplicates, jobs),
     *(openai, list_models, cohere, voyage, immich),
     *(health, about, metrics, keys, server_proof_route),
 )
@@ -92,6 +94,7 @@ def create_app(collection: Collection) -> FastAPI:
     app.state.secret = new_secret()
     app.state.access = keys.Access(settings.api_keys)
     app.state.lanes = Lanes(settings)
+    app.state.event_streams = EventStreams()
     app.state.registry = metrics.registry_of(collection)
     app.state.request_metrics = metrics.RequestMetrics(app.state.registry)
     app.router.routes.extend(_api().routes)

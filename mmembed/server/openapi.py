@@ -179,4 +179,4 @@ def _illustrate(operation: Json, known: Description) -> None:
             if status == "422":
                 content["example"] = ERROR
             elif status < "300" and known.answer is not None and kind in (JSON, "text/plain"):
-                content["example"] = known.answer
+                content.setdefault("example", known.answer)

@@ -45,6 +45,9 @@ AnyWhere: TypeAlias = Annotated[
     BeforeValidator(_words_or_object),
     Field(description='a filter: in words, or as {"field": …, "op": …, "value": …}'),
 ]
+Background: TypeAlias = Annotated[
+    bool, Field(description="do the work as a job, and answer 202 at once; see /v1/jobs")
+]
 Page: TypeAlias = Annotated[str | None, Field(description="next_cursor of the page before")]
 K: TypeAlias = Annotated[int, Field(ge=1, description="results in a page")]
 MinRelevance: TypeAlias = Annotated[
@@ -196,6 +199,7 @@ class DuplicatesQuery(Shape):
         list[DuplicateClass],
         Field(alias="class", max_length=4, description="only groups of these; may be repeated"),
     ] = list(DUPLICATE_CLASSES)
+    background: Background = False
 
 
 Pictures: TypeAlias = Annotated[list[ItemId], Field(fail_fast=True, min_length=2)]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from mmembed.server.request_shapes import AnyWhere, Shape, Text
+from mmembed.server.request_shapes import AnyWhere, Background, Shape, Text
 
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 ANSWERED = 1000
@@ -37,6 +37,7 @@ class TagRequest(Shape):
         Field(description="whether exactly one label applies; null: as the label set says"),
     ] = None
     dry_run: Annotated[bool, Field(description="count, and write nothing")] = False
+    background: Background = False
 
 
 class PictureAnswer(BaseModel):
@@ -100,6 +101,7 @@ class CheckRequest(Shape):
     ]
     where: AnyWhere = ""
     limit: Annotated[int, Field(ge=1, le=ANSWERED, description="doubtful tags in the answer")] = 100
+    background: Background = False
 
 
 class DoubtAnswer(BaseModel):

@@ -15,6 +15,10 @@ from mmembed.types import AutomaticTag
 
 LARGEST_RECORD = 32 * 2**20
 """Bytes of a record. An export writes it as a line of text, which importers read up to 64 MB."""
+JOBS, JOB_RESULTS, JOB_CANCELLATIONS = "job", "job result", "job cancellation"
+"""Kinds of records about the work of servers; see collection.jobs."""
+NEVER_EXPORTED = frozenset({JOBS, JOB_RESULTS, JOB_CANCELLATIONS})
+"""Kinds of records that make no sense in another store."""
 AutomaticRow: TypeAlias = tuple[int, str, str, float]
 """Item id, tag, label set and score."""
 

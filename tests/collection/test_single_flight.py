@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mmembed.cancellation import Caller, working_for
 from mmembed.collection.collection import Collection
 from mmembed.collection.single_flight import SingleFlight
 from mmembed.errors import Abandoned, MmembedError, StoreError, StoreFull
@@ -99,3 +100,28 @@ def test_an_upload_without_room_is_told_so(
     with pytest.raises(StoreError, match="the upload cannot be kept") as failed:
         collection.add_image(RED, name="a")
     assert type(failed.value) is kind
+
+
+def test_a_caller_who_leaves_waits_no_longer() -> None:
+    flights: SingleFlight[str, int] = SingleFlight()
+    begun, go = threading.Event(), threading.Event()
+
+    def slow() -> int:
+        begun.set()
+        assert go.wait(PATIENCE_S)
+        return 1
+
+    def wait(caller: Caller) -> int:
+        with working_for(caller):
+            return flights.run("a", slow)
+
+    caller = Caller()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(flights.run, "a", slow)
+        assert begun.wait(PATIENCE_S)
+        other = threads.submit(wait, caller)
+        caller.leave()
+        with pytest.raises(Abandoned):
+            other.result(PATIENCE_S)
+        go.set()
+        assert first.result(PATIENCE_S) == 1

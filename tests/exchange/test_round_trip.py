@@ -14,6 +14,7 @@ from mmembed.exchange.write_export import WantedItems
 from mmembed.filters.tree import Test as Condition
 from mmembed.store.entries import Reading, Words
 from mmembed.store.protocol import Store
+from mmembed.store.record_protocol import NEVER_EXPORTED
 from tests.exchange.conftest import NewStore
 from tests.exchange.contents import (
     LONG,
@@ -88,6 +89,16 @@ def test_a_filter_chooses_the_items(new_store: NewStore, tmp_path: Path) -> None
     assert (second.count("image"), second.count("caption")) == (2, 2)
     assert second.failures() == []
     assert read_manifest(tmp_path / "some").where == "tag:dog,mine"
+
+
+def test_jobs_of_servers_stay(new_store: NewStore, tmp_path: Path) -> None:
+    """They make no sense elsewhere; other records move."""
+    first, second = new_store("memory"), new_store("memory")
+    fill(first, uploads=False)
+    for kind in NEVER_EXPORTED:
+        first.put_records(kind, {"0" * 20: b"{}"})
+    load(second, dump(first, tmp_path / "one", ".jsonl"))
+    assert second.record_kinds() == sorted({*first.record_kinds()} - NEVER_EXPORTED) != []
 
 
 def test_words_add_up_and_another_content_stays(new_store: NewStore, tmp_path: Path) -> None:

@@ -49,12 +49,15 @@ MOST_FILES = 65_536
 class Server(uvicorn.Server):
     """Uvicorn's server, with our listener."""
 
-    def __init__(self, config: uvicorn.Config, terms: Terms, most: int) -> None:
-        """most: connections at a time."""
+    def __init__(
+        self, config: uvicorn.Config, terms: Terms, most: int, end_streams: Callable[[], None]
+    ) -> None:
+        """most: connections at a time. end_streams: ends the answers that have no end."""
         super().__init__(config)
         self.told_to_end = threading.Event()
         self._terms = terms
         self._most = most
+        self._end_streams = end_streams
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called with the signal, on the main thread."""
@@ -73,6 +76,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """As Uvicorn calls it."""
+        self._end_streams()
         await self._terms.overload.close()
         for door in self.servers:
             await door.settle()  # type: ignore[attr-defined]  # ours has it
@@ -246,7 +250,7 @@ def server_of(app: FastAPI, **uvicorns: Any) -> Server:
     most = most_connections(settings.max_connections)
     overload = Overload(refusals, clients, settings.slow_timeout, most)
     terms = Terms(settings.slow_timeout, refusals, clients, overload)
-    return Server(config, terms, most)
+    return Server(config, terms, most, app.state.event_streams.end)
 
 
 def most_connections(most: int) -> int:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from mmembed.collection.collection import Collection
 from mmembed.collection.duplicates_json import duplicates_json
 from mmembed.filters.parse import parse_where
 from mmembed.server.api_examples import ITEM
 from mmembed.server.duplicate_shapes import DecisionsAnswer, DuplicatePageAnswer
+from mmembed.server.job_answers import begun
+from mmembed.server.job_shapes import BEGUN
 from mmembed.server.json_answers import Json, JsonAnswer, each_json, item_with_links
 from mmembed.server.openapi import described
 from mmembed.server.repeated_names import check_address
@@ -18,7 +21,8 @@ from mmembed.server.request_bodies import JsonBody, check_count, collection_of, 
 from mmembed.server.request_shapes import DecisionsRequest, DuplicatesQuery
 
 if TYPE_CHECKING:
-    from mmembed.explore.duplicates.entries import DescribedDuplicates
+    from mmembed.explore.duplicates.entries import DescribedDuplicates, Stages
+    from mmembed.filters.tree import Where
 
 router = APIRouter(prefix="/v1/duplicates", tags=["duplicates"])
 
@@ -53,22 +57,31 @@ _PAGE: Json = {
 }
 
 
-@router.get("", response_model=DuplicatePageAnswer)
+@router.get("", response_model=DuplicatePageAnswer, responses=BEGUN)
 @described(asked={"limit": 20, "where": "date>=2020"}, answer=_PAGE)
 def list_duplicates(request: Request, asked: Annotated[DuplicatesQuery, Query()]) -> JsonAnswer:
     """Groups of duplicates, each with the picture to keep. The first page after a change of the
     collection takes as long as comparing all pictures."""
-    started = time.perf_counter()
-    collection, limits = collection_of(request), limits_of(request)
+    collection = collection_of(request)
     check_address(request, "where")
-    check_count("groups asked for with limit", asked.limit, limits.page, "max_k")
+    check_count("groups asked for with limit", asked.limit, limits_of(request).page, "max_k")
     where = parse_where(asked.where)
+    if not asked.background:
+        return _page(collection, where, asked)
+    return begun(request, "duplicates", lambda job: _page(collection, where, asked, job.stages))
+
+
+def _page(
+    collection: Collection, where: Where, asked: DuplicatesQuery, stages: Stages | None = None
+) -> JsonAnswer:
+    started = time.perf_counter()
     page = collection.page_of_duplicates(
         where,
         asked.classes,
         limit=asked.limit,
         cursor=asked.cursor,
         most_others=MOST_OTHERS,
+        stages=stages,
     )
     return JsonAnswer(
         {

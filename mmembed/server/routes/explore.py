@@ -24,6 +24,7 @@ from mmembed.server.explore_shapes import (
     OutliersAnswer,
     OutliersQuery,
 )
+from mmembed.server.job_answers import location
 from mmembed.server.json_answers import Json, JsonAnswer, item_with_links
 from mmembed.server.openapi import described
 from mmembed.server.repeated_names import check_address
@@ -154,7 +155,8 @@ def make_map(request: Request, body: JsonBody) -> JsonAnswer:
     that is."""
     asked = parse(body or b"{}", MapRequest, limits_of(request))
     state = collection_of(request).begin_map(method=asked.method, anew=asked.anew)
-    return JsonAnswer(map_state_json(state), status=202)
+    headers = {} if state.job_id is None else location(state.job_id)
+    return JsonAnswer(map_state_json(state), status=202, headers=headers)
 
 
 @router.get("/v1/map/state", response_model=MapStateAnswer)

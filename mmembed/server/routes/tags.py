@@ -9,6 +9,8 @@ from fastapi import APIRouter, Path, Query, Request
 from mmembed.collection.tag_answers import checked_json, rejected_json, tagged_json
 from mmembed.collection.tagging import TagWishes
 from mmembed.filters.parse import parse_where
+from mmembed.server.job_answers import begun
+from mmembed.server.job_shapes import BEGUN
 from mmembed.server.json_answers import Json, JsonAnswer
 from mmembed.server.openapi import described
 from mmembed.server.request_bodies import (
@@ -28,6 +30,7 @@ from mmembed.server.tag_shapes import (
     TaggedAnswer,
     TagRequest,
 )
+from mmembed.types import Progress
 
 router = APIRouter(prefix="/v1/tags", tags=["tags"])
 
@@ -77,7 +80,7 @@ def list_label_sets(request: Request) -> JsonAnswer:
     return JsonAnswer({"label_sets": [{"name": n, "tags": count} for n, count in known.items()]})
 
 
-@router.post("/automatic", response_model=TaggedAnswer)
+@router.post("/automatic", response_model=TaggedAnswer, responses=BEGUN)
 @described(
     takes=TagRequest,
     asked={"labels": ["beach", "city"], "label_set": "places", "compete": True, "dry_run": True},
@@ -100,7 +103,13 @@ def tag_pictures(request: Request, body: JsonBody) -> JsonAnswer:
         compete=task.compete,
         dry_run=task.dry_run,
     )
-    return JsonAnswer(tagged_json(collection.tag(wishes, lambda done, total, failed: None)))
+
+    def work(progress: Progress) -> JsonAnswer:
+        return JsonAnswer(tagged_json(collection.tag(wishes, progress)))
+
+    if task.background:
+        return begun(request, "tag", lambda job: work(job.progress))
+    return work(lambda done, total, failed: None)
 
 
 @router.delete("/automatic/{label_set}", status_code=204)
@@ -129,7 +138,7 @@ def allow_tags(request: Request, tag: Again) -> None:
     collection_of(request).allow_tags(tag)
 
 
-@router.post("/check", response_model=CheckedAnswer)
+@router.post("/check", response_model=CheckedAnswer, responses=BEGUN)
 @described(takes=CheckRequest, asked={"tags": [], "limit": 20}, answer=_CHECKED)
 def check_tags(request: Request, body: JsonBody) -> JsonAnswer:
     """Tags of people and files that look wrong, judged by the other pictures with these tags."""
@@ -137,5 +146,9 @@ def check_tags(request: Request, body: JsonBody) -> JsonAnswer:
     task = parse(body, CheckRequest, limits)
     for index, tag in enumerate(task.tags):
         check_text(f"tags[{index}]", tag, limits.texts.text_chars)
-    checked = collection.check_tags(task.tags, parse_where(task.where))
-    return JsonAnswer(checked_json(checked, task.limit))
+    where = parse_where(task.where)
+
+    def work(*_: object) -> JsonAnswer:
+        return JsonAnswer(checked_json(collection.check_tags(task.tags, where), task.limit))
+
+    return begun(request, "check_tags", work) if task.background else work()
