@@ -1,4 +1,5 @@
-"""A Ray cluster that mmembed starts asks no cloud, and writes nothing into the user's home."""
+"""A Ray cluster that mmembed starts speaks with this machine alone, and writes nothing into the
+user's home."""
 
 from __future__ import annotations
 
@@ -18,11 +19,16 @@ file, it asks 169.254.169.254 and metadata.google.internal for the cloud, whatev
 _TOKEN = "RAY_AUTH_TOKEN"
 """The secret of a cluster. Without one, ray.init writes it into `~/.ray/auth_token`."""
 _TOKENS_FILE = "RAY_AUTH_TOKEN_PATH"
+_ALONE = {ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR: "0"}
+"""As on macOS: the processes have addresses of loopback. Otherwise they listen on the network, and
+look up this machine's name."""
 
 
-def may_start(address: str | None) -> bool:
-    """Whether ray.init of an address may start a cluster."""
-    return address == "local" or (address is None and not os.environ.get("RAY_ADDRESS"))
+def starts_one(address: str | None) -> bool:
+    """Whether ray.init of an address starts a cluster, rather than join one."""
+    if address is not None or os.environ.get(ray_constants.RAY_ADDRESS_ENVIRONMENT_VARIABLE):
+        return address == "local"
+    return services.find_bootstrap_address(None) is None
 
 
 @contextmanager
@@ -30,18 +36,21 @@ def quiet_start() -> Iterator[None]:
     """Within this block, ray.init starts quiet processes. They need the block until they end."""
     with _token(), TemporaryDirectory(prefix="mmembed-ray-", ignore_cleanup_errors=True) as home:
         Path(home, _BOOTSTRAP).write_text("provider: {type: local}\n")
-        real = services.start_ray_process
+        real, reaches_others = services.start_ray_process, ray_constants.ENABLE_RAY_CLUSTER
 
         def start(command: list[str], process_type: str, *rest: Any, **options: Any) -> Any:
-            if process_type == ray_constants.PROCESS_TYPE_DASHBOARD:
-                options["env_updates"] = {**(options.get("env_updates") or {}), **_at_home(home)}
+            is_dashboard = process_type == ray_constants.PROCESS_TYPE_DASHBOARD
+            more = {**_ALONE, **(_at_home(home) if is_dashboard else {})}
+            options["env_updates"] = {**(options.get("env_updates") or {}), **more}
             return real(command, process_type, *rest, **options)
 
         services.start_ray_process = start
+        ray_constants.ENABLE_RAY_CLUSTER = False
         try:
             yield
         finally:
             services.start_ray_process = real
+            ray_constants.ENABLE_RAY_CLUSTER = reaches_others
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mmembed.cluster.places import Slot, slots_of
-from mmembed.cluster.ray_privacy import may_start, quiet_start
+from mmembed.cluster.ray_privacy import quiet_start, starts_one
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, ModelHangs, StoreError
@@ -59,7 +59,7 @@ class RayWorkers:
     def __enter__(self) -> RayWorkers:
         """Raises InputError if the cluster cannot be reached."""
         with ExitStack() as cluster:
-            if may_start(self._address):
+            if starts_one(self._address):
                 cluster.enter_context(quiet_start())
             try:
                 ray.init(address=self._address, log_to_driver=False, logging_level=logging.WARNING)

@@ -12,10 +12,12 @@ pytest.importorskip("ray", reason="ray is not installed: pip install mmembed[ray
 
 from ray._private import services
 
-from mmembed.cluster.ray_privacy import may_start, quiet_start
+from mmembed.cluster.ray_privacy import quiet_start, starts_one
 from tests.cluster.patience import BOOTSTRAP
 
 pytestmark = pytest.mark.scale
+ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+"""Addresses of loopback alone."""
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_the_dashboard_alone_has_another_home(
         name, content = BOOTSTRAP
         assert (folder / name).read_text() == content
         assert os.environ["HOME"] == str(home)
-    assert started == {"dashboard": {"a": "b", "HOME": str(folder)}, "raylet": {}}
+    assert started == {"dashboard": {"a": "b", "HOME": str(folder), **ALONE}, "raylet": ALONE}
     assert not folder.exists()
 
 
@@ -71,8 +73,10 @@ def test_a_token_of_the_user_is_used_and_none_is_left(
 
 @pytest.mark.usefixtures("home")
 def test_other_clusters_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [may_start(one) for one in (None, "local", "auto", "ray://head:10001")] == [
-        *(True, True, False, False)
-    ]
+    monkeypatch.setattr(services, "find_bootstrap_address", lambda folder: None)
+    addresses = (None, "local", "auto", "ray://head:10001")
+    assert [starts_one(one) for one in addresses] == [True, True, False, False]
+    monkeypatch.setattr(services, "find_bootstrap_address", lambda folder: "10.0.0.1:6379")
+    assert not starts_one(None)
     monkeypatch.setenv("RAY_ADDRESS", "head:6379")
-    assert not may_start(None)
+    assert not starts_one(None)

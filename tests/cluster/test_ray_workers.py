@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from mmembed.cluster.places import Slot
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelHangs
 from tests.cluster.patience import BOOTSTRAP, PATIENT, SILENT
+from tests.network_audit.sitecustomize import OWN_NAME
 from tests.postgres_server import address
 from tests.serving import PYTHONPATH, ROOT
 from tests.small_pictures import many
@@ -62,7 +64,7 @@ def test_whatever_dies_and_joins_every_picture_is_there_once(tmp_path: Path) -> 
             stdout=stdout, stderr=stderr, cwd=ROOT, timeout=540,
             env={
                 **os.environ, **PATIENT, **SILENT,
-                "PYTHONPATH": PYTHONPATH, "HOME": str(tmp_path),
+                "PYTHONPATH": PYTHONPATH, "HOME": str(tmp_path), OWN_NAME: socket.gethostname(),
             },
         )  # fmt: skip
     assert code == 0, errors.read_text()
