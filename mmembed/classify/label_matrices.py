@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,11 +15,10 @@ import numpy as np
 from mmembed.cancellation import current_caller
 from mmembed.classify import zero_shot
 from mmembed.classify.kept_matrices import KeptMatrices
+from mmembed.classify.prompt_windows import check_prompt_windows
 from mmembed.errors import Abandoned, InputError, Overloaded
 from mmembed.item_failures import OF_ALL, each_apart, error_of
-from mmembed.models.encoder import Encoder
 from mmembed.models.inputs import Embedder
-from mmembed.models.text_reading import read
 from mmembed.types import Embeddings
 
 LARGE_PROMPTS = 16_384
@@ -114,6 +113,7 @@ class LabelMatrices:
         try:
             matrix = self._kept.find(self._embedder.facts, *key)
             if matrix is None:
+                check_prompt_windows(self._embedder.encoder, *key, self._embedder.text_limits)
                 matrix = self._label_matrix(*key)
                 self._kept.keep(self._embedder.facts, *key, matrix)
         except BaseException as error:
@@ -129,10 +129,9 @@ class LabelMatrices:
         none."""
         large = len(labels) * len(templates) > LARGE_PROMPTS
         # Many prompts would evict all other texts from the cache, and are reused only as a matrix.
-        encoder = self._embedder.model if large else self._embedder.encoder
-        embed = encoder.embed_texts
+        embed = (self._embedder.model if large else self._embedder.encoder).embed_texts
         try:
-            return zero_shot.label_matrix(self._counted(encoder), labels, templates)
+            return zero_shot.label_matrix(embed, labels, templates)
         except (*OF_ALL, InputError):
             raise
         except BaseException:
@@ -145,19 +144,6 @@ class LabelMatrices:
                 )
                 raise error_of(names[0], row)
         return np.stack([row for row in rows if not isinstance(row, BaseException)])
-
-    def _counted(self, encoder: Encoder) -> Callable[[Sequence[str]], Embeddings]:
-        """Embeds part after part, until all parts together exceed the limit of windows."""
-        limits, windows = self._embedder.text_limits, 0
-
-        def embed(texts: Sequence[str]) -> Embeddings:
-            nonlocal windows
-            readings = read(encoder, texts, limits)
-            windows += sum(len(reading.windows) for reading in readings)
-            limits.check_prompt_windows(windows, encoder.facts.context_length)
-            return encoder.embed_texts(readings)
-
-        return embed
 
 
 def _waited_for(promise: Future[Embeddings]) -> Embeddings:

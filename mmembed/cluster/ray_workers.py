@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from mmembed.cluster.places import Slot, slots_of
+from mmembed.cluster.ray_privacy import quiet_start, starts_one
 from mmembed.collection.collection import Collection
 from mmembed.config.settings import Settings
 from mmembed.errors import InputError, ModelHangs, StoreError
@@ -25,7 +27,6 @@ LONGEST_PAUSE_S = 60.0
 """Seconds at the most before a worker that died is started anew."""
 MOST_HANGS = 5
 """Workers in one place whose model may hang, one after the other."""
-
 log = logging.getLogger(__name__)
 
 
@@ -53,13 +54,19 @@ class RayWorkers:
         self._deaths: dict[Slot, int] = {}
         self._hangs: dict[Slot, int] = {}
         self._not_before: dict[Slot, float] = {}
+        self._cluster = ExitStack()
 
     def __enter__(self) -> RayWorkers:
         """Raises InputError if the cluster cannot be reached."""
-        try:
-            ray.init(address=self._address, log_to_driver=False, logging_level=logging.WARNING)
-        except (RayError, ConnectionError, ValueError, RuntimeError) as error:
-            raise InputError(f"--address {self._address}: Ray cannot be used: {error}") from error
+        with ExitStack() as cluster:
+            if starts_one(self._address):
+                cluster.enter_context(quiet_start())
+            try:
+                ray.init(address=self._address, log_to_driver=False, logging_level=logging.WARNING)
+            except (RayError, ConnectionError, ValueError, RuntimeError) as error:
+                said = f"--address {self._address}: Ray cannot be used: {error}"
+                raise InputError(said) from error
+            self._cluster = cluster.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,6 +76,7 @@ class RayWorkers:
         if results:
             ray.wait(results, num_returns=len(results), timeout=ENDING_S)
         ray.shutdown()
+        self._cluster.close()
 
     def tend(self) -> None:
         """Start workers on new nodes and in place of dead ones. Raises the error with which a

@@ -70,10 +70,11 @@ class ItemEditing:
         """Keep an uploaded image in the data folder and index it. The same bytes keep their id:
         captions and tags are then added to those that the item has. Raises ImageError."""
         side = self._claimed().facts.decode_side
+        self._check_length(captions)
         with blaming(name):
             picture = decode(data, name=name, limits=self.embedder.limits, side=side)
         embedding = self.embedder.picture(picture)
-        described = self._described(captions)
+        described = tuple(self._pipeline.embed_captions(captions))
         sha256 = hashlib.sha256(data).hexdigest()
         suffix = "." + media_type(picture.format).rpartition("/")[2]
         with self.store.blobs.keeping(sha256, suffix, data) as upload:
@@ -178,8 +179,12 @@ class ItemEditing:
 
     def _described(self, captions: Sequence[str]) -> tuple[CaptionEntry, ...]:
         """Captions with their embeddings. Raises LimitError for too much text."""
-        read(self.embedder.encoder, captions, self.embedder.text_limits)
+        self._check_length(captions)
         return tuple(self._pipeline.embed_captions(captions))
+
+    def _check_length(self, captions: Sequence[str]) -> None:
+        """Raises LimitError for too much text."""
+        read(self.embedder.encoder, captions, self.embedder.text_limits)
 
     def _claimed(self) -> Encoder:
         """The model, with the folder bound to it: for callers that write vectors, and embed each

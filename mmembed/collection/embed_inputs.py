@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from mmembed.collection.truncation import Truncate, fitted
-from mmembed.errors import LimitError, QueryError
+from mmembed.errors import QueryError
 from mmembed.item_failures import error_from, failure_of
 from mmembed.models.encoder import Encoder, EncoderFacts
 from mmembed.models.inputs import Embedder, ImageInput
@@ -89,10 +89,8 @@ def embed_inputs(embedder: Embedder, inputs: Sequence[Read], wishes: Wishes) -> 
     """
     notes = _check_dimensions(embedder.facts, wishes)
     encoder = embedder.encoder
-    ready = [_fitted(item, wishes.truncate, encoder) for item in inputs]
-    _check_failures(ready, wishes)
-    ready = _all_read(ready, embedder)
-    _check_failures(ready, wishes)
+    _check_failures(inputs, wishes)
+    ready = _all_read(inputs, embedder, wishes)
     parts = parts_of(ready)
     measured = [
         _measured(part, row, encoder)
@@ -163,13 +161,15 @@ def _fitted(item: Read, truncate: Truncate | None, encoder: Encoder) -> Read:
     return replace(item, parts=tuple(parts))
 
 
-def _all_read(inputs: Sequence[Read], embedder: Embedder) -> list[Read]:
-    """The inputs with their long texts cut into windows, or why they cannot be. Raises LimitError
-    as soon as all together have too many."""
+def _all_read(inputs: Sequence[Read], embedder: Embedder, wishes: Wishes) -> list[Read]:
+    """The inputs with their texts fitted, or cut into windows, or why they cannot be. Raises
+    LimitError as soon as all together have too many, and the first failure, unless each is to
+    stand in its place: no further text is read then."""
     ready: list[Read] = []
     windows = 0
     for item in inputs:
-        read_one = _with_windows(item, embedder)
+        read_one = _with_windows(_fitted(item, wishes.truncate, embedder.encoder), embedder)
+        _check_failures([read_one], wishes)
         ready.append(read_one)
         texts = [part.text for part in parts_of([read_one])]
         windows += sum(len(text.windows) for text in texts if isinstance(text, WindowedText))
@@ -185,8 +185,8 @@ def _with_windows(item: Read, embedder: Embedder) -> Read:
         try:
             texts = [] if part.text is None else [part.text]
             readings = read(embedder.encoder, texts, embedder.text_limits)
-        except LimitError as error:
-            return Failure(part.name, error.code, f"{part.name}: {error}")
+        except BaseException as error:
+            return failure_of(part.name, error)
         long = [text for text in readings if len(text.windows) > 1]
         parts.append(replace(part, text=long[0]) if long else part)
     return replace(item, parts=tuple(parts))

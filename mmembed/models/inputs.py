@@ -13,7 +13,7 @@ import numpy as np
 
 from mmembed.cancellation import Caller, current_caller, working_for
 from mmembed.config.text_limits import TextLimits
-from mmembed.errors import Abandoned, MmembedError, ModelError, Overloaded
+from mmembed.errors import Abandoned, LimitError, MmembedError, ModelError, Overloaded
 from mmembed.item_failures import OF_ALL, blaming, error_of, failure_of
 from mmembed.media.decode import decode, read_file
 from mmembed.media.image_limits import ImageLimits
@@ -175,14 +175,18 @@ class Embedder:
     def texts(self, names: Sequence[str], texts: Sequence[str]) -> list[Embedding | Failure]:
         """An embedding or an error with the text's name for each text: a bad text fails alone.
         Raises the model's error if it fails on every input."""
-        return _with_failures(names, texts_apart(self.encoder, texts, self.model))
+        readings = self._texts.read_apart(texts)
+        good = [one for one in readings if not isinstance(one, BaseException)]
+        rows = iter(texts_apart(self.encoder, good, self.model))
+        apart = [one if isinstance(one, BaseException) else next(rows) for one in readings]
+        return _with_failures(names, apart)
 
     def all_texts(self, names: Sequence[str], texts: Sequence[str]) -> Embeddings:
         """n texts → float32 (n, dim), unit-norm. Raises the error of the first text without an
         embedding."""
         try:
             return self.encoder.embed_texts(texts)
-        except OF_ALL:
+        except (*OF_ALL, LimitError):  # a text that is too long is not read again
             raise
         except BaseException:
             rows = texts_apart(self.encoder, texts, self.model)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mmembed.config.text_limits import TextLimits
 from mmembed.models.bounded_cache import CACHE_BYTES, BoundedCache
 from mmembed.models.encoder import Encoder, EncoderFacts
-from mmembed.models.text_reading import read
+from mmembed.models.text_reading import read, read_apart
 from mmembed.types import Box, Embeddings, Pixels
 
 if TYPE_CHECKING:
@@ -81,6 +81,14 @@ class TextCache:
                 for reading, row in zip(readings, rows, strict=True)
             )
         return _stacked([rows_by_text[text] for text in texts], self.facts.dim)
+
+    def read_apart(self, texts: Sequence[str]) -> list[str | BaseException]:
+        """The texts as `embed_texts` takes them without reading them again. A text that cannot be
+        read has an error of its own. Raises TooMuchText for too many windows of all together."""
+        unread = [text for text in dict.fromkeys(texts) if self.kept.peek(text) is None]
+        read_texts = read_apart(self._encoder, unread, self._limits)
+        readings = dict(zip(unread, read_texts, strict=True))
+        return [readings.get(text, text) for text in texts]
 
     def split(self, text: str, most: int | None = None) -> Sequence[str]:
         """The first `most` windows of a text. A text that is short, or known to fit, is not

@@ -13,6 +13,7 @@ import numpy as np
 
 from mmembed.config.text_limits import TextLimits
 from mmembed.errors import LimitError, ModelError
+from mmembed.item_failures import OF_ALL
 from mmembed.models.encoder import Encoder
 from mmembed.types import Embeddings
 
@@ -42,6 +43,28 @@ def read(encoder: Encoder, texts: Sequence[str], limits: TextLimits) -> list[Win
         total += len(reading.windows)
         limits.check_windows(total, encoder.facts.context_length)
         readings.append(reading)
+    return readings
+
+
+def read_apart(
+    encoder: Encoder, texts: Sequence[str], limits: TextLimits
+) -> list[WindowedText | BaseException]:
+    """As `read`, except that a text that cannot be read has an error of its own. The windows of one
+    that has too many count, too."""
+    readings: list[WindowedText | BaseException] = []
+    total = 0
+    for text in texts:
+        windows = limits.text_windows
+        try:
+            [reading] = read(encoder, [text], limits)
+            windows = len(reading.windows)
+            readings.append(reading)
+        except OF_ALL:
+            raise
+        except BaseException as error:
+            readings.append(error)
+        total += windows
+        limits.check_windows(total, encoder.facts.context_length)
     return readings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -16,9 +17,10 @@ import pytest
 from mmembed.cluster.places import Slot
 from mmembed.config.settings import Settings
 from mmembed.errors import ModelHangs
-from tests.cluster.patience import PATIENT
+from tests.cluster.patience import BOOTSTRAP, PATIENT, SILENT
+from tests.network_audit.sitecustomize import OWN_NAME
 from tests.postgres_server import address
-from tests.serving import ROOT
+from tests.serving import PYTHONPATH, ROOT
 from tests.small_pictures import many
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: pip install mmembed[postgres]")
@@ -52,13 +54,18 @@ def test_a_worker_whose_model_hangs_is_started_anew_a_few_times(
 
 def test_whatever_dies_and_joins_every_picture_is_there_once(tmp_path: Path) -> None:
     at, photos = address(), many(tmp_path / "photos", 200)
+    name, content = BOOTSTRAP
+    (tmp_path / name).write_text(content)
     # Into files: processes of Ray that outlive this one would keep a pipe open.
     out, errors = tmp_path / "out", tmp_path / "errors"
     with out.open("w") as stdout, errors.open("w") as stderr:
         code = subprocess.call(
             [sys.executable, "-m", "tests.cluster.run_on_ray", at, tmp_path / "data", photos],
             stdout=stdout, stderr=stderr, cwd=ROOT, timeout=540,
-            env={**os.environ, **PATIENT, "PYTHONPATH": str(ROOT)},
+            env={
+                **os.environ, **PATIENT, **SILENT,
+                "PYTHONPATH": PYTHONPATH, "HOME": str(tmp_path), OWN_NAME: socket.gethostname(),
+            },
         )  # fmt: skip
     assert code == 0, errors.read_text()
     said = json.loads(out.read_text().splitlines()[-1])

@@ -16,6 +16,8 @@ FILE = "NETWORK_AUDIT_FILE"
 LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
 CONNECTIONS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 LOCAL_NAMES = {"", "localhost", "ip6-localhost"}
+OWN_NAME = "NETWORK_AUDIT_OWN_NAME"
+"""Set for processes of others that may look up this machine's name, as Python's HTTPServer does."""
 
 
 def address_of(host: Any) -> Any:
@@ -41,7 +43,7 @@ def host_of(event: str, arguments: tuple[Any, ...]) -> Any:
         return None
     if isinstance(host, bytes):
         host = host.decode(errors="replace")
-    if host is None or host.lower() in LOCAL_NAMES:
+    if host is None or host.lower() in LOCAL_NAMES or host == os.environ.get(OWN_NAME):
         return None
     address = address_of(host)
     if address is None:

@@ -49,6 +49,16 @@ def test_this_machine_is_not_counted(tmp_path: Path) -> None:
     assert audited(LOCAL, tmp_path / "log") == ""
 
 
+def test_the_name_of_this_machine_is_counted_unless_it_may_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = "socket.gethostbyaddr", ("here",)
+    assert sitecustomize.host_of(*asked) == "here"
+    monkeypatch.setenv(sitecustomize.OWN_NAME, "here")
+    assert sitecustomize.host_of(*asked) is None
+    assert sitecustomize.host_of("socket.getaddrinfo", ("there", 80)) == "there"
+
+
 @pytest.mark.parametrize(
     ("event", "arguments", "host"),
     [
