@@ -28,8 +28,8 @@ from benchmarks.million_table import Judge, K, Vectors, filters, table
 from benchmarks.postgres_clock import ServerClock
 from mmembed.config.store_address import Address, address_of
 from mmembed.filters.tree import EVERYTHING, Test, Where
-from mmembed.store.postgres.nearest import passing
 from mmembed.store.postgres.postgres_store import PostgresStore
+from mmembed.store.postgres.searched import passing
 from mmembed.store.postgres.write_vectors import DIGEST_BYTES
 
 BATCH = 20_000

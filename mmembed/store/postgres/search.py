@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Found, Place, RankedImages
 from mmembed.store.postgres.graphs import Graphs
-from mmembed.store.postgres.nearest import Searched, passing
+from mmembed.store.postgres.nearest import NearestVectors
 from mmembed.store.postgres.rows import EMBEDDING, halves
+from mmembed.store.postgres.searched import Searched, passing
 from mmembed.store.postgres.vector_queries import StoredVectors
 from mmembed.store.protocol import SearchedBy
 from mmembed.store.rank_items import nearest_images, rank_items
@@ -64,6 +65,7 @@ class VectorSearch(Graphs, StoredVectors):
     """See Search."""
 
     def __init__(self) -> None:
+        NearestVectors.__init__(self)
         self._samples: dict[tuple[Kind, int], tuple[tuple[int, int], float, Embeddings]] = {}
         self._sampling = threading.Lock()
 
