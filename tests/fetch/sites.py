@@ -81,7 +81,7 @@ def in_parts(data: bytes, **more: str) -> Callable[[Handler], None]:
         first, last = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
         part = data[first : last + 1]
         where = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
-        handler.say(part, 206, Content_Range=where, **more)
+        handler.say(part, 206, None, Content_Range=where, **more)
 
     return answer
 

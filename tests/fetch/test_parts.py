@@ -44,7 +44,8 @@ def test_another_answer_is_no_part(
     site: Site, fetcher: Fetcher, status: int, content_range: str, data: bytes, said: str
 ) -> None:
     def answer(handler: Handler) -> None:
-        handler.say(data, status, **({"Content_Range": content_range} if content_range else {}))
+        headers = {"Content_Range": content_range} if content_range else {}
+        handler.say(data, status, None, **headers)
 
     site.answers["/x.tar"] = answer
     with pytest.raises(ImageError) as error:

@@ -178,8 +178,9 @@ class Graphs(NearestVectors):
         found = np.full((len(queries), K), NEAR_NOTHING, dtype=np.float32)
         for row, query in zip(found, queries, strict=True):
             head = self.head(searched, query, expansion)
-            scores = head.scores[:K] if head is not None else ()
-            row[: len(scores)] = scores
+            if head is not None:
+                scores = head.scores[:K]
+                row[: len(scores)] = scores
         return found
 
     def sample(self, kind: Kind, count: int) -> Embeddings:

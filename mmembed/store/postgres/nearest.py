@@ -58,8 +58,7 @@ class NearestVectors(Statements):
         rows = self._rows(SPACE_SQL, (kind, kind))
         if not rows or not rows[0][2]:
             return None
-        *numbers, likeness = rows[0]
-        return Searched(kind, *map(int, numbers), likeness=float(likeness))
+        return Searched(kind, *rows[0])
 
     def nearest(
         self, searched: Searched, query: NDArray[np.float32], count: int, among: PassingItems | None
