@@ -13,10 +13,11 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.duplicates_report import csv_lines, shown, summary
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.table import counted, plain, print_json, shown_size
+from mmembed.cli.table import plain, print_json, shown_size
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.commands import command
 from mmembed.config.settings import Settings, expanded
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.filters.parse import parse_where
 from mmembed.item_json import item_json

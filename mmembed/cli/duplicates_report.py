@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from mmembed.cli.table import counted, shown_path, table
+from mmembed.cli.table import shown_path, table
+from mmembed.counted import counted
 
 if TYPE_CHECKING:
     from mmembed.explore.duplicates.entries import CopyEvidence, DescribedDuplicates, Findings
@@ -69,8 +71,13 @@ def _compared(evidence: CopyEvidence | None) -> str:
 
 def summary(found: Findings, classes: Sequence[str]) -> Iterator[str]:
     """The result in a line, and a line for each class."""
-    if not any(group.kind in classes for group in found.groups):
+    if not found.groups:
         yield f"no duplicates among {counted(found.items, 'picture')}"
+        return
+    if not any(group.kind in classes for group in found.groups):
+        others = Counter(group.kind for group in found.groups)
+        there = ", ".join(f"{counted(count, 'group')} of {kind}" for kind, count in others.items())
+        yield f"no {' or '.join(classes)} among {counted(found.items, 'picture')}; {there}"
         return
     yield f"{counted(found.items, 'picture')} looked at"
     for name in classes:

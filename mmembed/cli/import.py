@@ -12,6 +12,7 @@ from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.table import plain
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings, expanded
+from mmembed.counted import counted
 from mmembed.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def summary(imported: Imported) -> list[str]:
         (imported.failed, "failed"),
     ]
     return [
-        f"{imported.rows:,} items in {imported.seconds:.1f} s{rate}",
+        f"{counted(imported.rows, 'item')} in {imported.seconds:.1f} s{rate}",
         *(f"{count:>10,} {what}" for count, what in counts if count),
     ]
 
@@ -126,9 +127,10 @@ def comparison(compared: ExportComparison) -> list[str]:
         (compared.more_images, "pictures that only the collection has"),
     ]
     return [
-        f"{compared.images:,} pictures and {compared.captions:,} captions of no picture compared",
+        f"{counted(compared.images, 'picture')} and {counted(compared.captions, 'caption')} of no "
+        "picture compared",
         *(f"{count:>10,} {what}" for count, what in counts if count),
-        f"{compared.searches} searches: {compared.alike:,} of {compared.results:,} first results "
-        "are the same",
+        f"{counted(compared.searches, 'search', 'searches')}: {compared.alike:,} of "
+        f"{compared.results:,} first results are the same",
         "equal" if is_equal(compared) else "NOT equal",
     ]

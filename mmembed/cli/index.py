@@ -12,10 +12,10 @@ from mmembed.cli.index_on_ray import helpers_of
 from mmembed.cli.index_report import SHOWN_FAILURES, emptiness, failures, print_report
 from mmembed.cli.needs_database import check_database
 from mmembed.cli.options import expanded_place
-from mmembed.cli.table import counted
 from mmembed.cli.upgrade import upgraded
 from mmembed.cli.watch import add_watch_options, check_watch_options, missing_of, watch
 from mmembed.config.settings import Settings
+from mmembed.counted import counted
 from mmembed.errors import MmembedError
 from mmembed.places import Place, place_of
 

@@ -6,7 +6,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from mmembed.cli.table import counted, plain, table
+from mmembed.cli.table import plain, table
+from mmembed.counted import counted
 
 if TYPE_CHECKING:
     from mmembed.collection.collection import Report

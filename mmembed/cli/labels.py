@@ -14,9 +14,10 @@ from mmembed.cli.label_options import (
 )
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import add_action
-from mmembed.cli.table import counted, plain, print_json, table
+from mmembed.cli.table import plain, print_json, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
+from mmembed.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

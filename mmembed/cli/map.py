@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from mmembed.cli.bank import embed_bank
 from mmembed.cli.bar import Bar
 from mmembed.cli.open_to_read import check_exists
-from mmembed.cli.table import counted, plain, print_json, shown_size, table
+from mmembed.cli.table import plain, print_json, shown_size, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings, expanded
+from mmembed.counted import counted
 
 if TYPE_CHECKING:
     from mmembed.collection.exploring import CurrentMap

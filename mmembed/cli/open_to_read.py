@@ -19,10 +19,18 @@ if TYPE_CHECKING:
 
 
 def check_exists(settings: Settings) -> None:
-    """Raises InputError, with the remedy, if the data folder holds no collection."""
+    """Raises InputError, with the remedy, if the data folder holds no collection; StoreError if it
+    lost its catalog."""
     if not settings.is_made and (settings.data.is_dir() or not settings.data.exists()):
+        _check_remains(settings)
         fill = command("index", PICTURES, folder=settings.data)
         raise InputError(f"{settings.data}: holds no collection; fill it with {fill}")
+
+
+def _check_remains(settings: Settings) -> None:
+    from mmembed.collection.collection import refuse_what_is_lost  # takes a while
+
+    refuse_what_is_lost(settings.data)
 
 
 @contextmanager
@@ -36,6 +44,7 @@ def model_alone(settings: Settings) -> Iterator[Collection]:
         with Collection(settings) as collection:
             yield collection
         return
+    _check_remains(settings)
     with (
         tempfile.TemporaryDirectory(prefix="mmembed-") as folder,
         Collection(replace(settings, data=Path(folder))) as collection,

@@ -11,6 +11,7 @@ from mmembed.cli.options import Once
 from mmembed.cli.table import print_json, shown_path, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
+from mmembed.counted import counted
 from mmembed.filters.parse import parse_where
 from mmembed.item_json import item_json
 
@@ -53,7 +54,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         print_json(answer)
         return 0
     if not found.found:
-        print(f"{found.pictures} pictures pass; at least 2 are needed", file=sys.stderr)
+        passing = counted(found.pictures, "picture")
+        print(f"{passing} to look at; at least 2 are needed", file=sys.stderr)
     rows = (
         (
             f"{one['distance']:.3f}",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once, expanded_place
-from mmembed.cli.table import counted, plain, table
+from mmembed.cli.table import plain, table
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.filters.parse import parse_where
 from mmembed.places import Place, place_of
@@ -131,7 +132,7 @@ def _say(name: str, removed: Removed, arguments: argparse.Namespace) -> bool:
 
 def _said(name: str, removed: Removed, arguments: argparse.Namespace) -> str:
     name = plain(name)
-    uploads = f"; {removed.uploads} uploads stay" if removed.uploads else ""
+    uploads = f"; {counted(removed.uploads, 'upload')} left" if removed.uploads else ""
     if not removed.images:
         kept_out = (
             "; it is kept out from now on" if arguments.keep_out and not arguments.dry_run else ""

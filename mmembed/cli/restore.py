@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmembed.config.settings import Settings, expanded
+from mmembed.counted import counted
 from mmembed.errors import InputError
 
 DESCRIPTION = """\
@@ -37,7 +38,10 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
     aside = restore(expanded(arguments.backup, "BACKUP"), settings.data)
     with Collection(settings) as collection:
         images, captions = (collection.count(kind) for kind in ("image", "caption"))
-    print(f"{settings.data}: {images} images, {captions} captions, as in {arguments.backup}")
+    print(
+        f"{settings.data}: {counted(images, 'image')}, {counted(captions, 'caption')}, as in "
+        f"{arguments.backup}"
+    )
     if aside is not None:
         print(f"the former files are in {aside}; delete it when you are content")
     return 0

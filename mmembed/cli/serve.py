@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mmembed.cli import service, shutdown
 from mmembed.config.commands import PICTURES, command
 from mmembed.config.settings import Settings, describe
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.memory_budget import keep_little
 
@@ -173,7 +174,8 @@ def _greet(collection: Collection, known: dict[str, object], port: int) -> None:
     print(f"mmembed   http://{address}:{port}")
     for model in collection.model_states():
         print(f"model     {model['id']}, {model['dim']} dimensions")
-    print(f"data      {settings.place}: {known['images']} images, {known['captions']} captions")
+    held = ", ".join(counted(int(f"{known[kind + 's']}"), kind) for kind in ("image", "caption"))
+    print(f"data      {settings.place}: {held}")
     folder = None if settings.store else settings.data
     print(f"add more  {command('index', PICTURES, folder=folder)}", flush=True)
     if collection.notice:

@@ -9,6 +9,7 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.table import plain
 from mmembed.config.settings import Settings
 from mmembed.config.store_address import address_of, shown
+from mmembed.counted import counted
 
 DESCRIPTION = """\
 Spread a collection in PostgreSQL over one more database. Searches and uploads go on meanwhile.
@@ -46,7 +47,7 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
             waiting=lambda others: _say(settings, name, others),
             wait_s=arguments.wait,
         )
-    print(f"{name}: {moved} items moved here")
+    print(f"{name}: {counted(moved, 'item')} moved here")
     return 0
 
 

@@ -37,11 +37,6 @@ def plain(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def counted(count: int, thing: str) -> str:
-    """`1` of a `picture` → `1 picture`; all others have an s."""
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
-
-
 def shown_size(size: int) -> str:
     """Bytes of a file: `369 B`, `0.2 MB`."""
     return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size:,} B"

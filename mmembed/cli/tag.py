@@ -12,10 +12,11 @@ from mmembed.cli.bar import Bar
 from mmembed.cli.label_options import labels_of
 from mmembed.cli.open_to_read import check_exists
 from mmembed.cli.options import Once
-from mmembed.cli.table import counted, plain, print_json, table
+from mmembed.cli.table import plain, print_json, table
 from mmembed.cli.tag_report import checked_lines, rejected_lines, tagged_lines
 from mmembed.cli.upgrade import upgraded
 from mmembed.config.settings import Settings
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.filters.parse import parse_where
 
@@ -155,7 +156,7 @@ def _clear(collection: Collection, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({"label_set": arguments.set, "removed": count})
     else:
-        print(f"{plain(arguments.set)}: {count:,} tags were taken back")
+        print(f"{plain(arguments.set)}: {counted(count, 'tag')} taken back")
 
 
 def _list(collection: Collection, arguments: argparse.Namespace) -> None:

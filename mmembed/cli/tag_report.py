@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from mmembed.cli.table import counted, plain, table
+from mmembed.cli.table import plain, table
+from mmembed.counted import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,8 @@ def tagged_lines(tagged: Tagged) -> Iterator[str]:
     """A summary, and a line for each label by falling number of pictures."""
     verb = "given" if tagged.written else "would be given"
     yield (
-        f"{plain(tagged.label_set)}: {tagged.tags:,} tags on {tagged.pictures:,} of "
-        f"{tagged.looked_at:,} pictures {verb} in {tagged.seconds:.1f} s"
+        f"{plain(tagged.label_set)}: {counted(tagged.tags, 'tag')} on {tagged.pictures:,} of "
+        f"{counted(tagged.looked_at, 'picture')} {verb} in {tagged.seconds:.1f} s"
         + (f", in place of {tagged.before:,}" if tagged.before else "")
     )
     labels = sorted(tagged.labels, key=lambda one: -one.pictures)
@@ -55,6 +56,9 @@ def _name(item: Item) -> str:
 
 def checked_lines(checked: CheckedTags, most: int) -> Iterator[str]:
     """A summary, and a line for each of the most doubtful tags."""
+    if not checked.tags:
+        yield "nothing to check: no tag was given to ten pictures by a person or a file"
+        return
     tags = counted(len(checked.tags), "tag")
     yield f"{tags} of {counted(checked.pictures, 'picture')} checked: {_found(checked)}"
     rows = [
@@ -68,7 +72,10 @@ def checked_lines(checked: CheckedTags, most: int) -> Iterator[str]:
 def _found(checked: CheckedTags) -> str:
     if not checked.doubts:
         return "none looks wrong"
-    return f"{len(checked.doubts):,} look wrong or seem to be missing"
+    count = len(checked.doubts)
+    if count == 1:
+        return "1 looks wrong or seems to be missing"
+    return f"{count:,} look wrong or seem to be missing"
 
 
 def _doubt(one: DoubtfulTag) -> tuple[str, str]:

@@ -55,7 +55,7 @@ from mmembed.search.missing_fields import notes_on_missing_fields
 from mmembed.store.entries import Trouble
 from mmembed.store.pieces import Missing
 from mmembed.store.protocol import Store
-from mmembed.store.sqlite import restore
+from mmembed.store.sqlite import refuse_what_is_lost, restore
 from mmembed.types import (
     ImageFacts,
     Item,
@@ -82,6 +82,7 @@ __all__ = [
     "TextInput",
     "Trouble",
     "check_paths",
+    "refuse_what_is_lost",
     "restore",
 ]
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
+from mmembed.counted import counted
 from mmembed.engines import ENGINES, Measured
 from mmembed.errors import ImageError, InputError
 from mmembed.ingest import scan
@@ -74,6 +75,7 @@ def _pixels(
         rows.append(encoder.preprocess(picture.image, picture.box))
     if len(rows) < FEWEST:
         raise InputError(
-            f"{len(rows)} pictures can be read there; give at least {FEWEST}, better {CALIBRATION}"
+            f"{counted(len(rows), 'picture')} can be read there; give at least {FEWEST}, better "
+            f"{CALIBRATION}"
         )
     return np.stack(rows)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmembed.counted import counted
 from mmembed.errors import InputError, StoreError
 from mmembed.explore.duplicates.entries import DescribedDuplicates
 from mmembed.explore.duplicates.kept_files import KeptFiles
@@ -93,8 +94,8 @@ class MovingDuplicates:
         below = self.store.images_below(str(folder))
         if present := [image for image in below if not is_below(image.path, moved)]:
             raise InputError(
-                f"--move-to {folder}: holds {len(present)} pictures of the collection, such as "
-                f"{present[0].path}; name a folder for duplicates alone"
+                f"--move-to {folder}: holds {counted(len(present), 'picture')} of the collection, "
+                f"such as {present[0].path}; name a folder for duplicates alone"
             )
 
     def _wanted(

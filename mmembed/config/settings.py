@@ -266,10 +266,10 @@ def _check_keys(keys: Sequence[str]) -> None:
     """No message shows a key, or a part of it."""
     if not all(map(_KEY.fullmatch, keys)):
         raise InputError(f"{variable('api_keys')}: a key may hold ASCII without spaces alone")
-    if short := [len(key) for key in keys if len(key) < MIN_KEY_CHARS]:
+    if any(len(key) < MIN_KEY_CHARS for key in keys):
         raise InputError(
-            f"{variable('api_keys')}: a key of {min(short)} characters can be guessed, at least "
-            f"{MIN_KEY_CHARS} are needed; `openssl rand -hex 32` makes one"
+            f"{variable('api_keys')}: a key of fewer than {MIN_KEY_CHARS} characters can be "
+            "guessed; `openssl rand -hex 32` makes a better one"
         )
 
 

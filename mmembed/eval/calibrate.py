@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mmembed.classify import zero_shot
 from mmembed.classify.calibration import Calibration, fit_temperature
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.eval import metrics
 from mmembed.eval.bench import Bench, MeasuredModel
@@ -107,7 +108,9 @@ def _fitted(model: MeasuredModel, task: Task) -> CalibrationReport:
     images = model.images(task.data.paths)
     kept = np.flatnonzero(images.kept)
     if len(kept) < FEWEST:
-        raise InputError(f"{len(kept)} pictures to calibrate with; at least {FEWEST} are needed")
+        raise InputError(
+            f"{counted(len(kept), 'picture')} to calibrate with; at least {FEWEST} are needed"
+        )
     truth = np.array([task.labels.of_class[task.data.classes[i]] for i in kept])
     given = [task.templates] if task.templates.prompts else PROMPTS
     cases = [_case(model, images.rows, truth, task, templates) for templates in given]
@@ -119,8 +122,9 @@ def _fitted(model: MeasuredModel, task: Task) -> CalibrationReport:
         model.encoder.facts,
         found,
         chosen.templates.name,
-        f"{len(kept)} images of {len(set(truth.tolist()))} classes, "
-        f"{len(task.labels.names)} labels",
+        f"{counted(len(kept), 'image')} of "
+        f"{counted(len(set(truth.tolist())), 'class', 'classes')}, "
+        f"{counted(len(task.labels.names), 'label')}",
         _figures(logits, truth, chosen),
         (*task.data.failures, *images.failures),
         task.data.notes,

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mmembed.counted import counted
 from mmembed.errors import InputError, ManifestError
 from mmembed.ingest import Scan, make_plan, manifests, scan
 from mmembed.item_failures import text_of
@@ -66,7 +67,7 @@ def _class_folders(data: Path) -> LabelledImages:
     classes = {path: os.path.relpath(path, root).split(os.sep)[:-1] for path in files.files}
     loose = [path for path, folders in classes.items() if not folders]
     if len(loose) == len(classes):
-        what = f"{len(loose)} images, but none in a folder" if loose else "no images"
+        what = f"{counted(len(loose), 'image')}, but none in a folder" if loose else "no images"
         raise InputError(
             f"{data}: holds {what}; expected a folder per class with its images in it, "
             "or name a manifest with the columns file_name and label"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mmembed.config.limits import Limits
 from mmembed.config.settings import Settings
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.eval.embedding_cache import EmbeddingCache, content_key
 from mmembed.eval.stored_embeddings import Progress, StoredEmbeddings
@@ -127,7 +128,7 @@ def _embedded(rows: Sequence[Embedding | Failure]) -> EmbeddedImages:
     failures = tuple(row for row in rows if isinstance(row, Failure))
     if len(failures) == len(rows):
         first = f", the first because {failures[0].message}" if failures else ""
-        raise InputError(f"none of {len(rows)} images could be embedded{first}")
+        raise InputError(f"none of {counted(len(rows), 'image')} could be embedded{first}")
     return EmbeddedImages(
         rows=np.stack([row for row in rows if not isinstance(row, Failure)]),
         kept=np.array([not isinstance(row, Failure) for row in rows]),

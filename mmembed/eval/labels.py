@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mmembed.classify import zero_shot
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.eval.datasets import read_lines
 
@@ -145,7 +146,8 @@ def _from_list(path: Path, listed: Sequence[Names], present: Sequence[str]) -> d
     if len(listed) == len(present):
         return dict(zip(present, listed, strict=True))
     raise InputError(
-        f"{path}: a list of {len(listed)} labels for {len(present)} classes, such as "
+        f"{path}: a list of {counted(len(listed), 'label')} for "
+        f"{counted(len(present), 'class', 'classes')}, such as "
         f"{_some(present)}, which are not among them; write lines of class and label, or "
         'JSON {"class": "label"}'
     )

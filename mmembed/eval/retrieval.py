@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.counted import counted
 from mmembed.eval import metrics
 from mmembed.eval.bench import Bench, MeasuredModel, embed_with_each
 from mmembed.eval.bootstrap import Statistic, bootstrap
@@ -137,7 +138,7 @@ def _report(embedded: EmbeddedPairs, common: NDArray[np.bool_], data: CaptionedI
         embedded.texts[kept],
         place[owners[kept]],
     )
-    counted = statistics(ranks)
+    figures = statistics(ranks)
     n_images, n_texts = len(ranks.of_images), len(ranks.of_texts)
     report = EvalReport(
         task="retrieval",
@@ -145,11 +146,11 @@ def _report(embedded: EmbeddedPairs, common: NDArray[np.bool_], data: CaptionedI
         engine=embedded.engine,
         fingerprint=embedded.fingerprint,
         images=n_images,
-        over=f"{n_images} images with {n_texts} captions",
-        figures=bootstrap(counted, n_images),
+        over=f"{counted(n_images, 'image')} with {counted(n_texts, 'caption')}",
+        figures=bootstrap(figures, n_images),
         failures=(*data.failures, *embedded.images.failures),
         notes=data.notes,
         counts=embedded.counts,
         details={"captions": n_texts},
     )
-    return Counted(report, counted, rows)
+    return Counted(report, figures, rows)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.classify import zero_shot
+from mmembed.counted import counted
 from mmembed.eval import metrics
 from mmembed.eval.bench import Bench, MeasuredModel, embed_with_each
 from mmembed.eval.bootstrap import Figure, Statistic, bootstrap
@@ -167,7 +168,7 @@ def _report(embedded: EmbeddedClasses, common: NDArray[np.bool_], task: Task) ->
         embedded.logit_scale,
     )
     classes = np.array([order[name] for name in names])
-    counted = statistics(given, classes, len(labels.names))
+    figures = statistics(given, classes, len(labels.names))
     ece = metrics.expected_calibration_error(given.confidence, given.correct)
     report = EvalReport(
         task="zero-shot",
@@ -175,9 +176,10 @@ def _report(embedded: EmbeddedClasses, common: NDArray[np.bool_], task: Task) ->
         engine=embedded.engine,
         fingerprint=embedded.fingerprint,
         images=len(kept),
-        over=f"{len(kept)} images of {len(set(names))} classes, {len(labels.names)} labels",
+        over=f"{counted(len(kept), 'image')} of {counted(len(set(names)), 'class', 'classes')}, "
+        f"{counted(len(labels.names), 'label')}",
         figures={
-            **bootstrap(counted, len(kept)),
+            **bootstrap(figures, len(kept)),
             "expected_calibration_error": Figure(ece),
         },
         failures=(*task.data.failures, *embedded.images.failures),
@@ -187,7 +189,7 @@ def _report(embedded: EmbeddedClasses, common: NDArray[np.bool_], task: Task) ->
         classes=_classes(given, names, labels),
         confusions=_confusions(given, labels),
     )
-    return Counted(report, counted, rows)
+    return Counted(report, figures, rows)
 
 
 def _details(task: Task, templates: Templates) -> dict[str, object]:

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.counted import counted
 from mmembed.errors import InputError
 from mmembed.store.entries import storable
 
@@ -48,7 +49,7 @@ def texts_beside(row: Row, name: str, count: int) -> list[list[str]] | None:
         return None
     lists = [texts({name: one}, name) for one in _list(row, name)]
     if len(lists) != count:
-        raise InputError(f"{name} has {len(lists)} lists, and {count} are needed")
+        raise InputError(f"{name} has {counted(len(lists), 'list')}, and {count} are needed")
     return lists
 
 
@@ -74,7 +75,7 @@ def numbers(row: Row, name: str, count: int) -> list[int | None]:
     """A number for each of `count` values of another column. Raises InputError."""
     values = [number({name: one}, name) for one in _list(row, name)] or [None] * count
     if len(values) != count:
-        raise InputError(f"{name} has {len(values)} numbers, and {count} are needed")
+        raise InputError(f"{name} has {counted(len(values), 'number')}, and {count} are needed")
     return values
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mmembed.counted import counted
 from mmembed.errors import ManifestError
 from mmembed.ingest.caption_rules import SaidLimits, captions_in, tags_in
 from mmembed.ingest.columns import Columns, Row
@@ -150,7 +151,9 @@ class Faults:
         """Note the number of further faults."""
         if self._noted is not None and self._count > NAMED_FAULTS:
             more = self._count - NAMED_FAULTS
-            self._noted.append(ManifestError(f"{self._path}: {more} more rows cannot be used"))
+            self._noted.append(
+                ManifestError(f"{self._path}: {counted(more, 'more row')} cannot be used")
+            )
 
 
 def _add(words: ManifestWords, captions: list[str], tags: list[str], limits: SaidLimits) -> None:

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from pyarrow import Array, ArrowException, DictionaryArray, RecordBatch, compute, parquet, types
 
+from mmembed.counted import counted
 from mmembed.errors import ManifestError
 from mmembed.ingest.bounded_lines import LONGEST_ROW
 from mmembed.ingest.columns import Columns
@@ -51,7 +52,7 @@ def parquet_rows(
         try:
             yield from _group_rows(opened, group, wanted, further, number)
         except (ArrowException, OSError, ManifestError) as error:
-            reason = f"the {count} rows from here on cannot be read: {error}"
+            reason = f"{counted(count, 'row')} from here on cannot be read: {error}"
             yield number + 1, ManifestError(reason)
         number += count
 

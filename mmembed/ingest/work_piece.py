@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from mmembed.counted import counted
 from mmembed.errors import ProcessingError
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.ignored import Ignored
@@ -97,7 +98,7 @@ class PieceWork:
             Failure(
                 file.path,
                 ProcessingError.code,
-                f"{file.path}: {piece.deaths} workers ended without a word while they had this "
+                f"{file.path}: {counted(piece.deaths, 'worker')} ended without a word with this "
                 "file, so it is left out; `mmembed index` of the file alone may show why",
             )
             for file in piece.files

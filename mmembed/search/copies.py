@@ -21,8 +21,8 @@ FLAT_COSINE = 0.999
 FLAT_COLOUR = 6
 """A picture without contrast is a copy by its cosine and by the mean levels of its colours."""
 NEVER = np.datetime64("NaT", "ms")
-_HOUR = np.timedelta64(1, "h")
-_NONE = np.timedelta64(0, "ms")
+HOUR = np.timedelta64(1, "h")
+NO_TIME = np.timedelta64(0, "ms")
 
 Places = NDArray[np.int64]
 Moments = NDArray[np.datetime64]
@@ -58,6 +58,6 @@ def at_other_times(ours: Moments, theirs: Moments) -> NDArray[np.bool_]:
     zones do, nor by parts of a second that one of them lacks."""
     seconds, their_seconds = ours.astype("M8[s]"), theirs.astype("M8[s]")
     parts, their_parts = ours - seconds, theirs - their_seconds
-    by_parts = (parts != their_parts) & (parts != _NONE) & (their_parts != _NONE)
-    differ = by_parts | ((seconds - their_seconds) % _HOUR != _NONE)
+    by_parts = (parts != their_parts) & (parts != NO_TIME) & (their_parts != NO_TIME)
+    differ = by_parts | ((seconds - their_seconds) % HOUR != NO_TIME)
     return np.asarray(differ & ~np.isnat(ours) & ~np.isnat(theirs))

@@ -39,6 +39,12 @@ def test_a_table_says_what_to_keep(album: tuple[Path, Path], ask: Ask) -> None:
     assert all("a.jpg" in line for line in keeping)
 
 
+def test_a_class_without_groups_is_named(album: tuple[Path, Path], ask: Ask) -> None:
+    fixed = ("--data", str(album[1]), "--model", "fake")
+    out = ask("duplicates", "--class", "burst", *fixed)[1]
+    assert out.startswith("no burst among 4 pictures; 1 group of identical, 1 group of same_shot")
+
+
 def test_the_table_shows_a_large_group_in_part(
     album: tuple[Path, Path], ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

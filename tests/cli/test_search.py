@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import fake
+from tests.cli.services import Ask
 from tests.serving import FAKE, PATIENCE_S, environment, picture
 
 pytestmark = pytest.mark.slow
@@ -144,6 +145,19 @@ def test_classifying_leaves_an_empty_folder_to_any_model(tmp_path: Path) -> None
     finished = fake("classify", tmp_path / "x.png", "--labels", "a,b", *arguments)
     assert finished.returncode == 0
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("arguments", [["search", "red"], ["duplicates"], ["embed", "red"]])
+def test_a_lost_catalog_is_no_empty_folder(ask: Ask, folder: Path, arguments: list[str]) -> None:
+    (folder / "thumbnails").mkdir(exist_ok=True)
+    for file in folder.glob("catalog.sqlite3*"):
+        file.unlink()
+    before = sorted(folder.iterdir())
+    code, out, err = ask(*arguments, "--data", str(folder), "--model", "fake")
+    assert (code, out) == (2, "")
+    assert "catalog.sqlite3: is missing" in err
+    assert "mmembed restore" in err
+    assert sorted(folder.iterdir()) == before
 
 
 @pytest.mark.parametrize(

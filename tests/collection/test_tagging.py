@@ -242,7 +242,7 @@ def test_wrong_tags_are_found(collection: Collection, picture: MakePicture, inde
     assert (Path(doubt.item.path or "").name, doubt.wrong, doubt.better) == (
         "red-7.png", "blue", "red",
     )  # fmt: skip
-    with pytest.raises(QueryError, match="0 pictures have it from a person or a file"):
+    with pytest.raises(QueryError, match="0 pictures with it from a person or a file"):
         collection.check_tags(["purple"])
     given = [(one.id, f"tag {n}", 0.5) for one in items.values() for n in range(110)]
     collection.store.replace_automatic_tags("gave more of them", given)

@@ -43,7 +43,7 @@ def test_folders_that_do_not_fit(photos: Path, picture: MakePicture) -> None:
     with pytest.raises(InputError, match="holds no images"):
         read_captioned(photos)
     picture()
-    with pytest.raises(InputError, match="holds 1 images, but none in a folder"):
+    with pytest.raises(InputError, match="holds 1 image, but none in a folder"):
         read_labelled(photos)
     for read in (read_labelled, read_captioned):
         with pytest.raises(InputError, match="no such file or folder"):

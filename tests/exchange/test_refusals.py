@@ -124,7 +124,7 @@ FAULTY_ROWS: dict[str, tuple[dict[str, Any], str]] = {
     "sha256": ({"sha256": "abc"}, "no SHA-256"),
     "captions": ({"captions": ["one"]}, "its caption 'one' has no vector"),
     "tags": ({"tags": "a,b"}, "tags is no list"),
-    "sources": ({"tags": ["a", "b"], "tag_sources": [[""]]}, "tag_sources has 1 lists"),
+    "sources": ({"tags": ["a", "b"], "tag_sources": [[""]]}, "tag_sources has 1 list, and"),
     "fields": ({"fields": ["[1]"], "field_sources": [""]}, "JSON object"),
     "time": ({"taken": "yesterday"}, "no time such as"),
     "upload": ({"upload": True, "path": "/none/x.png"}, "neither in the export nor at its path"),

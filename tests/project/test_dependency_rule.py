@@ -15,7 +15,7 @@ from tests.project.sources import FILES, PACKAGE, dotted, nodes_of
 
 GROUND = {
     *("errors", "types", "config", "cancellation", "files", "item_failures", "item_json"),
-    *("memory_budget", "places"),
+    *("memory_budget", "places", "counted"),
 }
 FACE_OF_STORE = {
     "store.protocol",
@@ -74,7 +74,6 @@ OWNERS = {
     "fcntl": ("store",),
     "fsspec": ("store",),
     "psycopg": ("store/postgres",),
-    "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
     "pyarrow": ("ingest", "exchange"),
     "openTSNE": ("explore/map",),

@@ -128,7 +128,7 @@ def test_what_a_model_lacks_is_listed_page_by_page(filled: Catalog) -> None:
 
 def test_a_model_serves_only_with_all_vectors(filled: Catalog) -> None:
     filled.add_embeddings("image", {"aa": row(0, 1)}, TWO)
-    with pytest.raises(ModelMismatch, match=r"2 items have no vector of two yet; embed them"):
+    with pytest.raises(ModelMismatch, match=r"2 items without a vector of two; embed them"):
         filled.serve(TWO)
     assert filled.model() == FOUR
 

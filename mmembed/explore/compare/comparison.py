@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.counted import counted
 from mmembed.errors import LimitError, QueryError
 from mmembed.explore.compare.word_vectors import bag_of_words, cosines, one_hot, tf_idf
 from mmembed.types import Embeddings
@@ -63,7 +64,9 @@ class InputComparison:
 def check_count(count: int) -> None:
     """Raises QueryError for too few inputs to compare, LimitError for too many."""
     if count < FEWEST:
-        raise QueryError(f"{count} inputs: there is nothing to compare; give at least {FEWEST}")
+        raise QueryError(
+            f"{counted(count, 'input')}: there is nothing to compare; give at least {FEWEST}"
+        )
     if count > MOST:
         raise LimitError(f"{count} inputs to compare, limit {MOST}; compare fewer at a time")
 

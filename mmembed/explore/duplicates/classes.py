@@ -5,14 +5,32 @@ Constants were chosen on photographs other than those that docs/duplicates.md ju
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.explore.duplicates.centres import (
+    Answers,
+    MiddleBits,
+    MiddleVector,
+    Numbers,
+    Places,
+    ReachOf,
+)
 from mmembed.explore.duplicates.pairs import Pairs
 from mmembed.explore.duplicates.picture_table import PictureTable
-from mmembed.search.copies import at_other_times, shots_apart
+from mmembed.search.copies import (
+    FLAT_COLOUR,
+    FLAT_COSINE,
+    HOUR,
+    MOST_APART,
+    NO_TIME,
+    WEIGHT,
+    at_other_times,
+    shots_apart,
+)
 
 CANDIDATE = 0.7
 """Likeness from which two pictures may be copies of one shot by their hashes."""
@@ -25,9 +43,6 @@ FEW_CANDIDATE, FEW_BURST, FEW_LOOK_ALIKE = 0.9, 0.95, 0.985
 NEXT = 24
 """Pictures after each, by time, that it may be in a burst with."""
 _SECOND = np.timedelta64(1, "s")
-
-Places = NDArray[np.int64]
-Answers = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,45 @@ class SameShot:
             return apart
         return np.where(at_other_times(ours, theirs), np.inf, apart)
 
+    def reach_around(self, places: Places) -> ReachOf:
+        """For the grouping, see `centres.Rule`. Mirrored pictures mostly have none."""
+        middle = MiddleVector.of(self.table.alike, places, of_cosines=True)
+        is_at_one_time = self._at_time_of(places)
+        if self.table.hashes.telling[places].mean() > 0.5:
+            far, fits = self._by_hashes(places, middle), self.table.hashes.telling
+        else:
+            far, fits = self._by_colours(places, middle), ~self.table.hashes.telling
+
+        def reaches(some: Places) -> Numbers:
+            safe = self.table.hashes.known[some] & fits[some] & is_at_one_time(some)
+            return np.where(safe, far(some), np.inf)
+
+        return reaches
+
+    def _by_hashes(self, places: Places, middle: MiddleVector) -> ReachOf:
+        p, d = (MiddleBits.of(one, places) for one in (self.table.hashes.p, self.table.hashes.d))
+        return lambda some: (
+            (p.apart(some).astype(np.float64) + d.apart(some) + WEIGHT * middle.parts(some))
+            / MOST_APART
+        )
+
+    def _by_colours(self, places: Places, middle: MiddleVector) -> ReachOf:
+        colours = self.table.hashes.colour
+        colour = np.median(colours[places], axis=0)
+        return lambda some: np.maximum(
+            np.abs(colours[some] - colour).max(axis=1) / FLAT_COLOUR,
+            middle.parts(some) / (1 - FLAT_COSINE),
+        )
+
+    def _at_time_of(self, places: Places) -> Callable[[Places], Answers]:
+        """Which pictures have no time, or that of one of these but for whole hours: no two of such
+        were taken at other times."""
+        taken = self.table.taken
+        known = taken[places][~np.isnat(taken[places])]
+        if not len(known):
+            return lambda some: np.isnat(taken[some])
+        return lambda some: np.isnat(taken[some]) | ((taken[some] - known[0]) % HOUR == NO_TIME)
+
 
 @dataclass(frozen=True)
 class Burst:
@@ -76,6 +130,21 @@ class Burst:
         """(n, m): whether pictures at these places do."""
         near = self._near_in_time(some[:, None], others[None, :])
         return near & (self.table.alike.among(some, others) >= self._least)
+
+    def reach_around(self, places: Places) -> ReachOf:
+        """For the grouping, see `centres.Rule`."""
+        middle = MiddleVector.of(self.table.alike, places, of_cosines=False)
+        taken, camera = self.table.taken, self.table.camera
+        moments, some_camera = np.sort(taken[places]), camera[places].max()
+        moment = moments[0] + (moments[-1] - moments[0]) // 2
+
+        def reaches(some: Places) -> Numbers:
+            seconds = np.abs(taken[some] - moment) / _SECOND
+            alike = middle.parts(some) / (1 - self._least)
+            fits = ~np.isnan(seconds) & ((camera[some] == 0) | (camera[some] == some_camera))
+            return np.where(fits, np.fmax(seconds / BURST_S, alike), np.inf)
+
+        return reaches
 
     def pairs(self, kept: Places) -> Pairs:
         """The pairs among these that belong together, more alike ones with larger values."""
@@ -112,6 +181,11 @@ class LookAlike:
     def belong(self, some: Places, others: Places) -> Answers:
         """(n, m): whether pictures at these places do."""
         return self.table.alike.among(some, others) >= self._least
+
+    def reach_around(self, places: Places) -> ReachOf:
+        """For the grouping, see `centres.Rule`."""
+        middle = MiddleVector.of(self.table.alike, places, of_cosines=False)
+        return lambda some: middle.parts(some) / (1 - self._least)
 
     def valued(self, pairs: Pairs) -> Pairs:
         """The pairs that belong together, more alike ones with larger values. pairs: with their

@@ -8,12 +8,13 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.explore.duplicates.centres import Rule
 from mmembed.explore.duplicates.classes import Burst, LookAlike, SameShot
 from mmembed.explore.duplicates.decisions import Decisions
 from mmembed.explore.duplicates.entries import CopyEvidence, DuplicateGroup, Findings
 from mmembed.explore.duplicates.hash_pairs import near_hash_pairs
 from mmembed.explore.duplicates.keeping import keeper_of
-from mmembed.explore.duplicates.linkage import Belong, linked
+from mmembed.explore.duplicates.linkage import linked
 from mmembed.explore.duplicates.pairs import Pairs
 from mmembed.explore.duplicates.picture_table import PictureTable
 from mmembed.explore.duplicates.vector_pairs import alike_pairs
@@ -60,11 +61,11 @@ class _Finding:
         alike = alike_pairs(rows, self._equal, same_shot.candidate, progress)
         candidates = chain(near_hash_pairs(hashes, self._equal).parts(), alike.parts())
         pairs = Pairs.joined(list(map(same_shot.valued, candidates))).distinct()
-        yield from self._linked("same_shot", pairs, same_shot.belong)
-        yield from self._linked("burst", burst.pairs(self._kept()), burst.belong)
+        yield from self._linked("same_shot", pairs, same_shot)
+        yield from self._linked("burst", burst.pairs(self._kept()), burst)
         of_kept = map(self._between_kept, alike.parts())
         pairs = Pairs.joined(list(map(look_alike.valued, of_kept))).distinct()
-        yield from self._linked("look_alike", pairs, look_alike.belong)
+        yield from self._linked("look_alike", pairs, look_alike)
 
     def _kept(self) -> NDArray[np.int64]:
         return np.flatnonzero(self._stands_for == np.arange(len(self._table)))
@@ -78,11 +79,9 @@ class _Finding:
         pairs = Pairs(np.minimum(some, others), np.maximum(some, others), values)
         return pairs.where(some != others).distinct()
 
-    def _linked(
-        self, kind: DuplicateClass, pairs: Pairs, belong: Belong
-    ) -> Iterator[DuplicateGroup]:
+    def _linked(self, kind: DuplicateClass, pairs: Pairs, rule: Rule) -> Iterator[DuplicateGroup]:
         found = []
-        for places in linked(pairs, belong, self._said, self._equal):
+        for places in linked(pairs, rule, self._said, self._equal):
             kept, reason = keeper_of(self._table, places)
             others = [place for place in places if place != kept]
             self._replace(kept, others)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.counted import counted
 from mmembed.errors import QueryError
 from mmembed.explore.tagging.label_errors import errors_of_each, errors_of_one
 from mmembed.explore.tagging.logistic import FOLDS, out_of_fold
@@ -82,8 +83,8 @@ def _check_counts(wanted: Sequence[str], counts: Mapping[str, int]) -> None:
     for tag in wanted:
         if counts.get(tag, 0) < FEWEST:
             raise QueryError(
-                f"tag {tag!r:.80}: {counts.get(tag, 0)} pictures have it from a person or a file, "
-                f"and a check needs {FEWEST}; tag more of them, or leave it out"
+                f"tag {tag!r:.80}: {counted(counts.get(tag, 0), 'picture')} with it from a person "
+                f"or a file, and a check needs {FEWEST}; tag more of them, or leave it out"
             )
 
 

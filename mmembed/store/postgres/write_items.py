@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.counted import counted
 from mmembed.errors import ModelMismatch, NotFound
 from mmembed.store.chunks import Chunk
 from mmembed.store.entries import CaptionEntry, ImageEntry, Model, Reading, by_hand
@@ -65,8 +66,8 @@ class StoreWriter(FileWriter, StoredVectors):
             [(lacking,)] = session.rows(LACKING_SQL, (space.model_id,))
             if lacking:
                 raise ModelMismatch(
-                    f"{self.name}: {lacking} items have no vector of {model.name} yet; embed them "
-                    "with it before it serves"
+                    f"{self.name}: {counted(lacking, 'item')} without a vector of {model.name}; "
+                    "embed them with it before it serves"
                 )
             session.run(SERVE_SQL, (str(space.model_id),))
 

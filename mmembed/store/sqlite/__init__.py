@@ -6,6 +6,7 @@ schema, rows → captions_and_tags, write_vectors → write_rows → transaction
 """
 
 from mmembed.store.sqlite.catalog import Catalog
+from mmembed.store.sqlite.open_catalog import refuse_what_is_lost
 from mmembed.store.sqlite.restore import restore
 
-__all__ = ["Catalog", "restore"]
+__all__ = ["Catalog", "refuse_what_is_lost", "restore"]

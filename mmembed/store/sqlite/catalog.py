@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmembed.counted import counted
 from mmembed.errors import (
     ModelMismatch,
     NotFound,
@@ -111,8 +112,8 @@ class Catalog(RecordChanges):
             [lacking] = db.execute(LACKING_SQL, (space.model_id,)).fetchone()
             if lacking:
                 raise ModelMismatch(
-                    f"{self.folder}: {lacking} items have no vector of {model.name} yet; embed "
-                    "them with it before it serves"
+                    f"{self.folder}: {counted(lacking, 'item')} without a vector of {model.name}; "
+                    "embed them with it before it serves"
                 )
             db.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('serving_model', ?)", (str(space.model_id),)

@@ -63,7 +63,7 @@ def connect(folder: Path, migrating: Progress | None = None) -> Opened:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         presence = _presence(folder)
-        _refuse_what_is_lost(path)
+        refuse_what_is_lost(folder)
         if presence is not None and presence.alone:
             examine(path)
         connection, options = _connection(path, partial(_migrate, path, presence, migrating))
@@ -101,8 +101,10 @@ def examine(path: Path) -> None:
         )
 
 
-def _refuse_what_is_lost(path: Path) -> None:
-    """A new catalog beside the remains of an old one would hide the loss."""
+def refuse_what_is_lost(folder: Path) -> None:
+    """Raises StoreError, with the remedy, for a folder that has the remains of a catalog, and none:
+    a new one beside them would hide the loss."""
+    path = folder / FILE_NAME
     if path.exists() and path.stat().st_size:
         return
     remains = [name for name in REMAINS if (path.parent / name).exists()]

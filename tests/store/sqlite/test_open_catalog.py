@@ -141,4 +141,4 @@ def test_a_folder_that_may_not_be_written_says_so_at_once(as_nobody: Callable[[]
 
 
 def test_the_package_exports_what_others_need() -> None:
-    assert set(catalog_module.__all__) == {"Catalog", "restore"}
+    assert set(catalog_module.__all__) == {"Catalog", "refuse_what_is_lost", "restore"}
