@@ -52,12 +52,13 @@ def absolute(place: Place, home: str = "") -> str:
 
 
 def tar_of(path: str) -> str | None:
-    """The tar in which a picture lies; None if it lies in none."""
-    if is_web(path):
-        return None
-    for end in _IN_TAR.finditer(path):
+    """The tar in which a picture lies; None if it lies in none. A path that a picture of the web
+    has may look as if it did: see its mark."""
+    start = _ADDRESS.match(path)
+    key = 0 if start is None else path.find("/", start.end())  # a host may be called `a.tar`
+    for end in _IN_TAR.finditer(path, max(key, 0)):
         tar = path[: end.end()]
-        if is_address(path) or os.path.isfile(tar):
+        if start is not None or os.path.isfile(tar):
             return tar
     return None
 

@@ -38,7 +38,8 @@ def test_a_tar_is_told_from_a_folder_of_its_name(tmp_path: Path) -> None:
     assert tar_of(str(folder / "x.jpg")) is None
     assert tar_of(os.path.join(tar, "y", "x.jpg")) == str(tar)
     assert tar_of("s3://bucket/c.TAR/x.jpg") == "s3://bucket/c.TAR"
-    assert tar_of("https://host/c.tar/x.jpg") is None
+    assert tar_of("https://host/a/c.tar/x.jpg") == "https://host/a/c.tar"
+    assert tar_of("https://host.tar/x.jpg") is None
     assert [is_file(path) for path in (str(folder / "x.jpg"), f"{tar}/x.jpg", "s3://b/x.jpg")] == [
         True,
         False,

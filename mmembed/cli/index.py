@@ -45,6 +45,7 @@ PATH may also be a tar, whose pictures and texts need not be unpacked (WebDatase
   mmembed index shards/*.tar
   mmembed index s3://bucket/photos                     pip install 'mmembed[s3]'
   MMEMBED_FETCH_URLS=on mmembed index urls.parquet     a column named url
+  MMEMBED_FETCH_URLS=on mmembed index https://host/shard-{000..009}.tar
 
 --watch goes on after that, and says each change on a line: new, changed, moved and deleted files.
 

@@ -42,6 +42,6 @@ def open_pipeline(
 def open_sources(settings: Settings, fetcher: Fetcher) -> Sources:
     """The reader of pictures that are no files. fetcher: is not used unless the settings allow
     it."""
-    fetch = fetcher.fetch if settings.fetch_urls else None
     limits = ImageLimits.of(Limits.of(settings))
-    return Sources(limits, fetch, settings.cache / TAR_LISTS)
+    allowed = fetcher if settings.fetch_urls else None
+    return Sources(limits, allowed, settings.cache / TAR_LISTS)

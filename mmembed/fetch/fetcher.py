@@ -1,4 +1,4 @@
-"""Addresses of images → bytes, for requests that name an image by its address.
+"""Addresses of images → bytes, for requests that name an image by its address, and for tars.
 
 A caller that lets a server fetch reaches every host that the server can reach. Examples are its own
 machine, the network behind it, and the metadata service of a cloud. So the host is resolved here,
@@ -13,18 +13,19 @@ import http.client
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as Late
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from urllib.parse import urljoin
 
 from mmembed.config.host_names import pattern_of
 from mmembed.config.settings import PREFIX
 from mmembed.errors import ImageError, ImageTooLarge, Overloaded
 from mmembed.fetch.addresses import is_public, resolve
+from mmembed.fetch.parts import NoPart, Part, Span, version_in
 from mmembed.fetch.target import Target, shown
 from mmembed.fetch.wire import Clock, Wire, connected, secured
 from mmembed.memory_budget import Hold, MemoryBudget
@@ -33,6 +34,10 @@ __all__ = ["Fetcher"]
 
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 """Host and port → addresses. Raises OSError."""
+
+Out = TypeVar("Out")
+Read: TypeAlias = Callable[[Target, http.client.HTTPResponse], Out]
+"""An answer that is no redirect → what is wanted of it. Raises as `_ask` does."""
 
 DEADLINE_S = 15.0
 """For one image, redirects and all."""
@@ -97,19 +102,44 @@ class Fetcher:
         name: the image's name in errors. Raises ImageError, ImageTooLarge, and Overloaded if too
         many fetches are in progress.
         """
+        return self._follow(url, name, HEADERS, self._body)
+
+    def part(self, url: str, name: str, start: int, stop: int) -> Part:
+        """The bytes of a file from `start` to before `stop`, fewer at its end.
+
+        Raises ImageError, also for a host that sends no parts, and Overloaded as `fetch` does.
+        """
+        span = Span(start, stop)
+
+        def read(target: Target, response: http.client.HTTPResponse) -> Part:
+            try:
+                count, size = span.answered(response)
+            except NoPart as error:
+                raise target.refused(f"its host {error}") from None
+            data = self._read(target, response, count)
+            if len(data) < count:
+                raise http.client.IncompleteRead(data, count - len(data))
+            return Part(data, size, version_in(response.headers))
+
+        return self._follow(url, name, {**HEADERS, **span.headers()}, read)
+
+    def _follow(self, url: str, name: str, headers: Mapping[str, str], read: Read[Out]) -> Out:
+        """What `read` makes of the answer, which comes after up to REDIRECTS others."""
         clock = Clock(time.monotonic() + DEADLINE_S)
         if not self._places.acquire(timeout=DEADLINE_S):
             raise Overloaded(f"{AT_ONCE} images are being fetched already; try again")
         try:
-            return self._follow(url, name, clock)
+            return self._followed(url, name, clock, headers, read)
         finally:
             self._places.release()
 
-    def _follow(self, url: str, name: str, clock: Clock) -> Fetched:
+    def _followed(
+        self, url: str, name: str, clock: Clock, headers: Mapping[str, str], read: Read[Out]
+    ) -> Out:
         for _ in range(REDIRECTS + 1):
             target = Target.of(url, name)
             try:
-                return self._ask(target, clock)
+                return self._ask(target, clock, headers, read)
             except Moved as elsewhere:
                 url = elsewhere.url
             except TimeoutError:
@@ -118,16 +148,18 @@ class Fetcher:
                 raise target.refused(f"cannot be fetched ({_reason(error)})") from None
         raise ImageError(name, f"{shown(url)}: more than {REDIRECTS} redirects")
 
-    def _ask(self, target: Target, clock: Clock) -> Fetched:
-        """The bytes. Raises Moved, ImageError, OSError, HTTPException, ValueError."""
+    def _ask(
+        self, target: Target, clock: Clock, headers: Mapping[str, str], read: Read[Out]
+    ) -> Out:
+        """Raises Moved, ImageError, OSError, HTTPException, ValueError."""
         with self._wire(target, clock) as wire:
             connection = target.connection()
             connection.sock = wire
-            connection.request("GET", target.path, headers=HEADERS)
+            connection.request("GET", target.path, headers=headers)
             with connection.getresponse() as response:
                 if response.status in MOVED:
                     raise Moved(urljoin(target.url, response.headers.get("Location", "")))
-                return self._body(target, response)
+                return read(target, response)
 
     def _wire(self, target: Target, clock: Clock) -> Wire:
         sock = connected(self._addresses(target, clock), target.port, clock)
@@ -152,16 +184,22 @@ class Fetcher:
     def _body(self, target: Target, response: http.client.HTTPResponse) -> Fetched:
         if response.status != 200:
             raise target.refused(f"answered {response.status}")
+        fetched = self._read(target, response, self._max_bytes)
+        fetched.changed = _moment(response.headers.get("Last-Modified", ""))
+        return fetched
+
+    def _read(self, target: Target, response: http.client.HTTPResponse, most: int) -> Fetched:
+        """Up to `most` bytes; more are too many."""
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise target.refused("is sent compressed, which was not asked for")
-        if (response.length or 0) > self._max_bytes:
-            raise self._too_large(target)
+        if (response.length or 0) > most:
+            raise self._too_large(target, most)
         data = bytearray()
         held: list[Hold] = []
         while piece := response.read1(PIECE):
             data += piece
-            if len(data) > self._max_bytes:
-                raise self._too_large(target)
+            if len(data) > most:
+                raise self._too_large(target, most)
             if len(data) > len(held) * STEP_BYTES:
                 held.append(self._more_memory())
         if response.length:
@@ -170,7 +208,6 @@ class Fetcher:
             held[-1].shrink(len(data) - (len(held) - 1) * STEP_BYTES)
         fetched = Fetched(data)
         fetched.held = held
-        fetched.changed = _moment(response.headers.get("Last-Modified", ""))
         return fetched
 
     def _more_memory(self) -> Hold:
@@ -183,7 +220,9 @@ class Fetcher:
             )
         return held
 
-    def _too_large(self, target: Target) -> ImageTooLarge:
+    def _too_large(self, target: Target, most: int) -> ImageError:
+        if most != self._max_bytes:
+            return target.refused("its host sent more than was asked for")
         limit = f"limit {self._max_bytes / 1e6:g} MB; raise {PREFIX}MAX_IMAGE_MB"
         return ImageTooLarge(target.name, f"{shown(target.url)}: {limit}")
 

@@ -76,8 +76,11 @@ class Pipeline:
             leaving = plan.leaving()
             report.removed += self.store.remove(leaving)
             report.missing = len(plan.gone) - len(leaving)
+            over = plan.over({failure.name for failure in self.store.failures()})
             self.store.forget_failures(
-                lambda path: plan.scan.covers(path) and path not in plan.scan.files
+                lambda path: (
+                    path in over or (plan.scan.covers(path) and path not in plan.scan.files)
+                )
             )
         return report
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mmembed.ingest.caption_rules import SaidLimits
@@ -80,6 +80,15 @@ class Plan:
         if paths:
             return self.gone.pop(paths.pop())
         return self.lost.find(sha256) if self.lost is not None and is_known else None
+
+    def over(self, failed: Container[str]) -> set[str]:
+        """Those of these paths whose files are as they were indexed, so that no failure of them
+        holds any more. A process may have died between the commits of a picture and of that."""
+        return {
+            source.path
+            for source in self.unchanged
+            if source.path in failed and source.stat.is_known
+        }
 
     def leaving(self) -> list[int]:
         """The images of missing files that leave the collection. Files that are passed over on

@@ -66,6 +66,9 @@ class PiecePlanner:
         self._passed_unread = 0
         self.planned = 0
         """Files in pieces."""
+        self._failed = {failure.name for failure in store.failures()}
+        self._over: set[str] = set()
+        """Paths of failures that hold no more; see Plan.over."""
 
     def run(
         self,
@@ -156,6 +159,8 @@ class PiecePlanner:
             unchanged.append(path)
             if files[path].is_known and known[path].mark != files[path].mark:
                 marks.append((known[path].id, files[path].mark))
+            if files[path].is_known and path in self._failed:
+                self._over.add(path)
         if marks:
             self._store.mark_files(marks)
         # An unfinished piece of an earlier indexing reports on all its files, done or not.
@@ -188,7 +193,9 @@ class PiecePlanner:
         self.report.kept_out += self._passed_unread
         self.report.empty = found.empty()
         self._note_gone(found)
-        self._store.forget_failures(lambda path: found.covers(path) and not self.seen.among([path]))
+        self._store.forget_failures(
+            lambda path: path in self._over or (found.covers(path) and not self.seen.among([path]))
+        )
         self.pieces.planned(self.plan, report_text(self.report))
 
     def _note_gone(self, found: Scan) -> None:

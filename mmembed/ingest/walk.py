@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from mmembed.config.settings import FOLDER_MARKS
 from mmembed.errors import InputError, MmembedError, StoreError
+from mmembed.ingest.embed_batches import patiently
 from mmembed.ingest.exclusions import NO_MEDIA, Passing
 from mmembed.ingest.listed import Listed, Named, is_folder, may_be_a_users
 from mmembed.ingest.own_folders import is_own_part
@@ -120,13 +121,14 @@ class Walk:
         if self._sources is None:
             raise InputError(f"{root}: addresses cannot be read here; name a file or folder")
         self._sources.check(root)
-        if is_web(root):
-            self._take(Entry(root))
-        elif (entry := self._found(root)) is not None:
+        entry = Entry(root) if is_web(root) else self._found(root)
+        if entry is None:
+            yield from self._walk(root)
+        elif is_web(root) and not is_tar(root):
+            self._take(entry)
+        else:
             self._take_root_file(root, entry)
             yield from self._enter_tars()
-        else:
-            yield from self._walk(root)
         yield
 
     def _found(self, root: str) -> Entry | None:
@@ -201,8 +203,9 @@ class Walk:
         """Take the pictures of a tar by the rules of a folder."""
         scanned = self._scanned
         assert self._sources is not None
+        members = self._sources.members
         try:
-            entries, listed = self._sources.members(tar)
+            entries, listed = patiently(lambda: members(tar))
         except MmembedError as error:
             scanned.passed.add(tar)
             scanned.failures.append(failure_of(printable(tar), error))

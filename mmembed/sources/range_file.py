@@ -49,6 +49,8 @@ class RangeFile(io.RawIOBase):
         return len(data)
 
 
-def buffered(read: Callable[[int, int], bytes], size: int) -> io.BufferedReader:
-    """Such a file that goes through AT_ONCE bytes before it asks for more."""
-    return io.BufferedReader(RangeFile(read, size), AT_ONCE)
+def buffered(
+    read: Callable[[int, int], bytes], size: int, at_once: int = AT_ONCE
+) -> io.BufferedReader:
+    """Such a file that goes through so many bytes before it asks for more."""
+    return io.BufferedReader(RangeFile(read, size), at_once)

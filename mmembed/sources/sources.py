@@ -5,27 +5,28 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 from mmembed.config.settings import PREFIX
 from mmembed.errors import ImageError, InputError, ManifestError, StoreError
-from mmembed.fetch.fetcher import Fetched
+from mmembed.fetch.fetcher import Fetcher
+from mmembed.fetch.parts import Part
 from mmembed.media.decode import opened, printable
 from mmembed.media.image_limits import DEFAULT_LIMITS, ImageLimits
 from mmembed.places import TAR, is_address, is_web, tar_of
 from mmembed.sources import range_file
-from mmembed.sources.entries import IN_WEB, Entry, FileStat, Text, version_of
+from mmembed.sources.entries import IN_TAR, IN_WEB, Entry, FileStat, Text, version_of
 from mmembed.sources.objects import Objects, check_address
 from mmembed.sources.tar_lists import TarLists
 from mmembed.sources.tars import HEADER, TarList, content_of, entries_of, list_tar
 from mmembed.store.entries import storable
 
-Fetch: TypeAlias = Callable[[str, str], Fetched]
-"""Address and name in errors → bytes. Raises ImageError, Overloaded."""
-
+NOT_FETCHED = f"addresses are not fetched here; allow fetching with {PREFIX}FETCH_URLS=on"
+WEB_AT_ONCE = 4 * 2**20
+"""Bytes of one request for a list: each has to come before a deadline of Fetcher."""
 LARGEST_MANIFEST = 4 * 2**30
 """Bytes of a manifest in an object store, which is copied to the disk to be read."""
 
@@ -37,13 +38,13 @@ class Sources:
     def __init__(
         self,
         limits: ImageLimits = DEFAULT_LIMITS,
-        fetch: Fetch | None = None,
+        fetcher: Fetcher | None = None,
         tar_lists: Path | None = None,
     ) -> None:
-        """fetch: None where addresses of the web are not fetched. tar_lists: a folder for a cache
+        """fetcher: None where addresses of the web are not fetched. tar_lists: a folder for a cache
         of the lists of tars."""
         self._limits = limits
-        self._fetch = fetch
+        self._fetcher = fetcher
         self._lists = None if tar_lists is None else TarLists(tar_lists)
         self._objects = Objects()
 
@@ -53,10 +54,14 @@ class Sources:
         """Raises InputError for an address that cannot be read here: with the remedy."""
         if not is_web(address):
             check_address(address)
-        elif self._fetch is None:
+            return
+        shown, _, query = address.partition("?")
+        if self._fetcher is None:
+            raise InputError(f"{shown}: {NOT_FETCHED}")
+        if query and is_tar(shown):
             raise InputError(
-                f"{address}: addresses are not fetched here; allow fetching with "
-                f"{PREFIX}FETCH_URLS=on"
+                f"{shown}?…: a tar is named without a query, since the address of each member is "
+                "stored and shown; download the tar, or name it in its object store (s3://…)"
             )
 
     def find(self, address: str) -> Entry | None:
@@ -83,6 +88,9 @@ class Sources:
 
     def _tar_facts(self, tar: str) -> tuple[int, int]:
         """Its size and version."""
+        if is_web(tar):
+            part = self._web_part(tar, tar, 0, HEADER)
+            return part.size, version_of(part.size, part.version)
         if is_address(tar):
             found = self.find(tar)
             if found is None:
@@ -106,12 +114,13 @@ class Sources:
             return
 
         def part(start: int, stop: int) -> bytes:
-            data = self._objects.read(tar, start, stop)
-            if data is None or len(data) < stop - start:
+            data = self._bytes(tar, tar, start, stop)
+            if len(data) < stop - start:
                 raise ImageError(tar, "the tar has changed while it was read")
             return data
 
-        with range_file.buffered(part, size) as file:
+        at_once = WEB_AT_ONCE if is_web(tar) else range_file.AT_ONCE
+        with range_file.buffered(part, size, at_once) as file:
             yield file
 
     # -- reading ---------------------------------------------------------------------
@@ -120,7 +129,7 @@ class Sources:
         """The bytes of a listed picture, and its state as it was read. Raises ImageError if it
         cannot be read now, is gone, is over a limit or changed since; Overloaded."""
         with _failing(path):
-            return self._read_web(path) if is_web(path) else self._read(path, stat)
+            return self._read_web(path) if _is_of_web(path, stat) else self._read(path, stat)
 
     def _read(self, path: str, stat: FileStat) -> tuple[bytes, FileStat]:
         if not stat.is_known:
@@ -136,7 +145,7 @@ class Sources:
     def read_again(self, path: str, stat: FileStat) -> bytes:
         """The bytes of a picture that was read before; the caller compares its hash. Raises as
         `read` does, and StoreError for an object store that is away or refuses."""
-        if is_web(path):
+        if _is_of_web(path, stat):
             return self._read_web(path)[0]
         if stat.bytes > self._limits.max_bytes:
             raise self._limits.too_many_bytes(path, stat.bytes)
@@ -173,17 +182,25 @@ class Sources:
             raise ManifestError(f"{address}: cannot be read: {error}") from error
 
     def _read_web(self, path: str) -> tuple[bytes, FileStat]:
-        if self._fetch is None:
-            raise ImageError(
-                path, f"addresses are not fetched here; allow fetching with {PREFIX}FETCH_URLS=on"
-            )
-        try:
-            data = self._fetch(path, path)
-        except ImageError as error:
-            address = path.partition("?")[0]
-            raise type(error)(path, error.reason.removeprefix(f"{address}: ")) from error
+        with self._fetching(path, path) as fetcher:
+            data = fetcher.fetch(path, path)
         changed = time.time_ns() if data.changed is None else int(data.changed * 1e9)
         return data, FileStat(len(data), storable(changed), (IN_WEB, 0, 0))
+
+    def _web_part(self, path: str, at: str, start: int, stop: int) -> Part:
+        with self._fetching(path, at) as fetcher:
+            return fetcher.part(at, path, start, stop)
+
+    @contextmanager
+    def _fetching(self, path: str, at: str) -> Iterator[Fetcher]:
+        """Raises ImageError, whose reason does not repeat the address that is asked."""
+        if self._fetcher is None:
+            raise ImageError(path, NOT_FETCHED)
+        try:
+            yield self._fetcher
+        except ImageError as error:
+            address = at.partition("?")[0]
+            raise type(error)(path, error.reason.removeprefix(f"{address}: ")) from error
 
     def _part(self, path: str, offset: int, size: int, wanted: int) -> bytes:
         """The first `wanted` bytes of a picture or text; offset: of a member in its tar."""
@@ -200,6 +217,8 @@ class Sources:
 
     def _bytes(self, path: str, at: str, start: int, stop: int) -> bytes:
         """Bytes of a picture, from the file or object in which it lies."""
+        if is_web(at):
+            return self._web_part(path, at, start, stop).data
         if is_address(at):
             data = self._objects.read(at, start, stop)
             if data is None:
@@ -217,6 +236,11 @@ def _failing(path: str) -> Iterator[None]:
         yield
     except StoreError as error:
         raise ImageError(printable(path), str(error).removeprefix(f"{path}: ")) from error
+
+
+def _is_of_web(path: str, stat: FileStat) -> bool:
+    """Whether a picture has an address of the web of its own."""
+    return is_web(path) and stat.mark[0] != IN_TAR
 
 
 def is_tar(path: str) -> bool:

@@ -1,4 +1,5 @@
-"""The commands of docs/postgres.md run as they stand there, with the addresses of these tests."""
+"""The commands of docs/postgres.md, and a walk-through, run as they stand there, with the addresses
+of these tests."""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ def block(command: str) -> str:
 def walked(text: str, places: dict[str, str], folder: Path, **variables: str) -> str:
     """What the commands print, with each of these places in place of the document's."""
     for written, meant in places.items():
-        assert written in text, f"{written} is not in docs/postgres.md"
+        assert written in text, f"{written} is not in the document"
         text = text.replace(written, f"'{meant}'" if written.startswith("~") else meant)
     ours = environment(
         MMEMBED_DATA=str(folder / "data"),
@@ -122,3 +123,16 @@ def test_an_address_of_a_primary_and_its_standby_is_one(tmp_path: Path) -> None:
         tmp_path,
     )
     assert out.strip() == "['postgresql://a.example,b.example/photos']"
+
+
+def test_the_walk_through_of_several_workers(tmp_path: Path) -> None:
+    document = (ROOT / "docs/many-machines.md").read_text("utf-8")
+    part = document.partition("## A walk-through")[2]
+    text = part.partition("```sh\n")[2].partition("```")[0]
+    out = walked(text, {}, tmp_path, MMEMBED_STORE=address())
+    files = (ROOT / "fixtures/gallery").iterdir()
+    pictures = sum(file.suffix != ".txt" for file in files)
+    assert f"{pictures} pictures planned" in out
+    embedded = [int(count) for count in re.findall(r"(\d+) embedded", out)]
+    assert sum(embedded) == pictures
+    assert "dog" in out.partition("score")[2]

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from mmembed.filters.parse import parse_where
+from mmembed.types import Failure
 from tests.forked_commands import Fork, Forks, forks_in, until
 from tests.postgres_server import address
 from tests.small_pictures import many
@@ -118,9 +119,12 @@ def test_a_worker_that_is_killed_at_random_moments_loses_nothing(
     assert last.wait() == 0, last.said
     assert "failed" not in last.said
     check_whole(store, photos)
+    left = Failure(str(next(photos.rglob("*.png"))), "ImageError", "of a commit that was lost")
+    store.write([], [left])
     again = forks.start("index", photos, *ours)
     assert again.wait() == 0
     assert "300 unchanged" in again.said
+    assert store.failures() == []
 
 
 def test_index_works_beside_others_and_sums_up(

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from mmembed.fetch.fetcher import Fetcher
-from tests.fetch.sites import HERE, LIMIT, Site, resolver
+from tests.fetch.sites import HERE, LIMIT, Site, resolver, running_site
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with Site() as site:
-        thread = threading.Thread(target=site.serve_forever, args=(0.01,))
-        thread.start()
+    with running_site() as site:
         yield site
-        site.shutdown()
-        thread.join()
 
 
 @pytest.fixture

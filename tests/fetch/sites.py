@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -59,6 +61,29 @@ class Site(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Whom we fetch from does not like it when we hang up."""
+
+
+@contextmanager
+def running_site() -> Iterator[Site]:
+    """A site that answers."""
+    with Site() as site:
+        thread = threading.Thread(target=site.serve_forever, args=(0.01,))
+        thread.start()
+        yield site
+        site.shutdown()
+        thread.join()
+
+
+def in_parts(data: bytes, **more: str) -> Callable[[Handler], None]:
+    """Answers with the part of some data that is asked for."""
+
+    def answer(handler: Handler) -> None:
+        first, last = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
+        part = data[first : last + 1]
+        where = f"bytes {first}-{first + len(part) - 1}/{len(data)}"
+        handler.say(part, 206, None, Content_Range=where, **more)
+
+    return answer
 
 
 def resolver(**known: str) -> fetch.Resolve:

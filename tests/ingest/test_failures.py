@@ -15,7 +15,7 @@ from mmembed.errors import StoreError, Unstorable
 from mmembed.ingest import embed, image_texts, manifests, prepare, sidecars, take_files, walk
 from mmembed.media import decode
 from mmembed.store.sqlite import Catalog
-from mmembed.types import Embeddings
+from mmembed.types import Embeddings, Failure
 from tests.conftest import Index, MakePicture
 from tests.fake_encoder import FakeEncoder
 
@@ -240,6 +240,18 @@ def test_a_model_that_is_not_to_be_had_ends_an_indexing_at_once(
     with pytest.raises(Exception, match="no such engine"):
         index()
     assert collection.store.failures() == []
+
+
+def test_a_failure_of_a_picture_that_is_there_is_over(
+    collection: Collection, index: Index, picture: MakePicture
+) -> None:
+    """A process may die between the commits of several databases."""
+    there, broken = picture("a.png"), picture("b.png", "red")
+    broken.write_bytes(b"no picture")
+    index()
+    collection.store.write([], [Failure(str(there), "ImageError", "it was broken before")])
+    assert index().unchanged == 1
+    assert [failure.name for failure in collection.store.failures()] == [str(broken)]
 
 
 def test_a_long_message_is_cut(

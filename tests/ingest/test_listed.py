@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from mmembed.collection.collection import Collection
 from mmembed.errors import InputError, ManifestError
 from mmembed.filters.parse import parse_where
 from tests.conftest import MakePicture, OpenCollection
-from tests.fetch.sites import Site
+from tests.fetch.sites import Site, running_site
 from tests.ingest.outcomes import counts
 from tests.tars import png
 
@@ -23,9 +22,7 @@ HOST = "localhost"
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with Site() as site:
-        thread = threading.Thread(target=site.serve_forever, args=(0.01,))
-        thread.start()
+    with running_site() as site:
         for colour in ("red", "blue"):
             site.answers[f"/{colour}.png"] = lambda handler, colour=colour: handler.say(  # type: ignore[misc]
                 png(colour), Last_Modified="Tue, 14 Nov 2023 22:13:20 GMT"
@@ -33,8 +30,6 @@ def site() -> Iterator[Site]:
         site.answers["/private.png"] = lambda handler: handler.send_error(403)
         site.answers["/long.png"] = lambda handler: handler.say(b"x" * 200_000)
         yield site
-        site.shutdown()
-        thread.join()
 
 
 def listing(path: Path, *rows: dict[str, Any]) -> Path:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmembed.errors import StoreFull
-from mmembed.store.postgres.nearest import NearestVectors, Searched
+from mmembed.store.postgres.nearest import NearestVectors
 from mmembed.store.postgres.rows import EMBEDDING, halves
+from mmembed.store.postgres.searched import Searched
 from mmembed.store.vectors.rescoring import Rows, unit
 from mmembed.types import KINDS, Embeddings, Kind
 
@@ -30,6 +31,8 @@ SPARED = 0.5
 """Share of the permitted misses that is not used up, since other queries may miss more."""
 TIE = 1e-6
 """Cosines that differ by less are equal."""
+NEVER, NEAR_NOTHING = 2.0, -2.0
+"""Cosines above and below all others."""
 PORTION = 20_000
 """Vectors that are read at a time."""
 OUTGROWN = 2.0
@@ -37,11 +40,16 @@ OUTGROWN = 2.0
 LARGEST_MEMORY_KB = 4 * 2**20
 DROP_S = 60
 """Seconds that a build waits for an earlier one of the same graph to end."""
-GRAPH_SQL = "SELECT promise, vectors FROM graphs WHERE model_id = %s AND kind = %s"
+UNLIKE = 0.05
+"""Share of the collection's own vectors that count as other queries."""
+GRAPH_SQL = """
+SELECT promise, vectors FROM graphs WHERE model_id = %s AND kind = %s AND easier IS NOT NULL
+"""
 NOTE_SQL = """
-INSERT INTO graphs VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (model_id, kind) DO UPDATE
+INSERT INTO graphs (model_id, kind, expansion, recall, promise, vectors, easier, likeness)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (model_id, kind) DO UPDATE
 SET expansion = excluded.expansion, recall = excluded.recall, promise = excluded.promise,
-    vectors = excluded.vectors
+    vectors = excluded.vectors, easier = excluded.easier, likeness = excluded.likeness
 """
 
 
@@ -114,22 +122,29 @@ class Graphs(NearestVectors):
 
     def _measure(self, searched: Searched) -> None:
         """Note the least expansion with which the graph finds the promised share, in both halves of
-        the queries."""
+        the queries; and the one that is enough for queries like those of the first half."""
         halves_of_queries = self._queries(searched)
         least = [self._tenth(searched, queries) for queries in halves_of_queries]
+        enough = self.recall + (1 - self.recall) * SPARED
         recall, expansion = 0.0, EXPANSIONS[0]
+        easier: tuple[int, float] | None = None
         for expansion in EXPANSIONS:
-            recall = min(
-                self._share(searched, queries, limits, expansion)
-                for queries, limits in zip(halves_of_queries, least, strict=True)
-            )
-            if recall >= self.recall + (1 - self.recall) * SPARED:
+            tenths = [self._found(searched, queries, expansion) for queries in halves_of_queries]
+            shares = [
+                float((found >= limits[:, None] - TIE).mean())
+                for found, limits in zip(tenths, least, strict=True)
+            ]
+            if easier is None and shares[0] >= enough:
+                easier = expansion, _likeness(*(found[:, -1] for found in tenths))
+            recall = min(shares)
+            if recall >= enough:
                 break
         if recall < self.recall:
             log.warning("the graph of %ss finds %.3f of the nearest ten, less than %.3f",
                         searched.kind, recall, self.recall)  # fmt: skip
-        row = (searched.model_id, searched.kind, expansion, recall, self.recall, searched.vectors)
+        facts = (expansion, recall, self.recall, searched.vectors)
         with self._changing() as session:
+            row = (searched.model_id, searched.kind, *facts, *(easier or (expansion, NEVER)))
             session.run(NOTE_SQL, row)
 
     def _queries(self, searched: Searched) -> tuple[Rows, Rows]:
@@ -157,19 +172,26 @@ class Graphs(NearestVectors):
         least: NDArray[np.float32] = best.min(axis=1)
         return least
 
-    def _share(
-        self, searched: Searched, queries: Rows, least: NDArray[np.float32], expansion: int
-    ) -> float:
-        hits = 0
-        for query, limit in zip(queries, least, strict=True):
+    def _found(self, searched: Searched, queries: Rows, expansion: int) -> Rows:
+        """The cosines of the first K results of each query, falling; NEAR_NOTHING where there are
+        fewer."""
+        found = np.full((len(queries), K), NEAR_NOTHING, dtype=np.float32)
+        for row, query in zip(found, queries, strict=True):
             head = self.head(searched, query, expansion)
             if head is not None:
-                hits += int((head.scores[:K] >= limit - TIE).sum())
-        return hits / (len(queries) * min(K, searched.vectors))
+                scores = head.scores[:K]
+                row[: len(scores)] = scores
+        return found
 
     def sample(self, kind: Kind, count: int) -> Embeddings:
         """See Search.sample."""
         raise NotImplementedError
+
+
+def _likeness(own: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """The cosine of the tenth result that most of the collection's own vectors reach, and no other
+    query."""
+    return float(max(np.quantile(own, UNLIKE), others.max() + TIE))
 
 
 def _name_of(searched: Searched) -> str:

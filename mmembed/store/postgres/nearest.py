@@ -6,8 +6,8 @@ store. So the order of equal cosines, and of pages, does not depend on pgvector'
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.filter_conditions import Condition
-from mmembed.store.postgres.filter_sql import clause_of
 from mmembed.store.postgres.halfvec import Half
-from mmembed.store.postgres.rows import EMBEDDING, SERVING, halves
+from mmembed.store.postgres.rows import EMBEDDING, halves
+from mmembed.store.postgres.searched import SPACE_SQL, PassingItems, Searched
 from mmembed.store.postgres.statements import Statements
 from mmembed.store.vectors.rescoring import Ids, Rows, continued, rank, unit
 from mmembed.types import Kind, Ranked
@@ -37,68 +37,11 @@ FLOAT_ERROR = 2e-5
 MOST_SCANNED = 20_000
 """If up to so many items pass a filter, their vectors are scanned, though exact_limit be larger; of
 more, a graph is searched."""
-SPACE_SQL = f"""
-SELECT models.id, dim, coalesce(totals.vectors, 0), coalesce(expansion, 0)
-FROM models LEFT JOIN vector_totals AS totals ON totals.model_id = models.id AND totals.kind = %s
-LEFT JOIN graphs ON graphs.model_id = models.id AND graphs.kind = %s WHERE models.id = {SERVING}
-"""
-
-
-@dataclass(frozen=True)
-class Searched:
-    """The vectors of a kind and the serving model."""
-
-    kind: Kind
-    model_id: int
-    dim: int
-    vectors: int
-    """How many there are."""
-    expansion: int
-    """Vectors that a search of their graph visits; 0 without a graph."""
-
-    @property
-    def condition(self) -> str:
-        """SQL that they alone pass, spelt out, so that their graph is used."""
-        return f"vectors.model_id = {int(self.model_id)} AND vectors.kind = '{self.kind}'"
-
-    @property
-    def typed(self) -> str:
-        """SQL for a vector with its length, which the graph is over."""
-        return f"(embedding::halfvec({int(self.dim)}))"
-
-
-@dataclass(frozen=True)
-class PassingItems:
-    """The vectors whose items pass a filter."""
-
-    where: Where
-    owners: str
-    """SQL: the tables of the items that have vectors, and the condition."""
-    items: str
-    """SQL: these tables with those of their vectors, and the condition."""
-    values: Sequence[object]
-
-    @property
-    def ids(self) -> Condition:
-        """SQL for the ids of the vectors."""
-        return f"SELECT of_content.vector_id FROM {self.items}", list(self.values)
-
-
-def passing(searched: Searched, where: Where, *, of_images: bool) -> PassingItems | None:
-    """The vectors that pass; None if all do. of_images: the filter is for images, of which the
-    vectors may be of captions."""
-    if where == EVERYTHING:
-        return None
-    by_caption = of_images and searched.kind == "caption"
-    owners = "captions" if by_caption else "items"
-    join = " JOIN items AS captions ON captions.image_id = items.id" if by_caption else ""
-    clause, values = clause_of("image" if of_images else searched.kind, where)
-    vectors = (
-        f"JOIN content_vectors AS of_content ON of_content.kind = {owners}.kind "
-        f"AND of_content.sha256 = {owners}.sha256 AND of_content.model_id = {searched.model_id}"
-    )
-    tables = f"items{join}"
-    return PassingItems(where, f"{tables} {clause}", f"{tables} {vectors} {clause}", values)
+TENTH = 10
+"""The result that tells how a query lies."""
+WIDTH_S, MOST_WIDTHS = 60.0, 200
+"""Seconds for which it is remembered whether many items pass a filter, and for how many filters:
+no answer depends on it, only how it is found."""
 
 
 class NearestVectors(Statements):
@@ -107,12 +50,15 @@ class NearestVectors(Statements):
     exact_limit: int
     """Up to so many vectors of a kind are scanned."""
 
+    def __init__(self) -> None:
+        self._widths: dict[tuple[Where, str], tuple[bool, float]] = {}
+
     def searched(self, kind: Kind) -> Searched | None:
         """The vectors of a kind; None if there are none."""
         rows = self._rows(SPACE_SQL, (kind, kind))
         if not rows or not rows[0][2]:
             return None
-        return Searched(kind, *map(int, rows[0]))
+        return Searched(kind, *rows[0])
 
     def nearest(
         self, searched: Searched, query: NDArray[np.float32], count: int, among: PassingItems | None
@@ -135,6 +81,15 @@ class NearestVectors(Statements):
         to find the vectors of so many takes several times as long."""
         if among is None:
             return True
+        filtered = among.where, among.owners
+        known = self._widths.get(filtered)
+        if known is None or time.monotonic() > known[1] + WIDTH_S:
+            known = self._counts_many(among), time.monotonic()
+            some = self._widths if len(self._widths) < MOST_WIDTHS else {}
+            self._widths = {**some, filtered: known}
+        return known[0]
+
+    def _counts_many(self, among: PassingItems) -> bool:
         most = min(MOST_SCANNED, self.exact_limit)
         sql = f"SELECT count(*) FROM (SELECT FROM {among.owners} LIMIT {most + 1}) AS first"
         return self._number(sql, among.values, where=among.where) > most
@@ -145,8 +100,14 @@ class NearestVectors(Statements):
         """The first results, at least `count` of them if there are so many; None if the graph has
         not found enough for the first level."""
         found: Ranked | None = None
+        # The same for all levels, as their order must not depend on how many results are wanted.
+        expansion = searched.easier
         for results, pool in LEVELS:
-            head = self.head(searched, query, searched.expansion, among, results, pool)
+            head = self.head(searched, query, expansion, among, results, pool)
+            is_hard = found is None and head is not None and not _is_easy(head, searched)
+            if is_hard and expansion < searched.expansion:
+                expansion = searched.expansion
+                head = self.head(searched, query, expansion, among, results, pool)
             if head is None:
                 break
             found = head if found is None else continued(found, head, results, searched.vectors)
@@ -225,6 +186,10 @@ class NearestVectors(Statements):
             if int((ranked.scores > furthest).sum()) >= count:
                 return Ranked(ranked.ids[:count], ranked.scores[:count], complete=False)
             most *= GROWTH
+
+
+def _is_easy(head: Ranked, searched: Searched) -> bool:
+    return len(head.scores) >= TENTH and bool(head.scores[TENTH - 1] >= searched.likeness)
 
 
 def _only(among: PassingItems | None, many: bool) -> Condition:

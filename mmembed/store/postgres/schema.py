@@ -21,5 +21,6 @@ STEPS: tuple[str, ...] = (
     item_tables.ITEMS + vector_tables.VECTORS + word_tables.WORDS,
     work_tables.WORK,
     record_tables.RECORDS,
+    vector_tables.EASIER,
 )
 """Each step is SQL that runs once, in a transaction of its own. A released step never changes."""

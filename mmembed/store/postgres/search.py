@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from mmembed.filters.tree import EVERYTHING, Where
 from mmembed.store.entries import Found, Place, RankedImages
 from mmembed.store.postgres.graphs import Graphs
-from mmembed.store.postgres.nearest import Searched, passing
+from mmembed.store.postgres.nearest import NearestVectors
 from mmembed.store.postgres.rows import EMBEDDING, halves
+from mmembed.store.postgres.searched import Searched, passing
 from mmembed.store.postgres.vector_queries import StoredVectors
 from mmembed.store.protocol import SearchedBy
 from mmembed.store.rank_items import nearest_images, rank_items
@@ -36,6 +37,19 @@ SELECT {EMBEDDING.format("embedding")} FROM (
 ) AS probes ORDER BY id
 """
 """The vectors next to ids at equal distances: where ids are missing, there are fewer of them."""
+KEPT_CHANGES = 100_000
+"""Of the newest changes none is forgotten."""
+FORGET_SQL = """
+WITH gone AS (
+  SELECT vector_id FROM changes
+  WHERE op = -1 AND seq <= (SELECT max(seq) FROM changes) - %s
+) DELETE FROM changes USING gone WHERE changes.vector_id = gone.vector_id
+"""
+MANY_SQL = """
+SELECT reltuples > %s + 2 * (SELECT coalesce(sum(vectors), 0) FROM vector_totals)
+FROM pg_class WHERE oid = 'changes'::regclass
+"""
+"""Whether most changes tell of vectors that are gone, as far as the server has counted them."""
 SAMPLE_S = 5.0
 """Seconds that the sample of a large collection stays, though vectors change meanwhile."""
 SMALL = 20_000
@@ -51,6 +65,7 @@ class VectorSearch(Graphs, StoredVectors):
     """See Search."""
 
     def __init__(self) -> None:
+        NearestVectors.__init__(self)
         self._samples: dict[tuple[Kind, int], tuple[tuple[int, int], float, Embeddings]] = {}
         self._sampling = threading.Lock()
 
@@ -135,6 +150,17 @@ class VectorSearch(Graphs, StoredVectors):
         """See Search.publish. Graphs are part of the database: there is nothing to save."""
         if build:
             self.build_graphs()
+        self._forget_changes()
+
+    def _forget_changes(self) -> None:
+        """Forget of vectors that came and went long ago: two rows for each would stay for ever."""
+        if self._rows(MANY_SQL, (KEPT_CHANGES,)) == [(True,)]:
+            # Without the lock of changes: nobody else touches these rows.
+            with (
+                self._connections.translating("did not forget old changes"),
+                self._connections.transaction() as session,
+            ):
+                session.run(FORGET_SQL, (KEPT_CHANGES,))
 
 
 def _is_current(

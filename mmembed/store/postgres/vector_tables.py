@@ -1,4 +1,5 @@
-"""The tables of vectors and their changes, with the triggers that keep them, in layout 1."""
+"""The tables of vectors and their changes, with the triggers that keep them, in layout 1; what
+layout 4 adds to them."""
 
 from __future__ import annotations
 
@@ -108,4 +109,10 @@ CREATE FUNCTION contents_lost() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE TRIGGER contents_removed AFTER DELETE ON content_vectors REFERENCING OLD TABLE AS removed
   FOR EACH STATEMENT EXECUTE FUNCTION contents_lost();
+"""
+
+EASIER = """
+-- How many vectors a search visits for a query that lies as the vectors do: one whose tenth result
+-- has at least this cosine. NULL of a graph that was measured before this step.
+ALTER TABLE graphs ADD COLUMN easier integer, ADD COLUMN likeness double precision;
 """

@@ -142,6 +142,52 @@ def test_a_graph_that_was_not_measured_is_measured_not_built(large: Any) -> None
     assert large._rows(f"{oid} ORDER BY oid") != before
 
 
+def test_a_graph_that_an_older_version_measured_is_measured_again(large: Any) -> None:
+    with large._changing() as session:
+        session.run("UPDATE graphs SET easier = NULL, likeness = NULL, expansion = 96")
+    searched = large.searched("image")
+    assert (searched.easier, searched.expansion) == (96, 96)
+    assert len(numbers(large.search(ROWS[0], 60, kind="image"))) == 60
+    large.publish()
+    [(easier, expansion)] = large._rows("SELECT easier, expansion FROM graphs")
+    assert 64 <= easier <= expansion
+
+
+def test_a_query_unlike_the_vectors_is_searched_further(
+    large: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with large._changing() as session:
+        session.run("UPDATE graphs SET easier = 64, expansion = 768, likeness = 0.7")
+    asked: list[int] = []
+    real = large.head
+
+    def head(searched: Any, query: Any, expansion: int, *rest: Any) -> Any:
+        asked.append(expansion)
+        return real(searched, query, expansion, *rest)
+
+    monkeypatch.setattr(large, "head", head)
+    near, far = ROWS[0], np.ones(DIM, np.float32) / DIM**0.5
+    for query, count, expected in (
+        (near, 10, [64]),
+        (near, 60, [64, 64]),
+        (far, 10, [64, 768]),
+        (far, 60, [64, 768, 768]),
+    ):
+        asked.clear()
+        large.search(query, count, kind="image")
+        assert asked == expected
+    large.rebuild()
+
+
+def test_it_is_remembered_whether_many_items_pass(
+    large: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = parse_where("folder:/3")
+    large.search(ROWS[0], 10, where, kind="image")
+    monkeypatch.setattr(large, "_counts_many", lambda among: pytest.fail("counted again"))
+    large.search(ROWS[1], 10, where, kind="image")
+
+
 def test_a_large_collection_is_sampled_all_over_without_a_look_at_all(
     large: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
