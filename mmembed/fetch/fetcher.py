@@ -25,7 +25,7 @@ from mmembed.config.host_names import pattern_of
 from mmembed.config.settings import PREFIX
 from mmembed.errors import ImageError, ImageTooLarge, Overloaded
 from mmembed.fetch.addresses import is_public, resolve
-from mmembed.fetch.parts import NoPart, Part, Span, version_in
+from mmembed.fetch.parts import FilePart, NoPart, Span, version_in
 from mmembed.fetch.target import Target, shown
 from mmembed.fetch.wire import Clock, Wire, connected, secured
 from mmembed.memory_budget import Hold, MemoryBudget
@@ -104,14 +104,14 @@ class Fetcher:
         """
         return self._follow(url, name, HEADERS, self._body)
 
-    def part(self, url: str, name: str, start: int, stop: int) -> Part:
+    def part(self, url: str, name: str, start: int, stop: int) -> FilePart:
         """The bytes of a file from `start` to before `stop`, fewer at its end.
 
         Raises ImageError, also for a host that sends no parts, and Overloaded as `fetch` does.
         """
         span = Span(start, stop)
 
-        def read(target: Target, response: http.client.HTTPResponse) -> Part:
+        def read(target: Target, response: http.client.HTTPResponse) -> FilePart:
             try:
                 count, size = span.answered(response)
             except NoPart as error:
@@ -119,12 +119,12 @@ class Fetcher:
             data = self._read(target, response, count)
             if len(data) < count:
                 raise http.client.IncompleteRead(data, count - len(data))
-            return Part(data, size, version_in(response.headers))
+            return FilePart(data, size, version_in(response.headers))
 
         return self._follow(url, name, {**HEADERS, **span.headers()}, read)
 
     def _follow(self, url: str, name: str, headers: Mapping[str, str], read: Read[Out]) -> Out:
-        """What `read` makes of the answer, which comes after up to REDIRECTS others."""
+        """The result of `read`, given the answer, which comes after up to REDIRECTS others."""
         clock = Clock(time.monotonic() + DEADLINE_S)
         if not self._places.acquire(timeout=DEADLINE_S):
             raise Overloaded(f"{AT_ONCE} images are being fetched already; try again")

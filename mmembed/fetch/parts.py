@@ -23,7 +23,7 @@ class Span:
     stop: int
 
     def headers(self) -> Mapping[str, str]:
-        """What a request for them says besides."""
+        """Further headers of a request for them."""
         return {"Range": f"bytes={self.start}-{self.stop - 1}", "Accept": "*/*"}
 
     def answered(self, response: http.client.HTTPResponse) -> tuple[int, int]:
@@ -43,16 +43,16 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """A part of a file."""
 
     data: bytes
     size: int
     """Bytes of the whole file."""
     version: str
-    """What the host says that changes with its content; empty if it says nothing."""
+    """The host's mark, which changes with the content; empty if it sends none."""
 
 
-def version_in(headers: Mapping[str, str]) -> str:
-    """See Part.version."""
+def version_in(headers: http.client.HTTPMessage) -> str:
+    """See FilePart.version."""
     return headers.get("ETag", "").removeprefix("W/") or headers.get("Last-Modified", "")

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from mmembed.config.settings import PREFIX
 from mmembed.errors import ImageError, InputError, ManifestError, StoreError
 from mmembed.fetch.fetcher import Fetcher
-from mmembed.fetch.parts import Part
+from mmembed.fetch.parts import FilePart
 from mmembed.media.decode import opened, printable
 from mmembed.media.image_limits import DEFAULT_LIMITS, ImageLimits
 from mmembed.places import TAR, is_address, is_web, tar_of
@@ -187,7 +187,7 @@ class Sources:
         changed = time.time_ns() if data.changed is None else int(data.changed * 1e9)
         return data, FileStat(len(data), storable(changed), (IN_WEB, 0, 0))
 
-    def _web_part(self, path: str, at: str, start: int, stop: int) -> Part:
+    def _web_part(self, path: str, at: str, start: int, stop: int) -> FilePart:
         with self._fetching(path, at) as fetcher:
             return fetcher.part(at, path, start, stop)
 

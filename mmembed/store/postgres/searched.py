@@ -1,4 +1,4 @@
-"""What a search is among: the vectors of a kind and the serving model, or those that pass."""
+"""The vectors that a search is among: those of a kind and the serving model, or those that pass."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mmembed.filters.tree import EVERYTHING, Where
-from mmembed.store.postgres.filter_sql import Condition, clause_of
+from mmembed.store.filter_conditions import Condition
+from mmembed.store.postgres.filter_sql import clause_of
 from mmembed.store.postgres.rows import SERVING
 from mmembed.types import Kind
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mmembed.collection.jobs import job_records, registry
+from mmembed.collection.jobs import registry
 from mmembed.collection.jobs.job import SERVER_ENDED, Job
 from mmembed.collection.jobs.job_records import LEASE_S, MOST_KEPT, JobRecords
 from mmembed.collection.jobs.registry import LARGEST_RESULT, MOST_WAITING, JobRegistry
@@ -216,7 +216,9 @@ def test_jobs_of_a_killed_server_have_failed(store: Store, monkeypatch: pytest.M
     records.put([job])
     assert records.find(job.id).state == "running"
     real = time.time
-    monkeypatch.setattr(job_records.time, "time", lambda: real() + LEASE_S + 1)
+    monkeypatch.setattr(
+        "mmembed.collection.jobs.job_records.time.time", lambda: real() + LEASE_S + 1
+    )
     found = records.find(job.id)
     assert (found.state, found.error) == ("failed", SERVER_ENDED)
 

@@ -87,7 +87,8 @@ def begun(client: TestClient, method: str, path: str, **asked: Any) -> JSON:
 def test_the_result_is_the_answer_of_the_route(
     client: TestClient, method: str, path: str, where: str, asked: JSON
 ) -> None:
-    at_once = client.request(method, path, **{where: asked})
+    parts: dict[str, Any] = {where: asked}
+    at_once = client.request(method, path, **parts)
     job = begun(client, method, path, **{where: {**asked, "background": True}})
     assert job["state"] == "done"
     assert WholeJobAnswer.model_validate(job, strict=True)

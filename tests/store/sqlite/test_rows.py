@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mmembed.store.sqlite.rows import HEADER, to_item
+from mmembed.store.item_columns import HEADER
+from mmembed.store.sqlite.rows import to_item
 
 
 def meta_of(text: str) -> Any:
