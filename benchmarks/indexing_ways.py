@@ -59,7 +59,7 @@ class Mmembed:
     weights: Path
     python: Path = Path(sys.executable)
     group: Group = "mmembed"
-    packages: tuple[str, ...] = ("mmembed", "torch", "open_clip_torch", "openvino", "usearch")
+    packages: tuple[str, ...] = ("mmembed", "torch", "open_clip_torch", "openvino", "numkong")
 
     @property
     def name(self) -> str:

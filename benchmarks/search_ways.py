@@ -40,7 +40,7 @@ def all_ways(peers: Path, size: int) -> list[SearchWay]:
     here, faiss = Path(sys.executable), peers / "faiss" / "bin" / "python"
     exactly = size <= Settings.exact_limit
     marks = (" (chosen)", "") if exactly else ("", " (chosen)")
-    packages = ("mmembed", "usearch", "numkong")
+    packages = ("mmembed", "numkong")
     by_hand, theirs = ("numpy",), ("faiss-cpu", "numpy")
     return [
         SearchWay(REFERENCE, here, "baselines.numpy_search", "", "numpy", "vectors.npy", by_hand),

@@ -1,4 +1,4 @@
-"""The store in one data folder: SQLite keeps, USearch searches, files lie beside them."""
+"""The store in one data folder: SQLite keeps the catalog, files lie beside it."""
 
 from __future__ import annotations
 

@@ -277,8 +277,9 @@ class IndexSync:
         return False
 
     def _read(self, view: VectorView, model: Model, *, cells: bool) -> None:
-        seq = self._catalog.last_change()
-        view.rebuild(self._catalog.all_embeddings(view.kind, model=model), seq, cells=cells)
+        seq, count = self._catalog.extent(view.kind, model)
+        batches = self._catalog.all_embeddings(view.kind, model=model)
+        view.rebuild(batches, seq, cells=cells, expected=count)
 
     def _follow(self, view: VectorView, model: Model, until: int) -> None:
         if until == view.seq:

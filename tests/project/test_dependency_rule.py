@@ -74,7 +74,6 @@ OWNERS = {
     "fcntl": ("store",),
     "fsspec": ("store",),
     "psycopg": ("store/postgres",),
-    "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
     "pyarrow": ("ingest", "exchange"),
     "openTSNE": ("explore/map",),

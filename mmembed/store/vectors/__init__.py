@@ -1,7 +1,7 @@
-"""Views of the catalog's vectors that can always be rebuilt. Owns usearch and numkong.
+"""Views of the catalog's vectors that can always be rebuilt. Owns numkong.
 
-table (vectors by id) ┬ rotation (int8) → clustering → centroids, cell_codes → cell_search → cells,
-                      │   reach ← margins (chooses the reach) ────────────────────────────┐
+table (vectors by id) ┬ rotation (int8) → packed_codes → centroids → clustering, cell_codes →
+                      │   cell_search → cells, reach ← margins (chooses the reach) ───────┐
                       └ int8_codes (int8 with bounds) → int8_scan (exact search) ─────────┴
     → generation (all of one moment) → view (follows the catalog, searches, builds) ⇄
       saved_generation ⇄ snapshot

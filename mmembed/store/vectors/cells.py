@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -18,14 +17,15 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.cell_codes import CellCodes, PassingCodes
+from mmembed.store.vectors.cell_codes import CellCodes, PassingCodes, Places
 from mmembed.store.vectors.cell_search import CellSearch
 from mmembed.store.vectors.centroids import Centroids
-from mmembed.store.vectors.clustering import PORTION, centroids_of, check, owners_of
-from mmembed.store.vectors.coalesce import Together, Worker
+from mmembed.store.vectors.clustering import PORTION, centroids_of, check, rotation_of
+from mmembed.store.vectors.coalesce import Together
+from mmembed.store.vectors.int8_codes import Codes
 from mmembed.store.vectors.reach import Reach
 from mmembed.store.vectors.rescoring import Ids, chunks
-from mmembed.store.vectors.rotation import code_of, codes_of
+from mmembed.store.vectors.rotation import Rotation
 from mmembed.store.vectors.table import Table
 
 log = logging.getLogger(__name__)
@@ -45,12 +45,12 @@ NOTHING = np.empty(0, np.int64)
 class Pool:
     """A query that asks for candidates."""
 
-    code: NDArray[np.int8]
-    """int8 (dim,)."""
+    query: NDArray[np.float32]
+    """(dim,)."""
     count: int
     """How many of the nearest."""
-    passing: PassingCodes | None
-    """The vectors that count, if not all do."""
+    passing: PassingCodes
+    """The vectors that count."""
     finish: Callable[[Ids], Any]
     """Makes the answer of them."""
 
@@ -59,18 +59,25 @@ class Cells:
     """Cells of the vectors with ids up to `covers`; any thread may search them."""
 
     def __init__(
-        self, centroids: Centroids, vectors: CellCodes, *, covers: int, clustered: int
+        self,
+        rotation: Rotation,
+        centroids: Centroids,
+        vectors: CellCodes,
+        *,
+        covers: int,
+        clustered: int,
     ) -> None:
-        """clustered: how many vectors there were when the centroids were chosen. Raises StoreError
-        if the centroids' graph cannot be read."""
+        """clustered: how many vectors there were when the centroids were chosen."""
+        self.rotation = rotation
         self.centroids = centroids
         self.vectors = vectors
         self.covers = covers
         self.clustered = clustered
         self.reach = Reach()
         """How far it is searched, and the share that it finds then."""
+        self._every = vectors.every()
         lanes = range(min(os.cpu_count() or 1, MOST_LANES))
-        self._together = Together(*(self._lane() for _ in lanes), most=TOGETHER)
+        self._together = Together(*(self._search for _ in lanes), most=TOGETHER)
 
     def __len__(self) -> int:
         """The number of vectors, including those that were removed since."""
@@ -85,31 +92,20 @@ class Cells:
         on."""
         check(go_on)
         if former is None:
-            centroids = centroids_of(table, go_on)
-            known = CellCodes.of(NOTHING, np.empty(0, np.int32), deque(), cells=0, dim=table.dim)
-            ids, since = table.ids, len(table)
+            rotation = rotation_of(table)
+            centroids = centroids_of(table, rotation, go_on)
+            every = _Assigned(table, rotation, centroids, None, table.ids, go_on)
+            return cls(
+                rotation, centroids, every.codes(), covers=every.covers, clustered=len(table)
+            )
+        ids, since = table.ids_after(former.covers), former.clustered
+        rotation, centroids = former.rotation, former.centroids
+        if not len(ids) and table.contains(former.vectors.ids).all():
+            vectors, covers = former.vectors, former.covers
         else:
-            centroids, known = former.centroids, former.vectors
-            ids, since = table.ids_after(former.covers), former.clustered
-        kept = table.contains(known.ids)
-        if former is not None and not len(ids) and kept.all():
-            return cls(centroids, known, covers=former.covers, clustered=since)
-        blocks, owners = deque(known.blocks(kept)), [known.of_cell_owners()[kept]]
-        for done, some in enumerate(chunks(ids, PORTION)):
-            if done and done % 50 == 0:
-                log.info("cells: %d of %d vectors assigned", done * PORTION, len(ids))
-            codes = codes_of(table.rows(some))
-            owners.append(owners_of(centroids, codes, go_on))
-            blocks.append(codes)
-        vectors = CellCodes.of(
-            np.concatenate([known.ids[kept], ids]),
-            np.concatenate(owners),
-            blocks,
-            cells=len(centroids),
-            dim=table.dim,
-        )
-        covers = int(ids[-1]) if len(ids) else former.covers if former else 0
-        return cls(centroids, vectors, covers=covers, clustered=since)
+            grown = _Assigned(table, rotation, centroids, former, ids, go_on)
+            vectors, covers = grown.codes(), max(grown.covers, former.covers)
+        return cls(rotation, centroids, vectors, covers=covers, clustered=since)
 
     def outgrown_by(self, count: int) -> bool:
         """Whether so many vectors should have other centroids."""
@@ -134,19 +130,70 @@ class Cells:
         interpreter, and so would the searching threads."""
         if not len(self):
             return finish(NOTHING)
-        answer: Answer = self._together(Pool(code_of(query), count, passing, finish))
+        answer: Answer = self._together(Pool(query, count, passing or self._every, finish))
         return answer
 
-    def _lane(self) -> Worker[Pool, Any]:
-        searcher, everything = self.centroids.searcher(), PassingCodes(self.vectors, None, None)
+    def _search(self, pools: Sequence[Pool]) -> list[Any]:
+        answers = []
+        for pool in pools:
+            code = self.rotation.code_of(pool.query)
+            one = CellSearch(pool.passing, code, pool.count, self.rotation)
+            answers.append(pool.finish(one.run(self.centroids, self.reach)))
+        return answers
 
-        def search(pools: Sequence[Pool]) -> list[Any]:
-            answers = []
-            for pool in pools:
-                passing = pool.passing or everything
-                one = CellSearch(passing.vectors, pool.code, pool.count, passing.places)
-                ids = one.run(self.centroids, searcher, self.reach, passing.cells)
-                answers.append(pool.finish(ids))
-            return answers
 
-        return search
+class _Assigned:
+    """Vectors whose cells are known: those of former cells that are still there, and new ones."""
+
+    def __init__(
+        self,
+        table: Table,
+        rotation: Rotation,
+        centroids: Centroids,
+        former: Cells | None,
+        new: Ids,
+        go_on: Callable[[], bool],
+    ) -> None:
+        """Assigns the new vectors to centroids. Raises StoreError once it may not go on."""
+        self._table, self._rotation, self._centroids = table, rotation, centroids
+        self._go_on, self._new = go_on, new
+        self._former: Codes | None = None
+        kept, owners = NOTHING, [np.empty(0, np.int32)]
+        if former is not None:
+            kept = np.flatnonzero(table.contains(former.vectors.ids))
+            self._former = former.vectors.codes
+            owners = [former.vectors.of_cell_owners()[kept]]
+        self._kept = kept
+        self._kept_ids = NOTHING if former is None else former.vectors.ids[kept]
+        for done, some in enumerate(chunks(new, PORTION)):
+            check(go_on)
+            if done and done % 50 == 0:
+                log.info("cells: %d of %d vectors assigned", done * PORTION, len(new))
+            owners.append(centroids.owners(rotation.codes_of(table.rows(some))))
+        self._owners = np.concatenate(owners)
+
+    @property
+    def covers(self) -> int:
+        """The last new id."""
+        return int(self._new[-1]) if len(self._new) else 0
+
+    def codes(self) -> CellCodes:
+        """All of them in their cells."""
+        return CellCodes.of(
+            np.concatenate([self._kept_ids, self._new]),
+            self._owners,
+            self._codes_at,
+            cells=len(self._centroids),
+            shape=(self._rotation.dim, self._rotation.lead),
+        )
+
+    def _codes_at(self, places: Places) -> Codes:
+        """The codes of those at some places among all: int8 (n, dim)."""
+        check(self._go_on)
+        codes, known = np.empty((len(places), self._rotation.dim), np.int8), len(self._kept)
+        old = places < known
+        if self._former is not None:
+            codes[old] = self._former[self._kept[places[old]]]
+        rows = self._table.rows(self._new[places[~old] - known])
+        codes[~old] = self._rotation.codes_of(rows)
+        return codes

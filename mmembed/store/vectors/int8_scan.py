@@ -186,7 +186,7 @@ def _encoded(grid: Grid, ids: Ids, rows_of: Callable[[Ids], Rows]) -> tuple[Code
     return np.concatenate([part[0] for part in parts]), np.hstack([part[1] for part in parts])
 
 
-def reached(values: NDArray[np.floating[Any]], count: int) -> float:
+def reached(values: NDArray[Any], count: int) -> float:
     """A number that at least `count` of (n,) values reach, and about no more than that."""
     if count * GROUP * 4 <= len(values):
         # Choosing among the largest of each group is several times faster. Groups of values far

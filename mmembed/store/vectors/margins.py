@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from mmembed.store.vectors.cell_search import products, usual_likeness
 from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.clustering import PORTION, check
-from mmembed.store.vectors.reach import NARROW, Band, Reach
+from mmembed.store.vectors.reach import ALL, NARROW, Band, Reach
 from mmembed.store.vectors.rescoring import POOL, Ids, Rows, chunks, rank
-from mmembed.store.vectors.rotation import code_of, squared_length
 from mmembed.store.vectors.table import Table
 
 log = logging.getLogger(__name__)
@@ -43,9 +42,9 @@ SAMPLE = 1024
 FEW = 2_000
 """Vectors up to which all cells are read."""
 SEED = 11
-SPARED = (0.5, 0.7, 0.85, 0.95, 1.0)
-"""Share of the permitted misses that is not used up, since other queries may miss more. Larger ones
-where the cells find less than was measured."""
+ATTEMPTS = ((0.5, 4.0), (0.7, 6.0), (0.85, 8.0), (0.95, 12.0), (1.0, float(ALL)))
+"""Share of the permitted misses that is not used up, since other queries may miss more, and what
+Reach.surely is at least. Larger ones where the cells find less than was measured."""
 TIE = 1e-6
 """Cosines that differ by less are equal."""
 
@@ -64,23 +63,33 @@ class Trials:
     """(m, K): see reach.Bands."""
     ranks: NDArray[np.int64]
     """(m, K): the places of the cells of the nearest among all, counted from 1."""
+    needed: Cosines
+    """(m, K): see Reach.surely."""
     bands: tuple[NDArray[np.int64], ...]
     """The places of queries in each band, by falling likeness; those beside the vectors last."""
     spread: float
     """See Reach."""
 
-    def reach(self, share: float, promise: float) -> Reach:
-        """The reach with which the share of the nearest is found in each band."""
+    def reach(self, share: float, promise: float, surely: float) -> Reach:
+        """The reach with which the share of the nearest is found in each band. surely: see Reach;
+        of queries beside the vectors at least."""
         *wide, narrow = self.bands
         bands = tuple((float(self.limits[band].min()), *self._band(band, share)) for band in wide)
         beside = self._band(narrow, share) if len(narrow) else bands[-1][1:]
-        return Reach(bands, beside, self.spread, promise=promise)
+        least = surely
+        if len(narrow):
+            least = float(np.quantile(self.needed[narrow], _each(share), method="higher"))
+        return Reach(bands, beside, (surely, max(surely, least)), self.spread, promise=promise)
 
     def _band(self, band: NDArray[np.int64], share: float) -> Band:
-        each = (1 + share) / 2  # half of the misses by the margin, and half by the number of cells
-        margin = np.quantile(self.margins[band], each, method="higher")
-        most = np.quantile(self.ranks[band], each, method="higher")
+        margin = np.quantile(self.margins[band], _each(share), method="higher")
+        most = np.quantile(self.ranks[band], _each(share), method="higher")
         return float(margin), int(most)
+
+
+def _each(share: float) -> float:
+    """A third of the misses is by the margin, one by the number of cells, and one by codes."""
+    return (2 + share) / 3
 
 
 def choose_reach(
@@ -93,8 +102,8 @@ def choose_reach(
         cells.reach = Reach(recall=1.0, promise=promise)
         return
     trials = tried(cells, table, queries(table), go_on)
-    for spared in SPARED:
-        cells.reach = reach = trials.reach(promise + (1 - promise) * spared, promise)
+    for spared, surely in ATTEMPTS:
+        cells.reach = reach = trials.reach(promise + (1 - promise) * spared, promise, surely)
         shares = found(cells, table, trials.rows, trials.limits, go_on)
         recall = min(float(shares[band].mean()) for band in trials.bands if len(band))
         cells.reach = replace(reach, recall=recall)
@@ -153,18 +162,24 @@ def tried(cells: Cells, table: Table, sets: Sequence[Rows], go_on: Callable[[], 
     rows = np.concatenate(sets)
     ids, cosines = nearest(table, rows, K, go_on)
     limits = cosines.min(axis=1)
-    owners = cells.vectors.owners(ids.ravel()).reshape(ids.shape)
+    places = cells.vectors.places_of(ids.ravel()).reshape(ids.shape)
+    owners, leading = cells.vectors.of_cell_owners()[places], cells.rotation.lead
     margins, ranks = np.empty(ids.shape, np.float32), np.empty(ids.shape, np.int64)
+    needed = np.empty(ids.shape, np.float32)
     spreads = np.empty(len(rows))
     for place, (row, own, limit) in enumerate(zip(rows, owners, limits, strict=True)):
-        code = code_of(row)
-        usual = usual_likeness(cells.centroids, code)
-        likeness = products(cells.centroids.codes, code) / squared_length(len(row))
+        code, scale = cells.rotation.code_of(row), cells.rotation.squared_length
+        scores = cells.centroids.scores(code[None])[0]
+        codes = cells.vectors.codes[places[place]]
+        short = limit * scale - products(codes[:, :leading], code[:leading])
+        needed[place] = short / max(cells.vectors.left_out(code), 1.0)
+        usual, likeness = usual_likeness(scores, scale), scores / scale
         margins[place] = (limit - likeness[own]) / max(limit - usual.mean, TIE)
         ranks[place] = (likeness[:, None] >= likeness[own]).sum(axis=0)
         spreads[place] = usual.spread
     spread = float(np.median(spreads[: len(sets[0])]))
-    return Trials(rows, limits, margins, ranks, banded(limits, spreads < NARROW * spread), spread)
+    bands = banded(limits, spreads < NARROW * spread)
+    return Trials(rows, limits, margins, ranks, needed, bands, spread)
 
 
 def banded(limits: Cosines, beside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], ...]:

@@ -39,6 +39,10 @@ class Reach:
     """Without any, all cells are read."""
     beside: Band = (0.0, ALL)
     """For queries that lie beside the vectors."""
+    surely: tuple[float, float] = (ALL, ALL)
+    """A vector may be nearer than the leading numbers of its code say by so many standard
+    deviations of what they leave out: for queries that lie as the vectors do, and for those that
+    lie beside them."""
     spread: float = 0.0
     """The usual spread of queries that lie as the vectors do."""
     recall: float = 0.0
@@ -47,11 +51,18 @@ class Reach:
     """The share that it was to find."""
 
     @classmethod
-    def of(cls, bands: Iterable[Sequence[float]], beside: Sequence[float], *rest: float) -> Reach:
-        """A stored one, whose bands JSON has made lists. rest: the other fields."""
+    def of(
+        cls,
+        bands: Iterable[Sequence[float]],
+        beside: Sequence[float],
+        surely: Sequence[float],
+        *rest: float,
+    ) -> Reach:
+        """A stored one, whose tuples JSON has made lists. rest: the other fields."""
         stored = tuple((float(like), float(margin), int(most)) for like, margin, most in bands)
         margin, most = beside
-        return cls(stored, (float(margin), int(most)), *rest)
+        narrow = float(margin), int(most)
+        return cls(stored, narrow, (float(surely[0]), float(surely[1])), *rest)
 
     def is_beside(self, usual: Usual) -> bool:
         """Whether a query lies beside the vectors."""

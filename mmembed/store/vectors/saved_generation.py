@@ -14,6 +14,7 @@ from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.centroids import Centroids
 from mmembed.store.vectors.generation import Generation
 from mmembed.store.vectors.reach import Reach
+from mmembed.store.vectors.rotation import Rotation
 from mmembed.store.vectors.snapshot import Stamp
 from mmembed.store.vectors.table import Table
 
@@ -29,13 +30,14 @@ def read(path: Path, expected: Stamp) -> tuple[Generation, str] | None:
     content, stamp = known
     try:
         parts = snapshot.parted(content, stamp)
-        vectors = CellCodes(parts.starts, parts.cell_ids, parts.codes)
-        centroids = Centroids(parts.centroids, parts.graph)
-        cells = Cells(centroids, vectors, covers=stamp.covers, clustered=stamp.clustered)
     except StoreError as error:
         log.warning("%s: %s; not used", path, error)
         return None
-    cells.reach = Reach.of(stamp.bands, stamp.beside, stamp.spread, stamp.recall, stamp.promise)
+    rotation, centroids = Rotation(parts.axes), Centroids(parts.centroids)
+    vectors = CellCodes(parts.starts, parts.cell_ids, parts.codes, rotation.lead)
+    cells = Cells(rotation, centroids, vectors, covers=stamp.covers, clustered=stamp.clustered)
+    measured = (stamp.surely, stamp.spread, stamp.recall, stamp.promise)
+    cells.reach = Reach.of(stamp.bands, stamp.beside, *measured)
     return Generation(Table.of(parts.ids, parts.vectors), stamp.seq).with_cells(cells), stamp.mark
 
 
@@ -53,13 +55,13 @@ def write(path: Path, generation: Generation, view: Stamp, mark: Callable[[int],
         in_cells=len(cells),
         covers=cells.covers,
         clustered=cells.clustered,
-        graph_bytes=len(cells.centroids.graph),
         **asdict(cells.reach),
     )
     vectors = cells.vectors
-    arrays = (cells.centroids.codes, vectors.starts, vectors.ids, vectors.codes)
+    arrays = (cells.rotation.axes, cells.centroids.codes)
+    arrays_of_cells = (vectors.starts, vectors.ids, vectors.codes)
     try:
-        parts = snapshot.parts_of(cells.centroids.graph, arrays, generation.table)
+        parts = snapshot.parts_of((*arrays, *arrays_of_cells), generation.table)
         snapshot.write(path, parts, stamp)
     except OSError as error:
         raise StoreError(f"{path}: cannot be written: {error.strerror}") from error

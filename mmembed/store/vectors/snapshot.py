@@ -1,8 +1,8 @@
 """The file of a view: written aside, fsynced, renamed, and verified before use.
 
-USearch checks nothing when it opens a file: flipped bits in its graph are a crash. Saving in place
-loses the old file when the process dies. So its bytes pass through this module. The file is not
-mapped either: a program that cuts it short or writes into it would end every reading process.
+Flipped bits in it would be wrong answers, and saving in place would lose the old file when the
+process dies. The file is not mapped: a program that cuts it short or writes into it would end every
+reading process.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from mmembed.store.vectors.table import Table, Vectors
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 3
-FORMER_LAYOUTS = (1, 2)
-"""Graphs over all vectors. Search is exact until cells are built."""
+LAYOUT = 4
+FORMER_LAYOUTS = (1, 2, 3)
+"""Graphs over all vectors, and cells of other codes. Search is exact until cells are built."""
 VIEWED_FROM = 64 * 2**20
 """Bytes from which a copy of a file is used in place, not copied once more."""
 CHUNK_BYTES = 16 * 2**20
@@ -68,14 +68,13 @@ class Stamp:
     """The last id in cells."""
     clustered: int = 0
     """The number of vectors when the centroids were chosen."""
-    graph_bytes: int = 0
-    """Of the graph of the centroids."""
     bands: Bands = ()
     beside: Band = (0.0, ALL)
+    surely: tuple[float, float] = (0.0, 0.0)
     spread: float = 0.0
     recall: float = 0.0
     promise: float = 0.0
-    """These five: see Reach."""
+    """These six: see Reach."""
     size: int = 0
     """Bytes of the file."""
     checksum: str = ""
@@ -120,8 +119,8 @@ def is_large(path: Path) -> bool:
 class SnapshotParts:
     """The arrays in the file of a view."""
 
-    graph: memoryview
-    """Of the centroids."""
+    axes: NDArray[np.float32]
+    """See Rotation."""
     centroids: Codes
     starts: NDArray[np.int64]
     cell_ids: Ids
@@ -132,10 +131,10 @@ class SnapshotParts:
     """These two: of a table."""
 
 
-def parts_of(graph: Part, arrays: Sequence[NDArray[Any]], table: Table) -> list[Part]:
-    """The parts of a file: the graph, four arrays as in SnapshotParts, and a table."""
+def parts_of(arrays: Sequence[NDArray[Any]], table: Table) -> list[Part]:
+    """The parts of a file: five arrays as in SnapshotParts, and a table."""
     ids = np.ascontiguousarray(table.ids)
-    parts = [memoryview(graph), *map(_bytes_of, (*arrays, ids))]
+    parts = [_bytes_of(array) for array in (*arrays, ids)]
     aligned = [part for whole in parts for part in (whole, bytes(-whole.nbytes % ALIGNED))]
     return [part for part in (*aligned, *map(_bytes_of, table.arrays())) if len(part)]
 
@@ -152,7 +151,7 @@ def parted(content: Part, stamp: Stamp) -> SnapshotParts:
     stamp."""
     whole, start, arrays = memoryview(content), 0, []
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = (
-        ("<i1", (stamp.graph_bytes,)),
+        ("<f4", (stamp.dim, stamp.dim)),
         ("<i1", (stamp.cells, stamp.dim)),
         ("<i8", (stamp.cells + 1,)),
         ("<i8", (stamp.in_cells,)),
@@ -168,7 +167,7 @@ def parted(content: Part, stamp: Stamp) -> SnapshotParts:
         end, start = stop, stop + -stop % ALIGNED
     if end != len(whole) or _are_no_cells(arrays[2], stamp.in_cells):
         raise StoreError("holds something else than its stamp says")
-    return SnapshotParts(whole[: stamp.graph_bytes], *arrays[1:])
+    return SnapshotParts(*arrays)
 
 
 def _are_no_cells(starts: NDArray[np.int64], vectors: int) -> bool:

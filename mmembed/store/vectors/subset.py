@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mmembed.store.vectors.cell_codes import CODES_KEPT, PassingCodes
+from mmembed.store.vectors.cell_codes import PassingCodes
 from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.generation import Generation
 from mmembed.store.vectors.int8_scan import CodeScan, Wanted
 from mmembed.store.vectors.rescoring import Ids
 from mmembed.types import Ranked
 
+CODES_KEPT = 150_000
+"""Vectors of which codes are kept side by side: 512 bytes each for 512 dimensions."""
 WIDE_FROM = 20_000
 """Vectors from which on the cells are read for those of a subset; of fewer, all are scanned."""
 

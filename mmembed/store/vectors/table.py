@@ -60,15 +60,16 @@ class Table:
     """Shared by all tables that were made of each other."""
 
     @classmethod
-    def of(cls, ids: Ids, vectors: Vectors) -> Table:
-        """A table of these vectors, whose ids rise."""
-        tail = Tail(vectors.shape[1], 0)
+    def of(cls, ids: Ids, vectors: Vectors, *, room: int = 0) -> Table:
+        """A table of these vectors, whose ids rise. room: memory for so many further ones, so that
+        two copies are never in memory while it grows."""
+        tail = Tail(vectors.shape[1], room)
         return cls((ids, vectors), tail, 0, np.zeros(len(ids), dtype=bool))
 
     @classmethod
-    def empty(cls, dim: int) -> Table:
-        """A table without vectors."""
-        return cls.of(np.empty(0, np.int64), np.empty((0, dim), np.float16))
+    def empty(cls, dim: int, *, room: int = 0) -> Table:
+        """A table without vectors. room: see `of`."""
+        return cls.of(np.empty(0, np.int64), np.empty((0, dim), np.float16), room=room)
 
     def __len__(self) -> int:
         return len(self.gone) - self.removed

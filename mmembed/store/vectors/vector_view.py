@@ -104,11 +104,16 @@ class VectorView:
         return True
 
     def rebuild(
-        self, batches: Iterable[tuple[Sequence[int], Vectors]], seq: int, *, cells: bool
+        self,
+        batches: Iterable[tuple[Sequence[int], Vectors]],
+        seq: int,
+        *,
+        cells: bool,
+        expected: int = 0,
     ) -> None:
         """Load all vectors of the catalog as of change `seq`, and build cells if wanted. If that
-        fails, the view stays as it was."""
-        table = Table.empty(self.dim)
+        fails, the view stays as it was. expected: how many there are about."""
+        table = Table.empty(self.dim, room=expected)
         with self._named():
             for ids, vectors in batches:
                 table = table.with_more(np.asarray(ids, dtype=np.int64), vectors)

@@ -48,7 +48,7 @@ WIDE, BESIDE = Usual(0.0, 0.2), Usual(0.0, 0.05)
 
 
 def test_the_floor_is_below_the_tenth_by_the_margin_of_its_likeness() -> None:
-    reach = Reach(((0.8, 0.1, 5), (0.5, 0.5, 9), (0.3, 0.2, 7)), (0.9, 20), 0.2)
+    reach = Reach(((0.8, 0.1, 5), (0.5, 0.5, 9), (0.3, 0.2, 7)), (0.9, 20), spread=0.2)
     assert reach.limits(0.9, WIDE) == pytest.approx((0.81, 5))
     assert reach.limits(0.8, Usual(0.4, 0.2)) == pytest.approx((0.76, 5))
     assert reach.limits(0.7, WIDE) == pytest.approx((0.35, 9))
@@ -59,7 +59,7 @@ def test_the_floor_is_below_the_tenth_by_the_margin_of_its_likeness() -> None:
 
 
 def test_the_floor_never_falls_while_more_is_found() -> None:
-    reach = Reach(((0.8, 0.9, 5), (0.5, 0.1, 5), (0.3, 0.7, 5)), (0.5, 5), 0.2)
+    reach = Reach(((0.8, 0.9, 5), (0.5, 0.1, 5), (0.3, 0.7, 5)), (0.5, 5), spread=0.2)
     floors = [reach.limits(likeness, WIDE)[0] for likeness in np.linspace(-0.5, 1, 200)]
     assert (np.diff(floors) >= 0).all()
 
@@ -69,22 +69,23 @@ def trials(needed: Vectors, ranks: list[int], beside: list[int]) -> Trials:
     limits = np.linspace(0.9, 0.1, len(needed)).astype(np.float32)
     narrow = np.isin(np.arange(len(needed)), beside)
     ranks_of = np.repeat(np.array(ranks, np.int64)[:, None], 10, axis=1)
-    return Trials(limits[:, None], limits, needed, ranks_of, banded(limits, narrow), 0.2)
+    return Trials(limits[:, None], limits, needed, ranks_of, needed, banded(limits, narrow), 0.2)
 
 
 def test_each_band_gets_the_margin_and_the_cells_that_it_needs() -> None:
     needed = np.tile(np.linspace(0.1, 0.2, 10), (3 * BAND, 1)).astype(np.float32)
     needed[BAND : 2 * BAND] += 0.3
     ranks = [4] * BAND + [8] * BAND + [16] * BAND
-    found = trials(needed, ranks, beside=list(range(2 * BAND, 3 * BAND))).reach(0.9, 0.99)
+    found = trials(needed, ranks, beside=list(range(2 * BAND, 3 * BAND))).reach(0.85, 0.99, 0.15)
     (first, near, few), (last, far, many) = found.bands
     assert (first, last) == pytest.approx(
         (0.9 - 0.8 * (BAND - 1) / (3 * BAND - 1), 0.368), abs=0.01
     )
     assert (near, far, few, many) == pytest.approx((0.2, 0.5, 4, 8))
     assert found.beside == pytest.approx((0.2, 16))
+    assert found.surely == pytest.approx((0.15, 0.2))
     assert found.promise == 0.99
-    less = trials(needed, ranks, beside=[]).reach(0.2, 0.99)
+    less = trials(needed, ranks, beside=[]).reach(-0.2, 0.99, 4)
     assert less.bands[0][1] == pytest.approx(0.1667, abs=0.001)
     assert less.beside == less.bands[-1][1:]
 

@@ -126,7 +126,7 @@ def test_a_wide_filter_is_searched_by_cells_whatever_its_theme(
 ) -> None:
     """A folder of one theme: near some queries all pass, near the others none."""
     monkeypatch.setattr(subset_module, "WIDE_FROM", 100)
-    monkeypatch.setattr(cell_codes, "CODES_KEPT", 1500)
+    monkeypatch.setattr(cell_codes, "PACKED_UP_TO", 1500)
     near = many @ many[0]
     for share in (0.1, 0.5):
         passing = near >= np.quantile(near, 1 - share) if theme else near != near.min()
