@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,6 +34,7 @@ EQUAL = 10_000
 CLOSE = 0.15
 """Length of the noise of a copy: a cosine of 0.99."""
 LEAST = 0.9
+SHOWN_S = 30
 CHECKED = 2000
 """Rows whose pairs are compared with those of a whole product."""
 
@@ -100,7 +102,7 @@ def measured(count: int) -> Speed:
     )
     before, began, used = _peak_mb(), time.monotonic(), time.process_time()
     with _watched() as watched:
-        findings = find_groups(table, Decisions({}, frozenset()), lambda *_: None)
+        findings = find_groups(table, Decisions({}, frozenset()), _Shown())
     seconds, processor_s = time.monotonic() - began, time.process_time() - used
     group_of = np.arange(count) + len(findings.groups)
     for number, group in enumerate(findings.groups):
@@ -111,6 +113,20 @@ def measured(count: int) -> Speed:
         float((group_of[copies] == group_of[of[copies]]).mean()),
         _share_of_exact(rows, of, watched.kept.all()),
     )  # fmt: skip
+
+
+class _Shown:
+    """Tells the progress of long searches, now and then."""
+
+    def __init__(self) -> None:
+        self._began = self._told = time.monotonic()
+
+    def __call__(self, done: int, total: int, failed: int) -> None:
+        now = time.monotonic()
+        if now - self._told > SHOWN_S:
+            self._told = now
+            share = f"{done:,} of {total:,} pictures compared"
+            print(f"{share} after {now - self._began:.0f} s", file=sys.stderr, flush=True)
 
 
 @dataclass

@@ -93,6 +93,8 @@ def run(settings: Settings, arguments: argparse.Namespace) -> int:
         raise InputError(f"-n {arguments.n}: expected 1 or more")
     if arguments.dry_run and arguments.move_to is None:
         raise InputError("--dry-run: goes with --move-to")
+    if (arguments.where or arguments.classes) and _action(arguments) not in (_list, _move):
+        raise InputError("--where and --class: go with the list of duplicates and with --move-to")
     parse_where(arguments.where)
     check_exists(settings)
     from mmembed.collection.collection import Collection  # takes a while

@@ -124,6 +124,8 @@ def test_missing_hashes_are_told_and_computed(
         (["--dry-run"], "--dry-run: goes with --move-to"),
         (["--not-duplicates", "1"], "two pictures or more"),
         (["--undo", "/no/such/log"], "/no/such/log: cannot be read"),
+        (["--undo", "/no/such/log", "--where", "date:2024"], "--where and --class: go with"),
+        (["--hash", "--class", "burst"], "--where and --class: go with"),
         (["--where", "nonsense=1"], "nonsense"),
     ],
 )
