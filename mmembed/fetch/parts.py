@@ -53,6 +53,6 @@ class Part:
     """What the host says that changes with its content; empty if it says nothing."""
 
 
-def version_in(headers: Mapping[str, str]) -> str:
+def version_in(headers: http.client.HTTPMessage) -> str:
     """See Part.version."""
     return headers.get("ETag", "").removeprefix("W/") or headers.get("Last-Modified", "")
