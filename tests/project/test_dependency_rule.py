@@ -74,6 +74,7 @@ OWNERS = {
     "fcntl": ("store",),
     "fsspec": ("store",),
     "psycopg": ("store/postgres",),
+    "usearch": ("store/vectors",),
     "numkong": ("store/vectors",),
     "pyarrow": ("ingest", "exchange"),
     "openTSNE": ("explore/map",),

@@ -26,7 +26,7 @@ AT_ONCE = 16_384
 LEAST_IN_CELL = 16
 """Vectors of a cell, on average, where there are few."""
 MOST_CELLS = 4_096
-"""Each vector is compared with all centroids once, which takes 50 microseconds for so many."""
+"""A query is compared with all centroids, which takes 50 microseconds for so many."""
 SAMPLED = 32
 """Vectors for each cell that k-means looks at."""
 FITTED = 20_000
