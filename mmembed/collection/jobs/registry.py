@@ -161,9 +161,12 @@ class JobRegistry:
             self._live.pop(job.id, None)
 
     def _beat(self, kind: str) -> bool:
-        """A sign of life of all jobs of a kind here. Heeds the servers that want one to end."""
+        """A sign of life of all jobs of a kind here; False once the registry is closed. Heeds the
+        servers that want one to end."""
         with self._writing:
             with self._lock:
+                if self._closed:
+                    return False
                 live = [job for job in self._live.values() if job.kind == kind]
             seen = [job.seen() for job in live]
             self._records.put(seen)
