@@ -28,7 +28,7 @@ from mmembed.ingest import (
 from mmembed.ingest.pipeline import unfailing
 from mmembed.ingest.scan import scan_of
 from mmembed.places import Place
-from mmembed.store.pieces import Missing, Pieces, WorkProgress, WorkRules
+from mmembed.store.pieces import Missing, Pieces, WorkRules
 from mmembed.store.protocol import Store
 from mmembed.types import Phase, Progress
 
@@ -165,10 +165,6 @@ class SharedIndexing:
         report = sum_of([*worker.reports, *worker.partial])
         report.seconds = time.monotonic() - started
         return replace(report, interrupted=interrupted or ending.is_set())
-
-    def progress(self) -> WorkProgress:
-        """How far all the work is."""
-        return self.pieces.progress()
 
     # -- parts -------------------------------------------------------------------------
 

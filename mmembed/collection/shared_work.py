@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mmembed.ingest import Report
 from mmembed.places import Place
-from mmembed.store.pieces import WorkProgress
 from mmembed.types import Phase, Progress
 
 if TYPE_CHECKING:
@@ -52,7 +51,3 @@ class SharedWork:
         return self._indexing.shared.work(
             ending or threading.Event(), progress, until_done=until_done
         )
-
-    def work_progress(self) -> WorkProgress:
-        """How far all planned work is."""
-        return self._indexing.shared.progress()
