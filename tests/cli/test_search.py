@@ -154,7 +154,7 @@ def test_a_lost_catalog_is_no_empty_folder(ask: Ask, folder: Path, arguments: li
         file.unlink()
     before = sorted(folder.iterdir())
     code, out, err = ask(*arguments, "--data", str(folder), "--model", "fake")
-    assert (code, out) == (2, "")
+    assert (code, out) == (1, "")
     assert "catalog.sqlite3: is missing" in err
     assert "mmembed restore" in err
     assert sorted(folder.iterdir()) == before
