@@ -89,7 +89,6 @@ def embed_inputs(embedder: Embedder, inputs: Sequence[Read], wishes: Wishes) -> 
     """
     notes = _check_dimensions(embedder.facts, wishes)
     encoder = embedder.encoder
-    _check_failures(inputs, wishes)
     ready = _all_read(inputs, embedder, wishes)
     parts = parts_of(ready)
     measured = [
