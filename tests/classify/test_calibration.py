@@ -13,6 +13,7 @@ from mmembed.errors import InputError
 
 
 @pytest.mark.parametrize("temperature", [0.25, 1.0, 3.0])
+@pytest.mark.slow
 def test_the_temperature_of_the_data_is_found(temperature: float) -> None:
     generator = np.random.default_rng(0)
     logits = generator.normal(size=(4000, 5)) * 2

@@ -33,6 +33,7 @@ def right(learned: LearnedLabels, rows: Embeddings, truth: NDArray[np.int64]) ->
     return float(((rows @ learned.weights + learned.bias).argmax(axis=1) == truth).mean())
 
 
+@pytest.mark.slow
 def test_examples_correct_words_that_mislead() -> None:
     means = directions(4)
     words = unit(means[[1, 0, 2, 3]])  # the first two are exchanged

@@ -30,6 +30,7 @@ def filled(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+@pytest.mark.slow
 def test_a_folder_there_and_back(ask: Ask, filled: Path, tmp_path: Path) -> None:
     dump, other = str(tmp_path / "dump"), str(tmp_path / "other")
     code, printed, _ = ask("export", "--to", dump, "--data", str(filled))

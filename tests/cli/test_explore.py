@@ -46,6 +46,7 @@ def test_a_map_is_made_once_and_then_brought_up_to_date(ask: Ask, data: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_a_map_is_written_for_eyes_and_for_programs(ask: Ask, data: Path, tmp_path: Path) -> None:
     for ending in ("svg", "png", "csv", "json"):
         code, out, err = ask("map", "--out", str(tmp_path / f"m.{ending}"), *options(data))

@@ -42,6 +42,7 @@ def test_tag_show_and_clear(ask: Ask, filled: tuple[str, ...], tmp_path: Path) -
     assert (code, printed) == (0, "colours: 3 tags taken back\n")
 
 
+@pytest.mark.slow
 def test_rejected_tags_and_sets_are_listed(ask: Ask, filled: tuple[str, ...]) -> None:
     assert ask("tag", "--list", *filled) == (0, "", "")
     assert ask("tag", "--rejected", *filled)[1] == "no automatic tag was taken off\n"

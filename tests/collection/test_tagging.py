@@ -227,6 +227,7 @@ def test_a_label_with_a_control_character_is_no_tag(filled: Collection) -> None:
         filled.tag(wishes("red", "bl\x1fue"), quietly)
 
 
+@pytest.mark.slow
 def test_wrong_tags_are_found(collection: Collection, picture: MakePicture, index: Index) -> None:
     for colour in ("red", "blue"):
         for number in range(20):

@@ -221,6 +221,7 @@ def test_nothing_is_begun_for_somebody_who_has_left(batcher: Batcher, encoder: F
 # -- how much may wait -----------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_large_requests_take_more_places_but_never_all(
     encoder: GatedEncoder, pool: ThreadPoolExecutor
 ) -> None:

@@ -145,6 +145,7 @@ def test_a_filter_holds_for_every_part(search: Callable[..., Hybrid], store: Sto
     assert sorted(pages(search("dog number9", where), 3)) == passing
 
 
+@pytest.mark.slow
 def test_later_pages_keep_the_order_of_the_first(
     search: Callable[..., Hybrid], store: Store
 ) -> None:

@@ -155,6 +155,7 @@ def test_a_view_that_another_thread_reads_anew_meanwhile_is_not_saved(
     assert list(catalog.folder.glob("*.usearch*")) == []
 
 
+@pytest.mark.slow
 def test_closing_waits_for_a_thread_that_is_just_being_started(
     catalog: Catalog, entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -285,6 +285,7 @@ def test_a_view_that_another_thread_loads_meanwhile_is_found(
     assert views.view("image") is not None
 
 
+@pytest.mark.slow
 def test_many_threads_may_ask_while_others_write(
     catalog: Catalog, open_catalog: Callable[[], Catalog], entry: Entry
 ) -> None:

@@ -137,6 +137,7 @@ def test_waiting_and_running_jobs_are_cancelled(jobs: JobRegistry, gate: threadi
     assert jobs.result(first.id) is None
 
 
+@pytest.mark.slow
 def test_a_job_is_cancelled_at_any_moment(jobs: JobRegistry) -> None:
     """It is done or cancelled, never anything else, and the next one runs."""
 
@@ -158,6 +159,7 @@ def test_a_job_is_cancelled_at_any_moment(jobs: JobRegistry) -> None:
     assert "cancelled" in seen
 
 
+@pytest.mark.slow
 def test_too_many_are_refused_and_old_ones_forgotten(
     jobs: JobRegistry, store: Store, gate: threading.Event
 ) -> None:

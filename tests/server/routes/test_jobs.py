@@ -117,6 +117,7 @@ def test_the_map_is_a_job_too(client: TestClient) -> None:
     assert client.get("/v1/map/state").json()["state"] == "ready"
 
 
+@pytest.mark.slow
 def test_list_follow_and_cancel(
     served: tuple[TestClient, Collection], gate: threading.Event
 ) -> None:

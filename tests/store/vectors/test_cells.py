@@ -108,6 +108,7 @@ def test_queries_in_directions_that_lead_nowhere_find_the_nearest_too(left_out: 
     assert hits >= 198
 
 
+@pytest.mark.slow
 def test_cells_grow_and_lose_what_was_removed(many: Vectors) -> None:
     ids = np.arange(1, 2001)
     table = Table.empty(DIM).with_more(ids, many[:2000].astype(np.float16))

@@ -10,6 +10,7 @@ from tests.store.vectors.clustered import clustered
 
 
 @pytest.mark.parametrize("dim", [1, 2, 4, 33, 512])
+@pytest.mark.slow
 def test_inner_products_of_codes_are_nearly_cosines(dim: int) -> None:
     """Also where one dimension is far wider than the others, as in CLIP's embeddings."""
     rows = clustered(300, dim=dim) * 1.0
