@@ -21,6 +21,9 @@ AT_ONCE_BYTES = 8 * 2**20
 """Bytes of a catalog that is checked before it is used: some 50 ms."""
 STEPS = 20_000
 """Instructions of SQLite's machine between two checks for a stop."""
+STOP_S = 2.0
+"""Seconds that closing waits for a check. Before version 3.41, SQLite walks through a table of many
+gigabytes without looking whether it is to stop."""
 BUSY, LOCKED, CORRUPT, FULL, NOT_A_DATABASE = 5, 6, 11, 13, 26
 """SQLite's codes."""
 
@@ -56,10 +59,11 @@ class Checking:
         return threading.Thread(target=self._beside, name="mmembed-check", daemon=True)
 
     def stop(self) -> None:
-        """The catalog is being closed."""
+        """The catalog is being closed. A check that goes on reads from a connection of its own, and
+        closes it."""
         self._ended.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(STOP_S)
 
     def faults(self, *, pause: bool = False) -> list[str]:
         """The faults of the catalog, or an empty list. Raises StoreError."""

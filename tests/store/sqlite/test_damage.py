@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -122,6 +124,31 @@ def test_a_large_catalog_is_checked_beside_its_use(
     with pytest.raises(StoreError, match="damaged"):
         catalog.write([entry("/new.jpg")])
     catalog.close()
+
+
+def waited(let_go: threading.Event) -> list[str]:
+    """The faults of a check that takes as long as a catalog of many gigabytes."""
+    let_go.wait(30)
+    return []
+
+
+def test_closing_does_not_wait_for_a_check_that_hears_no_stop(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = threading.Event()
+    monkeypatch.setattr(background_check, "AT_ONCE_BYTES", 0)
+    monkeypatch.setattr(background_check, "STOP_S", 0.1)
+    monkeypatch.setattr(background_check, "faults", lambda *_, **__: waited(let_go))
+    catalog = Catalog(filled)
+    begun = time.monotonic()
+    catalog.close()
+    assert time.monotonic() - begun < 10
+    assert catalog._checking._thread.is_alive()
+    let_go.set()
+    catalog._checking._thread.join(10)
+    again = Catalog(filled)
+    assert again.count("image") == 57
+    again.close()
 
 
 @pytest.mark.parametrize(
