@@ -161,9 +161,9 @@ def _as_json(found: Findings, described: Sequence[DescribedDuplicates]) -> dict[
 def _tell_unhashed(found: Findings) -> None:
     if found.unhashed:
         print(
-            f"{found.unhashed:,} of {found.pictures:,} pictures have no perceptual hashes, or those "
-            "of an earlier version, so that their copies and crops are not found for certain; "
-            f"{command('duplicates', '--hash')} computes them",
+            f"{found.unhashed:,} of {found.pictures:,} pictures have no perceptual hashes, or "
+            "those of an earlier version, so that copies and crops of them are not found for "
+            f"certain; {command('duplicates', '--hash')} computes them",
             file=sys.stderr,
         )
 

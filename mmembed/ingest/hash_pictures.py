@@ -51,8 +51,8 @@ class Hashed:
 
 @dataclass(frozen=True)
 class HashBackfill:
-    """Hashes the pictures that have no hashes, or those of an earlier mmembed: by their thumbnails, which is several times as fast
-    as decoding them, else by their files."""
+    """Hashes the pictures that have no hashes, or those of an earlier mmembed: by their thumbnails,
+    which is several times as fast as decoding them, else by their files."""
 
     store: Store
     limits: ImageLimits

@@ -15,7 +15,7 @@ from mmembed.media.hash_matrices import DEAD_ZONE, STEPS, Matrix, cells, waves
 
 SIDE = 80
 """Pixels on a side to which a picture is reduced, whatever its shape."""
-GRIDS = ((2, 0.925), (3, 0.85), (4, 0.775))
+GRIDS = ((2, 0.925), (3, 0.86), (4, 0.79))
 """Parts in a row and in a column, and the share of each side that they show."""
 PARTS = sum(count * count for count, _ in GRIDS)
 _CELLS = 32

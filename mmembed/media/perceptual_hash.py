@@ -137,16 +137,19 @@ class PictureHashes:
         """rows: (n,), 0 where there are no hashes."""
         known = rows["version"] == VERSION
         telling = known & (rows["contrast"] >= FLAT)
-        parts = (np.ascontiguousarray(rows[name]) for name in ("p", "d", "mirrored_d"))
-        colour = np.ascontiguousarray(rows["colour"])
-        return cls(known, colour, telling, *parts, rows["parts"])  # parts are most of the memory
+        colour, *wholes = (
+            np.ascontiguousarray(rows[name]) for name in ("colour", "p", "d", "mirrored_d")
+        )
+        p, d, mirrored_d = wholes
+        parts = rows["parts"]  # most of the memory, which is not taken twice
+        return cls(known, colour, telling, p, d, mirrored_d, parts)
 
     def __len__(self) -> int:
         return len(self.p)
 
     @property
     def complete(self) -> NDArray[np.bool_]:
-        """(n,): whether all hashes are known; parts are of use where the picture tells something."""
+        """(n,): whether all hashes are known, those of parts where the picture tells something."""
         return np.asarray(self.known & (~self.telling | self.parts.any(axis=(1, 2))))
 
     @property

@@ -19,9 +19,9 @@ MOST_APART = 30.0
 WEIGHT = 100.0
 """Bits that a cosine less by one counts for."""
 CROPS_APART = 24.0
-"""The same for crops: of 116 comparisons, the closest is closer by chance."""
-CROP_COSINE = 0.9
-"""The least cosine of a picture with a crop of it."""
+"""The same for a crop, which is compared with 58 parts: the closest is closer by chance."""
+CROP_COSINE = 0.85
+"""A cosine below which no parts are compared."""
 FLAT_COSINE = 0.999
 FLAT_COLOUR = 6
 """A picture without contrast is a copy by its cosine and by the mean levels of its colours."""
@@ -43,9 +43,8 @@ def shots_apart(
     may_be_crops = np.isinf(apart) & (cosines >= CROP_COSINE)
     if may_be_crops.any():
         pairs = np.nonzero(may_be_crops)
-        left, right, of_pairs = (
-            np.broadcast_to(one, apart.shape)[pairs] for one in (some, others, cosines)
-        )
+        left, right = (np.broadcast_to(one, apart.shape)[pairs] for one in (some, others))
+        of_pairs = np.broadcast_to(cosines, apart.shape)[pairs]
         apart[pairs] = _crops_apart(hashes, left, right, of_pairs)
     return apart
 

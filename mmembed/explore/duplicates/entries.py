@@ -28,7 +28,7 @@ class CopyEvidence:
     mirrored: bool
     """Whether the bits are fewer with one of them mirrored."""
     cropped: bool
-    """Whether one shows a part of the other. Crops of less than a tenth need not be known as such."""
+    """Whether one shows a part of the other; false for small crops, whose wholes are near."""
     seconds: float | None
     """Between the times at which they were taken; None where one is not known."""
 
