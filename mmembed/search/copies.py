@@ -76,8 +76,8 @@ def _crops_apart(
 def bits_apart(
     hashes: PictureHashes, some: Places, others: Places, cosines: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Evidence of n pairs, each (n,): how many of 128 bits differ, whether one picture is mirrored,
-    and whether one shows a part of the other."""
+    """Evidence of n pairs, each (n,): how many of 128 bits differ, whether with one of them
+    mirrored, and whether of a part."""
     bits, mirrored = hashes.distances(some, others)
     cropped = np.isinf(wholes_apart(hashes, some, others, cosines)) & np.isfinite(
         shots_apart(hashes, some, others, cosines)
