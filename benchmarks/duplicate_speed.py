@@ -24,6 +24,7 @@ from mmembed.explore.duplicates.find_groups import find_groups
 from mmembed.explore.duplicates.pairs import KeptPairs, Pairs
 from mmembed.explore.duplicates.picture_table import Likenesses, PictureTable
 from mmembed.explore.duplicates.vector_pairs import alike_pairs
+from mmembed.media.part_hashes import PARTS
 from mmembed.media.perceptual_hash import LAYOUT, VERSION, PictureHashes
 from mmembed.search.copies import NEVER
 
@@ -68,6 +69,7 @@ def made(count: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     hashes["version"], hashes["contrast"] = VERSION, 50
     for name in ("p", "d", "mirrored_d"):
         hashes[name] = random.integers(0, 2**64, count, dtype=np.uint64)
+    hashes["parts"] = random.integers(0, 2**64, (count, 2, PARTS), dtype=np.uint64)
     of = np.full(count, -1)
     copies = random.permutation(count)[: int(PLANTED * count)]
     originals = random.permutation(np.setdiff1d(np.arange(count), copies))[: len(copies)]

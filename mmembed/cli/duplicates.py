@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 List pictures that are there more than once, in four classes: identical (the same bytes), same_shot
-(re-encoded, resized, cropped a little or mirrored), burst (taken within seconds, and alike) and
+(re-encoded, resized, cropped or mirrored), burst (taken within seconds, and alike) and
 look_alike. Of each group one picture is proposed to be kept. Nothing is ever deleted.
 
   mmembed duplicates
@@ -45,7 +45,7 @@ there. They stay in the collection. Without --class, only identical and same_sho
   mmembed duplicates --move-to ~/duplicates
   mmembed duplicates --undo ~/duplicates/duplicates-20260714-205107-1a2b3c.jsonl
 
-Pictures that an earlier version indexed have no perceptual hashes:
+Pictures that an earlier version indexed have no perceptual hashes, or no hashes that find crops:
 
   mmembed duplicates --hash                      computes them, once
 
@@ -161,9 +161,9 @@ def _as_json(found: Findings, described: Sequence[DescribedDuplicates]) -> dict[
 def _tell_unhashed(found: Findings) -> None:
     if found.unhashed:
         print(
-            f"{found.unhashed:,} of {found.pictures:,} pictures have no perceptual hashes, so that "
-            f"their copies are not found for certain; {command('duplicates', '--hash')} computes "
-            "them",
+            f"{found.unhashed:,} of {found.pictures:,} pictures have no perceptual hashes, or "
+            "those of an earlier version, so that copies and crops of them are not found for "
+            f"certain; {command('duplicates', '--hash')} computes them",
             file=sys.stderr,
         )
 

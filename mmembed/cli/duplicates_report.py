@@ -24,7 +24,7 @@ NAMES = {
 }
 COLUMNS = (
     *("group", "class", "keep", "id", "path", "width", "height", "bytes", "format", "date"),
-    *("sha256", "cosine", "likeness", "bits", "mirrored", "seconds", "reason"),
+    *("sha256", "cosine", "likeness", "bits", "mirrored", "cropped", "seconds", "reason"),
 )
 
 
@@ -63,7 +63,8 @@ def _compared(evidence: CopyEvidence | None) -> str:
         return "equal"
     parts = [f"cosine {evidence.cosine:.3f}"]
     if evidence.bits is not None:
-        parts.append(f"{evidence.bits} of 128 bits{' mirrored' if evidence.mirrored else ''}")
+        how = f"{' cropped' * evidence.cropped}{' mirrored' * evidence.mirrored}"
+        parts.append(f"{evidence.bits} of 128 bits{how}")
     if evidence.seconds is not None:
         parts.append(f"{evidence.seconds:+g} s")
     return ", ".join(parts)
@@ -103,9 +104,9 @@ def _cells(
     evidence: CopyEvidence | None,
     reason: str,
 ) -> list[object]:
-    compared: list[object] = [None] * 5
+    compared: list[object] = [None] * 6
     if evidence is not None:
-        seen = evidence.bits, evidence.mirrored, evidence.seconds
+        seen = evidence.bits, evidence.mirrored, evidence.cropped, evidence.seconds
         compared = [evidence.cosine, evidence.likeness, *seen]
     keep = "yes" if item is group.kept else ""
     facts = (item.id, item.path, item.width, item.height, item.bytes, item.format, item.moment)

@@ -35,5 +35,6 @@ def evidence_of_copy(evidence: CopyEvidence | None) -> dict[str, object] | None:
         "likeness": evidence.likeness,
         "bits": evidence.bits,
         "mirrored": evidence.mirrored,
+        "cropped": evidence.cropped,
         "seconds": evidence.seconds,
     }

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from mmembed.errors import ImageError
 from mmembed.media.decode import THUMBNAIL_SIZE, decode, printable, read_file
 from mmembed.media.image_limits import ImageLimits
-from mmembed.media.perceptual_hash import SIZE, hash_of
+from mmembed.media.part_hashes import SIDE as PARTS_SIDE
+from mmembed.media.perceptual_hash import hash_of, is_complete
 from mmembed.places import is_file
 from mmembed.sources.entries import FileStat
 from mmembed.sources.sources import Sources
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 500
 """Hashes in one transaction: seconds of work, which is lost where it is interrupted."""
-SIDE = 4 * SIZE
+SIDE = 2 * PARTS_SIDE
 """Pixels on a side that are enough to hash a picture."""
 
 
@@ -50,8 +51,8 @@ class Hashed:
 
 @dataclass(frozen=True)
 class HashBackfill:
-    """Hashes the pictures that have no hashes: by their thumbnails, which is several times as fast
-    as decoding them, else by their files."""
+    """Hashes the pictures that have no hashes, or those of an earlier mmembed: by their thumbnails,
+    which is several times as fast as decoding them, else by their files."""
 
     store: Store
     limits: ImageLimits
@@ -75,7 +76,15 @@ class HashBackfill:
         return Hashed(done, failed)
 
     def _missing(self) -> list[str]:
-        return [sha256 for page in self._pages() for sha256 in page]
+        """Contents without hashes, and those with hashes of an earlier mmembed."""
+        without = [sha256 for page in self._pages() for sha256 in page]
+        earlier = (
+            sha256
+            for some in self.store.all_image_hashes()
+            for sha256, row in some.items()
+            if not is_complete(row)
+        )
+        return [*without, *earlier]
 
     def _pages(self) -> Iterator[list[str]]:
         after = ""

@@ -3,8 +3,9 @@
     apart = differing bits of p and of d + 100 · (1 − cosine)
 
 The bits are few for a copy. The cosine alone is not enough: pictures of a burst, or two pictures of
-one kind, have cosines as high as a cropped copy. Constants were chosen on photographs other than
-those that docs/duplicates.md judges them by.
+one kind, have cosines as high as a cropped copy. For a crop, the bits are those between a part of
+one picture and the whole of the other. Constants were chosen on photographs other than those that
+docs/duplicates.md judges them by.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ from mmembed.media.perceptual_hash import PictureHashes
 MOST_APART = 30.0
 WEIGHT = 100.0
 """Bits that a cosine less by one counts for."""
+CROPS_APART = 24.0
+"""The same for a crop, which is compared with 58 parts: the closest is closer by chance."""
+CROP_COSINE = 0.85
+"""A cosine below which no parts are compared."""
 FLAT_COSINE = 0.999
 FLAT_COLOUR = 6
 """A picture without contrast is a copy by its cosine and by the mean levels of its colours."""
@@ -31,16 +36,55 @@ Moments = NDArray[np.datetime64]
 def shots_apart(
     hashes: PictureHashes, some: Places, others: Places, cosines: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How far apart the pictures at these places are; infinite where they are no copies for
-    certain, or without hashes. The places and cosines are broadcast against each other."""
+    """How far apart the pictures at these places are, where one may be cropped; infinite where they
+    are no copies for certain, or without hashes. Crops are further apart than other copies. The
+    places and cosines are broadcast against each other."""
+    apart = wholes_apart(hashes, some, others, cosines)
+    may_be_crops = np.isinf(apart) & (cosines >= CROP_COSINE)
+    if may_be_crops.any():
+        pairs = np.nonzero(may_be_crops)
+        left, right = (np.broadcast_to(one, apart.shape)[pairs] for one in (some, others))
+        of_pairs = np.broadcast_to(cosines, apart.shape)[pairs]
+        apart[pairs] = _crops_apart(hashes, left, right, of_pairs)
+    return apart
+
+
+def wholes_apart(
+    hashes: PictureHashes, some: Places, others: Places, cosines: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The same for copies that are not cropped much."""
     bits, _ = hashes.distances(some, others)
     apart = bits + WEIGHT * (1 - cosines)
     telling = hashes.telling[some] & hashes.telling[others]
-    colours = hashes.colour.astype(np.int16)
-    near = np.abs(colours[some] - colours[others]).max(axis=-1) <= FLAT_COLOUR
+    ours, theirs = (hashes.colour[one].astype(np.int16) for one in (some, others))
+    near = np.abs(ours - theirs).max(axis=-1) <= FLAT_COLOUR
     known = hashes.known[some] & hashes.known[others]
     flat = np.where(near & known & (cosines >= FLAT_COSINE), WEIGHT * (1 - cosines), np.inf)
     return np.where(telling, np.where(apart <= MOST_APART, apart, np.inf), flat)
+
+
+def _crops_apart(
+    hashes: PictureHashes, some: Places, others: Places, cosines: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n,), of n pairs."""
+    bits, _ = hashes.part_distances(some, others)
+    apart = bits + WEIGHT * (1 - cosines)
+    telling = hashes.telling[some] & hashes.telling[others]
+    return np.where(telling & (apart <= CROPS_APART), MOST_APART + apart, np.inf)
+
+
+def bits_apart(
+    hashes: PictureHashes, some: Places, others: Places, cosines: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Evidence of n pairs, each (n,): how many of 128 bits differ, whether with one of them
+    mirrored, and whether of a part."""
+    bits, mirrored = hashes.distances(some, others)
+    cropped = np.isinf(wholes_apart(hashes, some, others, cosines)) & np.isfinite(
+        shots_apart(hashes, some, others, cosines)
+    )
+    of_parts, as_mirrored = hashes.part_distances(some[cropped], others[cropped])
+    bits[cropped], mirrored[cropped] = of_parts, as_mirrored
+    return bits, mirrored, cropped
 
 
 def moment_of(taken: str | None) -> np.datetime64:

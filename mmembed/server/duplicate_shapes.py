@@ -21,6 +21,9 @@ class CopyEvidenceAnswer(BaseModel):
         int | None, Field(description="of 128 bits of their perceptual hashes, those that differ")
     ]
     mirrored: Annotated[bool, Field(description="whether one of them is mirrored")]
+    cropped: Annotated[
+        bool, Field(description="whether one shows a part of the other, of which the bits are")
+    ]
     seconds: Annotated[float | None, Field(description="between the times they were taken")]
 
 

@@ -17,6 +17,7 @@ from mmembed.errors import InputError, StoreBusy
 from mmembed.explore.duplicates import move_log
 from mmembed.filters.parse import parse_where
 from mmembed.ingest import Report
+from mmembed.media.perceptual_hash import WITHOUT_PARTS
 from tests.photographs import copies, jpeg, photograph, taken_at
 
 Index = Callable[..., Report]
@@ -94,6 +95,25 @@ def test_pictures_of_earlier_versions_are_hashed_on_request(
     assert collection.duplicates().unhashed == hashed.failed
     again = collection.hash_pictures(quiet)
     assert (again.pictures, again.failed) == (0, hashed.failed)
+
+
+def test_crops_are_found_once_earlier_hashes_are_completed(
+    collection: Collection, index: Index, photos: Path
+) -> None:
+    shot = photograph(0)
+    (photos / "whole.jpg").write_bytes(jpeg(shot))
+    (photos / "crop.jpg").write_bytes(jpeg(shot.crop((0, 0, 272, 204))))
+    index()
+    store = collection.store
+    for some in list(store.all_image_hashes()):
+        store.add_image_hashes({sha256: row[:WITHOUT_PARTS] for sha256, row in some.items()})
+    before = named(collection)
+    assert collection.duplicates().unhashed == 2
+    assert collection.hash_pictures(quiet).pictures == 2
+    assert collection.duplicates().unhashed == 0
+    assert collection.hash_pictures(quiet).pictures == 0
+    assert ("same_shot", ["whole.jpg", "crop.jpg"]) in named(collection)
+    assert ("same_shot", ["whole.jpg", "crop.jpg"]) not in before
 
 
 def test_what_was_said_is_heeded_and_forgotten(

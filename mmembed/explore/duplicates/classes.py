@@ -30,6 +30,7 @@ from mmembed.search.copies import (
     WEIGHT,
     at_other_times,
     shots_apart,
+    wholes_apart,
 )
 
 CANDIDATE = 0.7
@@ -61,11 +62,17 @@ class SameShot:
         alike = self.table.alike.among(some, others)
         return np.isfinite(self._apart(alike, some[:, None], others[None, :]))
 
-    def valued(self, pairs: Pairs) -> Pairs:
-        """The pairs that belong together, closer ones with larger values."""
-        at_most = shots_apart(self.table.hashes, pairs.some, pairs.others, np.ones(len(pairs)))
+    def of_hashes(self, pairs: Pairs) -> Pairs:
+        """The pairs that belong together, closer ones with larger values. pairs: of any pictures
+        whose hashes may be near."""
+        at_most = wholes_apart(self.table.hashes, pairs.some, pairs.others, np.ones(len(pairs)))
         pairs = pairs.where(np.isfinite(at_most))  # of most pairs, the hashes alone say no
-        alike = self.table.alike.of_pairs(pairs.some, pairs.others)
+        alike = self.table.alike.of_pairs(pairs.some, pairs.others).astype(np.float32)
+        return self.of_likenesses(Pairs(pairs.some, pairs.others, alike))
+
+    def of_likenesses(self, pairs: Pairs) -> Pairs:
+        """The same. pairs: with their likenesses as values."""
+        alike = pairs.values.astype(np.float64)
         apart = self._apart(alike, pairs.some, pairs.others)
         pairs = Pairs(pairs.some, pairs.others, (-apart).astype(np.float32))
         return pairs.where(np.isfinite(apart))

@@ -23,9 +23,12 @@ class CopyEvidence:
     likeness: float
     """The same without what is common to the collection, see `search.likeness`."""
     bits: int | None
-    """Of 128 bits of their perceptual hashes, those that differ; None without hashes."""
+    """Of 128 bits of their perceptual hashes, those that differ; None without hashes. Of a crop,
+    those between a part of one picture and the other."""
     mirrored: bool
     """Whether the bits are fewer with one of them mirrored."""
+    cropped: bool
+    """Whether one shows a part of the other; false for small crops, whose wholes are near."""
     seconds: float | None
     """Between the times at which they were taken; None where one is not known."""
 
@@ -56,7 +59,8 @@ class Findings:
     items: int
     """Image items that were looked at."""
     unhashed: int
-    """Pictures without perceptual hashes: only their embeddings were compared."""
+    """Pictures without perceptual hashes, or without those of parts: only their embeddings, or not
+    their crops, were compared."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from mmembed.explore.duplicates.linkage import linked
 from mmembed.explore.duplicates.pairs import Pairs
 from mmembed.explore.duplicates.picture_table import PictureTable
 from mmembed.explore.duplicates.vector_pairs import alike_pairs
+from mmembed.search.copies import bits_apart
 from mmembed.types import DuplicateClass, Progress
 
 SAME_BYTES = "the same bytes; the first in the collection"
@@ -59,8 +60,11 @@ class _Finding:
         look_alike = LookAlike(self._table)
         rows, hashes = self._table.alike.rows, self._table.hashes
         alike = alike_pairs(rows, self._equal, same_shot.candidate, progress)
-        candidates = chain(near_hash_pairs(hashes, self._equal).parts(), alike.parts())
-        pairs = Pairs.joined(list(map(same_shot.valued, candidates))).distinct()
+        near = near_hash_pairs(hashes, self._equal)
+        found = chain(
+            map(same_shot.of_hashes, near.parts()), map(same_shot.of_likenesses, alike.parts())
+        )
+        pairs = Pairs.joined(list(found)).distinct()
         yield from self._linked("same_shot", pairs, same_shot)
         yield from self._linked("burst", burst.pairs(self._kept()), burst)
         of_kept = map(self._between_kept, alike.parts())
@@ -110,7 +114,7 @@ class _Finding:
         places, its = np.array(others), np.full(len(others), kept)
         likenesses = table.alike.of_pairs(its, places)
         cosines = table.alike.cosines(likenesses, its, places)
-        bits, mirrored = table.hashes.distances(its, places)
+        bits, mirrored, cropped = bits_apart(table.hashes, its, places, cosines)
         known = table.hashes.known[places] & table.hashes.known[kept]
         seconds = (table.taken[places] - table.taken[kept]) / np.timedelta64(1, "s")
         for row in range(len(others)):
@@ -119,5 +123,6 @@ class _Finding:
                 round(min(1.0, float(likenesses[row])), DIGITS),
                 int(bits[row]) if known[row] else None,
                 bool(known[row] and mirrored[row]),
+                bool(known[row] and cropped[row]),
                 None if np.isnan(seconds[row]) else float(seconds[row]),
             )

@@ -92,18 +92,20 @@ class PictureTable:
         camera."""
         first: dict[bytes, int] = {}
         hashes = np.stack([self.hashes.p, self.hashes.d, self.hashes.mirrored_d], axis=1)
+        bits = hashes, self.hashes.colour, self.hashes.telling, self.hashes.parts
+        seen = *bits, self.taken, self.camera
         places = np.empty(len(self), np.int64)
         for place in range(len(self)):
             digest = hashlib.blake2b(self.alike.rows[place].tobytes(), digest_size=16)
-            for facts in (hashes, self.hashes.colour, self.hashes.telling, self.taken, self.camera):
+            for facts in seen:
                 digest.update(facts[place].tobytes())
             places[place] = first.setdefault(digest.digest(), place)
         return places
 
     @property
     def unhashed(self) -> int:
-        """Pictures without hashes of this version."""
-        return int((~self.hashes.known).sum())
+        """Pictures without hashes of this version, or without those of parts."""
+        return int((~self.hashes.complete).sum())
 
 
 def read_pictures(

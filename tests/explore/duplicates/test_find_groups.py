@@ -13,6 +13,7 @@ from mmembed.explore.duplicates.decisions import Decisions
 from mmembed.explore.duplicates.entries import DuplicateGroup
 from mmembed.explore.duplicates.find_groups import find_groups
 from mmembed.explore.duplicates.picture_table import Likenesses
+from mmembed.media.perceptual_hash import WITHOUT_PARTS
 from tests.explore.duplicates.tables import NOTHING_SAID, quiet, table_of
 from tests.photographs import copies, hash_of_image, photograph
 
@@ -73,6 +74,24 @@ def test_evidence_says_how_a_picture_compares_with_the_kept_one() -> None:
     assert evidence.bits < 20
     assert 0.9 < evidence.cosine < 1
     assert evidence.seconds is None
+
+
+def test_a_crop_is_the_same_shot_if_the_model_agrees() -> None:
+    image = photograph(5)
+    crop = image.crop((0, 0, 272, 204))
+    hashes = [hash_of_image(image), hash_of_image(crop), hash_of_image(photograph(6))]
+    table = table_of(np.array([near(0, 0.1, seed) for seed in range(3)]), hashes=hashes)
+    [group, *_] = find_groups(table, NOTHING_SAID, quiet).groups
+    assert (group.kind, group.item_ids) == ("same_shot", (1, 2))
+    [evidence] = group.evidence
+    assert evidence is not None
+    assert evidence.cropped
+    assert evidence.bits is not None
+    assert evidence.bits <= 24
+    vectors = [near(0, 0.1, seed) for seed in range(3)]
+    earlier = [row[:WITHOUT_PARTS] for row in hashes]
+    assert "same_shot" not in dict(found(vectors, hashes=earlier))
+    assert "same_shot" not in dict(found([vectors[0], near(0, 1), vectors[2]], hashes=hashes))
 
 
 def test_pictures_of_a_burst_are_no_copies() -> None:
