@@ -34,7 +34,7 @@ SURVIVING = 8
 """For each candidate, the vectors that are compared by their whole codes, at least."""
 MOST_SURVIVING = 16_384
 """Those vectors at most: reading whole codes from all over memory takes ten times as long as
-reading the leading numbers of a cell. What is missed for it is measured with the reach."""
+reading the leading numbers of a cell. The misses are measured with the reach."""
 
 TIED = 4
 """Factor for the vectors that tie with the last candidate. Equal pictures have equal vectors, and

@@ -82,8 +82,9 @@ def choose_reach(
 def _found_in(
     cells: Cells, table: Table, trials: Trials, reach: Reach, go_on: Callable[[], bool]
 ) -> tuple[float, float]:
-    """Have cells be read so far, and search some queries of each band. What is found for those that
-    lie as the vectors do, or for those beside them if that is less; and the least of any band."""
+    """Have cells be read so far, and search some queries of each band. The share that is found
+    for those that lie as the vectors do, or for those beside them if it is less; and the least of
+    any band."""
     cells.reach = reach
     *wide, narrow = (band[::SEARCHED_OF] for band in trials.bands)
     shares = [found(cells, table, trials, band, go_on) for band in (*wide, narrow) if len(band)]

@@ -1,6 +1,6 @@
 """Queries that are tried on cells, and how much must be read to find their nearest vectors.
 
-What is found is told from what was measured of each of the nearest. So a choice of how far to read
+Each of the nearest says by its measures whether a reach finds it. So a choice of how far to read
 costs no search.
 """
 

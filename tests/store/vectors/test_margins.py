@@ -105,14 +105,9 @@ def test_vectors_that_are_missed_for_one_reason_need_not_be_found_for_another() 
     margins = np.full((BAND, 10), 0.1, np.float32)
     ranks = [4] * BAND
     margins[::20], ranks[::20] = 0.5, [50] * len(ranks[::20])
-    assert trials(margins, ranks, beside=[]).reach(0.94, 0.99).bands[0][1:] == (
-        pytest.approx(0.1),
-        4,
-    )
-    assert trials(margins, ranks, beside=[]).reach(0.99, 0.99).bands[0][1:] == (
-        pytest.approx(0.5),
-        50,
-    )
+    for share, margin, most in ((0.94, 0.1, 4), (0.99, 0.5, 50)):
+        [band] = trials(margins, ranks, beside=[]).reach(share, 0.99).bands
+        assert band[1:] == pytest.approx((margin, most))
 
 
 # -- real cells ------------------------------------------------------------------------
