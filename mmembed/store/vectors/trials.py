@@ -93,8 +93,9 @@ class Trials:
         ranks, margins = self.ranks[band], self.margins[band]
         survive = self.needed[band] <= surely
         enough = min(int(np.ceil(share * survive.size)), int(survive.sum()))
+        shares = np.linspace((2 + share) / 3, 1, MARGINS)  # filtered searches have the margin alone
         choices = []
-        for margin in np.quantile(margins, np.linspace(share, 1, MARGINS), method="higher"):
+        for margin in np.quantile(margins, shares, method="higher"):
             found = np.sort(ranks[survive & (margins <= margin)])
             if len(found) >= enough:
                 most = int(found[enough - 1])
