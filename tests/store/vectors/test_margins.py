@@ -101,7 +101,7 @@ def test_each_band_gets_the_margin_and_the_cells_that_it_needs() -> None:
 
 
 def test_vectors_that_are_missed_for_one_reason_need_not_be_found_for_another() -> None:
-    """One query in twenty would need more cells and a larger margin. Filters have the margin alone."""
+    """One query in twenty needs more cells and a larger margin. Filters have the margin alone."""
     margins = np.full((BAND, 10), 0.1, np.float32)
     ranks = [4] * BAND
     margins[::20], ranks[::20] = 0.5, [50] * len(ranks[::20])
