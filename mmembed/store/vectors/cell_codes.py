@@ -81,11 +81,10 @@ class CellCodes:
         cells = np.arange(len(self.starts) - 1, dtype=np.int32)
         return np.repeat(cells, np.diff(self.starts))
 
-    def places_of(self, ids: Ids) -> Places:
-        """The places of n vectors, all of which are there."""
-        order = np.argsort(self.ids)
-        places: Places = order[np.searchsorted(self.ids, ids, sorter=order)]
-        return places
+    def owners_at(self, places: Places) -> NDArray[np.int64]:
+        """The cells of vectors at some places, of the same shape."""
+        owners: NDArray[np.int64] = np.searchsorted(self.starts, places, side="right") - 1
+        return owners
 
     def every(self) -> PassingCodes:
         """All of them."""

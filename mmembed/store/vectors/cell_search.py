@@ -32,6 +32,9 @@ CHECKED = 3
 codes."""
 SURVIVING = 8
 """For each candidate, the vectors that are compared by their whole codes, at least."""
+MOST_SURVIVING = 16_384
+"""Those vectors at most: reading whole codes from all over memory takes ten times as long as
+reading the leading numbers of a cell. The misses are measured with the reach."""
 
 TIED = 4
 """Factor for the vectors that tie with the last candidate. Equal pictures have equal vectors, and
@@ -63,6 +66,8 @@ class CellSearch:
         self._left_out = passing.vectors.left_out(code)
         self._surely = 0.0
         """See Reach.surely."""
+        self._is_bounded = False
+        """Whether the reach was measured."""
         self._done = 0
         """Cells that were read."""
         self._scores: list[Scores] = []
@@ -76,6 +81,7 @@ class CellSearch:
         scores = centroids.scores(self._code[None])[0]
         usual, left = usual_likeness(scores, self._scale), self._passing.cells
         self._surely = reach.surely[reach.is_beside(usual)]
+        self._is_bounded = bool(reach.bands)
         cells = np.arange(len(scores)) if left is None else np.flatnonzero(left)
         scores, step = scores[cells], FIRST
         if len(cells) > 2 * NEAR:
@@ -135,6 +141,8 @@ class CellSearch:
             floor = self._best[0] - self._surely * self._left_out
             if len(chosen) and floor < scores[chosen].min():
                 chosen = np.flatnonzero(scores >= max(floor, EXCLUDED + 1))
+                if self._is_bounded and len(chosen) > MOST_SURVIVING:
+                    chosen = chosen[_largest(scores[chosen], MOST_SURVIVING)]
         near = self._places_at(chosen, self._cells)
         near = self._first_of_tied(near, self._whole_scores(near), self._count)
         ids: Ids = self._passing.vectors.ids[near]

@@ -45,7 +45,8 @@ def check_whole(cells: Cells, table: Table) -> None:
     vectors = cells.vectors
     assert np.sort(vectors.ids).tolist() == table.ids.tolist()
     assert (vectors.codes == cells.rotation.codes_of(table.rows(vectors.ids))).all()
-    assert vectors.places_of(vectors.ids[::3]).tolist() == list(range(0, len(vectors), 3))
+    places = np.arange(len(vectors)).reshape(1, -1)
+    assert (vectors.owners_at(places)[0] == vectors.of_cell_owners()).all()
     scores = vectors.codes.astype(np.int64) @ cells.centroids.codes.astype(np.int64).T
     own = scores[np.arange(len(vectors)), vectors.of_cell_owners()]
     assert (own == scores.max(axis=1)).all()

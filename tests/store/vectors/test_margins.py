@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +12,17 @@ from mmembed.errors import StoreError
 from mmembed.store.vectors import cell_search, margins
 from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.margins import (
-    BAND,
-    Trials,
-    banded,
+    ATTEMPTS,
+    QUERIES,
+    TURNS,
     choose_reach,
     found,
-    nearest,
     queries,
 )
 from mmembed.store.vectors.reach import ALL, EVERYTHING, Reach, Usual
 from mmembed.store.vectors.rescoring import POOL
 from mmembed.store.vectors.table import Table
+from mmembed.store.vectors.trials import BAND, Trials, banded, nearest, tried
 from tests.store.vectors.clustered import DIM, Vectors, clustered
 
 
@@ -38,8 +39,8 @@ def cells(table: Table) -> Cells:
 
 def recall(cells: Cells, table: Table, rows: Vectors) -> float:
     """The share of the nearest ten that cells find, as they are set."""
-    limits = nearest(table, rows, 10)[1].min(axis=1)
-    return float(found(cells, table, rows, limits, lambda: True).mean())
+    asked = tried(cells, table, [rows], lambda: True)
+    return float(found(cells, table, asked, np.arange(len(rows)), lambda: True).mean())
 
 
 # -- what is chosen --------------------------------------------------------------------
@@ -64,30 +65,49 @@ def test_the_floor_never_falls_while_more_is_found() -> None:
     assert (np.diff(floors) >= 0).all()
 
 
-def trials(needed: Vectors, ranks: list[int], beside: list[int]) -> Trials:
-    """Queries in bands by falling likeness, and how far each has to read for all."""
-    limits = np.linspace(0.9, 0.1, len(needed)).astype(np.float32)
-    narrow = np.isin(np.arange(len(needed)), beside)
+def trials(margins: Vectors, ranks: list[int], beside: list[int], needed: float = 0.0) -> Trials:
+    """Queries in bands by falling likeness, and how far each has to read for all. The likeness of
+    100 centroids falls from theirs to 0."""
+    count = len(margins)
+    limits = np.linspace(0.9, 0.1, count).astype(np.float32)
+    narrow = np.isin(np.arange(count), beside)
     ranks_of = np.repeat(np.array(ranks, np.int64)[:, None], 10, axis=1)
-    return Trials(limits[:, None], limits, needed, ranks_of, needed, banded(limits, narrow), 0.2)
+    codes = np.full(margins.shape, needed, np.float32)
+    likeness = limits[:, None] * np.linspace(1, 0, 100, dtype=np.float32)
+    bands = banded(limits, narrow)
+    rows = limits[:, None]
+    return Trials(
+        rows, limits, margins, ranks_of, codes, likeness, np.zeros(count), bands, spread=0.2
+    )
 
 
 def test_each_band_gets_the_margin_and_the_cells_that_it_needs() -> None:
-    needed = np.tile(np.linspace(0.1, 0.2, 10), (3 * BAND, 1)).astype(np.float32)
-    needed[BAND : 2 * BAND] += 0.3
+    margins = np.tile(np.linspace(0.1, 0.2, 10), (3 * BAND, 1)).astype(np.float32)
+    margins[BAND : 2 * BAND] += 0.3
     ranks = [4] * BAND + [8] * BAND + [16] * BAND
-    found = trials(needed, ranks, beside=list(range(2 * BAND, 3 * BAND))).reach(0.85, 0.99, 0.15)
+    beside = list(range(2 * BAND, 3 * BAND))
+    found = trials(margins, ranks, beside, needed=2.5).reach(0.85, 0.99)
     (first, near, few), (last, far, many) = found.bands
     assert (first, last) == pytest.approx(
         (0.9 - 0.8 * (BAND - 1) / (3 * BAND - 1), 0.368), abs=0.01
     )
-    assert (near, far, few, many) == pytest.approx((0.2, 0.5, 4, 8))
-    assert found.beside == pytest.approx((0.2, 16))
-    assert found.surely == pytest.approx((0.15, 0.2))
+    assert (near, far, few, many) == pytest.approx((0.2, 0.5, 4, 8), abs=0.001)
+    assert found.beside == pytest.approx((0.2, 16), abs=0.001)
+    assert found.surely == pytest.approx((2.5, 2.5))
     assert found.promise == 0.99
-    less = trials(needed, ranks, beside=[]).reach(-0.2, 0.99, 4)
-    assert less.bands[0][1] == pytest.approx(0.1667, abs=0.001)
+    less = trials(margins, ranks, beside=[]).reach(0.65, 0.99)
+    assert less.bands[0][1] == pytest.approx(0.189, abs=0.001)
     assert less.beside == less.bands[-1][1:]
+
+
+def test_vectors_that_are_missed_for_one_reason_need_not_be_found_for_another() -> None:
+    """One query in twenty needs more cells and a larger margin. Filters have the margin alone."""
+    margins = np.full((BAND, 10), 0.1, np.float32)
+    ranks = [4] * BAND
+    margins[::20], ranks[::20] = 0.5, [50] * len(ranks[::20])
+    for share, margin, most in ((0.94, 0.5, 4), (0.99, 0.5, 50)):
+        [band] = trials(margins, ranks, beside=[]).reach(share, 0.99).bands
+        assert band[1:] == pytest.approx((margin, most))
 
 
 # -- real cells ------------------------------------------------------------------------
@@ -156,14 +176,38 @@ def test_measuring_ends_once_it_may_not_go_on(table: Table, cells: Cells) -> Non
         choose_reach(cells, table, 0.99, lambda: False)
 
 
-def test_the_nearest_are_those_of_brute_force(table: Table) -> None:
+def test_the_nearest_are_those_of_brute_force(table: Table, cells: Cells) -> None:
     rows = queries(table)[-1]
-    ids, cosines = nearest(table, rows, 10)
+    places, cosines = nearest(cells, table, rows, 10)
     every = rows @ table.rows(table.ids).T
     assert np.allclose(np.sort(cosines, axis=1), np.sort(every, axis=1)[:, -10:], atol=1e-5)
-    for row, own, cosine in zip(rows, ids, cosines, strict=True):
+    for row, own, cosine in zip(rows, cells.vectors.ids[places], cosines, strict=True):
         assert np.allclose(table.rows(own) @ row, cosine, atol=1e-5)
     assert np.allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_measuring_reads_few_codes_of_all_queries(
+    table: Table, cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each trial search is bounded, and there are few: ten million vectors are measured so, too."""
+    searched, whole = [0], [0]
+    run, products = cell_search.CellSearch.run, cell_search.products
+
+    def counting(self: cell_search.CellSearch, *rest: Any) -> Any:
+        searched[0] += 1
+        return run(self, *rest)
+
+    def measuring(codes: Any, code: Any) -> Any:
+        whole[0] = max(whole[0], len(codes))
+        return products(codes, code)
+
+    monkeypatch.setattr(cell_search.CellSearch, "run", counting)
+    monkeypatch.setattr(cell_search, "products", measuring)
+    monkeypatch.setattr(cell_search, "MOST_SURVIVING", 700)
+    choose_reach(cells, table, 0.99)
+    assert searched[0] <= len(ATTEMPTS) * (len(TURNS) + 1) * (QUERIES / 2 + 2)
+    assert 0 < whole[0] <= 800  # some tie with the last
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, POOL + 1])
