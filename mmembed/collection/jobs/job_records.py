@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from mmembed.collection.jobs.job import SERVER_ENDED, Job
@@ -34,30 +35,38 @@ class JobRecords:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._away = 0.0
+        """When the store was last seen to be away: no server could write a sign of life then."""
 
     def all(self) -> list[Job]:
         """Every job, the newest first."""
         jobs = []
-        for name, record in self._store.records(JOBS).items():
+        with self._noticing():
+            records = self._store.records(JOBS)
+        for name, record in records.items():
             try:
-                jobs.append(_as_seen(Job.from_bytes(record)))
+                jobs.append(self._as_seen(Job.from_bytes(record)))
             except StoreError as error:
                 log.warning("job %s: %s", name, error)
         return jobs[::-1]
 
     def find(self, job_id: str) -> Job:
         """The job of an id. Raises NotFound, StoreError."""
-        record = self._store.record(JOBS, job_id) if _ID.fullmatch(job_id) else None
+        if not _ID.fullmatch(job_id):
+            raise not_found(job_id)
+        with self._noticing():
+            record = self._store.record(JOBS, job_id)
         if record is None:
             raise not_found(job_id)
-        return _as_seen(Job.from_bytes(record))
+        return self._as_seen(Job.from_bytes(record))
 
     def put(self, jobs: Sequence[Job]) -> None:
         """Write jobs of this server, with a sign of life. Raises StoreError."""
         now = time.time()
         records = {job.id: replace(job, beat=now).to_bytes() for job in jobs}
         if records:
-            self._store.put_records(JOBS, records)
+            with self._noticing():
+                self._store.put_records(JOBS, records)
 
     def result(self, job_id: str) -> bytes | None:
         """The kept result, JSON; None if there is none."""
@@ -90,6 +99,21 @@ class JobRecords:
             for kind in (JOB_RESULTS, JOBS):
                 self._store.delete_records(kind, gone)
 
+    def _as_seen(self, job: Job) -> Job:
+        """A job whose server died has failed. Its record says so nowhere: the server may be
+        back."""
+        if job.is_ended or time.time() - max(job.beat, self._away) < LEASE_S:
+            return job
+        return replace(job, state="failed", ended=job.beat, rate=None, error=SERVER_ENDED)
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError:
+            self._away = time.time()
+            raise
+
 
 def not_found(job_id: str) -> NotFound:
     """The error of an unknown id."""
@@ -97,10 +121,3 @@ def not_found(job_id: str) -> NotFound:
         f"job {job_id!r:.80}: there is none; the last {MOST_KEPT} are kept, for a day after their "
         "end"
     )
-
-
-def _as_seen(job: Job) -> Job:
-    """A job whose server died has failed. Its record says so nowhere: the server may be back."""
-    if job.is_ended or time.time() - job.beat < LEASE_S:
-        return job
-    return replace(job, state="failed", ended=job.beat, rate=None, error=SERVER_ENDED)

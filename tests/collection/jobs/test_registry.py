@@ -14,7 +14,8 @@ import pytest
 from mmembed.collection.jobs import registry
 from mmembed.collection.jobs.job import SERVER_ENDED, Job
 from mmembed.collection.jobs.job_records import LEASE_S, MOST_KEPT, JobRecords
-from mmembed.collection.jobs.registry import LARGEST_RESULT, MOST_WAITING, JobRegistry
+from mmembed.collection.jobs.live_jobs import LARGEST_RESULT, MOST_WAITING
+from mmembed.collection.jobs.registry import JobRegistry
 from mmembed.collection.jobs.running_job import RunningJob
 from mmembed.errors import NotFound, Overloaded, QueryError, StoreFull
 from mmembed.store.protocol import Store
@@ -178,7 +179,7 @@ def test_too_many_are_refused_and_old_ones_forgotten(
 def test_jobs_of_another_server_are_seen_and_cancelled(
     store: Store, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmembed.collection.lease_keeper.BEAT_S", 0.01)
+    monkeypatch.setattr("mmembed.collection.jobs.live_jobs.BEAT_S", 0.01)
     one, other = JobRegistry(store), JobRegistry(store)
     job = one.begin("a", held(gate))
     running(other, job.id)
