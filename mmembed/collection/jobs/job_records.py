@@ -39,7 +39,10 @@ class JobRecords:
         """When the store was last seen to be away: no server could write a sign of life then."""
 
     def all(self) -> list[Job]:
-        """Every job, the newest first."""
+        """The jobs that are not too old, the newest first."""
+        return [job for job in self._every() if not _is_over(job)]
+
+    def _every(self) -> list[Job]:
         jobs = []
         with self._noticing():
             records = self._store.records(JOBS)
@@ -56,9 +59,10 @@ class JobRecords:
             raise not_found(job_id)
         with self._noticing():
             record = self._store.record(JOBS, job_id)
-        if record is None:
+        job = None if record is None else self._as_seen(Job.from_bytes(record))
+        if job is None or _is_over(job):
             raise not_found(job_id)
-        return self._as_seen(Job.from_bytes(record))
+        return job
 
     def put(self, jobs: Sequence[Job]) -> None:
         """Write jobs of this server, with a sign of life. Raises StoreError."""
@@ -87,10 +91,9 @@ class JobRecords:
     def make_room(self) -> None:
         """Forget ended jobs that are too old or too many, with all that belongs to them. Raises
         StoreError."""
-        jobs = self.all()
+        jobs = self._every()
         ended = [job for job in jobs if job.is_ended]
-        oldest = time.time() - KEPT_S
-        kept = {job.id for job in ended[:MOST_KEPT] if (job.ended or job.beat) > oldest}
+        kept = {job.id for job in ended[:MOST_KEPT] if not _is_over(job)}
         gone = [job.id for job in ended if job.id not in kept]
         over = self.asked_to_cancel() - {job.id for job in jobs if not job.is_ended}
         if over:
@@ -121,3 +124,8 @@ def not_found(job_id: str) -> NotFound:
         f"job {job_id!r:.80}: there is none; the last {MOST_KEPT} are kept, for a day after their "
         "end"
     )
+
+
+def _is_over(job: Job) -> bool:
+    """Whether it ended so long ago that it is forgotten."""
+    return job.is_ended and time.time() - (job.ended or job.beat) > KEPT_S

@@ -38,7 +38,9 @@ class JobRegistry:
         job = RunningJob(kind, work)
         self._live.add(job)
         with self._lock:
-            self._waiting.setdefault(kind, deque()).append(job)
+            # Jobs that were cancelled here while they waited need no turn.
+            others = [one for one in self._waiting.get(kind, ()) if not one.seen().is_ended]
+            self._waiting[kind] = deque([*others, job])
             if kind not in self._threads and not self._closed:
                 self._threads[kind] = threading.Thread(
                     target=self._run, args=(kind,), name=f"mmembed-{kind}", daemon=True
