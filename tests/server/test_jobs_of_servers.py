@@ -130,7 +130,7 @@ def test_it_goes_on_when_the_database_was_away(
         assert httpx.get(f"{other.address}/v1/jobs/{job_id}", timeout=30).status_code == 503
         start()
         eventually(lambda: "state" in job(other, job_id))
-        assert job(other, job_id)["state"] == "running"
+        assert job(other, job_id)["state"] in ("queued", "running")  # as it was 3 s before
         *_, last = [line for line in events.iter_lines() if line.startswith("event")]
     assert last == "event: end"
     eventually(lambda: job(other, job_id)["state"] == "done")

@@ -99,7 +99,7 @@ class JobRegistry:
         while (job := self._next(kind)) is not None:
             try:
                 self._live.end(job, job.run())
-            except Exception:  # those that wait are to run all the same
+            except Exception:  # the next jobs are to run all the same
                 log.exception("the end of job %s could not be kept yet", job.id)
 
     def _next(self, kind: str) -> RunningJob | None:

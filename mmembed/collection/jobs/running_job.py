@@ -66,7 +66,7 @@ class RunningJob:
 
     @property
     def result(self) -> bytes | None:
-        """What is kept of the work, JSON; None before the job is done."""
+        """The kept result, JSON; None before the job is done."""
         with self._lock:
             return self._result
 
