@@ -14,14 +14,16 @@ T = TypeVar("T")
 
 
 @contextmanager
-def two_servers(store: str, folder: Path) -> Iterator[list[Process]]:
-    """Servers with a folder of their own each, and one of uploads for both."""
+def two_servers(store: str, folder: Path, **more: str) -> Iterator[list[Process]]:
+    """Servers with a folder of their own each, and one of uploads for both. more: further variables
+    of their environment."""
 
     def started(name: str) -> Process:
         variables = {
             "MMEMBED_STORE": store,
             "MMEMBED_BLOBS": str(folder / "files"),
             "MMEMBED_DATA": str(folder / name),
+            **more,
         }
         return Process(FAKE, "--model", "fake", before=None, **variables)
 

@@ -26,6 +26,7 @@ COMMANDS = {
     "labels": "keep sets of labels with examples, for classify",
     "compare": "show how alike texts and pictures are, each with each",
     "tag": "tag all pictures with your labels, and find tags that look wrong",
+    "jobs": "list the background work of servers, follow it and cancel it",
     "embed": "print embeddings of pictures and texts",
     "map": "draw all pictures as a map, on which similar ones lie side by side",
     "clusters": "show groups of similar pictures, with names",

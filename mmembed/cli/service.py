@@ -47,6 +47,15 @@ class Service:
             return self.line.ask("/v1/search", SEARCH_TIMEOUT_S, query=query, key=self.key)
         return None
 
+    def ask(self, path: str, *, method: str = "GET") -> Json | None:
+        """The answer of another route, after which more may be asked; None if there is none, for
+        any reason."""
+        try:
+            return self.line.ask(path, SEARCH_TIMEOUT_S, method=method, key=self.key)
+        except FAILURES:
+            self.line.close()
+        return None
+
 
 class ServiceConnection:
     """One connection, which is never made anew: the server at its end stays the same."""
@@ -68,10 +77,16 @@ class ServiceConnection:
         self._connection.close()
 
     def ask(
-        self, path: str, timeout_s: float, *, query: Json | None = None, key: str | None = None
+        self,
+        path: str,
+        timeout_s: float,
+        *,
+        query: Json | None = None,
+        method: str = "GET",
+        key: str | None = None,
     ) -> Json:
-        """The JSON answer to a query, or to GET without a query. Raises one of FAILURES, for
-        answers other than 200 too."""
+        """The JSON answer to a query, or to another method without a query. Raises one of FAILURES,
+        for answers other than 200 too."""
         if self._connection.sock is None:
             raise http.client.NotConnected
         self._connection.sock.settimeout(timeout_s)
@@ -79,7 +94,7 @@ class ServiceConnection:
         if key is not None:
             headers["Authorization"] = f"Bearer {key}"
         body = None if query is None else json.dumps(query).encode()
-        self._connection.request("GET" if body is None else "POST", path, body, headers)
+        self._connection.request(method if body is None else "POST", path, body, headers)
         response = self._connection.getresponse()
         if response.status != 200:
             raise ValueError(response.status)

@@ -26,19 +26,25 @@ class OneAtATime:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until no other thread is at work, and keep the turn for the block. Raises Abandoned,
-        Overloaded."""
-        if not self._places.acquire(blocking=False):
+        """Wait until no other thread is at work, and keep the turn for the block. A caller in the
+        background waits for a place, too. Raises Abandoned, Overloaded."""
+        caller = current_caller()
+        take = caller.take if caller.background else _at_once
+        if not take(self._places):
             raise Overloaded(
                 f"{MOST_WAITING} requests wait already for {self._work}; try again later",
                 LOOK_S * MOST_WAITING,
             )
         try:
             while not self._turn.acquire(timeout=LOOK_S):
-                current_caller().check()
+                caller.check()
             try:
                 yield
             finally:
                 self._turn.release()
         finally:
             self._places.release()
+
+
+def _at_once(turn: threading.Semaphore) -> bool:
+    return turn.acquire(blocking=False)

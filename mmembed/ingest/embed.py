@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mmembed.cancellation import Caller, current_caller
 from mmembed.ingest.embed_batches import each_where_needed, embed_each
 from mmembed.ingest.embed_captions import embed_captions
 from mmembed.ingest.prepare import Prepared
@@ -32,7 +33,8 @@ class EmbeddedFiles:
 
 @dataclass
 class EmbeddingStage:
-    """Embeds group after group; called by one thread."""
+    """Embeds group after group; called by one thread. It ends between two batches once the caller
+    has left that it was made for."""
 
     store: Store
     load: Callable[[], Encoder]
@@ -40,12 +42,13 @@ class EmbeddingStage:
     profile: Profile
     _last: dict[str, Embedding] = field(default_factory=dict)
     """The last group's embeddings by content: they may not be in the catalog yet."""
+    _caller: Caller = field(default_factory=current_caller)
 
     def __call__(
         self, group: Sequence[Prepared], failures: list[Failure], files: int
     ) -> EmbeddedFiles:
         """Entries with their embeddings; a content that comes twice is embedded once. If a group
-        fails as a whole, each file is embedded alone."""
+        fails as a whole, each file is embedded alone. Raises Abandoned, for all of the group."""
         done = EmbeddedFiles(files, [], failures, 0)
         with self.profile.stage("embed"):
             _, failed = each_where_needed(
@@ -98,6 +101,7 @@ class EmbeddingStage:
         pixels = [prepared.pixels for prepared in pending if prepared.pixels is not None]
         rows: list[Embedding | Exception] = []
         for start in range(0, len(pixels), self.batch):
+            self._caller.check()
             rows += embed_each(
                 pixels[start : start + self.batch],
                 lambda some: encoder.embed_preprocessed(np.stack(some)),

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TypeVar
 
+from mmembed.cancellation import current_caller
+from mmembed.errors import Abandoned
 from mmembed.ingest.caption_rules import SaidLimits
 from mmembed.ingest.commit import Committing
 from mmembed.ingest.cut_captions import CuttingCaptions
@@ -231,11 +233,16 @@ def _followed(results: Iterable[Out], then: Callable[[], None]) -> Iterator[Out]
 
 @contextmanager
 def _noted_in(report: Report) -> Iterator[None]:
-    """Add the seconds of the block to a report, and note an interrupt, which ends the block."""
+    """Add the seconds of the block to a report, and note an interrupt, which ends the block, as the
+    caller's leaving does."""
     started = time.monotonic()
     try:
         yield
     except KeyboardInterrupt:
+        report.interrupted = True
+    except Abandoned:
+        if not current_caller().left:
+            raise
         report.interrupted = True
     report.seconds += time.monotonic() - started
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, Field
 
 from mmembed.server.answer_shapes import ItemAnswer
-from mmembed.server.request_shapes import Like, Shape, Unlike, Where
+from mmembed.server.request_shapes import Background, Like, Shape, Unlike, Where
 
 Base64: TypeAlias = Annotated[str, Field(description="base64")]
 Name: TypeAlias = Annotated[
@@ -36,6 +36,7 @@ class ClustersQuery(Shape):
     count: Annotated[
         int | None, Field(ge=1, le=200, description="groups, in one level; else up to three levels")
     ] = None
+    background: Background = False
 
 
 class ClusterAnswer(BaseModel):
@@ -66,6 +67,7 @@ class OutliersQuery(Shape):
 
     k: Annotated[int, Field(ge=1, le=1000, description="outliers in the answer")] = 20
     where: Where = ""
+    background: Background = False
 
 
 class OutlierAnswer(ItemAnswer):

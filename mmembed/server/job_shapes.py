@@ -37,7 +37,9 @@ class JobAnswer(BaseModel):
     """A job, and how far it is."""
 
     id: str
-    kind: Annotated[str, Field(description="index, tag, check_tags, duplicates, map")]
+    kind: Annotated[
+        str, Field(description="index, tag, check_tags, duplicates, clusters, outliers, map")
+    ]
     state: JobState
     phase: Annotated[str, Field(description="the present part of the work; may be empty")]
     created: Annotated[str, Field(description="when it was asked for; ISO 8601 in UTC")]

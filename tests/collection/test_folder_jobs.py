@@ -99,6 +99,27 @@ def test_a_cancelled_indexing_keeps_what_is_done_and_goes_on(
     assert (last.state, found["unchanged"], found["embedded"]) == ("done", kept, 8 - kept)
 
 
+def test_cancelling_waits_for_one_batch_alone(
+    collection: Collection,
+    photos: Path,
+    many: int,
+    encoder: FakeEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A group of pictures that are committed together may take a slow model a minute."""
+    reached, let_go = held(encoder, monkeypatch)
+    job = collection.begin_index(str(photos))
+    assert reached.wait(PATIENCE_S)
+    collection.cancel_job(job.id)
+    let_go()
+    found = ended(collection, job)
+    assert (found.state, found.failed) == ("cancelled", 0)
+    assert encoder.batches == [1]
+    assert collection.count("image") == 0
+    again = ended(collection, collection.begin_index(str(photos)))
+    assert (again.state, collection.count("image")) == ("done", many - 1)
+
+
 def test_it_ends_with_the_server(
     collection: Collection,
     photos: Path,

@@ -61,6 +61,31 @@ def test_a_caller_that_left_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> 
         pass
 
 
+def test_work_in_the_background_waits_for_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_at_a_time, "LOOK_S", 0.01)
+    turns, done, waits = OneAtATime("a cake"), threading.Event(), threading.Event()
+
+    def hold(_: int) -> None:
+        with turns.turn():
+            assert done.wait(PATIENCE_S)
+
+    def work() -> str:
+        waits.set()
+        with working_for(Caller(background=True)), turns.turn():
+            return "done"
+
+    with ThreadPoolExecutor(MOST_WAITING + 2) as threads:
+        holding = [threads.submit(hold, number) for number in range(MOST_WAITING + 1)]
+        until = time.monotonic() + PATIENCE_S
+        while turns._places._value and time.monotonic() < until:
+            time.sleep(0.001)
+        job = threads.submit(work)
+        assert waits.wait(PATIENCE_S)
+        done.set()
+        assert job.result(PATIENCE_S) == "done"
+        assert [one.result(PATIENCE_S) for one in holding] == [None] * len(holding)
+
+
 @pytest.mark.slow
 def test_many_that_ask_for_a_changed_map_have_it_made_once(
     collection: Collection, monkeypatch: pytest.MonkeyPatch

@@ -22,7 +22,7 @@ MakePicture = Callable[..., Path]
 def test_a_job_is_seen_and_cancelled_from_another_server(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmembed.collection.lease_keeper.BEAT_S", 0.05)
+    monkeypatch.setattr("mmembed.collection.jobs.live_jobs.BEAT_S", 0.05)
 
     gate = threading.Event()
 

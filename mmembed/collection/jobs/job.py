@@ -27,7 +27,7 @@ class Job:
 
     id: str
     kind: str
-    """The work: tag, check_tags, duplicates, map …"""
+    """The work: index, tag, check_tags, duplicates, clusters, outliers, map …"""
     state: JobState
     created: float
     """When it was asked for; seconds since 1970, as all times here."""

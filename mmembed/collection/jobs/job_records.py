@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from mmembed.collection.jobs.job import SERVER_ENDED, Job
@@ -34,30 +35,42 @@ class JobRecords:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._away = 0.0
+        """When the store was last seen to be away: no server could write a sign of life then."""
 
     def all(self) -> list[Job]:
-        """Every job, the newest first."""
+        """The jobs that are not too old, the newest first."""
+        return [job for job in self._every() if not _is_over(job)]
+
+    def _every(self) -> list[Job]:
         jobs = []
-        for name, record in self._store.records(JOBS).items():
+        with self._noticing():
+            records = self._store.records(JOBS)
+        for name, record in records.items():
             try:
-                jobs.append(_as_seen(Job.from_bytes(record)))
+                jobs.append(self._as_seen(Job.from_bytes(record)))
             except StoreError as error:
                 log.warning("job %s: %s", name, error)
         return jobs[::-1]
 
     def find(self, job_id: str) -> Job:
         """The job of an id. Raises NotFound, StoreError."""
-        record = self._store.record(JOBS, job_id) if _ID.fullmatch(job_id) else None
-        if record is None:
+        if not _ID.fullmatch(job_id):
             raise not_found(job_id)
-        return _as_seen(Job.from_bytes(record))
+        with self._noticing():
+            record = self._store.record(JOBS, job_id)
+        job = None if record is None else self._as_seen(Job.from_bytes(record))
+        if job is None or _is_over(job):
+            raise not_found(job_id)
+        return job
 
     def put(self, jobs: Sequence[Job]) -> None:
         """Write jobs of this server, with a sign of life. Raises StoreError."""
         now = time.time()
         records = {job.id: replace(job, beat=now).to_bytes() for job in jobs}
         if records:
-            self._store.put_records(JOBS, records)
+            with self._noticing():
+                self._store.put_records(JOBS, records)
 
     def result(self, job_id: str) -> bytes | None:
         """The kept result, JSON; None if there is none."""
@@ -78,10 +91,9 @@ class JobRecords:
     def make_room(self) -> None:
         """Forget ended jobs that are too old or too many, with all that belongs to them. Raises
         StoreError."""
-        jobs = self.all()
+        jobs = self._every()
         ended = [job for job in jobs if job.is_ended]
-        oldest = time.time() - KEPT_S
-        kept = {job.id for job in ended[:MOST_KEPT] if (job.ended or job.beat) > oldest}
+        kept = {job.id for job in ended[:MOST_KEPT] if not _is_over(job)}
         gone = [job.id for job in ended if job.id not in kept]
         over = self.asked_to_cancel() - {job.id for job in jobs if not job.is_ended}
         if over:
@@ -89,6 +101,21 @@ class JobRecords:
         if gone:
             for kind in (JOB_RESULTS, JOBS):
                 self._store.delete_records(kind, gone)
+
+    def _as_seen(self, job: Job) -> Job:
+        """A job whose server died has failed. Its record says so nowhere: the server may be
+        back."""
+        if job.is_ended or time.time() - max(job.beat, self._away) < LEASE_S:
+            return job
+        return replace(job, state="failed", ended=job.beat, rate=None, error=SERVER_ENDED)
+
+    @contextmanager
+    def _noticing(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError:
+            self._away = time.time()
+            raise
 
 
 def not_found(job_id: str) -> NotFound:
@@ -99,8 +126,6 @@ def not_found(job_id: str) -> NotFound:
     )
 
 
-def _as_seen(job: Job) -> Job:
-    """A job whose server died has failed. Its record says so nowhere: the server may be back."""
-    if job.is_ended or time.time() - job.beat < LEASE_S:
-        return job
-    return replace(job, state="failed", ended=job.beat, rate=None, error=SERVER_ENDED)
+def _is_over(job: Job) -> bool:
+    """Whether it ended so long ago that it is forgotten."""
+    return job.is_ended and time.time() - (job.ended or job.beat) > KEPT_S

@@ -46,6 +46,7 @@ class RunningJob:
         now = time.time()
         self._job = Job(id=new_job_id(), kind=kind, state="queued", created=now, beat=now)
         self._server_ends = False
+        self._result: bytes | None = None
 
     @property
     def id(self) -> str:
@@ -62,6 +63,12 @@ class RunningJob:
         with self._lock:
             rate = self._pace.rate if self._job.state == "running" else None
             return replace(self._job, rate=rate)
+
+    @property
+    def result(self) -> bytes | None:
+        """The kept result, JSON; None before the job is done."""
+        with self._lock:
+            return self._result
 
     # -- what the work calls -----------------------------------------------------------
 
@@ -104,7 +111,7 @@ class RunningJob:
 
     def run(self) -> bytes | None:
         """Do the work, unless it was cancelled before; the result, None if there is none. The
-        caller says with `end` when that is kept."""
+        caller says with `finish` what is kept of it."""
         if not self._begin():
             return None
         try:
@@ -126,6 +133,13 @@ class RunningJob:
                 return False
             self._job = replace(self._job, state="running", begun=time.time())
             return True
+
+    def finish(self, result: bytes | None) -> None:
+        """The work is done, unless the job has ended already. result: what is kept of it."""
+        with self._lock:
+            if not self._job.is_ended:
+                self._result = result
+            self._end("done")
 
     def end(self, state: JobState, error: Failure | None = None) -> None:
         """The job has ended, unless it had already."""

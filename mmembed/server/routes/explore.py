@@ -24,7 +24,8 @@ from mmembed.server.explore_shapes import (
     OutliersAnswer,
     OutliersQuery,
 )
-from mmembed.server.job_answers import location
+from mmembed.server.job_answers import begun, location
+from mmembed.server.job_shapes import BEGUN
 from mmembed.server.json_answers import Json, JsonAnswer, item_with_links
 from mmembed.server.openapi import described
 from mmembed.server.repeated_names import check_address
@@ -80,7 +81,7 @@ _MAP: Json = {
 }
 
 
-@router.get("/v1/clusters", response_model=ClustersAnswer)
+@router.get("/v1/clusters", response_model=ClustersAnswer, responses=BEGUN)
 @described(
     asked={"where": "date>=2020", "count": 12},
     answer={
@@ -94,30 +95,30 @@ _MAP: Json = {
 def clusters(request: Request, asked: Annotated[ClustersQuery, Query()]) -> JsonAnswer:
     """Groups of pictures that look alike, with names: of all that pass a filter, or of the first
     results of a search."""
-    started = time.perf_counter()
     collection, limits = collection_of(request), limits_of(request)
     check_address(request, "where")
     check_count("results to group with among", asked.among, limits.page, "max_k")
     if asked.q is not None:
         check_text("the query", asked.q, limits.texts.text_chars)
-    found = collection.clusters(
-        [] if asked.q is None else [Term(text=asked.q)],
-        like=asked.like,
-        unlike=asked.unlike,
-        where=parse_where(asked.where),
-        among=asked.among,
-        count=asked.count,
-    )
-    return JsonAnswer(
-        {
-            **clusters_json(found, item_with_links),
-            "model": collection.model_name,
-            "took_ms": _passed_ms(started),
-        }
-    )
+    where = parse_where(asked.where)
+
+    def work(*_: object) -> JsonAnswer:
+        started = time.perf_counter()
+        found = collection.clusters(
+            [] if asked.q is None else [Term(text=asked.q)],
+            like=asked.like,
+            unlike=asked.unlike,
+            where=where,
+            among=asked.among,
+            count=asked.count,
+        )
+        content = {**clusters_json(found, item_with_links), "model": collection.model_name}
+        return JsonAnswer({**content, "took_ms": _passed_ms(started)})
+
+    return begun(request, "clusters", work) if asked.background else work()
 
 
-@router.get("/v1/outliers", response_model=OutliersAnswer)
+@router.get("/v1/outliers", response_model=OutliersAnswer, responses=BEGUN)
 @described(
     asked={"k": 3, "where": "date>=2020"},
     answer={
@@ -128,10 +129,17 @@ def clusters(request: Request, asked: Annotated[ClustersQuery, Query()]) -> Json
 )
 def outliers(request: Request, asked: Annotated[OutliersQuery, Query()]) -> JsonAnswer:
     """The pictures that resemble no other, the farthest first."""
-    started = time.perf_counter()
+    collection = collection_of(request)
     check_address(request, "where")
-    found = collection_of(request).outliers(where=parse_where(asked.where), count=asked.k)
-    return JsonAnswer({**outliers_json(found, item_with_links), "took_ms": _passed_ms(started)})
+    where = parse_where(asked.where)
+
+    def work(*_: object) -> JsonAnswer:
+        started = time.perf_counter()
+        found = collection.outliers(where=where, count=asked.k)
+        content = outliers_json(found, item_with_links)
+        return JsonAnswer({**content, "took_ms": _passed_ms(started)})
+
+    return begun(request, "outliers", work) if asked.background else work()
 
 
 @router.get(

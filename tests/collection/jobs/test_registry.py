@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -13,10 +13,11 @@ import pytest
 
 from mmembed.collection.jobs import registry
 from mmembed.collection.jobs.job import SERVER_ENDED, Job
-from mmembed.collection.jobs.job_records import LEASE_S, MOST_KEPT, JobRecords
-from mmembed.collection.jobs.registry import LARGEST_RESULT, MOST_WAITING, JobRegistry
+from mmembed.collection.jobs.job_records import KEPT_S, LEASE_S, MOST_KEPT, JobRecords
+from mmembed.collection.jobs.live_jobs import LARGEST_RESULT, MOST_UNWRITTEN, MOST_WAITING
+from mmembed.collection.jobs.registry import JobRegistry
 from mmembed.collection.jobs.running_job import RunningJob
-from mmembed.errors import NotFound, Overloaded, QueryError, StoreFull
+from mmembed.errors import NotFound, Overloaded, QueryError, StoreAway, StoreFull
 from mmembed.store.protocol import Store
 from mmembed.store.record_protocol import JOB_CANCELLATIONS, JOB_RESULTS, JOBS
 from mmembed.types import Failure
@@ -137,6 +138,20 @@ def test_waiting_and_running_jobs_are_cancelled(jobs: JobRegistry, gate: threadi
     assert jobs.result(first.id) is None
 
 
+def test_jobs_that_were_cancelled_while_they_waited_take_no_room(
+    jobs: JobRegistry, store: Store, gate: threading.Event
+) -> None:
+    first = jobs.begin("a", held(gate))
+    running(jobs, first.id)
+    for _ in range(MOST_WAITING + 20):
+        last = jobs.begin("a", held(gate)).id
+        assert jobs.cancel(last).state == "cancelled"
+    assert len(jobs._waiting["a"]) == 1
+    gate.set()
+    assert ended(jobs, first.id).state == "done"
+    eventually(lambda: JobRegistry(store).find(last).state == "cancelled")
+
+
 @pytest.mark.slow
 def test_a_job_is_cancelled_at_any_moment(jobs: JobRegistry) -> None:
     """It is done or cancelled, never anything else, and the next one runs."""
@@ -169,16 +184,18 @@ def test_too_many_are_refused_and_old_ones_forgotten(
     gate.set()
     eventually(lambda: all(job.seen().is_ended for job in waiting))
     for _ in range(30):
-        ended(jobs, jobs.begin("b", lambda job: b"1").id)
-    assert MOST_KEPT <= len(jobs.all()) <= MOST_KEPT + 1
-    assert len(store.records(JOB_RESULTS)) <= MOST_KEPT + 1
+        last = jobs.begin("b", lambda job: b"1").id
+        ended(jobs, last)
+    eventually(lambda: len(jobs.all()) == MOST_KEPT)
+    assert jobs.all()[0].id == last
+    assert len(store.records(JOB_RESULTS)) == MOST_KEPT
     assert store.records(JOB_CANCELLATIONS) == {}
 
 
 def test_jobs_of_another_server_are_seen_and_cancelled(
     store: Store, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mmembed.collection.lease_keeper.BEAT_S", 0.01)
+    monkeypatch.setattr("mmembed.collection.jobs.live_jobs.BEAT_S", 0.01)
     one, other = JobRegistry(store), JobRegistry(store)
     job = one.begin("a", held(gate))
     running(other, job.id)
@@ -251,6 +268,93 @@ def test_a_full_disk_refuses_new_jobs_and_leaves_the_others_known(
     gate.set()
     assert ended(jobs, job.id).state == "done"
     assert [one.id for one in jobs.all()] == [job.id]
+
+
+@pytest.fixture
+def refuse(
+    jobs: JobRegistry, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[threading.Event]:
+    """While it is set, the store takes no records."""
+    monkeypatch.setattr("mmembed.collection.jobs.live_jobs.BEAT_S", 0.02)
+    refusing, real = threading.Event(), store.put_records
+
+    def put(kind: str, records: Mapping[str, bytes]) -> None:
+        if refusing.is_set():
+            raise StoreAway("the database is away")
+        real(kind, records)
+
+    monkeypatch.setattr(store, "put_records", put)
+    yield refusing
+    refusing.clear()
+
+
+def test_ends_are_written_once_the_store_is_back(
+    jobs: JobRegistry, store: Store, gate: threading.Event, refuse: threading.Event
+) -> None:
+    def fail(job: RunningJob) -> bytes:
+        held(gate)(job)
+        raise StoreAway("the database is away")
+
+    done, failed = jobs.begin("a", held(gate)), jobs.begin("b", fail)
+    running(jobs, done.id)
+    running(jobs, failed.id)
+    refuse.set()
+    gate.set()
+    assert ended(jobs, done.id).state == "done"
+    assert ended(jobs, failed.id).state == "failed"
+    assert jobs.result(done.id) == b'{"done": true}'
+    other = JobRegistry(store)
+    assert not other.find(done.id).is_ended
+    refuse.clear()
+    assert ended(other, done.id).state == "done"
+    assert other.result(done.id) == b'{"done": true}'
+    found = ended(other, failed.id)
+    assert (found.state, found.error) == (
+        "failed",
+        Failure("", "StoreAway", "the database is away"),
+    )
+
+
+def test_results_that_wait_for_the_store_are_bounded(
+    jobs: JobRegistry, gate: threading.Event, refuse: threading.Event
+) -> None:
+    def work(job: RunningJob) -> bytes:
+        held(gate)(job)
+        return b'"%s"' % (b"x" * (LARGEST_RESULT - 2))
+
+    begun = [jobs.begin("a", work) for _ in range(6)]
+    refuse.set()
+    gate.set()
+    kept = [ended(jobs, job.id).notes == () for job in begun]
+    assert sum(kept) == MOST_UNWRITTEN // LARGEST_RESULT
+    assert [jobs.result(job.id) is not None for job in begun] == kept
+
+
+def test_a_store_that_was_away_says_nothing_about_servers(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records, now = JobRecords(store), 1000.0
+    monkeypatch.setattr("mmembed.collection.jobs.job_records.time.time", lambda: now)
+    job = Job(id="0123456789abcdef0000", kind="a", state="running", created=1.0)
+    records.put([job])
+    real = store.record
+
+    def away(kind: str, name: str) -> bytes | None:
+        raise StoreAway("the database is away")
+
+    monkeypatch.setattr(store, "record", away)
+    now += 2 * LEASE_S
+    with pytest.raises(StoreAway):
+        records.find(job.id)
+    monkeypatch.setattr(store, "record", real)
+    now += LEASE_S - 1
+    assert records.find(job.id).state == "running", "its server could not write a sign of life"
+    now += 2
+    assert records.find(job.id).state == "failed"
+    now += KEPT_S
+    assert records.all() == []
+    with pytest.raises(NotFound):
+        records.find(job.id)
 
 
 def test_the_rate_is_that_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,8 @@ def begun(client: TestClient, method: str, path: str, **asked: Any) -> JSON:
         ("POST", "/v1/tags/automatic", "json", {**TAGGING, "dry_run": True}),
         ("POST", "/v1/tags/check", "json", {"tags": []}),
         ("GET", "/v1/duplicates", "params", {"limit": 3}),
+        ("GET", "/v1/clusters", "params", {"count": 2}),
+        ("GET", "/v1/outliers", "params", {"k": 1}),
     ],
 )
 def test_the_result_is_the_answer_of_the_route(
