@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from mmembed.server.listener.channel import Channel
 from mmembed.server.listener.shared_counts import BYTES, Count, shared_counts
 
+# Signals of a terminal go to a group of processes, and are the server's alone. A session of its own
+# would keep them off, too; but Linux gives each session an equal share of the processors.
 # Modules are found where this process finds them, not in the current folder, whose files may have
 # any name.
 PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[4:]; "
+    "import os, sys; os.setpgid(0, 0); sys.path[:] = sys.argv[4:]; "
     "from mmembed.server.listener.refusing_process import main; main(*map(int, sys.argv[1:4]))"
 )
 START_S = 20.0
@@ -52,9 +54,7 @@ class RefusingChild:
             files = (listener.fileno(), theirs.fileno(), memory)
             command = [sys.executable, "-c", PROGRAM, *map(str, files), *sys.path]
             nothing = subprocess.DEVNULL
-            process = subprocess.Popen(
-                command, stdin=nothing, stdout=nothing, pass_fds=files, start_new_session=True
-            )
+            process = subprocess.Popen(command, stdin=nothing, stdout=nothing, pass_fds=files)
             child = cls(process, Channel(ours), shared_counts(memory))
             child._wait_until_ready()
             return child

@@ -33,6 +33,8 @@ TURN_S = 0.2
 MOST_EVENTS = 256
 MOST_MESSAGES = 64
 """In one turn."""
+GIVES_WAY = 10
+"""By so much its nice value is above the server's: answers come before refusals."""
 
 
 class RefusingProcess:
@@ -286,6 +288,7 @@ def main(listener: int, channel: int, memory: int) -> None:
     that go to all processes of a terminal or a service."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    os.nice(GIVES_WAY)
     counts = shared_counts(memory)
     os.close(memory)  # it stays mapped
     end = Channel(socket.socket(fileno=channel))

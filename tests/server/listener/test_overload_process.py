@@ -20,7 +20,7 @@ from typing import NamedTuple
 import httpx2 as httpx
 import pytest
 
-from mmembed.server.listener import overload, refusing_child
+from mmembed.server.listener import overload, refusing_child, refusing_process
 from mmembed.server.middleware.request_log import ACCESS_LOGGER
 from tests.serving import (
     FAKE,
@@ -304,6 +304,15 @@ def test_the_process_ends_with_a_killed_server(tmp_path: Path) -> None:
         assert lives(child)
         process.end(signal.SIGKILL)
         eventually(lambda: not lives(child))
+
+
+def test_it_gives_way_to_the_server(tmp_path: Path) -> None:
+    with overloaded(tmp_path) as (process, child):
+        server = process.child.pid
+        assert os.getsid(child) == os.getsid(server)
+        assert os.getpgid(child) == child != os.getpgid(server)
+        priorities = [os.getpriority(os.PRIO_PROCESS, pid) for pid in (server, child)]
+        assert priorities[1] == min(19, priorities[0] + refusing_process.GIVES_WAY)
 
 
 def test_requests_in_progress_are_answered_at_the_end(tmp_path: Path) -> None:
