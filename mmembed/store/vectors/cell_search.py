@@ -33,8 +33,10 @@ codes."""
 SURVIVING = 8
 """For each candidate, the vectors that are compared by their whole codes, at least."""
 MOST_SURVIVING = 16_384
-"""Those vectors at most: reading whole codes from all over memory takes ten times as long as
-reading the leading numbers of a cell. The misses are measured with the reach."""
+SURVIVING_OF = 128
+"""Those vectors at most, or one of so many of a large collection: reading whole codes from all over
+memory takes ten times as long as reading the leading numbers of a cell. The misses are measured
+with the reach."""
 
 TIED = 4
 """Factor for the vectors that tie with the last candidate. Equal pictures have equal vectors, and
@@ -66,6 +68,7 @@ class CellSearch:
         self._left_out = passing.vectors.left_out(code)
         self._surely = 0.0
         """See Reach.surely."""
+        self._most_surviving = max(MOST_SURVIVING, len(passing.vectors.ids) // SURVIVING_OF)
         self._is_bounded = False
         """Whether the reach was measured."""
         self._done = 0
@@ -141,8 +144,8 @@ class CellSearch:
             floor = self._best[0] - self._surely * self._left_out
             if len(chosen) and floor < scores[chosen].min():
                 chosen = np.flatnonzero(scores >= max(floor, EXCLUDED + 1))
-                if self._is_bounded and len(chosen) > MOST_SURVIVING:
-                    chosen = chosen[_largest(scores[chosen], MOST_SURVIVING)]
+                if self._is_bounded and len(chosen) > self._most_surviving:
+                    chosen = chosen[_largest(scores[chosen], self._most_surviving)]
         near = self._places_at(chosen, self._cells)
         near = self._first_of_tied(near, self._whole_scores(near), self._count)
         ids: Ids = self._passing.vectors.ids[near]
