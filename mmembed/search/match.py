@@ -24,7 +24,7 @@ WEIGHT = 0.5
 SAMPLED = 1024
 """Pictures to which the sample of a large collection comes."""
 
-_YES = 1.2, 0.2
+_YES = 1.3, 0.3
 """Strength, and its growth where the collection has a tenth of the FEW pictures: of few pictures a
 single one that fits by chance weighs much."""
 _NO = -0.5, -0.35

@@ -39,7 +39,7 @@ def test_strong_words_match_and_weak_ones_do_not() -> None:
 
 
 def test_few_pictures_ask_for_more_strength() -> None:
-    hits, sample = strengths(1.2, JUDGED), strengths(1.2, 300)
+    hits, sample = strengths(1.3, JUDGED), strengths(1.3, 300)
     assert match_of_words(hits, sample, 300) == "yes"
     assert match_of_words(hits, sample, 30) == "unsure"
 
