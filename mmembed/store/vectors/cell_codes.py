@@ -18,6 +18,8 @@ BLOCK = 16_384
 """Codes that are made at a time."""
 SAMPLE = 2048
 """Vectors whose numbers are taken for all."""
+FEW_PASSING, IN_CELLS = 131_072, 512
+"""Vectors that pass a filter, and cells that hold them, which are all read."""
 PACKED_UP_TO = 1_000_000
 """Vectors of a filter of which the leading numbers are packed apart, some 100 bytes each."""
 
@@ -116,6 +118,15 @@ class PassingCodes:
     """(packed,): the place of each packed vector; None if all are packed."""
     passes: NDArray[np.bool_] | None = None
     """(n,): whether the vector at a place passes; None if all that are packed do."""
+
+    @cached_property
+    def is_read_whole(self) -> bool:
+        """Whether few vectors in few cells pass: reading all of them takes some milliseconds. They
+        may be far from a query, where the reach, which is measured for the nearest of all vectors,
+        says too little."""
+        if self.places is None or self.cells is None or len(self.places) > FEW_PASSING:
+            return False
+        return bool(np.count_nonzero(self.cells) <= IN_CELLS)
 
     def passing_in(self, cells: list[int]) -> NDArray[np.bool_] | None:
         """Whether the vectors in some cells pass; None if all do."""

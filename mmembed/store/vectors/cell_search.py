@@ -86,6 +86,9 @@ class CellSearch:
         self._surely = reach.surely[reach.is_beside(usual)]
         self._is_bounded = bool(reach.bands)
         cells = np.arange(len(scores)) if left is None else np.flatnonzero(left)
+        if self._passing.is_read_whole:
+            self._read(cells)
+            return self._nearest()
         scores, step = scores[cells], FIRST
         if len(cells) > 2 * NEAR:
             first = np.argpartition(scores, len(cells) - NEAR)[-NEAR:]

@@ -11,7 +11,7 @@ import pytest
 from mmembed.store.vectors import cell_codes
 from mmembed.store.vectors.cells import Cells
 from mmembed.store.vectors.clustering import cell_count
-from mmembed.store.vectors.reach import Reach
+from mmembed.store.vectors.reach import ALL, Reach
 from mmembed.store.vectors.rescoring import POOL, Ids
 from mmembed.store.vectors.table import Table
 from tests.store.vectors.clustered import DIM, Vectors, clustered
@@ -87,6 +87,26 @@ def test_what_passes_a_filter_is_searched_alone(
                 by_codes(cells, table, ids, query, min(POOL, len(ids))) if len(ids) else set()
             )
             assert set(found) == expected
+
+
+def test_few_cells_are_read_whole_however_far_they_are(
+    table: Table, cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = Reach(((0.0, 0.01, 1),), (0.01, 1), (ALL, ALL))
+    monkeypatch.setattr(cells, "reach", narrow)
+    owners = cells.vectors.of_cell_owners()
+    ids = np.sort(cells.vectors.ids[np.isin(owners, np.unique(owners)[::2])])
+    queries = unit_norm(np.random.default_rng(4).normal(size=(20, DIM)))
+
+    def missed() -> int:
+        passing = cells.vectors.passing(ids)
+        found = (set(cells.near(query, 10, passing).tolist()) for query in queries)
+        right = (by_codes(cells, table, ids, query, 10) for query in queries)
+        return sum(len(one - other) for one, other in zip(right, found, strict=True))
+
+    assert missed() == 0
+    monkeypatch.setattr(cell_codes, "IN_CELLS", 0)
+    assert missed() > 0
 
 
 @pytest.mark.slow
