@@ -63,7 +63,7 @@ mount --bind "$here/fixtures/gallery" "$root/photos"
 "${as_user[@]}" mmembed search "a dog" -k 3
 "${as_user[@]}" mmembed serve &
 server=$!
-trap 'kill $server 2>/dev/null; wait; rm -rf "$root.state"' EXIT
+trap 'kill $server 2>/dev/null || true; wait; rm -rf "$root.state"' EXIT
 for _ in $(seq 120); do
   "${as_user[@]}" /opt/mmembed/bin/python -I /opt/mmembed/is_ready.py 2>/dev/null && break
   sleep 1

@@ -33,6 +33,7 @@ _EVIDENCE: Json = {
     "likeness": 0.978113,
     "bits": 5,
     "mirrored": False,
+    "cropped": False,
     "seconds": None,
 }
 _SMALLER: Json = {"path": "/pictures/sent/boat.jpg", "width": 1600, "height": 1200, "bytes": 301200}
