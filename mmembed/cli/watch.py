@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from mmembed.cli.table import plain
 from mmembed.errors import InputError
@@ -66,18 +69,32 @@ def watch(
     first: Callable[[], object],
 ) -> int:
     """Watch until a signal; returns the exit code of an interrupted indexing. first: indexes."""
-    try:
+    with suppress(KeyboardInterrupt):
         collection.watch(
             paths,
             _tell,
             manifests=arguments.captions,
             remove_missing=arguments.remove_missing,
             poll_s=arguments.poll,
+            ending=_ending_on_signals(),
             first=first,
         )
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
+    print("interrupted; run the same command again to go on", file=sys.stderr)
     return 130
+
+
+def _ending_on_signals() -> threading.Event:
+    """An event that is set by the signals that interrupt. The interrupt alone may be lost: Python
+    drops exceptions in callbacks of libraries."""
+    ending = threading.Event()
+
+    def end(*_: Any) -> None:
+        ending.set()
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end)
+    return ending
 
 
 def _tell(note: Note) -> None:

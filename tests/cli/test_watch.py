@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mmembed.cli.watch import line
+from mmembed.cli.watch import line, watch
 from mmembed.ingest.watch import Note
 from tests.cli.processes import fake
 from tests.serving import FAKE, PATIENCE_S, environment, write_pictures
@@ -130,3 +134,27 @@ def test_options_that_do_not_fit_are_refused(
     done = fake("index", *options, tmp_path, "--model", "fake", "--data", tmp_path / "data")
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+class Deaf:
+    """A collection whose library drops the interrupt."""
+
+    ended = False
+
+    def watch(self, *_: object, ending: threading.Event, **__: object) -> None:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        self.ended = ending.wait(PATIENCE_S)
+
+
+def test_an_interrupt_that_is_dropped_ends_it_too(capsys: pytest.CaptureFixture[str]) -> None:
+    collection: Any = Deaf()
+    options = argparse.Namespace(captions=[], remove_missing=False, poll=None)
+    before = [(one, signal.getsignal(one)) for one in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        assert watch(collection, [], options, lambda: None) == 130
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+    assert collection.ended
+    assert "run the same command again" in capsys.readouterr().err
