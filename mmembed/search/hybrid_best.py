@@ -79,6 +79,7 @@ class HybridBest(HybridStrategy):
     away: Away
 
     def first(self) -> First:
+        """See HybridStrategy.first."""
         found = [term.best() for term in self.towards]
         if not any(found) and not self.away.has_words:
             return First(())

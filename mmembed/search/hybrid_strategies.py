@@ -124,6 +124,7 @@ class HybridSum(HybridStrategy):
     away: Away
 
     def first(self) -> First:
+        """See HybridStrategy.first."""
         if self.query.words_only:
             return self._first_by_words()
         best = self.query.best()
